@@ -1,0 +1,31 @@
+// QEMU's isa-debug-exit device: writing v ends the emulator with status (v << 1) | 1, which is how the rack tool learns how a machine ended.
+
+using System.Diagnostics.CodeAnalysis;
+
+namespace Lego.Kernel;
+
+/// <summary>Ends the machine.</summary>
+public static class DebugExit
+{
+    private const ushort Port = 0xF4;
+    private const uint OrderlyValue = 0x10;
+    private const uint PanicValue = 0x20;
+
+    /// <summary>An orderly end: status 33.</summary>
+    [DoesNotReturn]
+    public static void Orderly() => End(OrderlyValue);
+
+    /// <summary>A failure: status 65.</summary>
+    [DoesNotReturn]
+    public static void Panicked() => End(PanicValue);
+
+    [DoesNotReturn]
+    private static void End(uint value)
+    {
+        Ports.Out32(Port, value);
+        while (true)
+        {
+            Cpu.HaltForever();
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// The CPUs of this machine: bringing them up (SDM vol. 3, 9.4: INIT, start-up message), waking halted ones, their timers.
+
+using System.Runtime;
+
+namespace Lego.Kernel;
+
+/// <summary>All CPUs.</summary>
+public static unsafe class Processors
+{
+    /// <summary>Most CPUs of one machine.</summary>
+    public const int Max = 8;
+
+    private const int EmergencyStackPages = 2;
+    private const int BootStackPages = 8;
+    private const ulong TrampolinePage = 0x8000;
+    private const ulong InitWaitNs = 200_000;
+    private const ulong StartTimeoutNs = 1_000_000_000;
+    private const uint Cr4Smep = 1 << 20;
+    private const uint Cr4Smap = 1 << 21;
+    private const ulong NsPerSecond = 1_000_000_000;
+
+    private struct Table
+    {
+        internal fixed ulong Cpus[Max];
+        internal fixed ulong TimerDeadlines[Max];
+    }
+
+    private static Table s_table;
+    private static int s_count;
+    private static bool s_started;
+
+    /// <summary>CPUs that run.</summary>
+    public static int Count => s_count;
+
+    /// <summary>Whether a CPU executes user pages or touches them from kernel code: SMEP and SMAP (SDM vol. 3, 4.6).</summary>
+    public static bool HasSupervisorProtection { get; private set; }
+
+    internal static void BringUpThisOne(int index, uint apicId)
+    {
+        CpuLocal* cpu = (CpuLocal*)Startup.Frames.AllocateCleared();
+        cpu->Self = cpu;
+        cpu->Index = index;
+        cpu->ApicId = apicId;
+        cpu->PageTableRoot = PageTable.KernelRoot;
+        s_table.Cpus[index] = (ulong)cpu;
+        s_table.TimerDeadlines[index] = ulong.MaxValue;
+        s_count++;
+        cpu->Tables.Load(Startup.Frames, KernelMap.MapStack(Startup.Frames, EmergencyStackPages));
+        // Loading the segment registers has cleared the GS base.
+        Cpu.WriteMsr(Cpu.GsBaseMsr, (ulong)cpu);
+        Cpu.WriteMsr(Cpu.KernelGsBaseMsr, 0);
+        EnableProtection();
+        UserMode.EnableSystemCalls();
+        LocalApic.EnableOnThisCpu();
+    }
+
+    /// <summary>Starts the other CPUs that ACPI lists; called once from a thread.</summary>
+    public static void StartOthers()
+    {
+        uint* apicIds = stackalloc uint[Max];
+        int found = AcpiTables.FindProcessors(apicIds, Max);
+        if (found <= 1)
+        {
+            return;
+        }
+        KernelLock.IsNeeded = true;
+        KernelLock.Acquire();
+        PrepareTrampoline();
+        for (int index = 0; index < found && s_count < Max; index++)
+        {
+            if (apicIds[index] != Startup.BootApicId)
+            {
+                StartOne(apicIds[index]);
+            }
+        }
+    }
+
+    /// <summary>Interrupts one halted CPU, if any, to look at the run queue.</summary>
+    internal static void WakeAnIdleOne()
+    {
+        if (s_count <= 1)
+        {
+            return;
+        }
+        int self = Cpu.Index;
+        for (int index = 0; index < s_count; index++)
+        {
+            CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
+            if (index != self && cpu->Halted != 0)
+            {
+                cpu->Halted = 0;
+                LocalApic.SendInterrupt(cpu->ApicId, Interrupts.WakeVector);
+                return;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Makes every other CPU that runs a program forget its translations, and waits for it (SDM vol. 3, 4.10.5). CPUs on the kernel's own
+    /// tables have none to forget.
+    /// </summary>
+    internal static void FlushOthers()
+    {
+        int self = Cpu.Index;
+        for (int index = 0; index < s_count; index++)
+        {
+            CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
+            if (index == self || cpu->PageTableRoot == PageTable.KernelRoot)
+            {
+                continue;
+            }
+            System.Threading.Volatile.Write(ref cpu->FlushWanted, 1);
+            LocalApic.SendInterrupt(cpu->ApicId, Interrupts.FlushVector);
+            while (System.Threading.Volatile.Read(ref cpu->FlushWanted) != 0)
+            {
+                Cpu.Pause();
+            }
+        }
+    }
+
+    /// <summary>Answers <see cref="FlushOthers"/> on this CPU.</summary>
+    internal static void FlushWhenWanted()
+    {
+        CpuLocal* cpu = Cpu.Local;
+        if (System.Threading.Volatile.Read(ref cpu->FlushWanted) != 0)
+        {
+            Cpu.WriteCr3(cpu->PageTableRoot);
+            System.Threading.Volatile.Write(ref cpu->FlushWanted, 0);
+        }
+    }
+
+    /// <summary>Makes sure that this CPU's timer fires no later than the deadline.</summary>
+    internal static void ArmTimer(ulong deadlineNs)
+    {
+        int index = Cpu.Index;
+        if (deadlineNs >= s_table.TimerDeadlines[index])
+        {
+            return;
+        }
+        ulong now = Clock.NowNs();
+        ulong waitNs = deadlineNs > now ? deadlineNs - now : 1;
+        // Count and wait both fit 64 bits in the product: the wait is bounded to one second, after which the timer is armed again.
+        waitNs = waitNs < NsPerSecond ? waitNs : NsPerSecond;
+        ulong ticks = waitNs * (Clock.ApicTicksPerSecond / 1000) / (NsPerSecond / 1000) + 1;
+        s_table.TimerDeadlines[index] = now + waitNs;
+        LocalApic.StartTimer((uint)ticks);
+    }
+
+    internal static void TimerDisarmed() => s_table.TimerDeadlines[Cpu.Index] = ulong.MaxValue;
+
+    private static void EnableProtection()
+    {
+        uint* features = stackalloc uint[4];
+        Cpu.Identify(7, 0, features);
+        bool smep = (features[1] >> 7 & 1) != 0;
+        bool smap = (features[1] >> 20 & 1) != 0;
+        Cpu.WriteCr4(Cpu.ReadCr4() | (smep ? Cr4Smep : 0) | (smap ? Cr4Smap : 0));
+        HasSupervisorProtection = smep && smap;
+    }
+
+    private static void PrepareTrampoline()
+    {
+        ulong* symbols = stackalloc ulong[6];
+        Cpu.LinkerSymbols(symbols);
+        PageOperations.CopyBytes(PhysicalAddress.ToKernel(TrampolinePage), PhysicalAddress.ToKernel(symbols[4]), symbols[5] - symbols[4]);
+        KernelMap.MapIdentity(TrampolinePage, Startup.Frames);
+    }
+
+    private static void StartOne(uint apicId)
+    {
+        ulong* slots = stackalloc ulong[3];
+        Cpu.TrampolineSlots(slots);
+        byte* page = (byte*)PhysicalAddress.ToKernel(TrampolinePage);
+        *(ulong*)(page + slots[0]) = PageTable.KernelRoot;
+        *(ulong*)(page + slots[1]) = KernelMap.MapStack(Startup.Frames, BootStackPages);
+        *(ulong*)(page + slots[2]) = apicId;
+        s_started = false;
+        LocalApic.SendInit(apicId);
+        SpinFor(InitWaitNs);
+        LocalApic.SendStartup(apicId, (uint)(TrampolinePage / PageOperations.PageSize));
+        ulong deadline = Clock.NowNs() + StartTimeoutNs;
+        while (!System.Threading.Volatile.Read(ref s_started))
+        {
+            if (Clock.NowNs() > deadline)
+            {
+                Log.Warn($"CPU with APIC id {apicId} did not start");
+                return;
+            }
+            Cpu.Pause();
+        }
+    }
+
+    /// <summary>A started CPU arrives here; the CPU that starts it holds the kernel lock and waits, so this part runs alone.</summary>
+    [RuntimeExport("ProcessorEntry")]
+    private static void ProcessorEntry(ulong apicId)
+    {
+        BringUpThisOne(s_count, (uint)apicId);
+        Scheduler.AdoptIdleThread();
+        System.Threading.Volatile.Write(ref s_started, true);
+        KernelLock.Acquire();
+        Scheduler.RunIdleLoop();
+    }
+
+    private static void SpinFor(ulong nanoseconds)
+    {
+        ulong end = Clock.NowNs() + nanoseconds;
+        while (Clock.NowNs() < end)
+        {
+            Cpu.Pause();
+        }
+    }
+}

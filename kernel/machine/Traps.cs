@@ -1,0 +1,121 @@
+// Where the entry stubs (Traps.S) arrive. From user mode: take the kernel lock, hand the event to whoever runs programs, deliver what is
+// due, leave. From kernel mode only two things are expected: an interrupt during the idle loop's halt, and nothing else; a fault in kernel
+// code is a broken invariant and panics, unless a test has announced it.
+
+using System.Runtime;
+
+namespace Lego.Kernel;
+
+/// <summary>Dispatch of exceptions, interrupts and system calls.</summary>
+public static unsafe class Traps
+{
+    public const int DivideError = 0;
+    public const int Debug = 1;
+    public const int Breakpoint = 3;
+    public const int Overflow = 4;
+    public const int InvalidOpcode = 6;
+    public const int DoubleFault = 8;
+    public const int StackFault = 12;
+    public const int GeneralProtection = 13;
+    public const int PageFault = 14;
+    public const int FloatingPoint = 16;
+    public const int AlignmentCheck = 17;
+    public const int SimdFloatingPoint = 19;
+    private const int FirstInterrupt = 32;
+
+    private static Thread* s_expecting;
+    private static int s_provokedVector;
+    private static ulong s_provokedAddress;
+
+    /// <summary>
+    /// Runs an action on a thread of its own and reports the kernel fault that ends it: for tests of the kernel's own protection.
+    /// False when the action returned without a fault.
+    /// </summary>
+    public static bool Provoke(delegate*<void*, void> action, void* argument, out int vector, out ulong address)
+    {
+        s_provokedVector = -1;
+        s_provokedAddress = 0;
+        Thread* thread = Scheduler.Spawn(action, argument, "provoked"u8);
+        s_expecting = thread;
+        while (s_expecting != null && Scheduler.IsAlive(thread))
+        {
+            Scheduler.Yield();
+        }
+        s_expecting = null;
+        vector = s_provokedVector;
+        address = s_provokedAddress;
+        return vector >= 0;
+    }
+
+    [RuntimeExport("TrapEntry")]
+    private static void TrapEntry(UserContext* context)
+    {
+        int vector = (int)context->Vector;
+        if (vector == Interrupts.FlushVector)
+        {
+            // The CPU that asks holds the kernel lock and waits: answer without it.
+            Processors.FlushWhenWanted();
+            LocalApic.EndOfInterrupt();
+            return;
+        }
+        if (!context->IsFromUser)
+        {
+            if (vector < FirstInterrupt)
+            {
+                KernelFault(context, vector);
+                return;
+            }
+            KernelLock.Acquire();
+            HandleInterrupt(vector);
+            KernelLock.Release();
+            return;
+        }
+        ulong faultAddress = vector == PageFault ? Cpu.ReadCr2() : 0;
+        KernelLock.Acquire();
+        if (vector == PageFault)
+        {
+            UserMode.PageFaultHandler(context, faultAddress, (PageFaultCode)context->ErrorCode);
+        }
+        else if (vector < FirstInterrupt)
+        {
+            UserMode.TrapHandler(context, vector, context->ErrorCode);
+        }
+        else
+        {
+            HandleInterrupt(vector);
+        }
+        UserMode.Leave(context);
+        KernelLock.Release();
+    }
+
+    [RuntimeExport("SystemCallEntry")]
+    private static void SystemCallEntry(UserContext* context)
+    {
+        KernelLock.Acquire();
+        UserMode.SystemCallHandler(context);
+        UserMode.Leave(context);
+        KernelLock.Release();
+    }
+
+    private static void HandleInterrupt(int vector)
+    {
+        if (vector == Interrupts.TimerVector)
+        {
+            Scheduler.TimerFired();
+        }
+        Interrupts.Dispatch(vector);
+    }
+
+    private static void KernelFault(UserContext* context, int vector)
+    {
+        ulong address = vector == PageFault ? Cpu.ReadCr2() : context->Rip;
+        if (s_expecting != null && Scheduler.Current == s_expecting)
+        {
+            s_expecting = null;
+            s_provokedVector = vector;
+            s_provokedAddress = address;
+            Scheduler.Exit();
+        }
+        Panic.BecauseOfFault(context, vector, address);
+    }
+}

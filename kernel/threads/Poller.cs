@@ -1,0 +1,111 @@
+// Everything that may have work without being called: fabric endpoints, device completion queues, timers. A waiting thread and the idle
+// loop poll all sources; before the machine halts they arm wake-ups, so that new work raises an interrupt that ends the halt.
+// Poll must not block and may run in any thread's context. Sources register at boot and stay.
+
+namespace Lego.Kernel;
+
+/// <summary>Something that the idle loop and waiting threads look at.</summary>
+public abstract class PollSource
+{
+    /// <summary>Handles what has arrived; true when there was something. Must not block.</summary>
+    public abstract bool Poll();
+
+    /// <summary>From now on an interrupt comes for new work. Poll is called once more afterwards, so nothing slips through.</summary>
+    public virtual void ArmWakeup()
+    {
+    }
+
+    /// <summary>Interrupts for new work are not needed while the machine polls.</summary>
+    public virtual void DisarmWakeup()
+    {
+    }
+}
+
+/// <summary>The list of sources of this machine.</summary>
+public static class Poller
+{
+    private const int MaxSources = 32;
+
+    private static PollSource[]? s_sources;
+    private static int s_count;
+    private static WakeupState s_state;
+
+    private enum WakeupState
+    {
+        /// <summary>Nobody interrupts: the machine polls.</summary>
+        Disarmed,
+        /// <summary>One source has been disarmed for a moment by whoever polls it alone; the others interrupt.</summary>
+        Suspended,
+        Armed,
+    }
+
+    /// <summary>Adds a source; boot time only.</summary>
+    public static void Register(PollSource source)
+    {
+        s_sources ??= new PollSource[MaxSources];
+        if (s_count == MaxSources)
+        {
+            Panic.Because("Poller.Register: too many sources");
+        }
+        s_sources[s_count++] = source;
+    }
+
+    /// <summary>True while interrupts announce new work.</summary>
+    public static bool IsArmed => s_state == WakeupState.Armed;
+
+    /// <summary>Polls every source once; true when any had work.</summary>
+    public static bool PollAll()
+    {
+        bool worked = false;
+        for (int index = 0; index < s_count; index++)
+        {
+            worked |= s_sources![index].Poll();
+        }
+        return worked;
+    }
+
+    /// <summary>Asks every source for interrupts. The caller polls once more before it halts or leaves for user mode.</summary>
+    public static void Arm()
+    {
+        if (s_state == WakeupState.Armed)
+        {
+            return;
+        }
+        s_state = WakeupState.Armed;
+        for (int index = 0; index < s_count; index++)
+        {
+            s_sources![index].ArmWakeup();
+        }
+    }
+
+    /// <summary>Tells every source that it is being polled.</summary>
+    public static void Disarm()
+    {
+        if (s_state == WakeupState.Disarmed)
+        {
+            return;
+        }
+        s_state = WakeupState.Disarmed;
+        for (int index = 0; index < s_count; index++)
+        {
+            s_sources![index].DisarmWakeup();
+        }
+    }
+
+    /// <summary>
+    /// For a kernel entry that waits for one source only and comes right back to user mode: the caller disarms that source, polls it, arms it,
+    /// and calls <see cref="Resume"/>. If anything else happens in between, the next Arm or Disarm reaches all sources as usual.
+    /// </summary>
+    public static void Suspend() => s_state = WakeupState.Suspended;
+
+    /// <summary>Ends a suspension; false when it has ended otherwise.</summary>
+    public static bool Resume()
+    {
+        if (s_state != WakeupState.Suspended)
+        {
+            return false;
+        }
+        s_state = WakeupState.Armed;
+        return true;
+    }
+}

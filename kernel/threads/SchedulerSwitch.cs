@@ -1,0 +1,204 @@
+// The other half of the scheduler: choosing the next thread, switching stacks and page tables, the idle loop, and what happens on the way
+// back to user mode.
+
+using System;
+using System.Runtime;
+
+namespace Lego.Kernel;
+
+public static unsafe partial class Scheduler
+{
+    /// <summary>Polls between two looks at clock and run queue: under emulation a look costs as much as several polls.</summary>
+    private const int PollsPerLook = 16;
+
+    private static bool s_timeSliceOver;
+    private static bool s_deadlinePassed;
+    /// <summary>The thread that has just blocked has used the budget up: the idle loop need not poll for it again.</summary>
+    private static bool s_polledInVain;
+
+    /// <summary>Makes the scheduler usable on the boot CPU and queues the image's main function as the first thread.</summary>
+    internal static void Initialize(FrameAllocator frames, delegate*<void*, void> main)
+    {
+        s_frames = frames;
+        s_threads = new Slab<Thread>(frames);
+        SpinBudget.Initialize();
+        AdoptIdleThread();
+        Spawn(main, null, "main"u8);
+    }
+
+    /// <summary>Makes the code that runs now on this CPU its idle thread.</summary>
+    internal static void AdoptIdleThread()
+    {
+        Thread* idle = s_threads!.Allocate();
+        idle->State = ThreadState.Running;
+        idle->Id = ++s_nextId;
+        Cpu.Local->Idle = idle;
+        Cpu.Local->Current = idle;
+    }
+
+    /// <summary>Runs whatever is runnable; polls, then halts when nothing is. Never returns.</summary>
+    internal static void RunIdleLoop()
+    {
+        ulong idleSince = Clock.NowNs();
+        bool halted = false;
+        while (true)
+        {
+            // Device interrupts come to the boot CPU, so it alone polls while idle; the others sleep until a thread is ready for them.
+            bool polls = Cpu.Index == 0;
+            bool worked = false;
+            for (int turn = 0; polls && !worked && turn < PollsPerLook; turn++)
+            {
+                worked = Poller.PollAll();
+            }
+            WakeDue();
+            if (s_firstRunnable != null)
+            {
+                s_polledInVain = false;
+                Switch();
+                idleSince = Clock.NowNs();
+                continue;
+            }
+            if (!polls)
+            {
+                Halt();
+                continue;
+            }
+            if (worked)
+            {
+                // What ended a halt says nothing for polling.
+                if (!halted)
+                {
+                    SpinBudget.Succeeded();
+                }
+                halted = false;
+                s_polledInVain = false;
+                idleSince = Clock.NowNs();
+                continue;
+            }
+            ulong now = Clock.NowNs();
+            if (!s_polledInVain && now - idleSince < SpinBudget.Ns)
+            {
+                KernelLock.LetOthers();
+                continue;
+            }
+            Poller.Arm();
+            if (!Poller.PollAll() && !s_notified)
+            {
+                Halt();
+                halted = true;
+                SpinBudget.Halted(Clock.NowNs() - now);
+            }
+            Poller.Disarm();
+            s_polledInVain = false;
+            idleSince = Clock.NowNs();
+        }
+    }
+
+    /// <summary>The one-shot timer has fired: deadlines are looked at before user mode continues.</summary>
+    internal static void TimerFired()
+    {
+        Processors.TimerDisarmed();
+        s_timeSliceOver = true;
+        s_deadlinePassed = true;
+    }
+
+    /// <summary>On the way to user mode: service threads first, then other programs when the time slice is over; blocks.</summary>
+    internal static void BeforeUserMode()
+    {
+        // The timer fires at the next deadline, so that the clock need not be read each time.
+        if (s_notified || s_deadlinePassed)
+        {
+            s_deadlinePassed = false;
+            WakeDue();
+        }
+        if (s_runnableKernelThreads != 0 || (s_timeSliceOver && s_firstRunnable != null))
+        {
+            s_timeSliceOver = false;
+            MakeRunnable(Current);
+            Switch();
+        }
+    }
+
+    /// <summary>The last step before user mode: from here on interrupts announce new work.</summary>
+    internal static void ArmForUserMode()
+    {
+        if (!Poller.IsArmed)
+        {
+            Poller.Arm();
+            if (Poller.PollAll())
+            {
+                WakeDue();
+            }
+        }
+        ulong deadline = s_nextDeadlineNs;
+        if (s_firstRunnable != null)
+        {
+            deadline = Math.Min(deadline, Clock.NowNs() + TimeSliceNs);
+        }
+        Processors.ArmTimer(deadline);
+    }
+
+    private static void Halt()
+    {
+        Processors.ArmTimer(s_nextDeadlineNs);
+        Cpu.Local->Halted = 1;
+        KernelLock.Release();
+        Cpu.HaltWithInterrupts();
+        KernelLock.Acquire();
+        Cpu.Local->Halted = 0;
+    }
+
+    /// <summary>Runs the next runnable thread, or the idle thread. Returns when the current thread is chosen again.</summary>
+    private static void Switch()
+    {
+        CpuLocal* cpu = Cpu.Local;
+        Thread* current = cpu->Current;
+        Thread* next = s_firstRunnable;
+        if (next != null)
+        {
+            s_firstRunnable = next->Next;
+            if (s_firstRunnable == null)
+            {
+                s_lastRunnable = null;
+            }
+            if (next->PageTableRoot == 0)
+            {
+                s_runnableKernelThreads--;
+            }
+        }
+        else
+        {
+            next = cpu->Idle;
+        }
+        next->Next = null;
+        next->State = ThreadState.Running;
+        if (next == current)
+        {
+            return;
+        }
+        s_switches++;
+        // x87, MXCSR and the vector registers that kernel code leaves alone belong to programs only.
+        if (current->PageTableRoot != 0)
+        {
+            Cpu.SaveFloatingPoint(current->FloatingPoint);
+        }
+        if (next->PageTableRoot != 0)
+        {
+            PageTable.Activate(next->PageTableRoot);
+            Cpu.RestoreFloatingPoint(next->FloatingPoint);
+            Cpu.WriteMsr(Cpu.FsBaseMsr, next->FsBase);
+        }
+        else if (Processors.Count > 1)
+        {
+            // A program's tables may be freed while this CPU idles. One CPU alone keeps them loaded: PageTable.Free looks at it.
+            PageTable.Activate(PageTable.KernelRoot);
+        }
+        cpu->Current = next;
+        cpu->KernelStackTop = next->StackTop;
+        cpu->Tables.SetKernelStack(next->StackTop);
+        Cpu.SwitchStacks(&current->StackPointer, next->StackPointer);
+    }
+
+    [RuntimeExport("ThreadReturned")]
+    private static void ThreadReturned() => Exit();
+}

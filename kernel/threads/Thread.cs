@@ -1,0 +1,73 @@
+// A kernel thread: a stack, a place in at most one queue, and what it waits for. Programs run on kernel threads too; those have a page
+// table root and an owner (the processor monitor's process) and keep their x87 state here while others run.
+
+using System.Runtime.InteropServices;
+
+namespace Lego.Kernel;
+
+/// <summary>Where a thread is in its life.</summary>
+public enum ThreadState : uint
+{
+    Free = 0,
+    Runnable,
+    Running,
+    Waiting,
+}
+
+/// <summary>One thread; lives in the scheduler's slab, stays there for reuse together with its stack.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct Thread
+{
+    internal const int FloatingPointBytes = 512;
+    internal const int MaxNameBytes = 24;
+
+    // FXSAVE wants 16-byte alignment; slab items are 8-aligned, so the area is aligned by hand.
+    private fixed byte _floatingPoint[FloatingPointBytes + 8];
+
+    /// <summary>Saved stack pointer while it does not run.</summary>
+    internal ulong StackPointer;
+
+    /// <summary>End of the kernel stack; the user context lies right below while the program is in the kernel.</summary>
+    public ulong StackTop;
+
+    /// <summary>Physical address of the page table of the program that runs on this thread; 0 for kernel threads.</summary>
+    public ulong PageTableRoot;
+
+    /// <summary>The monitor's object for the program (processor monitor: Process).</summary>
+    public void* Owner;
+
+    /// <summary>The program's FS base.</summary>
+    public ulong FsBase;
+
+    /// <summary>Number, unique since boot.</summary>
+    public uint Id;
+
+    internal ThreadState State;
+    internal Thread* Next;
+
+    internal Thread* WaitNext;
+    internal Thread* WaitPrevious;
+    internal bool* WaitFlag;
+    internal WaitQueue* WaitingIn;
+    internal ulong DeadlineNs;
+    internal bool TimedOut;
+    internal bool IsListed;
+
+    /// <summary>Time that it has run, nanoseconds.</summary>
+    public ulong RunTimeNs;
+
+    internal fixed byte Name[MaxNameBytes];
+    internal int NameLength;
+
+    /// <summary>The FXSAVE area (SDM vol. 1, 10.5).</summary>
+    internal void* FloatingPoint
+    {
+        get
+        {
+            fixed (byte* area = _floatingPoint)
+            {
+                return (void*)(((ulong)area + 15) & ~15UL);
+            }
+        }
+    }
+}
