@@ -1,0 +1,129 @@
+// The devices of this machine: finds them on the PCI bus and starts their drivers. Called once by an image's start-up; whoever needs a
+// device is given it from here. A device that does not work is left out with a log line, and its user says what it misses.
+
+using Lego.Kernel;
+
+namespace Lego.Drivers;
+
+/// <summary>Everything that drivers were found for, in slot order.</summary>
+public sealed class DeviceSet
+{
+    private const int MaxPerKind = 16;
+    private const int Slots = 32;
+
+    private readonly BlockDevice[] _disks = new BlockDevice[MaxPerKind];
+    private readonly NetDevice[] _cards = new NetDevice[MaxPerKind];
+    private readonly SharedRegion[] _regions = new SharedRegion[MaxPerKind];
+    private readonly Doorbell?[] _doorbells = new Doorbell?[Slots];
+
+    /// <summary>Finds and starts all devices.</summary>
+    public DeviceSet(PciConfiguration configuration, FrameAllocator frames)
+    {
+        PciFunction[] functions = new PciFunction[PciBus.MaxFunctions];
+        int count = PciBus.Enumerate(configuration, functions);
+        for (int index = 0; index < count; index++)
+        {
+            ref readonly PciFunction function = ref functions[index];
+            if (!TryStart(function, frames))
+            {
+                uint slot = function.Address.Slot;
+                Log.Warn($"pci slot {slot}: device {(uint)function.VendorId:x}:{(uint)function.DeviceId:x} does not work");
+            }
+        }
+    }
+
+    public int DiskCount { get; private set; }
+
+    public int CardCount { get; private set; }
+
+    public int RegionCount { get; private set; }
+
+    /// <summary>The control channel to the rack tool, if there is one.</summary>
+    public ByteChannel? Control { get; private set; }
+
+    public EntropySource? Entropy { get; private set; }
+
+    public BlockDevice Disk(int index) => _disks[index];
+
+    public NetDevice Card(int index) => _cards[index];
+
+    /// <summary>Shared memory; <see cref="RingRegionHeader"/> says what it is for.</summary>
+    public SharedRegion Region(int index) => _regions[index];
+
+    /// <summary>The doorbell in a PCI slot, as a ring region's header names it; null when there is none.</summary>
+    public Doorbell? DoorbellInSlot(int slot) => (uint)slot < Slots ? _doorbells[slot] : null;
+
+    /// <summary>Adds the counters of the first disk and the first network card: a rack's machines have one of each at most.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        if (DiskCount > 0)
+        {
+            _disks[0].Report(ref writer);
+        }
+        if (CardCount > 0)
+        {
+            _cards[0].Report(ref writer);
+        }
+    }
+
+    /// <summary>False only for a device that has a driver and does not work.</summary>
+    private bool TryStart(in PciFunction function, FrameAllocator frames)
+    {
+        switch (function.VendorId, function.DeviceId)
+        {
+            case (Ivshmem.VendorId, Ivshmem.DeviceId):
+                return TryAddRegion(function);
+            case (PciSerialDoorbell.VendorId, PciSerialDoorbell.DeviceId):
+                _doorbells[function.Address.Slot] = PciSerialDoorbell.Open(function);
+                return _doorbells[function.Address.Slot] != null;
+            case (VirtioPci.VendorId, >= VirtioPci.FirstDeviceId):
+                return TryStartVirtio(function, frames);
+            default:
+                return true;
+        }
+    }
+
+    private bool TryAddRegion(in PciFunction function)
+    {
+        if (RegionCount == MaxPerKind || Ivshmem.TryOpen(function, out SharedRegion region) != Errno.None)
+        {
+            return false;
+        }
+        _regions[RegionCount++] = region;
+        return true;
+    }
+
+    private bool TryStartVirtio(in PciFunction function, FrameAllocator frames)
+    {
+        VirtioPci? transport = VirtioPci.Open(function);
+        if (transport == null)
+        {
+            return false;
+        }
+        switch (function.DeviceId - VirtioPci.FirstDeviceId)
+        {
+            case VirtioNet.DeviceType:
+                VirtioNet? card = CardCount < MaxPerKind ? VirtioNet.Open(transport, frames) : null;
+                if (card != null)
+                {
+                    _cards[CardCount++] = card;
+                }
+                return card != null;
+            case VirtioBlock.DeviceType:
+                VirtioBlock? disk = DiskCount < MaxPerKind ? VirtioBlock.Open(transport, frames) : null;
+                if (disk != null)
+                {
+                    _disks[DiskCount++] = disk;
+                }
+                return disk != null;
+            case VirtioConsole.DeviceType:
+                Control = VirtioConsole.Open(transport, frames);
+                return Control != null;
+            case VirtioEntropy.DeviceType:
+                Entropy = VirtioEntropy.Open(transport, frames);
+                return Entropy != null;
+            default:
+                return true;
+        }
+    }
+}
