@@ -1,0 +1,32 @@
+// What a component adds to the generic control channel: its counters, its readiness, its way to shut down, and (manager) further frames.
+// Registered at boot with ControlServer.Add. One image may hold several: solo has one for each of its monitors.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Common.Control;
+
+/// <summary>Base of a component's part of the control channel; everything is optional.</summary>
+public abstract class ControlService
+{
+    /// <summary>False holds back the answer to Hello.</summary>
+    public virtual bool IsReady => true;
+
+    /// <summary>Handles a frame that is not generic; false = not mine. Must not block. The payload is only valid during the call.</summary>
+    public virtual bool TryHandle(scoped in ControlFrame frame) => false;
+
+    /// <summary>Adds counters. Must not block.</summary>
+    public virtual void Report(ref StatisticsWriter writer)
+    {
+    }
+
+    /// <summary>The tool went away (its end of the channel closed). Must not block.</summary>
+    public virtual void Disconnected()
+    {
+    }
+
+    /// <summary>Writes back what is volatile before the machine ends. May BLOCK.</summary>
+    public virtual void Shutdown()
+    {
+    }
+}

@@ -1,0 +1,96 @@
+// The 64 bytes that begin every frame of the fabric: the representation. A frame holds one message, or one fragment of a message where
+// the link's frames are shorter than it. Little endian; the struct's layout is the wire layout. docs/protocol.md has the table.
+// MessageFrame.cs turns received bytes into one of these, after checking them.
+
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+
+namespace Lego.Fabric;
+
+/// <summary>What a frame is for.</summary>
+public enum MessageKind : byte
+{
+    /// <summary>Asks for something; the opcode says what.</summary>
+    Request = 1,
+    /// <summary>The answer, with the request's id. It is also the acknowledgement.</summary>
+    Reply = 2,
+    /// <summary>Answer to a repeated request or a probe: it is still being worked on. No body.</summary>
+    InProgress = 3,
+    /// <summary>The target has no room to queue the request and has done nothing; send it again later. No body.</summary>
+    Busy = 4,
+    /// <summary>The request carries an epoch older than the target's and was not executed. Epoch says the target's. No body.</summary>
+    StaleEpoch = 5,
+    /// <summary>Asks what has become of a request, over a link that loses nothing. No body.</summary>
+    Probe = 6,
+    /// <summary>Goes back as it came, below the RPC layer: what a page's way there and back costs on the bare link.</summary>
+    RawEcho = 7,
+    /// <summary>A raw echo that has come back.</summary>
+    RawEchoReply = 8,
+}
+
+/// <summary>Properties of a frame that its kind does not say.</summary>
+[System.Flags]
+public enum MessageFlags : byte
+{
+    None = 0,
+    /// <summary>The requester has sent this request before.</summary>
+    Retransmit = 1,
+    /// <summary>A request that nobody waits for; the target sends nothing back.</summary>
+    NoReply = 2,
+    /// <summary>The checksum is filled in.</summary>
+    Checksummed = 4,
+}
+
+/// <summary>Identity, place in the message, and purpose of one frame.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct MessageHeader
+{
+    public const int SizeBytes = 64;
+    /// <summary>"LEGO" in memory order.</summary>
+    public const uint MagicValue = 0x4F47454C;
+    public const byte CurrentVersion = 1;
+    /// <summary>Longest body of a message, all fragments together: 64 KB and one page.</summary>
+    public const int MaxBodyBytes = 64 * 1024 + 4096;
+    /// <summary>Most fragments of one message.</summary>
+    public const int MaxFragments = 64;
+    /// <summary>Offset of <see cref="Checksum"/>, the last field.</summary>
+    public const int ChecksumOffset = 60;
+
+    public uint Magic;
+    public byte Version;
+    public MessageKind Kind;
+    public MessageFlags Flags;
+    public RpcClass Class;
+    public Opcode Opcode;
+    /// <summary>An Errno in replies, 0 in requests.</summary>
+    public ushort Status;
+    public ushort Source;
+    public ushort Destination;
+    /// <summary>The requester's name for the request: sequence number and slot (RequestId.cs).</summary>
+    public ulong RequestId;
+    /// <summary>Membership incarnation that the sender knows.</summary>
+    public uint Epoch;
+    /// <summary>Address space that the request is about, 0 for none.</summary>
+    public uint Asid;
+    /// <summary>Virtual node that the request belongs to.</summary>
+    public ushort VNode;
+    /// <summary>Number of this transmission of the request; replies repeat it, so that fragments of two replies never mix.</summary>
+    public byte Attempt;
+    public byte Reserved;
+    /// <summary>Body of the whole message.</summary>
+    public uint BodyBytes;
+    /// <summary>Where this frame's part of the body belongs.</summary>
+    public uint FragmentOffset;
+    public ushort FragmentIndex;
+    public ushort FragmentCount;
+    /// <summary>The requester has the replies of all its requests to this target whose ids are below this one.</summary>
+    public ulong AcknowledgedBelow;
+    /// <summary>Longest reply body that the requester has room for; longer ones become EMSGSIZE at the target.</summary>
+    public uint ReplyCapacity;
+    /// <summary>CRC32C (RFC 3720) of this header with the field zero and of the body's digest (BodyDigest.cs); unchecked where nothing corrupts.</summary>
+    public uint Checksum;
+
+    /// <summary>Body bytes of every fragment but the last: equal shares, rounded up so that each begins 8-aligned.</summary>
+    public static uint FragmentUnit(uint bodyBytes, uint fragmentCount) =>
+        fragmentCount <= 1 ? bodyBytes : ((bodyBytes + fragmentCount - 1) / fragmentCount + 7) & ~7u;
+}

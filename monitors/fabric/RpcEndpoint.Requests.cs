@@ -1,0 +1,644 @@
+// The requesting side. A call takes a slot in its peer's window, sends, and waits; a call that finds no slot, no room in the byte window or
+// no room on the link waits in a queue per class, most urgent first. The lower classes may not fill the window, so that a demand fetch
+// finds a place at once.
+//
+// Loss. On a lossy link the waiter sends the whole request again after a timeout that doubles; the reply is the acknowledgement. On a
+// reliable link it only asks (Probe) once a second. Any sign of life restarts the call's deadline, so that a slow answer is no failure.
+
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Fabric;
+
+public sealed unsafe partial class RpcEndpoint
+{
+    private const ulong MicrosecondNs = 1_000;
+    private const ulong MillisecondNs = 1_000_000;
+
+    /// <summary>First repetition on a lossy link: well above a round trip (0.1 to 0.3 ms between emulated machines, 3 ms now and then).</summary>
+    private const ulong FirstRetransmitNs = 4 * MillisecondNs;
+    private const ulong MaxRetransmitNs = 256 * MillisecondNs;
+    /// <summary>Repetitions once the target has said that it works on the request.</summary>
+    private const ulong InProgressRetransmitNs = 50 * MillisecondNs;
+    private const ulong ProbeNs = 1000 * MillisecondNs;
+    private const ulong FirstBackoffNs = 200 * MicrosecondNs;
+    private const ulong MaxBackoffNs = 10 * MillisecondNs;
+    private const ulong LinkFullRetryNs = 100 * MicrosecondNs;
+    /// <summary>A refused request waits this long for this component to learn the new epoch.</summary>
+    private const ulong EpochGraceNs = 1000 * MillisecondNs;
+    private const ulong EpochPollNs = 5 * MillisecondNs;
+
+    /// <summary>Looks at the link before a waiter goes to the scheduler: some 20 us, ten ring round trips.</summary>
+    private const int SpinTurns = 1000;
+
+    /// <summary>Room in the window for what a message takes besides its bodies: headers, record padding, notices.</summary>
+    private const int MessageOverheadBytes = 512;
+
+    private PendingCall* _freeCalls;
+    private int _queuedCalls;
+    /// <summary>The link whose wake-ups are off while this machine waits for a reply over it.</summary>
+    private Link? _suspended;
+
+    /// <summary>Slots that a class may bring the window up to, by RpcClass.</summary>
+    private static ReadOnlySpan<byte> ClassSlots => [RequestId.SlotCount, 56, 48, 32];
+
+    /// <summary>Sends a request and waits for its reply (BLOCKS). The spans must stay put meanwhile.</summary>
+    /// <param name="to">Node asked.</param>
+    /// <param name="opcode">What for.</param>
+    /// <param name="context">On whose behalf and how urgent.</param>
+    /// <param name="head">First part of the request's body.</param>
+    /// <param name="payload">Rest of the request's body; sent from where it lies.</param>
+    /// <param name="reply">Receives the reply's body; too small is EMSGSIZE.</param>
+    /// <param name="replyLengthBytes">Length of the reply's body.</param>
+    /// <returns>The reply's status, or ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH (no such peer), ESTALE (fenced), ENOMEM.</returns>
+    public Errno Call(
+        ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply, out int replyLengthBytes)
+    {
+        fixed (byte* headBytes = head, payloadBytes = payload, replyBytes = reply)
+        {
+            PendingCall* call = Begin(to, opcode, context, head, payload, reply);
+            return Complete(call, out replyLengthBytes);
+        }
+    }
+
+    /// <summary>Call with a fixed-size request head.</summary>
+    public Errno Call<TRequest>(
+        ushort to, Opcode opcode, in RpcContext context, in TRequest head, ReadOnlySpan<byte> payload, Span<byte> reply, out int replyLengthBytes)
+        where TRequest : unmanaged
+    {
+        fixed (byte* payloadBytes = payload, replyBytes = reply)
+        {
+            PendingCall* call = Begin(to, opcode, context, head, payload, reply);
+            return Complete(call, out replyLengthBytes);
+        }
+    }
+
+    /// <summary>Call with a fixed-size request head and a fixed-size reply; EPROTO when the reply is shorter than that.</summary>
+    public Errno Call<TRequest, TReply>(
+        ushort to, Opcode opcode, in RpcContext context, in TRequest head, ReadOnlySpan<byte> payload, out TReply reply)
+        where TRequest : unmanaged
+        where TReply : unmanaged
+    {
+        TReply received = default;
+        Errno status = Call(to, opcode, context, head, payload, new Span<byte>(&received, sizeof(TReply)), out int lengthBytes);
+        reply = received;
+        return status == Errno.None && lengthBytes < sizeof(TReply) ? Errno.EPROTO : status;
+    }
+
+    /// <summary>Sends a request and returns at once; the spans must stay in place until <see cref="Complete"/> has returned.</summary>
+    /// <returns>The ticket for Complete; null when there is no memory for one (Complete turns it into ENOMEM).</returns>
+    public PendingCall* Begin(ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply)
+    {
+        PendingCall* call = TakeCall();
+        if (call != null)
+        {
+            call->Head = AddressOf(head);
+            call->HeadBytes = head.Length;
+            Start(call, to, opcode, context, payload, reply);
+        }
+        return call;
+    }
+
+    /// <summary>Begin with a fixed-size head (at most 96 bytes), which is copied: only payload and reply must stay in place.</summary>
+    public PendingCall* Begin<TRequest>(
+        ushort to, Opcode opcode, in RpcContext context, in TRequest head, ReadOnlySpan<byte> payload, Span<byte> reply)
+        where TRequest : unmanaged
+    {
+        if (sizeof(TRequest) > PendingCall.InlineHeadBytes)
+        {
+            Panic.Because("RpcEndpoint.Begin: the request's head is too long to be copied");
+        }
+        PendingCall* call = TakeCall();
+        if (call != null)
+        {
+            Unsafe.WriteUnaligned(call->InlineHead, head);
+            call->Head = call->InlineHead;
+            call->HeadBytes = sizeof(TRequest);
+            Start(call, to, opcode, context, payload, reply);
+        }
+        return call;
+    }
+
+    /// <summary>Waits for a call's reply (BLOCKS) and ends the call.</summary>
+    public Errno Complete(PendingCall* call, out int replyLengthBytes)
+    {
+        if (call == null)
+        {
+            replyLengthBytes = 0;
+            return Errno.ENOMEM;
+        }
+        if (call->State != CallState.Done)
+        {
+            Await(_peers[call->To]!, call);
+        }
+        if (_suspended is not null)
+        {
+            ResumeWakeup();
+        }
+        Errno status = call->Status;
+        replyLengthBytes = call->ReplyBytes;
+        call->Next = _freeCalls;
+        _freeCalls = call;
+        return status;
+    }
+
+    /// <summary>Sends a request that wants no reply; one frame at most, best effort. EAGAIN: no room on the link, EHOSTDOWN, EMSGSIZE.</summary>
+    public Errno Post(ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload)
+    {
+        if (IsDown(to))
+        {
+            return Errno.EHOSTDOWN;
+        }
+        Peer peer = _peers[to]!;
+        if (head.Length + payload.Length > peer.MaxFrameBytes - MessageHeader.SizeBytes)
+        {
+            return Errno.EMSGSIZE;
+        }
+        MessageHeader header = default;
+        header.Magic = MessageHeader.MagicValue;
+        header.Version = MessageHeader.CurrentVersion;
+        header.Kind = MessageKind.Request;
+        header.Flags = MessageFlags.NoReply;
+        header.Class = context.Class;
+        header.Opcode = opcode;
+        header.Source = _node;
+        header.Destination = to;
+        header.RequestId = RequestId.Compose(++peer.Sequence, RequestId.NoSlot);
+        header.Epoch = Epoch;
+        header.VNode = context.VNode;
+        header.Asid = context.Asid;
+        fixed (byte* headBytes = head, payloadBytes = payload)
+        {
+            if (!Transmit(peer, &header, headBytes, head.Length, payloadBytes, payload.Length))
+            {
+                return Errno.EAGAIN;
+            }
+        }
+        _requests[CounterIndex(opcode)]++;
+        return Errno.None;
+    }
+
+    /// <summary>The membership says that a peer has failed: its calls end with EHOSTDOWN, and new ones do at once.</summary>
+    public void MarkDown(ushort node)
+    {
+        if (node > MaxNode || _peers[node] is not { } peer)
+        {
+            return;
+        }
+        peer.Down = true;
+        for (int slot = 0; slot < RequestId.SlotCount; slot++)
+        {
+            if (peer.Calls[slot] != null)
+            {
+                Finish(peer, peer.Calls[slot], Errno.EHOSTDOWN);
+            }
+        }
+        for (int queue = 0; queue < Peer.ClassCount; queue++)
+        {
+            while (peer.Queues[queue].First != null)
+            {
+                Finish(peer, peer.Queues[queue].First, Errno.EHOSTDOWN);
+            }
+        }
+    }
+
+    /// <summary>The peer is a member again.</summary>
+    public void MarkUp(ushort node)
+    {
+        if (node <= MaxNode && _peers[node] is { } peer)
+        {
+            peer.Down = false;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static byte* AddressOf(ReadOnlySpan<byte> span) => (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(span));
+
+    private PendingCall* TakeCall()
+    {
+        PendingCall* call = _freeCalls;
+        if (call == null)
+        {
+            call = MoreCalls();
+            if (call == null)
+            {
+                return null;
+            }
+        }
+        _freeCalls = call->Next;
+        return call;
+    }
+
+    private PendingCall* MoreCalls()
+    {
+        PendingCall* first = (PendingCall*)_frames.Allocate();
+        if (first == null)
+        {
+            return null;
+        }
+        int count = PageOperations.PageSize / sizeof(PendingCall);
+        for (int index = 0; index < count; index++)
+        {
+            first[index].Next = index + 1 < count ? &first[index + 1] : null;
+        }
+        return first;
+    }
+
+    /// <summary>Fills in the rest of a call and sends it, or queues it.</summary>
+    private void Start(PendingCall* call, ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> payload, Span<byte> reply)
+    {
+        call->Payload = AddressOf(payload);
+        call->PayloadBytes = payload.Length;
+        call->Reply = AddressOf(reply);
+        call->ReplyCapacity = reply.Length;
+        call->ReplyBytes = 0;
+        call->To = to;
+        call->Opcode = opcode;
+        call->Class = context.Class;
+        call->VNode = context.VNode;
+        call->Asid = context.Asid;
+        call->State = CallState.Queued;
+        call->Event = false;
+        call->Waiting = false;
+        call->InProgress = false;
+        call->Attempt = 0;
+        call->ReplyAttempt = 0;
+        call->FragmentsSeen = 0;
+        call->WindowBytes = call->HeadBytes + payload.Length + reply.Length + MessageOverheadBytes;
+        Peer? peer = to <= MaxNode ? _peers[to] : null;
+        if (peer is null || peer.Down || call->HeadBytes + payload.Length > MessageHeader.MaxBodyBytes)
+        {
+            call->Status = peer is null ? Errno.EHOSTUNREACH : peer.Down ? Errno.EHOSTDOWN : Errno.EMSGSIZE;
+            call->State = CallState.Done;
+            return;
+        }
+        _requests[CounterIndex(opcode)]++;
+        if (peer.Queued == 0 && TryLaunch(peer, call))
+        {
+            return;
+        }
+        peer.Queues[(int)call->Class].Append(call);
+        peer.Queued++;
+        _queuedCalls++;
+        SendQueuedTo(peer);
+    }
+
+    /// <summary>Gives the call a slot and sends it, if window and link have room.</summary>
+    private bool TryLaunch(Peer peer, PendingCall* call)
+    {
+        if (peer.Outstanding >= ClassSlots[(int)call->Class]
+            || (peer.Outstanding != 0 && peer.OutstandingBytes + call->WindowBytes > peer.WindowBytes))
+        {
+            return false;
+        }
+        // A lone caller always finds slot 0 free.
+        uint slot = (peer.FreeSlots & 1) != 0 ? 0 : (uint)System.Numerics.BitOperations.TrailingZeroCount(peer.FreeSlots);
+        call->Id = RequestId.Compose(++peer.Sequence, slot);
+        if (peer.Outstanding == 0)
+        {
+            peer.AcknowledgedBelow = call->Id;
+        }
+        if (Poller.IsArmed)
+        {
+            SuspendWakeup(peer.Link);
+        }
+        if (!SendCall(peer, call, MessageFlags.None))
+        {
+            return false;
+        }
+        call->State = CallState.Sent;
+        peer.FreeSlots &= ~(1UL << (int)slot);
+        peer.Calls[slot] = call;
+        peer.Outstanding++;
+        peer.OutstandingBytes += call->WindowBytes;
+        return true;
+    }
+
+    /// <summary>A call from user mode's side of the kernel (a fault): its reply shall not interrupt, the machine is awake and looks for it.</summary>
+    private void SuspendWakeup(Link link)
+    {
+        Poller.Suspend();
+        link.DisarmWakeup();
+        _suspended = link;
+    }
+
+    private void ResumeWakeup()
+    {
+        Link link = _suspended!;
+        _suspended = null;
+        if (!Poller.Resume())
+        {
+            return;
+        }
+        link.ArmWakeup();
+        while (link.MayHaveFrame && ReceiveOne(link))
+        {
+        }
+    }
+
+    [SkipLocalsInit]
+    private bool SendCall(Peer peer, PendingCall* call, MessageFlags flags)
+    {
+        MessageHeader local;
+        MessageHeader* header = OpenMessage(peer, &local, call->HeadBytes + call->PayloadBytes);
+        if (header == null)
+        {
+            return false;
+        }
+        uint epoch = Epoch;
+        call->Epoch = epoch;
+        header->Magic = MessageHeader.MagicValue;
+        header->Version = MessageHeader.CurrentVersion;
+        header->Kind = MessageKind.Request;
+        header->Flags = flags;
+        header->Class = call->Class;
+        header->Opcode = call->Opcode;
+        header->Status = 0;
+        header->Source = _node;
+        header->Destination = peer.Node;
+        header->RequestId = call->Id;
+        header->Epoch = epoch;
+        header->Asid = call->Asid;
+        header->VNode = call->VNode;
+        header->Attempt = call->Attempt;
+        header->Reserved = 0;
+        header->AcknowledgedBelow = peer.AcknowledgedBelow;
+        header->ReplyCapacity = (uint)call->ReplyCapacity;
+        return CloseMessage(peer, header, call->Head, call->HeadBytes, call->Payload, call->PayloadBytes);
+    }
+
+    private void SendQueued()
+    {
+        for (int node = 0; node <= MaxNode && _queuedCalls != 0; node++)
+        {
+            if (_peers[node] is { Queued: > 0 } peer)
+            {
+                SendQueuedTo(peer);
+            }
+        }
+    }
+
+    private void SendQueuedTo(Peer peer)
+    {
+        for (int queue = 0; queue < Peer.ClassCount; queue++)
+        {
+            for (PendingCall* call = peer.Queues[queue].First; call != null; call = peer.Queues[queue].First)
+            {
+                if (!TryLaunch(peer, call))
+                {
+                    return;
+                }
+                peer.Queues[queue].RemoveFirst();
+                peer.Queued--;
+                _queuedCalls--;
+            }
+        }
+    }
+
+    /// <summary>Ends a call from any state and gives its place in the window back.</summary>
+    private void Finish(Peer peer, PendingCall* call, Errno status)
+    {
+        if (call->State == CallState.Queued)
+        {
+            peer.Queues[(int)call->Class].Remove(call);
+            peer.Queued--;
+            _queuedCalls--;
+        }
+        else
+        {
+            uint slot = RequestId.SlotOf(call->Id);
+            peer.Calls[slot] = null;
+            peer.FreeSlots |= 1UL << (int)slot;
+            peer.Outstanding--;
+            peer.OutstandingBytes -= call->WindowBytes;
+        }
+        call->Status = status;
+        call->State = CallState.Done;
+        Signal(call);
+    }
+
+    private static void Signal(PendingCall* call)
+    {
+        call->Event = true;
+        if (call->Waiting)
+        {
+            Scheduler.Notify();
+        }
+    }
+
+    /// <summary>The call that a frame from the peer is about, or null when it is over.</summary>
+    private PendingCall* FindCall(Peer peer, ulong id)
+    {
+        uint slot = RequestId.SlotOf(id);
+        if (slot < RequestId.SlotCount)
+        {
+            PendingCall* call = peer.Calls[slot];
+            if (call != null && call->Id == id)
+            {
+                return call;
+            }
+        }
+        _duplicates++;
+        return null;
+    }
+
+    private void AcceptReply(Peer peer, MessageHeader* header, byte* body, int bodyBytes)
+    {
+        PendingCall* call = FindCall(peer, header->RequestId);
+        if (call == null)
+        {
+            return;
+        }
+        Errno status = (Errno)header->Status;
+        if (header->BodyBytes > (uint)call->ReplyCapacity)
+        {
+            status = Errno.EMSGSIZE;
+        }
+        else
+        {
+            if (bodyBytes != 0)
+            {
+                FrameCopy.Bytes(call->Reply + header->FragmentOffset, body, bodyBytes);
+            }
+            if (header->FragmentCount != 1 && !LastFragmentOf(call, header))
+            {
+                return;
+            }
+            call->ReplyBytes = (int)header->BodyBytes;
+        }
+        Finish(peer, call, status);
+        if (peer.Queued != 0)
+        {
+            SendQueuedTo(peer);
+        }
+    }
+
+    /// <summary>Notes a reply's fragment; true when all are there. Replies to different transmissions of the request do not mix.</summary>
+    private static bool LastFragmentOf(PendingCall* call, MessageHeader* header)
+    {
+        if (call->ReplyAttempt != header->Attempt)
+        {
+            call->ReplyAttempt = header->Attempt;
+            call->FragmentsSeen = 0;
+        }
+        call->FragmentsSeen |= 1UL << header->FragmentIndex;
+        return call->FragmentsSeen == ulong.MaxValue >> (MessageHeader.MaxFragments - header->FragmentCount);
+    }
+
+    private void AcceptNotice(Peer peer, MessageHeader* header)
+    {
+        PendingCall* call = FindCall(peer, header->RequestId);
+        if (call == null || call->State != CallState.Sent)
+        {
+            return;
+        }
+        switch (header->Kind)
+        {
+            case MessageKind.InProgress:
+                call->InProgress = true;
+                break;
+            case MessageKind.Busy:
+                call->State = CallState.TurnedAway;
+                _busyAnswers++;
+                break;
+            default:
+                call->State = CallState.Refused;
+                break;
+        }
+        Signal(call);
+    }
+
+    /// <summary>Waits until the call is done: first looking at its link only, then as any waiting thread does.</summary>
+    private void Await(Peer peer, PendingCall* call)
+    {
+        if (_dispatching)
+        {
+            Panic.Because("RpcEndpoint.Complete: called from TryHandle");
+        }
+        if (!peer.SameMachine)
+        {
+            Link link = peer.Link;
+            for (int turn = 0; turn < SpinTurns; turn++)
+            {
+                if (link.MayHaveFrame && ReceiveOne(link) && call->State == CallState.Done)
+                {
+                    return;
+                }
+            }
+        }
+        AwaitLong(peer, call);
+    }
+
+    private void AwaitLong(Peer peer, PendingCall* call)
+    {
+        ulong now = Clock.NowNs();
+        ulong deadlineNs = now + TimeoutNs;
+        ulong intervalNs = peer.Reliable ? ProbeNs : FirstRetransmitNs;
+        ulong backoffNs = FirstBackoffNs;
+        ulong refusedSinceNs = 0;
+        ulong actAtNs = now + intervalNs;
+        call->Waiting = true;
+        while (call->State != CallState.Done)
+        {
+            bool changed = Scheduler.WaitUntil(ref call->Event, Math.Min(actAtNs, deadlineNs));
+            now = Clock.NowNs();
+            if (changed)
+            {
+                call->Event = false;
+                if (call->State != CallState.Refused)
+                {
+                    // A sign of life.
+                    deadlineNs = now + TimeoutNs;
+                }
+                if (call->State == CallState.TurnedAway)
+                {
+                    actAtNs = now + backoffNs;
+                    backoffNs = Math.Min(2 * backoffNs, MaxBackoffNs);
+                }
+                else if (call->State == CallState.Refused)
+                {
+                    refusedSinceNs = refusedSinceNs == 0 ? now : refusedSinceNs;
+                    actAtNs = now;
+                }
+                else if (call->InProgress)
+                {
+                    call->InProgress = false;
+                    intervalNs = peer.Reliable ? ProbeNs : InProgressRetransmitNs;
+                    actAtNs = now + intervalNs;
+                }
+                continue;
+            }
+            if (peer.Link.Failed)
+            {
+                Finish(peer, call, Errno.EHOSTDOWN);
+            }
+            else if (now >= deadlineNs)
+            {
+                _timeouts++;
+                Finish(peer, call, Errno.ETIMEDOUT);
+            }
+            else if (call->State == CallState.Refused && Epoch == call->Epoch)
+            {
+                actAtNs = now + EpochPollNs;
+                if (now - refusedSinceNs >= EpochGraceNs)
+                {
+                    Finish(peer, call, Errno.ESTALE);
+                }
+            }
+            else if (!Nudge(peer, call))
+            {
+                actAtNs = now + LinkFullRetryNs;
+            }
+            else
+            {
+                actAtNs = now + intervalNs;
+                intervalNs = peer.Reliable ? ProbeNs : Math.Max(intervalNs, Math.Min(2 * intervalNs, MaxRetransmitNs));
+            }
+        }
+        call->Waiting = false;
+    }
+
+    /// <summary>Does what a call needs that has not been answered in time. False: the link is full.</summary>
+    private bool Nudge(Peer peer, PendingCall* call)
+    {
+        if (call->State == CallState.Queued)
+        {
+            SendQueuedTo(peer);
+            return true;
+        }
+        if (call->State == CallState.Sent && peer.Reliable)
+        {
+            return SendProbe(peer, call);
+        }
+        bool lost = call->State == CallState.Sent;
+        call->Attempt++;
+        if (!SendCall(peer, call, MessageFlags.Retransmit))
+        {
+            return false;
+        }
+        if (lost)
+        {
+            _retransmissions++;
+        }
+        call->State = CallState.Sent;
+        return true;
+    }
+
+    private bool SendProbe(Peer peer, PendingCall* call)
+    {
+        MessageHeader header = default;
+        header.Magic = MessageHeader.MagicValue;
+        header.Version = MessageHeader.CurrentVersion;
+        header.Kind = MessageKind.Probe;
+        header.Opcode = call->Opcode;
+        header.Source = _node;
+        header.Destination = peer.Node;
+        header.RequestId = call->Id;
+        header.Epoch = Epoch;
+        _probes++;
+        return Transmit(peer, &header, null, 0, null, 0);
+    }
+}

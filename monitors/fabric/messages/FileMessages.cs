@@ -1,0 +1,92 @@
+// Messages about the contents of files: a processor component sends them to the file's memory component, whose file cache answers from
+// memory or asks the storage component (StorageMessages.cs). Every request carries the full path and an absolute offset, and the file
+// handle that Open returned; a target keeps no state about who has what open.
+//
+// FileRead      FileRequest + path                 reply: the bytes (fewer at end of file; at most FileRequest.MaxTransfer)
+// FileWrite     FileRequest + path + bytes         reply FileWriteReply
+// FileSync      FileRequest + path                 reply empty: all written bytes are on the storage component's device (or, with
+//                                                  FileWriteFlags.NoDevice, have at least been handed to the storage component);
+//                                                  Handle 0 and PathLength 0 = of all files
+// FileTruncate  FileRequest + path (Offset = new size)      reply empty
+// FileStatus    FileRequest + path                 reply FileAttributes: as stored, with the cache's newer size and times
+// FileForget    FileRequest + path                 reply empty: the file is gone, its cached pages are dropped without write-back
+
+using System.Runtime.InteropServices;
+
+namespace Lego.Fabric.Messages;
+
+/// <summary>Names a file for as long as it exists: inode number and generation on one volume (the NFS file handle). Zero = by path only.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FileHandle
+{
+    public uint Inode;
+    public uint Generation;
+}
+
+/// <summary>A request about one file's bytes; the path (PathLength bytes, no terminator) follows, then any data.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FileRequest
+{
+    /// <summary>Most bytes that one FileRead or FileWrite (or StorageRead or StorageWrite) moves.</summary>
+    public const int MaxTransfer = 56 * 1024;
+
+    public FileHandle Handle;
+    public ulong Offset;
+    public uint Length;
+    /// <summary>Storage component that holds the volume.</summary>
+    public ushort Storage;
+    public ushort PathLength;
+    public FileWriteFlags Flags;
+    public uint Reserved;
+    /// <summary>StorageWrite, StorageTruncate: the modification time to record, nanoseconds since the epoch, because the program's write
+    /// happened earlier than the cache's write-back; 0 = now. Elsewhere 0.</summary>
+    public ulong ModifyTimeNs;
+}
+
+[System.Flags]
+public enum FileWriteFlags : uint
+{
+    None = 0,
+    /// <summary>Write at the end of the file, whatever Offset says (O_APPEND).</summary>
+    Append = 1,
+    /// <summary>The reply means that the bytes are on the device (O_SYNC).</summary>
+    Synchronous = 2,
+    /// <summary>FileSync: write dirty bytes back, no device flush. A processor component sends it before it changes a file's times at the
+    /// storage component (utimensat), so that a later write-back cannot overwrite them; inline and free for a clean file.</summary>
+    NoDevice = 4,
+}
+
+/// <summary>Reply of FileWrite and StorageWrite.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FileWriteReply
+{
+    /// <summary>Bytes taken; less than asked only when the volume is full.</summary>
+    public uint Written;
+    public uint Reserved;
+    /// <summary>Where the first byte went (differs from the request for Append).</summary>
+    public ulong Offset;
+    /// <summary>The file's size afterwards.</summary>
+    public ulong Size;
+    /// <summary>Bytes still free on the volume; lets a cache know when it must write through.</summary>
+    public ulong VolumeFreeBytes;
+}
+
+/// <summary>What stat(2) reports. Times are nanoseconds since the epoch.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FileAttributes
+{
+    public FileHandle Handle;
+    /// <summary>S_IF* type and permission bits of inode(7).</summary>
+    public uint Mode;
+    public uint Links;
+    public uint UserId;
+    public uint GroupId;
+    public uint DeviceNumber;
+    public uint BlockSize;
+    public ulong Size;
+    /// <summary>In units of 512 bytes.</summary>
+    public ulong Blocks;
+    public ulong AccessTimeNs;
+    public ulong ModifyTimeNs;
+    public ulong ChangeTimeNs;
+}

@@ -1,0 +1,53 @@
+// Messages of the ExCache: a processor component's line misses and write-backs, sent straight to the memory component that owns
+// the vRegion. vnode and asid stand in the message header. LegoOS: PCACHE_MISS, PCACHE_FLUSH and the piggybacked pair of both.
+//
+// Miss       request MissRequest                     reply: the page, 4096 bytes (empty = a zero page that the owner has no frame for)
+// MissFlush  request MissFlushRequest + 4096 bytes   reply: as Miss; the victim has been taken over before the page is read
+// Flush      request FlushRequest + Count entries of FlushEntry + Count pages     reply: empty
+// Errors: EFAULT no mapping, EACCES not allowed, EIO past the end of a mapped file, ENOMEM no frame left, ESRCH unknown address space.
+
+using System.Runtime.InteropServices;
+
+namespace Lego.Fabric.Messages;
+
+/// <summary>How the faulting instruction touched the page.</summary>
+public enum MissAccess : uint { Read = 0, Write = 1, Execute = 2 }
+
+/// <summary>Fetch one page.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct MissRequest
+{
+    /// <summary>Page-aligned user address.</summary>
+    public ulong Address;
+    public MissAccess Access;
+    public uint Reserved;
+}
+
+/// <summary>Fetch one page and take over a dirty one that had to make room for it; the page's bytes follow.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct MissFlushRequest
+{
+    public MissRequest Miss;
+    public ulong VictimAddress;
+    /// <summary>Address space of the victim; it may be another process's.</summary>
+    public uint VictimAsid;
+    public uint Reserved;
+}
+
+/// <summary>Write back <see cref="Count"/> dirty pages (at most <see cref="MaxCount"/>): entries, then pages in the same order.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FlushRequest
+{
+    public const int MaxCount = 14;
+    public uint Count;
+    public uint Reserved;
+}
+
+/// <summary>Names one page of a <see cref="FlushRequest"/>.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct FlushEntry
+{
+    public ulong Address;
+    public uint Asid;
+    public uint Reserved;
+}

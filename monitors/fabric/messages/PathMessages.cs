@@ -1,0 +1,170 @@
+// Messages about names: a processor component sends them to the storage component that holds the vNode's volume. Paths are absolute and as
+// the program gave them (after joining with its working directory); the storage component walks them with the file system's own rules for
+// "..", symbolic links and trailing slashes (path_resolution(7)). Stateless: each request says all that it needs.
+//
+// Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no "..")
+// MakeNode       MakeNodeRequest + path + target      reply FileAttributes     (mkdir, mknod, symlink: by Mode's type; target for links)
+// Unlink         UnlinkRequest + path                 reply UnlinkReply        (unlink, rmdir)
+// Rename         TwoPathRequest + old + new           reply RenameReply        (what the new name replaced, if anything)
+// Link           TwoPathRequest + old + new           reply FileAttributes
+// ReadLink       PathRequest + path                   reply: the target's bytes
+// ReadDirectory  ReadDirectoryRequest + path          reply DirectoryEntryHeader + name, repeated; empty = the end
+// SetAttributes  SetAttributesRequest + path          reply FileAttributes     (chmod, chown, utimensat)
+// VolumeStatus   PathRequest + path                   reply VolumeStatusReply  (statfs)
+
+using System.Runtime.InteropServices;
+
+namespace Lego.Fabric.Messages;
+
+/// <summary>How the last component of a path is treated.</summary>
+[System.Flags]
+public enum PathFlags : uint
+{
+    None = 0,
+    /// <summary>Do not follow a symbolic link in the last component (AT_SYMLINK_NOFOLLOW, O_NOFOLLOW).</summary>
+    NoFollow = 1,
+    /// <summary>Create a regular file when the name is free (O_CREAT).</summary>
+    Create = 2,
+    /// <summary>With Create: EEXIST when the name is taken (O_EXCL).</summary>
+    Exclusive = 4,
+    /// <summary>ENOTDIR unless it is a directory (O_DIRECTORY); for Unlink: rmdir(2).</summary>
+    Directory = 8,
+    /// <summary>Rename: EEXIST when the new name is taken (RENAME_NOREPLACE).</summary>
+    NoReplace = 16,
+}
+
+/// <summary>A request about one path; PathLength bytes follow, no terminator.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct PathRequest
+{
+    /// <summary>Longest path on the wire (PATH_MAX).</summary>
+    public const int MaxPath = 4096;
+
+    public PathFlags Flags;
+    public ushort PathLength;
+    public ushort Reserved;
+    public uint UserId;
+    public uint GroupId;
+}
+
+/// <summary>Look a path up, create it when asked.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct OpenRequest
+{
+    public PathRequest Path;
+    /// <summary>Permission bits of a created file, umask applied.</summary>
+    public uint Mode;
+    /// <summary>Permissions to check, as access(2): 4 read, 2 write, 1 execute; 0 = existence.</summary>
+    public uint Access;
+}
+
+/// <summary>What was found; the canonical path follows.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct OpenReply
+{
+    public FileAttributes Attributes;
+    /// <summary>1 when this request created the file.</summary>
+    public ushort Created;
+    public ushort PathLength;
+    public uint Reserved;
+}
+
+/// <summary>mkdir, mknod, symlink: Mode carries the S_IF* type; a link's target (TargetLength bytes) follows the path.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct MakeNodeRequest
+{
+    public PathRequest Path;
+    public uint Mode;
+    public uint DeviceNumber;
+    public ushort TargetLength;
+    public ushort Reserved0;
+    public uint Reserved1;
+}
+
+/// <summary>unlink, or rmdir with PathFlags.Directory.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct UnlinkRequest
+{
+    public PathRequest Path;
+}
+
+/// <summary>Which file lost a name, and how many names it still has.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct UnlinkReply
+{
+    public FileHandle Handle;
+    public uint LinksLeft;
+    public uint Reserved;
+}
+
+/// <summary>rename, link: both paths follow, old first.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct TwoPathRequest
+{
+    public PathRequest Old;
+    public ushort NewLength;
+    public ushort Reserved0;
+    public uint Reserved1;
+}
+
+/// <summary>The file that rename replaced (Handle 0 = none).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct RenameReply
+{
+    public FileHandle Replaced;
+    public uint ReplacedLinksLeft;
+    public uint Reserved;
+}
+
+/// <summary>Read directory entries from Cookie on (0 = the beginning).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReadDirectoryRequest
+{
+    public PathRequest Path;
+    public ulong Cookie;
+    public uint MaxBytes;
+    public uint Reserved;
+}
+
+/// <summary>One entry; NameLength bytes follow, padded to a multiple of 8.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct DirectoryEntryHeader
+{
+    /// <summary>Continue after this entry with this cookie.</summary>
+    public ulong NextCookie;
+    public uint Inode;
+    /// <summary>DT_* of readdir(3).</summary>
+    public byte Type;
+    public byte NameLength;
+    public ushort Reserved;
+}
+
+/// <summary>Which of SetAttributesRequest's fields apply.</summary>
+[System.Flags]
+public enum AttributeMask : uint { Mode = 1, UserId = 2, GroupId = 4, AccessTime = 8, ModifyTime = 16 }
+
+/// <summary>chmod, chown, utimensat.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct SetAttributesRequest
+{
+    public PathRequest Path;
+    public AttributeMask Mask;
+    public uint Mode;
+    public uint UserId;
+    public uint GroupId;
+    public ulong AccessTimeNs;
+    public ulong ModifyTimeNs;
+}
+
+/// <summary>statfs(2).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct VolumeStatusReply
+{
+    public ulong BlockSize;
+    public ulong Blocks;
+    public ulong FreeBlocks;
+    public ulong AvailableBlocks;
+    public ulong Inodes;
+    public ulong FreeInodes;
+    public ulong MaxNameLength;
+}

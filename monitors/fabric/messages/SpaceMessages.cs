@@ -1,0 +1,154 @@
+// Messages that a processor component sends to the home memory component of a process: everything about its virtual memory.
+// The processor keeps only what a reply tells it: ranges with their kind and protection (VmaRecord) and owners of vRegions (RegionRecord).
+// The header's asid names the address space; Execute and Fork create the one they name.
+//
+// Execute  ExecuteRequest + file + name\0 + argv (each \0-terminated) + envp (each \0-terminated)     reply ExecuteReply + records
+//          The file is an absolute path, without terminator; the name is what the program called it (AT_EXECFN). The processor component has
+//          checked the execute permission, and it rewrites interpreter scripts ("#!"), which are ENOEXEC here.
+// Fork     ForkRequest                              reply SpaceReply + records (of the child)
+// Exit     empty                                    reply empty; frees the space
+// Map      MapRequest + path\0 (file mappings)      reply SpaceReply + records
+// Unmap    RangeRequest                             reply SpaceReply + records
+// Protect  RangeRequest                             reply SpaceReply + records
+// Remap    RemapRequest                             reply SpaceReply + records
+// Break    RangeRequest (Address = wanted break; 0 asks)      reply SpaceReply + records
+// Records are VmaCount VmaRecords, then RegionCount RegionRecords: always the complete list of the space after the operation, sorted by
+// address, so that a processor component that lost a reply is right again after the next one.
+
+using System.Runtime.InteropServices;
+
+namespace Lego.Fabric.Messages;
+
+/// <summary>What backs a mapped range, as far as a processor component needs to know it.</summary>
+public enum VmaKind : ushort
+{
+    /// <summary>Anonymous: a page never written back is zero and is made locally (p-local line).</summary>
+    Anonymous = 1,
+    /// <summary>Private file mapping: always fetched.</summary>
+    File = 2,
+    /// <summary>Stack: anonymous, grows down to its range's start (the range is reserved in full from the beginning).</summary>
+    Stack = 3,
+}
+
+/// <summary>PROT_* of mmap(2).</summary>
+[System.Flags]
+public enum Protection : ushort { None = 0, Read = 1, Write = 2, Execute = 4 }
+
+/// <summary>One mapped range [Start, End), both page-aligned.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct VmaRecord
+{
+    public ulong Start;
+    public ulong End;
+    public VmaKind Kind;
+    public Protection Protection;
+    public uint Reserved;
+}
+
+/// <summary>The memory component that owns the vRegion at [Start, Start + Length).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct RegionRecord
+{
+    public ulong Start;
+    public ulong Length;
+    public ushort Owner;
+    public ushort Reserved0;
+    public uint Reserved1;
+}
+
+/// <summary>Load a program into the new address space of the header's asid.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ExecuteRequest
+{
+    public uint ArgumentCount;
+    public uint EnvironmentCount;
+    /// <summary>Bytes of name + arguments + environment, terminators included.</summary>
+    public uint StringBytes;
+    public uint UserId;
+    public uint GroupId;
+    /// <summary>Storage component that holds the file's volume.</summary>
+    public ushort Storage;
+    public ushort FilePathLength;
+    /// <summary>What Open said the file is.</summary>
+    public FileHandle File;
+    /// <summary>Random bits for AT_RANDOM and the layout.</summary>
+    public ulong Seed0;
+    public ulong Seed1;
+    /// <summary>AT_HWCAP (CPUID.1:EDX) of the processor component.</summary>
+    public ulong HardwareCapabilities;
+}
+
+/// <summary>Where the program starts.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ExecuteReply
+{
+    public ulong InstructionPointer;
+    public ulong StackPointer;
+    public ulong Break;
+    public ulong StackStart;
+    /// <summary>Range of the initial argument strings, for /proc/PID/cmdline.</summary>
+    public ulong ArgumentStart;
+    public ulong ArgumentEnd;
+    public uint VmaCount;
+    public uint RegionCount;
+}
+
+/// <summary>Copy the address space of the header's asid to <see cref="ChildAsid"/>, pages copy-on-write.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ForkRequest
+{
+    public uint ChildAsid;
+    public uint Reserved;
+}
+
+/// <summary>mmap(2).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct MapRequest
+{
+    public ulong Address;
+    public ulong Length;
+    public Protection Protection;
+    public ushort Reserved;
+    /// <summary>MAP_* flags of mmap(2), unchanged.</summary>
+    public uint Flags;
+    /// <summary>For file mappings; ignored for anonymous ones.</summary>
+    public FileHandle File;
+    public ulong FileOffset;
+    public ushort Storage;
+    public ushort PathLength;
+    public uint Reserved2;
+}
+
+/// <summary>munmap(2), mprotect(2), brk(2).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct RangeRequest
+{
+    public ulong Address;
+    public ulong Length;
+    public Protection Protection;
+    public ushort Reserved0;
+    public uint Reserved1;
+}
+
+/// <summary>mremap(2).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct RemapRequest
+{
+    public ulong OldAddress;
+    public ulong OldLength;
+    public ulong NewLength;
+    public ulong NewAddress;
+    /// <summary>MREMAP_* flags.</summary>
+    public uint Flags;
+    public uint Reserved;
+}
+
+/// <summary>Result of an address-space operation; the records follow.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct SpaceReply
+{
+    /// <summary>Address that the operation returns to the program (mmap, mremap, brk); 0 otherwise.</summary>
+    public ulong Address;
+    public uint VmaCount;
+    public uint RegionCount;
+}
