@@ -1,0 +1,167 @@
+// Requests about the bytes of files (StorageMessages.cs), mostly from a memory component's file cache. Permissions were checked when the
+// processor component opened the file. May BLOCK on the device. Callers hold the volume's lock.
+
+using System;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Storage.Ext4;
+
+namespace Lego.Storage;
+
+/// <summary>StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus.</summary>
+public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
+{
+    private readonly Volume _volume = volume;
+    private readonly PathResolver _resolver = resolver;
+
+    public ulong BytesRead { get; private set; }
+
+    public ulong BytesWritten { get; private set; }
+
+    /// <summary>Reply: the bytes, fewer at the end of the file.</summary>
+    public void Read(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
+        {
+            return;
+        }
+
+        using InodeHandle inode = _resolver.OpenContents(head, path, out Errno error);
+        ReadOnlySpan<byte> data = default;
+        if (error == Errno.None)
+        {
+            error = _volume.Contents.Read(inode, head.Offset, head.Length, out data);
+        }
+
+        BytesRead += (ulong)data.Length;
+        request.Reply(error, data);
+    }
+
+    /// <summary>Reply: FileWriteReply, with the free space also when the status is ENOSPC.</summary>
+    public void Write(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> data))
+        {
+            return;
+        }
+
+        if (data.Length != head.Length)
+        {
+            request.Reply(Errno.EPROTO);
+            return;
+        }
+
+        using InodeHandle inode = _resolver.OpenContents(head, path, out Errno error);
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        FileWriteReply reply = new() { Offset = (head.Flags & FileWriteFlags.Append) != 0 ? inode.Size : head.Offset };
+        error = CheckMutable(inode);
+        if (error == Errno.None)
+        {
+            error = _volume.Contents.Write(inode, reply.Offset, data, TimeOf(head), out reply.Written);
+        }
+
+        if (error == Errno.None && (head.Flags & FileWriteFlags.Synchronous) != 0)
+        {
+            error = _volume.Flush();
+        }
+
+        BytesWritten += reply.Written;
+        reply.Size = inode.Size;
+        reply.VolumeFreeBytes = _volume.FreeBytes;
+        request.Reply(error, in reply);
+    }
+
+    /// <summary>
+    /// Reply: empty, when everything is on stable storage. The file system does not know which changes are one file's: it writes all.
+    /// </summary>
+    public void Sync(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
+        {
+            return;
+        }
+
+        if (head.Handle.Inode == 0 && path.Length == 0)
+        {
+            request.Reply(_volume.Sync());
+            return;
+        }
+
+        using InodeHandle inode = _resolver.OpenAny(head, path, out Errno error);
+        request.Reply(error == Errno.None ? _volume.Flush() : error);
+    }
+
+    /// <summary>Reply: FileAttributes after the file has got the size that Offset says.</summary>
+    public void Truncate(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
+        {
+            return;
+        }
+
+        using InodeHandle inode = _resolver.OpenContents(head, path, out Errno error);
+        if (error == Errno.None)
+        {
+            error = CheckMutable(inode);
+        }
+
+        if (error == Errno.None)
+        {
+            error = _volume.Contents.Truncate(inode, head.Offset, TimeOf(head));
+        }
+
+        ReplyAttributes(ref request, inode, error);
+    }
+
+    /// <summary>Reply: FileAttributes.</summary>
+    public void Status(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
+        {
+            return;
+        }
+
+        using InodeHandle inode = _resolver.OpenAny(head, path, out Errno error);
+        ReplyAttributes(ref request, inode, error);
+    }
+
+    private static ulong TimeOf(in FileRequest head) => head.ModifyTimeNs != 0 ? head.ModifyTimeNs : Clock.UnixTimeNs();
+
+    private static Errno CheckMutable(in InodeHandle inode) =>
+        (inode.Record->Flags & InodeFlags.Immutable) != 0 ? Errno.EPERM : Errno.None;
+
+    private void ReplyAttributes(scoped ref RpcRequest request, scoped in InodeHandle inode, Errno error)
+    {
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        FileAttributes attributes = _volume.Files.Describe(inode);
+        request.Reply(Errno.None, in attributes);
+    }
+
+    /// <summary>Takes the request apart; false when it was answered with EPROTO because it is too short for what it says.</summary>
+    private static bool TryReadRequest(
+        scoped ref RpcRequest request, out FileRequest head, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> data)
+    {
+        path = default;
+        data = default;
+        if (!request.TryReadHead(out head, out ReadOnlySpan<byte> rest) || head.PathLength > rest.Length)
+        {
+            request.Reply(Errno.EPROTO);
+            return false;
+        }
+
+        path = rest[..head.PathLength];
+        data = rest[head.PathLength..];
+        return true;
+    }
+}

@@ -1,0 +1,202 @@
+// Requests that find files by name: Open (which may make one), ReadLink, ReadDirectory, VolumeStatus (PathMessages.cs). Rules of open(2)
+// and path_resolution(7). May BLOCK on the device. Callers hold the volume's lock.
+
+using System;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Storage.Ext4;
+
+namespace Lego.Storage;
+
+/// <summary>Open, ReadLink, ReadDirectory, VolumeStatus.</summary>
+public sealed unsafe class LookupRequests
+{
+    private const uint ListingBytes = 32 * 1024;
+
+    private readonly Volume _volume;
+    private readonly PathResolver _resolver;
+    private readonly byte* _listing;
+
+    /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
+    public LookupRequests(Volume volume, PathResolver resolver, FrameAllocator frames)
+    {
+        _volume = volume;
+        _resolver = resolver;
+        _listing = (byte*)frames.AllocateContiguous(ListingBytes / PageOperations.PageSize);
+    }
+
+    /// <summary>False when there was no memory for the buffer.</summary>
+    public bool IsUsable => _listing != null;
+
+    /// <summary>Reply: OpenReply and the canonical path.</summary>
+    public void Open(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out OpenRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.Path.PathLength, out ReadOnlySpan<byte> path))
+        {
+            return;
+        }
+
+        Caller caller = Caller.Of(head.Path);
+        bool creates = (head.Path.Flags & PathFlags.Create) != 0;
+        bool exclusive = creates && (head.Path.Flags & PathFlags.Exclusive) != 0;
+        bool keepsLink = exclusive || (head.Path.Flags & PathFlags.NoFollow) != 0;
+        LastComponent last = !creates ? RequestParts.LastOf(head.Path.Flags)
+            : keepsLink ? LastComponent.CreateKeepLink : LastComponent.Create;
+        ushort created = 0;
+        InodeHandle found = _resolver.Open(path, caller, last, out ReadOnlySpan<byte> canonical, out Errno error);
+        if (error == Errno.ENOENT && creates)
+        {
+            found = Create(path, caller, last, head.Mode, out canonical, out error);
+            created = (ushort)(error == Errno.None ? 1 : 0);
+        }
+        else if (error == Errno.None && exclusive)
+        {
+            error = Errno.EEXIST;
+        }
+
+        using InodeHandle inode = found;
+        if (error == Errno.None && created == 0)
+        {
+            error = CheckOpen(inode, caller, head);
+        }
+
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        OpenReply reply = new()
+        {
+            Attributes = _volume.Files.Describe(inode),
+            Created = created,
+            PathLength = (ushort)canonical.Length,
+        };
+        request.Reply(Errno.None, in reply, canonical);
+    }
+
+    /// <summary>Reply: the target's bytes.</summary>
+    public void ReadLink(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out PathRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.PathLength, out ReadOnlySpan<byte> path))
+        {
+            return;
+        }
+
+        using InodeHandle inode = _resolver.Open(path, Caller.Of(head), LastComponent.KeepLink, out _, out Errno error);
+        ReadOnlySpan<byte> target = default;
+        if (error == Errno.None)
+        {
+            error = _volume.Files.ReadTarget(inode, out target);
+        }
+
+        request.Reply(error, target);
+    }
+
+    /// <summary>Reply: entries; empty at the end.</summary>
+    public void ReadDirectory(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out ReadDirectoryRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.Path.PathLength, out ReadOnlySpan<byte> path))
+        {
+            return;
+        }
+
+        Caller caller = Caller.Of(head.Path);
+        using InodeHandle inode = _resolver.Open(path, caller, RequestParts.LastOf(head.Path.Flags), out _, out Errno error);
+        if (error == Errno.None)
+        {
+            error = inode.IsDirectory ? caller.Check(inode, AccessRights.Read) : Errno.ENOTDIR;
+        }
+
+        int written = 0;
+        if (error == Errno.None)
+        {
+            uint room = Math.Min(Math.Min(head.MaxBytes, ListingBytes), (uint)request.ReplyCapacityBytes);
+            error = _volume.Directories.List(inode, head.Cookie, new Span<byte>(_listing, (int)room), out written);
+        }
+
+        request.Reply(error, new ReadOnlySpan<byte>(_listing, error == Errno.None ? written : 0));
+    }
+
+    /// <summary>Reply: VolumeStatusReply.</summary>
+    public void VolumeStatus(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out PathRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.PathLength, out ReadOnlySpan<byte> path))
+        {
+            return;
+        }
+
+        using InodeHandle inode = _resolver.Open(path, Caller.Of(head), RequestParts.LastOf(head.Flags), out _, out Errno error);
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        ulong reserved = _volume.Geometry.ReservedBlocks;
+        VolumeStatusReply reply = new()
+        {
+            BlockSize = _volume.Geometry.BlockBytes,
+            Blocks = _volume.UsableBlocks,
+            FreeBlocks = _volume.FreeBlocks,
+            AvailableBlocks = _volume.FreeBlocks > reserved ? _volume.FreeBlocks - reserved : 0,
+            Inodes = _volume.Geometry.InodeCount,
+            FreeInodes = _volume.FreeInodes,
+            MaxNameLength = DirectoryEntry.MaxNameBytes,
+        };
+        request.Reply(Errno.None, in reply);
+    }
+
+    private static Errno CheckOpen(in InodeHandle inode, Caller caller, in OpenRequest head)
+    {
+        bool wantsDirectory = (head.Path.Flags & PathFlags.Directory) != 0;
+        if (wantsDirectory && !inode.IsDirectory)
+        {
+            return Errno.ENOTDIR;
+        }
+
+        if ((head.Path.Flags & PathFlags.Create) != 0 && inode.IsDirectory)
+        {
+            return Errno.EISDIR;
+        }
+
+        return caller.Check(inode, (AccessRights)head.Access & AccessRights.All);
+    }
+
+    private InodeHandle Create(
+        ReadOnlySpan<byte> path, Caller caller, LastComponent last, uint mode, out ReadOnlySpan<byte> canonical, out Errno error)
+    {
+        canonical = default;
+        error = _resolver.Walk(path, caller, last, out PathTarget target);
+        if (error == Errno.None)
+        {
+            error = _resolver.CheckEntering(target.Directory, caller);
+        }
+
+        if (error != Errno.None)
+        {
+            return default;
+        }
+
+        NewFile file = new()
+        {
+            Mode = FileMode.Regular | (mode & FileMode.PermissionMask),
+            UserId = caller.UserId,
+            GroupId = caller.GroupId,
+        };
+        error = _volume.Names.Create(target.Directory, target.Name, file, out uint number);
+        if (error != Errno.None)
+        {
+            return default;
+        }
+
+        canonical = target.Canonical;
+        _resolver.Table.Remember(canonical, number);
+        return _volume.Inodes.Open(number, out error);
+    }
+}

@@ -1,0 +1,295 @@
+// Requests that change names: MakeNode, Unlink, Rename, Link (PathMessages.cs). Each walks its paths, checks what mkdir(2), unlink(2),
+// rename(2) and so on ask for in the order in which Linux does, and leaves the change to the volume. May BLOCK on the device. Callers
+// hold the volume's lock.
+
+using System;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Storage.Ext4;
+
+namespace Lego.Storage;
+
+/// <summary>MakeNode, Unlink, Rename, Link.</summary>
+public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
+{
+    private readonly Volume _volume = volume;
+    private readonly PathResolver _resolver = resolver;
+
+    /// <summary>Reply: FileAttributes of the new directory, link, device file, pipe, socket or empty file.</summary>
+    public void MakeNode(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out MakeNodeRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.Path.PathLength, out ReadOnlySpan<byte> path)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.TargetLength, out ReadOnlySpan<byte> text))
+        {
+            return;
+        }
+
+        Caller caller = Caller.Of(head.Path);
+        Errno error = CheckNode(head.Mode, text, caller);
+        PathTarget target = default;
+        if (error == Errno.None)
+        {
+            error = _resolver.Walk(path, caller, LastComponent.Name, out target);
+        }
+
+        if (error == Errno.None)
+        {
+            bool isDirectory = (head.Mode & FileMode.TypeMask) == FileMode.Directory;
+            error = target.NameTooLong ? Errno.ENAMETOOLONG
+                : target.Inode != 0 ? Errno.EEXIST
+                : target.TrailingSlash && !isDirectory ? Errno.ENOENT
+                : _resolver.CheckEntering(target.Directory, caller);
+        }
+
+        uint number = 0;
+        if (error == Errno.None)
+        {
+            NewFile file = new()
+            {
+                Mode = head.Mode,
+                UserId = caller.UserId,
+                GroupId = caller.GroupId,
+                DeviceNumber = head.DeviceNumber,
+                Target = text,
+            };
+            error = _volume.Names.Create(target.Directory, target.Name, file, out number);
+        }
+
+        ReplyAttributes(ref request, number, error);
+    }
+
+    /// <summary>Reply: UnlinkReply.</summary>
+    public void Unlink(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out UnlinkRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.Path.PathLength, out ReadOnlySpan<byte> path))
+        {
+            return;
+        }
+
+        UnlinkKind kind = (head.Path.Flags & PathFlags.Directory) != 0 ? UnlinkKind.Directory : UnlinkKind.File;
+        LostName lost = default;
+        Errno error = _resolver.Walk(path, Caller.Of(head.Path), LastComponent.Name, out PathTarget target);
+        if (error == Errno.None)
+        {
+            error = CheckUnlink(target, kind, Caller.Of(head.Path));
+        }
+
+        if (error == Errno.None)
+        {
+            _resolver.Table.Forget(target.Canonical);
+            error = _volume.Names.Unlink(target.Directory, target.Name, kind, out lost);
+        }
+
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        UnlinkReply reply = new() { Handle = HandleOf(lost), LinksLeft = lost.LinksLeft };
+        request.Reply(Errno.None, in reply);
+    }
+
+    /// <summary>Reply: RenameReply.</summary>
+    public void Rename(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out TwoPathRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.Old.PathLength, out ReadOnlySpan<byte> oldPath)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.NewLength, out ReadOnlySpan<byte> newPath))
+        {
+            return;
+        }
+
+        Caller caller = Caller.Of(head.Old);
+        PathTarget newTarget = default;
+        Errno error = _resolver.Walk(oldPath, caller, LastComponent.Name, out PathTarget oldTarget);
+        if (error == Errno.None)
+        {
+            error = _resolver.WalkSecond(newPath, caller, LastComponent.Name, out newTarget);
+        }
+
+        bool isDirectory = false;
+        if (error == Errno.None)
+        {
+            error = CheckRename(oldTarget, newTarget, caller, out isDirectory);
+        }
+
+        LostName lost = default;
+        if (error == Errno.None)
+        {
+            ForgetRenamed(oldTarget, newTarget, isDirectory);
+            RenameKind kind = (head.Old.Flags & PathFlags.NoReplace) != 0 ? RenameKind.KeepExisting : RenameKind.Replace;
+            error = _volume.Names.Rename(oldTarget.Directory, oldTarget.Name, newTarget.Directory, newTarget.Name, kind, out lost);
+        }
+
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        RenameReply reply = new() { Replaced = HandleOf(lost), ReplacedLinksLeft = lost.LinksLeft };
+        request.Reply(Errno.None, in reply);
+    }
+
+    /// <summary>
+    /// Reply: FileAttributes of the file that has one name more. A link in the old path's last place is followed unless NoFollow.
+    /// </summary>
+    public void Link(ref RpcRequest request)
+    {
+        if (!RequestParts.TryReadHead(ref request, out TwoPathRequest head, out ReadOnlySpan<byte> rest)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.Old.PathLength, out ReadOnlySpan<byte> oldPath)
+            || !RequestParts.TryTakeText(ref request, ref rest, head.NewLength, out ReadOnlySpan<byte> newPath))
+        {
+            return;
+        }
+
+        Caller caller = Caller.Of(head.Old);
+        PathTarget newTarget = default;
+        Errno error = _resolver.Walk(oldPath, caller, RequestParts.LastOf(head.Old.Flags), out PathTarget oldTarget);
+        if (error == Errno.None)
+        {
+            error = oldTarget.Inode == 0 ? Errno.ENOENT : _resolver.WalkSecond(newPath, caller, LastComponent.Name, out newTarget);
+        }
+
+        if (error == Errno.None)
+        {
+            error = newTarget.NameTooLong ? Errno.ENAMETOOLONG
+                : newTarget.Inode != 0 ? Errno.EEXIST
+                : newTarget.TrailingSlash ? Errno.ENOENT
+                : _resolver.CheckEntering(newTarget.Directory, caller);
+        }
+
+        if (error == Errno.None)
+        {
+            error = _volume.Names.Link(oldTarget.Inode, newTarget.Directory, newTarget.Name);
+        }
+
+        ReplyAttributes(ref request, oldTarget.Inode, error);
+    }
+
+    private static FileHandle HandleOf(in LostName lost) => new() { Inode = lost.Inode, Generation = lost.Generation };
+
+    private static Errno CheckNode(uint mode, ReadOnlySpan<byte> text, Caller caller)
+    {
+        switch (mode & FileMode.TypeMask)
+        {
+            case FileMode.SymbolicLink:
+                return text.Length == 0 ? Errno.ENOENT
+                    : text.Length >= PathRequest.MaxPath ? Errno.ENAMETOOLONG
+                    : text.IndexOf((byte)0) >= 0 ? Errno.EINVAL
+                    : Errno.None;
+            case FileMode.CharacterDevice:
+            case FileMode.BlockDevice:
+                return caller.IsRoot ? Errno.None : Errno.EPERM;
+            case FileMode.Directory:
+            case FileMode.Regular:
+            case FileMode.Fifo:
+            case FileMode.Socket:
+                return Errno.None;
+            default:
+                return Errno.EINVAL;
+        }
+    }
+
+    private Errno CheckUnlink(in PathTarget target, UnlinkKind kind, Caller caller)
+    {
+        if (target.Kind != LastKind.Name)
+        {
+            return kind == UnlinkKind.File ? Errno.EISDIR
+                : target.Kind == LastKind.Root ? Errno.EBUSY
+                : target.Kind == LastKind.Dot ? Errno.EINVAL
+                : Errno.ENOTEMPTY;
+        }
+
+        if (target.Inode == 0)
+        {
+            return target.NameTooLong ? Errno.ENAMETOOLONG : Errno.ENOENT;
+        }
+
+        using InodeHandle file = _volume.Inodes.Open(target.Inode, out Errno error);
+        if (error == Errno.None && target.TrailingSlash && kind == UnlinkKind.File)
+        {
+            error = file.IsDirectory ? Errno.EISDIR : Errno.ENOTDIR;
+        }
+
+        return error == Errno.None ? CheckRemoval(target.Directory, file, caller) : error;
+    }
+
+    private Errno CheckRemoval(uint directoryNumber, in InodeHandle file, Caller caller)
+    {
+        using InodeHandle directory = _volume.Inodes.Open(directoryNumber, out Errno error);
+        return error == Errno.None ? caller.CheckRemoval(directory, file) : error;
+    }
+
+    private Errno CheckRename(in PathTarget from, in PathTarget to, Caller caller, out bool isDirectory)
+    {
+        isDirectory = false;
+        if (from.Kind != LastKind.Name || to.Kind != LastKind.Name)
+        {
+            return Errno.EBUSY;
+        }
+
+        if (from.NameTooLong || to.NameTooLong)
+        {
+            return from.NameTooLong || from.Inode != 0 ? Errno.ENAMETOOLONG : Errno.ENOENT;
+        }
+
+        if (from.Inode == 0)
+        {
+            return Errno.ENOENT;
+        }
+
+        using InodeHandle file = _volume.Inodes.Open(from.Inode, out Errno error);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        isDirectory = file.IsDirectory;
+        if (!isDirectory && (from.TrailingSlash || to.TrailingSlash))
+        {
+            return Errno.ENOTDIR;
+        }
+
+        error = CheckRemoval(from.Directory, file, caller);
+        if (error != Errno.None || to.Inode == 0)
+        {
+            return error != Errno.None ? error : _resolver.CheckEntering(to.Directory, caller);
+        }
+
+        using InodeHandle replaced = _volume.Inodes.Open(to.Inode, out error);
+        return error == Errno.None ? CheckRemoval(to.Directory, replaced, caller) : error;
+    }
+
+    private void ForgetRenamed(in PathTarget from, in PathTarget to, bool isDirectory)
+    {
+        if (isDirectory)
+        {
+            _resolver.Table.ForgetAll();
+            return;
+        }
+
+        _resolver.Table.Forget(from.Canonical);
+        _resolver.Table.Forget(to.Canonical);
+    }
+
+    private void ReplyAttributes(scoped ref RpcRequest request, uint number, Errno error)
+    {
+        if (error == Errno.None)
+        {
+            using InodeHandle inode = _volume.Inodes.Open(number, out error);
+            if (error == Errno.None)
+            {
+                FileAttributes attributes = _volume.Files.Describe(inode);
+                request.Reply(Errno.None, in attributes);
+                return;
+            }
+        }
+
+        request.Reply(error);
+    }
+}

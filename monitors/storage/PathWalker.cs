@@ -1,0 +1,330 @@
+// Walks a path over a volume as path_resolution(7) says: component by component, through "." and "..", expanding symbolic links (at most
+// 40), checking search permission on the way, and keeping the canonical path of where it is. Two buffers hold the rest of the path and
+// the canonical path; a walk's results point into them and are valid until the walker's next walk. May BLOCK on the device.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Storage.Ext4;
+
+namespace Lego.Storage;
+
+/// <summary>What a walk does with the last component.</summary>
+public enum LastComponent
+{
+    /// <summary>A symbolic link is followed.</summary>
+    Follow,
+    /// <summary>A symbolic link is what was sought, unless a slash follows it.</summary>
+    KeepLink,
+    /// <summary>
+    /// As Follow, for a regular file that is made when it is missing: a slash behind its name is EISDIR (open(2), O_CREAT).
+    /// </summary>
+    Create,
+    /// <summary>As Create, but a symbolic link is what was sought (O_EXCL, O_NOFOLLOW).</summary>
+    CreateKeepLink,
+    /// <summary>
+    /// Only its directory and name are sought, for operations that change the name; a slash behind it is left to the caller.
+    /// </summary>
+    Name,
+}
+
+/// <summary>What the last component is.</summary>
+public enum LastKind { Name, Root, Dot, DotDot }
+
+/// <summary>Where a path leads.</summary>
+public ref struct PathTarget
+{
+    public LastKind Kind;
+    /// <summary>The directory that has, or would have, the last name.</summary>
+    public uint Directory;
+    /// <summary>0 when the name is free.</summary>
+    public uint Inode;
+    /// <summary>Slashes follow the last component.</summary>
+    public bool TrailingSlash;
+    /// <summary>The last name is longer than any file's; with LastComponent.Name this is the caller's ENAMETOOLONG.</summary>
+    public bool NameTooLong;
+    /// <summary>Last name; empty for other kinds.</summary>
+    public ReadOnlySpan<byte> Name;
+    /// <summary>The path without links, "." and "..".</summary>
+    public ReadOnlySpan<byte> Canonical;
+}
+
+/// <summary>One walk at a time.</summary>
+public sealed unsafe class PathWalker
+{
+    private const int MaxLinks = 40;
+    private const int PendingBytes = 2 * PageOperations.PageSize;
+    private const int CanonicalBytes = PathRequest.MaxPath;
+    private const byte Slash = (byte)'/';
+
+    private readonly Volume _volume;
+    private readonly byte* _pending;
+    private readonly byte* _canonical;
+
+    /// <summary>The rest of the path lies at the end of its buffer, so that a link's target fits in front of it.</summary>
+    private int _position;
+    private int _canonicalLength;
+    private int _links;
+    private uint _current;
+
+    /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
+    public PathWalker(Volume volume, FrameAllocator frames)
+    {
+        _volume = volume;
+        _pending = (byte*)frames.AllocateContiguous(PendingBytes / PageOperations.PageSize);
+        _canonical = (byte*)frames.Allocate();
+    }
+
+    /// <summary>False when there was no memory for the buffers.</summary>
+    public bool IsUsable => _pending != null && _canonical != null;
+
+    /// <summary>
+    /// Walks an absolute path. A free last name is no error (Inode is 0). ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL
+    /// byte; EIO, EUCLEAN.
+    /// </summary>
+    public Errno Walk(scoped ReadOnlySpan<byte> path, Caller caller, LastComponent last, out PathTarget target)
+    {
+        target = default;
+        if (path.Length >= PathRequest.MaxPath)
+        {
+            return Errno.ENAMETOOLONG;
+        }
+
+        if (path.Length == 0 || path[0] != Slash)
+        {
+            return Errno.ENOENT;
+        }
+
+        if (path.IndexOf((byte)0) >= 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        _position = PendingBytes - path.Length;
+        path.CopyTo(new Span<byte>(_pending + _position, path.Length));
+        _links = 0;
+        GoToRoot();
+        bool done = false;
+        while (!done)
+        {
+            Errno error = Step(caller, last, ref target, out done);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+
+        target.Canonical = Canonical;
+        return Errno.None;
+    }
+
+    private ReadOnlySpan<byte> Canonical => _canonicalLength == 0 ? "/"u8 : new ReadOnlySpan<byte>(_canonical, _canonicalLength);
+
+    private void GoToRoot()
+    {
+        _current = Geometry.RootInode;
+        _canonicalLength = 0;
+    }
+
+    /// <summary>Takes one component from the rest of the path.</summary>
+    private Errno Step(Caller caller, LastComponent last, ref PathTarget target, out bool done)
+    {
+        done = true;
+        SkipSlashes();
+        if (_position == PendingBytes)
+        {
+            target = new PathTarget { Kind = LastKind.Root, Directory = _current, Inode = _current };
+            return Errno.None;
+        }
+
+        ReadOnlySpan<byte> name = TakeName();
+        bool trailing = _position != PendingBytes;
+        SkipSlashes();
+        bool isLast = _position == PendingBytes;
+        target.TrailingSlash = isLast && trailing;
+        using InodeHandle directory = _volume.Inodes.Open(_current, out Errno error);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = directory.IsDirectory ? caller.Check(directory, AccessRights.Execute) : Errno.ENOTDIR;
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        done = isLast;
+        if (name.SequenceEqual("."u8))
+        {
+            target.Kind = LastKind.Dot;
+            target.Directory = _current;
+            target.Inode = _current;
+            return Errno.None;
+        }
+
+        if (name.SequenceEqual(".."u8))
+        {
+            return GoUp(directory, ref target);
+        }
+
+        if (target.TrailingSlash && last is (LastComponent.Create or LastComponent.CreateKeepLink))
+        {
+            return Errno.EISDIR;
+        }
+
+        if (name.Length > DirectoryEntry.MaxNameBytes)
+        {
+            target = new PathTarget { Directory = _current, NameTooLong = true };
+            return isLast && last == LastComponent.Name ? Errno.None : Errno.ENAMETOOLONG;
+        }
+
+        error = _volume.Directories.Find(directory, name, out uint found, out _);
+        if (error == Errno.ENOENT && isLast)
+        {
+            return Arrive(name, 0, ref target);
+        }
+
+        return error != Errno.None ? error : Enter(name, found, last, isLast, ref target, ref done);
+    }
+
+    private Errno GoUp(in InodeHandle directory, ref PathTarget target)
+    {
+        if (_current != Geometry.RootInode)
+        {
+            Errno error = _volume.Directories.Find(directory, ".."u8, out _current, out _);
+            if (error != Errno.None)
+            {
+                return error == Errno.ENOENT ? Errno.EUCLEAN : error;
+            }
+
+            while (_canonicalLength > 0 && _canonical[--_canonicalLength] != Slash)
+            {
+            }
+        }
+
+        target.Kind = LastKind.DotDot;
+        target.Directory = _current;
+        target.Inode = _current;
+        return Errno.None;
+    }
+
+    private Errno Enter(ReadOnlySpan<byte> name, uint found, LastComponent last, bool isLast, ref PathTarget target, ref bool done)
+    {
+        using InodeHandle inode = _volume.Inodes.Open(found, out Errno error);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        bool follow = !isLast || last is LastComponent.Follow or LastComponent.Create
+            || (last == LastComponent.KeepLink && target.TrailingSlash);
+        if (inode.IsSymbolicLink && follow)
+        {
+            done = false;
+            return Expand(inode, target.TrailingSlash);
+        }
+
+        if (!inode.IsDirectory && (!isLast || (target.TrailingSlash && last != LastComponent.Name)))
+        {
+            return Errno.ENOTDIR;
+        }
+
+        if (isLast)
+        {
+            return Arrive(name, found, ref target);
+        }
+
+        _current = found;
+        return Append(name);
+    }
+
+    private Errno Arrive(ReadOnlySpan<byte> name, uint found, ref PathTarget target)
+    {
+        Errno error = Append(name);
+        if (error == Errno.None)
+        {
+            target.Kind = LastKind.Name;
+            target.Directory = _current;
+            target.Inode = found;
+            target.Name = new ReadOnlySpan<byte>(_canonical + _canonicalLength - name.Length, name.Length);
+        }
+
+        return error;
+    }
+
+    /// <summary>Puts a symbolic link's target in front of the rest of the path.</summary>
+    private Errno Expand(in InodeHandle link, bool trailingSlash)
+    {
+        if (++_links > MaxLinks)
+        {
+            return Errno.ELOOP;
+        }
+
+        Errno error = _volume.Files.ReadTarget(link, out ReadOnlySpan<byte> text);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        // A slash separates the two, or keeps the one that stood behind the link.
+        bool needsSlash = trailingSlash || _position != PendingBytes;
+        int total = text.Length + (needsSlash ? 1 : 0);
+        if (total > _position)
+        {
+            return Errno.ENAMETOOLONG;
+        }
+
+        if (text.IndexOf((byte)0) >= 0)
+        {
+            return Errno.EUCLEAN;
+        }
+
+        _position -= total;
+        text.CopyTo(new Span<byte>(_pending + _position, text.Length));
+        if (needsSlash)
+        {
+            _pending[_position + text.Length] = Slash;
+        }
+
+        if (text[0] == Slash)
+        {
+            GoToRoot();
+        }
+
+        return Errno.None;
+    }
+
+    private Errno Append(ReadOnlySpan<byte> name)
+    {
+        if (_canonicalLength + 1 + name.Length >= CanonicalBytes)
+        {
+            return Errno.ENAMETOOLONG;
+        }
+
+        _canonical[_canonicalLength++] = Slash;
+        name.CopyTo(new Span<byte>(_canonical + _canonicalLength, name.Length));
+        _canonicalLength += name.Length;
+        return Errno.None;
+    }
+
+    private void SkipSlashes()
+    {
+        while (_position < PendingBytes && _pending[_position] == Slash)
+        {
+            _position++;
+        }
+    }
+
+    /// <summary>The next name; it stays where it is until the next link is expanded.</summary>
+    private ReadOnlySpan<byte> TakeName()
+    {
+        int start = _position;
+        while (_position < PendingBytes && _pending[_position] != Slash)
+        {
+            _position++;
+        }
+
+        return new ReadOnlySpan<byte>(_pending + start, _position - start);
+    }
+}

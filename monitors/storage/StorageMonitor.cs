@@ -1,0 +1,160 @@
+// The storage monitor: serves opcode group 4 on one volume. Every request says all that it needs (full path or file handle, absolute
+// offset, caller), and nothing is remembered between requests but caches, so a storage component can be restarted under its clients. Each
+// request runs in a worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
+// NameRequests.cs and AttributeRequests.cs serve names (PathMessages.cs), ContentRequests.cs bytes (StorageMessages.cs).
+
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Storage.Ext4;
+
+namespace Lego.Storage;
+
+/// <summary>The service of opcode group 4.</summary>
+public sealed unsafe class StorageMonitor : RpcService
+{
+    /// <summary>Where the monitor registers itself with the endpoint.</summary>
+    public const byte OpcodeGroup = 4;
+
+    /// <summary>How long a change may stay in the cache while nobody asks for it to be written.</summary>
+    private const ulong WriteBackIntervalNs = 2_000_000_000;
+
+    /// <summary>The write-back thread finds its monitor here: a thread's argument cannot be an object.</summary>
+    private static StorageMonitor? s_writtenBack;
+
+    private readonly Volume _volume;
+    private readonly VolumeLock _lock = new();
+    private readonly PathResolver _resolver;
+    private readonly LookupRequests _lookups;
+    private readonly NameRequests _names;
+    private readonly AttributeRequests _attributes;
+    private readonly ContentRequests _contents;
+
+    /// <summary>Boot time. Panics when there is no memory for the buffers.</summary>
+    public StorageMonitor(Volume volume, FrameAllocator frames)
+    {
+        _volume = volume;
+        _resolver = new PathResolver(volume, frames);
+        _lookups = new LookupRequests(volume, _resolver, frames);
+        _names = new NameRequests(volume, _resolver);
+        _attributes = new AttributeRequests(volume, _resolver);
+        _contents = new ContentRequests(volume, _resolver);
+        if (!_resolver.IsUsable || !_lookups.IsUsable)
+        {
+            Panic.Because("StorageMonitor: no memory for buffers");
+        }
+    }
+
+    /// <summary>Requests answered since boot.</summary>
+    public ulong RequestsServed { get; private set; }
+
+    /// <summary>Space that files can still take.</summary>
+    public ulong FreeBytes => _volume.FreeBytes;
+
+    /// <summary>All requests can block on the device or on the lock.</summary>
+    public override RpcDisposition TryHandle(ref RpcRequest request) => RpcDisposition.Deferred;
+
+    /// <inheritdoc/>
+    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.ReadLink or Opcode.ReadDirectory or Opcode.VolumeStatus
+        or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus;
+
+    /// <inheritdoc/>
+    public override void Handle(ref RpcRequest request)
+    {
+        using VolumeLock.Holder _ = _lock.Acquire();
+        RequestsServed++;
+        switch (request.Opcode)
+        {
+            case Opcode.Open:
+                _lookups.Open(ref request);
+                break;
+            case Opcode.MakeNode:
+                _names.MakeNode(ref request);
+                break;
+            case Opcode.Unlink:
+                _names.Unlink(ref request);
+                break;
+            case Opcode.Rename:
+                _names.Rename(ref request);
+                break;
+            case Opcode.Link:
+                _names.Link(ref request);
+                break;
+            case Opcode.ReadLink:
+                _lookups.ReadLink(ref request);
+                break;
+            case Opcode.ReadDirectory:
+                _lookups.ReadDirectory(ref request);
+                break;
+            case Opcode.SetAttributes:
+                _attributes.SetAttributes(ref request);
+                break;
+            case Opcode.VolumeStatus:
+                _lookups.VolumeStatus(ref request);
+                break;
+            case Opcode.StorageRead:
+                _contents.Read(ref request);
+                break;
+            case Opcode.StorageWrite:
+                _contents.Write(ref request);
+                break;
+            case Opcode.StorageSync:
+                _contents.Sync(ref request);
+                break;
+            case Opcode.StorageTruncate:
+                _contents.Truncate(ref request);
+                break;
+            case Opcode.StorageStatus:
+                _contents.Status(ref request);
+                break;
+            default:
+                request.Reply(Errno.EOPNOTSUPP);
+                break;
+        }
+    }
+
+    /// <summary>Writes everything and marks the volume clean; before an orderly shutdown. BLOCKS. EIO.</summary>
+    public Errno Sync()
+    {
+        using VolumeLock.Holder _ = _lock.Acquire();
+        return _volume.Sync();
+    }
+
+    /// <summary>From now on changes reach the device within seconds without being asked for. Boot time, one monitor per image.</summary>
+    public void StartWriteBack()
+    {
+        s_writtenBack = this;
+        if (Scheduler.Spawn(&WriteBackEntry, null, "write-back"u8) == null)
+        {
+            Panic.Because("StorageMonitor: no memory for the write-back thread");
+        }
+    }
+
+    /// <summary>Counters for the rack tool.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("storage.free_bytes"u8, _volume.FreeBytes);
+        writer.Add("storage.free_inodes"u8, _volume.FreeInodes);
+        writer.Add("storage.cache.hits"u8, _volume.Cache.Hits);
+        writer.Add("storage.cache.misses"u8, _volume.Cache.Misses);
+        writer.Add("storage.cache.write_backs"u8, _volume.Cache.WriteBacks);
+        writer.Add("storage.paths.hits"u8, _resolver.Table.Hits);
+        writer.Add("storage.paths.misses"u8, _resolver.Table.Misses);
+        writer.Add("storage.bytes_read"u8, _contents.BytesRead);
+        writer.Add("storage.bytes_written"u8, _contents.BytesWritten);
+    }
+
+    private static void WriteBackEntry(void* argument) => s_writtenBack!.WriteBackForever();
+
+    private void WriteBackForever()
+    {
+        while (true)
+        {
+            Scheduler.Sleep(WriteBackIntervalNs);
+            if (_volume.IsChanged && Sync() != Errno.None)
+            {
+                Log.Error($"storage: changes could not be written; trying again");
+            }
+        }
+    }
+}
