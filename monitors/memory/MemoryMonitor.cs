@@ -1,0 +1,97 @@
+// The memory monitor: everything that a memory component does. It is the home of processes (address spaces, program loading), it holds
+// their pages, and it caches files (LegoOS, OSDI'18, section 4.3). It speaks to processor components (groups 1 to 3), storage components
+// (the file cache) and the manager (owners of vRegions), by messages only. An image constructs it at boot, registers nothing else, and
+// calls StartThreads once threads run; a host test may leave that out.
+
+using Lego.Fabric;
+using Lego.Kernel;
+
+namespace Lego.Memory;
+
+/// <summary>Wires the parts of a memory component together.</summary>
+public sealed unsafe class MemoryMonitor
+{
+    private const byte LineGroup = 1;
+    private const byte SpaceGroup = 2;
+    private const byte FileGroup = 3;
+    private const ulong LeastRegionBytes = 2UL << 20;
+    private const ulong MostRegionBytes = 1UL << 40;
+    private const ulong WriteBackIntervalNs = 1_000_000_000;
+
+    /// <summary>A thread's argument is no object reference; the write-back thread finds its monitor here.</summary>
+    private static MemoryMonitor? s_instance;
+
+    private readonly FramePool _pool;
+    private readonly FrameMap _frames;
+    private readonly FileCache _files;
+    private readonly AddressSpaces _spaces;
+    private readonly ProgramLoader _loader;
+    private readonly ManagerBroker _broker;
+    private readonly LineService _lines;
+    private readonly SpaceService _spaceRequests;
+    private readonly FileService _fileRequests;
+
+    /// <summary>Takes its tables from <paramref name="frames"/> and serves from now on. <paramref name="manager"/> 0 = no manager, every
+    /// vRegion is this component's. <paramref name="regionBytes"/> is a power of two from 2 MB to 1 TB (boot argument "region").</summary>
+    public MemoryMonitor(RpcEndpoint rpc, FrameAllocator frames, ushort manager, ulong regionBytes)
+    {
+        if ((regionBytes & (regionBytes - 1)) != 0 || regionBytes < LeastRegionBytes || regionBytes > MostRegionBytes)
+        {
+            Panic.Because("MemoryMonitor: the boot argument region must be a power of two from 2M to 1024G");
+        }
+        _pool = new FramePool(frames);
+        _frames = new FrameMap(frames, _pool);
+        _files = new FileCache(frames, _pool, new RemoteFileStore(rpc));
+        _spaces = new AddressSpaces(frames, _pool, _frames, _files, regionBytes, rpc.Node);
+        _broker = new ManagerBroker(rpc, _pool, manager, regionBytes);
+        _loader = new ProgramLoader(_spaces, _frames, _files, _broker);
+        _lines = new LineService(_spaces, _frames, _files);
+        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _broker);
+        _fileRequests = new FileService(frames, _files);
+        rpc.Register(LineGroup, _lines);
+        rpc.Register(SpaceGroup, _spaceRequests);
+        rpc.Register(FileGroup, _fileRequests);
+    }
+
+    /// <summary>Default of the boot argument "region".</summary>
+    public const ulong DefaultRegionBytes = 1UL << 30;
+
+    /// <summary>Bytes that programs could still get: frames that are free or hold clean pages of files.</summary>
+    public ulong FreeBytes => (_pool.FreeFrames + _files.PageCount - _files.DirtyPages) * PageOperations.PageSize;
+
+    /// <summary>Starts the write-back thread.</summary>
+    public void StartThreads()
+    {
+        s_instance = this;
+        if (Scheduler.Spawn(&WriteBackThread, null, "write-back"u8) == null)
+        {
+            Panic.Because("MemoryMonitor.StartThreads: no memory for the write-back thread");
+        }
+    }
+
+    /// <summary>Orderly shutdown: all written bytes reach the storage components' devices. Blocks; the first error.</summary>
+    public Errno Flush() => _files.WriteBackAll();
+
+    /// <summary>All counters of this component.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        _pool.Report(ref writer);
+        _files.Report(ref writer);
+        _spaces.Report(ref writer);
+        _frames.Report(ref writer);
+        _loader.Report(ref writer);
+        _broker.Report(ref writer);
+        _lines.Report(ref writer);
+        _spaceRequests.Report(ref writer);
+        _fileRequests.Report(ref writer);
+    }
+
+    private static void WriteBackThread(void* argument)
+    {
+        while (true)
+        {
+            Scheduler.Sleep(WriteBackIntervalNs);
+            s_instance!._files.WriteBackInBackground();
+        }
+    }
+}

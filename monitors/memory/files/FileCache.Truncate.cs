@@ -1,0 +1,104 @@
+// Changes of a file as a whole: its size (truncate(2), O_TRUNC), its attributes, its end (unlink).
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Memory;
+
+public sealed unsafe partial class FileCache
+{
+    /// <summary>Sets the size, at the storage component first. Blocks.</summary>
+    internal Errno Truncate(CachedFile* file, ulong size)
+    {
+        if (size > MaxFileBytes)
+        {
+            return Errno.EFBIG;
+        }
+        Acquire(file, FileActivity.Truncating);
+        TransferBuffer* buffer = _buffers.Take();
+        Errno error = _store.Truncate(file, size, buffer);
+        _buffers.Return(buffer);
+        if (error == Errno.None)
+        {
+            DropPages(file, AddressLayout.PageUp(size) >> PageShift);
+            ClearTail(file, size);
+            file->Size = size;
+            file->StoredSize = size;
+            file->IsLoaded = true;
+            ForgetTimeWhenWritten(file);
+        }
+        ReleaseActivity(file);
+        return error;
+    }
+
+    /// <summary>Attributes as stored, with the size and times of what has not been stored yet. Blocks.</summary>
+    internal Errno Status(CachedFile* file, out FileAttributes attributes)
+    {
+        TransferBuffer* buffer = _buffers.Take();
+        Errno error = _store.Status(file, buffer, out attributes);
+        _buffers.Return(buffer);
+        if (error == Errno.None && file->IsLoaded)
+        {
+            attributes.Size = file->Size;
+            if (!IsWrittenBack(file))
+            {
+                attributes.ModifyTimeNs = Math.Max(attributes.ModifyTimeNs, file->ModifyTimeNs);
+                attributes.ChangeTimeNs = Math.Max(attributes.ChangeTimeNs, file->ModifyTimeNs);
+                // Blocks that write-back will allocate, as ext4's delayed allocation counts them.
+                const ulong SectorsPerPage = PageOperations.PageSize / 512;
+                attributes.Blocks = Math.Max(attributes.Blocks, (file->DirtyCount + file->WritingCount) * SectorsPerPage);
+            }
+        }
+        return error;
+    }
+
+    /// <summary>True when <see cref="Forget"/> need not wait.</summary>
+    internal static bool CanForgetNow(CachedFile* file) => file->Activity == FileActivity.None;
+
+    /// <summary>The file was deleted: nothing of it is written any more. Mapped pages stay until they are unmapped. May block.</summary>
+    internal void Forget(CachedFile* file)
+    {
+        Hold(file);
+        Acquire(file, FileActivity.Truncating);
+        if (!file->IsDead)
+        {
+            Unhash(file);
+            file->IsDead = true;
+            if (file->Mappings == 0)
+            {
+                DropPages(file, 0);
+            }
+            for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
+            {
+                MakeOrphan(page);
+            }
+        }
+        ReleaseActivity(file);
+        Release(file);
+    }
+
+    private void MakeOrphan(CachePage* page)
+    {
+        if (page->State == PageState.Clean)
+        {
+            LeaveRing(page);
+        }
+        else if (page->State == PageState.Dirty)
+        {
+            LeaveDirtyList(page);
+        }
+        page->State = PageState.Orphan;
+    }
+
+    /// <summary>Bytes behind the end of a file read as zero when it grows again.</summary>
+    private void ClearTail(CachedFile* file, ulong size)
+    {
+        int inPage = (int)(size & (PageOperations.PageSize - 1));
+        CachePage* page = inPage == 0 ? null : FindPage(file, size >> PageShift);
+        if (page != null)
+        {
+            new Span<byte>(page->Frame + inPage, PageOperations.PageSize - inPage).Clear();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+// What the file cache needs from a storage component. The image's implementation sends messages (RemoteFileStore); tests have one in
+// memory. Every method may block, so callers re-check what they knew before.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Memory;
+
+/// <summary>Files by handle and path at a storage component.</summary>
+public abstract unsafe class FileStore
+{
+    /// <summary>The file that a path names.</summary>
+    public abstract Errno Find(ushort vnode, ushort storage, ReadOnlySpan<byte> path, TransferBuffer* buffer, out FileAttributes attributes);
+
+    /// <summary>Attributes as stored.</summary>
+    public abstract Errno Status(CachedFile* file, TransferBuffer* buffer, out FileAttributes attributes);
+
+    /// <summary>Reads into the buffer's data area; fewer bytes only at the end of the file.</summary>
+    public abstract Errno Read(CachedFile* file, ulong offset, uint lengthBytes, TransferBuffer* buffer, out int readBytes);
+
+    /// <summary>Writes bytes, which are usually the buffer's data area.</summary>
+    public abstract Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, TransferBuffer* buffer,
+        out FileWriteReply reply);
+
+    /// <summary>Sets the size.</summary>
+    public abstract Errno Truncate(CachedFile* file, ulong size, TransferBuffer* buffer);
+
+    /// <summary>All written bytes of the file are on the device afterwards; null = the whole volume.</summary>
+    public abstract Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer);
+}

@@ -1,0 +1,304 @@
+// Group 1: lines of a processor component's ExCache. Miss fetches a page, Flush takes pages over, MissFlush does both in one message.
+// The hot path of the whole rack: space, vma, frame, reply. Everything runs inline in the poller when the page is resident, and the reply
+// is sent from the frame itself; a page that must come from a storage component, or a frame that only write-back can free, is a worker's
+// job. A processor component keeps the victim of a MissFlush in flight until the reply, so a deferred one cannot overtake a later write-
+// back.
+
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Memory;
+
+/// <summary>Serves Miss, MissFlush and Flush.</summary>
+internal sealed unsafe class LineService : RpcService
+{
+    /// <summary>A fetched page can be evicted before it is served when memory is very short; after so many times it counts as
+    /// exhausted.</summary>
+    private const int MaxAttempts = 16;
+    private const int PageShift = 12;
+
+    private readonly AddressSpaces _spaces;
+    private readonly FrameMap _frames;
+    private readonly FileCache _files;
+    private ulong _misses;
+    private ulong _zeroPages;
+    private ulong _filePages;
+    private ulong _writtenBack;
+    private ulong _violations;
+    private ulong _outOfMemory;
+
+    internal LineService(AddressSpaces spaces, FrameMap frames, FileCache files)
+    {
+        _spaces = spaces;
+        _frames = frames;
+        _files = files;
+    }
+
+    /// <summary>What a worker must wait for before the request can be served.</summary>
+    private struct Obstacle
+    {
+        /// <summary>Null: frames are missing.</summary>
+        internal CachedFile* File;
+        internal ulong PageIndex;
+    }
+
+    /// <inheritdoc/>
+    public override RpcDisposition TryHandle(ref RpcRequest request) =>
+        Serve(ref request, out _) ? RpcDisposition.Done : RpcDisposition.Deferred;
+
+    /// <inheritdoc/>
+    public override void Handle(ref RpcRequest request)
+    {
+        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            if (Serve(ref request, out Obstacle obstacle))
+            {
+                return;
+            }
+            Errno error = Remove(obstacle);
+            if (error != Errno.None)
+            {
+                Refuse(ref request, error);
+                return;
+            }
+        }
+        Refuse(ref request, Errno.ENOMEM);
+    }
+
+    /// <inheritdoc/>
+    public override bool IsIdempotent(Opcode opcode) => opcode == Opcode.Miss;
+
+    /// <inheritdoc/>
+    public override bool RunsReplays(Opcode opcode) => opcode == Opcode.MissFlush;
+
+    /// <summary>Counters.</summary>
+    internal void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("memory.misses"u8, _misses);
+        writer.Add("memory.misses_zero"u8, _zeroPages);
+        writer.Add("memory.misses_file"u8, _filePages);
+        writer.Add("memory.pages_written_back"u8, _writtenBack);
+        writer.Add("memory.violations"u8, _violations);
+        writer.Add("memory.out_of_memory"u8, _outOfMemory);
+    }
+
+    /// <summary>Serves the request when that needs no waiting; false = the obstacle must be removed first.</summary>
+    private bool Serve(ref RpcRequest request, out Obstacle obstacle)
+    {
+        obstacle = default;
+        switch (request.Opcode)
+        {
+            case Opcode.Miss:
+                if (request.TryReadHead(out MissRequest miss, out _))
+                {
+                    return ServeMiss(ref request, miss, ref obstacle);
+                }
+                break;
+            case Opcode.MissFlush:
+                if (request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page) && page.Length == PageOperations.PageSize)
+                {
+                    return ServeMissFlush(ref request, both, page, ref obstacle);
+                }
+                break;
+            case Opcode.Flush:
+                if (request.TryReadHead(out FlushRequest flush, out ReadOnlySpan<byte> rest) && flush.Count <= FlushRequest.MaxCount
+                    && rest.Length == (int)flush.Count * (sizeof(FlushEntry) + PageOperations.PageSize))
+                {
+                    return ServeFlush(ref request, (int)flush.Count, rest);
+                }
+                break;
+            default:
+                request.Reply(Errno.EOPNOTSUPP);
+                return true;
+        }
+        _violations++;
+        request.Reply(Errno.EPROTO);
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool ServeMiss(ref RpcRequest request, in MissRequest miss, ref Obstacle obstacle)
+    {
+        AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
+        Vma* vma = space == null ? null : VmaTree.Find(space, miss.Address);
+        if (vma == null || !Allows(vma->Protection, miss.Access) || !AddressLayout.IsPageAligned(miss.Address))
+        {
+            request.Reply(Explain(space, vma, miss));
+            return true;
+        }
+        byte* frame = _frames.Find(space, miss.Address);
+        if (frame == null && vma->File != null)
+        {
+            ulong index = (vma->FileOffset + (miss.Address - vma->Start)) >> PageShift;
+            CacheOutcome outcome = _files.TryGetPage(vma->File, index, out frame, out Errno error);
+            if (outcome != CacheOutcome.Done)
+            {
+                obstacle.File = vma->File;
+                obstacle.PageIndex = index;
+                return false;
+            }
+            if (error != Errno.None)
+            {
+                request.Reply(error);
+                return true;
+            }
+            _filePages++;
+        }
+        _misses++;
+        if (frame == null)
+        {
+            _zeroPages++;
+            request.Reply(Errno.None);
+            return true;
+        }
+        request.Reply(Errno.None, default, new ReadOnlySpan<byte>(frame, PageOperations.PageSize));
+        return true;
+    }
+
+    private bool ServeMissFlush(ref RpcRequest request, in MissFlushRequest both, ReadOnlySpan<byte> page, ref Obstacle obstacle)
+    {
+        // A replay has taken the victim over before, and by now there may be a newer write-back of it.
+        if (!request.IsReplay)
+        {
+            if (NeedsFetch(request.VNode, request.Asid, both.Miss.Address, ref obstacle))
+            {
+                return false;
+            }
+            // A victim that belongs to nobody any more is dropped; the miss is somebody else's and goes on.
+            if (TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page) == Errno.ENOMEM)
+            {
+                return false;
+            }
+        }
+        return ServeMiss(ref request, both.Miss, ref obstacle);
+    }
+
+    private bool ServeFlush(ref RpcRequest request, int count, ReadOnlySpan<byte> rest)
+    {
+        ReadOnlySpan<byte> pages = rest.Slice(count * sizeof(FlushEntry));
+        Errno first = Errno.None;
+        for (int index = 0; index < count; index++)
+        {
+            FlushEntry entry = MemoryMarshal.Read<FlushEntry>(rest.Slice(index * sizeof(FlushEntry)));
+            ReadOnlySpan<byte> page = pages.Slice(index * PageOperations.PageSize, PageOperations.PageSize);
+            Errno error = TakeOver(request.VNode, entry.Asid, entry.Address, page);
+            if (error == Errno.ENOMEM)
+            {
+                return false;
+            }
+            first = first == Errno.None ? error : first;
+        }
+        request.Reply(first);
+        return true;
+    }
+
+    /// <summary>Stores a written-back page after the checks. ENOMEM, or why it does not belong here (a violation).</summary>
+    private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page)
+    {
+        AddressSpace* space = _spaces.Find(vnode, asid);
+        if (space == null)
+        {
+            _violations++;
+            return Errno.ESRCH;
+        }
+        Vma* vma = VmaTree.Find(space, address);
+        if (vma == null || !AddressLayout.IsPageAligned(address))
+        {
+            _violations++;
+            return _spaces.ExplainMissing(space, address);
+        }
+        if ((vma->Traits & VmaTraits.WasWritable) == 0)
+        {
+            _violations++;
+            return Errno.EACCES;
+        }
+        Errno error = _frames.Store(space, address, Unsafe.AsPointer(ref MemoryMarshal.GetReference(page)));
+        if (error == Errno.None)
+        {
+            _writtenBack++;
+        }
+        return error;
+    }
+
+    /// <summary>True when the miss will have to wait for a storage component anyway.</summary>
+    private bool NeedsFetch(ushort vnode, uint asid, ulong address, ref Obstacle obstacle)
+    {
+        AddressSpace* space = _spaces.Find(vnode, asid);
+        Vma* vma = space == null ? null : VmaTree.Find(space, address);
+        if (vma == null || vma->File == null || _frames.Find(space, address) != null)
+        {
+            return false;
+        }
+        ulong index = (vma->FileOffset + (address - vma->Start)) >> PageShift;
+        if (_files.TryGetPage(vma->File, index, out _, out _) == CacheOutcome.Done)
+        {
+            return false;
+        }
+        obstacle.File = vma->File;
+        obstacle.PageIndex = index;
+        return true;
+    }
+
+    /// <summary>As Linux's access_error on x86-64: any right lets a page be read, writing and executing need their own.</summary>
+    private static bool Allows(Protection protection, MissAccess access) => access switch
+    {
+        MissAccess.Read => protection != Protection.None,
+        MissAccess.Write => (protection & Protection.Write) != 0,
+        MissAccess.Execute => (protection & Protection.Execute) != 0,
+        _ => false,
+    };
+
+    private Errno Explain(AddressSpace* space, Vma* vma, in MissRequest miss)
+    {
+        if (space == null)
+        {
+            _violations++;
+            return Errno.ESRCH;
+        }
+        if (!AddressLayout.IsPageAligned(miss.Address))
+        {
+            _violations++;
+            return Errno.EINVAL;
+        }
+        if (vma == null)
+        {
+            return _spaces.ExplainMissing(space, miss.Address);
+        }
+        _violations++;
+        return Errno.EACCES;
+    }
+
+    /// <summary>Waits for what is in the way. Blocks.</summary>
+    private Errno Remove(in Obstacle obstacle)
+    {
+        if (obstacle.File == null)
+        {
+            return _files.MakeRoom(FlushRequest.MaxCount) || _files.MakeRoom(1) ? Errno.None : Errno.ENOMEM;
+        }
+        FileCache.Hold(obstacle.File);
+        Errno error = _files.Fetch(obstacle.File, obstacle.PageIndex, FetchReason.Mapping);
+        _files.Release(obstacle.File);
+        return error;
+    }
+
+    private void Refuse(ref RpcRequest request, Errno error)
+    {
+        // Whatever the miss ends with, the victim that rode on it is taken over; otherwise its bytes would be lost.
+        if (request.Opcode == Opcode.MissFlush && !request.IsReplay
+            && request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page)
+            && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page) == Errno.ENOMEM)
+        {
+            error = Errno.ENOMEM;
+        }
+        if (error == Errno.ENOMEM)
+        {
+            _outOfMemory++;
+            Log.Error($"no memory left for a page of address space {request.Asid}");
+        }
+        request.Reply(error);
+    }
+}

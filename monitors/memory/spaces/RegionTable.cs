@@ -1,0 +1,169 @@
+// vRegions: an address space is cut into coarse regions of one fixed size, and each active region has exactly one owner, the memory
+// component that serves every access to it. Neighbours with the same owner are kept as one run, so a huge mapping is one entry.
+// Owners come from the manager (GMM); this table only remembers them. Never blocks.
+
+using Lego.Kernel;
+
+namespace Lego.Memory;
+
+/// <summary>Active regions [Start, End) of one owner.</summary>
+internal unsafe struct RegionRun
+{
+    internal ulong Start;
+    internal ulong End;
+    internal ushort Owner;
+    internal RegionRun* Next;
+}
+
+/// <summary>The vRegion array of each address space.</summary>
+internal sealed unsafe class RegionTable
+{
+    private readonly Slab<RegionRun> _runs;
+    private readonly FramePool _pool;
+
+    internal RegionTable(FrameAllocator frames, FramePool pool, ulong regionBytes, ushort self)
+    {
+        _runs = new Slab<RegionRun>(frames);
+        _pool = pool;
+        RegionBytes = regionBytes;
+        Self = self;
+    }
+
+    /// <summary>Size of a region, a power of two.</summary>
+    internal ulong RegionBytes { get; }
+
+    /// <summary>This component's node.</summary>
+    internal ushort Self { get; }
+
+    internal ulong InUse => _runs.InUse;
+
+    internal ulong RoundDown(ulong address) => address & ~(RegionBytes - 1);
+
+    internal ulong RoundUp(ulong address) => (address + RegionBytes - 1) & ~(RegionBytes - 1);
+
+    /// <summary>The run that contains the address, or null.</summary>
+    internal static RegionRun* Find(AddressSpace* space, ulong address)
+    {
+        RegionRun* run = space->Regions;
+        while (run != null && run->End <= address)
+        {
+            run = run->Next;
+        }
+        return run != null && run->Start <= address ? run : null;
+    }
+
+    /// <summary>None when all of [start, end) is active and ours; EREMOTE when another component owns a part; EINPROGRESS when regions,
+    /// given back in <paramref name="demand"/>, must be activated first.</summary>
+    internal Errno Check(AddressSpace* space, ulong start, ulong end, out RegionDemand demand)
+    {
+        demand = default;
+        for (ulong address = start; address < end;)
+        {
+            RegionRun* run = Find(space, address);
+            if (run == null)
+            {
+                demand.Start = RoundDown(address);
+                demand.End = RoundUp(end);
+                // Up to the next active run: one message asks for contiguous regions only.
+                for (RegionRun* next = space->Regions; next != null; next = next->Next)
+                {
+                    if (next->Start > address && next->Start < demand.End)
+                    {
+                        demand.End = next->Start;
+                        break;
+                    }
+                }
+                return Errno.EINPROGRESS;
+            }
+            if (run->Owner != Self)
+            {
+                return Errno.EREMOTE;
+            }
+            address = run->End;
+        }
+        return Errno.None;
+    }
+
+    /// <summary>Remembers the owner of newly active regions; a part that is active already keeps its owner. ENOMEM.</summary>
+    internal Errno Activate(AddressSpace* space, ulong start, ulong end, ushort owner)
+    {
+        while (start < end)
+        {
+            RegionRun* previous = null;
+            RegionRun* next = space->Regions;
+            while (next != null && next->End <= start)
+            {
+                previous = next;
+                next = next->Next;
+            }
+            if (next != null && next->Start <= start)
+            {
+                start = next->End;
+                continue;
+            }
+            ulong partEnd = next != null && next->Start < end ? next->Start : end;
+            if (previous != null && previous->End == start && previous->Owner == owner)
+            {
+                previous->End = partEnd;
+            }
+            else
+            {
+                _pool.EnsureReserve();
+                RegionRun* run = _runs.Allocate();
+                if (run == null)
+                {
+                    return Errno.ENOMEM;
+                }
+                run->Start = start;
+                run->End = partEnd;
+                run->Owner = owner;
+                run->Next = next;
+                *(previous != null ? &previous->Next : &space->Regions) = run;
+                space->RegionCount++;
+                previous = run;
+            }
+            if (next != null && next->Start == previous->End && next->Owner == previous->Owner)
+            {
+                previous->End = next->End;
+                previous->Next = next->Next;
+                _runs.Free(next);
+                space->RegionCount--;
+            }
+            start = partEnd;
+        }
+        return Errno.None;
+    }
+
+    /// <summary>Copies the array for fork. On ENOMEM the child has a part; drop it.</summary>
+    internal Errno Copy(AddressSpace* parent, AddressSpace* child)
+    {
+        for (RegionRun* run = parent->Regions; run != null; run = run->Next)
+        {
+            Errno error = Activate(child, run->Start, run->End, run->Owner);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+        return Errno.None;
+    }
+
+    /// <summary>Forgets the array.</summary>
+    internal void Drop(AddressSpace* space)
+    {
+        while (space->Regions != null)
+        {
+            RegionRun* run = space->Regions;
+            space->Regions = run->Next;
+            _runs.Free(run);
+        }
+        space->RegionCount = 0;
+    }
+}
+
+/// <summary>Contiguous regions that need an owner.</summary>
+public struct RegionDemand
+{
+    public ulong Start;
+    public ulong End;
+}

@@ -1,0 +1,45 @@
+// The complete list of a space's mappings and vRegions as records on the wire (SpaceMessages.cs).
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+
+namespace Lego.Memory;
+
+/// <summary>Writes VmaRecords, then RegionRecords.</summary>
+internal static unsafe class SpaceRecords
+{
+    /// <summary>Most bytes of records; AddressLayout.MaxVmas keeps vmas below it, and what regions do not fit is left to the next
+    /// reply.</summary>
+    internal const int MaxBytes = 56 * 1024;
+
+    /// <summary>Fills the buffer; returns the bytes used and how many records of each kind there are.</summary>
+    internal static int Write(AddressSpace* space, Span<byte> buffer, out uint vmas, out uint regions)
+    {
+        int used = 0;
+        vmas = 0;
+        regions = 0;
+        for (Vma* vma = space->First; vma != null; vma = vma->Next)
+        {
+            VmaRecord record = default;
+            record.Start = vma->Start;
+            record.End = vma->End;
+            record.Kind = vma->Kind;
+            record.Protection = vma->Protection;
+            MemoryMarshal.Write(buffer.Slice(used), in record);
+            used += sizeof(VmaRecord);
+            vmas++;
+        }
+        for (RegionRun* run = space->Regions; run != null && buffer.Length - used >= sizeof(RegionRecord); run = run->Next)
+        {
+            RegionRecord record = default;
+            record.Start = run->Start;
+            record.Length = run->End - run->Start;
+            record.Owner = run->Owner;
+            MemoryMarshal.Write(buffer.Slice(used), in record);
+            used += sizeof(RegionRecord);
+            regions++;
+        }
+        return used;
+    }
+}

@@ -1,0 +1,40 @@
+// One mapped range of an address space with its protection and what backs it (Linux: struct vm_area_struct).
+
+using Lego.Fabric.Messages;
+
+namespace Lego.Memory;
+
+/// <summary>A node of the vma tree and of the list in address order.</summary>
+internal unsafe struct Vma
+{
+    internal ulong Start;
+    internal ulong End;
+    internal VmaKind Kind;
+    internal Protection Protection;
+    internal VmaTraits Traits;
+    internal uint Priority;
+    /// <summary>File mappings: the cached file (held), and the offset of Start in it.</summary>
+    internal CachedFile* File;
+    internal ulong FileOffset;
+    internal Vma* Left;
+    internal Vma* Right;
+    internal Vma* Next;
+    internal Vma* Previous;
+
+    /// <summary>True when this range directly continues <paramref name="before"/> and nothing distinguishes them.</summary>
+    internal readonly bool Continues(Vma* before) =>
+        before->End == Start && before->Kind == Kind && before->Protection == Protection && before->File == File && Kind != VmaKind.Stack
+        && (before->Traits & VmaTraits.Shared) == (Traits & VmaTraits.Shared)
+        && (File == null || before->FileOffset + (before->End - before->Start) == FileOffset);
+}
+
+/// <summary>What a vma remembers besides its protection.</summary>
+[System.Flags]
+internal enum VmaTraits : uint
+{
+    None = 0,
+    /// <summary>It was writable at some time, so dirty lines of it may still arrive after an mprotect.</summary>
+    WasWritable = 1,
+    /// <summary>A read-only MAP_SHARED mapping of a file: may never become writable.</summary>
+    Shared = 2,
+}
