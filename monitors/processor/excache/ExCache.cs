@@ -1,0 +1,288 @@
+// The ExCache of a processor component: all the memory for programs that it has. Lines of 4 KB in sets of `ways`; the set of a page is
+// (address >> 12) mod sets, whatever its address space, and pages of different spaces never share a line. A hit costs nothing (the line is mapped);
+// a miss is a page fault (ExCache.Faults.cs). Frames come from one contiguous block taken at boot, so a page-table entry leads back to its
+// line by arithmetic. With few ways, the pages of one instruction may not fit into their set together; a thread that makes no progress for that
+// reason gets lines of a small overflow set (index SetCount), so that it always does. Free lines are found at the head of a list per set, never by scanning.
+//
+// Called with the kernel lock held. What may block says so; everything else is atomic. No allocation after the constructor.
+// Boot arguments: excache= (bytes of lines), ways=, policy=fifo|lru|clock|random, piggyback=on|off, trace=on, stages=on, seed=.
+// Counters are named after LegoOS's pcache_stat.
+
+using System;
+using Lego.Fabric;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>How an ExCache is built.</summary>
+public struct ExCacheOptions
+{
+    public ulong SizeBytes;
+    public int Ways;
+    public PolicyKind Policy;
+    /// <summary>True when a dirty victim rides on the fetch that displaces it, if both go to the same memory component.</summary>
+    public bool Piggyback;
+    /// <summary>True to remember the addresses of victims (VictimTrace).</summary>
+    public bool TraceVictims;
+    /// <summary>True to add up the time of each stage of a miss (MissStages).</summary>
+    public bool MeasureStages;
+    public ulong Seed;
+
+    /// <summary>Reads the boot arguments.</summary>
+    public static ExCacheOptions FromBootArguments()
+    {
+        ExCacheOptions options = default;
+        options.SizeBytes = BootArguments.GetSize("excache"u8, 16UL << 20);
+        options.Ways = (int)Math.Min(BootArguments.GetNumber("ways"u8, 64), int.MaxValue);
+        options.Policy = PolicyKind.Fifo;
+        if (BootArguments.TryGet("policy"u8, out ReadOnlySpan<byte> policy))
+        {
+            options.Policy = ParsePolicy(policy);
+        }
+        options.Piggyback = !BootArguments.Is("piggyback"u8, "off"u8);
+        options.TraceVictims = BootArguments.Is("trace"u8, "on"u8);
+        options.MeasureStages = BootArguments.Is("stages"u8, "on"u8);
+        options.Seed = BootArguments.GetNumber("seed"u8, 0);
+        return options;
+    }
+
+    private static PolicyKind ParsePolicy(ReadOnlySpan<byte> name)
+    {
+        if (name.SequenceEqual("lru"u8))
+        {
+            return PolicyKind.Lru;
+        }
+        if (name.SequenceEqual("clock"u8))
+        {
+            return PolicyKind.Clock;
+        }
+        return name.SequenceEqual("random"u8) ? PolicyKind.Random : PolicyKind.Fifo;
+    }
+}
+
+/// <summary>Lines, sets, counters.</summary>
+public sealed unsafe partial class ExCache
+{
+    /// <summary>Frames beyond the lines: a fill lands in one while its victim's page leaves from the line's own frame.</summary>
+    private const int SpareFrames = 32;
+
+    /// <summary>Most pages that one instruction needs at a time: code, two operands and the stack, each across a page boundary.</summary>
+    public const int PagesOfOneInstruction = 8;
+
+    private readonly FrameAllocator _kernelFrames;
+    private readonly RpcEndpoint _rpc;
+    private readonly byte* _frames;
+    private readonly ulong _framesPhysical;
+    private readonly int _lineCount;
+    private readonly int _frameCount;
+    private readonly int _overflowLines;
+    private readonly int _ways;
+    private readonly int _setCount;
+    private readonly Line* _lines;
+    private readonly LineSet* _sets;
+    /// <summary>The line that each frame belongs to; meaningless for spare frames.</summary>
+    private readonly int* _lineOfFrame;
+    private readonly bool _piggyback;
+    private ReplacementPolicy _policy;
+    private VictimTrace _trace;
+    private MissStages _stages;
+    private SpareStack _spares;
+    /// <summary>Woken whenever a page that was in flight has arrived or gone.</summary>
+    private WaitQueue _arrivals;
+    private ulong _residentLines;
+
+    private ulong _faults;
+    private ulong _fillsFromMemory;
+    private ulong _fillsZero;
+    private ulong _fillsFailed;
+    private ulong _fillsOverflow;
+    private ulong _fillWaits;
+    private ulong _setWaits;
+    private ulong _evictions;
+    private ulong _evictionsClean;
+    private ulong _flushes;
+    private ulong _flushesPiggybacked;
+    private ulong _flushesBatched;
+    private ulong _drops;
+
+    /// <summary>Takes the memory and makes all lines free. Panics when the machine is too small for the options: boot time.</summary>
+    public ExCache(FrameAllocator kernelFrames, RpcEndpoint rpc, in ExCacheOptions options)
+    {
+        _kernelFrames = kernelFrames;
+        _rpc = rpc;
+        ulong pages = options.SizeBytes / PageOperations.PageSize;
+        _ways = Math.Max(1, (int)Math.Min((ulong)options.Ways, pages));
+        _setCount = (int)(pages / (ulong)_ways);
+        _lineCount = _setCount * _ways;
+        _overflowLines = _ways < PagesOfOneInstruction ? PagesOfOneInstruction : 0;
+        _frameCount = _lineCount + _overflowLines + SpareFrames;
+        _piggyback = options.Piggyback;
+        _policy = new ReplacementPolicy(options.Policy, _ways, options.Seed);
+        _frames = (byte*)kernelFrames.AllocateContiguous((ulong)_frameCount);
+        _lines = (Line*)AllocateTable(kernelFrames, (ulong)(_lineCount + _overflowLines) * (ulong)sizeof(Line));
+        _sets = (LineSet*)AllocateTable(kernelFrames, (ulong)(_setCount + 1) * (ulong)sizeof(LineSet));
+        _lineOfFrame = (int*)AllocateTable(kernelFrames, (ulong)_frameCount * sizeof(int));
+        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null)
+        {
+            Panic.Because("ExCache: excache= asks for more memory than this machine has");
+        }
+        _framesPhysical = PhysicalAddress.Of(_frames);
+        _trace = new VictimTrace(kernelFrames, options.TraceVictims);
+        _stages = new MissStages(options.MeasureStages);
+        MakeAllFree();
+    }
+
+    /// <summary>Lines in all sets.</summary>
+    public ulong LineCount => (ulong)_lineCount;
+
+    /// <summary>Lines that hold a page now.</summary>
+    public ulong ResidentLines => _residentLines;
+
+    /// <summary>True when sets are so small that an instruction may need the overflow lines.</summary>
+    public bool HasOverflowLines => _overflowLines != 0;
+
+    /// <summary>Number of sets.</summary>
+    public int SetCount => _setCount;
+
+    /// <summary>The set that can hold the page at an address.</summary>
+    public int SetOf(ulong address)
+    {
+        return (int)((address >> 12) % (ulong)_setCount);
+    }
+
+    /// <summary>The kernel address of the page that a present entry maps.</summary>
+    public static byte* PageOf(ulong entry)
+    {
+        return (byte*)PhysicalAddress.ToKernel(entry & PageTable.AddressMask);
+    }
+
+    /// <summary>Adds all counters.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("processor.excache.lines"u8, (ulong)_lineCount);
+        writer.Add("processor.excache.ways"u8, (ulong)_ways);
+        writer.Add("processor.excache.sets"u8, (ulong)_setCount);
+        writer.Add("processor.excache.lines_resident"u8, _residentLines);
+        writer.Add("processor.excache.faults"u8, _faults);
+        writer.Add("processor.excache.fills_from_memory"u8, _fillsFromMemory);
+        writer.Add("processor.excache.fills_zero"u8, _fillsZero);
+        writer.Add("processor.excache.fills_failed"u8, _fillsFailed);
+        writer.Add("processor.excache.fill_waits"u8, _fillWaits);
+        writer.Add("processor.excache.set_waits"u8, _setWaits);
+        writer.Add("processor.excache.fills_overflow"u8, _fillsOverflow);
+        writer.Add("processor.excache.evictions"u8, _evictions);
+        writer.Add("processor.excache.evictions_clean"u8, _evictionsClean);
+        writer.Add("processor.excache.flushes"u8, _flushes);
+        writer.Add("processor.excache.flushes_piggybacked"u8, _flushesPiggybacked);
+        writer.Add("processor.excache.flushes_batched"u8, _flushesBatched);
+        writer.Add("processor.excache.drops"u8, _drops);
+        _stages.Report(ref writer);
+        _trace.Report(ref writer);
+    }
+
+    private static void* AllocateTable(FrameAllocator frames, ulong lengthBytes)
+    {
+        return frames.AllocateContiguous((lengthBytes + PageOperations.PageSize - 1) / PageOperations.PageSize);
+    }
+
+    private void MakeAllFree()
+    {
+        for (int set = 0; set < _setCount; set++)
+        {
+            MakeSet(set, set * _ways, _ways);
+        }
+        MakeSet(_setCount, _lineCount, _overflowLines);
+        for (int frame = _lineCount + _overflowLines; frame < _frameCount; frame++)
+        {
+            _spares.Push(frame);
+        }
+    }
+
+    private void MakeSet(int set, int first, int ways)
+    {
+        _sets[set] = new LineSet { Free = ways == 0 ? Line.None : first, Oldest = Line.None, Newest = Line.None, Hand = 0 };
+        for (int index = first; index < first + ways; index++)
+        {
+            _lines[index] = new Line { Newer = index + 1 == first + ways ? Line.None : index + 1, Older = Line.None, Frame = index };
+            _lineOfFrame[index] = index;
+        }
+    }
+
+    private int SetOfLine(int index)
+    {
+        return index < _lineCount ? index / _ways : _setCount;
+    }
+
+    private byte* FrameAddress(int frame)
+    {
+        return _frames + ((ulong)frame * PageOperations.PageSize);
+    }
+
+    /// <summary>The line that a present entry maps.</summary>
+    private int LineOf(ulong entry)
+    {
+        ulong frame = ((entry & PageTable.AddressMask) - _framesPhysical) / PageOperations.PageSize;
+        if (frame >= (ulong)_frameCount)
+        {
+            Panic.Because("ExCache.LineOf: a page-table entry maps memory that is no line");
+        }
+        return _lineOfFrame[frame];
+    }
+
+    /// <summary>Takes a free line of a set; None when there is none.</summary>
+    private int TakeFree(int set)
+    {
+        int index = _sets[set].Free;
+        if (index != Line.None)
+        {
+            _sets[set].Free = _lines[index].Newer;
+            _lines[index].State = LineState.Filling;
+        }
+        return index;
+    }
+
+    /// <summary>Gives a line that is on no list back to its set.</summary>
+    private void GiveBack(int index)
+    {
+        int set = SetOfLine(index);
+        ref Line line = ref _lines[index];
+        line.State = LineState.Free;
+        line.Entry = null;
+        line.Space = null;
+        line.Newer = _sets[set].Free;
+        _sets[set].Free = index;
+    }
+
+    /// <summary>Maps a filled line and makes it a candidate for eviction.</summary>
+    private void Install(int index, AddressSpace* space, ulong address, ulong* entry, ulong bits, LineOrigin origin)
+    {
+        ref Line line = ref _lines[index];
+        line.Entry = entry;
+        line.Space = space;
+        line.Address = address;
+        line.Origin = origin;
+        line.State = LineState.Resident;
+        LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
+        // Accessed is set by the fill: the access that faulted follows (see ReplacementPolicy.cs).
+        *entry = (_framesPhysical + ((ulong)line.Frame * PageOperations.PageSize)) | bits | PageTable.Accessed;
+        space->ResidentLines++;
+        _residentLines++;
+    }
+
+    /// <summary>Takes a resident line off its list and out of its page table, leaving <paramref name="state"/> in the entry.</summary>
+    private void Detach(int index, ulong state)
+    {
+        ref Line line = ref _lines[index];
+        LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
+        *line.Entry = state;
+        PageTable.Invalidate(line.Address);
+        line.Space->ResidentLines--;
+        _residentLines--;
+    }
+
+    /// <summary>Where the page of a clean line is when the line is gone.</summary>
+    private static ulong StateBehind(ref Line line)
+    {
+        return line.Origin == LineOrigin.ZeroFill ? PageState.Untouched : PageState.Remote;
+    }
+}

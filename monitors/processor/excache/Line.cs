@@ -1,0 +1,55 @@
+// One 4 KB line of the ExCache and one set of lines. Both live in arrays made at boot, outside any slab.
+
+namespace Lego.Processor;
+
+/// <summary>What a line is doing. Only resident lines are on their set's list and can become victims.</summary>
+public enum LineState : byte
+{
+    Free = 0,
+    /// <summary>Taken by a fault; its page is on the way.</summary>
+    Filling = 1,
+    Resident = 2,
+    /// <summary>A victim whose page is on the way to its owner.</summary>
+    WritingBack = 3,
+}
+
+/// <summary>Where a line's first contents came from, which says where they are when a clean line is dropped.</summary>
+public enum LineOrigin : byte
+{
+    /// <summary>Made here: while clean it is still all zero, and the owner has never heard of it.</summary>
+    ZeroFill = 0,
+    /// <summary>Fetched from, or since written back to, its owner.</summary>
+    Owner = 1,
+}
+
+/// <summary>Tag and links of one line.</summary>
+public unsafe struct Line
+{
+    /// <summary>No line: end of a list.</summary>
+    public const int None = -1;
+
+    /// <summary>The page-table entry of the page that it holds; with a present entry this is the tag's valid bit.</summary>
+    public ulong* Entry;
+    public AddressSpace* Space;
+    /// <summary>User address of the page.</summary>
+    public ulong Address;
+    /// <summary>Neighbours on the set's list (towards newer and towards older), or the next free line.</summary>
+    public int Newer;
+    public int Older;
+    /// <summary>Number of the frame that holds the bytes; a fill may exchange it for a spare one.</summary>
+    public int Frame;
+    public LineState State;
+    public LineOrigin Origin;
+}
+
+/// <summary>The lines [First, First + ways) that can hold the pages of one set.</summary>
+public struct LineSet
+{
+    /// <summary>First of the free lines, linked through Newer.</summary>
+    public int Free;
+    /// <summary>Resident lines: the head of the list is the next fifo victim.</summary>
+    public int Oldest;
+    public int Newest;
+    /// <summary>Way that clock looks at next.</summary>
+    public int Hand;
+}

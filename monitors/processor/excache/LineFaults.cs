@@ -1,0 +1,99 @@
+// The two users of the fault path: page faults of user mode, and the kernel's own copies to and from a program's memory. Turns the outcomes
+// of ExCache.Resolve into signals or errors. BLOCKS.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Page faults of programs.</summary>
+public static unsafe class LineFaults
+{
+    /// <summary>
+    /// Makes the page at <paramref name="address"/> resident for an access by the kernel on the program's behalf and gives the line's kernel
+    /// address (page start). EFAULT. BLOCKS; the line stays resident until the caller blocks.
+    /// </summary>
+    public static Errno Pin(Process* process, ulong address, MissAccess access, out byte* line)
+    {
+        line = null;
+        if (address >= UserMemory.Limit || process->Space == null)
+        {
+            return Errno.EFAULT;
+        }
+        FaultOutcome outcome = ProcessorMonitor.Instance.ExCache.Resolve(process->Space, address, access, LinePlacement.OwnSet, out ulong* entry);
+        if (outcome != FaultOutcome.Resident)
+        {
+            if (outcome >= FaultOutcome.OutOfMemory)
+            {
+                Deaths.Kill(process, outcome, process->Space->OwnerOf(address));
+            }
+            return Errno.EFAULT;
+        }
+        *entry |= access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed;
+        line = ExCache.PageOf(*entry);
+        return Errno.None;
+    }
+
+    /// <summary>A page fault of the current thread in user mode.</summary>
+    public static void OnUserFault(UserThread* thread, ulong address, MissAccess access)
+    {
+        Process* process = thread->Process;
+        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        cache.CountFault();
+        LinePlacement placement = LinePlacement.OwnSet;
+        if (cache.HasOverflowLines && HasMadeNoProgress(thread))
+        {
+            placement = LinePlacement.Overflow;
+        }
+        SignalInfo info = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
+        if (address < UserMemory.Limit)
+        {
+            FaultOutcome outcome = cache.Resolve(process->Space, address, access, placement, out _);
+            switch (outcome)
+            {
+                case FaultOutcome.Resident:
+                    return;
+                case FaultOutcome.NotMapped:
+                    break;
+                case FaultOutcome.NotAllowed:
+                    info.Code = SignalCode.SegmentAccess;
+                    break;
+                case FaultOutcome.BeyondFile:
+                    info.Number = Signal.BusError;
+                    info.Code = SignalCode.BusAddress;
+                    break;
+                default:
+                    Deaths.Kill(process, outcome, process->Space->OwnerOf(address));
+                    return;
+            }
+        }
+        thread->FaultAddress = address;
+        Signals.Force(thread, in info);
+    }
+
+    /// <summary>
+    /// True when the thread has faulted so often with the very same registers that its instruction must be losing pages to each other: code,
+    /// operands and stack of one instruction may fall into one small set.
+    /// </summary>
+    private static bool HasMadeNoProgress(UserThread* thread)
+    {
+        UserContext* user = thread->User;
+        ulong fingerprint = Mix(Mix(Mix(Mix(user->Rip, user->Rsp), user->Rax), user->Rbx), user->Rcx);
+        fingerprint = Mix(Mix(Mix(Mix(fingerprint, user->Rdx), user->Rsi), user->Rdi), user->Rbp);
+        fingerprint = Mix(Mix(Mix(Mix(fingerprint, user->R8), user->R9), user->R10), user->R11);
+        fingerprint = Mix(Mix(Mix(Mix(fingerprint, user->R12), user->R13), user->R14), user->R15);
+        if (fingerprint != thread->FaultFingerprint)
+        {
+            thread->FaultFingerprint = fingerprint;
+            thread->FaultsWithoutProgress = 0;
+            return false;
+        }
+        thread->FaultsWithoutProgress++;
+        return thread->FaultsWithoutProgress > ExCache.PagesOfOneInstruction;
+    }
+
+    private static ulong Mix(ulong hash, ulong value)
+    {
+        return System.Numerics.BitOperations.RotateLeft(hash, 7) ^ value;
+    }
+}

@@ -1,0 +1,184 @@
+// Victim choice within one set of the ExCache. Each policy is deterministic: from the trace of a program's accesses, a model outside the rack
+// predicts every victim (tests/unit/Processor/ReplacementPolicyTests.cs has such models). What the models need to know:
+//
+// * A line is chosen only when its set has no free line. Free lines are taken lowest way first as long as none was ever given back, and
+//   last given back first afterwards. A new line takes the place (way) of its victim.
+// * The accessed bit is that of the page-table entry: set by the hardware on any access, by the kernel when it copies to or from the page, and
+//   by the fill itself, because the faulting access follows at once. Clearing it also drops the address translation (INVLPG), so the next
+//   access sets it again (SDM vol. 3, 4.8).
+// * The list of a set holds resident lines in order of insertion; a filled line goes to its tail when its page has arrived.
+//
+// fifo    victim = head of the list. Accessed bits are not looked at.
+// lru     first, from head to tail, each line whose accessed bit is set moves to the tail (so the accessed ones keep their order among
+//         themselves) and its bit is cleared; then victim = head. That is: lines not used since the set's last eviction go first, the longest
+//         unused first. LegoOS does the same ordering in a background sweeper; here the set's own eviction pays for it, which makes it exact.
+// clock   a hand per set goes round the ways, starting at way 0: a resident line with the accessed bit set has it cleared and is passed; the
+//         first one without is the victim, and the hand then points behind it. Lines in flight are passed.
+// random  victim = the resident line at list position x mod (number of resident lines), x the next value of xorshift64* (Vigna 2016) seeded
+//         by the boot argument seed.
+//
+// Called with the kernel lock held; never blocks.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>How victims are chosen: boot argument policy=.</summary>
+public enum PolicyKind : byte
+{
+    Fifo,
+    Lru,
+    Clock,
+    Random,
+}
+
+/// <summary>The victim choice of one ExCache.</summary>
+public unsafe struct ReplacementPolicy
+{
+    private const ulong DefaultSeed = 0x9E3779B97F4A7C15;
+
+    private readonly PolicyKind _kind;
+    private readonly int _ways;
+    private ulong _random;
+
+    public ReplacementPolicy(PolicyKind kind, int ways, ulong seed)
+    {
+        _kind = kind;
+        _ways = ways;
+        _random = seed == 0 ? DefaultSeed : seed;
+    }
+
+    /// <summary>
+    /// Picks a resident line of a set; <see cref="Line.None"/> when all lines are in flight. The line stays on the list.
+    /// </summary>
+    /// <param name="lines">All lines.</param>
+    /// <param name="set">The set.</param>
+    /// <param name="first">Index of the set's way 0.</param>
+    public int PickVictim(Line* lines, ref LineSet set, int first)
+    {
+        switch (_kind)
+        {
+            case PolicyKind.Lru:
+                MoveAccessedToTail(lines, ref set);
+                return set.Oldest;
+            case PolicyKind.Clock:
+                return TurnHand(lines, ref set, first);
+            case PolicyKind.Random:
+                return PickRandom(lines, ref set);
+            default:
+                return set.Oldest;
+        }
+    }
+
+    private static void MoveAccessedToTail(Line* lines, ref LineSet set)
+    {
+        int last = set.Newest;
+        for (int index = set.Oldest; index != Line.None;)
+        {
+            int next = lines[index].Newer;
+            if (TakeAccessed(ref lines[index]))
+            {
+                LineList.Remove(lines, ref set, index);
+                LineList.Append(lines, ref set, index);
+            }
+            if (index == last)
+            {
+                break;
+            }
+            index = next;
+        }
+    }
+
+    private readonly int TurnHand(Line* lines, ref LineSet set, int first)
+    {
+        // The first turn may clear every bit; the second then finds a victim unless nothing is resident.
+        for (int step = 0; step < 2 * _ways; step++)
+        {
+            int index = first + set.Hand;
+            set.Hand = set.Hand + 1 == _ways ? 0 : set.Hand + 1;
+            if (lines[index].State == LineState.Resident && !TakeAccessed(ref lines[index]))
+            {
+                return index;
+            }
+        }
+        // Reached only when some line was accessed between the two looks, which the kernel lock excludes, or none is resident.
+        return Line.None;
+    }
+
+    private int PickRandom(Line* lines, ref LineSet set)
+    {
+        int resident = 0;
+        for (int index = set.Oldest; index != Line.None; index = lines[index].Newer)
+        {
+            resident++;
+        }
+        if (resident == 0)
+        {
+            return Line.None;
+        }
+        _random ^= _random >> 12;
+        _random ^= _random << 25;
+        _random ^= _random >> 27;
+        ulong value = _random * 0x2545F4914F6CDD1D;
+        int position = (int)(value % (ulong)resident);
+        int victim = set.Oldest;
+        for (; position > 0; position--)
+        {
+            victim = lines[victim].Newer;
+        }
+        return victim;
+    }
+
+    private static bool TakeAccessed(ref Line line)
+    {
+        ulong entry = *line.Entry;
+        if ((entry & PageTable.Accessed) == 0)
+        {
+            return false;
+        }
+        *line.Entry = entry & ~PageTable.Accessed;
+        PageTable.Invalidate(line.Address);
+        return true;
+    }
+}
+
+/// <summary>The list of a set's resident lines.</summary>
+public static unsafe class LineList
+{
+    public static void Append(Line* lines, ref LineSet set, int index)
+    {
+        ref Line line = ref lines[index];
+        line.Newer = Line.None;
+        line.Older = set.Newest;
+        if (set.Newest == Line.None)
+        {
+            set.Oldest = index;
+        }
+        else
+        {
+            lines[set.Newest].Newer = index;
+        }
+        set.Newest = index;
+    }
+
+    public static void Remove(Line* lines, ref LineSet set, int index)
+    {
+        ref Line line = ref lines[index];
+        if (line.Older == Line.None)
+        {
+            set.Oldest = line.Newer;
+        }
+        else
+        {
+            lines[line.Older].Newer = line.Newer;
+        }
+        if (line.Newer == Line.None)
+        {
+            set.Newest = line.Older;
+        }
+        else
+        {
+            lines[line.Newer].Older = line.Older;
+        }
+    }
+}

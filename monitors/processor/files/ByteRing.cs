@@ -1,0 +1,140 @@
+// A 64 KB queue of bytes in frames that exist only while they hold something: an idle pipe costs no memory. The user takes pieces of
+// contiguous room or data, so bytes are copied once on each side. Never blocks; the user locks where its copies may block.
+
+using System;
+using System.Runtime.CompilerServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Bytes in the order in which they came. Zero-initialised = empty.</summary>
+public unsafe struct ByteRing
+{
+    /// <summary>Bytes that a pipe holds (pipe(7)).</summary>
+    public const int CapacityBytes = PageCount * PageOperations.PageSize;
+
+    private const int PageCount = 16;
+
+    private Pages _pages;
+    /// <summary>Bytes read and written since creation; their difference is what is in the ring.</summary>
+    private ulong _read;
+    private ulong _written;
+
+    [InlineArray(PageCount)]
+    private struct Pages
+    {
+        private nuint _first;
+    }
+
+    public readonly int Count => (int)(_written - _read);
+
+    public readonly int Room => CapacityBytes - Count;
+
+    public readonly bool IsEmpty => _written == _read;
+
+    /// <summary>Contiguous room for the next bytes; empty when the ring is full, or (Room > 0) when memory is exhausted.</summary>
+    public Span<byte> NextRoom()
+    {
+        if (Room == 0)
+        {
+            return default;
+        }
+
+        ref nuint page = ref PageAt(_written);
+        if (page == 0)
+        {
+            page = (nuint)FileObjects.Frames.Allocate();
+            if (page == 0)
+            {
+                return default;
+            }
+        }
+
+        int inPage = (int)(_written % PageOperations.PageSize);
+        return new Span<byte>((byte*)page + inPage, Math.Min(PageOperations.PageSize - inPage, Room));
+    }
+
+    /// <summary>The first bytes of the last NextRoom have been filled.</summary>
+    public void Commit(int lengthBytes)
+    {
+        _written += (ulong)lengthBytes;
+    }
+
+    /// <summary>The next bytes, as far as they are contiguous.</summary>
+    public readonly ReadOnlySpan<byte> NextData()
+    {
+        if (IsEmpty)
+        {
+            return default;
+        }
+
+        int inPage = (int)(_read % PageOperations.PageSize);
+        nuint page = _pages[(int)(_read / PageOperations.PageSize % PageCount)];
+        return new ReadOnlySpan<byte>((byte*)page + inPage, Math.Min(PageOperations.PageSize - inPage, Count));
+    }
+
+    /// <summary>The first bytes of the last NextData have been used.</summary>
+    public void Consume(int lengthBytes)
+    {
+        if (lengthBytes == 0)
+        {
+            return;
+        }
+
+        ref nuint page = ref PageAt(_read);
+        _read += (ulong)lengthBytes;
+        // The writer of a nearly full ring may be at work in the first part of the frame whose last part was just read.
+        if (_read % PageOperations.PageSize == 0 && !Unsafe.AreSame(ref page, ref PageAt(_written)))
+        {
+            Free(ref page);
+        }
+    }
+
+    /// <summary>Copies as much as fits; bytes taken.</summary>
+    public int Append(ReadOnlySpan<byte> bytes)
+    {
+        int taken = 0;
+        while (taken < bytes.Length)
+        {
+            Span<byte> room = NextRoom();
+            if (room.IsEmpty)
+            {
+                break;
+            }
+
+            int chunk = Math.Min(room.Length, bytes.Length - taken);
+            bytes.Slice(taken, chunk).CopyTo(room);
+            Commit(chunk);
+            taken += chunk;
+        }
+
+        return taken;
+    }
+
+    /// <summary>Forgets everything and gives the frames back.</summary>
+    public void Clear()
+    {
+        for (int index = 0; index < PageCount; index++)
+        {
+            Free(ref _pages[index]);
+        }
+
+        _read = 0;
+        _written = 0;
+    }
+
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    private ref nuint PageAt(ulong position)
+    {
+        return ref _pages[(int)(position / PageOperations.PageSize % PageCount)];
+    }
+
+    private static void Free(ref nuint page)
+    {
+        if (page != 0)
+        {
+            FileObjects.Frames.Free((void*)page);
+            page = 0;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// A descriptor argument of a system call: the open file with a reference of the call's own, so that a close by somebody who shares the
+// table while the call blocks does not take it away.
+
+namespace Lego.Processor;
+
+/// <summary>An open file held for the length of a system call.</summary>
+public readonly unsafe ref struct Descriptor
+{
+    private Descriptor(OpenFile* file)
+    {
+        File = file;
+        if (file != null)
+        {
+            file->References++;
+        }
+    }
+
+    /// <summary>The open file; null: EBADF.</summary>
+    public OpenFile* File { get; }
+
+    public bool IsBad => File == null;
+
+    public FileOperations Operations => FileOperations.Of(File->Kind);
+
+    /// <summary>Looks a descriptor argument up; only its low 32 bits count.</summary>
+    public static Descriptor Of(Process* process, ulong number)
+    {
+        return new Descriptor(process->Files->Find((uint)number));
+    }
+
+    public void Dispose()
+    {
+        if (File != null)
+        {
+            OpenFile.Release(File);
+        }
+    }
+}

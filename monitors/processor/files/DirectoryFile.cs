@@ -1,0 +1,151 @@
+// Open directories of the volume. getdents64 passes the storage component's entries on; in the root it leaves out hidden names and adds the
+// trees that this component serves itself. All functions BLOCK for messages.
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Operations of directories of the volume.</summary>
+public sealed unsafe class DirectoryFile : FileOperations
+{
+    public static readonly DirectoryFile Instance = new DirectoryFile();
+
+    /// <summary>Cookies from here on are this component's own entries of the root directory.</summary>
+    private const ulong OwnEntries = 1UL << 62;
+
+    public override bool IsSeekable => true;
+
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
+    {
+        return SystemCall.Fail(Errno.EISDIR);
+    }
+
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
+    {
+        if (origin == SeekOrigin.Current)
+        {
+            offset += (long)file->Offset;
+        }
+        else if (origin != SeekOrigin.Start)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (offset < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        file->Offset = (ulong)offset;
+        return offset;
+    }
+
+    public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
+    {
+        DirectoryWriter writer = new DirectoryWriter(to);
+        bool isRoot = file->Node->Path.Length == 1;
+        Errno error = Errno.None;
+        if (file->Offset < OwnEntries)
+        {
+            FileCaller caller = FileCaller.Of(process);
+            using TransferBuffer buffer = TransferBuffers.Take();
+            error = PassOn(in caller, file, buffer.Data, isRoot, ref writer);
+        }
+
+        if (isRoot && error == Errno.None && file->Offset >= OwnEntries)
+        {
+            error = AddOwn(file, ref writer);
+        }
+
+        return writer.Result(error);
+    }
+
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
+    {
+        status = default;
+        status.Device = DeviceNumber.Volume;
+        FileCaller caller = FileCaller.Of(process);
+        return StorageClient.Status(in caller, file->Node, out status.Attributes);
+    }
+
+    public override Errno Synchronize(Process* process, OpenFile* file)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        return StorageClient.Synchronize(in caller);
+    }
+
+    public override int Describe(OpenFile* file, Span<byte> text)
+    {
+        return RegularFile.DescribeNode(file->Node, text);
+    }
+
+    public override void Close(OpenFile* file)
+    {
+        FileNodes.Release(file->Node);
+    }
+
+    /// <summary>Entries of the storage component until the buffer is full (EINVAL when not even one fits) or the directory ends.</summary>
+    private static Errno PassOn(in FileCaller caller, OpenFile* file, Span<byte> reply, bool isRoot, ref DirectoryWriter writer)
+    {
+        while (true)
+        {
+            int wanted = (int)Math.Max(PageOperations.PageSize, Math.Min(writer.RemainingBytes, (ulong)reply.Length));
+            Errno error = StorageClient.ReadDirectory(in caller, file->Node->Path, file->Offset, reply.Slice(0, wanted), out int length);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            if (length == 0)
+            {
+                file->Offset = isRoot ? OwnEntries : file->Offset;
+                return Errno.None;
+            }
+
+            ReadOnlySpan<byte> entries = reply.Slice(0, length);
+            while (MemoryMarshal.TryRead(entries, out DirectoryEntryHeader header))
+            {
+                int entryBytes = sizeof(DirectoryEntryHeader) + ((header.NameLength + 7) & ~7);
+                if (entryBytes > entries.Length)
+                {
+                    return Errno.EIO;
+                }
+
+                ReadOnlySpan<byte> name = entries.Slice(sizeof(DirectoryEntryHeader), header.NameLength);
+                bool hidden = isRoot && (PathText.IsPseudoRoot(name) || name.StartsWith(HiddenNames.Prefix));
+                if (!hidden)
+                {
+                    error = writer.Add(header.Inode, header.NextCookie, header.Type, name);
+                    if (error != Errno.None || writer.IsFull)
+                    {
+                        return error;
+                    }
+                }
+
+                file->Offset = header.NextCookie;
+                entries = entries.Slice(entryBytes);
+            }
+        }
+    }
+
+    private static Errno AddOwn(OpenFile* file, ref DirectoryWriter writer)
+    {
+        for (uint index = (uint)(file->Offset - OwnEntries); index < PseudoTree.RootCount; index++)
+        {
+            PseudoNode node = new PseudoNode { File = PseudoTree.RootChild(index) };
+            Errno error = writer.Add(PseudoTree.InodeOf(node), OwnEntries + index + 1, FileMode.Directory >> 12,
+                PseudoTree.NameOf(node.File));
+            if (error != Errno.None || writer.IsFull)
+            {
+                return error;
+            }
+
+            file->Offset = OwnEntries + index + 1;
+        }
+
+        return Errno.None;
+    }
+}

@@ -1,0 +1,45 @@
+// On whose behalf a message about files is sent: the components that serve the process, its identity for permission checks, and the names
+// that go into the message header.
+
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Sender of a request about files.</summary>
+public unsafe struct FileCaller
+{
+    public PlaceReply Place;
+    public uint UserId;
+    public uint GroupId;
+    public RpcContext Context;
+
+    /// <summary>A process, with its file-system identity.</summary>
+    public static FileCaller Of(Process* process)
+    {
+        FileCaller caller = default;
+        caller.Place = process->Place;
+        caller.UserId = process->FileSystemUserId;
+        caller.GroupId = process->FileSystemGroupId;
+        caller.Context = ContextOf(process->Space);
+        return caller;
+    }
+
+    /// <summary>This kernel itself, as root: hidden names, named above every process.</summary>
+    public static FileCaller Kernel(in PlaceReply place)
+    {
+        return new FileCaller { Place = place, Context = ContextOf(null) };
+    }
+
+    /// <summary>What a program sees of a failed message: the rack's own failures are I/O errors to it.</summary>
+    public static Errno ToProgram(Errno error)
+    {
+        return error is Errno.ETIMEDOUT or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.EPROTO or Errno.EMSGSIZE ? Errno.EIO : error;
+    }
+
+    private static RpcContext ContextOf(AddressSpace* space)
+    {
+        return new RpcContext { Asid = space == null ? 0 : space->Asid, Class = RpcClass.DemandFetch };
+    }
+}

@@ -1,0 +1,201 @@
+// A file or directory of the volume that this component has open: its handle and current path, shared by all open files on it. The storage
+// and memory components are stateless: what "open" means beyond a request (an unlinked file that still lives, a renamed one whose
+// descriptor still works) is kept here. Nodes are found by handle in a hash table. Never blocks except in Release.
+
+using System;
+using System.Runtime.CompilerServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>One file of the volume that is open at least once.</summary>
+public unsafe struct FileNode
+{
+    private const int InlinePathBytes = 120;
+
+    public FileNode* Next;
+    public FileHandle Handle;
+    public PlaceReply Place;
+    public uint References;
+    /// <summary>Type and permissions when it was last opened.</summary>
+    public uint Mode;
+    /// <summary>True when the program has removed its last known name: Path is the hidden name, removed at the last close.</summary>
+    public bool IsUnlinked;
+    /// <summary>The ring of a FIFO while somebody has it open.</summary>
+    public Pipe* Fifo;
+
+    private ushort _pathLength;
+    private InlinePath _inlinePath;
+    private byte* _longPath;
+
+    [InlineArray(InlinePathBytes)]
+    private struct InlinePath
+    {
+        private byte _first;
+    }
+
+    /// <summary>Canonical path, no terminator. Valid until the path changes.</summary>
+    public ReadOnlySpan<byte> Path =>
+        new ReadOnlySpan<byte>(_longPath != null ? _longPath : (byte*)Unsafe.AsPointer(ref _inlinePath), _pathLength);
+
+    /// <summary>Changes the path; ENOMEM.</summary>
+    public Errno SetPath(scoped ReadOnlySpan<byte> path)
+    {
+        if (path.Length > InlinePathBytes && _longPath == null)
+        {
+            _longPath = (byte*)FileObjects.Frames.Allocate();
+            if (_longPath == null)
+            {
+                return Errno.ENOMEM;
+            }
+        }
+
+        byte* target = _longPath != null ? _longPath : (byte*)Unsafe.AsPointer(ref _inlinePath);
+        path.CopyTo(new Span<byte>(target, PathRequest.MaxPath));
+        _pathLength = (ushort)path.Length;
+        return Errno.None;
+    }
+
+    internal void FreePath()
+    {
+        if (_longPath != null)
+        {
+            FileObjects.Frames.Free(_longPath);
+            _longPath = null;
+        }
+    }
+}
+
+/// <summary>All nodes, by handle.</summary>
+public static unsafe class FileNodes
+{
+    private const uint BucketCount = PageOperations.PageSize / sizeof(ulong);
+
+    private static FileNode** s_buckets;
+
+    /// <summary>Takes the memory of the table; boot time.</summary>
+    public static void Initialize(FrameAllocator frames)
+    {
+        s_buckets = (FileNode**)frames.AllocateCleared();
+        if (s_buckets == null)
+        {
+            Panic.Because("FileNodes.Initialize: no memory");
+        }
+    }
+
+    /// <summary>The node of an open file, or null.</summary>
+    public static FileNode* Find(ushort storage, in FileHandle handle)
+    {
+        FileNode* node = *Bucket(in handle);
+        while (node != null && !(node->Handle.Inode == handle.Inode && node->Handle.Generation == handle.Generation
+            && node->Place.Storage == storage))
+        {
+            node = node->Next;
+        }
+
+        return node;
+    }
+
+    /// <summary>The node of a file that was just looked up, with one more reference; null when memory is exhausted.</summary>
+    public static FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath)
+    {
+        FileNode* node = Find(place.Storage, in attributes.Handle);
+        if (node == null)
+        {
+            node = FileObjects.Nodes.Allocate();
+            if (node == null)
+            {
+                return null;
+            }
+
+            if (node->SetPath(canonicalPath) != Errno.None)
+            {
+                FileObjects.Nodes.Free(node);
+                return null;
+            }
+
+            node->Handle = attributes.Handle;
+            node->Place = place;
+            FileNode** bucket = Bucket(in attributes.Handle);
+            node->Next = *bucket;
+            *bucket = node;
+        }
+
+        node->Mode = attributes.Mode;
+        node->References++;
+        return node;
+    }
+
+    /// <summary>Drops a reference; the last one removes an unlinked file from the volume. May BLOCK.</summary>
+    public static void Release(FileNode* node)
+    {
+        if (--node->References != 0)
+        {
+            return;
+        }
+
+        FileNode** link = Bucket(in node->Handle);
+        while (*link != node)
+        {
+            link = &(*link)->Next;
+        }
+
+        *link = node->Next;
+        if (node->IsUnlinked)
+        {
+            HiddenNames.Remove(node);
+        }
+
+        node->FreePath();
+        FileObjects.Nodes.Free(node);
+    }
+
+    /// <summary>
+    /// True when some open file's path has this component: only then can removing or renaming such a name concern an open file.
+    /// </summary>
+    public static bool AnyPathContains(ReadOnlySpan<byte> component)
+    {
+        for (uint bucket = 0; bucket < BucketCount; bucket++)
+        {
+            for (FileNode* node = s_buckets[bucket]; node != null; node = node->Next)
+            {
+                if (PathText.HasComponent(node->Path, component))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>A name was moved: open files at or below it get their new paths. Best effort when memory is exhausted.</summary>
+    public static void Rebase(scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
+    {
+        byte* page = (byte*)FileObjects.Frames.Allocate();
+        if (page == null)
+        {
+            return;
+        }
+
+        Span<byte> rebased = new Span<byte>(page, PageOperations.PageSize);
+        for (uint bucket = 0; bucket < BucketCount; bucket++)
+        {
+            for (FileNode* node = s_buckets[bucket]; node != null; node = node->Next)
+            {
+                if (PathText.TryRebase(node->Path, oldPath, newPath, rebased, out int length))
+                {
+                    node->SetPath(rebased.Slice(0, length));
+                }
+            }
+        }
+
+        FileObjects.Frames.Free(page);
+    }
+
+    private static FileNode** Bucket(in FileHandle handle)
+    {
+        return &s_buckets[(handle.Inode * 2654435761u) % BucketCount];
+    }
+}

@@ -1,0 +1,165 @@
+// Where the bytes of a read or write lie: a program's buffer, its iovec array (readv(2)), or a kernel buffer (sendfile). Moves forward as
+// bytes are given or taken. Copies to and from programs may BLOCK. Entries of an iovec array are read again as they are reached, so a
+// program that changes its array meanwhile harms only itself.
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>struct iovec.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct IoSegment
+{
+    public ulong Address;
+    public ulong LengthBytes;
+}
+
+/// <summary>A cursor over the memory of one read or write.</summary>
+public unsafe ref struct IoVector
+{
+    /// <summary>Most segments of one call (UIO_MAXIOV).</summary>
+    private const ulong MaxSegments = 1024;
+
+    /// <summary>Most bytes that one read or write moves (MAX_RW_COUNT).</summary>
+    private const ulong MaxBytes = 0x7fff_f000;
+
+    private readonly Process* _process;
+    private byte* _kernel;
+    private ulong _address;
+    private ulong _segmentBytes;
+    private ulong _nextSegment;
+    private ulong _segmentsLeft;
+
+    private IoVector(Process* process)
+    {
+        _process = process;
+    }
+
+    /// <summary>Bytes that can still be moved.</summary>
+    public ulong RemainingBytes { get; private set; }
+
+    /// <summary>One buffer of a program.</summary>
+    public static IoVector OfUser(Process* process, ulong address, ulong lengthBytes)
+    {
+        ulong bounded = Math.Min(lengthBytes, MaxBytes);
+        return new IoVector(process) { _address = address, _segmentBytes = bounded, RemainingBytes = bounded };
+    }
+
+    /// <summary>A kernel buffer.</summary>
+    public static IoVector OfKernel(byte* kernel, ulong lengthBytes)
+    {
+        return new IoVector(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
+    }
+
+    /// <summary>An iovec array of a program. EINVAL (too many or negative lengths), EFAULT.</summary>
+    public static Errno OfArray(Process* process, ulong address, ulong count, out IoVector vector)
+    {
+        vector = new IoVector(process);
+        if (count > MaxSegments)
+        {
+            return Errno.EINVAL;
+        }
+
+        ulong total = 0;
+        for (ulong index = 0; index < count; index++)
+        {
+            Errno error = new UserPointer<IoSegment>(address).ReadAt(process, index, out IoSegment segment);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            if ((long)segment.LengthBytes < 0 || (long)(total + segment.LengthBytes) < 0)
+            {
+                return Errno.EINVAL;
+            }
+
+            total += segment.LengthBytes;
+        }
+
+        vector._nextSegment = address;
+        vector._segmentsLeft = count;
+        vector.RemainingBytes = Math.Min(total, MaxBytes);
+        return Errno.None;
+    }
+
+    /// <summary>Copies to the buffers; <paramref name="movedBytes"/> counts what arrived before an error. EFAULT.</summary>
+    public Errno Give(scoped ReadOnlySpan<byte> from, out int movedBytes)
+    {
+        fixed (byte* bytes = from)
+        {
+            return Move(bytes, from.Length, MissAccess.Write, out movedBytes);
+        }
+    }
+
+    /// <summary>Copies from the buffers. EFAULT.</summary>
+    public Errno Take(scoped Span<byte> to, out int movedBytes)
+    {
+        fixed (byte* bytes = to)
+        {
+            return Move(bytes, to.Length, MissAccess.Read, out movedBytes);
+        }
+    }
+
+    private Errno Move(byte* bytes, int lengthBytes, MissAccess access, out int movedBytes)
+    {
+        movedBytes = 0;
+        while (movedBytes < lengthBytes && RemainingBytes != 0)
+        {
+            Errno error = NextSegment();
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            ulong chunk = Math.Min(_segmentBytes, (ulong)(lengthBytes - movedBytes));
+            ulong copied = chunk;
+            if (_process != null)
+            {
+                error = UserMemory.Copy(_process, _address, bytes + movedBytes, chunk, access, out copied);
+            }
+            else if (access == MissAccess.Write)
+            {
+                PageOperations.CopyBytes(_kernel, bytes + movedBytes, chunk);
+            }
+            else
+            {
+                PageOperations.CopyBytes(bytes + movedBytes, _kernel, chunk);
+            }
+
+            _kernel += _process == null ? copied : 0;
+            _address += copied;
+            _segmentBytes -= copied;
+            RemainingBytes -= copied;
+            movedBytes += (int)copied;
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    private Errno NextSegment()
+    {
+        while (_segmentBytes == 0 && _segmentsLeft != 0)
+        {
+            Errno error = new UserPointer<IoSegment>(_nextSegment).Read(_process, out IoSegment segment);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            _address = segment.Address;
+            _segmentBytes = Math.Min(segment.LengthBytes, RemainingBytes);
+            _nextSegment += (ulong)sizeof(IoSegment);
+            _segmentsLeft--;
+        }
+
+        return _segmentBytes == 0 ? Errno.EFAULT : Errno.None;
+    }
+}

@@ -1,0 +1,57 @@
+// An open file description (open(2)): what descriptors refer to, shared by dup and fork with one position. In a slab; lives as long as
+// something refers to it. Which fields are used depends on Kind; the operations are in FileOperations and its subclasses.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>One open file.</summary>
+public unsafe struct OpenFile
+{
+    /// <summary>Descriptors and system calls in progress that refer to it.</summary>
+    public uint References;
+    public FileKind Kind;
+    /// <summary>Standard stream number (0, 1, 2) for FileKind.StandardStream.</summary>
+    public byte Stream;
+    public OpenFlags Flags;
+    /// <summary>Position in bytes; for directories the cookie of the next entry.</summary>
+    public ulong Offset;
+    /// <summary>Held while a read or write uses Offset.</summary>
+    public SleepLock PositionLock;
+    /// <summary>Regular files, directories of the volume, FIFOs.</summary>
+    public FileNode* Node;
+    public Pipe* Pipe;
+    public TerminalSession* Session;
+    public PseudoNode Pseudo;
+
+    public readonly bool IsReadable => (Flags & OpenFlags.AccessMask) != OpenFlags.WriteOnly && (Flags & OpenFlags.Path) == 0;
+
+    public readonly bool IsWritable => (Flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly && (Flags & OpenFlags.Path) == 0;
+
+    public readonly bool IsNonBlocking => (Flags & OpenFlags.NonBlocking) != 0;
+
+    /// <summary>A new open file with one reference; null when memory is exhausted.</summary>
+    public static OpenFile* Create(FileKind kind, OpenFlags flags)
+    {
+        OpenFile* file = FileObjects.OpenFiles.Allocate();
+        if (file != null)
+        {
+            file->References = 1;
+            file->Kind = kind;
+            file->Flags = flags & OpenFlags.Remembered;
+        }
+
+        return file;
+    }
+
+    /// <summary>Drops a reference; the last one closes the file. May BLOCK (an unlinked file is removed then).</summary>
+    public static void Release(OpenFile* file)
+    {
+        file->References--;
+        if (file->References == 0)
+        {
+            FileOperations.Of(file->Kind).Close(file);
+            FileObjects.OpenFiles.Free(file);
+        }
+    }
+}

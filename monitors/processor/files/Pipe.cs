@@ -1,0 +1,83 @@
+// Pipes and FIFOs (pipe(7), fifo(7)): one ring, two sides. A write of up to PIPE_BUF bytes is atomic. In a slab; freed with its last open
+// end. A copy to or from a program may block in the middle, so each side's copying is under a lock of its own side: readers do not disturb
+// writers, because the ring's two ends are apart.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>The bytes between the ends of a pipe, and who waits for them.</summary>
+public unsafe struct Pipe
+{
+    /// <summary>PIPE_BUF of Linux.</summary>
+    public const int AtomicBytes = 4096;
+
+    public ByteRing Ring;
+    /// <summary>Open ends that can read, and that can write.</summary>
+    public uint Readers;
+    public uint Writers;
+    /// <summary>Ever opened for reading and writing: a FIFO's open waits for the other side to come.</summary>
+    public uint ReaderArrivals;
+    public uint WriterArrivals;
+    public SleepLock ReadLock;
+    public SleepLock WriteLock;
+    /// <summary>Readers wait here for bytes or the last writer's end, writers for room or the last reader's end.</summary>
+    public WaitQueue ReadersWait;
+    public WaitQueue WritersWait;
+    /// <summary>Distinguishes pipes in stat and /proc/PID/fd.</summary>
+    public uint Inode;
+
+    private static uint s_lastInode;
+
+    /// <summary>An empty pipe without ends; null when memory is exhausted.</summary>
+    public static Pipe* Create()
+    {
+        Pipe* pipe = FileObjects.Pipes.Allocate();
+        if (pipe != null)
+        {
+            pipe->Inode = ++s_lastInode;
+        }
+
+        return pipe;
+    }
+
+    /// <summary>An end is opened.</summary>
+    public void AddEnd(bool reads, bool writes)
+    {
+        Readers += reads ? 1u : 0;
+        Writers += writes ? 1u : 0;
+        ReaderArrivals += reads ? 1u : 0;
+        WriterArrivals += writes ? 1u : 0;
+        WakeReaders();
+        WakeWriters();
+    }
+
+    /// <summary>An end is closed. True when it was the last one and the pipe is to be freed.</summary>
+    public bool RemoveEnd(bool reads, bool writes)
+    {
+        Readers -= reads ? 1u : 0;
+        Writers -= writes ? 1u : 0;
+        WakeReaders();
+        WakeWriters();
+        return Readers == 0 && Writers == 0;
+    }
+
+    /// <summary>Frees a pipe that has no ends.</summary>
+    public static void Free(Pipe* pipe)
+    {
+        pipe->Ring.Clear();
+        FileObjects.Pipes.Free(pipe);
+    }
+
+    public void WakeReaders()
+    {
+        ReadersWait.WakeAll();
+        Readiness.Notify();
+    }
+
+    public void WakeWriters()
+    {
+        WritersWait.WakeAll();
+        Readiness.Notify();
+    }
+}

@@ -1,0 +1,249 @@
+// Reading and writing the ends of pipes and FIFOs (pipe(7)): end of file when no writer is left, SIGPIPE and EPIPE when no reader is,
+// EAGAIN for O_NONBLOCK, EINTR before the first byte. BLOCKS.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Operations of pipe ends.</summary>
+public sealed unsafe class PipeEnd : FileOperations
+{
+    public static readonly PipeEnd Instance = new PipeEnd();
+
+    /// <summary>Open file on one side of a pipe, counted as an end; null when memory is exhausted.</summary>
+    public static OpenFile* Open(Pipe* pipe, OpenFlags flags)
+    {
+        OpenFile* file = OpenFile.Create(FileKind.Pipe, flags);
+        if (file != null)
+        {
+            file->Pipe = pipe;
+            pipe->AddEnd(file->IsReadable, file->IsWritable);
+        }
+
+        return file;
+    }
+
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
+    {
+        Pipe* pipe = file->Pipe;
+        long total = 0;
+        while (to.RemainingBytes != 0)
+        {
+            using (pipe->ReadLock.Acquire())
+            {
+                total += Drain(pipe, ref to, out Errno error);
+                if (error != Errno.None)
+                {
+                    return total != 0 ? total : SystemCall.Fail(error);
+                }
+            }
+
+            if (total != 0 || pipe->Writers == 0)
+            {
+                return total;
+            }
+
+            if (file->IsNonBlocking)
+            {
+                return SystemCall.Fail(Errno.EAGAIN);
+            }
+
+            // The lock may have been waited for: look once more before sleeping, nothing blocks between here and the queue.
+            if (pipe->Ring.IsEmpty)
+            {
+                Errno interrupted = Signals.Wait(ref pipe->ReadersWait);
+                if (interrupted != Errno.None)
+                {
+                    return SystemCall.Fail(interrupted);
+                }
+            }
+        }
+
+        return total;
+    }
+
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
+    {
+        Pipe* pipe = file->Pipe;
+        bool atomic = from.RemainingBytes <= Pipe.AtomicBytes;
+        long total = 0;
+        while (from.RemainingBytes != 0)
+        {
+            using (pipe->WriteLock.Acquire())
+            {
+                if (pipe->Readers == 0)
+                {
+                    return Broken(process, total);
+                }
+
+                if (!atomic || (ulong)pipe->Ring.Room >= from.RemainingBytes)
+                {
+                    total += Fill(pipe, ref from, out Errno error);
+                    if (error != Errno.None)
+                    {
+                        return total != 0 ? total : SystemCall.Fail(error);
+                    }
+                }
+            }
+
+            if (from.RemainingBytes == 0)
+            {
+                break;
+            }
+
+            if (file->IsNonBlocking)
+            {
+                return total != 0 ? total : SystemCall.Fail(Errno.EAGAIN);
+            }
+
+            bool hasRoom = atomic ? (ulong)pipe->Ring.Room >= from.RemainingBytes : pipe->Ring.Room != 0;
+            if (!hasRoom && pipe->Readers != 0)
+            {
+                Errno interrupted = Signals.Wait(ref pipe->WritersWait);
+                if (interrupted != Errno.None)
+                {
+                    return total != 0 ? total : SystemCall.Fail(interrupted);
+                }
+            }
+        }
+
+        return total;
+    }
+
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
+    {
+        if (file->Node != null)
+        {
+            status = default;
+            status.Device = DeviceNumber.Volume;
+            FileCaller caller = FileCaller.Of(process);
+            return StorageClient.Status(in caller, file->Node, out status.Attributes);
+        }
+
+        status = FileStatus.Synthetic(DeviceNumber.Pipes, file->Pipe->Inode, FileMode.Fifo | 0x180);
+        status.Attributes.UserId = process->EffectiveUserId;
+        status.Attributes.GroupId = process->EffectiveGroupId;
+        return Errno.None;
+    }
+
+    public override PollEvents Poll(OpenFile* file)
+    {
+        Pipe* pipe = file->Pipe;
+        PollEvents events = PollEvents.None;
+        if (file->IsReadable)
+        {
+            events |= pipe->Ring.IsEmpty ? PollEvents.None : PollEvents.Readable;
+            events |= pipe->Writers == 0 && (file->Node == null || pipe->WriterArrivals != 0) ? PollEvents.HangUp : PollEvents.None;
+        }
+
+        if (file->IsWritable)
+        {
+            events |= pipe->Ring.Room >= Pipe.AtomicBytes ? PollEvents.Writable : PollEvents.None;
+            events |= pipe->Readers == 0 ? PollEvents.Error : PollEvents.None;
+        }
+
+        return events;
+    }
+
+    public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
+    {
+        return request == TerminalRequests.BytesReadable
+            ? SystemCall.Result(new UserPointer<int>(argument).Write(process, file->Pipe->Ring.Count))
+            : SystemCall.Fail(Errno.ENOTTY);
+    }
+
+    public override int Describe(OpenFile* file, Span<byte> text)
+    {
+        if (file->Node != null)
+        {
+            return RegularFile.DescribeNode(file->Node, text);
+        }
+
+        TextBuffer buffer = new TextBuffer(text);
+        buffer.Append("pipe:["u8);
+        buffer.AppendNumber(file->Pipe->Inode);
+        buffer.Append((byte)']');
+        return buffer.Text.Length;
+    }
+
+    public override void Close(OpenFile* file)
+    {
+        Pipe* pipe = file->Pipe;
+        FileNode* node = file->Node;
+        if (pipe->RemoveEnd(file->IsReadable, file->IsWritable))
+        {
+            if (node != null)
+            {
+                node->Fifo = null;
+            }
+
+            Pipe.Free(pipe);
+        }
+
+        if (node != null)
+        {
+            FileNodes.Release(node);
+        }
+    }
+
+    /// <summary>Copies what is there to the reader.</summary>
+    private static long Drain(Pipe* pipe, ref IoVector to, out Errno error)
+    {
+        error = Errno.None;
+        long total = 0;
+        while (to.RemainingBytes != 0 && error == Errno.None && !pipe->Ring.IsEmpty)
+        {
+            error = to.Give(pipe->Ring.NextData(), out int moved);
+            pipe->Ring.Consume(moved);
+            total += moved;
+        }
+
+        if (total != 0)
+        {
+            pipe->WakeWriters();
+        }
+
+        return total;
+    }
+
+    /// <summary>Copies what the writer has and the ring takes.</summary>
+    private static long Fill(Pipe* pipe, ref IoVector from, out Errno error)
+    {
+        error = Errno.None;
+        long total = 0;
+        while (from.RemainingBytes != 0 && error == Errno.None && pipe->Ring.Room != 0)
+        {
+            Span<byte> room = pipe->Ring.NextRoom();
+            if (room.IsEmpty)
+            {
+                error = Errno.ENOMEM;
+                break;
+            }
+
+            error = from.Take(room, out int moved);
+            pipe->Ring.Commit(moved);
+            total += moved;
+        }
+
+        if (total != 0)
+        {
+            pipe->WakeReaders();
+        }
+
+        return total;
+    }
+
+    private static long Broken(Process* process, long total)
+    {
+        if (total != 0)
+        {
+            return total;
+        }
+
+        SignalInfo info = new SignalInfo { Number = Signal.Pipe, Code = SignalCode.User, ProcessId = process->Id,
+            UserId = process->UserId };
+        Signals.Send(process, in info);
+        return SystemCall.Fail(Errno.EPIPE);
+    }
+}

@@ -1,0 +1,187 @@
+// Standard input, output and error of a session. Output goes to the manager message by message; the reply comes when the bytes have been
+// handed on, which is the back-pressure. Input is what TerminalSessions.AcceptInput has queued. Job control as in tty(4): a background
+// process that reads the terminal gets SIGTTIN. BLOCKS.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Operations of standard streams and terminals.</summary>
+public sealed unsafe class StandardStream : FileOperations
+{
+    public static readonly StandardStream Instance = new StandardStream();
+
+    /// <summary>Name under which a session's terminal is known (ttyname(3)).</summary>
+    public static ReadOnlySpan<byte> TerminalPath => "/dev/pts/0"u8;
+
+    /// <summary>Open file on a session's stream; null when memory is exhausted.</summary>
+    public static OpenFile* Open(TerminalSession* session, byte stream, OpenFlags flags)
+    {
+        OpenFile* file = OpenFile.Create(FileKind.StandardStream, flags);
+        if (file != null)
+        {
+            file->Session = session;
+            file->Stream = stream;
+            session->References++;
+        }
+
+        return file;
+    }
+
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
+    {
+        TerminalSession* session = file->Session;
+        long total = 0;
+        while (to.RemainingBytes != 0 && total == 0)
+        {
+            if (IsBackground(process, file))
+            {
+                // EINTR: the signal is acted on first, and the call starts again when the process continues.
+                return SystemCall.Fail(StopForTerminal(process, Signal.TerminalInput) ? Errno.EINTR : Errno.EIO);
+            }
+
+            Errno error = Errno.None;
+            using (session->InputLock.Acquire())
+            {
+                while (to.RemainingBytes != 0 && error == Errno.None && !session->Input.IsEmpty)
+                {
+                    error = to.Give(session->Input.NextData(), out int moved);
+                    session->Input.Consume(moved);
+                    total += moved;
+                }
+            }
+
+            if (error == Errno.None && total == 0)
+            {
+                if (session->InputEnded)
+                {
+                    return 0;
+                }
+
+                error = file->IsNonBlocking ? Errno.EAGAIN : Signals.Wait(ref session->InputWait);
+            }
+
+            if (error != Errno.None)
+            {
+                return total != 0 ? total : SystemCall.Fail(error);
+            }
+        }
+
+        return total;
+    }
+
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        StreamRequest request = new StreamRequest { Session = file->Session->Id, Stream = file->Stream == 2 ? (ushort)2 : (ushort)1 };
+        using TransferBuffer buffer = TransferBuffers.Take();
+        long total = 0;
+        while (from.RemainingBytes != 0)
+        {
+            int wanted = (int)Math.Min(from.RemainingBytes, StreamRequest.MaxBytes);
+            Errno error = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
+            if (gathered != 0)
+            {
+                Errno sent = ProcessorMonitor.Instance.Rpc.Call(
+                    ProcessorMonitor.Instance.Manager, Opcode.StandardOutput, in caller.Context, in request, buffer.Data.Slice(0, gathered),
+                    default, out _);
+                if (sent != Errno.None)
+                {
+                    return total != 0 ? total : SystemCall.Fail(FileCaller.ToProgram(sent));
+                }
+
+                total += gathered;
+            }
+
+            if (error != Errno.None)
+            {
+                return total != 0 ? total : SystemCall.Fail(error);
+            }
+        }
+
+        return total;
+    }
+
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
+    {
+        // Streams that are no terminal look like the pipes that they are on the host's side.
+        bool isTerminal = file->Session->IsTerminal(file->Stream);
+        status = isTerminal
+            ? PseudoTree.StatusOf(new PseudoNode { File = PseudoFile.DevTerminal0 })
+            : FileStatus.Synthetic(DeviceNumber.Pipes, StreamInode(file), FileMode.Fifo | 0x180);
+        return Errno.None;
+    }
+
+    public override PollEvents Poll(OpenFile* file)
+    {
+        PollEvents events = file->IsWritable ? PollEvents.Writable : PollEvents.None;
+        if (file->IsReadable)
+        {
+            bool isTerminal = file->Session->IsTerminal(file->Stream);
+            events |= !file->Session->Input.IsEmpty || (isTerminal && file->Session->InputEnded) ? PollEvents.Readable : PollEvents.None;
+            events |= !isTerminal && file->Session->InputEnded ? PollEvents.HangUp : PollEvents.None;
+        }
+
+        return events;
+    }
+
+    public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
+    {
+        if (request == TerminalRequests.BytesReadable)
+        {
+            return SystemCall.Result(new UserPointer<int>(argument).Write(process, file->Session->Input.Count));
+        }
+
+        return file->Session->IsTerminal(file->Stream)
+            ? TerminalRequests.Control(process, file->Session, request, argument)
+            : SystemCall.Fail(Errno.ENOTTY);
+    }
+
+    public override int Describe(OpenFile* file, Span<byte> text)
+    {
+        TextBuffer buffer = new TextBuffer(text);
+        if (file->Session->IsTerminal(file->Stream))
+        {
+            buffer.Append(TerminalPath);
+        }
+        else
+        {
+            buffer.Append("pipe:["u8);
+            buffer.AppendNumber(StreamInode(file));
+            buffer.Append((byte)']');
+        }
+
+        return buffer.Text.Length;
+    }
+
+    public override void Close(OpenFile* file)
+    {
+        TerminalSessions.Release(file->Session);
+    }
+
+    /// <summary>Inode numbers of streams are far above those of pipes made here.</summary>
+    private static uint StreamInode(OpenFile* file)
+    {
+        return 0x8000_0000 | (file->Session->Id << 2) | file->Stream;
+    }
+
+    private static bool IsBackground(Process* process, OpenFile* file)
+    {
+        TerminalSession* session = file->Session;
+        return session->IsTerminal(file->Stream) && process->SessionId == session->SessionId && process->Group != session->ForegroundGroup;
+    }
+
+    /// <summary>Stops a background process's group; false when it ignores or blocks that, and the read fails with EIO instead.</summary>
+    private static bool StopForTerminal(Process* process, int signal)
+    {
+        if (Signals.IsIgnored(process, signal) || (process->Thread->BlockedSignals & Signal.Bit(signal)) != 0)
+        {
+            return false;
+        }
+
+        Signals.SendToGroup(process->Group, SignalInfo.FromKernel(signal));
+        return true;
+    }
+}

@@ -1,0 +1,205 @@
+// The standard streams of a program that the manager started, as this component sees them: who is in the foreground, the window size, the
+// terminal's modes as the program set them, and the input that has arrived. The line discipline is the business of the user's own terminal:
+// bytes pass through unchanged. In a slab; lives while an open file refers to it.
+
+using System;
+using System.Runtime.CompilerServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Standard streams of one program and its descendants.</summary>
+public unsafe struct TerminalSession
+{
+    public TerminalSession* Next;
+    /// <summary>The manager's name for it.</summary>
+    public uint Id;
+    public StartFlags Flags;
+    public uint References;
+    public ushort Rows;
+    public ushort Columns;
+    /// <summary>Process group that Ctrl-C goes to and that may read (tcgetpgrp(3)).</summary>
+    public uint ForegroundGroup;
+    /// <summary>Session of the processes that have it as their controlling terminal.</summary>
+    public uint SessionId;
+    /// <summary>Standard input, and its end.</summary>
+    public ByteRing Input;
+    public bool InputEnded;
+    public SleepLock InputLock;
+    public WaitQueue InputWait;
+    public TerminalModes Modes;
+
+    public readonly bool IsTerminal(int stream) => (Flags & (StartFlags)(1u << stream)) != 0;
+
+    /// <summary>A stream that is a terminal, preferably the input.</summary>
+    public readonly byte TerminalStream => IsTerminal(0) ? (byte)0 : IsTerminal(1) ? (byte)1 : (byte)2;
+
+    public readonly bool HasTerminal =>
+        (Flags & (StartFlags.StandardInputIsTerminal | StartFlags.StandardOutputIsTerminal | StartFlags.StandardErrorIsTerminal)) != 0;
+}
+
+/// <summary>struct termios of the kernel's ABI (ioctl_tty(2)): 36 bytes.</summary>
+public struct TerminalModes
+{
+    public const int ControlCharacterCount = 19;
+
+    public uint Input;
+    public uint Output;
+    public uint Control;
+    public uint Local;
+    public byte LineDiscipline;
+    public ControlCharacterTable ControlCharacters;
+
+    [InlineArray(ControlCharacterCount)]
+    public struct ControlCharacterTable
+    {
+        private byte _first;
+    }
+
+    /// <summary>
+    /// What a fresh Linux terminal has (tty_std_termios): ICRNL IXON, OPOST ONLCR, 38400 8 bits, ISIG ICANON ECHO and friends.
+    /// </summary>
+    public static TerminalModes Default
+    {
+        get
+        {
+            TerminalModes modes = default;
+            modes.Input = 0x500;
+            modes.Output = 0x5;
+            modes.Control = 0xBF;
+            modes.Local = 0x8A3B;
+            ReadOnlySpan<byte> characters = [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0];
+            characters.CopyTo(modes.ControlCharacters);
+            return modes;
+        }
+    }
+}
+
+/// <summary>All sessions of this component.</summary>
+public static unsafe class TerminalSessions
+{
+    private static TerminalSession* s_first;
+
+    /// <summary>Boot time.</summary>
+    public static void Initialize()
+    {
+        s_first = null;
+    }
+
+    /// <summary>A session for a program that is about to start, with one reference for the caller; null when memory is exhausted.</summary>
+    public static TerminalSession* Create(in StartProcessRequest request, uint leader)
+    {
+        TerminalSession* session = FileObjects.Sessions.Allocate();
+        if (session != null)
+        {
+            session->Id = request.Session;
+            session->Flags = request.Flags;
+            session->Rows = request.TerminalRows;
+            session->Columns = request.TerminalColumns;
+            session->References = 1;
+            session->ForegroundGroup = leader;
+            session->SessionId = leader;
+            session->Modes = TerminalModes.Default;
+            session->Next = s_first;
+            s_first = session;
+        }
+
+        return session;
+    }
+
+    /// <summary>The session with the manager's name, or null when nothing refers to it any more.</summary>
+    public static TerminalSession* Find(uint id)
+    {
+        TerminalSession* session = s_first;
+        while (session != null && session->Id != id)
+        {
+            session = session->Next;
+        }
+
+        return session;
+    }
+
+    /// <summary>The session that a process belongs to when that has a terminal (/dev/tty), or null.</summary>
+    public static TerminalSession* TerminalOf(Process* process)
+    {
+        TerminalSession* session = Find(process->TerminalSession);
+        return session != null && session->HasTerminal && session->SessionId == process->SessionId ? session : null;
+    }
+
+    public static void Release(TerminalSession* session)
+    {
+        if (--session->References != 0)
+        {
+            return;
+        }
+
+        if (s_first == session)
+        {
+            s_first = session->Next;
+        }
+        else
+        {
+            TerminalSession* previous = s_first;
+            while (previous->Next != session)
+            {
+                previous = previous->Next;
+            }
+
+            previous->Next = session->Next;
+        }
+
+        session->Input.Clear();
+        FileObjects.Sessions.Free(session);
+    }
+
+    /// <summary>Gives a new process descriptors 0, 1 and 2 on its session. ENOMEM.</summary>
+    public static Errno OpenStandardStreams(FileTable* table, TerminalSession* session)
+    {
+        for (byte stream = 0; stream < 3; stream++)
+        {
+            OpenFlags flags = session->IsTerminal(stream) ? OpenFlags.ReadWrite : stream == 0 ? OpenFlags.ReadOnly : OpenFlags.WriteOnly;
+            OpenFile* file = StandardStream.Open(session, stream, flags);
+            if (file == null)
+            {
+                return Errno.ENOMEM;
+            }
+
+            Errno error = table->Install(file, closeOnExec: false, stream, FileTable.MaxDescriptors, out _);
+            if (error != Errno.None)
+            {
+                OpenFile.Release(file);
+                return error;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// Standard input has arrived from the manager (none = its end); bytes taken, the rest is to be offered again. Bytes for a session that
+    /// nothing reads any more are taken and dropped. Never blocks: called by the service of group 6.
+    /// </summary>
+    public static uint AcceptInput(uint id, ReadOnlySpan<byte> bytes)
+    {
+        TerminalSession* session = Find(id);
+        if (session == null)
+        {
+            return (uint)bytes.Length;
+        }
+
+        uint taken = 0;
+        if (bytes.IsEmpty)
+        {
+            session->InputEnded = true;
+        }
+        else
+        {
+            taken = (uint)session->Input.Append(bytes);
+        }
+
+        session->InputWait.WakeAll();
+        Readiness.Notify();
+        return taken;
+    }
+}

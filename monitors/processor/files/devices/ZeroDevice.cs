@@ -1,0 +1,71 @@
+// /dev/zero and /dev/full (zero(4), full(4)): endless zeros; writes vanish, or fail with ENOSPC. Copies BLOCK.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Operations of /dev/zero; /dev/full refines them.</summary>
+public unsafe class ZeroDevice : FileOperations
+{
+    public static readonly ZeroDevice Instance = new ZeroDevice();
+
+    private const int PieceBytes = 512;
+
+    public override bool IsSeekable => true;
+
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
+    {
+        Span<byte> zeros = stackalloc byte[PieceBytes];
+        zeros.Clear();
+        long total = 0;
+        while (to.RemainingBytes != 0)
+        {
+            Errno error = to.Give(zeros.Slice(0, (int)Math.Min(to.RemainingBytes, PieceBytes)), out int moved);
+            total += moved;
+            if (error != Errno.None)
+            {
+                return total != 0 ? total : SystemCall.Fail(error);
+            }
+
+            if (Signals.IsPending(process->Thread))
+            {
+                break;
+            }
+        }
+
+        return total;
+    }
+
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
+    {
+        return (long)from.RemainingBytes;
+    }
+
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
+    {
+        return 0;
+    }
+
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
+    {
+        status = PseudoTree.StatusOf(file->Pseudo);
+        return Errno.None;
+    }
+
+    public override int Describe(OpenFile* file, Span<byte> text)
+    {
+        return PseudoTree.PathOf(file->Pseudo, text);
+    }
+}
+
+/// <summary>Operations of /dev/full.</summary>
+public sealed unsafe class FullDevice : ZeroDevice
+{
+    public static new readonly FullDevice Instance = new FullDevice();
+
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
+    {
+        return SystemCall.Fail(Errno.ENOSPC);
+    }
+}

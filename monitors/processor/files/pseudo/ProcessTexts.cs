@@ -1,0 +1,327 @@
+// The texts of /proc/PID (proc(5)), in the formats that procps and busybox parse. cmdline lies in the program's own memory: reading it
+// BLOCKS, and the process is looked up again afterwards.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Writers of texts about a process.</summary>
+public static unsafe class ProcessTexts
+{
+    private const ulong KilobyteBytes = 1024;
+    private const int PieceBytes = 256;
+    private const uint TerminalDevice = DeviceNumber.FirstPseudoTerminal;
+
+    /// <summary>Writes an entry's text. ENOENT when the process has gone.</summary>
+    public static Errno Write(PseudoNode node, ref TextBuffer text)
+    {
+        Process* process = Processes.Find(node.ProcessId);
+        if (process == null)
+        {
+            return Errno.ENOENT;
+        }
+
+        switch (node.File)
+        {
+            case PseudoFile.ProcessCommandLine:
+                CommandLine(process, ref text);
+                break;
+            case PseudoFile.ProcessComm:
+                PseudoTexts.Line(ref text, NameOf(process));
+                break;
+            case PseudoFile.ProcessLimits:
+                Limits(process, ref text);
+                break;
+            case PseudoFile.ProcessMaps:
+                Maps(process, ref text);
+                break;
+            case PseudoFile.ProcessMountInfo:
+                PseudoTexts.MountInfo(ref text);
+                break;
+            case PseudoFile.ProcessMounts:
+                PseudoTexts.Mounts(ref text);
+                break;
+            case PseudoFile.ProcessOomScoreAdjust:
+                text.Append("0\n"u8);
+                break;
+            case PseudoFile.ProcessStat:
+                Stat(process, ref text);
+                break;
+            case PseudoFile.ProcessStatm:
+                Statm(process, ref text);
+                break;
+            case PseudoFile.ProcessStatus:
+                Status(process, ref text);
+                break;
+            default:
+                break;
+        }
+
+        return Errno.None;
+    }
+
+    private static ReadOnlySpan<byte> NameOf(Process* process)
+    {
+        ReadOnlySpan<byte> name = process->Name;
+        int end = name.IndexOf((byte)0);
+        return name.Slice(0, end < 0 ? name.Length : end);
+    }
+
+    private static void CommandLine(Process* process, ref TextBuffer text)
+    {
+        if (process->Space == null)
+        {
+            return;
+        }
+
+        uint id = process->Id;
+        ulong address = process->Space->ArgumentStart;
+        ulong end = process->Space->ArgumentEnd;
+        Span<byte> piece = stackalloc byte[PieceBytes];
+        while (address < end && !text.IsFull)
+        {
+            Span<byte> part = piece.Slice(0, (int)Math.Min(end - address, PieceBytes));
+            if (UserMemory.CopyIn(process, address, part) != Errno.None)
+            {
+                return;
+            }
+
+            text.Append(part);
+            address += (ulong)part.Length;
+            process = Processes.Find(id);
+            if (process == null || process->Space == null)
+            {
+                return;
+            }
+        }
+    }
+
+    private static uint ParentOf(Process* process)
+    {
+        return process->Parent == null ? Processes.AbsentParentId : process->Parent->Id;
+    }
+
+    private static ulong MappedBytes(Process* process) => process->Space == null ? 0 : process->Space->MappedBytes;
+
+    private static ulong ResidentBytes(Process* process) =>
+        process->Space == null ? 0 : process->Space->ResidentLines * PageOperations.PageSize;
+
+    private static void Stat(Process* process, ref TextBuffer text)
+    {
+        TerminalSession* terminal = TerminalSessions.TerminalOf(process);
+        text.AppendNumber(process->Id);
+        text.Append(" ("u8);
+        text.Append(NameOf(process));
+        text.Append(") "u8);
+        text.Append(SystemFacts.StateLetter(process));
+        Field(ref text, ParentOf(process));
+        Field(ref text, process->Group);
+        Field(ref text, process->SessionId);
+        Field(ref text, terminal == null ? 0 : TerminalDevice);
+        text.Append((byte)' ');
+        text.AppendSigned(terminal == null ? -1 : terminal->ForegroundGroup);
+        Field(ref text, 0);
+        Field(ref text, process->MinorFaults);
+        Field(ref text, 0);
+        Field(ref text, process->MajorFaults);
+        Field(ref text, 0);
+        Field(ref text, process->UserTimeNs / SystemFacts.NanosecondsPerTick);
+        Field(ref text, process->SystemTimeNs / SystemFacts.NanosecondsPerTick);
+        Field(ref text, process->ChildrenUserTimeNs / SystemFacts.NanosecondsPerTick);
+        Field(ref text, process->ChildrenSystemTimeNs / SystemFacts.NanosecondsPerTick);
+        // Priority, nice, threads, itrealvalue.
+        text.Append(" 20 0 1 0"u8);
+        Field(ref text, process->StartTimeNs / SystemFacts.NanosecondsPerTick);
+        Field(ref text, MappedBytes(process));
+        Field(ref text, ResidentBytes(process) / PageOperations.PageSize);
+        Field(ref text, ulong.MaxValue);
+        // Code, stack and registers are nobody's business: zeros, as Linux shows to others. Then the signal masks.
+        text.Append(" 0 0 0 0 0"u8);
+        Field(ref text, process->Pending.Mask);
+        Field(ref text, process->Thread == null ? 0 : process->Thread->BlockedSignals);
+        Handlers(process, out ulong ignored, out ulong caught);
+        Field(ref text, ignored);
+        Field(ref text, caught);
+        // wchan, nswap, cnswap, exit signal, processor, rt_priority, policy, blkio, guest times, data and argument addresses, exit code.
+        text.Append(" 0 0 0 17 0 0 0 0 0 0 0 0 0"u8);
+        Field(ref text, process->Space == null ? 0 : process->Space->ArgumentStart);
+        Field(ref text, process->Space == null ? 0 : process->Space->ArgumentEnd);
+        text.Append(" 0 0 0\n"u8);
+    }
+
+    private static void Field(ref TextBuffer text, ulong value)
+    {
+        text.Append((byte)' ');
+        text.AppendNumber(value);
+    }
+
+    private static void Statm(Process* process, ref TextBuffer text)
+    {
+        text.AppendNumber(MappedBytes(process) / PageOperations.PageSize);
+        Field(ref text, ResidentBytes(process) / PageOperations.PageSize);
+        text.Append(" 0 0 0 0 0\n"u8);
+    }
+
+    private static void Status(Process* process, ref TextBuffer text)
+    {
+        text.Append("Name:\t"u8);
+        PseudoTexts.Line(ref text, NameOf(process));
+        text.Append("Umask:\t"u8);
+        text.AppendOctal(process->Umask, 4);
+        text.Append("\nState:\t"u8);
+        byte state = SystemFacts.StateLetter(process);
+        text.Append(state);
+        PseudoTexts.Line(
+            ref text,
+            state switch { (byte)'R' => " (running)"u8, (byte)'Z' => " (zombie)"u8, (byte)'T' => " (stopped)"u8, _ => " (sleeping)"u8 });
+        text.AppendLine("Tgid:\t"u8, process->Id);
+        text.AppendLine("Pid:\t"u8, process->Id);
+        text.AppendLine("PPid:\t"u8, ParentOf(process));
+        text.Append("TracerPid:\t0\n"u8);
+        Ids(ref text, "Uid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId, process->FileSystemUserId);
+        Ids(ref text, "Gid:"u8, process->GroupId, process->EffectiveGroupId, process->SavedGroupId, process->FileSystemGroupId);
+        if (process->Space != null)
+        {
+            text.Append("VmSize:\t"u8);
+            text.AppendNumber(MappedBytes(process) / KilobyteBytes, 8);
+            text.Append(" kB\nVmRSS:\t"u8);
+            text.AppendNumber(ResidentBytes(process) / KilobyteBytes, 8);
+            text.Append(" kB\n"u8);
+        }
+
+        text.Append("Threads:\t1\n"u8);
+        Mask(ref text, "SigPnd:\t"u8, process->Thread == null ? 0 : process->Thread->Pending.Mask);
+        Mask(ref text, "ShdPnd:\t"u8, process->Pending.Mask);
+        Mask(ref text, "SigBlk:\t"u8, process->Thread == null ? 0 : process->Thread->BlockedSignals);
+        Handlers(process, out ulong ignored, out ulong caught);
+        Mask(ref text, "SigIgn:\t"u8, ignored);
+        Mask(ref text, "SigCgt:\t"u8, caught);
+        text.Append("Cpus_allowed:\t1\nCpus_allowed_list:\t0\n"u8);
+    }
+
+    private static void Ids(ref TextBuffer text, ReadOnlySpan<byte> label, uint real, uint effective, uint saved, uint fileSystem)
+    {
+        text.Append(label);
+        text.Append((byte)'\t');
+        text.AppendNumber(real);
+        text.Append((byte)'\t');
+        text.AppendNumber(effective);
+        text.Append((byte)'\t');
+        text.AppendNumber(saved);
+        text.Append((byte)'\t');
+        text.AppendNumber(fileSystem);
+        text.Append((byte)'\n');
+    }
+
+    private static void Mask(ref TextBuffer text, ReadOnlySpan<byte> label, ulong mask)
+    {
+        text.Append(label);
+        text.AppendHex(mask, 16);
+        text.Append((byte)'\n');
+    }
+
+    private static void Handlers(Process* process, out ulong ignored, out ulong caught)
+    {
+        ignored = 0;
+        caught = 0;
+        if (process->Actions == null)
+        {
+            return;
+        }
+
+        for (int signal = 1; signal <= Signal.Count; signal++)
+        {
+            ulong handler = (*process->Actions)[signal].Handler;
+            ignored |= handler == SignalAction.Ignore ? Signal.Bit(signal) : 0;
+            caught |= handler > SignalAction.Ignore ? Signal.Bit(signal) : 0;
+        }
+    }
+
+    private static void Limits(Process* process, ref TextBuffer text)
+    {
+        text.Append("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
+        for (int limit = 0; limit < Process.LimitCount; limit++)
+        {
+            ReadOnlySpan<byte> name = limit switch
+            {
+                0 => "Max cpu time"u8,
+                1 => "Max file size"u8,
+                2 => "Max data size"u8,
+                3 => "Max stack size"u8,
+                4 => "Max core file size"u8,
+                5 => "Max resident set"u8,
+                6 => "Max processes"u8,
+                7 => "Max open files"u8,
+                8 => "Max locked memory"u8,
+                9 => "Max address space"u8,
+                10 => "Max file locks"u8,
+                11 => "Max pending signals"u8,
+                12 => "Max msgqueue size"u8,
+                13 => "Max nice priority"u8,
+                14 => "Max realtime priority"u8,
+                _ => "Max realtime timeout"u8,
+            };
+            text.Append(name);
+            Pad(ref text, 26 - name.Length);
+            LimitValue(ref text, process->Limits[2 * limit]);
+            LimitValue(ref text, process->Limits[(2 * limit) + 1]);
+            PseudoTexts.Line(ref text, limit switch { 0 => "seconds"u8, 6 => "processes"u8, 7 => "files"u8, _ => "bytes"u8 });
+        }
+    }
+
+    private static void LimitValue(ref TextBuffer text, ulong value)
+    {
+        const int ColumnBytes = 21;
+        Span<byte> digits = stackalloc byte[20];
+        TextBuffer number = new TextBuffer(digits);
+        if (value == ulong.MaxValue)
+        {
+            number.Append("unlimited"u8);
+        }
+        else
+        {
+            number.AppendNumber(value);
+        }
+
+        text.Append(number.Text);
+        Pad(ref text, ColumnBytes - number.Text.Length);
+    }
+
+    private static void Pad(ref TextBuffer text, int count)
+    {
+        for (int index = 0; index < count; index++)
+        {
+            text.Append((byte)' ');
+        }
+    }
+
+    private static void Maps(Process* process, ref TextBuffer text)
+    {
+        if (process->Space == null)
+        {
+            return;
+        }
+
+        ref RecordTable<VmaRecord> ranges = ref process->Space->Ranges;
+        for (int index = 0; index < ranges.Count; index++)
+        {
+            VmaRecord range = ranges[index];
+            text.AppendHex(range.Start, 8);
+            text.Append((byte)'-');
+            text.AppendHex(range.End, 8);
+            text.Append((byte)' ');
+            text.Append((range.Protection & Protection.Read) != 0 ? (byte)'r' : (byte)'-');
+            text.Append((range.Protection & Protection.Write) != 0 ? (byte)'w' : (byte)'-');
+            text.Append((range.Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
+            text.Append("p 00000000 00:00 0"u8);
+            if (range.Kind == VmaKind.Stack)
+            {
+                text.Append("                          [stack]"u8);
+            }
+
+            text.Append((byte)'\n');
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// The entries of /proc, /sys and /dev that this component answers itself. PseudoTree says where each is and what it is; PseudoTexts writes
+// the texts. To add an entry: a name here, a row in PseudoTree, for a text its writer.
+
+namespace Lego.Processor;
+
+/// <summary>One entry, or one family of entries that differ by process or descriptor.</summary>
+public enum PseudoFile : byte
+{
+    None = 0,
+    Root,
+
+    Proc,
+    ProcSelf,
+    ProcThreadSelf,
+    ProcMounts,
+    ProcCommandLine,
+    ProcCpuInfo,
+    ProcDevices,
+    ProcFileSystems,
+    ProcInterrupts,
+    ProcLoadAverage,
+    ProcMemInfo,
+    ProcPartitions,
+    ProcStat,
+    ProcSwaps,
+    ProcUptime,
+    ProcVersion,
+    ProcVmStat,
+    ProcNet,
+    ProcNetDev,
+    ProcSys,
+    ProcSysKernel,
+    ProcSysHostName,
+    ProcSysDomainName,
+    ProcSysOsRelease,
+    ProcSysOsType,
+    ProcSysVersion,
+    ProcSysPidMax,
+    ProcSysThreadsMax,
+    ProcSysRandom,
+    ProcSysBootId,
+    ProcSysUuid,
+    ProcSysEntropy,
+    ProcSysVm,
+    ProcSysOvercommit,
+    ProcSysMaxMapCount,
+    ProcSysFs,
+    ProcSysFileMax,
+    ProcSysPipeMaxSize,
+
+    /// <summary>/proc/PID.</summary>
+    Process,
+    ProcessCommandLine,
+    ProcessComm,
+    ProcessCwd,
+    ProcessExe,
+    ProcessFd,
+    ProcessFdInfo,
+    ProcessLimits,
+    ProcessMaps,
+    ProcessMountInfo,
+    ProcessMounts,
+    ProcessOomScoreAdjust,
+    ProcessRoot,
+    ProcessStat,
+    ProcessStatm,
+    ProcessStatus,
+    ProcessTask,
+    /// <summary>/proc/PID/fd/N, a link to an open file.</summary>
+    ProcessDescriptor,
+
+    Sys,
+    SysDevices,
+    SysDevicesSystem,
+    SysCpu,
+    SysCpuOnline,
+    SysCpuPossible,
+    SysCpuPresent,
+    SysKernel,
+    SysClass,
+    SysBlock,
+
+    Dev,
+    DevNull,
+    DevZero,
+    DevFull,
+    DevRandom,
+    DevURandom,
+    DevTerminal,
+    DevConsole,
+    DevStandardInput,
+    DevStandardOutput,
+    DevStandardError,
+    DevFd,
+    DevPts,
+    DevTerminal0,
+
+    /// <summary>One more than the last entry.</summary>
+    End,
+}
+
+/// <summary>What an entry is.</summary>
+public enum PseudoType : byte
+{
+    Directory,
+    Text,
+    Link,
+    Device,
+}
+
+/// <summary>A particular entry: with its process, and its descriptor for ProcessDescriptor.</summary>
+public struct PseudoNode
+{
+    public PseudoFile File;
+    public int Descriptor;
+    public uint ProcessId;
+}

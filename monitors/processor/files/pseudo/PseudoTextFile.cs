@@ -1,0 +1,70 @@
+// Open texts of /proc and /sys. Each read writes the whole text anew into a window of the size asked for (TextBuffer), so an open text
+// needs no memory and always tells the present. Some texts look into a program's memory: reads BLOCK.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Operations of pseudo-texts.</summary>
+public sealed unsafe class PseudoTextFile : FileOperations
+{
+    public static readonly PseudoTextFile Instance = new PseudoTextFile();
+
+    public override bool IsSeekable => true;
+
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
+    {
+        byte* page = (byte*)FileObjects.Frames.Allocate();
+        if (page == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        long total = 0;
+        Errno error = Errno.None;
+        while (to.RemainingBytes != 0 && error == Errno.None)
+        {
+            int wanted = (int)Math.Min(to.RemainingBytes, PageOperations.PageSize);
+            TextBuffer text = new TextBuffer(new Span<byte>(page, wanted), position);
+            error = PseudoTexts.Write(process, file->Pseudo, ref text);
+            if (error != Errno.None || text.Text.IsEmpty)
+            {
+                break;
+            }
+
+            error = to.Give(text.Text, out int moved);
+            position += (ulong)moved;
+            total += moved;
+        }
+
+        FileObjects.Frames.Free(page);
+        return total != 0 ? total : SystemCall.Result(error);
+    }
+
+    /// <summary>Settings are accepted and have no effect: there is nothing here that a program could tune.</summary>
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
+    {
+        return (long)from.RemainingBytes;
+    }
+
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
+    {
+        return DirectoryFile.Instance.Seek(process, file, offset, origin);
+    }
+
+    public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes)
+    {
+        return Errno.None;
+    }
+
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
+    {
+        return PseudoTree.Status(process, file->Pseudo, out status);
+    }
+
+    public override int Describe(OpenFile* file, Span<byte> text)
+    {
+        return PseudoTree.PathOf(file->Pseudo, text);
+    }
+}

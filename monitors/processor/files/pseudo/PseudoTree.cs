@@ -1,0 +1,375 @@
+// Where the entries of /proc, /sys and /dev are, what they are, and how they are found by name. Never blocks.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>The shape of the trees that this component serves.</summary>
+public static unsafe class PseudoTree
+{
+    /// <summary>Entries that the root directory gets from here.</summary>
+    public const uint RootCount = 3;
+
+    private const uint ReadExecute = 0x16D;
+    private const uint ReadOnly = 0x124;
+    private const uint OwnerReadExecute = 0x140;
+    private const uint All = 0x1FF;
+    private const uint ReadWrite = 0x1B6;
+
+    /// <summary>The index-th entry of the root directory that is served here.</summary>
+    public static PseudoFile RootChild(uint index)
+    {
+        return index switch { 0 => PseudoFile.Dev, 1 => PseudoFile.Proc, _ => PseudoFile.Sys };
+    }
+
+    public static bool IsDirectory(PseudoFile file)
+    {
+        Row(file, out _, out PseudoType type);
+        return type == PseudoType.Directory;
+    }
+
+    public static bool IsLink(PseudoFile file)
+    {
+        Row(file, out _, out PseudoType type);
+        return type == PseudoType.Link;
+    }
+
+    public static PseudoType TypeOf(PseudoFile file)
+    {
+        Row(file, out _, out PseudoType type);
+        return type;
+    }
+
+    /// <summary>The entry's name; empty for those that are named by a number.</summary>
+    public static ReadOnlySpan<byte> NameOf(PseudoFile file)
+    {
+        return Row(file, out _, out _);
+    }
+
+    /// <summary>The directory above.</summary>
+    public static PseudoNode ParentOf(PseudoNode node)
+    {
+        Row(node.File, out PseudoFile parent, out _);
+        return new PseudoNode { File = parent, ProcessId = BelongsToProcess(parent) ? node.ProcessId : 0 };
+    }
+
+    /// <summary>An entry of a directory. False: ENOENT.</summary>
+    public static bool TryFind(Process* caller, PseudoNode directory, ReadOnlySpan<byte> name, out PseudoNode child)
+    {
+        child = new PseudoNode { ProcessId = directory.ProcessId };
+        if (BelongsToProcess(directory.File) && Processes.Find(directory.ProcessId) == null)
+        {
+            return false;
+        }
+
+        if (PathText.TryNumber(name, out uint number))
+        {
+            if (directory.File == PseudoFile.Proc)
+            {
+                child = new PseudoNode { File = PseudoFile.Process, ProcessId = number };
+                return Processes.Find(number) != null;
+            }
+
+            if (directory.File == PseudoFile.ProcessTask)
+            {
+                child = new PseudoNode { File = PseudoFile.Process, ProcessId = number };
+                return number == directory.ProcessId;
+            }
+
+            if (directory.File == PseudoFile.ProcessFd)
+            {
+                child.File = PseudoFile.ProcessDescriptor;
+                child.Descriptor = (int)number;
+                return DescriptorFile(child) != null;
+            }
+        }
+
+        for (PseudoFile file = PseudoFile.Root; file < PseudoFile.End; file++)
+        {
+            if (Row(file, out PseudoFile parent, out _).SequenceEqual(name) && parent == directory.File && !name.IsEmpty)
+            {
+                child.File = file;
+                return file != PseudoFile.DevTerminal0 || TerminalSessions.Find(caller->TerminalSession) != null;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// The entry of a directory at or after a cookie, in a fixed order: static entries, then processes or descriptors by number.
+    /// False at the end.
+    /// </summary>
+    public static bool TryNext(PseudoNode directory, ulong cookie, out PseudoNode child, out ulong nextCookie)
+    {
+        child = new PseudoNode { ProcessId = directory.ProcessId };
+        nextCookie = 0;
+        for (ulong file = cookie; file < (ulong)PseudoFile.End; file++)
+        {
+            Row((PseudoFile)file, out PseudoFile parent, out _);
+            if (parent == directory.File && !NameOf((PseudoFile)file).IsEmpty && file > (ulong)PseudoFile.Root)
+            {
+                child.File = (PseudoFile)file;
+                nextCookie = file + 1;
+                return true;
+            }
+        }
+
+        uint number = cookie <= (ulong)PseudoFile.End ? 0 : (uint)(cookie - (ulong)PseudoFile.End);
+        if (!TryNextNumber(directory, number, out uint found))
+        {
+            return false;
+        }
+
+        child.File = directory.File == PseudoFile.ProcessFd ? PseudoFile.ProcessDescriptor : PseudoFile.Process;
+        child.Descriptor = directory.File == PseudoFile.ProcessFd ? (int)found : 0;
+        child.ProcessId = directory.File == PseudoFile.Proc ? found : directory.ProcessId;
+        nextCookie = (ulong)PseudoFile.End + found + 1;
+        return true;
+    }
+
+    /// <summary>The entry's path; bytes written.</summary>
+    public static int PathOf(PseudoNode node, Span<byte> text)
+    {
+        TextBuffer buffer = new TextBuffer(text);
+        AppendPath(node, ref buffer);
+        return buffer.Text.Length;
+    }
+
+    /// <summary>The name of one entry in its directory.</summary>
+    public static void AppendName(PseudoNode node, ref TextBuffer text)
+    {
+        if (node.File == PseudoFile.Process)
+        {
+            text.AppendNumber(node.ProcessId);
+        }
+        else if (node.File == PseudoFile.ProcessDescriptor)
+        {
+            text.AppendNumber((uint)node.Descriptor);
+        }
+        else
+        {
+            text.Append(NameOf(node.File));
+        }
+    }
+
+    public static uint InodeOf(PseudoNode node)
+    {
+        return (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
+    }
+
+    /// <summary>The open file behind /proc/PID/fd/N, or null.</summary>
+    public static OpenFile* DescriptorFile(PseudoNode node)
+    {
+        Process* process = Processes.Find(node.ProcessId);
+        return process == null || process->Files == null ? null : process->Files->Find((ulong)node.Descriptor);
+    }
+
+    /// <summary>stat(2) of an entry; ENOENT when its process has gone.</summary>
+    public static Errno Status(Process* caller, PseudoNode node, out FileStatus status)
+    {
+        status = StatusOf(node);
+        if (!BelongsToProcess(node.File))
+        {
+            return Errno.None;
+        }
+
+        Process* process = Processes.Find(node.ProcessId);
+        if (process == null)
+        {
+            return Errno.ENOENT;
+        }
+
+        status.Attributes.UserId = process->EffectiveUserId;
+        status.Attributes.GroupId = process->EffectiveGroupId;
+        return Errno.None;
+    }
+
+    /// <summary>stat(2) of an entry that does not belong to a process.</summary>
+    public static FileStatus StatusOf(PseudoNode node)
+    {
+        uint device = node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
+        uint mode = TypeOf(node.File) switch
+        {
+            PseudoType.Directory => FileMode.Directory | (node.File == PseudoFile.ProcessFd ? OwnerReadExecute : ReadExecute),
+            PseudoType.Link => FileMode.SymbolicLink | All,
+            PseudoType.Device => FileMode.CharacterDevice | (node.File == PseudoFile.DevTerminal0 ? 0x190u : ReadWrite),
+            _ => FileMode.Regular | ReadOnly,
+        };
+        FileStatus status = FileStatus.Synthetic(device, InodeOf(node), mode, DeviceNumberOf(node.File));
+        status.Attributes.Links = TypeOf(node.File) == PseudoType.Directory ? 2u : 1u;
+        return status;
+    }
+
+    /// <summary>st_rdev of an entry of /dev.</summary>
+    public static uint DeviceNumberOf(PseudoFile file)
+    {
+        return file switch
+        {
+            PseudoFile.DevNull => DeviceNumber.Null,
+            PseudoFile.DevZero => DeviceNumber.Zero,
+            PseudoFile.DevFull => DeviceNumber.Full,
+            PseudoFile.DevRandom => DeviceNumber.Random,
+            PseudoFile.DevURandom => DeviceNumber.URandom,
+            PseudoFile.DevTerminal => DeviceNumber.Terminal,
+            PseudoFile.DevConsole => DeviceNumber.Console,
+            PseudoFile.DevTerminal0 => DeviceNumber.FirstPseudoTerminal,
+            _ => 0,
+        };
+    }
+
+    /// <summary>The entry of /dev with a device number, for device nodes on the volume; None when there is none.</summary>
+    public static PseudoFile FindDevice(uint deviceNumber)
+    {
+        for (PseudoFile file = PseudoFile.Dev; file < PseudoFile.End; file++)
+        {
+            if (deviceNumber != 0 && DeviceNumberOf(file) == deviceNumber)
+            {
+                return file;
+            }
+        }
+
+        return PseudoFile.None;
+    }
+
+    public static bool BelongsToProcess(PseudoFile file)
+    {
+        return file is >= PseudoFile.Process and <= PseudoFile.ProcessDescriptor;
+    }
+
+    private static bool TryNextNumber(PseudoNode directory, uint from, out uint found)
+    {
+        found = uint.MaxValue;
+        if (directory.File == PseudoFile.ProcessFd)
+        {
+            Process* owner = Processes.Find(directory.ProcessId);
+            int descriptor = owner == null || owner->Files == null ? -1 : owner->Files->NextOpen(from);
+            found = (uint)descriptor;
+            return descriptor >= 0;
+        }
+
+        if (directory.File == PseudoFile.ProcessTask)
+        {
+            found = directory.ProcessId;
+            return from <= found && Processes.Find(found) != null;
+        }
+
+        if (directory.File == PseudoFile.Proc)
+        {
+            for (Process* process = Processes.First; process != null; process = process->Next)
+            {
+                if (process->Id >= from && process->Id < found && process->State != ProcessState.Embryo)
+                {
+                    found = process->Id;
+                }
+            }
+        }
+
+        return found != uint.MaxValue;
+    }
+
+    private static void AppendPath(PseudoNode node, ref TextBuffer text)
+    {
+        if (node.File == PseudoFile.Root)
+        {
+            return;
+        }
+
+        AppendPath(ParentOf(node), ref text);
+        text.Append((byte)'/');
+        AppendName(node, ref text);
+    }
+
+    /// <summary>The table: name, directory, type.</summary>
+    private static ReadOnlySpan<byte> Row(PseudoFile file, out PseudoFile parent, out PseudoType type)
+    {
+        type = PseudoType.Text;
+        parent = PseudoFile.Proc;
+        switch (file)
+        {
+            case PseudoFile.Root: type = PseudoType.Directory; parent = PseudoFile.Root; return default;
+            case PseudoFile.Proc: type = PseudoType.Directory; parent = PseudoFile.Root; return "proc"u8;
+            case PseudoFile.ProcSelf: type = PseudoType.Link; return "self"u8;
+            case PseudoFile.ProcThreadSelf: type = PseudoType.Link; return "thread-self"u8;
+            case PseudoFile.ProcMounts: type = PseudoType.Link; return "mounts"u8;
+            case PseudoFile.ProcCommandLine: return "cmdline"u8;
+            case PseudoFile.ProcCpuInfo: return "cpuinfo"u8;
+            case PseudoFile.ProcDevices: return "devices"u8;
+            case PseudoFile.ProcFileSystems: return "filesystems"u8;
+            case PseudoFile.ProcInterrupts: return "interrupts"u8;
+            case PseudoFile.ProcLoadAverage: return "loadavg"u8;
+            case PseudoFile.ProcMemInfo: return "meminfo"u8;
+            case PseudoFile.ProcPartitions: return "partitions"u8;
+            case PseudoFile.ProcStat: return "stat"u8;
+            case PseudoFile.ProcSwaps: return "swaps"u8;
+            case PseudoFile.ProcUptime: return "uptime"u8;
+            case PseudoFile.ProcVersion: return "version"u8;
+            case PseudoFile.ProcVmStat: return "vmstat"u8;
+            case PseudoFile.ProcNet: type = PseudoType.Directory; return "net"u8;
+            case PseudoFile.ProcNetDev: parent = PseudoFile.ProcNet; return "dev"u8;
+            case PseudoFile.ProcSys: type = PseudoType.Directory; return "sys"u8;
+            case PseudoFile.ProcSysKernel: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "kernel"u8;
+            case PseudoFile.ProcSysHostName: parent = PseudoFile.ProcSysKernel; return "hostname"u8;
+            case PseudoFile.ProcSysDomainName: parent = PseudoFile.ProcSysKernel; return "domainname"u8;
+            case PseudoFile.ProcSysOsRelease: parent = PseudoFile.ProcSysKernel; return "osrelease"u8;
+            case PseudoFile.ProcSysOsType: parent = PseudoFile.ProcSysKernel; return "ostype"u8;
+            case PseudoFile.ProcSysVersion: parent = PseudoFile.ProcSysKernel; return "version"u8;
+            case PseudoFile.ProcSysPidMax: parent = PseudoFile.ProcSysKernel; return "pid_max"u8;
+            case PseudoFile.ProcSysThreadsMax: parent = PseudoFile.ProcSysKernel; return "threads-max"u8;
+            case PseudoFile.ProcSysRandom: type = PseudoType.Directory; parent = PseudoFile.ProcSysKernel; return "random"u8;
+            case PseudoFile.ProcSysBootId: parent = PseudoFile.ProcSysRandom; return "boot_id"u8;
+            case PseudoFile.ProcSysUuid: parent = PseudoFile.ProcSysRandom; return "uuid"u8;
+            case PseudoFile.ProcSysEntropy: parent = PseudoFile.ProcSysRandom; return "entropy_avail"u8;
+            case PseudoFile.ProcSysVm: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "vm"u8;
+            case PseudoFile.ProcSysOvercommit: parent = PseudoFile.ProcSysVm; return "overcommit_memory"u8;
+            case PseudoFile.ProcSysMaxMapCount: parent = PseudoFile.ProcSysVm; return "max_map_count"u8;
+            case PseudoFile.ProcSysFs: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "fs"u8;
+            case PseudoFile.ProcSysFileMax: parent = PseudoFile.ProcSysFs; return "file-max"u8;
+            case PseudoFile.ProcSysPipeMaxSize: parent = PseudoFile.ProcSysFs; return "pipe-max-size"u8;
+            case PseudoFile.Process: type = PseudoType.Directory; return default;
+            case PseudoFile.ProcessCommandLine: parent = PseudoFile.Process; return "cmdline"u8;
+            case PseudoFile.ProcessComm: parent = PseudoFile.Process; return "comm"u8;
+            case PseudoFile.ProcessCwd: type = PseudoType.Link; parent = PseudoFile.Process; return "cwd"u8;
+            case PseudoFile.ProcessExe: type = PseudoType.Link; parent = PseudoFile.Process; return "exe"u8;
+            case PseudoFile.ProcessFd: type = PseudoType.Directory; parent = PseudoFile.Process; return "fd"u8;
+            case PseudoFile.ProcessFdInfo: type = PseudoType.Directory; parent = PseudoFile.Process; return "fdinfo"u8;
+            case PseudoFile.ProcessLimits: parent = PseudoFile.Process; return "limits"u8;
+            case PseudoFile.ProcessMaps: parent = PseudoFile.Process; return "maps"u8;
+            case PseudoFile.ProcessMountInfo: parent = PseudoFile.Process; return "mountinfo"u8;
+            case PseudoFile.ProcessMounts: parent = PseudoFile.Process; return "mounts"u8;
+            case PseudoFile.ProcessOomScoreAdjust: parent = PseudoFile.Process; return "oom_score_adj"u8;
+            case PseudoFile.ProcessRoot: type = PseudoType.Link; parent = PseudoFile.Process; return "root"u8;
+            case PseudoFile.ProcessStat: parent = PseudoFile.Process; return "stat"u8;
+            case PseudoFile.ProcessStatm: parent = PseudoFile.Process; return "statm"u8;
+            case PseudoFile.ProcessStatus: parent = PseudoFile.Process; return "status"u8;
+            case PseudoFile.ProcessTask: type = PseudoType.Directory; parent = PseudoFile.Process; return "task"u8;
+            case PseudoFile.ProcessDescriptor: type = PseudoType.Link; parent = PseudoFile.ProcessFd; return default;
+            case PseudoFile.Sys: type = PseudoType.Directory; parent = PseudoFile.Root; return "sys"u8;
+            case PseudoFile.SysDevices: type = PseudoType.Directory; parent = PseudoFile.Sys; return "devices"u8;
+            case PseudoFile.SysDevicesSystem: type = PseudoType.Directory; parent = PseudoFile.SysDevices; return "system"u8;
+            case PseudoFile.SysCpu: type = PseudoType.Directory; parent = PseudoFile.SysDevicesSystem; return "cpu"u8;
+            case PseudoFile.SysCpuOnline: parent = PseudoFile.SysCpu; return "online"u8;
+            case PseudoFile.SysCpuPossible: parent = PseudoFile.SysCpu; return "possible"u8;
+            case PseudoFile.SysCpuPresent: parent = PseudoFile.SysCpu; return "present"u8;
+            case PseudoFile.SysKernel: type = PseudoType.Directory; parent = PseudoFile.Sys; return "kernel"u8;
+            case PseudoFile.SysClass: type = PseudoType.Directory; parent = PseudoFile.Sys; return "class"u8;
+            case PseudoFile.SysBlock: type = PseudoType.Directory; parent = PseudoFile.Sys; return "block"u8;
+            case PseudoFile.Dev: type = PseudoType.Directory; parent = PseudoFile.Root; return "dev"u8;
+            case PseudoFile.DevNull: type = PseudoType.Device; parent = PseudoFile.Dev; return "null"u8;
+            case PseudoFile.DevZero: type = PseudoType.Device; parent = PseudoFile.Dev; return "zero"u8;
+            case PseudoFile.DevFull: type = PseudoType.Device; parent = PseudoFile.Dev; return "full"u8;
+            case PseudoFile.DevRandom: type = PseudoType.Device; parent = PseudoFile.Dev; return "random"u8;
+            case PseudoFile.DevURandom: type = PseudoType.Device; parent = PseudoFile.Dev; return "urandom"u8;
+            case PseudoFile.DevTerminal: type = PseudoType.Device; parent = PseudoFile.Dev; return "tty"u8;
+            case PseudoFile.DevConsole: type = PseudoType.Device; parent = PseudoFile.Dev; return "console"u8;
+            case PseudoFile.DevStandardInput: type = PseudoType.Link; parent = PseudoFile.Dev; return "stdin"u8;
+            case PseudoFile.DevStandardOutput: type = PseudoType.Link; parent = PseudoFile.Dev; return "stdout"u8;
+            case PseudoFile.DevStandardError: type = PseudoType.Link; parent = PseudoFile.Dev; return "stderr"u8;
+            case PseudoFile.DevFd: type = PseudoType.Link; parent = PseudoFile.Dev; return "fd"u8;
+            case PseudoFile.DevPts: type = PseudoType.Directory; parent = PseudoFile.Dev; return "pts"u8;
+            case PseudoFile.DevTerminal0: type = PseudoType.Device; parent = PseudoFile.DevPts; return "0"u8;
+            default: parent = PseudoFile.None; return default;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// What uname, sysinfo and /proc say about the machine that a program seems to run on. Sizes are those of this processor component; what its
+// processes keep on memory components is told per process (VmSize). Never blocks.
+
+using System;
+using System.Runtime.CompilerServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Name, version, sizes and loads.</summary>
+public static unsafe class SystemFacts
+{
+    /// <summary>Longest name without its terminator (__NEW_UTS_LEN).</summary>
+    public const int MaxNameBytes = 64;
+
+    /// <summary>Units of times in /proc and times(2): USER_HZ.</summary>
+    public const ulong TicksPerSecond = 100;
+
+    public const ulong NanosecondsPerTick = 1_000_000_000 / TicksPerSecond;
+
+    private static NameBytes s_hostName;
+    private static int s_hostNameLength;
+
+    [InlineArray(MaxNameBytes)]
+    private struct NameBytes
+    {
+        private byte _first;
+    }
+
+    public static ReadOnlySpan<byte> System => "Linux"u8;
+
+    /// <summary>The Linux whose ABI this kernel follows.</summary>
+    public static ReadOnlySpan<byte> Release => "6.1.0-lego"u8;
+
+    public static ReadOnlySpan<byte> Version => "#1 SMP LegoKernel"u8;
+
+    public static ReadOnlySpan<byte> Machine => "x86_64"u8;
+
+    public static ReadOnlySpan<byte> DomainName => "(none)"u8;
+
+    /// <summary>The component's name until sethostname(2).</summary>
+    public static ReadOnlySpan<byte> HostName =>
+        s_hostNameLength == 0 ? Log.Name : ((ReadOnlySpan<byte>)s_hostName).Slice(0, s_hostNameLength);
+
+    /// <summary>Processors that programs run on.</summary>
+    public static uint ProcessorCount => 1;
+
+    public static ulong TotalMemoryBytes => FileObjects.Frames.TotalPages * PageOperations.PageSize;
+
+    public static ulong FreeMemoryBytes => FileObjects.Frames.FreePages * PageOperations.PageSize;
+
+    /// <summary>Processes that could run now.</summary>
+    public static uint RunningCount
+    {
+        get
+        {
+            uint running = 0;
+            for (Process* process = Processes.First; process != null; process = process->Next)
+            {
+                running += StateLetter(process) == (byte)'R' ? 1u : 0;
+            }
+
+            return running;
+        }
+    }
+
+    public static void SetHostName(ReadOnlySpan<byte> name)
+    {
+        name.CopyTo(s_hostName);
+        s_hostNameLength = name.Length;
+    }
+
+    /// <summary>Processor time of all processes that exist, and of the children that they have waited for.</summary>
+    public static void ProcessorTimes(out ulong userNs, out ulong systemNs)
+    {
+        userNs = 0;
+        systemNs = 0;
+        for (Process* process = Processes.First; process != null; process = process->Next)
+        {
+            userNs += process->UserTimeNs + process->ChildrenUserTimeNs;
+            systemNs += process->SystemTimeNs + process->ChildrenSystemTimeNs;
+        }
+    }
+
+    /// <summary>State of a process as ps shows it (proc(5)).</summary>
+    public static byte StateLetter(Process* process)
+    {
+        return process->State switch
+        {
+            ProcessState.Zombie => (byte)'Z',
+            ProcessState.Stopped => (byte)'T',
+            _ => process == Process.Current ? (byte)'R' : (byte)'S',
+        };
+    }
+}

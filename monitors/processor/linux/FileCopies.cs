@@ -1,0 +1,151 @@
+// Copies between descriptors inside the kernel: sendfile, copy_file_range (sendfile(2), copy_file_range(2)). The bytes pass through a few
+// frames here; a copy inside the memory component is a matter of speed and comes with it.
+
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls that copy from file to file.</summary>
+public static unsafe class FileCopies
+{
+    private const ulong MaxBytes = 0x7fff_f000;
+
+    [SystemCall(40, "sendfile", Support.Full)]
+    internal static long SendFile(ref SystemCall call)
+    {
+        using Descriptor to = Descriptor.Of(call.Process, call.A0);
+        using Descriptor from = Descriptor.Of(call.Process, call.A1);
+        if (to.IsBad || from.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        if (!from.Operations.IsSeekable || (to.File->Flags & OpenFlags.Append) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        return Copy(call.Process, from.File, call.A2, to.File, 0, call.A3);
+    }
+
+    [SystemCall(326, "copy_file_range", Support.Full)]
+    internal static long CopyFileRange(ref SystemCall call)
+    {
+        using Descriptor from = Descriptor.Of(call.Process, call.A0);
+        using Descriptor to = Descriptor.Of(call.Process, call.A2);
+        if (to.IsBad || from.IsBad || (to.File->Flags & OpenFlags.Append) != 0)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        if (call.A5 != 0 || from.File->Kind != FileKind.Regular || to.File->Kind != FileKind.Regular)
+        {
+            bool isDirectory = from.File->Kind == FileKind.Directory || to.File->Kind == FileKind.Directory;
+            return SystemCall.Fail(isDirectory ? Errno.EISDIR : Errno.EINVAL);
+        }
+
+        return Copy(call.Process, from.File, call.A1, to.File, call.A3, call.A4);
+    }
+
+    /// <summary>Copies, with positions in the program's memory where it gave addresses for them, else the files' own.</summary>
+    private static long Copy(Process* process, OpenFile* from, ulong fromPosition, OpenFile* to, ulong toPosition, ulong lengthBytes)
+    {
+        if (!from->IsReadable || !to->IsWritable)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        Errno error = PositionOf(process, from, fromPosition, out ulong source);
+        ulong target = 0;
+        if (error == Errno.None && toPosition != 0)
+        {
+            error = PositionOf(process, to, toPosition, out target);
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        // Large pieces make few messages; a single frame does when memory is in pieces itself.
+        ulong pages = lengthBytes <= PageOperations.PageSize ? 1 : (ulong)TransferBuffer.DataBytes / PageOperations.PageSize;
+        byte* buffer = (byte*)FileObjects.Frames.AllocateContiguous(pages);
+        if (buffer == null)
+        {
+            pages = 1;
+            buffer = (byte*)FileObjects.Frames.Allocate();
+        }
+
+        if (buffer == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        Span<byte> room = new Span<byte>(buffer, (int)pages * PageOperations.PageSize);
+        long total = CopyThrough(process, room, from, ref source, to, ref target, toPosition != 0, Math.Min(lengthBytes, MaxBytes));
+        FileObjects.Frames.FreeContiguous(buffer, pages);
+        if (fromPosition == 0)
+        {
+            from->Offset = source;
+        }
+        else
+        {
+            error = new UserPointer<ulong>(fromPosition).Write(process, in source);
+        }
+
+        if (toPosition != 0 && error == Errno.None)
+        {
+            error = new UserPointer<ulong>(toPosition).Write(process, in target);
+        }
+
+        return error != Errno.None && total >= 0 ? SystemCall.Fail(error) : total;
+    }
+
+    private static long CopyThrough(
+        Process* process, Span<byte> buffer, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget,
+        ulong lengthBytes)
+    {
+        byte* bytes = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer));
+        FileOperations reader = FileOperations.Of(from->Kind);
+        FileOperations writer = FileOperations.Of(to->Kind);
+        long total = 0;
+        while ((ulong)total < lengthBytes)
+        {
+            IoVector into = IoVector.OfKernel(bytes, Math.Min(lengthBytes - (ulong)total, (ulong)buffer.Length));
+            ulong next = source;
+            long got = reader.Read(process, from, ref next, ref into);
+            if (got <= 0)
+            {
+                return total != 0 ? total : got;
+            }
+
+            IoVector outOf = IoVector.OfKernel(bytes, (ulong)got);
+            long put = usesTarget
+                ? writer.Write(process, to, ref target, ref outOf)
+                : FileIo.Transfer(process, to, FileIo.Direction.Write, ref outOf);
+            if (put < 0)
+            {
+                return total != 0 ? total : put;
+            }
+
+            source += (ulong)put;
+            total += put;
+            if (put < got)
+            {
+                break;
+            }
+        }
+
+        return total;
+    }
+
+    private static Errno PositionOf(Process* process, OpenFile* file, ulong address, out ulong position)
+    {
+        position = file->Offset;
+        Errno error = address == 0 ? Errno.None : new UserPointer<ulong>(address).Read(process, out position);
+        return error == Errno.None && (long)position < 0 ? Errno.EINVAL : error;
+    }
+}

@@ -1,0 +1,278 @@
+// Contents: read, write, pread64, pwrite64, readv, writev, preadv, pwritev (and their second versions), lseek, truncate, ftruncate,
+// fallocate, fsync, fdatasync, sync, syncfs, fadvise64, readahead.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls that move bytes between programs and files.</summary>
+public static unsafe class FileIo
+{
+    private const ulong AllocateKeepSize = 1;
+
+    [SystemCall(0, "read", Support.Full)]
+    internal static long Read(ref SystemCall call)
+    {
+        IoVector to = IoVector.OfUser(call.Process, call.A1, call.A2);
+        return Transfer(ref call, Direction.Read, ref to);
+    }
+
+    [SystemCall(1, "write", Support.Full)]
+    internal static long Write(ref SystemCall call)
+    {
+        IoVector from = IoVector.OfUser(call.Process, call.A1, call.A2);
+        return Transfer(ref call, Direction.Write, ref from);
+    }
+
+    [SystemCall(17, "pread64", Support.Full)]
+    internal static long PositionedRead(ref SystemCall call)
+    {
+        IoVector to = IoVector.OfUser(call.Process, call.A1, call.A2);
+        return TransferAt(ref call, Direction.Read, ref to, call.A3);
+    }
+
+    [SystemCall(18, "pwrite64", Support.Full)]
+    internal static long PositionedWrite(ref SystemCall call)
+    {
+        IoVector from = IoVector.OfUser(call.Process, call.A1, call.A2);
+        return TransferAt(ref call, Direction.Write, ref from, call.A3);
+    }
+
+    [SystemCall(19, "readv", Support.Full)]
+    internal static long ReadVector(ref SystemCall call)
+    {
+        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector to);
+        return error != Errno.None ? SystemCall.Fail(error) : Transfer(ref call, Direction.Read, ref to);
+    }
+
+    [SystemCall(20, "writev", Support.Full)]
+    internal static long WriteVector(ref SystemCall call)
+    {
+        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector from);
+        return error != Errno.None ? SystemCall.Fail(error) : Transfer(ref call, Direction.Write, ref from);
+    }
+
+    [SystemCall(295, "preadv", Support.Full)]
+    internal static long PositionedReadVector(ref SystemCall call)
+    {
+        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector to);
+        return error != Errno.None ? SystemCall.Fail(error) : TransferAt(ref call, Direction.Read, ref to, call.A3);
+    }
+
+    [SystemCall(296, "pwritev", Support.Full)]
+    internal static long PositionedWriteVector(ref SystemCall call)
+    {
+        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector from);
+        return error != Errno.None ? SystemCall.Fail(error) : TransferAt(ref call, Direction.Write, ref from, call.A3);
+    }
+
+    [SystemCall(327, "preadv2", Support.Partial, "flags are EOPNOTSUPP")]
+    internal static long PositionedReadVector2(ref SystemCall call)
+    {
+        return call.A5 != 0
+            ? SystemCall.Fail(Errno.EOPNOTSUPP)
+            : (long)call.A3 == -1 ? ReadVector(ref call) : PositionedReadVector(ref call);
+    }
+
+    [SystemCall(328, "pwritev2", Support.Partial, "flags are EOPNOTSUPP")]
+    internal static long PositionedWriteVector2(ref SystemCall call)
+    {
+        return call.A5 != 0
+            ? SystemCall.Fail(Errno.EOPNOTSUPP)
+            : (long)call.A3 == -1 ? WriteVector(ref call) : PositionedWriteVector(ref call);
+    }
+
+    [SystemCall(8, "lseek", Support.Partial, "SEEK_DATA and SEEK_HOLE see a file as one run of data")]
+    internal static long Seek(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        if ((uint)call.A2 > (uint)SeekOrigin.Hole)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        using SleepLock.Guard position = descriptor.File->PositionLock.Acquire();
+        return descriptor.Operations.Seek(call.Process, descriptor.File, (long)call.A1, (SeekOrigin)call.A2);
+    }
+
+    [SystemCall(76, "truncate", Support.Full)]
+    internal static long Truncate(ref SystemCall call)
+    {
+        if ((long)call.A1 < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        using PathName path = PathName.FromUser(call.Process, call.A0);
+        if (path.Error != Errno.None)
+        {
+            return SystemCall.Fail(path.Error);
+        }
+
+        Errno error = FileOpening.Open(call.Process, in path, OpenFlags.WriteOnly, 0, out OpenFile* file);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        error = FileOperations.Of(file->Kind).Truncate(call.Process, file, call.A1);
+        OpenFile.Release(file);
+        return SystemCall.Result(error);
+    }
+
+    [SystemCall(77, "ftruncate", Support.Full)]
+    internal static long TruncateDescriptor(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        return (long)call.A1 < 0 || !descriptor.File->IsWritable
+            ? SystemCall.Fail(Errno.EINVAL)
+            : SystemCall.Result(descriptor.Operations.Truncate(call.Process, descriptor.File, call.A1));
+    }
+
+    [SystemCall(285, "fallocate", Support.Partial, "mode 0 extends the file; blocks are taken when they are written")]
+    internal static long Allocate(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad || !descriptor.File->IsWritable)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        if ((long)call.A2 < 0 || (long)call.A3 <= 0 || (long)(call.A2 + call.A3) < 0)
+        {
+            return SystemCall.Fail((long)call.A2 >= 0 && (long)call.A3 > 0 ? Errno.EFBIG : Errno.EINVAL);
+        }
+
+        if (call.A1 != 0 || descriptor.File->Kind != FileKind.Regular)
+        {
+            Errno reason = descriptor.File->Kind == FileKind.Pipe ? Errno.ESPIPE : Errno.EOPNOTSUPP;
+            return call.A1 == AllocateKeepSize && descriptor.File->Kind == FileKind.Regular ? 0 : SystemCall.Fail(reason);
+        }
+
+        Errno error = descriptor.Operations.Status(call.Process, descriptor.File, out FileStatus status);
+        if (error == Errno.None && status.Attributes.Size < call.A2 + call.A3)
+        {
+            error = descriptor.Operations.Truncate(call.Process, descriptor.File, call.A2 + call.A3);
+        }
+
+        return SystemCall.Result(error);
+    }
+
+    [SystemCall(74, "fsync", Support.Full)]
+    internal static long Synchronize(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        return descriptor.IsBad
+            ? SystemCall.Fail(Errno.EBADF)
+            : SystemCall.Result(descriptor.Operations.Synchronize(call.Process, descriptor.File));
+    }
+
+    [SystemCall(75, "fdatasync", Support.Full)]
+    internal static long SynchronizeData(ref SystemCall call)
+    {
+        return Synchronize(ref call);
+    }
+
+    [SystemCall(162, "sync", Support.Full)]
+    internal static long SynchronizeAll(ref SystemCall call)
+    {
+        FileCaller caller = FileCaller.Of(call.Process);
+        FileClient.SynchronizeAll(in caller);
+        // A volume without a cached file is unknown to the memory component; names may have changed on it all the same.
+        StorageClient.Synchronize(in caller);
+        return 0;
+    }
+
+    [SystemCall(306, "syncfs", Support.Partial, "as sync")]
+    internal static long SynchronizeFileSystem(ref SystemCall call)
+    {
+        return call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
+    }
+
+    [SystemCall(221, "fadvise64", Support.Stub, "accepted without effect")]
+    internal static long Advise(ref SystemCall call)
+    {
+        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        return file == null ? SystemCall.Fail(Errno.EBADF) : file->Kind == FileKind.Pipe ? SystemCall.Fail(Errno.ESPIPE) : 0;
+    }
+
+    [SystemCall(187, "readahead", Support.Stub, "accepted without effect")]
+    internal static long ReadAhead(ref SystemCall call)
+    {
+        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        return file == null ? SystemCall.Fail(Errno.EBADF) : file->Kind != FileKind.Regular ? SystemCall.Fail(Errno.EINVAL) : 0;
+    }
+
+    internal enum Direction : byte
+    {
+        Read,
+        Write,
+    }
+
+    /// <summary>Moves bytes at an open file's own position, which no other call uses meanwhile. Checks the access mode.</summary>
+    internal static long Transfer(Process* process, OpenFile* file, Direction direction, ref IoVector memory)
+    {
+        if (!IsAllowed(file, direction))
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        FileOperations operations = FileOperations.Of(file->Kind);
+        if (!operations.IsSeekable)
+        {
+            ulong none = 0;
+            return direction == Direction.Read
+                ? operations.Read(process, file, ref none, ref memory)
+                : operations.Write(process, file, ref none, ref memory);
+        }
+
+        using SleepLock.Guard position = file->PositionLock.Acquire();
+        return direction == Direction.Read
+            ? operations.Read(process, file, ref file->Offset, ref memory)
+            : operations.Write(process, file, ref file->Offset, ref memory);
+    }
+
+    private static long Transfer(ref SystemCall call, Direction direction, ref IoVector memory)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        return descriptor.IsBad ? SystemCall.Fail(Errno.EBADF) : Transfer(call.Process, descriptor.File, direction, ref memory);
+    }
+
+    private static long TransferAt(ref SystemCall call, Direction direction, ref IoVector memory, ulong position)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad || !IsAllowed(descriptor.File, direction))
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        if ((long)position < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (!descriptor.Operations.IsSeekable)
+        {
+            return SystemCall.Fail(Errno.ESPIPE);
+        }
+
+        return direction == Direction.Read
+            ? descriptor.Operations.Read(call.Process, descriptor.File, ref position, ref memory)
+            : descriptor.Operations.Write(call.Process, descriptor.File, ref position, ref memory);
+    }
+
+    private static bool IsAllowed(OpenFile* file, Direction direction)
+    {
+        return direction == Direction.Read ? file->IsReadable : file->IsWritable;
+    }
+}

@@ -1,0 +1,242 @@
+// Descriptors: open, openat, creat, close, close_range, dup, dup2, dup3, fcntl, flock (open(2), close(2), dup(2), fcntl(2), flock(2)).
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls that make, copy and close descriptors.</summary>
+public static unsafe class Files
+{
+    /// <summary>RLIMIT_NOFILE.</summary>
+    private const int FileLimit = 7;
+
+    private const ulong CloseRangeCloseOnExec = 4;
+    private const ulong CloseRangeUnshare = 2;
+
+    // Commands of fcntl(2).
+    private const ulong Duplicate = 0;
+    private const ulong GetDescriptorFlags = 1;
+    private const ulong SetDescriptorFlags = 2;
+    private const ulong GetStatusFlags = 3;
+    private const ulong SetStatusFlags = 4;
+    private const ulong GetLock = 5;
+    private const ulong SetLock = 6;
+    private const ulong SetLockAndWait = 7;
+    private const ulong SetOwner = 8;
+    private const ulong GetOwner = 9;
+    private const ulong DuplicateCloseOnExec = 1030;
+    private const ulong SetPipeSize = 1031;
+    private const ulong GetPipeSize = 1032;
+
+    private const ulong DescriptorCloseOnExec = 1;
+    private const ushort Unlocked = 2;
+
+    [SystemCall(2, "open", Support.Partial, "as openat")]
+    internal static long Open(ref SystemCall call)
+    {
+        return OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
+    }
+
+    [SystemCall(257, "openat", Support.Partial, "no O_TMPFILE, O_DIRECT is accepted without effect, no file leases")]
+    internal static long OpenAt(ref SystemCall call)
+    {
+        return OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);
+    }
+
+    [SystemCall(85, "creat", Support.Full)]
+    internal static long Create(ref SystemCall call)
+    {
+        const OpenFlags Flags = OpenFlags.Create | OpenFlags.Truncate | OpenFlags.WriteOnly;
+        return OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, Flags, (uint)call.A1);
+    }
+
+    [SystemCall(3, "close", Support.Full)]
+    internal static long Close(ref SystemCall call)
+    {
+        return SystemCall.Result(call.Process->Files->Close((uint)call.A0));
+    }
+
+    [SystemCall(436, "close_range", Support.Partial, "no CLOSE_RANGE_UNSHARE")]
+    internal static long CloseRange(ref SystemCall call)
+    {
+        ulong first = (uint)call.A0;
+        ulong last = (uint)call.A1;
+        if (first > last || (call.A2 & ~(CloseRangeCloseOnExec | CloseRangeUnshare)) != 0 || (call.A2 & CloseRangeUnshare) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        FileTable* table = call.Process->Files;
+        if ((call.A2 & CloseRangeCloseOnExec) == 0)
+        {
+            table->Close(first, last, OnlyMarked.No);
+            return 0;
+        }
+
+        for (int open = table->NextOpen(first); open >= 0 && (ulong)open <= last; open = table->NextOpen((ulong)open + 1))
+        {
+            table->SetCloseOnExec((ulong)open, true);
+        }
+
+        return 0;
+    }
+
+    [SystemCall(32, "dup", Support.Full)]
+    internal static long Dup(ref SystemCall call)
+    {
+        return DuplicateFrom(ref call, 0, closeOnExec: false);
+    }
+
+    [SystemCall(33, "dup2", Support.Full)]
+    internal static long Dup2(ref SystemCall call)
+    {
+        if ((uint)call.A0 == (uint)call.A1)
+        {
+            return call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : (long)call.A1;
+        }
+
+        return DuplicateTo(ref call, closeOnExec: false);
+    }
+
+    [SystemCall(292, "dup3", Support.Full)]
+    internal static long Dup3(ref SystemCall call)
+    {
+        bool badFlags = ((OpenFlags)call.A2 & ~OpenFlags.CloseOnExec) != 0;
+        return badFlags || (uint)call.A0 == (uint)call.A1
+            ? SystemCall.Fail(Errno.EINVAL)
+            : DuplicateTo(ref call, ((OpenFlags)call.A2 & OpenFlags.CloseOnExec) != 0);
+    }
+
+    [SystemCall(72, "fcntl", Support.Partial, "record locks are granted without effect, no leases, no signal-driven I/O, pipes keep 64 KB")]
+    internal static long Control(ref SystemCall call)
+    {
+        FileTable* table = call.Process->Files;
+        ulong number = (uint)call.A0;
+        OpenFile* file = table->Find(number);
+        if (file == null)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        switch (call.A1)
+        {
+            case Duplicate:
+                return call.A2 >= LimitOf(call.Process)
+                    ? SystemCall.Fail(Errno.EINVAL)
+                    : DuplicateFrom(ref call, call.A2, closeOnExec: false);
+            case DuplicateCloseOnExec:
+                return call.A2 >= LimitOf(call.Process)
+                    ? SystemCall.Fail(Errno.EINVAL)
+                    : DuplicateFrom(ref call, call.A2, closeOnExec: true);
+            case GetDescriptorFlags:
+                return table->IsCloseOnExec(number) ? (long)DescriptorCloseOnExec : 0;
+            case SetDescriptorFlags:
+                table->SetCloseOnExec(number, (call.A2 & DescriptorCloseOnExec) != 0);
+                return 0;
+            case GetStatusFlags:
+                return (long)(file->Flags | OpenFlags.LargeFile);
+            case SetStatusFlags:
+                file->Flags = (file->Flags & ~OpenFlags.Settable) | ((OpenFlags)call.A2 & OpenFlags.Settable);
+                return 0;
+            case GetLock:
+                // struct flock begins with l_type: nobody else holds a lock.
+                return SystemCall.Result(new UserPointer<ushort>(call.A2).Write(call.Process, Unlocked));
+            case SetLock:
+            case SetLockAndWait:
+            case SetOwner:
+            case GetOwner:
+                return 0;
+            case GetPipeSize:
+                return file->Kind == FileKind.Pipe ? ByteRing.CapacityBytes : SystemCall.Fail(Errno.EBADF);
+            case SetPipeSize:
+                return file->Kind != FileKind.Pipe ? SystemCall.Fail(Errno.EBADF)
+                    : call.A2 <= ByteRing.CapacityBytes ? ByteRing.CapacityBytes : SystemCall.Fail(Errno.EPERM);
+            default:
+                return SystemCall.Fail(Errno.EINVAL);
+        }
+    }
+
+    [SystemCall(73, "flock", Support.Stub, "granted without effect")]
+    internal static long Lock(ref SystemCall call)
+    {
+        return call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : 0;
+    }
+
+    /// <summary>Gives an open file a descriptor; on failure the reference is dropped. The descriptor, or -errno.</summary>
+    internal static long Install(Process* process, OpenFile* file, bool closeOnExec, ulong lowest = 0)
+    {
+        Errno error = process->Files->Install(file, closeOnExec, lowest, LimitOf(process), out int descriptor);
+        if (error != Errno.None)
+        {
+            OpenFile.Release(file);
+            return SystemCall.Fail(error);
+        }
+
+        return descriptor;
+    }
+
+    /// <summary>Soft RLIMIT_NOFILE.</summary>
+    internal static ulong LimitOf(Process* process)
+    {
+        return process->Limits[2 * FileLimit];
+    }
+
+    private static long OpenAt(ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode)
+    {
+        if ((flags & OpenFlags.Temporary) != 0)
+        {
+            return SystemCall.Fail(Errno.EOPNOTSUPP);
+        }
+
+        if ((flags & OpenFlags.AccessMask) == OpenFlags.AccessMask
+            || (flags & (OpenFlags.Create | OpenFlags.Directory)) == (OpenFlags.Create | OpenFlags.Directory))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        using PathName path = PathName.FromUser(call.Process, directory, address);
+        if (path.Error != Errno.None)
+        {
+            return SystemCall.Fail(path.Error);
+        }
+
+        if (!call.Process->Files->HasFree(LimitOf(call.Process)))
+        {
+            return SystemCall.Fail(Errno.EMFILE);
+        }
+
+        Errno error = FileOpening.Open(call.Process, in path, flags, mode, out OpenFile* file);
+        return error != Errno.None ? SystemCall.Fail(error) : Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+    }
+
+    private static long DuplicateFrom(ref SystemCall call, ulong lowest, bool closeOnExec)
+    {
+        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        if (file == null)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        file->References++;
+        return Install(call.Process, file, closeOnExec, lowest);
+    }
+
+    private static long DuplicateTo(ref SystemCall call, bool closeOnExec)
+    {
+        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        if (file == null || (uint)call.A1 >= LimitOf(call.Process) || (uint)call.A1 >= FileTable.MaxDescriptors)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        file->References++;
+        Errno error = call.Process->Files->Replace((uint)call.A1, file, closeOnExec);
+        if (error != Errno.None)
+        {
+            OpenFile.Release(file);
+            return SystemCall.Fail(error);
+        }
+
+        return (uint)call.A1;
+    }
+}

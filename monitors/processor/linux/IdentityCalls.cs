@@ -1,0 +1,260 @@
+// Ids of processes, threads, groups, sessions and users (credentials(7)). Programs start as user 0; the set*id rules of Linux hold from there.
+// Nothing here blocks except copies of results.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls about who a process is.</summary>
+public static unsafe class IdentityCalls
+{
+    private const uint Unchanged = uint.MaxValue;
+
+    [SystemCall(39, "getpid", Support.Full)]
+    public static long GetProcessId(ref SystemCall call) => call.Process->Id;
+
+    [SystemCall(186, "gettid", Support.Full)]
+    public static long GetThreadId(ref SystemCall call) => call.Thread->Id;
+
+    [SystemCall(110, "getppid", Support.Full)]
+    public static long GetParentProcessId(ref SystemCall call) =>
+        call.Process->Parent == null ? Processes.AbsentParentId : call.Process->Parent->Id;
+
+    [SystemCall(102, "getuid", Support.Full)]
+    public static long GetUserId(ref SystemCall call) => call.Process->UserId;
+
+    [SystemCall(104, "getgid", Support.Full)]
+    public static long GetGroupId(ref SystemCall call) => call.Process->GroupId;
+
+    [SystemCall(107, "geteuid", Support.Full)]
+    public static long GetEffectiveUserId(ref SystemCall call) => call.Process->EffectiveUserId;
+
+    [SystemCall(108, "getegid", Support.Full)]
+    public static long GetEffectiveGroupId(ref SystemCall call) => call.Process->EffectiveGroupId;
+
+    [SystemCall(111, "getpgrp", Support.Full)]
+    public static long GetOwnProcessGroup(ref SystemCall call) => call.Process->Group;
+
+    [SystemCall(121, "getpgid", Support.Full)]
+    public static long GetProcessGroup(ref SystemCall call)
+    {
+        Process* target = Target(ref call, (int)call.A0);
+        return target == null ? SystemCall.Fail(Errno.ESRCH) : target->Group;
+    }
+
+    [SystemCall(124, "getsid", Support.Full)]
+    public static long GetSession(ref SystemCall call)
+    {
+        Process* target = Target(ref call, (int)call.A0);
+        return target == null ? SystemCall.Fail(Errno.ESRCH) : target->SessionId;
+    }
+
+    [SystemCall(109, "setpgid", Support.Full)]
+    public static long SetProcessGroup(ref SystemCall call)
+    {
+        int group = (int)call.A1;
+        if (group < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        Process* target = Target(ref call, (int)call.A0);
+        if (target == null || (target != call.Process && target->Parent != call.Process))
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+        if (target != call.Process && target->HasExecuted)
+        {
+            return SystemCall.Fail(Errno.EACCES);
+        }
+        uint wanted = group == 0 ? target->Id : (uint)group;
+        bool leadsSession = target->Id == target->SessionId;
+        bool groupExists = wanted == target->Id || Processes.IsGroupInSession(wanted, call.Process->SessionId);
+        if (leadsSession || target->SessionId != call.Process->SessionId || !groupExists)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        target->Group = wanted;
+        return 0;
+    }
+
+    [SystemCall(112, "setsid", Support.Full)]
+    public static long SetSession(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        for (Process* other = Processes.First; other != null; other = other->Next)
+        {
+            if (other->Group == process->Id)
+            {
+                return SystemCall.Fail(Errno.EPERM);
+            }
+        }
+        process->Group = process->Id;
+        process->SessionId = process->Id;
+        return process->Id;
+    }
+
+    [SystemCall(105, "setuid", Support.Full)]
+    public static long SetUserId(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        uint id = (uint)call.A0;
+        if (process->EffectiveUserId == 0)
+        {
+            process->UserId = id;
+            process->SavedUserId = id;
+        }
+        else if (id != process->UserId && id != process->SavedUserId)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        process->EffectiveUserId = id;
+        process->FileSystemUserId = id;
+        return 0;
+    }
+
+    [SystemCall(106, "setgid", Support.Full)]
+    public static long SetGroupId(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        uint id = (uint)call.A0;
+        if (process->EffectiveUserId == 0)
+        {
+            process->GroupId = id;
+            process->SavedGroupId = id;
+        }
+        else if (id != process->GroupId && id != process->SavedGroupId)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        process->EffectiveGroupId = id;
+        process->FileSystemGroupId = id;
+        return 0;
+    }
+
+    [SystemCall(113, "setreuid", Support.Full)]
+    public static long SetRealAndEffectiveUserId(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        uint real = (uint)call.A0;
+        uint effective = (uint)call.A1;
+        bool setsSaved = real != Unchanged || (effective != Unchanged && effective != process->UserId);
+        uint saved = setsSaved ? (effective == Unchanged ? process->EffectiveUserId : effective) : Unchanged;
+        return SetUserIds(process, real, effective, saved);
+    }
+
+    [SystemCall(114, "setregid", Support.Full)]
+    public static long SetRealAndEffectiveGroupId(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        uint real = (uint)call.A0;
+        uint effective = (uint)call.A1;
+        bool setsSaved = real != Unchanged || (effective != Unchanged && effective != process->GroupId);
+        uint saved = setsSaved ? (effective == Unchanged ? process->EffectiveGroupId : effective) : Unchanged;
+        return SetGroupIds(process, real, effective, saved);
+    }
+
+    [SystemCall(117, "setresuid", Support.Full)]
+    public static long SetAllUserIds(ref SystemCall call) => SetUserIds(call.Process, (uint)call.A0, (uint)call.A1, (uint)call.A2);
+
+    [SystemCall(119, "setresgid", Support.Full)]
+    public static long SetAllGroupIds(ref SystemCall call) => SetGroupIds(call.Process, (uint)call.A0, (uint)call.A1, (uint)call.A2);
+
+    [SystemCall(118, "getresuid", Support.Full)]
+    public static long GetAllUserIds(ref SystemCall call) =>
+        WriteThree(ref call, call.Process->UserId, call.Process->EffectiveUserId, call.Process->SavedUserId);
+
+    [SystemCall(120, "getresgid", Support.Full)]
+    public static long GetAllGroupIds(ref SystemCall call) =>
+        WriteThree(ref call, call.Process->GroupId, call.Process->EffectiveGroupId, call.Process->SavedGroupId);
+
+    [SystemCall(122, "setfsuid", Support.Full)]
+    public static long SetFileSystemUserId(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        uint before = process->FileSystemUserId;
+        uint id = (uint)call.A0;
+        if (process->EffectiveUserId == 0 || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId)
+        {
+            process->FileSystemUserId = id;
+        }
+        return before;
+    }
+
+    [SystemCall(123, "setfsgid", Support.Full)]
+    public static long SetFileSystemGroupId(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        uint before = process->FileSystemGroupId;
+        uint id = (uint)call.A0;
+        if (process->EffectiveUserId == 0 || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId)
+        {
+            process->FileSystemGroupId = id;
+        }
+        return before;
+    }
+
+    [SystemCall(115, "getgroups", Support.Full)]
+    public static long GetGroups(ref SystemCall call) => (int)call.A0 < 0 ? SystemCall.Fail(Errno.EINVAL) : 0;
+
+    [SystemCall(116, "setgroups", Support.Partial, "only the empty list is kept; others are accepted and forgotten")]
+    public static long SetGroups(ref SystemCall call)
+    {
+        const ulong MaxGroups = 65536;
+        if (call.Process->EffectiveUserId != 0)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        return call.A0 > MaxGroups ? SystemCall.Fail(Errno.EINVAL) : 0;
+    }
+
+    private static Process* Target(ref SystemCall call, int id)
+    {
+        return id == 0 ? call.Process : id < 0 ? null : Processes.Find((uint)id);
+    }
+
+    private static long SetUserIds(Process* process, uint real, uint effective, uint saved)
+    {
+        bool privileged = process->EffectiveUserId == 0;
+        if (!privileged && (!IsOwnUser(process, real) || !IsOwnUser(process, effective) || !IsOwnUser(process, saved)))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        process->UserId = real == Unchanged ? process->UserId : real;
+        process->EffectiveUserId = effective == Unchanged ? process->EffectiveUserId : effective;
+        process->SavedUserId = saved == Unchanged ? process->SavedUserId : saved;
+        process->FileSystemUserId = process->EffectiveUserId;
+        return 0;
+    }
+
+    private static long SetGroupIds(Process* process, uint real, uint effective, uint saved)
+    {
+        bool privileged = process->EffectiveUserId == 0;
+        if (!privileged && (!IsOwnGroup(process, real) || !IsOwnGroup(process, effective) || !IsOwnGroup(process, saved)))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        process->GroupId = real == Unchanged ? process->GroupId : real;
+        process->EffectiveGroupId = effective == Unchanged ? process->EffectiveGroupId : effective;
+        process->SavedGroupId = saved == Unchanged ? process->SavedGroupId : saved;
+        process->FileSystemGroupId = process->EffectiveGroupId;
+        return 0;
+    }
+
+    private static bool IsOwnUser(Process* process, uint id)
+    {
+        return id == Unchanged || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
+    }
+
+    private static bool IsOwnGroup(Process* process, uint id)
+    {
+        return id == Unchanged || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
+    }
+
+    private static long WriteThree(ref SystemCall call, uint real, uint effective, uint saved)
+    {
+        bool written = new UserPointer<uint>(call.A0).Write(call.Process, in real) == Errno.None
+            && new UserPointer<uint>(call.A1).Write(call.Process, in effective) == Errno.None
+            && new UserPointer<uint>(call.A2).Write(call.Process, in saved) == Errno.None;
+        return written ? 0 : SystemCall.Fail(Errno.EFAULT);
+    }
+}

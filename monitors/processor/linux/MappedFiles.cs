@@ -1,0 +1,63 @@
+// What mmap needs to know about a file descriptor (mmap(2)).
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Descriptors as the backing of mappings.</summary>
+public static unsafe class MappedFiles
+{
+    private const uint Shared = 1;
+    private const uint Anonymous = 0x20;
+
+    /// <summary>
+    /// Checks a descriptor against mmap(2)'s rules and fills the request's file, offset, storage and path length. A device without
+    /// contents (/dev/zero)
+    /// turns the request into an anonymous one. EBADF, EACCES, ENODEV, EINVAL.
+    /// </summary>
+    public static Errno Describe(Process* process, uint descriptor, ulong offset, scoped ref MapRequest request,
+        out ReadOnlySpan<byte> path)
+    {
+        path = default;
+        OpenFile* file = process->Files->Find(descriptor);
+        if (file == null || (file->Flags & OpenFlags.Path) != 0)
+        {
+            return Errno.EBADF;
+        }
+
+        if (offset % PageOperations.PageSize != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        if (!file->IsReadable)
+        {
+            return Errno.EACCES;
+        }
+
+        if (file->Kind == FileKind.Zero)
+        {
+            request.Flags |= Anonymous;
+            return Errno.None;
+        }
+
+        if (file->Kind != FileKind.Regular)
+        {
+            return Errno.ENODEV;
+        }
+
+        if ((request.Flags & Shared) != 0 && (request.Protection & Protection.Write) != 0 && !file->IsWritable)
+        {
+            return Errno.EACCES;
+        }
+
+        path = file->Node->Path;
+        request.File = file->Node->Handle;
+        request.FileOffset = offset;
+        request.Storage = file->Node->Place.Storage;
+        request.PathLength = (ushort)path.Length;
+        return Errno.None;
+    }
+}

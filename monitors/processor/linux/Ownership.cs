@@ -1,0 +1,310 @@
+// Permissions, owners and times: chmod, fchmod, fchmodat, fchmodat2, chown, fchown, lchown, fchownat, utimensat, utimes, utime, futimesat,
+// umask (chmod(2), chown(2), utimensat(2), umask(2)). BLOCKS.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls that change attributes.</summary>
+public static unsafe class Ownership
+{
+    private const ulong NoFollow = 0x100;
+    private const ulong EmptyPathFlag = 0x1000;
+    private const long TimeNow = 0x3fffffff;
+    private const long TimeOmit = 0x3ffffffe;
+    private const ulong MicrosecondsPerSecond = 1_000_000;
+    private const ulong SecondNs = 1_000_000_000;
+    private const uint Unchanged = uint.MaxValue;
+
+    private static ulong CurrentDirectory => unchecked((ulong)PathName.CurrentDirectory);
+
+    /// <summary>struct timeval.</summary>
+    private struct TimeValue
+    {
+        internal long Seconds;
+        internal long Microseconds;
+    }
+
+    [SystemCall(90, "chmod", Support.Full)]
+    internal static long ChangeMode(ref SystemCall call)
+    {
+        return Change(call.Process, CurrentDirectory, call.A0, 0, ModeRequest(call.A1));
+    }
+
+    [SystemCall(268, "fchmodat", Support.Full)]
+    internal static long ChangeModeAt(ref SystemCall call)
+    {
+        return Change(call.Process, call.A0, call.A1, 0, ModeRequest(call.A2));
+    }
+
+    [SystemCall(452, "fchmodat2", Support.Partial, "AT_SYMLINK_NOFOLLOW is EOPNOTSUPP for symbolic links, as on most file systems")]
+    internal static long ChangeModeAt2(ref SystemCall call)
+    {
+        return (call.A3 & NoFollow) != 0
+            ? SystemCall.Fail(Errno.EOPNOTSUPP)
+            : Change(call.Process, call.A0, call.A1, call.A3, ModeRequest(call.A2));
+    }
+
+    [SystemCall(91, "fchmod", Support.Full)]
+    internal static long ChangeModeOfDescriptor(ref SystemCall call)
+    {
+        return SystemCall.Result(ChangeDescriptor(call.Process, call.A0, ModeRequest(call.A1)));
+    }
+
+    [SystemCall(92, "chown", Support.Full)]
+    internal static long ChangeOwner(ref SystemCall call)
+    {
+        return Change(call.Process, CurrentDirectory, call.A0, 0, OwnerRequest(call.A1, call.A2));
+    }
+
+    [SystemCall(94, "lchown", Support.Full)]
+    internal static long ChangeOwnerOfLink(ref SystemCall call)
+    {
+        return Change(call.Process, CurrentDirectory, call.A0, NoFollow, OwnerRequest(call.A1, call.A2));
+    }
+
+    [SystemCall(260, "fchownat", Support.Full)]
+    internal static long ChangeOwnerAt(ref SystemCall call)
+    {
+        return Change(call.Process, call.A0, call.A1, call.A4, OwnerRequest(call.A2, call.A3));
+    }
+
+    [SystemCall(93, "fchown", Support.Full)]
+    internal static long ChangeOwnerOfDescriptor(ref SystemCall call)
+    {
+        return SystemCall.Result(ChangeDescriptor(call.Process, call.A0, OwnerRequest(call.A1, call.A2)));
+    }
+
+    [SystemCall(280, "utimensat", Support.Full)]
+    internal static long SetTimesAt(ref SystemCall call)
+    {
+        SetAttributesRequest request = NowRequest();
+        if (call.A2 != 0)
+        {
+            Errno error = ReadTimes(call.Process, call.A2, out request);
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+        }
+
+        if (request.Mask == 0)
+        {
+            return 0;
+        }
+
+        // A null path means the descriptor itself (utimensat(2), "C library/kernel ABI differences").
+        return call.A1 == 0
+            ? SystemCall.Result(ChangeDescriptor(call.Process, call.A0, request))
+            : Change(call.Process, call.A0, call.A1, call.A3, request);
+    }
+
+    [SystemCall(235, "utimes", Support.Full)]
+    internal static long SetTimes(ref SystemCall call)
+    {
+        return SetTimeValues(call.Process, CurrentDirectory, call.A0, call.A1);
+    }
+
+    [SystemCall(261, "futimesat", Support.Full)]
+    internal static long SetTimeValuesAt(ref SystemCall call)
+    {
+        return SetTimeValues(call.Process, call.A0, call.A1, call.A2);
+    }
+
+    [SystemCall(132, "utime", Support.Full)]
+    internal static long SetTimesInSeconds(ref SystemCall call)
+    {
+        SetAttributesRequest request = NowRequest();
+        if (call.A1 != 0)
+        {
+            UserPointer<long> times = new UserPointer<long>(call.A1);
+            Errno error = times.Read(call.Process, out long access);
+            long modify = 0;
+            error = error == Errno.None ? times.ReadAt(call.Process, 1, out modify) : error;
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+
+            request.AccessTimeNs = (ulong)access * SecondNs;
+            request.ModifyTimeNs = (ulong)modify * SecondNs;
+        }
+
+        return Change(call.Process, CurrentDirectory, call.A0, 0, request);
+    }
+
+    [SystemCall(95, "umask", Support.Full)]
+    internal static long SetMask(ref SystemCall call)
+    {
+        uint old = call.Process->Umask;
+        call.Process->Umask = (uint)call.A0 & 0x1FF;
+        return old;
+    }
+
+    private static SetAttributesRequest ModeRequest(ulong mode)
+    {
+        return new SetAttributesRequest { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
+    }
+
+    private static SetAttributesRequest OwnerRequest(ulong user, ulong group)
+    {
+        SetAttributesRequest request = new SetAttributesRequest { UserId = (uint)user, GroupId = (uint)group };
+        request.Mask |= (uint)user != Unchanged ? AttributeMask.UserId : 0;
+        request.Mask |= (uint)group != Unchanged ? AttributeMask.GroupId : 0;
+        return request;
+    }
+
+    private static SetAttributesRequest NowRequest()
+    {
+        ulong now = Clock.UnixTimeNs();
+        return new SetAttributesRequest
+        {
+            Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime,
+            AccessTimeNs = now,
+            ModifyTimeNs = now,
+        };
+    }
+
+    private static Errno ReadTimes(Process* process, ulong address, out SetAttributesRequest request)
+    {
+        request = NowRequest();
+        UserPointer<TimeSpecification> times = new UserPointer<TimeSpecification>(address);
+        Errno error = times.Read(process, out TimeSpecification access);
+        TimeSpecification modify = default;
+        error = error == Errno.None ? times.ReadAt(process, 1, out modify) : error;
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (!Apply(in access, AttributeMask.AccessTime, ref request.Mask, ref request.AccessTimeNs)
+            || !Apply(in modify, AttributeMask.ModifyTime, ref request.Mask, ref request.ModifyTimeNs))
+        {
+            return Errno.EINVAL;
+        }
+
+        return Errno.None;
+    }
+
+    private static bool Apply(in TimeSpecification time, AttributeMask bit, ref AttributeMask mask, ref ulong targetNs)
+    {
+        if (time.Nanoseconds == TimeOmit)
+        {
+            mask &= ~bit;
+        }
+        else if (time.Nanoseconds != TimeNow)
+        {
+            if ((ulong)time.Nanoseconds >= SecondNs)
+            {
+                return false;
+            }
+
+            // Times before 1970 have no representation on the wire: they become the beginning of 1970.
+            targetNs = time.Seconds < 0 ? 0 : time.TotalNs;
+        }
+
+        return true;
+    }
+
+    private static long SetTimeValues(Process* process, ulong directory, ulong path, ulong address)
+    {
+        SetAttributesRequest request = NowRequest();
+        if (address != 0)
+        {
+            UserPointer<TimeValue> times = new UserPointer<TimeValue>(address);
+            Errno error = times.Read(process, out TimeValue access);
+            TimeValue modify = default;
+            error = error == Errno.None ? times.ReadAt(process, 1, out modify) : error;
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+
+            if ((ulong)access.Microseconds >= MicrosecondsPerSecond || (ulong)modify.Microseconds >= MicrosecondsPerSecond)
+            {
+                return SystemCall.Fail(Errno.EINVAL);
+            }
+
+            request.AccessTimeNs = ((ulong)access.Seconds * SecondNs) + ((ulong)access.Microseconds * 1000);
+            request.ModifyTimeNs = ((ulong)modify.Seconds * SecondNs) + ((ulong)modify.Microseconds * 1000);
+        }
+
+        return Change(process, directory, path, 0, request);
+    }
+
+    private static long Change(Process* process, ulong directory, ulong address, ulong flags, SetAttributesRequest request)
+    {
+        if ((flags & ~(NoFollow | EmptyPathFlag)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        using PathName path = PathName.FromUser(process, directory, address, empty);
+        if (path.Error != Errno.None || path.IsDescriptor)
+        {
+            return SystemCall.Result(path.Error != Errno.None ? path.Error : ChangeDescriptor(process, directory, request));
+        }
+
+        LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
+        Errno error = path.Resolve(process, last, out PseudoNode node);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        if (node.File == PseudoFile.ProcessDescriptor && last == LastLink.Follow)
+        {
+            OpenFile* file = PseudoTree.DescriptorFile(node);
+            return SystemCall.Result(file == null ? Errno.ENOENT : ChangeFile(process, file, request));
+        }
+
+        // Owners and modes of what is served here are fixed; a touch of /dev/null succeeds as on Linux.
+        return node.File != PseudoFile.None
+            ? PseudoTree.TypeOf(node.File) == PseudoType.Device ? 0 : SystemCall.Fail(Errno.EPERM)
+            : SystemCall.Result(ChangeVolume(process, path.Text, last, request));
+    }
+
+    private static Errno ChangeDescriptor(Process* process, ulong number, SetAttributesRequest request)
+    {
+        using Descriptor descriptor = Descriptor.Of(process, number);
+        return descriptor.IsBad ? Errno.EBADF : ChangeFile(process, descriptor.File, request);
+    }
+
+    private static Errno ChangeFile(Process* process, OpenFile* file, SetAttributesRequest request)
+    {
+        if (file->Node == null)
+        {
+            return file->Kind is FileKind.PseudoText or FileKind.PseudoDirectory ? Errno.EPERM : Errno.None;
+        }
+
+        using PathName path = PathName.FromText(file->Node->Path);
+        return path.Error != Errno.None ? path.Error : ChangeVolume(process, path.Text, LastLink.Keep, request);
+    }
+
+    private static Errno ChangeVolume(Process* process, ReadOnlySpan<byte> path, LastLink last, SetAttributesRequest request)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        PathFlags flags = last == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
+        if ((request.Mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) != 0)
+        {
+            // Dirty pages are written back first, so that their write-back does not change the times later.
+            using TransferBuffer buffer = TransferBuffers.Take();
+            Errno error = StorageClient.Open(
+                in caller, in buffer, path, flags, 0, 0, out OpenReply reply, out ReadOnlySpan<byte> canonical);
+            if (error == Errno.None && (reply.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular)
+            {
+                error = FileClient.Synchronize(in caller, in reply.Attributes.Handle, canonical, FileWriteFlags.NoDevice);
+            }
+
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+
+        return StorageClient.SetAttributes(in caller, path, flags, request);
+    }
+}

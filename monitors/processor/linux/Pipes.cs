@@ -1,0 +1,75 @@
+// pipe, pipe2 (pipe(2)). Reading and writing are in files/PipeEnd.cs.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls that make pipes.</summary>
+public static unsafe class Pipes
+{
+    [SystemCall(22, "pipe", Support.Full)]
+    internal static long Pipe(ref SystemCall call)
+    {
+        return Make(ref call, OpenFlags.ReadOnly);
+    }
+
+    [SystemCall(293, "pipe2", Support.Partial, "no packet mode (O_DIRECT), no notification pipes")]
+    internal static long Pipe2(ref SystemCall call)
+    {
+        OpenFlags flags = (OpenFlags)call.A1;
+        return (flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlocking)) != 0 ? SystemCall.Fail(Errno.EINVAL) : Make(ref call, flags);
+    }
+
+    private static long Make(ref SystemCall call, OpenFlags flags)
+    {
+        Process* process = call.Process;
+        Pipe* pipe = Processor.Pipe.Create();
+        if (pipe == null)
+        {
+            return SystemCall.Fail(Errno.ENFILE);
+        }
+
+        OpenFlags status = flags & OpenFlags.NonBlocking;
+        OpenFile* reader = PipeEnd.Open(pipe, OpenFlags.ReadOnly | status);
+        OpenFile* writer = reader == null ? null : PipeEnd.Open(pipe, OpenFlags.WriteOnly | status);
+        if (writer == null)
+        {
+            // Releasing the reader frees the pipe with it.
+            if (reader == null)
+            {
+                Processor.Pipe.Free(pipe);
+            }
+            else
+            {
+                OpenFile.Release(reader);
+            }
+
+            return SystemCall.Fail(Errno.ENFILE);
+        }
+
+        bool closeOnExec = (flags & OpenFlags.CloseOnExec) != 0;
+        long read = Files.Install(process, reader, closeOnExec);
+        if (read < 0)
+        {
+            OpenFile.Release(writer);
+            return read;
+        }
+
+        long write = Files.Install(process, writer, closeOnExec);
+        if (write < 0)
+        {
+            process->Files->Close((ulong)read);
+            return write;
+        }
+
+        ulong numbers = (uint)read | ((ulong)write << 32);
+        Errno error = new UserPointer<ulong>(call.A0).Write(process, in numbers);
+        if (error != Errno.None)
+        {
+            process->Files->Close((ulong)read);
+            process->Files->Close((ulong)write);
+        }
+
+        return SystemCall.Result(error);
+    }
+}

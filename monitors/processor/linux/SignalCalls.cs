@@ -1,0 +1,351 @@
+// The system calls about signals: actions, masks, sending, waiting, alternate stacks. Semantics of sending and delivery are in process/Signals.cs and
+// process/SignalDelivery.cs. Masks are the kernel's 8-byte sets.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>rt_sig*, kill, sigaltstack, pause.</summary>
+public static unsafe class SignalCalls
+{
+    private const ulong MaskBytes = 8;
+
+    private enum MaskChange : ulong
+    {
+        Block = 0,
+        Unblock = 1,
+        Set = 2,
+    }
+
+    [SystemCall(13, "rt_sigaction", Support.Full)]
+    public static long Action(ref SystemCall call)
+    {
+        int signal = (int)call.A0;
+        if (call.A3 != MaskBytes || signal < 1 || signal > Signal.Count)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        Process* process = call.Process;
+        SignalAction before = (*process->Actions)[signal];
+        if (call.A1 != 0)
+        {
+            Errno error = new UserPointer<SignalAction>(call.A1).Read(process, out SignalAction wanted);
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+            if ((Signals.Unblockable & Signal.Bit(signal)) != 0)
+            {
+                return SystemCall.Fail(Errno.EINVAL);
+            }
+            wanted.Mask &= ~Signals.Unblockable;
+            (*process->Actions)[signal] = wanted;
+            if (Signals.IsIgnored(process, signal))
+            {
+                Signals.Remove(ref process->Pending, Signal.Bit(signal));
+                Signals.Remove(ref call.Thread->Pending, Signal.Bit(signal));
+            }
+        }
+        return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<SignalAction>(call.A2).Write(process, in before));
+    }
+
+    [SystemCall(14, "rt_sigprocmask", Support.Full)]
+    public static long ProcessMask(ref SystemCall call)
+    {
+        if (call.A3 != MaskBytes)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        ulong before = call.Thread->BlockedSignals;
+        if (call.A1 != 0)
+        {
+            Errno error = new UserPointer<ulong>(call.A1).Read(call.Process, out ulong mask);
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+            mask &= ~Signals.Unblockable;
+            switch ((MaskChange)call.A0)
+            {
+                case MaskChange.Block:
+                    call.Thread->BlockedSignals = before | mask;
+                    break;
+                case MaskChange.Unblock:
+                    call.Thread->BlockedSignals = before & ~mask;
+                    break;
+                case MaskChange.Set:
+                    call.Thread->BlockedSignals = mask;
+                    break;
+                default:
+                    return SystemCall.Fail(Errno.EINVAL);
+            }
+        }
+        return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in before));
+    }
+
+    [SystemCall(15, "rt_sigreturn", Support.Full)]
+    public static long Return(ref SystemCall call)
+    {
+        return SignalDelivery.Return(call.Thread, call.User);
+    }
+
+    [SystemCall(34, "pause", Support.Full)]
+    public static long Pause(ref SystemCall call)
+    {
+        WaitQueue nothing = default;
+        while (Signals.Wait(ref nothing) == Errno.None)
+        {
+        }
+        return SystemCall.Fail(Errno.EINTR);
+    }
+
+    [SystemCall(130, "rt_sigsuspend", Support.Full)]
+    public static long Suspend(ref SystemCall call)
+    {
+        if (call.A1 != MaskBytes)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        Errno error = new UserPointer<ulong>(call.A0).Read(call.Process, out ulong mask);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+        BlockTemporarily(call.Thread, mask);
+        return Pause(ref call);
+    }
+
+    /// <summary>Replaces the mask until the call's signal has been delivered (sigsuspend, ppoll, pselect6, epoll_pwait).</summary>
+    public static void BlockTemporarily(UserThread* thread, ulong mask)
+    {
+        thread->SavedMask = thread->BlockedSignals;
+        thread->RestoresSavedMask = true;
+        thread->BlockedSignals = mask & ~Signals.Unblockable;
+    }
+
+    /// <summary>Ends <see cref="BlockTemporarily"/> when the call was not interrupted; otherwise delivery does.</summary>
+    public static void Unblock(UserThread* thread)
+    {
+        if (thread->RestoresSavedMask && !Signals.IsPending(thread))
+        {
+            thread->RestoresSavedMask = false;
+            thread->BlockedSignals = thread->SavedMask;
+        }
+    }
+
+    [SystemCall(127, "rt_sigpending", Support.Full)]
+    public static long Pending(ref SystemCall call)
+    {
+        if (call.A1 > MaskBytes)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        ulong pending = (call.Thread->Pending.Mask | call.Process->Pending.Mask) & call.Thread->BlockedSignals;
+        return SystemCall.Result(new UserPointer<ulong>(call.A0).Write(call.Process, in pending));
+    }
+
+    [SystemCall(128, "rt_sigtimedwait", Support.Full)]
+    public static long TimedWait(ref SystemCall call)
+    {
+        if (call.A3 != MaskBytes)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        UserThread* thread = call.Thread;
+        Errno error = new UserPointer<ulong>(call.A0).Read(call.Process, out ulong wanted);
+        ulong deadline = ulong.MaxValue;
+        if (error == Errno.None && call.A2 != 0)
+        {
+            error = TimeSpecification.ReadDeadline(call.Process, call.A2, out deadline);
+        }
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+        wanted &= ~Signals.Unblockable;
+        WaitQueue arrivals = default;
+        thread->AwaitedSignals = wanted;
+        SignalInfo info;
+        while (!Signals.TryDequeue(thread, ~wanted, out info))
+        {
+            if (error != Errno.None)
+            {
+                thread->AwaitedSignals = 0;
+                return SystemCall.Fail(error == Errno.ETIMEDOUT ? Errno.EAGAIN : error);
+            }
+            error = Signals.WaitUntil(ref arrivals, deadline);
+        }
+        thread->AwaitedSignals = 0;
+        if (call.A1 != 0)
+        {
+            SignalInfoFrame frame = SignalInfoFrame.From(in info);
+            error = new UserPointer<SignalInfoFrame>(call.A1).Write(call.Process, in frame);
+            return SystemCall.Result(error, info.Number);
+        }
+        return info.Number;
+    }
+
+    [SystemCall(131, "sigaltstack", Support.Full)]
+    public static long AlternateStack(ref SystemCall call)
+    {
+        UserThread* thread = call.Thread;
+        SignalStack before = new SignalStack
+        {
+            Address = thread->AlternateStack,
+            LengthBytes = thread->AlternateStackBytes,
+            Flags = SignalDelivery.StackFlags(thread, call.User->Rsp),
+        };
+        if (call.A0 != 0)
+        {
+            Errno error = new UserPointer<SignalStack>(call.A0).Read(call.Process, out SignalStack wanted);
+            if (error == Errno.None)
+            {
+                error = SignalDelivery.SetAlternateStack(thread, call.User->Rsp, wanted.Address, wanted.LengthBytes, wanted.Flags);
+            }
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+        }
+        return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<SignalStack>(call.A1).Write(call.Process, in before));
+    }
+
+    [SystemCall(62, "kill", Support.Full)]
+    public static long Kill(ref SystemCall call)
+    {
+        int id = (int)call.A0;
+        int signal = (int)call.A1;
+        if (signal < 0 || signal > Signal.Count)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        SignalInfo info = FromUser(call.Process, signal);
+        if (id > 0)
+        {
+            return SendToProcess(call.Process, (uint)id, in info);
+        }
+        bool found = false;
+        bool allowed = false;
+        uint group = id == 0 ? call.Process->Group : (uint)-id;
+        for (Process* process = Processes.First; process != null; process = process->Next)
+        {
+            bool matches = id == -1 ? process != call.Process : process->Group == group;
+            if (!matches || process->State == ProcessState.Embryo)
+            {
+                continue;
+            }
+            found = true;
+            if (MaySignal(call.Process, process, signal))
+            {
+                allowed = true;
+                Signals.Send(process, in info);
+            }
+        }
+        if (!found)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+        return allowed ? 0 : SystemCall.Fail(Errno.EPERM);
+    }
+
+    [SystemCall(200, "tkill", Support.Full)]
+    public static long ThreadKill(ref SystemCall call)
+    {
+        return SendToThread(ref call, (int)call.A0, (int)call.A0, (int)call.A1);
+    }
+
+    [SystemCall(234, "tgkill", Support.Full)]
+    public static long ThreadGroupKill(ref SystemCall call)
+    {
+        return SendToThread(ref call, (int)call.A0, (int)call.A1, (int)call.A2);
+    }
+
+    [SystemCall(129, "rt_sigqueueinfo", Support.Full)]
+    public static long QueueInformation(ref SystemCall call)
+    {
+        return Queue(ref call, (int)call.A0, (int)call.A1, call.A2);
+    }
+
+    [SystemCall(297, "rt_tgsigqueueinfo", Support.Full)]
+    public static long ThreadGroupQueueInformation(ref SystemCall call)
+    {
+        return call.A0 == call.A1 ? Queue(ref call, (int)call.A1, (int)call.A2, call.A3) : SystemCall.Fail(Errno.ESRCH);
+    }
+
+    private static long Queue(ref SystemCall call, int id, int signal, ulong address)
+    {
+        Errno error = new UserPointer<SignalInfoFrame>(address).Read(call.Process, out SignalInfoFrame frame);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+        if (signal < 0 || signal > Signal.Count || id <= 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        if ((frame.Code >= 0 || frame.Code == SignalCode.Thread) && (uint)id != call.Process->Id)
+        {
+            // Nobody may pretend to be the kernel or kill(2).
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        SignalInfo info = new SignalInfo
+        {
+            Number = signal,
+            Code = frame.Code,
+            Error = frame.Error,
+            ProcessId = frame.ProcessId,
+            UserId = frame.UserId,
+            Value = frame.Value,
+        };
+        return SendToProcess(call.Process, (uint)id, in info);
+    }
+
+    private static long SendToThread(ref SystemCall call, int processId, int threadId, int signal)
+    {
+        if (processId <= 0 || threadId <= 0 || signal < 0 || signal > Signal.Count)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        Process* target = Processes.Find((uint)processId);
+        if (target == null || target->Thread == null || target->Thread->Id != (uint)threadId)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+        if (!MaySignal(call.Process, target, signal))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        SignalInfo info = FromUser(call.Process, signal);
+        info.Code = SignalCode.Thread;
+        Signals.SendToThread(target->Thread, in info);
+        return 0;
+    }
+
+    private static long SendToProcess(Process* sender, uint id, in SignalInfo info)
+    {
+        Process* target = Processes.Find(id);
+        if (target == null || target->State == ProcessState.Embryo)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+        if (!MaySignal(sender, target, info.Number))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+        Signals.Send(target, in info);
+        return 0;
+    }
+
+    /// <summary>kill(2): root, same user, or SIGCONT within a session.</summary>
+    private static bool MaySignal(Process* sender, Process* target, int signal)
+    {
+        return sender->EffectiveUserId == 0 || sender->UserId == target->UserId || sender->UserId == target->SavedUserId
+            || sender->EffectiveUserId == target->UserId || sender->EffectiveUserId == target->SavedUserId
+            || (signal == Signal.Continue && sender->SessionId == target->SessionId);
+    }
+
+    private static SignalInfo FromUser(Process* sender, int signal)
+    {
+        return new SignalInfo { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
+    }
+}

@@ -1,0 +1,48 @@
+// The three standard streams of a session that the manager started: the part of files/TerminalSession.cs that the start of programs and the
+// service of group 6 use.
+
+using System;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Streams by session.</summary>
+public static unsafe class StandardStreams
+{
+    /// <summary>Opens descriptors 0, 1 and 2 of a session's first process. ENOMEM.</summary>
+    public static Errno Attach(Process* process, in StartProcessRequest request)
+    {
+        TerminalSession* session = TerminalSessions.Create(in request, process->Id);
+        if (session == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        Errno error = TerminalSessions.OpenStandardStreams(process->Files, session);
+        // The descriptors keep it from here on.
+        TerminalSessions.Release(session);
+        return error;
+    }
+
+    /// <summary>Takes standard input from the manager; replies to the request. Never blocks.</summary>
+    public static void TakeInput(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out StreamRequest head, out ReadOnlySpan<byte> bytes))
+        {
+            request.Reply(Errno.EPROTO);
+            return;
+        }
+
+        StreamReply reply = new StreamReply { Taken = TerminalSessions.AcceptInput(head.Session, bytes) };
+        request.Reply(Errno.None, in reply);
+    }
+
+    /// <summary>The foreground process group of a session; 0 when the session does not exist.</summary>
+    public static uint ForegroundGroup(uint session)
+    {
+        TerminalSession* found = TerminalSessions.Find(session);
+        return found == null ? 0 : found->ForegroundGroup;
+    }
+}

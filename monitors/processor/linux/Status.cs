@@ -1,0 +1,235 @@
+// Attributes: stat, lstat, fstat, newfstatat, statx, access, faccessat, faccessat2, statfs, fstatfs (stat(2), statx(2), access(2),
+// statfs(2)).
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls that tell about files.</summary>
+public static unsafe class Status
+{
+    private const ulong NoFollow = 0x100;
+    private const ulong EffectiveAccess = 0x200;
+    private const ulong NoAutomount = 0x800;
+    private const ulong EmptyPathFlag = 0x1000;
+    private const ulong StatxSyncFlags = 0x6000;
+    private const uint ReadWriteExecute = 7;
+    private const uint ExecuteAccess = 1;
+    private const uint WriteAccess = 2;
+    private const uint AnyExecute = 0x49;
+
+    // File system magics of statfs(2).
+    private const long Ext4Magic = 0xEF53;
+    private const long ProcMagic = 0x9FA0;
+    private const long SysMagic = 0x62656572;
+    private const long TemporaryMagic = 0x01021994;
+    private const long PipeMagic = 0x50495045;
+
+    private static ulong CurrentDirectory => unchecked((ulong)PathName.CurrentDirectory);
+
+    [SystemCall(4, "stat", Support.Full)]
+    internal static long Stat(ref SystemCall call)
+    {
+        return Stat(call.Process, CurrentDirectory, call.A0, call.A1, 0);
+    }
+
+    [SystemCall(6, "lstat", Support.Full)]
+    internal static long LinkStat(ref SystemCall call)
+    {
+        return Stat(call.Process, CurrentDirectory, call.A0, call.A1, NoFollow);
+    }
+
+    [SystemCall(5, "fstat", Support.Full)]
+    internal static long DescriptorStat(ref SystemCall call)
+    {
+        if (call.Process->Files->Find((uint)call.A0) == null)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        Errno error = FileStatusLookup.OfDescriptor(call.Process, call.A0, out FileStatus status);
+        return error != Errno.None ? SystemCall.Fail(error) : Give(call.Process, call.A1, in status);
+    }
+
+    [SystemCall(262, "newfstatat", Support.Full)]
+    internal static long StatAt(ref SystemCall call)
+    {
+        return Stat(call.Process, call.A0, call.A1, call.A2, call.A3);
+    }
+
+    [SystemCall(332, "statx", Support.Partial, "basic attributes only: no birth time, no mount id")]
+    internal static long ExtendedStat(ref SystemCall call)
+    {
+        if ((call.A2 & StatxSyncFlags) == StatxSyncFlags)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = Find(call.Process, call.A0, call.A1, call.A2 & ~StatxSyncFlags, out FileStatus status);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        ExtendedStatusRecord record = ExtendedStatusRecord.From(in status);
+        return SystemCall.Result(new UserPointer<ExtendedStatusRecord>(call.A4).Write(call.Process, in record));
+    }
+
+    [SystemCall(21, "access", Support.Full)]
+    internal static long Access(ref SystemCall call)
+    {
+        return Access(call.Process, CurrentDirectory, call.A0, call.A1, 0);
+    }
+
+    [SystemCall(269, "faccessat", Support.Full)]
+    internal static long AccessAt(ref SystemCall call)
+    {
+        return Access(call.Process, call.A0, call.A1, call.A2, 0);
+    }
+
+    [SystemCall(439, "faccessat2", Support.Full)]
+    internal static long AccessAt2(ref SystemCall call)
+    {
+        return Access(call.Process, call.A0, call.A1, call.A2, call.A3);
+    }
+
+    [SystemCall(137, "statfs", Support.Full)]
+    internal static long VolumeStatus(ref SystemCall call)
+    {
+        using PathName path = PathName.FromUser(call.Process, call.A0);
+        Errno error = path.Error;
+        if (error == Errno.None)
+        {
+            error = path.Resolve(call.Process, LastLink.Follow, out PseudoNode node);
+            if (error == Errno.None)
+            {
+                return node.File == PseudoFile.None
+                    ? OfVolume(ref call, path.Text)
+                    : Give(ref call, Synthetic(PseudoMagic(node.File)));
+            }
+        }
+
+        return SystemCall.Fail(error);
+    }
+
+    [SystemCall(138, "fstatfs", Support.Full)]
+    internal static long DescriptorVolumeStatus(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        return descriptor.File->Node != null ? OfVolume(ref call, "/"u8)
+            : Give(ref call, Synthetic(descriptor.File->Kind is FileKind.Pipe or FileKind.StandardStream
+                ? PipeMagic
+                : PseudoMagic(descriptor.File->Pseudo.File)));
+    }
+
+    private static long Stat(Process* process, ulong directory, ulong address, ulong record, ulong flags)
+    {
+        Errno error = Find(process, directory, address, flags, out FileStatus status);
+        return error != Errno.None ? SystemCall.Fail(error) : Give(process, record, in status);
+    }
+
+    private static long Give(Process* process, ulong address, in FileStatus status)
+    {
+        StatusRecord record = StatusRecord.From(in status);
+        return SystemCall.Result(new UserPointer<StatusRecord>(address).Write(process, in record));
+    }
+
+    private static Errno Find(Process* process, ulong directory, ulong address, ulong flags, out FileStatus status)
+    {
+        status = default;
+        if ((flags & ~(NoFollow | NoAutomount | EmptyPathFlag)) != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        using PathName path = PathName.FromUser(process, directory, address, empty);
+        LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
+        return path.Error != Errno.None ? path.Error : FileStatusLookup.Find(process, in path, directory, last, out status);
+    }
+
+    private static long Access(Process* process, ulong directory, ulong address, ulong mode, ulong flags)
+    {
+        if ((mode & ~(ulong)ReadWriteExecute) != 0 || (flags & ~(NoFollow | EffectiveAccess | EmptyPathFlag)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        using PathName path = PathName.FromUser(process, directory, address, empty);
+        if (path.Error != Errno.None)
+        {
+            return SystemCall.Fail(path.Error);
+        }
+
+        LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
+        Errno error = path.Resolve(process, last, out PseudoNode node);
+        FileStatus status = default;
+        if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)
+        {
+            return SystemCall.Result(FileStatusLookup.OfVolume(process, path.Text, last, (uint)mode, out status));
+        }
+
+        if (error == Errno.None)
+        {
+            error = FileStatusLookup.Find(process, in path, directory, last, out status);
+        }
+
+        // What is served here lets root do everything that makes sense: no execution of plain files.
+        bool denied = (mode & ExecuteAccess) != 0 && (status.Attributes.Mode & AnyExecute) == 0;
+        bool readOnly = (mode & WriteAccess) != 0 && process->UserId != 0 && (status.Attributes.Mode & WriteAccess) == 0;
+        return SystemCall.Result(error == Errno.None && (denied || readOnly) ? Errno.EACCES : error);
+    }
+
+    private static long OfVolume(ref SystemCall call, ReadOnlySpan<byte> path)
+    {
+        FileCaller caller = FileCaller.Of(call.Process);
+        Errno error = StorageClient.VolumeStatus(in caller, path, out VolumeStatusReply reply);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        VolumeStatusRecord record = Synthetic(Ext4Magic);
+        record.BlockSize = (long)reply.BlockSize;
+        record.FragmentSize = (long)reply.BlockSize;
+        record.Blocks = reply.Blocks;
+        record.FreeBlocks = reply.FreeBlocks;
+        record.AvailableBlocks = reply.AvailableBlocks;
+        record.Files = reply.Inodes;
+        record.FreeFiles = reply.FreeInodes;
+        record.NameLength = (long)reply.MaxNameLength;
+        return Give(ref call, in record);
+    }
+
+    private static VolumeStatusRecord Synthetic(long magic)
+    {
+        const int MaxNameLength = 255;
+        const int RelativeAccessTimes = 0x1020;
+        return new VolumeStatusRecord
+        {
+            Type = magic,
+            BlockSize = PageOperations.PageSize,
+            FragmentSize = PageOperations.PageSize,
+            NameLength = MaxNameLength,
+            Flags = RelativeAccessTimes,
+        };
+    }
+
+    private static long PseudoMagic(PseudoFile file)
+    {
+        return file >= PseudoFile.Dev ? TemporaryMagic : file >= PseudoFile.Sys ? SysMagic : ProcMagic;
+    }
+
+    private static long Give(ref SystemCall call, in VolumeStatusRecord record)
+    {
+        return SystemCall.Result(new UserPointer<VolumeStatusRecord>(call.A1).Write(call.Process, in record));
+    }
+}

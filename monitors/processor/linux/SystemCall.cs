@@ -1,0 +1,35 @@
+// One system call in progress: number and arguments as the program gave them (syscall(2): rdi, rsi, rdx, r10, r8, r9), who called, and
+// the saved registers for the few calls that change them. Handlers are `static long Name(ref SystemCall call)`, one class per family, marked
+// with SystemCallAttribute and listed in SystemCallTable's switch. They return the result or -(long)errno; -EINTR is restarted by the
+// dispatcher where signal(7) says so. Handlers may block.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Arguments and surroundings of a system call.</summary>
+public unsafe ref struct SystemCall
+{
+    public ulong Number;
+    public ulong A0;
+    public ulong A1;
+    public ulong A2;
+    public ulong A3;
+    public ulong A4;
+    public ulong A5;
+    public Process* Process;
+    public UserThread* Thread;
+    public UserContext* User;
+
+    /// <summary>The result that reports an error.</summary>
+    public static long Fail(Errno error)
+    {
+        return -(long)error;
+    }
+
+    /// <summary><paramref name="value"/>, or the error when there is one.</summary>
+    public static long Result(Errno error, long value = 0)
+    {
+        return error == Errno.None ? value : -(long)error;
+    }
+}

@@ -1,0 +1,238 @@
+// From a system call's number to its handler. Handlers live in one class per family in this folder and carry SystemCallAttribute; a unit
+// test checks that this switch and the attributes agree. An unknown number is ENOSYS, with one log line per number and boot.
+
+using System.Runtime.CompilerServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Dispatch of system calls.</summary>
+public static partial class SystemCallTable
+{
+    private const int WordBits = 64;
+    private const int TrackedNumbers = 512;
+
+    private static Words s_reported;
+
+    [InlineArray(TrackedNumbers / WordBits)]
+    private struct Words
+    {
+        private ulong _first;
+    }
+
+    /// <summary>Runs the handler; the result or -errno. May BLOCK.</summary>
+    public static long Dispatch(ref SystemCall call)
+    {
+        switch (call.Number)
+        {
+            case 0: return FileIo.Read(ref call);
+            case 1: return FileIo.Write(ref call);
+            case 2: return Files.Open(ref call);
+            case 3: return Files.Close(ref call);
+            case 4: return Status.Stat(ref call);
+            case 5: return Status.DescriptorStat(ref call);
+            case 6: return Status.LinkStat(ref call);
+            case 7: return Polling.Poll(ref call);
+            case 8: return FileIo.Seek(ref call);
+            case 9: return MemoryCalls.Map(ref call);
+            case 10: return MemoryCalls.Protect(ref call);
+            case 11: return MemoryCalls.Unmap(ref call);
+            case 12: return MemoryCalls.Break(ref call);
+            case 13: return SignalCalls.Action(ref call);
+            case 14: return SignalCalls.ProcessMask(ref call);
+            case 15: return SignalCalls.Return(ref call);
+            case 16: return Terminal.Control(ref call);
+            case 17: return FileIo.PositionedRead(ref call);
+            case 18: return FileIo.PositionedWrite(ref call);
+            case 19: return FileIo.ReadVector(ref call);
+            case 20: return FileIo.WriteVector(ref call);
+            case 21: return Status.Access(ref call);
+            case 22: return Pipes.Pipe(ref call);
+            case 23: return Polling.Select(ref call);
+            case 24: return SchedulingCalls.Yield(ref call);
+            case 25: return MemoryCalls.Remap(ref call);
+            case 26: return MemoryCalls.Synchronize(ref call);
+            case 27: return MemoryCalls.InCore(ref call);
+            case 28: return MemoryCalls.Advise(ref call);
+            case 32: return Files.Dup(ref call);
+            case 33: return Files.Dup2(ref call);
+            case 34: return SignalCalls.Pause(ref call);
+            case 35: return Time.Sleep(ref call);
+            case 36: return IntervalTimers.Get(ref call);
+            case 37: return IntervalTimers.Alarm(ref call);
+            case 38: return IntervalTimers.Set(ref call);
+            case 39: return IdentityCalls.GetProcessId(ref call);
+            case 40: return FileCopies.SendFile(ref call);
+            case 56: return ProcessCalls.Clone(ref call);
+            case 57: return ProcessCalls.Fork(ref call);
+            case 58: return ProcessCalls.VFork(ref call);
+            case 59: return ProcessCalls.Execute(ref call);
+            case 60: return ProcessCalls.Exit(ref call);
+            case 61: return WaitCalls.Wait4(ref call);
+            case 62: return SignalCalls.Kill(ref call);
+            case 63: return SystemInformation.Name(ref call);
+            case 72: return Files.Control(ref call);
+            case 73: return Files.Lock(ref call);
+            case 74: return FileIo.Synchronize(ref call);
+            case 75: return FileIo.SynchronizeData(ref call);
+            case 76: return FileIo.Truncate(ref call);
+            case 77: return FileIo.TruncateDescriptor(ref call);
+            case 79: return Directories.GetCurrent(ref call);
+            case 80: return Directories.Change(ref call);
+            case 81: return Directories.ChangeToDescriptor(ref call);
+            case 82: return Links.Rename(ref call);
+            case 83: return Directories.Make(ref call);
+            case 84: return Directories.Remove(ref call);
+            case 85: return Files.Create(ref call);
+            case 86: return Links.Link(ref call);
+            case 87: return Links.Unlink(ref call);
+            case 88: return Links.SymbolicLink(ref call);
+            case 89: return Links.ReadLink(ref call);
+            case 90: return Ownership.ChangeMode(ref call);
+            case 91: return Ownership.ChangeModeOfDescriptor(ref call);
+            case 92: return Ownership.ChangeOwner(ref call);
+            case 93: return Ownership.ChangeOwnerOfDescriptor(ref call);
+            case 94: return Ownership.ChangeOwnerOfLink(ref call);
+            case 95: return Ownership.SetMask(ref call);
+            case 96: return Time.GetTimeOfDay(ref call);
+            case 97: return Limits.Get(ref call);
+            case 98: return Limits.GetUsage(ref call);
+            case 99: return SystemInformation.Information(ref call);
+            case 100: return Time.GetProcessTimes(ref call);
+            case 102: return IdentityCalls.GetUserId(ref call);
+            case 103: return SystemInformation.Log(ref call);
+            case 104: return IdentityCalls.GetGroupId(ref call);
+            case 105: return IdentityCalls.SetUserId(ref call);
+            case 106: return IdentityCalls.SetGroupId(ref call);
+            case 107: return IdentityCalls.GetEffectiveUserId(ref call);
+            case 108: return IdentityCalls.GetEffectiveGroupId(ref call);
+            case 109: return IdentityCalls.SetProcessGroup(ref call);
+            case 110: return IdentityCalls.GetParentProcessId(ref call);
+            case 111: return IdentityCalls.GetOwnProcessGroup(ref call);
+            case 112: return IdentityCalls.SetSession(ref call);
+            case 113: return IdentityCalls.SetRealAndEffectiveUserId(ref call);
+            case 114: return IdentityCalls.SetRealAndEffectiveGroupId(ref call);
+            case 115: return IdentityCalls.GetGroups(ref call);
+            case 116: return IdentityCalls.SetGroups(ref call);
+            case 117: return IdentityCalls.SetAllUserIds(ref call);
+            case 118: return IdentityCalls.GetAllUserIds(ref call);
+            case 119: return IdentityCalls.SetAllGroupIds(ref call);
+            case 120: return IdentityCalls.GetAllGroupIds(ref call);
+            case 121: return IdentityCalls.GetProcessGroup(ref call);
+            case 122: return IdentityCalls.SetFileSystemUserId(ref call);
+            case 123: return IdentityCalls.SetFileSystemGroupId(ref call);
+            case 124: return IdentityCalls.GetSession(ref call);
+            case 127: return SignalCalls.Pending(ref call);
+            case 128: return SignalCalls.TimedWait(ref call);
+            case 129: return SignalCalls.QueueInformation(ref call);
+            case 130: return SignalCalls.Suspend(ref call);
+            case 131: return SignalCalls.AlternateStack(ref call);
+            case 132: return Ownership.SetTimesInSeconds(ref call);
+            case 133: return Links.MakeNode(ref call);
+            case 135: return ThreadCalls.Personality(ref call);
+            case 137: return Status.VolumeStatus(ref call);
+            case 138: return Status.DescriptorVolumeStatus(ref call);
+            case 140: return SchedulingCalls.GetPriority(ref call);
+            case 141: return SchedulingCalls.SetPriority(ref call);
+            case 142: return SchedulingCalls.SetParameters(ref call);
+            case 143: return SchedulingCalls.GetParameters(ref call);
+            case 144: return SchedulingCalls.SetScheduler(ref call);
+            case 145: return SchedulingCalls.GetScheduler(ref call);
+            case 146: return SchedulingCalls.MaximumPriority(ref call);
+            case 147: return SchedulingCalls.MinimumPriority(ref call);
+            case 149: return MemoryCalls.Lock(ref call);
+            case 150: return MemoryCalls.Unlock(ref call);
+            case 157: return ThreadCalls.ProcessControl(ref call);
+            case 158: return ThreadCalls.ArchitectureControl(ref call);
+            case 160: return Limits.Set(ref call);
+            case 161: return Directories.ChangeRoot(ref call);
+            case 162: return FileIo.SynchronizeAll(ref call);
+            case 164: return Time.SetTimeOfDay(ref call);
+            case 170: return SystemInformation.SetHostName(ref call);
+            case 171: return SystemInformation.SetDomainName(ref call);
+            case 186: return IdentityCalls.GetThreadId(ref call);
+            case 187: return FileIo.ReadAhead(ref call);
+            case 200: return SignalCalls.ThreadKill(ref call);
+            case 201: return Time.GetSeconds(ref call);
+            case 202: return ThreadCalls.Futex(ref call);
+            case 203: return SchedulingCalls.SetAffinity(ref call);
+            case 204: return SchedulingCalls.GetAffinity(ref call);
+            case 217: return Directories.GetEntries(ref call);
+            case 218: return ThreadCalls.SetThreadIdAddress(ref call);
+            case 221: return FileIo.Advise(ref call);
+            case 227: return Time.SetClock(ref call);
+            case 228: return Time.GetClock(ref call);
+            case 229: return Time.GetResolution(ref call);
+            case 230: return Time.SleepOnClock(ref call);
+            case 231: return ProcessCalls.ExitGroup(ref call);
+            case 234: return SignalCalls.ThreadGroupKill(ref call);
+            case 235: return Ownership.SetTimes(ref call);
+            case 247: return WaitCalls.WaitId(ref call);
+            case 257: return Files.OpenAt(ref call);
+            case 258: return Directories.MakeAt(ref call);
+            case 259: return Links.MakeNodeAt(ref call);
+            case 260: return Ownership.ChangeOwnerAt(ref call);
+            case 261: return Ownership.SetTimeValuesAt(ref call);
+            case 262: return Status.StatAt(ref call);
+            case 263: return Links.UnlinkAt(ref call);
+            case 264: return Links.RenameAt(ref call);
+            case 265: return Links.LinkAt(ref call);
+            case 266: return Links.SymbolicLinkAt(ref call);
+            case 267: return Links.ReadLinkAt(ref call);
+            case 268: return Ownership.ChangeModeAt(ref call);
+            case 269: return Status.AccessAt(ref call);
+            case 270: return Polling.SelectWithMask(ref call);
+            case 271: return Polling.PollWithMask(ref call);
+            case 273: return ThreadCalls.SetRobustList(ref call);
+            case 274: return ThreadCalls.GetRobustList(ref call);
+            case 280: return Ownership.SetTimesAt(ref call);
+            case 285: return FileIo.Allocate(ref call);
+            case 292: return Files.Dup3(ref call);
+            case 293: return Pipes.Pipe2(ref call);
+            case 295: return FileIo.PositionedReadVector(ref call);
+            case 296: return FileIo.PositionedWriteVector(ref call);
+            case 297: return SignalCalls.ThreadGroupQueueInformation(ref call);
+            case 302: return Limits.Exchange(ref call);
+            case 306: return FileIo.SynchronizeFileSystem(ref call);
+            case 309: return SchedulingCalls.GetCpu(ref call);
+            case 316: return Links.RenameAt2(ref call);
+            case 318: return SystemInformation.GetRandom(ref call);
+            case 322: return ProcessCalls.ExecuteAt(ref call);
+            case 324: return ThreadCalls.MemoryBarrier(ref call);
+            case 326: return FileCopies.CopyFileRange(ref call);
+            case 327: return FileIo.PositionedReadVector2(ref call);
+            case 328: return FileIo.PositionedWriteVector2(ref call);
+            case 332: return Status.ExtendedStat(ref call);
+            case 334: return ThreadCalls.RestartableSequences(ref call);
+            case 435: return ProcessCalls.Clone3(ref call);
+            case 436: return Files.CloseRange(ref call);
+            case 439: return Status.AccessAt2(ref call);
+            case 452: return Ownership.ChangeModeAt2(ref call);
+            case BenchCalls.Number when BenchCalls.Enabled: return BenchCalls.Run(ref call);
+            default: return Unknown(ref call);
+        }
+    }
+
+    /// <summary>True when an implemented call's unusual flavour should be logged: once per number and boot, like an unknown call.</summary>
+    public static bool IsFirstReport(ulong number)
+    {
+        if (number >= TrackedNumbers)
+        {
+            return false;
+        }
+        ref ulong word = ref s_reported[(int)(number / WordBits)];
+        ulong bit = 1UL << (int)(number % WordBits);
+        bool first = (word & bit) == 0;
+        word |= bit;
+        return first;
+    }
+
+    private static unsafe long Unknown(ref SystemCall call)
+    {
+        if (IsFirstReport(call.Number))
+        {
+            Log.Warn($"system call {call.Number} ({SystemCallNames.Of(call.Number)}) is not implemented; first asked for by process {call.Process->Id}");
+        }
+        return SystemCall.Fail(Errno.ENOSYS);
+    }
+}

@@ -1,0 +1,54 @@
+// ioctl (ioctl(2)): requests that every file knows are done here, the others by the file's kind (files/TerminalRequests.cs for terminals).
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>ioctl.</summary>
+public static unsafe class Terminal
+{
+    [SystemCall(16, "ioctl", Support.Partial,
+        "terminals (modes are remembered, not acted on; job control), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX")]
+    internal static long Control(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        OpenFile* file = descriptor.File;
+        switch ((uint)call.A1)
+        {
+            case TerminalRequests.SetCloseOnExec:
+            case TerminalRequests.ClearCloseOnExec:
+                call.Process->Files->SetCloseOnExec((uint)call.A0, (uint)call.A1 == TerminalRequests.SetCloseOnExec);
+                return 0;
+            case TerminalRequests.SetNonBlocking:
+                Errno error = new UserPointer<int>(call.A2).Read(call.Process, out int on);
+                if (error == Errno.None)
+                {
+                    file->Flags = on != 0 ? file->Flags | OpenFlags.NonBlocking : file->Flags & ~OpenFlags.NonBlocking;
+                }
+
+                return SystemCall.Result(error);
+            case TerminalRequests.BytesReadable when file->Kind == FileKind.Regular:
+                return BytesToEnd(ref call, in descriptor);
+            default:
+                return descriptor.Operations.Control(call.Process, file, (uint)call.A1, call.A2);
+        }
+    }
+
+    private static long BytesToEnd(ref SystemCall call, in Descriptor descriptor)
+    {
+        Errno error = descriptor.Operations.Status(call.Process, descriptor.File, out FileStatus status);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        ulong size = status.Attributes.Size;
+        ulong left = size > descriptor.File->Offset ? size - descriptor.File->Offset : 0;
+        return SystemCall.Result(new UserPointer<int>(call.A2).Write(call.Process, (int)left));
+    }
+}

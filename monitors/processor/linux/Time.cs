@@ -1,0 +1,198 @@
+// Clocks and sleeping: clock_gettime, clock_getres, clock_settime, clock_nanosleep, nanosleep, gettimeofday, time, times
+// (clock_gettime(2), nanosleep(2), times(2)).
+
+using System.Runtime.InteropServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls about time.</summary>
+public static unsafe class Time
+{
+    private const ulong RealTime = 0;
+    private const ulong Monotonic = 1;
+    private const ulong ProcessTime = 2;
+    private const ulong ThreadTime = 3;
+    private const ulong MonotonicRaw = 4;
+    private const ulong RealTimeCoarse = 5;
+    private const ulong MonotonicCoarse = 6;
+    private const ulong BootTime = 7;
+    private const ulong RealTimeAlarm = 8;
+    private const ulong BootTimeAlarm = 9;
+    private const ulong International = 11;
+
+    private const ulong AbsoluteTime = 1;
+    private const ulong SecondNs = 1_000_000_000;
+    private const ulong MicrosecondNs = 1_000;
+
+    /// <summary>struct tms of times(2).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ProcessTimes
+    {
+        internal ulong User;
+        internal ulong System;
+        internal ulong ChildrenUser;
+        internal ulong ChildrenSystem;
+    }
+
+    [SystemCall(228, "clock_gettime", Support.Partial, "the fixed clocks, not those of other processes or devices")]
+    internal static long GetClock(ref SystemCall call)
+    {
+        if (!TryRead(call.Process, call.A0, out ulong nanoseconds))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        TimeSpecification time = TimeSpecification.FromNs(nanoseconds);
+        return SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in time));
+    }
+
+    [SystemCall(229, "clock_getres", Support.Full)]
+    internal static long GetResolution(ref SystemCall call)
+    {
+        if (!TryRead(call.Process, call.A0, out _))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        TimeSpecification resolution = new TimeSpecification { Nanoseconds = 1 };
+        return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in resolution));
+    }
+
+    [SystemCall(227, "clock_settime", Support.Stub, "EPERM: the rack's time is its host's")]
+    internal static long SetClock(ref SystemCall call)
+    {
+        return SystemCall.Fail(Errno.EPERM);
+    }
+
+    [SystemCall(164, "settimeofday", Support.Stub, "EPERM: the rack's time is its host's")]
+    internal static long SetTimeOfDay(ref SystemCall call)
+    {
+        return SystemCall.Fail(Errno.EPERM);
+    }
+
+    [SystemCall(35, "nanosleep", Support.Full)]
+    internal static long Sleep(ref SystemCall call)
+    {
+        return Sleep(ref call, Monotonic, isAbsolute: false, call.A0, call.A1);
+    }
+
+    [SystemCall(230, "clock_nanosleep", Support.Full)]
+    internal static long SleepOnClock(ref SystemCall call)
+    {
+        if (call.A0 is not (RealTime or Monotonic or BootTime or International))
+        {
+            return SystemCall.Fail(call.A0 is ProcessTime or ThreadTime ? Errno.EOPNOTSUPP : Errno.EINVAL);
+        }
+
+        return Sleep(ref call, call.A0, (call.A1 & AbsoluteTime) != 0, call.A2, call.A3);
+    }
+
+    [SystemCall(96, "gettimeofday", Support.Full)]
+    internal static long GetTimeOfDay(ref SystemCall call)
+    {
+        Errno error = Errno.None;
+        if (call.A0 != 0)
+        {
+            TimeSpecification time = TimeSpecification.FromNs(Clock.UnixTimeNs());
+            time.Nanoseconds /= (long)MicrosecondNs;
+            error = new UserPointer<TimeSpecification>(call.A0).Write(call.Process, in time);
+        }
+
+        if (error == Errno.None && call.A1 != 0)
+        {
+            // struct timezone: UTC.
+            error = new UserPointer<ulong>(call.A1).Write(call.Process, 0);
+        }
+
+        return SystemCall.Result(error);
+    }
+
+    [SystemCall(201, "time", Support.Full)]
+    internal static long GetSeconds(ref SystemCall call)
+    {
+        long seconds = (long)(Clock.UnixTimeNs() / SecondNs);
+        Errno error = call.A0 == 0 ? Errno.None : new UserPointer<long>(call.A0).Write(call.Process, in seconds);
+        return SystemCall.Result(error, seconds);
+    }
+
+    [SystemCall(100, "times", Support.Full)]
+    internal static long GetProcessTimes(ref SystemCall call)
+    {
+        ProcessTimes times = new ProcessTimes
+        {
+            User = call.Process->UserTimeNs / SystemFacts.NanosecondsPerTick,
+            System = call.Process->SystemTimeNs / SystemFacts.NanosecondsPerTick,
+            ChildrenUser = call.Process->ChildrenUserTimeNs / SystemFacts.NanosecondsPerTick,
+            ChildrenSystem = call.Process->ChildrenSystemTimeNs / SystemFacts.NanosecondsPerTick,
+        };
+        Errno error = call.A0 == 0 ? Errno.None : new UserPointer<ProcessTimes>(call.A0).Write(call.Process, in times);
+        return SystemCall.Result(error, (long)(Clock.NowNs() / SystemFacts.NanosecondsPerTick));
+    }
+
+    /// <summary>The time of a clock; false for clocks that do not exist.</summary>
+    private static bool TryRead(Process* process, ulong clock, out ulong nanoseconds)
+    {
+        switch (clock)
+        {
+            case RealTime:
+            case RealTimeCoarse:
+            case RealTimeAlarm:
+            case International:
+                nanoseconds = Clock.UnixTimeNs();
+                return true;
+            case Monotonic:
+            case MonotonicRaw:
+            case MonotonicCoarse:
+            case BootTime:
+            case BootTimeAlarm:
+                nanoseconds = Clock.NowNs();
+                return true;
+            case ProcessTime:
+            case ThreadTime:
+                nanoseconds = process->UserTimeNs + process->SystemTimeNs;
+                return true;
+            default:
+                nanoseconds = 0;
+                return false;
+        }
+    }
+
+    private static long Sleep(ref SystemCall call, ulong clock, bool isAbsolute, ulong address, ulong remainingAddress)
+    {
+        Errno error = new UserPointer<TimeSpecification>(address).Read(call.Process, out TimeSpecification time);
+        if (error != Errno.None || !time.IsValid)
+        {
+            return SystemCall.Fail(error != Errno.None ? error : Errno.EINVAL);
+        }
+
+        ulong duration = time.TotalNs;
+        if (isAbsolute)
+        {
+            TryRead(call.Process, clock, out ulong clockNow);
+            duration = duration > clockNow ? duration - clockNow : 0;
+        }
+
+        ulong deadline = TimeSpecification.DeadlineAfter(duration);
+        WaitQueue nobodyWakes = default;
+        while (error == Errno.None && Clock.NowNs() < deadline)
+        {
+            error = Signals.WaitUntil(ref nobodyWakes, deadline);
+        }
+
+        if (error is Errno.None or Errno.ETIMEDOUT)
+        {
+            return 0;
+        }
+
+        ulong now = Clock.NowNs();
+        if (!isAbsolute && remainingAddress != 0)
+        {
+            TimeSpecification left = TimeSpecification.FromNs(deadline > now ? deadline - now : 0);
+            Errno written = new UserPointer<TimeSpecification>(remainingAddress).Write(call.Process, in left);
+            error = written != Errno.None ? written : error;
+        }
+
+        return SystemCall.Fail(error);
+    }
+}

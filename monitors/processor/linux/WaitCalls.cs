@@ -1,0 +1,252 @@
+// wait4(2) and waitid(2): changes of state of children. BLOCK until there is one; children are looked at before signals, so that a SIGCHLD
+// handler does not turn a successful wait into EINTR.
+
+using System.Runtime.InteropServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Waiting for children.</summary>
+public static unsafe class WaitCalls
+{
+    private const ulong NoHang = 1;
+    private const ulong Untraced = 2;
+    private const ulong Exited = 4;
+    private const ulong Continued = 8;
+    private const ulong NoReap = 0x01000000;
+    private const ulong CloneKinds = 0xE0000000;
+
+    /// <summary>idtype_t of waitid.</summary>
+    private enum IdKind : uint
+    {
+        All = 0,
+        Process = 1,
+        Group = 2,
+    }
+
+    private struct Criteria
+    {
+        public IdKind Kind;
+        public uint Id;
+        public bool WantsExited;
+        public bool WantsStopped;
+        public bool WantsContinued;
+        public bool LeavesState;
+        public bool Waits;
+    }
+
+    private struct Change
+    {
+        public uint Id;
+        public uint UserId;
+        public uint Status;
+        public ulong UserTimeNs;
+        public ulong SystemTimeNs;
+    }
+
+    [SystemCall(61, "wait4", Support.Full)]
+    public static long Wait4(ref SystemCall call)
+    {
+        const ulong Known = NoHang | Untraced | Continued | CloneKinds;
+        int id = (int)call.A0;
+        if ((call.A2 & ~Known & 0xFFFFFFFF) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        if (id == int.MinValue)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+        Criteria criteria = default;
+        criteria.Kind = id == -1 ? IdKind.All : id > 0 ? IdKind.Process : IdKind.Group;
+        criteria.Id = id > 0 ? (uint)id : id == 0 ? call.Process->Group : (uint)-id;
+        criteria.WantsExited = true;
+        criteria.WantsStopped = (call.A2 & Untraced) != 0;
+        criteria.WantsContinued = (call.A2 & Continued) != 0;
+        criteria.Waits = (call.A2 & NoHang) == 0;
+        Errno error = Wait(call.Process, in criteria, out Change change);
+        if (error != Errno.None || change.Id == 0)
+        {
+            return SystemCall.Result(error);
+        }
+        int status = (int)change.Status;
+        if (call.A1 != 0)
+        {
+            error = new UserPointer<int>(call.A1).Write(call.Process, in status);
+        }
+        if (call.A3 != 0 && error == Errno.None)
+        {
+            ResourceUsage usage = ResourceUsage.FromTimes(change.UserTimeNs, change.SystemTimeNs);
+            error = new UserPointer<ResourceUsage>(call.A3).Write(call.Process, in usage);
+        }
+        return SystemCall.Result(error, change.Id);
+    }
+
+    [SystemCall(247, "waitid", Support.Partial, "no P_PIDFD")]
+    public static long WaitId(ref SystemCall call)
+    {
+        const ulong Known = NoHang | Untraced | Exited | Continued | NoReap | CloneKinds;
+        Criteria criteria = default;
+        criteria.Kind = (IdKind)call.A0;
+        criteria.Id = (uint)call.A1;
+        criteria.WantsExited = (call.A3 & Exited) != 0;
+        criteria.WantsStopped = (call.A3 & Untraced) != 0;
+        criteria.WantsContinued = (call.A3 & Continued) != 0;
+        criteria.LeavesState = (call.A3 & NoReap) != 0;
+        criteria.Waits = (call.A3 & NoHang) == 0;
+        bool wantsNothing = !criteria.WantsExited && !criteria.WantsStopped && !criteria.WantsContinued;
+        if ((call.A3 & ~Known & 0xFFFFFFFF) != 0 || wantsNothing || criteria.Kind > IdKind.Group)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+        if (criteria.Kind == IdKind.Group && criteria.Id == 0)
+        {
+            criteria.Id = call.Process->Group;
+        }
+        Errno error = Wait(call.Process, in criteria, out Change change);
+        if (error == Errno.None && call.A2 != 0)
+        {
+            SignalInfoFrame info = change.Id == 0 ? default : Describe(in change);
+            error = new UserPointer<SignalInfoFrame>(call.A2).Write(call.Process, in info);
+        }
+        if (error == Errno.None && call.A4 != 0)
+        {
+            ResourceUsage usage = ResourceUsage.FromTimes(change.UserTimeNs, change.SystemTimeNs);
+            error = new UserPointer<ResourceUsage>(call.A4).Write(call.Process, in usage);
+        }
+        return SystemCall.Result(error);
+    }
+
+    private static Errno Wait(Process* process, in Criteria criteria, out Change change)
+    {
+        Errno interrupted = Errno.None;
+        while (true)
+        {
+            if (!TryFind(process, in criteria, out change, out bool anyChild))
+            {
+                if (!anyChild)
+                {
+                    return Errno.ECHILD;
+                }
+            }
+            else
+            {
+                return Errno.None;
+            }
+            if (!criteria.Waits)
+            {
+                return Errno.None;
+            }
+            if (interrupted != Errno.None)
+            {
+                return interrupted;
+            }
+            interrupted = Signals.Wait(ref process->ChildChanged);
+        }
+    }
+
+    private static bool TryFind(Process* process, in Criteria criteria, out Change change, out bool anyChild)
+    {
+        change = default;
+        anyChild = false;
+        for (Process* child = process->FirstChild; child != null; child = child->YoungerSibling)
+        {
+            bool matches = criteria.Kind == IdKind.All || (criteria.Kind == IdKind.Process ? child->Id : child->Group) == criteria.Id;
+            if (!matches)
+            {
+                continue;
+            }
+            anyChild = true;
+            uint status = child->WaitStatus;
+            bool ended = criteria.WantsExited && child->State == ProcessState.Zombie;
+            bool stopped = criteria.WantsStopped && child->State == ProcessState.Stopped && child->StopUnreported;
+            bool continued = criteria.WantsContinued && child->State == ProcessState.Running && child->ContinueUnreported;
+            if (!ended && !stopped && !continued)
+            {
+                continue;
+            }
+            change.Id = child->Id;
+            change.UserId = child->UserId;
+            change.Status = continued && !ended ? WaitStatus.Continued : status;
+            change.UserTimeNs = child->UserTimeNs + child->ChildrenUserTimeNs;
+            change.SystemTimeNs = child->SystemTimeNs + child->ChildrenSystemTimeNs;
+            if (!criteria.LeavesState)
+            {
+                Take(child, ended, stopped);
+            }
+            return true;
+        }
+        return false;
+    }
+
+    private static void Take(Process* child, bool ended, bool stopped)
+    {
+        if (ended)
+        {
+            ProcessExit.Reap(child);
+        }
+        else if (stopped)
+        {
+            child->StopUnreported = false;
+        }
+        else
+        {
+            child->ContinueUnreported = false;
+        }
+    }
+
+    private static SignalInfoFrame Describe(in Change change)
+    {
+        SignalInfo info = new SignalInfo { Number = Signal.Child, ProcessId = change.Id, UserId = change.UserId };
+        if (change.Status == WaitStatus.Continued)
+        {
+            info.Code = SignalCode.ChildContinued;
+            info.Status = Signal.Continue;
+        }
+        else if (WaitStatus.IsStopped(change.Status))
+        {
+            info.Code = SignalCode.ChildStopped;
+            info.Status = WaitStatus.Code(change.Status);
+        }
+        else if (WaitStatus.IsExited(change.Status))
+        {
+            info.Code = SignalCode.ChildExited;
+            info.Status = WaitStatus.Code(change.Status);
+        }
+        else
+        {
+            info.Code = SignalCode.ChildKilled;
+            info.Status = WaitStatus.TerminatingSignal(change.Status);
+        }
+        return SignalInfoFrame.From(in info);
+    }
+}
+
+/// <summary>struct rusage (getrusage(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct ResourceUsage
+{
+    private const ulong NsPerSecond = 1_000_000_000;
+    private const ulong NsPerMicrosecond = 1000;
+
+    public long UserSeconds;
+    public long UserMicroseconds;
+    public long SystemSeconds;
+    public long SystemMicroseconds;
+    public long MaximumResidentKilobytes;
+    public fixed long Unused[3];
+    public long MinorFaults;
+    public long MajorFaults;
+    public fixed long Unused2[8];
+
+    /// <summary>A usage with times only.</summary>
+    public static ResourceUsage FromTimes(ulong userTimeNs, ulong systemTimeNs)
+    {
+        ResourceUsage usage = default;
+        usage.UserSeconds = (long)(userTimeNs / NsPerSecond);
+        usage.UserMicroseconds = (long)(userTimeNs % NsPerSecond / NsPerMicrosecond);
+        usage.SystemSeconds = (long)(systemTimeNs / NsPerSecond);
+        usage.SystemMicroseconds = (long)(systemTimeNs % NsPerSecond / NsPerMicrosecond);
+        return usage;
+    }
+}

@@ -1,0 +1,107 @@
+// An address space as its processor component knows it: the page table whose present entries are the ExCache's resident lines and whose other
+// entries say where a page is (excache/PageState.cs), and a cache of what the home memory component said about ranges and owners. The truth
+// about ranges is at the home; each of its replies replaces the cache (monitors/fabric/messages/SpaceMessages.cs). In a slab; shared by a
+// process and its vfork child. Nothing here blocks.
+
+using System;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Page table, ranges and owners of one address space.</summary>
+public unsafe struct AddressSpace
+{
+    /// <summary>Name of the space in messages; unique in the rack.</summary>
+    public uint Asid;
+    /// <summary>Processes that use it (2 between vfork and execve).</summary>
+    public uint Users;
+    /// <summary>Home memory component: takes every operation on ranges.</summary>
+    public ushort Home;
+    /// <summary>Physical address of the top-level page table.</summary>
+    public ulong PageTableRoot;
+    /// <summary>Lines present, for resident set sizes.</summary>
+    public ulong ResidentLines;
+    /// <summary>Fills and write-backs under way; the space must not go away before they end.</summary>
+    public uint InFlight;
+
+    /// <summary>Facts of the loaded program (ExecuteReply).</summary>
+    public ulong Break;
+    public ulong StackStart;
+    public ulong ArgumentStart;
+    public ulong ArgumentEnd;
+    /// <summary>Bytes of all mapped ranges, for VmSize.</summary>
+    public ulong MappedBytes;
+
+    /// <summary>Mapped ranges in ascending order.</summary>
+    public RecordTable<VmaRecord> Ranges;
+    /// <summary>Owners of vRegions in ascending order.</summary>
+    public RecordTable<RegionRecord> Regions;
+
+    /// <summary>The mapped range that holds an address; false when none does.</summary>
+    public bool TryFindRange(ulong address, out VmaRecord range)
+    {
+        int index = Ranges.FindAtOrBelow(address);
+        if (index >= 0 && address < Ranges[index].End)
+        {
+            range = Ranges[index];
+            return true;
+        }
+        range = default;
+        return false;
+    }
+
+    /// <summary>The memory component that owns an address: the vRegion's, or the home where no vRegion is known.</summary>
+    public ushort OwnerOf(ulong address)
+    {
+        int index = Regions.FindAtOrBelow(address);
+        if (index >= 0)
+        {
+            ref RegionRecord region = ref Regions[index];
+            if (address - region.Start < region.Length)
+            {
+                return region.Owner;
+            }
+        }
+        return Home;
+    }
+
+    /// <summary>
+    /// Replaces ranges and owners by the records of a reply. EPROTO when the reply is shorter than it says or not in order; ENOMEM.
+    /// </summary>
+    public Errno Apply(FrameAllocator frames, uint rangeCount, uint regionCount, ReadOnlySpan<byte> records)
+    {
+        ulong rangeBytes = rangeCount * (ulong)sizeof(VmaRecord);
+        ulong regionBytes = regionCount * (ulong)sizeof(RegionRecord);
+        if ((ulong)records.Length < rangeBytes + regionBytes)
+        {
+            return Errno.EPROTO;
+        }
+        ReadOnlySpan<VmaRecord> ranges = MemoryMarshal.Cast<byte, VmaRecord>(records.Slice(0, (int)rangeBytes));
+        ReadOnlySpan<RegionRecord> regions = MemoryMarshal.Cast<byte, RegionRecord>(records.Slice((int)rangeBytes, (int)regionBytes));
+        ulong end = 0;
+        ulong mappedBytes = 0;
+        for (int index = 0; index < ranges.Length; index++)
+        {
+            if (ranges[index].Start < end || ranges[index].End <= ranges[index].Start)
+            {
+                return Errno.EPROTO;
+            }
+            end = ranges[index].End;
+            mappedBytes += end - ranges[index].Start;
+        }
+        if (end > UserMemory.Limit)
+        {
+            return Errno.EPROTO;
+        }
+        Errno error = Ranges.Replace(frames, ranges);
+        if (error == Errno.None)
+        {
+            error = Regions.Replace(frames, regions);
+            MappedBytes = mappedBytes;
+        }
+        return error;
+    }
+}

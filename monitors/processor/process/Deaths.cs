@@ -1,0 +1,64 @@
+// The end of a process that the rack, not the program, is to blame for: no memory at a memory component, or a component that does not answer.
+// One log line, one sentence on the program's standard error, SIGKILL's wait status. BLOCKS (the sentence is a message to the manager).
+
+using System;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Deaths with a sentence.</summary>
+public static unsafe class Deaths
+{
+    private const int MaxSentence = 200;
+    private const ushort StandardError = 2;
+
+    /// <summary>Ends a process because a line could not be filled or written back.</summary>
+    public static void Kill(Process* process, FaultOutcome reason, ushort component)
+    {
+        ReadOnlySpan<byte> why = reason switch
+        {
+            FaultOutcome.OutOfMemory => " has no memory left"u8,
+            FaultOutcome.OutOfKernelMemory => " has no memory left for page tables"u8,
+            _ => " does not answer"u8,
+        };
+        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        bool atHome = reason == FaultOutcome.OutOfKernelMemory;
+        Kill(process, atHome ? "processor component "u8 : "memory component "u8, atHome ? monitor.Node : component, why);
+    }
+
+    /// <summary>Ends a process with the sentence "process ID (NAME) killed: WHAT NODE WHY".</summary>
+    public static void Kill(Process* process, ReadOnlySpan<byte> what, ushort node, ReadOnlySpan<byte> why)
+    {
+        if (process->Thread == null || process->Thread->Doomed)
+        {
+            return;
+        }
+        Signals.Doom(process, WaitStatus.Killed(Signal.Kill));
+        Span<byte> text = stackalloc byte[MaxSentence];
+        int length = 0;
+        Append(text, ref length, "lego: process "u8);
+        length += Decimal.Write(text.Slice(length), process->Id);
+        Append(text, ref length, " ("u8);
+        ReadOnlySpan<byte> name = process->Name;
+        int end = name.IndexOf((byte)0);
+        Append(text, ref length, end < 0 ? name : name.Slice(0, end));
+        Append(text, ref length, ") killed: "u8);
+        Append(text, ref length, what);
+        length += Decimal.Write(text.Slice(length), node);
+        Append(text, ref length, why);
+        Log.Error($"{text.Slice(0, length)}");
+        Append(text, ref length, "\n"u8);
+        StreamRequest head = new StreamRequest { Session = process->TerminalSession, Stream = StandardError };
+        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        monitor.Rpc.Call(monitor.Manager, Opcode.StandardOutput, in context, in head, text.Slice(0, length), default, out _);
+    }
+
+    private static void Append(Span<byte> text, ref int length, ReadOnlySpan<byte> part)
+    {
+        part.CopyTo(text.Slice(length));
+        length += part.Length;
+    }
+}

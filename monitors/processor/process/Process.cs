@@ -1,0 +1,140 @@
+// A process of a processor component: what Linux calls a thread group. Everything that its threads share lives here or hangs off it; what
+// each thread has for itself (registers, signal mask, alternate stack) is a UserThread. Today a process has exactly one thread.
+//
+// Processes are unmanaged structs in a slab (Processes.cs), reached by pointer; the big kernel lock serialises all access. A pointer to a
+// process other than the caller's own stays valid only until the caller blocks: look it up again by id afterwards.
+
+using System.Runtime.CompilerServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Where a process is in its life.</summary>
+public enum ProcessState : byte
+{
+    /// <summary>Being built by fork or StartProcess; invisible to wait and kill.</summary>
+    Embryo = 0,
+    Running = 1,
+    /// <summary>Stopped by a signal; its thread waits for SIGCONT or SIGKILL.</summary>
+    Stopped = 2,
+    /// <summary>Ended; keeps its id and wait status until the parent has waited for it.</summary>
+    Zombie = 3,
+}
+
+/// <summary>A running program, its identity, its resources and its relatives.</summary>
+public unsafe struct Process
+{
+    /// <summary>Bytes of the command name with its terminator (TASK_COMM_LEN).</summary>
+    public const int NameBytes = 16;
+
+    /// <summary>Number of resource limits (RLIM_NLIMITS).</summary>
+    public const int LimitCount = 16;
+
+    /// <summary>Process id; also the thread id of its first thread.</summary>
+    public uint Id;
+    /// <summary>Process group id (getpgid).</summary>
+    public uint Group;
+    /// <summary>Session id (getsid).</summary>
+    public uint SessionId;
+    /// <summary>The manager's name for the standard streams that this process inherited; comes back in StandardOutput and ProcessExited.</summary>
+    public uint TerminalSession;
+    public ProcessState State;
+    /// <summary>True after a successful execve: setpgid on it by its parent fails with EACCES.</summary>
+    public bool HasExecuted;
+    /// <summary>True for the first process of a manager's session: its end is reported with ProcessExited.</summary>
+    public bool LeadsTerminalSession;
+    /// <summary>A stop or continue that the parent has not yet waited for.</summary>
+    public bool StopUnreported;
+    public bool ContinueUnreported;
+    /// <summary>Signal that its end sends to the parent: SIGCHLD, or what clone was given; 0 = none.</summary>
+    public byte ExitSignal;
+    /// <summary>PR_SET_DUMPABLE and PR_SET_PDEATHSIG values of prctl(2).</summary>
+    public byte Dumpable;
+    public byte ParentDeathSignal;
+
+    // Relatives. Children form a doubly linked list through Older and Younger.
+    public Process* Parent;
+    public Process* FirstChild;
+    public Process* OlderSibling;
+    public Process* YoungerSibling;
+    /// <summary>Next process of the whole component, in order of creation (Processes.First is the oldest).</summary>
+    public Process* Next;
+    public Process* Previous;
+    /// <summary>Next in the same bucket of the id table.</summary>
+    public Process* NextInBucket;
+
+    /// <summary>The thread that executes this process.</summary>
+    public UserThread* Thread;
+    /// <summary>Shared with the parent between vfork and execve; null for a zombie.</summary>
+    public AddressSpace* Space;
+    public FileTable* Files;
+    /// <summary>Handlers of all signals (shared by threads in CLONE_SIGHAND's sense).</summary>
+    public SignalActions* Actions;
+    /// <summary>Signals sent to the process as a whole.</summary>
+    public SignalQueue Pending;
+    /// <summary>Components that serve this process: home memory, storage, file cache.</summary>
+    public PlaceReply Place;
+
+    // Credentials (credentials(7)).
+    public uint UserId;
+    public uint EffectiveUserId;
+    public uint SavedUserId;
+    public uint FileSystemUserId;
+    public uint GroupId;
+    public uint EffectiveGroupId;
+    public uint SavedGroupId;
+    public uint FileSystemGroupId;
+
+    /// <summary>Working directory: canonical absolute path in a page of its own, NUL-terminated.</summary>
+    public byte* Cwd;
+    /// <summary>Canonical path of the program file in a page of its own, NUL-terminated (/proc/PID/exe).</summary>
+    public byte* Executable;
+    public uint Umask;
+    /// <summary>Command name of prctl(PR_SET_NAME) and /proc/PID/comm, NUL-terminated.</summary>
+    public NameBuffer Name;
+
+    /// <summary>Soft and hard limit of each RLIMIT_*, in that order (getrlimit(2)).</summary>
+    public fixed ulong Limits[2 * LimitCount];
+
+    /// <summary>Status as wait(2) encodes it: of the end for a zombie, else of the last stop.</summary>
+    public uint WaitStatus;
+    /// <summary>Children's changes of state wake this (wait4, waitid).</summary>
+    public WaitQueue ChildChanged;
+    /// <summary>The thread of a stopped process waits here.</summary>
+    public WaitQueue StopChanged;
+    /// <summary>A vfork parent waits here until the child has its own address space or is gone.</summary>
+    public WaitQueue SpaceReleased;
+    /// <summary>True while a vfork child runs in the parent's address space.</summary>
+    public bool BorrowsSpace;
+
+    // Accounting, nanoseconds.
+    public ulong StartTimeNs;
+    public ulong UserTimeNs;
+    public ulong SystemTimeNs;
+    public ulong ChildrenUserTimeNs;
+    public ulong ChildrenSystemTimeNs;
+    public ulong MinorFaults;
+    public ulong MajorFaults;
+
+    /// <summary>Expiry of ITIMER_REAL or alarm in Clock.NowNs time, 0 = not armed; and its period.</summary>
+    public ulong AlarmTimeNs;
+    public ulong AlarmPeriodNs;
+
+    /// <summary>Storage for a command name.</summary>
+    [InlineArray(NameBytes)]
+    public struct NameBuffer
+    {
+        private byte _first;
+    }
+
+    /// <summary>The process that the current thread executes, or null in a kernel thread.</summary>
+    public static Process* Current
+    {
+        get
+        {
+            UserThread* thread = UserThread.Current;
+            return thread == null ? null : thread->Process;
+        }
+    }
+}

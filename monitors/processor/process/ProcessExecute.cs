@@ -1,0 +1,427 @@
+// execve(2) and the start of a program for the manager: strings are gathered into one message, the home memory component loads the file into a new
+// address space (Execute), and only when that has succeeded does the old one go. Scripts ("#!", execve(2)) are rewritten here: the home says
+// ENOEXEC, the first bytes of the file say which interpreter. BLOCKS.
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>The strings of an Execute request in the order of the message: path, arguments, environment, each NUL-terminated.</summary>
+public unsafe ref struct ProgramStrings
+{
+    /// <summary>Most bytes: what fits into one message beside its head.</summary>
+    public const int MaxBytes = 60 * 1024;
+
+    private readonly Span<byte> _bytes;
+    private int _length;
+
+    public ProgramStrings(Span<byte> buffer)
+    {
+        _bytes = buffer.Slice(0, MaxBytes);
+        _length = 0;
+        PathBytes = 0;
+        ArgumentCount = 0;
+        EnvironmentCount = 0;
+    }
+
+    /// <summary>Bytes of the path with its terminator.</summary>
+    public int PathBytes { get; private set; }
+
+    public uint ArgumentCount { get; private set; }
+
+    public uint EnvironmentCount { get; private set; }
+
+    public readonly ReadOnlySpan<byte> Bytes => _bytes.Slice(0, _length);
+
+    public readonly ReadOnlySpan<byte> Path => _bytes.Slice(0, PathBytes - 1);
+
+    /// <summary>The path; first of all strings.</summary>
+    public Errno AddPath(scoped ReadOnlySpan<byte> path)
+    {
+        Errno error = Append(path);
+        PathBytes = _length;
+        return error;
+    }
+
+    public Errno AddArgument(scoped ReadOnlySpan<byte> text)
+    {
+        ArgumentCount++;
+        return Append(text);
+    }
+
+    /// <summary>Copies a NULL-terminated array of strings from the program. E2BIG, EFAULT.</summary>
+    public Errno AddArray(Process* process, ulong array, bool isEnvironment)
+    {
+        for (ulong index = 0; array != 0; index++)
+        {
+            Errno error = new UserPointer<ulong>(array).ReadAt(process, index, out ulong text);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+            if (text == 0)
+            {
+                break;
+            }
+            error = UserString.Copy(process, text, _bytes.Slice(_length), out int length);
+            if (error != Errno.None)
+            {
+                return error == Errno.ENAMETOOLONG ? Errno.E2BIG : error;
+            }
+            _length += length + 1;
+            if (isEnvironment)
+            {
+                EnvironmentCount++;
+            }
+            else
+            {
+                ArgumentCount++;
+            }
+        }
+        return Errno.None;
+    }
+
+    /// <summary>Appends strings that are terminated already (StartProcess).</summary>
+    public Errno AddTerminated(ReadOnlySpan<byte> strings, uint arguments, uint environment)
+    {
+        if (strings.Length > _bytes.Length - _length)
+        {
+            return Errno.E2BIG;
+        }
+        strings.CopyTo(_bytes.Slice(_length));
+        _length += strings.Length;
+        ArgumentCount += arguments;
+        EnvironmentCount += environment;
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// Turns the strings into those of a script's interpreter: its path, its one optional argument, the script's path, then the old arguments but
+    /// the first.
+    /// </summary>
+    public Errno Interpret(scoped ReadOnlySpan<byte> interpreter, scoped ReadOnlySpan<byte> argument)
+    {
+        ReadOnlySpan<byte> script = Path;
+        int rest = PathBytes;
+        if (ArgumentCount > 0)
+        {
+            rest += _bytes.Slice(rest, _length - rest).IndexOf((byte)0) + 1;
+        }
+        int headBytes = (2 * (interpreter.Length + 1)) + (argument.Length == 0 ? 0 : argument.Length + 1) + script.Length + 1;
+        int tailBytes = _length - rest;
+        if (headBytes + tailBytes > _bytes.Length)
+        {
+            return Errno.E2BIG;
+        }
+        Span<byte> scriptCopy = stackalloc byte[MaxScriptPath];
+        if (script.Length > MaxScriptPath)
+        {
+            return Errno.ENAMETOOLONG;
+        }
+        script.CopyTo(scriptCopy);
+        int scriptLength = script.Length;
+        _bytes.Slice(rest, tailBytes).CopyTo(_bytes.Slice(headBytes));
+        uint kept = ArgumentCount > 0 ? ArgumentCount - 1 : 0;
+        _length = 0;
+        ArgumentCount = 0;
+        AddPath(interpreter);
+        AddArgument(interpreter);
+        if (argument.Length != 0)
+        {
+            AddArgument(argument);
+        }
+        AddArgument(scriptCopy.Slice(0, scriptLength));
+        _length += tailBytes;
+        ArgumentCount += kept;
+        return Errno.None;
+    }
+
+    /// <summary>Longest path of a script that is run through its interpreter line.</summary>
+    private const int MaxScriptPath = 1024;
+
+    private Errno Append(scoped ReadOnlySpan<byte> text)
+    {
+        if (text.Length >= _bytes.Length - _length)
+        {
+            return Errno.E2BIG;
+        }
+        text.CopyTo(_bytes.Slice(_length));
+        _bytes[_length + text.Length] = 0;
+        _length += text.Length + 1;
+        return Errno.None;
+    }
+}
+
+/// <summary>Loads programs.</summary>
+public static unsafe class ProcessExecute
+{
+    private const int MaxInterpreters = 4;
+    private const int ScriptLineBytes = InterpreterLine.MaxBytes;
+    private const uint ExecutePermission = 1;
+
+    /// <summary>execve of the current process. On success the registers are the new program's; gives -errno otherwise.</summary>
+    public static long Execute(ref SystemCall call, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
+    {
+        Process* process = call.Process;
+        using Scratch scratch = ScratchBuffers.Take();
+        ProgramStrings strings = new ProgramStrings(scratch.Request);
+        Errno error = strings.AddPath(path);
+        if (error == Errno.None)
+        {
+            error = strings.AddArray(process, arguments, isEnvironment: false);
+        }
+        if (error == Errno.None && strings.ArgumentCount == 0)
+        {
+            // Linux since 5.18 gives a program without arguments an empty first one.
+            error = strings.AddArgument(default);
+        }
+        if (error == Errno.None)
+        {
+            error = strings.AddArray(process, environment, isEnvironment: true);
+        }
+        AddressSpace* space = null;
+        ExecuteReply program = default;
+        if (error == Errno.None)
+        {
+            error = Load(process, ref strings, scratch.Reply, out space, out program);
+        }
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+        ReplaceProgram(process, space);
+        Adopt(call.Thread, in program, call.User);
+        FloatingPoint.Restore(&call.Thread->InitialVectors);
+        return (long)call.User->Rax;
+    }
+
+    /// <summary>
+    /// Loads the program that the strings name into a new space, following interpreter lines. Sets the executable's path and the command name
+    /// of the process. The caller installs the space.
+    /// </summary>
+    public static Errno Load(Process* process, ref ProgramStrings strings, Span<byte> reply, out AddressSpace* space, out ExecuteReply program)
+    {
+        space = null;
+        program = default;
+        for (int level = 0; level <= MaxInterpreters; level++)
+        {
+            Errno error = Find(process, strings.Path, reply, out OpenReply found, out int canonicalLength);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+            // The request's head and the file's path stand at the end of the scratch buffer, the answers before them.
+            int headStart = reply.Length - PathRequest.MaxPath - sizeof(ExecuteRequest);
+            Span<byte> head = reply.Slice(headStart, sizeof(ExecuteRequest) + canonicalLength);
+            Span<byte> canonical = head.Slice(sizeof(ExecuteRequest));
+            reply.Slice(sizeof(OpenReply), canonicalLength).CopyTo(canonical);
+            Span<byte> answer = reply.Slice(0, headStart);
+            error = LoadFile(process, ref strings, in found, head, answer, out space, out program);
+            if (error == Errno.None)
+            {
+                Processes.SetText(process->Executable, canonical);
+                Processes.SetName(process, strings.Path);
+                return Errno.None;
+            }
+            if (error != Errno.ENOEXEC)
+            {
+                return error;
+            }
+            error = FollowInterpreterLine(process, ref strings, canonical, in found, answer);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+        return Errno.ELOOP;
+    }
+
+    /// <summary>Gives a thread the registers that a new program starts with.</summary>
+    public static void Adopt(UserThread* thread, in ExecuteReply program, UserContext* user)
+    {
+        user->Reset(program.InstructionPointer, program.StackPointer);
+        thread->InitialVectors = default;
+        thread->InitialVectors.ControlWord = FloatingPointFrame.DefaultControlWord;
+        thread->InitialVectors.Mxcsr = FloatingPointFrame.DefaultMxcsr;
+        thread->InitialFsBase = 0;
+    }
+
+    private static Errno Find(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int canonicalLength)
+    {
+        canonicalLength = 0;
+        found = default;
+        Span<byte> absolute = reply.Slice(reply.Length - (2 * PathRequest.MaxPath), PathRequest.MaxPath);
+        Errno error = Absolute(process, path, absolute, out int length);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+        OpenRequest request = default;
+        request.Path.PathLength = (ushort)length;
+        request.Path.UserId = process->FileSystemUserId;
+        request.Path.GroupId = process->FileSystemGroupId;
+        request.Access = ExecutePermission;
+        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        error = ProcessorMonitor.Instance.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, absolute.Slice(0, length),
+            reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out int received);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+        if (received < sizeof(OpenReply))
+        {
+            return Errno.EPROTO;
+        }
+        found = MemoryMarshal.Read<OpenReply>(reply);
+        canonicalLength = Math.Min(found.PathLength, received - sizeof(OpenReply));
+        // Directories, devices and pipes are EACCES (execve(2)).
+        return (found.Attributes.Mode & FileTypeMask) == RegularFile ? Errno.None : Errno.EACCES;
+    }
+
+    private const uint FileTypeMask = 0xF000;
+    private const uint RegularFile = 0x8000;
+
+    /// <summary>Joins the working directory and a path; /proc/self/exe and /proc/PID/exe are what they point to.</summary>
+    private static Errno Absolute(Process* process, ReadOnlySpan<byte> path, Span<byte> to, out int lengthBytes)
+    {
+        lengthBytes = 0;
+        if (path.Length == 0)
+        {
+            return Errno.ENOENT;
+        }
+        if (path.SequenceEqual("/proc/self/exe"u8))
+        {
+            path = Processes.TextOf(process->Executable);
+        }
+        if (path[0] != (byte)'/')
+        {
+            ReadOnlySpan<byte> directory = Processes.TextOf(process->Cwd);
+            directory.CopyTo(to);
+            lengthBytes = directory.Length;
+            if (lengthBytes == 0 || to[lengthBytes - 1] != (byte)'/')
+            {
+                to[lengthBytes++] = (byte)'/';
+            }
+        }
+        if (path.Length >= to.Length - lengthBytes)
+        {
+            return Errno.ENAMETOOLONG;
+        }
+        path.CopyTo(to.Slice(lengthBytes));
+        lengthBytes += path.Length;
+        return Errno.None;
+    }
+
+    private static Errno LoadFile(Process* process, ref ProgramStrings strings, in OpenReply found, Span<byte> head, Span<byte> reply,
+        out AddressSpace* space, out ExecuteReply program)
+    {
+        program = default;
+        space = Spaces.Create(process->Place.HomeMemory);
+        if (space == null)
+        {
+            return Errno.ENOMEM;
+        }
+        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        ExecuteRequest request = new ExecuteRequest
+        {
+            ArgumentCount = strings.ArgumentCount,
+            EnvironmentCount = strings.EnvironmentCount,
+            StringBytes = (uint)strings.Bytes.Length,
+            UserId = process->EffectiveUserId,
+            GroupId = process->EffectiveGroupId,
+            Storage = process->Place.Storage,
+            FilePathLength = (ushort)(head.Length - sizeof(ExecuteRequest)),
+            File = found.Attributes.Handle,
+            Seed0 = monitor.NextRandom(),
+            Seed1 = monitor.NextRandom(),
+            HardwareCapabilities = monitor.HardwareCapabilities,
+        };
+        RpcContext context = Spaces.ContextOf(space);
+        MemoryMarshal.Write(head, in request);
+        ReadOnlySpan<byte> body = head;
+        Errno error = monitor.Rpc.Call(space->Home, Opcode.Execute, in context, body, strings.Bytes, reply, out int received);
+        if (error == Errno.None && received < sizeof(ExecuteReply))
+        {
+            error = Errno.EPROTO;
+        }
+        if (error != Errno.None)
+        {
+            Spaces.Discard(space);
+            space = null;
+            return error;
+        }
+        program = MemoryMarshal.Read<ExecuteReply>(reply);
+        error = space->Apply(monitor.Frames, program.VmaCount, program.RegionCount, reply.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
+        if (error == Errno.None)
+        {
+            // The loader has written the initial stack; the pages below it are zero until the program writes them.
+            error = monitor.ExCache.MarkRemote(space, program.StackPointer, program.StackStart);
+        }
+        if (error != Errno.None)
+        {
+            Spaces.Release(space);
+            space = null;
+            return error;
+        }
+        space->Break = program.Break;
+        space->StackStart = program.StackStart;
+        space->ArgumentStart = program.ArgumentStart;
+        space->ArgumentEnd = program.ArgumentEnd;
+        return Errno.None;
+    }
+
+    private static Errno FollowInterpreterLine(Process* process, ref ProgramStrings strings, ReadOnlySpan<byte> canonical, in OpenReply found,
+        Span<byte> buffer)
+    {
+        FileRequest request = new FileRequest
+        {
+            Handle = found.Attributes.Handle,
+            Length = ScriptLineBytes,
+            Storage = process->Place.Storage,
+            PathLength = (ushort)canonical.Length,
+        };
+        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        Errno error = ProcessorMonitor.Instance.Rpc.Call(process->Place.FileMemory, Opcode.FileRead, in context, in request, canonical,
+            buffer.Slice(0, ScriptLineBytes), out int received);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+        ReadOnlySpan<byte> line = buffer.Slice(0, received);
+        if (!InterpreterLine.TryParse(line, out ReadOnlySpan<byte> interpreter, out ReadOnlySpan<byte> argument))
+        {
+            return Errno.ENOEXEC;
+        }
+        return strings.Interpret(interpreter, argument);
+    }
+
+    /// <summary>The point of no return: the old program is gone, the new one's space is current.</summary>
+    private static void ReplaceProgram(Process* process, AddressSpace* space)
+    {
+        UserThread* thread = process->Thread;
+        ProcessExit.LeaveSpace(process);
+        process->Space = space;
+        process->HasExecuted = true;
+        Scheduler.Current->PageTableRoot = space->PageTableRoot;
+        PageTable.Activate(space->PageTableRoot);
+        UserMode.SetFsBase(0);
+        process->Files->CloseOnExec();
+        for (int signal = 1; signal <= Signal.Count; signal++)
+        {
+            ref SignalAction action = ref (*process->Actions)[signal];
+            bool ignored = action.Handler == SignalAction.Ignore;
+            action = default;
+            action.Handler = ignored ? SignalAction.Ignore : SignalAction.Default;
+        }
+        thread->AlternateStackBytes = 0;
+        thread->AlternateStackFlags = 0;
+        thread->ClearChildThreadId = 0;
+        thread->RobustList = 0;
+        process->ExitSignal = Signal.Child;
+        process->Dumpable = 1;
+    }
+}

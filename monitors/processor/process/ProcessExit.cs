@@ -1,0 +1,149 @@
+// The end of a process (exit_group(2), fatal signals): resources first, then the zombie, then the parent hears of it. The kernel thread ends here.
+// Closing files and leaving the address space send messages (BLOCK); from the moment the state is Zombie nothing blocks any more, except the
+// report to the manager, which comes before.
+
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Ends of processes.</summary>
+public static unsafe class ProcessExit
+{
+    /// <summary>Ends the current thread's process with a wait status. Does not return.</summary>
+    public static void EndCurrent(Process* process, uint waitStatus)
+    {
+        UserThread* thread = process->Thread;
+        CpuTime.LeaveHandler(thread);
+        // No signal interrupts what follows.
+        thread->Doomed = false;
+        thread->BlockedSignals = ulong.MaxValue;
+        Signals.Clear(ref thread->Pending);
+        Signals.Clear(ref process->Pending);
+        process->AlarmTimeNs = 0;
+        ClearThreadIdAddress(thread);
+        if (process->Files != null)
+        {
+            FileTable* files = process->Files;
+            process->Files = null;
+            FileTable.Release(files);
+        }
+        LeaveSpace(process);
+        ReleaseChildren(process);
+        if (process->LeadsTerminalSession)
+        {
+            ReportToManager(process, waitStatus);
+        }
+        BecomeZombie(process, waitStatus);
+        Scheduler.Exit();
+    }
+
+    /// <summary>Frees a zombie whose status has been taken, adding its times to the parent's.</summary>
+    public static void Reap(Process* child)
+    {
+        Process* parent = child->Parent;
+        if (parent != null)
+        {
+            parent->ChildrenUserTimeNs += child->UserTimeNs + child->ChildrenUserTimeNs;
+            parent->ChildrenSystemTimeNs += child->SystemTimeNs + child->ChildrenSystemTimeNs;
+        }
+        Processes.Remove(child);
+    }
+
+    /// <summary>Gives up the address space, at exit or for a new one in execve: a vfork parent may go on, the last user drops it. BLOCKS.</summary>
+    public static void LeaveSpace(Process* process)
+    {
+        AddressSpace* space = process->Space;
+        process->Space = null;
+        Scheduler.Current->PageTableRoot = PageTable.KernelRoot;
+        PageTable.Activate(PageTable.KernelRoot);
+        ReleaseBorrowedSpace(process);
+        if (space != null)
+        {
+            Spaces.Release(space);
+        }
+    }
+
+    /// <summary>A vfork child no longer needs its parent's memory: the parent may go on.</summary>
+    public static void ReleaseBorrowedSpace(Process* process)
+    {
+        if (process->BorrowsSpace)
+        {
+            process->BorrowsSpace = false;
+            if (process->Parent != null)
+            {
+                process->Parent->SpaceReleased.WakeAll();
+            }
+        }
+    }
+
+    private static void ClearThreadIdAddress(UserThread* thread)
+    {
+        // set_tid_address(2): a library learns that the thread's stack is free. Pointless, and skipped, when nobody else uses the memory.
+        AddressSpace* space = thread->Process->Space;
+        if (thread->ClearChildThreadId != 0 && space != null && space->Users > 1)
+        {
+            uint none = 0;
+            new UserPointer<uint>(thread->ClearChildThreadId).Write(thread->Process, in none);
+        }
+    }
+
+    private static void ReleaseChildren(Process* process)
+    {
+        while (process->FirstChild != null)
+        {
+            Process* child = process->FirstChild;
+            Processes.Disown(child);
+            if (child->State == ProcessState.Zombie)
+            {
+                Processes.Remove(child);
+            }
+            else if (child->ParentDeathSignal != 0)
+            {
+                SignalInfo info = SignalInfo.FromKernel(child->ParentDeathSignal);
+                Signals.Send(child, in info);
+            }
+        }
+    }
+
+    private static void ReportToManager(Process* process, uint waitStatus)
+    {
+        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        ProcessExitedRequest report = new ProcessExitedRequest
+        {
+            Session = process->TerminalSession,
+            ProcessId = process->Id,
+            WaitStatus = waitStatus,
+        };
+        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        Errno error = monitor.Rpc.Call(monitor.Manager, Opcode.ProcessExited, in context, in report, default, default, out _);
+        if (error != Errno.None)
+        {
+            Log.Warn($"process {process->Id}: the manager did not take the end of session {process->TerminalSession}, error {(int)error}");
+        }
+    }
+
+    private static void BecomeZombie(Process* process, uint waitStatus)
+    {
+        process->State = ProcessState.Zombie;
+        process->WaitStatus = waitStatus;
+        Process* parent = process->Parent;
+        bool isAwaited = parent != null && !IgnoresChildren(parent);
+        Processes.FreeThread(process);
+        bool killed = !WaitStatus.IsExited(waitStatus);
+        int code = killed ? SignalCode.ChildKilled : SignalCode.ChildExited;
+        ProcessStops.NotifyParent(process, code, killed ? WaitStatus.TerminatingSignal(waitStatus) : WaitStatus.Code(waitStatus));
+        if (!isAwaited)
+        {
+            Reap(process);
+        }
+    }
+
+    /// <summary>wait(2): with SIGCHLD ignored or SA_NOCLDWAIT, children leave no zombies.</summary>
+    private static bool IgnoresChildren(Process* parent)
+    {
+        ref SignalAction action = ref (*parent->Actions)[Signal.Child];
+        return action.Handler == SignalAction.Ignore || (action.Flags & SignalFlags.NoChildWait) != 0;
+    }
+}

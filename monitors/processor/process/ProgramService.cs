@@ -1,0 +1,63 @@
+// Group 6: what the manager asks of a processor component. Starting a program loads files and so runs in a worker; a signal is sent at once;
+// standard input goes to the session's stream (linux/), which takes what it has room for.
+
+using System;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Serves StartProcess, StandardInput and SignalProcess.</summary>
+public sealed unsafe class ProgramService : RpcService
+{
+    public override RpcDisposition TryHandle(ref RpcRequest request)
+    {
+        switch (request.Opcode)
+        {
+            case Opcode.StartProcess:
+                return RpcDisposition.Deferred;
+            case Opcode.SignalProcess:
+                SignalSession(ref request);
+                return RpcDisposition.Done;
+            case Opcode.StandardInput:
+                StandardStreams.TakeInput(ref request);
+                return RpcDisposition.Done;
+            default:
+                request.Reply(Errno.EOPNOTSUPP);
+                return RpcDisposition.Done;
+        }
+    }
+
+    public override void Handle(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out StartProcessRequest start, out ReadOnlySpan<byte> text) || text.Length == 0)
+        {
+            request.Reply(Errno.EPROTO);
+            return;
+        }
+        Errno error = ProgramStart.Start(in start, text, out uint processId);
+        StartProcessReply reply = new StartProcessReply { ProcessId = processId };
+        if (error == Errno.None)
+        {
+            request.Reply(error, in reply);
+        }
+        else
+        {
+            request.Reply(error);
+        }
+    }
+
+    private static void SignalSession(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out SignalRequest wanted, out _) || wanted.Signal == 0 || wanted.Signal > Signal.Count)
+        {
+            request.Reply(Errno.EINVAL);
+            return;
+        }
+        uint group = StandardStreams.ForegroundGroup(wanted.Session);
+        SignalInfo info = SignalInfo.FromKernel((int)wanted.Signal);
+        bool found = group != 0 && Signals.SendToGroup(group, in info);
+        request.Reply(found ? Errno.None : Errno.ESRCH);
+    }
+}

@@ -1,0 +1,314 @@
+// What happens to pending signals before a thread continues in user mode: default actions, frames for handlers (SignalFrame.cs), the restart of
+// interrupted system calls (signal(7)), and the way back, rt_sigreturn. Runs in the thread itself. BLOCKS (stopped processes; frames are
+// copied to the user's stack). An action that ends the process does not return.
+
+using System;
+using System.Runtime.CompilerServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Delivery of signals to the current thread.</summary>
+public static unsafe class SignalDelivery
+{
+    /// <summary>Bytes below the stack pointer that a program may use (System V ABI, x86-64: red zone).</summary>
+    private const ulong RedZoneBytes = 128;
+
+    private const ulong FloatingPointAlignment = 64;
+    private const ulong DirectionAndTrace = 0x400 | 0x100;
+    /// <summary>Signals whose fatal default action is worth a log line with registers.</summary>
+    private const ulong Faults = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.IllegalInstruction - 1))
+        | (1UL << (Signal.FloatingPoint - 1));
+
+    /// <summary>Bytes of SYSCALL's encoding: stepping back over it restarts the call.</summary>
+    private const ulong SystemCallBytes = 2;
+
+    /// <summary>Acts on all deliverable signals; called before each return to user mode.</summary>
+    public static void BeforeReturn(UserThread* thread, UserContext* user)
+    {
+        if (!Signals.IsPending(thread) && thread->InterruptedCall == 0)
+        {
+            return;
+        }
+        Process* process = thread->Process;
+        while (true)
+        {
+            if (thread->Doomed)
+            {
+                ProcessExit.EndCurrent(process, process->WaitStatus);
+            }
+            if (!Signals.TryDequeue(thread, thread->BlockedSignals, out SignalInfo info))
+            {
+                break;
+            }
+            SignalAction action = (*process->Actions)[info.Number];
+            if (action.Handler == SignalAction.Default || (Signals.Unblockable & Signal.Bit(info.Number)) != 0)
+            {
+                ActByDefault(process, info.Number);
+            }
+            else if (action.Handler != SignalAction.Ignore)
+            {
+                FinishInterruptedCall(thread, user, (action.Flags & SignalFlags.Restart) != 0);
+                if (!TryEnterHandler(thread, user, in action, in info))
+                {
+                    ProcessExit.EndCurrent(process, WaitStatus.Killed(Signal.SegmentationFault));
+                }
+            }
+        }
+        // No handler ran: the call is restarted as if nothing had happened.
+        RestartCall(thread, user);
+        if (thread->RestoresSavedMask)
+        {
+            thread->RestoresSavedMask = false;
+            thread->BlockedSignals = thread->SavedMask;
+        }
+    }
+
+    /// <summary>rt_sigreturn: puts back what the frame at the stack pointer says. A bad frame ends the process with SIGSEGV.</summary>
+    public static long Return(UserThread* thread, UserContext* user)
+    {
+        // The handler's RET has popped the return address.
+        ulong address = user->Rsp - sizeof(ulong);
+        Process* process = thread->Process;
+        Errno error = new UserPointer<SignalFrame>(address).Read(process, out SignalFrame frame);
+        FloatingPointFrame vectors = default;
+        if (error == Errno.None && frame.Context.Registers.FloatingPoint != 0)
+        {
+            error = new UserPointer<FloatingPointFrame>(frame.Context.Registers.FloatingPoint).Read(process, out vectors);
+        }
+        if (error != Errno.None)
+        {
+            SignalInfo fault = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
+            Signals.Force(thread, in fault);
+            return (long)user->Rax;
+        }
+        thread->BlockedSignals = frame.Context.BlockedSignals & ~Signals.Unblockable;
+        if (frame.Context.Registers.FloatingPoint != 0)
+        {
+            vectors.Mxcsr &= FloatingPointFrame.MxcsrMask;
+            user->LoadVectors(vectors.Xmm);
+            FloatingPoint.Restore(&vectors);
+        }
+        LoadRegisters(user, in frame.Context.Registers);
+        SetAlternateStack(thread, user->Rsp, frame.Context.Stack.Address, frame.Context.Stack.LengthBytes, frame.Context.Stack.Flags);
+        return (long)user->Rax;
+    }
+
+    /// <summary>sigaltstack's checks and effect, also used to restore it from a frame.</summary>
+    public static Errno SetAlternateStack(UserThread* thread, ulong stackPointer, ulong address, ulong lengthBytes, uint flags)
+    {
+        const ulong MinimumBytes = 2048;
+        if (OnAlternateStack(thread, stackPointer))
+        {
+            return Errno.EPERM;
+        }
+        uint mode = flags & ~SignalFlags.StackAutoDisarm;
+        if (mode == SignalFlags.StackDisabled)
+        {
+            thread->AlternateStack = 0;
+            thread->AlternateStackBytes = 0;
+            thread->AlternateStackFlags = 0;
+            return Errno.None;
+        }
+        if (mode is not (0 or SignalFlags.StackInUse))
+        {
+            return Errno.EINVAL;
+        }
+        if (lengthBytes < MinimumBytes)
+        {
+            return Errno.ENOMEM;
+        }
+        thread->AlternateStack = address;
+        thread->AlternateStackBytes = lengthBytes;
+        thread->AlternateStackFlags = flags & SignalFlags.StackAutoDisarm;
+        return Errno.None;
+    }
+
+    /// <summary>The ss_flags that describe a thread's alternate stack now.</summary>
+    public static uint StackFlags(UserThread* thread, ulong stackPointer)
+    {
+        if (thread->AlternateStackBytes == 0)
+        {
+            return SignalFlags.StackDisabled;
+        }
+        return (OnAlternateStack(thread, stackPointer) ? SignalFlags.StackInUse : 0) | thread->AlternateStackFlags;
+    }
+
+    private static bool OnAlternateStack(UserThread* thread, ulong stackPointer)
+    {
+        // With auto-disarm the stack is never "in use": entering the handler disarmed it.
+        return thread->AlternateStackFlags == 0 && stackPointer > thread->AlternateStack
+            && stackPointer - thread->AlternateStack <= thread->AlternateStackBytes;
+    }
+
+    private static void ActByDefault(Process* process, int signal)
+    {
+        ulong bit = Signal.Bit(signal);
+        if (signal != Signal.Kill && Signals.IsIgnored(process, signal))
+        {
+            return;
+        }
+        if ((bit & Signals.Stops) != 0)
+        {
+            if (signal == Signal.Stop || !IsOrphanedGroup(process))
+            {
+                ProcessStops.StopCurrent(process, signal);
+            }
+            return;
+        }
+        if ((bit & Faults) != 0)
+        {
+            UserThread* thread = process->Thread;
+            Log.Info($"process {process->Id} ended by signal {signal}: rip {thread->User->Rip:x} rsp {thread->User->Rsp:x} address {thread->FaultAddress:x} trap {thread->TrapNumber} error {thread->TrapError:x}");
+        }
+        ProcessExit.EndCurrent(process, WaitStatus.Killed(signal));
+    }
+
+    /// <summary>A group without a member whose parent is in the same session but another group: nobody could continue it (POSIX 3.93).</summary>
+    private static bool IsOrphanedGroup(Process* process)
+    {
+        for (Process* member = Processes.First; member != null; member = member->Next)
+        {
+            if (member->Group == process->Group && member->State != ProcessState.Zombie && member->Parent != null
+                && member->Parent->SessionId == process->SessionId && member->Parent->Group != process->Group)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static void RestartCall(UserThread* thread, UserContext* user)
+    {
+        if (thread->InterruptedCall == 0)
+        {
+            return;
+        }
+        user->Rax = thread->InterruptedCall - 1;
+        user->Rip -= SystemCallBytes;
+        thread->InterruptedCall = 0;
+    }
+
+    private static void FinishInterruptedCall(UserThread* thread, UserContext* user, bool handlerRestarts)
+    {
+        if (thread->InterruptedCall != 0 && handlerRestarts && SystemCallRestart.IsRestartable(thread->InterruptedCall - 1))
+        {
+            RestartCall(thread, user);
+        }
+        thread->InterruptedCall = 0;
+    }
+
+    private static bool TryEnterHandler(UserThread* thread, UserContext* user, in SignalAction action, in SignalInfo info)
+    {
+        Process* process = thread->Process;
+        if ((action.Flags & SignalFlags.Restorer) == 0)
+        {
+            // x86-64 Linux has no other way back from a handler.
+            return false;
+        }
+        SignalFrame frame = default;
+        frame.ReturnAddress = action.Restorer;
+        frame.Info = SignalInfoFrame.From(in info);
+        frame.Context.Flags = UserContextFrame.DefaultFlags;
+        frame.Context.BlockedSignals = thread->RestoresSavedMask ? thread->SavedMask : thread->BlockedSignals;
+        frame.Context.Stack.Address = thread->AlternateStack;
+        frame.Context.Stack.LengthBytes = thread->AlternateStackBytes;
+        frame.Context.Stack.Flags = StackFlags(thread, user->Rsp);
+        StoreRegisters(ref frame.Context.Registers, user, thread);
+
+        ulong top = user->Rsp - RedZoneBytes;
+        bool switches = (action.Flags & SignalFlags.OnStack) != 0 && thread->AlternateStackBytes != 0 && !OnAlternateStack(thread, user->Rsp);
+        if (switches)
+        {
+            top = thread->AlternateStack + thread->AlternateStackBytes;
+        }
+        ulong vectorsAt = (top - (ulong)sizeof(FloatingPointFrame)) & ~(FloatingPointAlignment - 1);
+        // As after a CALL: the stack pointer plus 8 is a multiple of 16 (System V ABI).
+        ulong frameAt = ((vectorsAt - (ulong)sizeof(SignalFrame)) & ~15UL) - sizeof(ulong);
+        frame.Context.Registers.FloatingPoint = vectorsAt;
+        FloatingPointFrame vectors = default;
+        FloatingPoint.Save(&vectors);
+        user->StoreVectors(vectors.Xmm);
+        vectors.ExtendedMagic = 0;
+        if (new UserPointer<FloatingPointFrame>(vectorsAt).Write(process, in vectors) != Errno.None
+            || new UserPointer<SignalFrame>(frameAt).Write(process, in frame) != Errno.None)
+        {
+            return false;
+        }
+
+        user->Rsp = frameAt;
+        user->Rip = action.Handler;
+        user->Rdi = (ulong)info.Number;
+        user->Rsi = frameAt + SignalFrame.InfoOffset;
+        user->Rdx = frameAt + SignalFrame.ContextOffset;
+        user->Rax = 0;
+        user->Flags &= ~DirectionAndTrace;
+        if (switches && thread->AlternateStackFlags != 0)
+        {
+            thread->AlternateStackBytes = 0;
+            thread->AlternateStackFlags = 0;
+        }
+        thread->RestoresSavedMask = false;
+        thread->BlockedSignals |= action.Mask & ~Signals.Unblockable;
+        if ((action.Flags & SignalFlags.NoDefer) == 0)
+        {
+            thread->BlockedSignals |= Signal.Bit(info.Number);
+        }
+        if ((action.Flags & SignalFlags.ResetHandler) != 0)
+        {
+            (*process->Actions)[info.Number].Handler = SignalAction.Default;
+        }
+        return true;
+    }
+
+    private static void StoreRegisters(ref SignalRegisters to, UserContext* user, UserThread* thread)
+    {
+        to.R8 = user->R8;
+        to.R9 = user->R9;
+        to.R10 = user->R10;
+        to.R11 = user->R11;
+        to.R12 = user->R12;
+        to.R13 = user->R13;
+        to.R14 = user->R14;
+        to.R15 = user->R15;
+        to.Rdi = user->Rdi;
+        to.Rsi = user->Rsi;
+        to.Rbp = user->Rbp;
+        to.Rbx = user->Rbx;
+        to.Rdx = user->Rdx;
+        to.Rax = user->Rax;
+        to.Rcx = user->Rcx;
+        to.Rsp = user->Rsp;
+        to.Rip = user->Rip;
+        to.Rflags = user->Flags;
+        to.Cs = (ushort)user->CodeSegment;
+        to.Ss = (ushort)user->StackSegment;
+        to.ErrorCode = thread->TrapError;
+        to.TrapNumber = thread->TrapNumber;
+        to.OldMask = thread->BlockedSignals;
+        to.Cr2 = thread->FaultAddress;
+    }
+
+    private static void LoadRegisters(UserContext* user, in SignalRegisters from)
+    {
+        user->R8 = from.R8;
+        user->R9 = from.R9;
+        user->R10 = from.R10;
+        user->R11 = from.R11;
+        user->R12 = from.R12;
+        user->R13 = from.R13;
+        user->R14 = from.R14;
+        user->R15 = from.R15;
+        user->Rdi = from.Rdi;
+        user->Rsi = from.Rsi;
+        user->Rbp = from.Rbp;
+        user->Rbx = from.Rbx;
+        user->Rdx = from.Rdx;
+        user->Rax = from.Rax;
+        user->Rcx = from.Rcx;
+        user->Rsp = from.Rsp;
+        user->Rip = from.Rip;
+        // Selectors stay those of 64-bit user mode; flags that belong to the kernel (IOPL, IF) are not the program's to set.
+        user->Flags = (from.Rflags & UserContext.UserFlags) | UserContext.RequiredFlags;
+    }
+}

@@ -1,0 +1,273 @@
+// Sending signals, and waiting for something in a way that a signal interrupts. What happens to a signal when its thread returns to user mode is in
+// SignalDelivery.cs; the system calls are in linux/SignalCalls.cs. signal(7) is the contract. Only the waits block.
+
+using System.Runtime.CompilerServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Signals of the processes of this component.</summary>
+public static unsafe class Signals
+{
+    /// <summary>Signals that cannot be caught, blocked or ignored.</summary>
+    public const ulong Unblockable = (1UL << (Signal.Kill - 1)) | (1UL << (Signal.Stop - 1));
+
+    /// <summary>Signals whose default action stops the process.</summary>
+    public const ulong Stops = (1UL << (Signal.Stop - 1)) | (1UL << (Signal.TerminalStop - 1)) | (1UL << (Signal.TerminalInput - 1))
+        | (1UL << (Signal.TerminalOutput - 1));
+
+    /// <summary>Signals whose default action is nothing.</summary>
+    private const ulong IgnoredByDefault = (1UL << (Signal.Child - 1)) | (1UL << (Signal.Continue - 1)) | (1UL << (Signal.Urgent - 1))
+        | (1UL << (Signal.WindowChange - 1));
+
+    private const ulong ContinueBit = 1UL << (Signal.Continue - 1);
+
+    /// <summary>
+    /// Waits on a queue; EINTR at once when a signal that the current thread must act on is pending, or as soon as one comes. In a kernel thread
+    /// it is a plain wait. BLOCKS. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
+    /// </summary>
+    public static Errno Wait(ref WaitQueue queue)
+    {
+        return WaitUntil(ref queue, ulong.MaxValue);
+    }
+
+    /// <summary>As <see cref="Wait"/> with a deadline in Clock.NowNs time: ETIMEDOUT when it passes.</summary>
+    public static Errno WaitUntil(ref WaitQueue queue, ulong deadlineNs)
+    {
+        UserThread* thread = UserThread.Current;
+        if (thread == null)
+        {
+            return queue.WaitUntil(deadlineNs) ? Errno.None : Errno.ETIMEDOUT;
+        }
+        if (IsPending(thread))
+        {
+            return Errno.EINTR;
+        }
+        thread->WaitsOn = (WaitQueue*)Unsafe.AsPointer(ref queue);
+        ulong start = Clock.NowNs();
+        bool woken = queue.WaitUntil(deadlineNs);
+        thread->WaitsOn = null;
+        thread->WaitedNs += Clock.NowNs() - start;
+        if (IsPending(thread))
+        {
+            return Errno.EINTR;
+        }
+        return woken ? Errno.None : Errno.ETIMEDOUT;
+    }
+
+    /// <summary>True when the thread has a signal to act on before it continues: pending, not blocked; or it is doomed.</summary>
+    public static bool IsPending(UserThread* thread)
+    {
+        return thread->Doomed || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
+    }
+
+    /// <summary>Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored.</summary>
+    public static void Send(Process* process, in SignalInfo info)
+    {
+        if (Prepare(process, info.Number))
+        {
+            Enqueue(ref process->Pending, in info);
+            Wake(process->Thread, info.Number);
+        }
+    }
+
+    /// <summary>Sends a signal to one thread (tgkill).</summary>
+    public static void SendToThread(UserThread* thread, in SignalInfo info)
+    {
+        if (Prepare(thread->Process, info.Number))
+        {
+            Enqueue(ref thread->Pending, in info);
+            Wake(thread, info.Number);
+        }
+    }
+
+    /// <summary>Sends a signal to all processes of a group; false when there is none.</summary>
+    public static bool SendToGroup(uint group, in SignalInfo info)
+    {
+        bool found = false;
+        for (Process* process = Processes.First; process != null; process = process->Next)
+        {
+            if (process->Group == group && process->State is ProcessState.Running or ProcessState.Stopped)
+            {
+                found = true;
+                Send(process, in info);
+            }
+        }
+        return found;
+    }
+
+    /// <summary>
+    /// Sends the current thread a signal that it caused by an instruction. Blocking or ignoring it does not help: the instruction would fault again,
+    /// so the action then becomes the default (as force_sig does in Linux).
+    /// </summary>
+    public static void Force(UserThread* thread, in SignalInfo info)
+    {
+        ref SignalAction action = ref (*thread->Process->Actions)[info.Number];
+        ulong bit = Signal.Bit(info.Number);
+        if ((thread->BlockedSignals & bit) != 0 || action.Handler == SignalAction.Ignore)
+        {
+            action.Handler = SignalAction.Default;
+            thread->BlockedSignals &= ~bit;
+        }
+        Enqueue(ref thread->Pending, in info);
+    }
+
+    /// <summary>Ends a process with a wait status at its next return to user mode, whatever its signals say.</summary>
+    public static void Doom(Process* process, uint waitStatus)
+    {
+        UserThread* thread = process->Thread;
+        if (thread == null || thread->Doomed)
+        {
+            return;
+        }
+        thread->Doomed = true;
+        process->WaitStatus = waitStatus;
+        process->StopChanged.WakeAll();
+        if (thread->WaitsOn != null)
+        {
+            thread->WaitsOn->WakeAll();
+        }
+    }
+
+    /// <summary>True when nothing would happen on this signal.</summary>
+    public static bool IsIgnored(Process* process, int signal)
+    {
+        ulong handler = (*process->Actions)[signal].Handler;
+        return handler == SignalAction.Ignore || (handler == SignalAction.Default && (IgnoredByDefault & Signal.Bit(signal)) != 0);
+    }
+
+    /// <summary>Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.</summary>
+    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info)
+    {
+        return TryTake(ref thread->Pending, ~blocked, out info) || TryTake(ref thread->Process->Pending, ~blocked, out info);
+    }
+
+    /// <summary>Forgets all pending signals of a queue.</summary>
+    public static void Clear(ref SignalQueue queue)
+    {
+        Remove(ref queue, ulong.MaxValue);
+    }
+
+    /// <summary>Forgets pending signals of a mask.</summary>
+    public static void Remove(ref SignalQueue queue, ulong mask)
+    {
+        while (TryTake(ref queue, mask, out _))
+        {
+        }
+    }
+
+    /// <summary>The effects of sending that do not wait for delivery; false when there is nothing to deliver.</summary>
+    private static bool Prepare(Process* process, int signal)
+    {
+        if (process->Thread == null || process->State is ProcessState.Zombie or ProcessState.Embryo || signal == 0)
+        {
+            return false;
+        }
+        UserThread* thread = process->Thread;
+        ulong bit = Signal.Bit(signal);
+        if (signal == Signal.Continue || signal == Signal.Kill)
+        {
+            Remove(ref process->Pending, Stops);
+            Remove(ref thread->Pending, Stops);
+            ProcessStops.Resume(process, signal);
+        }
+        else if ((bit & Stops) != 0)
+        {
+            Remove(ref process->Pending, ContinueBit);
+            Remove(ref thread->Pending, ContinueBit);
+        }
+        bool blocked = (thread->BlockedSignals & bit & ~Unblockable) != 0 || (thread->AwaitedSignals & bit) != 0;
+        return blocked || !IsIgnored(process, signal);
+    }
+
+    private static void Enqueue(ref SignalQueue queue, in SignalInfo info)
+    {
+        ulong bit = Signal.Bit(info.Number);
+        if ((queue.Mask & bit) != 0 && info.Number < Signal.FirstRealTime)
+        {
+            return;
+        }
+        queue.Mask |= bit;
+        PendingSignal* item = Processes.PendingSignals.Allocate();
+        if (item == null)
+        {
+            // Like Linux at RLIMIT_SIGPENDING: the signal arrives, its details are lost.
+            return;
+        }
+        item->Info = info;
+        if (queue.First == null)
+        {
+            queue.First = item;
+            return;
+        }
+        PendingSignal* last = queue.First;
+        while (last->Next != null)
+        {
+            last = last->Next;
+        }
+        last->Next = item;
+    }
+
+    private static bool TryTake(ref SignalQueue queue, ulong wanted, out SignalInfo info)
+    {
+        const ulong Synchronous = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.IllegalInstruction - 1))
+            | (1UL << (Signal.Trap - 1)) | (1UL << (Signal.FloatingPoint - 1)) | (1UL << (Signal.BadSystemCall - 1));
+        info = default;
+        ulong candidates = queue.Mask & wanted;
+        if (candidates == 0)
+        {
+            return false;
+        }
+        if ((candidates & Synchronous) != 0)
+        {
+            candidates &= Synchronous;
+        }
+        int signal = System.Numerics.BitOperations.TrailingZeroCount(candidates) + 1;
+        info = new SignalInfo { Number = signal, Code = SignalCode.User };
+        bool taken = false;
+        bool more = false;
+        PendingSignal* previous = null;
+        PendingSignal* next;
+        for (PendingSignal* item = queue.First; item != null && !more; item = next)
+        {
+            next = item->Next;
+            if (item->Info.Number != signal)
+            {
+                previous = item;
+            }
+            else if (taken)
+            {
+                more = true;
+            }
+            else
+            {
+                info = item->Info;
+                taken = true;
+                if (previous == null)
+                {
+                    queue.First = next;
+                }
+                else
+                {
+                    previous->Next = next;
+                }
+                Processes.PendingSignals.Free(item);
+            }
+        }
+        if (!more)
+        {
+            queue.Mask &= ~Signal.Bit(signal);
+        }
+        return true;
+    }
+
+    private static void Wake(UserThread* thread, int signal)
+    {
+        ulong bit = Signal.Bit(signal);
+        bool acts = (thread->BlockedSignals & bit & ~Unblockable) == 0 || (thread->AwaitedSignals & bit) != 0;
+        if (acts && thread->WaitsOn != null)
+        {
+            thread->WaitsOn->WakeAll();
+        }
+    }
+}

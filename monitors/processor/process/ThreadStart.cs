@@ -1,0 +1,38 @@
+// The first steps of a user thread: a kernel thread is spawned for it, adopts the process's page table and enters user mode.
+
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Starts user threads.</summary>
+public static unsafe class ThreadStart
+{
+    /// <summary>Gives a user thread a kernel thread, which starts with thread->Initial. False when memory is exhausted.</summary>
+    public static bool Spawn(UserThread* thread)
+    {
+        thread->Kernel = Scheduler.Spawn(&Run, thread, "program"u8);
+        return thread->Kernel != null;
+    }
+
+    private static void Run(void* argument)
+    {
+        UserThread* thread = (UserThread*)argument;
+        Thread* kernel = Scheduler.Current;
+        kernel->Owner = thread;
+        // Set only now, by the thread itself: the scheduler tells service threads from programs by it.
+        kernel->PageTableRoot = thread->Process->Space->PageTableRoot;
+        PageTable.Activate(kernel->PageTableRoot);
+        UserMode.SetFsBase(thread->InitialFsBase);
+        FloatingPoint.Restore(&thread->InitialVectors);
+        if (thread->SetsThreadId != 0)
+        {
+            new UserPointer<uint>(thread->SetsThreadId).Write(thread->Process, in thread->Id);
+        }
+        UserContext* user = UserMode.ContextOf(kernel);
+        *user = thread->Initial;
+        thread->User = user;
+        thread->AccountedUntilNs = Clock.NowNs();
+        thread->LeavesHandler = true;
+        UserMode.Enter(user);
+    }
+}

@@ -1,0 +1,119 @@
+// Where programs enter the kernel: system calls, page faults, other traps, and the hook before each return. The machine layer
+// (kernel/machine/UserMode.cs) calls these with the kernel lock held, in the program's own kernel thread. They may BLOCK.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Handlers of user mode.</summary>
+public static unsafe class UserEntry
+{
+    /// <summary>Installs the handlers; boot time.</summary>
+    public static void Install()
+    {
+        UserMode.SystemCallHandler = &OnSystemCall;
+        UserMode.PageFaultHandler = &OnPageFault;
+        UserMode.TrapHandler = &OnTrap;
+        UserMode.ReturnHook = &OnReturn;
+    }
+
+    private static void OnSystemCall(UserContext* user)
+    {
+        UserThread* thread = UserThread.Current;
+        thread->User = user;
+        CpuTime.EnterHandler(thread);
+        SystemCall call = default;
+        call.Number = user->Rax;
+        call.A0 = user->Rdi;
+        call.A1 = user->Rsi;
+        call.A2 = user->Rdx;
+        call.A3 = user->R10;
+        call.A4 = user->R8;
+        call.A5 = user->R9;
+        call.Process = thread->Process;
+        call.Thread = thread;
+        call.User = user;
+        long result = SystemCallTable.Dispatch(ref call);
+        user->Rax = (ulong)result;
+        if (result == -(long)Errno.EINTR && call.Number != SystemCallRestart.SignalReturn)
+        {
+            thread->InterruptedCall = call.Number + 1;
+        }
+        CpuTime.LeaveHandler(thread);
+    }
+
+    private static void OnPageFault(UserContext* user, ulong address, PageFaultCode code)
+    {
+        UserThread* thread = UserThread.Current;
+        thread->User = user;
+        CpuTime.EnterHandler(thread);
+        MissAccess access = MissAccess.Read;
+        if ((code & PageFaultCode.InstructionFetch) != 0)
+        {
+            access = MissAccess.Execute;
+        }
+        else if ((code & PageFaultCode.Write) != 0)
+        {
+            access = MissAccess.Write;
+        }
+        thread->TrapNumber = PageFaultVector;
+        thread->TrapError = (ulong)code;
+        LineFaults.OnUserFault(thread, address, access);
+        CpuTime.LeaveHandler(thread);
+    }
+
+    private static void OnTrap(UserContext* user, int vector, ulong errorCode)
+    {
+        UserThread* thread = UserThread.Current;
+        thread->User = user;
+        thread->TrapNumber = (ulong)vector;
+        thread->TrapError = errorCode;
+        SignalInfo info = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.Kernel };
+        switch (vector)
+        {
+            case Traps.DivideError:
+                info.Number = Signal.FloatingPoint;
+                info.Code = SignalCode.IntegerDivide;
+                info.Value = user->Rip;
+                break;
+            case Traps.FloatingPoint:
+            case Traps.SimdFloatingPoint:
+                info.Number = Signal.FloatingPoint;
+                info.Code = SignalCode.FloatInvalid;
+                info.Value = user->Rip;
+                break;
+            case Traps.InvalidOpcode:
+                info.Number = Signal.IllegalInstruction;
+                info.Code = SignalCode.IllegalOpcode;
+                info.Value = user->Rip;
+                break;
+            case Traps.Debug:
+                info.Number = Signal.Trap;
+                info.Code = SignalCode.TrapTrace;
+                info.Value = user->Rip;
+                break;
+            case Traps.Breakpoint:
+                info.Number = Signal.Trap;
+                break;
+            case Traps.AlignmentCheck:
+            case Traps.StackFault:
+                info.Number = Signal.BusError;
+                break;
+            default:
+                // General protection and the rest: SIGSEGV from the kernel, as in Linux.
+                break;
+        }
+        Signals.Force(thread, in info);
+    }
+
+    private static void OnReturn(UserContext* user)
+    {
+        UserThread* thread = UserThread.Current;
+        thread->User = user;
+        SignalDelivery.BeforeReturn(thread, user);
+        CpuTime.EnterUser(thread);
+    }
+
+    private const ulong PageFaultVector = 14;
+}

@@ -1,0 +1,189 @@
+// The only way from the kernel to a program's memory. A user address is never dereferenced: the copy walks the page table, brings lines
+// that are not resident into the ExCache, checks the mapping's protection, sets the accessed and dirty bits that the hardware would have set,
+// and moves the bytes through the line's kernel address. Any copy may BLOCK (a miss is a message), so the caller must re-check what it read
+// of shared state before. Errors: EFAULT for an address outside the user half or a mapping that does not allow the access.
+
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>A program's allegation that a <typeparamref name="T"/> is at an address.</summary>
+public readonly unsafe struct UserPointer<T> where T : unmanaged
+{
+    public readonly ulong Address;
+
+    public UserPointer(ulong address)
+    {
+        Address = address;
+    }
+
+    public bool IsNull => Address == 0;
+
+    /// <summary>Copies the value from the program's memory. EFAULT.</summary>
+    public Errno Read(Process* process, out T value)
+    {
+        value = default;
+        return UserMemory.CopyIn(process, Address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+    }
+
+    /// <summary>Copies the value to the program's memory. EFAULT.</summary>
+    public Errno Write(Process* process, in T value)
+    {
+        return UserMemory.CopyOut(process, Address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+    }
+
+    /// <summary>Copies element <paramref name="index"/> of an array that starts at the address. EFAULT.</summary>
+    public Errno ReadAt(Process* process, ulong index, out T value)
+    {
+        return new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Read(process, out value);
+    }
+
+    /// <summary>Writes element <paramref name="index"/> of an array that starts at the address. EFAULT.</summary>
+    public Errno WriteAt(Process* process, ulong index, in T value)
+    {
+        return new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Write(process, in value);
+    }
+}
+
+/// <summary>A program's allegation that it owns a range of bytes.</summary>
+public readonly unsafe struct UserBuffer
+{
+    public readonly ulong Address;
+    public readonly ulong LengthBytes;
+
+    public UserBuffer(ulong address, ulong lengthBytes)
+    {
+        Address = address;
+        LengthBytes = lengthBytes;
+    }
+
+    /// <summary>Copies bytes [offset, offset + to.Length) from the program. EFAULT, also when that leaves the buffer.</summary>
+    public Errno CopyIn(Process* process, ulong offset, Span<byte> to)
+    {
+        return Holds(offset, (ulong)to.Length) ? UserMemory.CopyIn(process, Address + offset, to) : Errno.EFAULT;
+    }
+
+    /// <summary>Copies to bytes [offset, offset + from.Length) of the program. EFAULT, also when that leaves the buffer.</summary>
+    public Errno CopyOut(Process* process, ulong offset, ReadOnlySpan<byte> from)
+    {
+        return Holds(offset, (ulong)from.Length) ? UserMemory.CopyOut(process, Address + offset, from) : Errno.EFAULT;
+    }
+
+    private bool Holds(ulong offset, ulong lengthBytes)
+    {
+        return offset <= LengthBytes && lengthBytes <= LengthBytes - offset;
+    }
+}
+
+/// <summary>NUL-terminated strings of a program.</summary>
+public static unsafe class UserString
+{
+    /// <summary>
+    /// Copies the string at <paramref name="address"/> with its terminator; <paramref name="lengthBytes"/> does not count the terminator.
+    /// EFAULT, or ENAMETOOLONG when no terminator is found within <paramref name="to"/>.
+    /// </summary>
+    public static Errno Copy(Process* process, ulong address, Span<byte> to, out int lengthBytes)
+    {
+        lengthBytes = 0;
+        while (lengthBytes < to.Length)
+        {
+            ulong pageRest = PageOperations.PageSize - ((address + (ulong)lengthBytes) & (PageOperations.PageSize - 1));
+            int chunk = Math.Min((int)pageRest, to.Length - lengthBytes);
+            Span<byte> piece = to.Slice(lengthBytes, chunk);
+            Errno error = UserMemory.CopyIn(process, address + (ulong)lengthBytes, piece);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            int end = piece.IndexOf((byte)0);
+            if (end >= 0)
+            {
+                lengthBytes += end;
+                return Errno.None;
+            }
+
+            lengthBytes += chunk;
+        }
+
+        return Errno.ENAMETOOLONG;
+    }
+}
+
+/// <summary>Checked copies between kernel and program; see the file's head.</summary>
+public static unsafe class UserMemory
+{
+    /// <summary>First address above the user half (the last page of the lower canonical half stays unused, as in Linux: TASK_SIZE_MAX).</summary>
+    public const ulong Limit = 0x0000_7fff_ffff_f000;
+
+    /// <summary>Copies from the program. EFAULT; what was copied before the fault stays in <paramref name="to"/>.</summary>
+    public static Errno CopyIn(Process* process, ulong address, Span<byte> to)
+    {
+        return Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
+    }
+
+    /// <summary>Copies to the program. EFAULT; what was copied before the fault stays written.</summary>
+    public static Errno CopyOut(Process* process, ulong address, ReadOnlySpan<byte> from)
+    {
+        return Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(from)), (ulong)from.Length, MissAccess.Write, out _);
+    }
+
+    /// <summary>As CopyIn and CopyOut by <paramref name="access"/>, telling how many bytes moved before a fault.</summary>
+    public static Errno Copy(Process* process, ulong address, byte* kernel, ulong lengthBytes, MissAccess access, out ulong copiedBytes)
+    {
+        copiedBytes = 0;
+        if (address >= Limit || lengthBytes > Limit - address)
+        {
+            return lengthBytes == 0 ? Errno.None : Errno.EFAULT;
+        }
+
+        while (copiedBytes < lengthBytes)
+        {
+            ulong at = address + copiedBytes;
+            Errno error = LineFaults.Pin(process, at, access, out byte* line);
+            if (error != Errno.None)
+            {
+                return Errno.EFAULT;
+            }
+
+            ulong inPage = at & (PageOperations.PageSize - 1);
+            ulong chunk = Math.Min(PageOperations.PageSize - inPage, lengthBytes - copiedBytes);
+            // Between Pin and here nothing blocks, so the line is still resident (kernel code is atomic on its processor).
+            if (access == MissAccess.Write)
+            {
+                PageOperations.CopyBytes(line + inPage, kernel + copiedBytes, chunk);
+            }
+            else
+            {
+                PageOperations.CopyBytes(kernel + copiedBytes, line + inPage, chunk);
+            }
+
+            copiedBytes += chunk;
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>Fills a range of the program with zeros (read of /dev/zero, ELF bss tails). EFAULT.</summary>
+    public static Errno Clear(Process* process, ulong address, ulong lengthBytes)
+    {
+        byte* zeros = stackalloc byte[256];
+        for (ulong done = 0; done < lengthBytes;)
+        {
+            ulong chunk = Math.Min(256, lengthBytes - done);
+            Errno error = Copy(process, address + done, zeros, chunk, MissAccess.Write, out _);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            done += chunk;
+        }
+
+        return Errno.None;
+    }
+}
