@@ -1,0 +1,191 @@
+// The manager monitor: global managers (placement), membership, and the programs of the rack tool. All of its state is soft.
+// Two threads besides those of the sessions: one lets time pass in the membership table, one pushes changed memberships; apart, because a
+// push blocks on a component that does not answer, and that must not keep anybody from being given up.
+
+using System;
+using Lego.Common;
+using Lego.Common.Control;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Manager.Sessions;
+
+namespace Lego.Manager;
+
+/// <summary>Everything of a manager component. As a control service it only reports; <see cref="Control"/> takes the frames.</summary>
+public sealed unsafe class ManagerMonitor : ControlService
+{
+    /// <summary>Opcode group that the manager serves.</summary>
+    public const byte OpcodeGroup = (byte)((ushort)Opcode.Join >> 8);
+
+    /// <summary>Buffer that holds any membership message.</summary>
+    public static int MembershipBytes => sizeof(JoinReply) + MembershipTable.MaxMembers * sizeof(MemberRecord);
+
+    private const ulong TickNs = 250_000_000;
+    private const ulong NsPerMillisecond = 1_000_000;
+
+    private static ManagerMonitor? s_instance;
+
+    private readonly RpcEndpoint _endpoint;
+    private readonly ushort _node;
+    private readonly MembershipTable _members;
+    private readonly SessionTable _sessions;
+    private readonly ManagerService _service;
+    private readonly SessionControl _control;
+    private readonly ControlTransmitter _transmitter;
+    private WaitQueue _membershipChanged;
+    private uint _pushedEpoch;
+    private ulong _failures;
+
+    /// <summary>Serves on <paramref name="endpoint"/> and talks to the tool through <paramref name="transmitter"/>.</summary>
+    public ManagerMonitor(RpcEndpoint endpoint, ControlTransmitter transmitter, FrameAllocator frames, in ManagerOptions options)
+    {
+        _endpoint = endpoint;
+        _node = endpoint.Node;
+        _transmitter = transmitter;
+        _members = new MembershipTable(options.FirstEpoch, options.SuspectNs, options.FailNs);
+        var placement = new Placement(_members, options.MemoryPolicy);
+        _sessions = new SessionTable(frames);
+        var worker = new SessionWorker(endpoint, transmitter, _members, placement, _sessions, frames);
+        _control = new SessionControl(_sessions, worker, _members, transmitter, frames);
+        _service = new ManagerService(this, _members, placement, _sessions, transmitter);
+        var self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = options.FirstEpoch };
+        _members.Join(in self, Clock.NowNs());
+        _endpoint.Epoch = _members.Epoch;
+        _endpoint.Register(OpcodeGroup, _service);
+        s_instance = this;
+    }
+
+    /// <summary>The manager's frames on the control channel; the image adds it to the ControlServer.</summary>
+    public SessionControl Control => _control;
+
+    public MembershipTable Members => _members;
+
+    public SessionTable Sessions => _sessions;
+
+    /// <summary>Starts the threads; boot time.</summary>
+    public void Start()
+    {
+        if (Scheduler.Spawn(&TickThread, null, "membership"u8) == null || Scheduler.Spawn(&PushThread, null, "push"u8) == null)
+        {
+            Panic.Because("ManagerMonitor.Start: no memory for threads at boot");
+        }
+    }
+
+    public override void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("manager.epoch"u8, _members.Epoch);
+        writer.Add("manager.members"u8, (ulong)_members.Count);
+        writer.Add("manager.failures"u8, _failures);
+        _service.Report(ref writer);
+    }
+
+    /// <summary>A component has joined; runs in the poller.</summary>
+    internal void MemberJoined(in JoinRequest join, JoinOutcome outcome)
+    {
+        _endpoint.MarkUp(join.Node);
+        Log.Info($"{ComponentNames.Of(join.Kind)} node {(int)join.Node} joined, epoch {_members.Epoch}");
+        if (outcome == JoinOutcome.Replaced)
+        {
+            EndSessionsOf(join.Node);
+            ReportFailure(join.Kind, join.Node, "restarted"u8, 0);
+        }
+
+        MembershipChanged();
+    }
+
+    /// <summary>Lets time pass once: gives up who has been silent for too long. Does not block.</summary>
+    public void Tick(ulong nowNs)
+    {
+        for (int index = _members.NextFailure(nowNs, _node); index >= 0; index = _members.NextFailure(nowNs, _node))
+        {
+            Member failed = _members[index];
+            _endpoint.MarkDown(failed.Node);
+            EndSessionsOf(failed.Node);
+            ReportFailure(failed.Kind, failed.Node, "failed: no sign of life for"u8, (nowNs - failed.HeardNs) / NsPerMillisecond);
+            MembershipChanged();
+        }
+    }
+
+    /// <summary>Sends the membership to all living members. BLOCKS.</summary>
+    public void Push()
+    {
+        Span<byte> body = stackalloc byte[MembershipBytes];
+        int length = _members.Write(body);
+        uint epoch = _members.Epoch;
+        var context = new RpcContext { Class = RpcClass.Background };
+        for (int index = 0; index < _members.Count; index++)
+        {
+            ref Member member = ref _members[index];
+            if (member.Node != _node && member.State == MemberState.Alive)
+            {
+                _endpoint.Call(member.Node, Opcode.Membership, context, body.Slice(0, length), default, default, out _);
+            }
+        }
+
+        _pushedEpoch = epoch;
+    }
+
+    private static void TickThread(void* argument)
+    {
+        while (true)
+        {
+            Scheduler.Sleep(TickNs);
+            s_instance!.Tick(Clock.NowNs());
+        }
+    }
+
+    private static void PushThread(void* argument)
+    {
+        ManagerMonitor manager = s_instance!;
+        while (true)
+        {
+            if (manager._pushedEpoch == manager._members.Epoch)
+            {
+                manager._membershipChanged.Wait();
+            }
+
+            manager.Push();
+        }
+    }
+
+    private void MembershipChanged()
+    {
+        _endpoint.Epoch = _members.Epoch;
+        _membershipChanged.WakeAll();
+    }
+
+    /// <summary>Programs end with their processor component.</summary>
+    private void EndSessionsOf(ushort node)
+    {
+        for (int slot = 0; slot < SessionTable.MaxSessions; slot++)
+        {
+            Session* session = _sessions.At(slot);
+            if (session->State != SessionState.Free && session->Processor == node)
+            {
+                session->WaitStatus = SessionWorker.LostStatus;
+                session->State = SessionState.Ended;
+                session->Work.WakeAll();
+            }
+        }
+    }
+
+    private void ReportFailure(ComponentKind kind, ushort node, ReadOnlySpan<byte> what, ulong silentMs)
+    {
+        _failures++;
+        if (silentMs == 0)
+        {
+            Announce($"{ComponentNames.Of(kind)} node {(int)node} {what}");
+        }
+        else
+        {
+            Announce($"{ComponentNames.Of(kind)} node {(int)node} {what} {silentMs} ms");
+        }
+    }
+
+    private void Announce(ref LogLine sentence)
+    {
+        Log.Error(ref sentence);
+        _transmitter.TryQueue(ControlFrameType.MemberFailed, 0, sentence.Text, default, ControlPriority.Answer);
+    }
+}

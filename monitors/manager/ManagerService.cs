@@ -1,0 +1,202 @@
+// Group 5 at the manager: membership, placement questions and what programs write and how they end. Everything is answered in the poller,
+// except output for which the tool has no room: that waits in a worker (RpcService), and with it the program that wrote it.
+
+using System;
+using Lego.Common.Control;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Manager.Sessions;
+
+namespace Lego.Manager;
+
+/// <summary>Serves the other components.</summary>
+public sealed unsafe class ManagerService : RpcService
+{
+    private const ushort StandardOutputStream = 1;
+    private const ushort StandardErrorStream = 2;
+
+    private readonly ManagerMonitor _monitor;
+    private readonly MembershipTable _members;
+    private readonly Placement _placement;
+    private readonly SessionTable _sessions;
+    private readonly ControlTransmitter _transmitter;
+    private ulong _outputBytes;
+    private ulong _consultations;
+
+    public ManagerService(
+        ManagerMonitor monitor, MembershipTable members, Placement placement, SessionTable sessions, ControlTransmitter transmitter)
+    {
+        _monitor = monitor;
+        _members = members;
+        _placement = placement;
+        _sessions = sessions;
+        _transmitter = transmitter;
+    }
+
+    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.Join or Opcode.Heartbeat or Opcode.Place;
+
+    public override RpcDisposition TryHandle(ref RpcRequest request)
+    {
+        switch (request.Opcode)
+        {
+            case Opcode.Join:
+                Join(ref request);
+                return RpcDisposition.Done;
+            case Opcode.Heartbeat:
+                Heartbeat(ref request);
+                return RpcDisposition.Done;
+            case Opcode.Consult:
+                Consult(ref request);
+                return RpcDisposition.Done;
+            case Opcode.Place:
+                Place(ref request);
+                return RpcDisposition.Done;
+            case Opcode.ProcessExited:
+                Exited(ref request);
+                return RpcDisposition.Done;
+            case Opcode.StandardOutput:
+                return TryRelay(ref request) ? RpcDisposition.Done : RpcDisposition.Deferred;
+            default:
+                request.Reply(Errno.ENOSYS);
+                return RpcDisposition.Done;
+        }
+    }
+
+    /// <summary>Output that found no room. BLOCKS until the tool has read enough, or has gone.</summary>
+    public override void Handle(ref RpcRequest request)
+    {
+        while (!TryRelay(ref request))
+        {
+            _transmitter.WaitForRoom();
+        }
+    }
+
+    public void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("manager.output_bytes"u8, _outputBytes);
+        writer.Add("manager.consultations"u8, _consultations);
+    }
+
+    private void Join(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out JoinRequest join, out _) || join.Node != request.Source)
+        {
+            request.Reply(Errno.EINVAL);
+            return;
+        }
+
+        JoinOutcome outcome = _members.Join(in join, Clock.NowNs());
+        if (outcome == JoinOutcome.Refused)
+        {
+            request.Reply(Errno.ESRCH);
+            return;
+        }
+
+        if (outcome != JoinOutcome.Known)
+        {
+            _monitor.MemberJoined(in join, outcome);
+        }
+
+        ReplyMembership(ref request);
+    }
+
+    private void Heartbeat(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out HeartbeatRequest heartbeat, out _) || heartbeat.Self.Node != request.Source)
+        {
+            request.Reply(Errno.EINVAL);
+            return;
+        }
+
+        Errno error = _members.Heartbeat(in heartbeat, Clock.NowNs());
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        ReplyMembership(ref request);
+    }
+
+    private void ReplyMembership(ref RpcRequest request)
+    {
+        Span<byte> records = stackalloc byte[ManagerMonitor.MembershipBytes];
+        int length = _members.Write(records);
+        request.Reply(Errno.None, records.Slice(0, length));
+    }
+
+    private void Consult(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out ConsultRequest consult, out _))
+        {
+            request.Reply(Errno.EINVAL);
+            return;
+        }
+
+        _consultations++;
+        ConsultReply reply = default;
+        Errno error = _placement.ChooseOwner(in consult, request.Source, out reply.Owner);
+        request.Reply(error, in reply);
+    }
+
+    private void Place(ref RpcRequest request)
+    {
+        Errno error = _placement.Place(out PlaceReply reply);
+        request.Reply(error, in reply);
+    }
+
+    private void Exited(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out ProcessExitedRequest exited, out _))
+        {
+            request.Reply(Errno.EINVAL);
+            return;
+        }
+
+        // Before StartProcess has been answered the process id is not known yet: the program may be quicker than the reply.
+        Session* session = _sessions.Find(exited.Session);
+        if (session != null && session->Processor == request.Source && (session->ProcessId == 0 || session->ProcessId == exited.ProcessId))
+        {
+            session->WaitStatus = exited.WaitStatus;
+            session->State = SessionState.Ended;
+            session->Work.WakeAll();
+        }
+
+        int member = _members.Find(request.Source);
+        if (member >= 0 && _members[member].Processes > 0)
+        {
+            _members[member].Processes--;
+        }
+
+        request.Reply(Errno.None);
+    }
+
+    /// <summary>True when the request has been answered; false when there is no room for its bytes.</summary>
+    private bool TryRelay(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out StreamRequest stream, out ReadOnlySpan<byte> bytes)
+            || stream.Stream is not (StandardOutputStream or StandardErrorStream) || bytes.Length > StreamRequest.MaxBytes)
+        {
+            request.Reply(Errno.EINVAL);
+            return true;
+        }
+
+        Session* session = _sessions.Find(stream.Session);
+        if (session == null || session->Abandoned || session->State == SessionState.Ended)
+        {
+            request.Reply(Errno.EPIPE);
+            return true;
+        }
+
+        ControlFrameType type = stream.Stream == StandardErrorStream ? ControlFrameType.StandardError : ControlFrameType.StandardOutput;
+        if (!_transmitter.TryQueue(type, session->Tag, bytes, default, ControlPriority.Bulk))
+        {
+            return false;
+        }
+
+        _outputBytes += (ulong)bytes.Length;
+        request.Reply(Errno.None);
+        return true;
+    }
+}

@@ -1,0 +1,24 @@
+// One component as the manager sees it. Lives in MembershipTable's array.
+
+using Lego.Fabric.Messages;
+
+namespace Lego.Manager;
+
+/// <summary>Identity, state and approximate load of a member.</summary>
+public struct Member
+{
+    public ushort Node;
+    public ComponentKind Kind;
+    public MemberState State;
+    /// <summary>Boot of the node; a new one is a new member in the old one's place.</summary>
+    public uint Incarnation;
+    public ulong CapacityBytes;
+    public ulong FreeBytes;
+    /// <summary>Requests served in the last heartbeat period.</summary>
+    public ulong RecentRequests;
+    public ulong RequestsServed;
+    /// <summary>Processes (p): as the last heartbeat said, plus those started since.</summary>
+    public uint Processes;
+    /// <summary>Clock time of the last sign of life.</summary>
+    public ulong HeardNs;
+}

@@ -1,0 +1,181 @@
+// The coarse decisions of the rack, taken on approximate load (heartbeats): GPM, which processor component starts a program; GMM, which
+// memory component is a process's home and which one owns new vRegions; GSM, where files and their cache are.
+// Pure functions of the membership table but for the round-robin counters. Never block or allocate. EHOSTDOWN: no such component is alive.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Manager;
+
+/// <summary>How the GMM chooses among memory components.</summary>
+public enum PlacementPolicy : byte
+{
+    /// <summary>The one with the least memory use and recent requests.</summary>
+    LeastLoaded,
+    /// <summary>One after the other.</summary>
+    RoundRobin,
+}
+
+/// <summary>GPM, GMM and GSM.</summary>
+public sealed class Placement
+{
+    private const ulong Full = 1000;
+
+    private readonly MembershipTable _members;
+    private readonly PlacementPolicy _policy;
+    private int _nextMemory;
+
+    public Placement(MembershipTable members, PlacementPolicy policy)
+    {
+        _members = members;
+        _policy = policy;
+    }
+
+    /// <summary>GPM: the processor component with the fewest processes; the lowest node among equals.</summary>
+    public Errno ChooseProcessor(out ushort node)
+    {
+        int best = -1;
+        for (int index = 0; index < _members.Count; index++)
+        {
+            ref Member member = ref _members[index];
+            if (IsCandidate(in member, ComponentKind.Processor)
+                && (best < 0 || member.Processes < _members[best].Processes
+                    || (member.Processes == _members[best].Processes && member.Node < _members[best].Node)))
+            {
+                best = index;
+            }
+        }
+
+        return Result(best, out node);
+    }
+
+    /// <summary>GMM: the home memory component of a new process.</summary>
+    public Errno ChooseHome(out ushort node) => Result(ChooseMemory(0), out node);
+
+    /// <summary>GMM: the owner of new vRegions; first notes what the asking home says about itself.</summary>
+    public Errno ChooseOwner(in ConsultRequest request, ushort asker, out ushort node)
+    {
+        int index = _members.Find(asker);
+        if (index >= 0)
+        {
+            _members[index].FreeBytes = request.FreeBytes;
+        }
+
+        return Result(ChooseMemory(request.RegionBytes), out node);
+    }
+
+    /// <summary>GSM: the storage component of a new process. One volume per rack so far: the lowest living node.</summary>
+    public Errno ChooseStorage(out ushort node) => Result(Lowest(ComponentKind.Storage), out node);
+
+    /// <summary>
+    /// GSM: the memory component that caches files. The same for every process, because all blocks of a file must be cached in one place
+    /// and any process may open any file.
+    /// </summary>
+    public Errno ChooseFileMemory(out ushort node) => Result(Lowest(ComponentKind.Memory), out node);
+
+    /// <summary>All that a new process needs to know.</summary>
+    public Errno Place(out PlaceReply place)
+    {
+        place = default;
+        Errno error = ChooseHome(out place.HomeMemory);
+        if (error == Errno.None)
+        {
+            error = ChooseStorage(out place.Storage);
+        }
+
+        return error != Errno.None ? error : ChooseFileMemory(out place.FileMemory);
+    }
+
+    private static bool IsCandidate(in Member member, ComponentKind kind) => member.Kind == kind && member.State == MemberState.Alive;
+
+    private Errno Result(int index, out ushort node)
+    {
+        node = index < 0 ? (ushort)0 : _members[index].Node;
+        return index < 0 ? Errno.EHOSTDOWN : Errno.None;
+    }
+
+    private int Lowest(ComponentKind kind)
+    {
+        int best = -1;
+        for (int index = 0; index < _members.Count; index++)
+        {
+            if (IsCandidate(in _members[index], kind) && (best < 0 || _members[index].Node < _members[best].Node))
+            {
+                best = index;
+            }
+        }
+
+        return best;
+    }
+
+    private int ChooseMemory(ulong neededBytes) =>
+        _policy == PlacementPolicy.RoundRobin ? NextInTurn() : LeastLoaded(neededBytes);
+
+    private int NextInTurn()
+    {
+        for (int tried = 0; tried < _members.Count; tried++)
+        {
+            int index = _nextMemory % _members.Count;
+            _nextMemory = index + 1;
+            if (IsCandidate(in _members[index], ComponentKind.Memory))
+            {
+                return index;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>
+    /// Among those with the needed bytes free, the least loaded. When none has them, the one with the most free memory: address space is
+    /// given out beyond physical memory (frames follow at first write-back), so a vRegion larger than every m is no error.
+    /// </summary>
+    private int LeastLoaded(ulong neededBytes)
+    {
+        ulong mostRequests = 1;
+        for (int index = 0; index < _members.Count; index++)
+        {
+            if (IsCandidate(in _members[index], ComponentKind.Memory) && _members[index].RecentRequests > mostRequests)
+            {
+                mostRequests = _members[index].RecentRequests;
+            }
+        }
+
+        int best = -1;
+        ulong bestLoad = ulong.MaxValue;
+        int roomiest = -1;
+        for (int index = 0; index < _members.Count; index++)
+        {
+            ref Member member = ref _members[index];
+            if (!IsCandidate(in member, ComponentKind.Memory))
+            {
+                continue;
+            }
+
+            if (roomiest < 0 || member.FreeBytes > _members[roomiest].FreeBytes)
+            {
+                roomiest = index;
+            }
+
+            ulong load = UsedShare(in member) + member.RecentRequests * Full / mostRequests;
+            if (member.FreeBytes >= neededBytes && load < bestLoad)
+            {
+                best = index;
+                bestLoad = load;
+            }
+        }
+
+        return best >= 0 ? best : roomiest;
+    }
+
+    /// <summary>Used memory in thousandths of the capacity.</summary>
+    private static ulong UsedShare(in Member member)
+    {
+        if (member.CapacityBytes == 0 || member.FreeBytes >= member.CapacityBytes)
+        {
+            return 0;
+        }
+
+        return (member.CapacityBytes - member.FreeBytes) / (member.CapacityBytes / Full + 1);
+    }
+}

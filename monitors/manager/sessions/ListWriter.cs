@@ -1,0 +1,34 @@
+// Lines of text for the tool, in a caller's buffer; a line that does not fit is left out.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Manager.Sessions;
+
+/// <summary>Collects lines.</summary>
+public ref struct ListWriter
+{
+    private readonly Span<byte> _buffer;
+    private int _length;
+
+    public ListWriter(Span<byte> buffer)
+    {
+        _buffer = buffer;
+        _length = 0;
+    }
+
+    /// <summary>The lines so far.</summary>
+    public readonly ReadOnlySpan<byte> Text => _buffer.Slice(0, _length);
+
+    /// <summary>Adds one line: text.Line($"…").</summary>
+    public void Line(scoped ref LogLine line)
+    {
+        ReadOnlySpan<byte> text = line.Text;
+        if (text.Length < _buffer.Length - _length)
+        {
+            text.CopyTo(_buffer.Slice(_length));
+            _length += text.Length;
+            _buffer[_length++] = (byte)'\n';
+        }
+    }
+}
