@@ -1,0 +1,43 @@
+// Counters of the parts below the monitors: the nucleus, an endpoint, the membership.
+
+using Lego.Common.Control;
+using Lego.Common.Membership;
+using Lego.Drivers;
+using Lego.Fabric;
+using Lego.Kernel;
+
+namespace Lego.Boot;
+
+/// <summary>Reports the nucleus.</summary>
+public sealed class MachineStatistics(FrameAllocator frames) : ControlService
+{
+    private const ulong NsPerMillisecond = 1_000_000;
+
+    public override void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("machine.frames_total"u8, frames.TotalPages);
+        writer.Add("machine.frames_free"u8, frames.FreePages);
+        writer.Add("machine.thread_switches"u8, Scheduler.Switches);
+        writer.Add("machine.uptime_ms"u8, Clock.NowNs() / NsPerMillisecond);
+        writer.Add("machine.cpus"u8, (ulong)Processors.Count);
+        writer.Add("machine.ticks_per_second"u8, Clock.TicksPerSecond);
+    }
+}
+
+/// <summary>Reports the devices.</summary>
+public sealed class DeviceStatistics(DeviceSet devices) : ControlService
+{
+    public override void Report(ref StatisticsWriter writer) => devices.Report(ref writer);
+}
+
+/// <summary>Reports an endpoint.</summary>
+public sealed class FabricStatistics(RpcEndpoint endpoint) : ControlService
+{
+    public override void Report(ref StatisticsWriter writer) => endpoint.Report(ref writer);
+}
+
+/// <summary>Reports a membership client.</summary>
+public sealed class MembershipStatistics(MembershipClient membership) : ControlService
+{
+    public override void Report(ref StatisticsWriter writer) => membership.Report(ref writer);
+}

@@ -1,0 +1,35 @@
+// The manager image: the global managers and the programs of the rack tool.
+
+using System.Runtime;
+using Lego.Common;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Manager;
+
+namespace Lego.Boot;
+
+/// <summary>Entry of the image.</summary>
+public static class ManagerImage
+{
+    /// <summary>Threads for output that waits for the tool to read.</summary>
+    private const int Workers = 8;
+
+    [RuntimeExport("KernelMain")]
+    private static void Main()
+    {
+        ComponentStartup component = ComponentStartup.Begin(ComponentKind.Manager, Workers);
+        ManagerOptions options = ManagerOptions.FromBootLine();
+        MachineStartup machine = component.Machine;
+        var manager = new ManagerMonitor(component.Endpoint, machine.Transmitter, machine.Frames, in options);
+        var peers = new PeerList(ComponentStartup.PeerText);
+        while (peers.Next(out _, out ushort node))
+        {
+            manager.Control.Expect(node);
+        }
+
+        component.Add(manager.Control);
+        component.Add(manager);
+        manager.Start();
+        component.Run();
+    }
+}

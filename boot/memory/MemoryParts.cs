@@ -1,0 +1,30 @@
+// How the memory monitor appears to the parts that all components share: its load in heartbeats, its counters and its write-back at shutdown.
+// Used by the memory image and by solo.
+
+using Lego.Common.Control;
+using Lego.Common.Membership;
+using Lego.Kernel;
+using Lego.Memory;
+
+namespace Lego.Boot;
+
+/// <summary>Load of a memory component.</summary>
+public sealed class MemoryLoad(MemoryMonitor monitor) : LoadSource
+{
+    public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = monitor.FreeBytes };
+}
+
+/// <summary>Counters and shutdown of a memory component.</summary>
+public sealed class MemoryControl(MemoryMonitor monitor) : ControlService
+{
+    public override void Report(ref StatisticsWriter writer) => monitor.Report(ref writer);
+
+    public override void Shutdown()
+    {
+        Errno error = monitor.Flush();
+        if (error != Errno.None)
+        {
+            Log.Error($"the file cache could not be written back: errno {(int)error}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+// How the processor monitor appears to the parts that all components share: its load in heartbeats and its counters.
+// Used by the processor image and by solo.
+
+using Lego.Common.Control;
+using Lego.Common.Membership;
+using Lego.Kernel;
+using Lego.Processor;
+
+namespace Lego.Boot;
+
+/// <summary>Load of a processor component.</summary>
+public sealed class ProcessorLoad(ProcessorMonitor monitor) : LoadSource
+{
+    public override void Measure(out ComponentLoad load) => load = new ComponentLoad
+    {
+        FreeBytes = monitor.Frames.FreePages * PageOperations.PageSize,
+        Threads = (uint)Processes.Count,
+    };
+}
+
+/// <summary>Counters of a processor component.</summary>
+public sealed class ProcessorControl(ProcessorMonitor monitor) : ControlService
+{
+    public override void Report(ref StatisticsWriter writer) => monitor.Report(ref writer);
+}
