@@ -1,0 +1,93 @@
+// The figures of `lego bench fetch`: read from the measuring program's "BENCH name_ns N" lines, kept in microseconds, printed side by side
+// for the links and written as JSON.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Lego.Tool;
+
+/// <summary>Medians of one link, microseconds by name, in the order printed.</summary>
+public sealed class BenchReport
+{
+    private const string LinePrefix = "BENCH ";
+    private const string UnitSuffix = "_ns";
+    private const double NanosecondsPerMicrosecond = 1000;
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
+
+    private readonly List<(string Name, double Microseconds)> _figures = [];
+    private readonly List<(string Name, double Microseconds)> _stages = [];
+
+    public IEnumerable<(string Name, double Microseconds)> Figures => _figures;
+
+    /// <summary>Means of the stages of a miss, in their order.</summary>
+    public IEnumerable<(string Name, double Microseconds)> Stages => _stages;
+
+    /// <summary>True when the program printed its last line.</summary>
+    public bool IsComplete { get; private set; }
+
+    public static BenchReport Parse(string output)
+    {
+        var report = new BenchReport();
+        foreach (string line in output.Split('\n'))
+        {
+            string[] words = line.Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (!line.StartsWith(LinePrefix, StringComparison.Ordinal) || words.Length < 2)
+            {
+                continue;
+            }
+            report.IsComplete |= words[1] == "done";
+            if (words.Length == 3 && words[1].EndsWith(UnitSuffix, StringComparison.Ordinal)
+                && double.TryParse(words[2], NumberStyles.Float, CultureInfo.InvariantCulture, out double nanoseconds))
+            {
+                report._figures.Add((words[1][..^UnitSuffix.Length], nanoseconds / NanosecondsPerMicrosecond));
+            }
+        }
+        return report;
+    }
+
+    /// <summary>Takes the stages from a processor component's counters: ticks added up over a number of samples.</summary>
+    public void AddStages(IReadOnlyDictionary<string, ulong> counters)
+    {
+        const string Prefix = "processor.excache.stage.";
+        const double MicrosecondsPerSecond = 1e6;
+        ulong samples = counters.GetValueOrDefault(Prefix + "samples");
+        ulong ticksPerSecond = counters.GetValueOrDefault("machine.ticks_per_second");
+        if (samples == 0 || ticksPerSecond == 0)
+        {
+            return;
+        }
+        foreach (string name in new[] { "lookup", "victim", "fetch", "map" })
+        {
+            _stages.Add((name, counters.GetValueOrDefault($"{Prefix}{name}_ticks") * MicrosecondsPerSecond / ticksPerSecond / samples));
+        }
+    }
+
+    /// <summary>{"ring": {"echo_us": ...}, "ethernet": {...}}.</summary>
+    public static string ToJson(IEnumerable<(string Link, BenchReport Report)> reports)
+    {
+        var root = new JsonObject();
+        foreach ((string link, BenchReport report) in reports)
+        {
+            var figures = new JsonObject();
+            foreach ((string name, double microseconds) in report._figures)
+            {
+                figures[name + "_us"] = Math.Round(microseconds, 3);
+            }
+            if (report._stages.Count > 0)
+            {
+                var stages = new JsonObject();
+                foreach ((string name, double microseconds) in report._stages)
+                {
+                    stages[name] = Math.Round(microseconds, 3);
+                }
+                figures["stage_means_us"] = stages;
+            }
+            root[link] = figures;
+        }
+        return root.ToJsonString(s_indented);
+    }
+}

@@ -1,0 +1,34 @@
+// `lego down`: flushes what the rack's file caches hold and ends its machines in good order.
+
+using System;
+using System.CommandLine;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>The down command.</summary>
+public static class DownCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("down", "Take down the rack that `up` started.");
+        command.SetAction(async _ =>
+        {
+            RackDirectory.Sweep();
+            using KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
+            if (client is null)
+            {
+                Console.Error.WriteLine("lego: no rack is up");
+                return ExitStatus.Success;
+            }
+            using IDisposable step = new Progress(ProgressStyle.Open).Step("taking the rack down");
+            string trouble = await client.DownAsync();
+            // The keeper closes the connection when it has removed everything.
+            while (await client.ReadAsync() is not null)
+            {
+            }
+            return trouble.Length == 0 ? ExitStatus.Success : throw ToolException.Rack(trouble);
+        });
+        return command;
+    }
+}

@@ -1,0 +1,145 @@
+// The options that describe a rack, shared by run, up and demo: a rack file or the default rack, changed by single figures. Options hidden
+// from --help exist for tests (frame loss, ablations, further boot arguments).
+
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Globalization;
+using System.Linq;
+
+namespace Lego.Tool;
+
+/// <summary>Adds the options to a command and reads them.</summary>
+public sealed class RackOptions
+{
+    private readonly Option<string?> _rack = new("--rack") { Description = "Rack file (YAML) that describes the components.", HelpName = "FILE" };
+    private readonly Option<bool> _solo = new("--solo") { Description = "All monitors in one machine, joined in memory." };
+    private readonly Option<string?> _link = new("--link") { Description = "What joins the machines: ring (default) or ethernet.", HelpName = "ring|ethernet" };
+    private readonly Option<string?> _processorMemory = new("--processor-memory")
+    {
+        Description = "RAM of the processor component (default 64M).", HelpName = "SIZE",
+    };
+    private readonly Option<string?> _excache = new("--excache") { Description = "ExCache of the processor component (default 16M).", HelpName = "SIZE" };
+    private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
+    private readonly Option<string?> _policy = new("--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
+    private readonly Option<string?> _memory = new("--memory") { Description = "RAM of the memory component (default 1G).", HelpName = "SIZE" };
+    private readonly Option<string?> _volume = new("--volume")
+    {
+        Description = "Work on this volume; changes stay. Without it, on a throw-away copy of the default volume.", HelpName = "NAME",
+    };
+    private readonly Option<string[]> _add = new("--add")
+    {
+        Description = "Put a host file or directory into a throw-away copy of the volume. Repeatable.", HelpName = "HOST:GUEST",
+        AllowMultipleArgumentsPerToken = false,
+    };
+    private readonly Option<string?> _loss = new("--loss") { Description = "Percentage of Ethernet frames to lose.", Hidden = true };
+    private readonly Option<string?> _seed = new("--seed") { Description = "Seed of the lost frames' choice.", Hidden = true };
+    private readonly Option<string[]> _boot = new("--boot") { Description = "COMPONENT:KEY=VALUE, a further boot argument.", Hidden = true };
+
+    public RackOptions(Command command)
+    {
+        foreach (Option option in All)
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    private IEnumerable<Option> All =>
+        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _memory, _volume, _add, _loss, _seed, _boot];
+
+    /// <summary>True when any option asks for a rack of its own rather than the one that is up.</summary>
+    public bool AreGiven(ParseResult result) => All.Any(o => result.GetResult(o) is { Implicit: false });
+
+    /// <summary>The rack that the options describe, checked, and the files to add.</summary>
+    public RackOrder Read(ParseResult result, string directoryName)
+    {
+        RackDescription rack = result.GetValue(_rack) is { } file ? RackFile.Load(file) : RackDescription.Default;
+        if (result.GetValue(_link) is { } link)
+        {
+            rack = rack with { Link = RackFile.ParseEnum<LinkKind>(link, "--link") };
+            if (rack.Link == LinkKind.Local)
+            {
+                throw ToolException.Usage("--link: 'local' is none of ring, ethernet");
+            }
+        }
+        rack = rack.With(ComponentKind.Processor, c => ReadProcessor(result, c));
+        if (result.GetValue(_memory) is { } memory)
+        {
+            rack = rack.With(ComponentKind.Memory, c => c with { MemoryBytes = ByteSize.Parse(memory, "--memory") });
+        }
+        if (result.GetValue(_volume) is { } volume)
+        {
+            rack = rack.With(ComponentKind.Storage, c => c with { Volume = volume });
+        }
+        rack = ReadLoss(result, rack);
+        rack.Check();
+        if (result.GetValue(_solo))
+        {
+            rack = rack.ToSolo();
+            rack.Check();
+        }
+        foreach (string boot in result.GetValue(_boot) ?? [])
+        {
+            rack = AddBootArgument(rack, boot);
+        }
+        return new RackOrder(rack, [.. (result.GetValue(_add) ?? []).Select(AddedFile.Parse)], directoryName);
+    }
+
+    private ComponentDescription ReadProcessor(ParseResult result, ComponentDescription processor)
+    {
+        if (result.GetValue(_processorMemory) is { } memory)
+        {
+            processor = processor with { MemoryBytes = ByteSize.Parse(memory, "--processor-memory") };
+        }
+        if (result.GetValue(_excache) is { } excache)
+        {
+            processor = processor with { ExCacheBytes = ByteSize.Parse(excache, "--excache") };
+        }
+        if (result.GetValue(_ways) is { } text)
+        {
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int ways) || ways == 0)
+            {
+                throw ToolException.Usage($"--ways: '{text}' is not a positive number");
+            }
+            processor = processor with { Ways = ways };
+        }
+        if (result.GetValue(_policy) is { } policy)
+        {
+            processor = processor with { Policy = RackFile.ParseEnum<ExCachePolicy>(policy, "--policy") };
+        }
+        return processor;
+    }
+
+    private RackDescription ReadLoss(ParseResult result, RackDescription rack)
+    {
+        if (result.GetValue(_loss) is { } loss)
+        {
+            rack = double.TryParse(loss, NumberStyles.Float, CultureInfo.InvariantCulture, out double percent)
+                ? rack with { LossPercent = percent }
+                : throw ToolException.Usage($"--loss: '{loss}' is not a percentage");
+        }
+        if (result.GetValue(_seed) is { } seed)
+        {
+            rack = ulong.TryParse(seed, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+                ? rack with { LossSeed = number }
+                : throw ToolException.Usage($"--seed: '{seed}' is not a number");
+        }
+        return rack;
+    }
+
+    private static RackDescription AddBootArgument(RackDescription rack, string text)
+    {
+        int colon = text.IndexOf(':');
+        string name = colon < 0 ? "" : text[..colon];
+        // By name (p0) or by kind (processor); a solo machine is every kind.
+        bool IsMeant(ComponentDescription c) => c.Name == name || c.KindName == name || (c.Kind == ComponentKind.Solo && Enum.TryParse<ComponentKind>(name, true, out _));
+        if (!rack.Components.Any(IsMeant))
+        {
+            throw ToolException.Usage($"--boot {text}: write COMPONENT:KEY=VALUE with a component of the rack");
+        }
+        return rack with
+        {
+            Components = [.. rack.Components.Select(c => IsMeant(c) ? c with { BootArguments = [.. c.BootArguments, text[(colon + 1)..]] } : c)],
+        };
+    }
+}

@@ -1,0 +1,198 @@
+// `lego run`: one program, on the rack that is up or on one of its own. From outside it behaves as if the program ran here.
+
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>The run command.</summary>
+public static class RunCommand
+{
+    private const string ProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    public static Command Create()
+    {
+        var command = new Command("run",
+            "Run a program on a rack. Its output, exit status and Ctrl-C behave as if it ran here. Uses the rack that is up, unless options "
+            + "describe another one; then (and when none is up) boots a rack for this program and takes it down afterwards.\n\n"
+            + "Exit status: the program's, or 128+N when signal N ended it; 2 for a wrong command line or rack file, 69 when this host lacks "
+            + "something, 70 when a component of the rack died, 124 after --timeout, 126 or 127 when the program cannot be run or found.");
+        var rack = new RackOptions(command);
+        var env = new Option<string[]>("--env") { Description = "Set a variable of the program's environment. Repeatable.", HelpName = "K=V" };
+        var cwd = new Option<string>("--cwd") { Description = "The program's working directory.", HelpName = "DIR", DefaultValueFactory = _ => "/" };
+        var stats = new Option<string?>("--stats") { Description = "Write the rack's counters as JSON when the program has ended.", HelpName = "FILE" };
+        var timeout = new Option<string?>("--timeout") { Description = "Stop the program after this time.", HelpName = "SECONDS" };
+        var words = new Argument<string[]>("PROGRAM") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
+        command.Options.Add(env);
+        command.Options.Add(cwd);
+        command.Options.Add(stats);
+        command.Options.Add(timeout);
+        command.Arguments.Add(words);
+        command.SetAction(async result =>
+        {
+            string[] arguments = result.GetValue(words)!;
+            CheckSeparator(result, arguments);
+            RackOrder? order = rack.AreGiven(result) ? rack.Read(result, NewName()) : null;
+            var request = new StartRequest
+            {
+                Arguments = arguments,
+                Environment = [.. ProgramEnvironment(result.GetValue(env) ?? [])],
+                WorkingDirectory = result.GetValue(cwd)!,
+                Flags = HostTerminal.Flags,
+                TerminalRows = HostTerminal.Window.Rows,
+                TerminalColumns = HostTerminal.Window.Columns,
+            };
+            return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(stats), ParseSeconds(result.GetValue(timeout)));
+        });
+        return command;
+    }
+
+    private static string NewName() => $"run-{Environment.ProcessId}";
+
+    private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? stats, TimeSpan? limit)
+    {
+        CheckWritable(stats);
+        using var cancellation = new CancellationTokenSource();
+        ProgramRun? run = null;
+        int earlySignal = 0;
+        void Cancel(int number)
+        {
+            Interlocked.CompareExchange(ref earlySignal, number, 0);
+            Volatile.Read(ref run)?.Abandon(number);
+            cancellation.Cancel();
+        }
+        void Pass(int number)
+        {
+            if (Volatile.Read(ref run) is { } running)
+            {
+                running.Signal(number);
+            }
+            else
+            {
+                Cancel(number);
+            }
+        }
+        using var signals = new SignalForwarder(Pass, Cancel);
+        long deadline = limit is { } span ? Stopwatch.GetTimestamp() + (long)(span.TotalSeconds * Stopwatch.Frequency) : 0;
+
+        KeeperClient? client = order is null ? await KeeperClient.TryConnectToUpAsync() : null;
+        RackKeeper? keeper = null;
+        try
+        {
+            if (client is null)
+            {
+                keeper = await RackKeeper.BootAsync(order ?? defaultOrder(), new Progress(ProgressStyle.Discreet), cancellation.Token);
+                client = await KeeperClient.TryConnectAsync(keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
+            }
+            TimeSpan? left = limit is null ? null : Remaining(deadline);
+            Volatile.Write(ref run, new ProgramRun(client, HostTerminal.Write, HostTerminal.ReadInput));
+            cancellation.Token.ThrowIfCancellationRequested();
+            int status = await run!.RunAsync(request, left);
+            if (stats is not null)
+            {
+                await WriteStatisticsAsync(client, stats);
+            }
+            if (keeper is { HasPersistentVolume: true } && await keeper.ShutDownAsync() is { } trouble)
+            {
+                throw ToolException.Rack(trouble);
+            }
+            return status;
+        }
+        catch (OperationCanceledException) when (earlySignal != 0)
+        {
+            return ExitStatus.SignalBase + earlySignal;
+        }
+        finally
+        {
+            client?.Dispose();
+            if (keeper is not null)
+            {
+                await keeper.DisposeAsync();
+            }
+        }
+    }
+
+    // What stands before -- must have been an option; a misspelt one would otherwise be taken for the program.
+    private static void CheckSeparator(ParseResult result, string[] arguments)
+    {
+        string[] all = [.. result.Tokens.Select(t => t.Value)];
+        int separator = Array.IndexOf(all, "--");
+        int after = separator < 0 ? 0 : all.Length - separator - 1;
+        string? stray = separator < 0
+            ? arguments.FirstOrDefault(a => a.StartsWith('-') && a == arguments[0])
+            : arguments.Length > after ? arguments[0] : null;
+        if (stray is not null)
+        {
+            throw ToolException.Usage($"run: '{stray}' is not an option of run; see ./lego run --help");
+        }
+    }
+
+    /// <summary>The environment that a program starts with.</summary>
+    public static IEnumerable<string> ProgramEnvironment(IReadOnlyList<string> assignments)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["PATH"] = ProgramPath, ["HOME"] = "/root", ["USER"] = "root", ["HOSTNAME"] = "lego",
+        };
+        if (Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } terminal)
+        {
+            variables["TERM"] = terminal;
+        }
+        foreach (string assignment in assignments)
+        {
+            int equals = assignment.IndexOf('=');
+            if (equals <= 0)
+            {
+                throw ToolException.Usage($"--env {assignment}: write K=V");
+            }
+            variables[assignment[..equals]] = assignment[(equals + 1)..];
+        }
+        return variables.Select(v => $"{v.Key}={v.Value}");
+    }
+
+    private static TimeSpan? ParseSeconds(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and < 1e6
+            ? TimeSpan.FromSeconds(seconds)
+            : throw ToolException.Usage($"--timeout: '{text}' is not a positive number of seconds");
+    }
+
+    private static TimeSpan Remaining(long deadline)
+    {
+        long ticks = Math.Max(deadline - Stopwatch.GetTimestamp(), 0);
+        return TimeSpan.FromSeconds((double)ticks / Stopwatch.Frequency);
+    }
+
+    // Found out before the program runs, not after.
+    private static void CheckWritable(string? stats)
+    {
+        if (stats is null)
+        {
+            return;
+        }
+        try
+        {
+            File.WriteAllText(stats, "");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw ToolException.Usage($"--stats: cannot write {stats}: {error.Message}");
+        }
+    }
+
+    private static async Task WriteStatisticsAsync(KeeperClient client, string path)
+    {
+        await File.WriteAllTextAsync(path, (await client.AllStatisticsAsync()).AfterProgram().ToJson() + "\n");
+    }
+}

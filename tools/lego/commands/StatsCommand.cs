@@ -1,0 +1,44 @@
+// `lego stats`: the counters of the running rack's components.
+
+using System;
+using System.CommandLine;
+using System.Linq;
+
+namespace Lego.Tool;
+
+/// <summary>The stats command.</summary>
+public static class StatsCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("stats", "Print the counters of the rack that is running.");
+        var json = new Option<bool>("--json") { Description = "As JSON, as `run --stats` writes it." };
+        command.Options.Add(json);
+        command.SetAction(async result =>
+        {
+            RackDirectory.Sweep();
+            foreach (string directory in RackDirectory.Living())
+            {
+                using KeeperClient? client = await KeeperClient.TryConnectAsync(System.IO.Path.Combine(directory, "keeper"));
+                if (client is not null)
+                {
+                    Print(await client.AllStatisticsAsync(), result.GetValue(json));
+                    return ExitStatus.Success;
+                }
+            }
+            throw ToolException.Usage("no rack is running; `./lego up` boots one");
+        });
+        return command;
+    }
+
+    private static void Print(StatisticsDocument document, bool asJson)
+    {
+        if (asJson)
+        {
+            Console.WriteLine(document.ToJson());
+            return;
+        }
+        TextTable.Print(["component", "counter", "value"],
+            document.Components.SelectMany(c => c.Counters.Select(p => new[] { c.Name, p.Key, $"{p.Value}" })));
+    }
+}

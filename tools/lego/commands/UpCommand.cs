@@ -1,0 +1,106 @@
+// `lego up` and the hidden `lego keep`. `up` starts `keep` as a process of its own, detached from the terminal, and waits until the rack is
+// ready; `keep` owns the machines until `down` asks for the end, a machine dies, or a signal comes.
+
+using System;
+using System.CommandLine;
+using System.Diagnostics;
+using System.IO;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>The up and keep commands.</summary>
+public static class UpCommand
+{
+    private const int PollMs = 20;
+    private const string MessagesName = "keeper.log";
+
+    public static Command Create()
+    {
+        var command = new Command("up", "Boot a rack and leave it running; `run` uses it until `down` takes it down.");
+        var rack = new RackOptions(command);
+        command.SetAction(async result =>
+        {
+            rack.Read(result, RackDirectory.UpName);
+            RackDirectory.Sweep();
+            if (await KeeperClient.TryConnectToUpAsync() is { } already)
+            {
+                already.Dispose();
+                throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
+            }
+            string messages = Path.Combine(HostPaths.Racks, MessagesName);
+            File.WriteAllText(messages, "");
+            using Process keeper = StartKeeper(result, messages);
+            using KeeperClient client = await WaitForKeeperAsync(keeper, messages);
+            PsCommand.Print(await client.DescribeAsync());
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    public static Command CreateKeeper()
+    {
+        var command = new Command("keep", "Keep a rack running (used by up).") { Hidden = true };
+        var rack = new RackOptions(command);
+        command.SetAction(async result =>
+        {
+            using var cancellation = new CancellationTokenSource();
+            var signalled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            void End(int number)
+            {
+                cancellation.Cancel();
+                signalled.TrySetResult();
+            }
+            using var signals = new SignalForwarder(End, End);
+            await using RackKeeper keeper = await RackKeeper.BootAsync(
+                rack.Read(result, RackDirectory.UpName), new Progress(ProgressStyle.Open), cancellation.Token);
+            Task first = await Task.WhenAny(keeper.Failed, keeper.DownRequested, signalled.Task);
+            if (first == keeper.Failed)
+            {
+                throw ToolException.Rack(await keeper.Failed);
+            }
+            string? trouble = await keeper.ShutDownAsync();
+            await keeper.ConfirmDown(trouble);
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    private static Process StartKeeper(ParseResult result, string messages)
+    {
+        // The same words, with keep in place of up. Relative paths in them stay right: the directory is the same.
+        var info = new ProcessStartInfo("setsid") { UseShellExecute = false };
+        string[] wrapper = ["sh", "-c", "log=$1; shift; exec \"$@\" </dev/null >>\"$log\" 2>&1", "sh", messages, Environment.ProcessPath!,
+            typeof(UpCommand).Assembly.Location, "keep"];
+        Array.ForEach(wrapper, info.ArgumentList.Add);
+        bool isAfterUp = false;
+        foreach (var token in result.Tokens)
+        {
+            if (isAfterUp)
+            {
+                info.ArgumentList.Add(token.Value);
+            }
+            isAfterUp |= token.Value == "up";
+        }
+        return Process.Start(info)!;
+    }
+
+    private static async Task<KeeperClient> WaitForKeeperAsync(Process keeper, string messages)
+    {
+        using IDisposable step = new Progress(ProgressStyle.Open).Step("booting the rack");
+        while (true)
+        {
+            if (await KeeperClient.TryConnectToUpAsync() is { } client)
+            {
+                return client;
+            }
+            if (keeper.HasExited)
+            {
+                string text = (await File.ReadAllTextAsync(messages)).Trim();
+                throw new ToolException(keeper.ExitCode, text.StartsWith("lego: ", StringComparison.Ordinal) ? text["lego: ".Length..] : text);
+            }
+            await Task.Delay(PollMs);
+        }
+    }
+}

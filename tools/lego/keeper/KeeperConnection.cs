@@ -1,0 +1,135 @@
+// One client of a keeper. It may start one program (its session), ask for counters, for the list of components, or for the end of the rack.
+// A client that goes away while its program runs takes the program with it.
+
+using System;
+using System.IO;
+using System.Linq;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>The keeper's side of a client's connection.</summary>
+public sealed class KeeperConnection : IDisposable
+{
+    private const int SignalKill = 9;
+    /// <summary>Frames to a slow client that wait here before the manager's channel is held up.</summary>
+    private const int MostWaitingFrames = 256;
+    private static readonly TimeSpan s_statisticsLimit = TimeSpan.FromSeconds(5);
+
+    private readonly KeeperServer _server;
+    private readonly ControlChannel _channel;
+    private readonly Channel<ControlFrame> _outgoing = Channel.CreateBounded<ControlFrame>(MostWaitingFrames);
+    private readonly Task _sending;
+    private ushort _session;
+
+    public KeeperConnection(KeeperServer server, Socket socket)
+    {
+        _server = server;
+        _channel = new ControlChannel(socket);
+        _sending = SendAsync();
+    }
+
+    /// <summary>Queues a frame for the client; waits when it is slow. Frames for a client that is gone vanish.</summary>
+    public async Task EnqueueAsync(ControlFrame frame)
+    {
+        try
+        {
+            await _outgoing.Writer.WriteAsync(frame);
+        }
+        catch (ChannelClosedException)
+        {
+            // The client has gone; its program is being ended by ServeAsync.
+        }
+    }
+
+    /// <summary>Waits until everything queued has been sent; nothing can be queued afterwards.</summary>
+    public Task DrainAsync()
+    {
+        _outgoing.Writer.TryComplete();
+        return _sending;
+    }
+
+    /// <summary>Handles the client's frames until it goes away.</summary>
+    public async Task ServeAsync()
+    {
+        try
+        {
+            while (await _channel.ReadAsync() is { } frame)
+            {
+                await HandleAsync(frame);
+            }
+        }
+        catch (InvalidDataException)
+        {
+            // Not a client of this protocol; it is dropped.
+        }
+        _outgoing.Writer.TryComplete();
+        if (_session != 0 && _server.IsRunning(_session))
+        {
+            await _server.SendToManagerAsync(ControlFrame.WithNumber(ControlFrameType.Signal, _session, SignalKill));
+        }
+    }
+
+    public void Dispose()
+    {
+        _outgoing.Writer.TryComplete();
+        _channel.Dispose();
+    }
+
+    private async Task HandleAsync(ControlFrame frame)
+    {
+        switch (frame.Type)
+        {
+            case ControlFrameType.Start when _session == 0:
+                _session = _server.OpenSession(this);
+                await _server.SendToManagerAsync(frame with { Session = _session });
+                break;
+            case ControlFrameType.StandardInput or ControlFrameType.StandardInputEnd or ControlFrameType.Signal when _session != 0:
+                await _server.SendToManagerAsync(frame with { Session = _session });
+                break;
+            case ControlFrameType.ComponentStatistics:
+                await EnqueueAsync(ControlFrame.WithText(ControlFrameType.StatisticsReply, await StatisticsAsync(frame.Text())));
+                break;
+            case ControlFrameType.Describe:
+                await EnqueueAsync(ControlFrame.WithText(ControlFrameType.DescribeReply, Describe()));
+                break;
+            case ControlFrameType.Down:
+                _server.RequestDown(this);
+                break;
+        }
+    }
+
+    private async Task<string> StatisticsAsync(string name)
+    {
+        try
+        {
+            return _server.Keeper.Find(name) is { } machine ? await machine.StatisticsAsync(s_statisticsLimit) : "";
+        }
+        catch (TimeoutException)
+        {
+            return "";
+        }
+    }
+
+    private string Describe()
+    {
+        RackKeeper keeper = _server.Keeper;
+        return string.Join('\n', keeper.Machines.Select(m => new ComponentLine(
+            m.Component.Name, m.Component.Kind, m.Component.Node, m.ProcessId, m.Component.MemoryBytes, m.Component.Cpus,
+            keeper.Rack.Link, m.Ended.IsCompleted ? "ended" : "running").ToText()));
+    }
+
+    private async Task SendAsync()
+    {
+        await foreach (ControlFrame frame in _outgoing.Reader.ReadAllAsync())
+        {
+            if (!await _channel.WriteAsync(frame))
+            {
+                _outgoing.Writer.TryComplete();
+                return;
+            }
+        }
+    }
+}

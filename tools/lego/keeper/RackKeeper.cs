@@ -1,0 +1,217 @@
+// Keeps one rack: boots its machines in parallel, watches them, speaks with their images and serves clients (./lego run, stats, ps, down) on
+// a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When any machine ends unasked, the rack
+// has failed: every client hears the sentence, and the keeper's owner takes the rest down.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>What a rack is made from, besides its description.</summary>
+public sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> Added, string DirectoryName);
+
+/// <summary>A running rack.</summary>
+public sealed class RackKeeper : IAsyncDisposable
+{
+    /// <summary>From the machines' start until the manager has seen every member; far above the second it takes, for loaded hosts.</summary>
+    private static readonly TimeSpan s_bootLimit = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromSeconds(10);
+
+    private readonly RackDirectory _directory;
+    private readonly MachineStarter _starter = new();
+    private readonly List<Machine> _machines = [];
+    private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private VolumeLease? _volume;
+    private SharedSegment? _segment;
+    private KeeperServer? _server;
+    private volatile bool _isEnding;
+
+    private RackKeeper(RackDescription rack, RackDirectory directory)
+    {
+        Rack = rack;
+        _directory = directory;
+    }
+
+    public RackDescription Rack { get; }
+
+    public IReadOnlyList<Machine> Machines => _machines;
+
+    public string SocketPath => _directory.SocketPath;
+
+    /// <summary>Completes with a sentence when a machine ended unasked.</summary>
+    public Task<string> Failed => _failed.Task;
+
+    /// <summary>Completes when a client asked to take the rack down; the client is answered through <see cref="ConfirmDown"/>.</summary>
+    public Task DownRequested => _server!.DownRequested;
+
+    /// <summary>True when programs' changes to files stay.</summary>
+    public bool HasPersistentVolume => _volume!.IsPersistent;
+
+    /// <summary>From the first machine's start until the manager was ready.</summary>
+    public TimeSpan BootTime { get; private set; }
+
+    public Accelerator Accelerator { get; private set; }
+
+    /// <summary>Boots a rack. Everything is undone when it fails or is cancelled.</summary>
+    public static async Task<RackKeeper> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation)
+    {
+        RackDirectory.Sweep();
+        RackDirectory directory = RackDirectory.TryCreate(order.DirectoryName)
+            ?? throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
+        var keeper = new RackKeeper(order.Rack, directory);
+        try
+        {
+            keeper._volume = await VolumeStore.LeaseAsync(order.Rack.VolumeComponent.Volume, order.Added, directory, progress);
+            keeper.Accelerator = await AcceleratorProbe.ChooseAsync(keeper._starter);
+            using IDisposable step = progress.Step("booting the rack");
+            await keeper.StartMachinesAsync(cancellation);
+            keeper._server = new KeeperServer(keeper, directory.SocketPath);
+            return keeper;
+        }
+        catch
+        {
+            await keeper.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The machine with that component name, or null.</summary>
+    public Machine? Find(string name) => _machines.FirstOrDefault(m => m.Component.Name == name);
+
+    /// <summary>Flushes and ends the machines in the order in which their data flows; null, or what went wrong.</summary>
+    public async Task<string?> ShutDownAsync()
+    {
+        _isEnding = true;
+        string? trouble = null;
+        foreach (Machine machine in _machines.OrderBy(m => m.Component.Kind))
+        {
+            if (!await machine.ShutDownAsync(s_shutdownLimit))
+            {
+                trouble ??= $"{machine.Component.Title} did not shut down in good order";
+            }
+        }
+        return trouble;
+    }
+
+    public Task ConfirmDown(string? trouble) => _server!.ConfirmDownAsync(trouble);
+
+    /// <summary>Kills what runs and removes the rack's files; the serial logs stay readable as those of the last rack.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _isEnding = true;
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+        foreach (Machine machine in _machines)
+        {
+            machine.Dispose();
+        }
+        _starter.Dispose();
+        _segment?.Dispose();
+        _volume?.Dispose();
+        SaveLogs();
+        _directory.Dispose();
+    }
+
+    private async Task StartMachinesAsync(CancellationToken cancellation)
+    {
+        var rings = new RingPlan(Rack, _directory);
+        using var control = new DescriptorPool();
+        if (Rack.Link == LinkKind.Ethernet)
+        {
+            _segment = new SharedSegment(Rack, _directory);
+        }
+        long start = Stopwatch.GetTimestamp();
+        foreach (ComponentDescription component in Rack.Components)
+        {
+            SocketPair pair = control.Add();
+            var resources = new MachineResources
+            {
+                ImagePath = HostPaths.Image(component.KindName),
+                SerialLogPath = _directory.SerialLog(component.Name),
+                MonitorPath = _directory.Monitor(component.Name),
+                ControlDescriptor = pair.Second,
+                VolumePath = component.HasVolume ? _volume!.ImagePath : null,
+                Rings = rings.EndsOf(component),
+                NetworkBackend = _segment?.BackendOf(component),
+                Accelerator = Accelerator,
+            };
+            List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
+            Process process = await _starter.StartAsync(QemuCommandLine.Program, arguments, _directory.QemuLog(component.Name));
+            _directory.OwnProcess(process.Id);
+            var machine = new Machine(component, process, new ControlChannel(pair.TakeFirst()), _directory);
+            _machines.Add(machine);
+            _ = WatchAsync(machine);
+            _ = ServeAsync(machine);
+        }
+        rings.CloseDescriptors();
+        await WaitUntilReadyAsync(cancellation);
+        BootTime = Stopwatch.GetElapsedTime(start);
+        // Every machine has mapped its regions by now: the manager is ready when it has heard from all of them.
+        rings.UnlinkRegions();
+    }
+
+    private async Task WaitUntilReadyAsync(CancellationToken cancellation)
+    {
+        Task allReady = Task.WhenAll(_machines.Select(m => m.Ready));
+        await Task.WhenAny(allReady, Failed, Task.Delay(s_bootLimit, cancellation));
+        cancellation.ThrowIfCancellationRequested();
+        if (!allReady.IsCompleted)
+        {
+            throw ToolException.Rack(Failed.IsCompleted ? await Failed : DescribeSilence());
+        }
+    }
+
+    private string DescribeSilence()
+    {
+        Machine[] silent = [.. _machines.Where(m => !m.Ready.IsCompleted)];
+        // The manager is silent as long as any other member is; name the cause, not the consequence.
+        Machine culprit = silent.FirstOrDefault(m => m.Component != Rack.StartingComponent) ?? silent[0];
+        string last = SerialLog.LastLine(SerialLog.Read(_directory.SerialLog(culprit.Component.Name))) ?? "none";
+        return $"{culprit.Component.Title} was not ready {s_bootLimit.TotalSeconds:0} s after its start; its last line: {last}";
+    }
+
+    private async Task WatchAsync(Machine machine)
+    {
+        string sentence = await machine.Ended;
+        if (!_isEnding && _failed.TrySetResult(sentence) && _server is { } server)
+        {
+            await server.BroadcastFailureAsync(sentence);
+        }
+    }
+
+    private async Task ServeAsync(Machine machine)
+    {
+        try
+        {
+            await machine.ServeAsync(frame => _server?.HandleSessionFrameAsync(frame) ?? Task.CompletedTask);
+        }
+        catch (InvalidDataException error)
+        {
+            _failed.TrySetResult($"{machine.Component.Title}: {error.Message}");
+        }
+    }
+
+    private void SaveLogs()
+    {
+        Directory.CreateDirectory(HostPaths.LastLogs);
+        foreach (string old in Directory.EnumerateFiles(HostPaths.LastLogs))
+        {
+            File.Delete(old);
+        }
+        foreach (Machine machine in _machines)
+        {
+            string log = _directory.SerialLog(machine.Component.Name);
+            if (File.Exists(log))
+            {
+                File.Copy(log, Path.Combine(HostPaths.LastLogs, Path.GetFileName(log)), overwrite: true);
+            }
+        }
+    }
+}

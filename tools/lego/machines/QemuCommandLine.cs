@@ -1,0 +1,155 @@
+// The QEMU command line of one machine of a rack, and the boot line of its image. Pure text: what exists outside (file descriptors, files,
+// the multicast address) comes in as MachineResources. Every PCI device has a fixed slot, because the two ends of a ring are told in the
+// region's header in which slot the doorbell is (RingRegion).
+//
+//   slot 2 virtio-serial (the control channel)   3 virtio-rng   4 virtio-blk (s, solo)   5 virtio-net (link ethernet)
+//   per peer i in node order: 8+2i ivshmem region, 9+2i serial port = doorbell
+
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+
+namespace Lego.Tool;
+
+/// <summary>How QEMU executes guest code.</summary>
+public enum Accelerator { Tcg, Kvm }
+
+/// <summary>One end of a ring link: the region both machines map and the stream that carries its wake-up bytes.</summary>
+public sealed record RingEnd(ComponentDescription Peer, string RegionPath, int DoorbellDescriptor);
+
+/// <summary>What a machine's command line refers to outside of it.</summary>
+public sealed record MachineResources
+{
+    public required string ImagePath { get; init; }
+    public required string SerialLogPath { get; init; }
+    /// <summary>Unix socket for QEMU's machine protocol (debugger, memory peeks).</summary>
+    public required string MonitorPath { get; init; }
+    /// <summary>Inherited descriptor of the control channel's stream.</summary>
+    public required int ControlDescriptor { get; init; }
+    /// <summary>The volume's raw image; storage and solo machines only.</summary>
+    public string? VolumePath { get; init; }
+    public IReadOnlyList<RingEnd> Rings { get; init; } = [];
+    /// <summary>The -netdev value's backend part (for example "socket,mcast=..."); null without an Ethernet link.</summary>
+    public string? NetworkBackend { get; init; }
+    public Accelerator Accelerator { get; init; }
+}
+
+/// <summary>Builds command lines.</summary>
+public static class QemuCommandLine
+{
+    public const string Program = "qemu-system-x86_64";
+    public const int ControlSlot = 2;
+    public const int RandomSlot = 3;
+    public const int VolumeSlot = 4;
+    public const int NetworkSlot = 5;
+    public const int FirstRingSlot = 8;
+    /// <summary>MTU that virtio-net announces: one 4 KB page and its headers fit one frame.</summary>
+    public const int JumboMtu = 9000;
+    private const int DebugExitPort = 0xF4;
+
+    /// <summary>The arguments after the program's name.</summary>
+    public static List<string> Build(RackDescription rack, ComponentDescription component, MachineResources resources)
+    {
+        List<string> line =
+        [
+            "-name", $"lego-{component.Name}",
+            "-machine", "pc",
+            // Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID.
+            "-cpu", "max,-erms",
+            "-accel", resources.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
+            "-m", $"{component.MemoryBytes / ByteSize.MiB}M",
+            "-smp", component.Cpus.ToString(CultureInfo.InvariantCulture),
+            "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
+            "-kernel", resources.ImagePath,
+            "-append", BootLine(rack, component),
+            "-serial", $"file:{Escape(resources.SerialLogPath)}",
+            "-qmp", $"unix:{Escape(resources.MonitorPath)},server=on,wait=off",
+            "-device", $"isa-debug-exit,iobase=0x{DebugExitPort:x},iosize=4",
+            "-chardev", $"socket,id=control,fd={resources.ControlDescriptor}",
+            "-device", $"virtio-serial-pci,disable-legacy=on,addr={ControlSlot:x},max_ports=2",
+            "-device", "virtserialport,chardev=control,name=control,nr=1",
+            "-device", $"virtio-rng-pci,disable-legacy=on,addr={RandomSlot:x}",
+        ];
+        if (resources.VolumePath is { } volume)
+        {
+            line.AddRange(
+            [
+                "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={Escape(volume)}",
+                "-device", $"virtio-blk-pci,disable-legacy=on,addr={VolumeSlot:x},drive=volume",
+            ]);
+        }
+        if (resources.NetworkBackend is { } network)
+        {
+            line.AddRange(
+            [
+                "-netdev", $"{network},id=segment",
+                "-device", $"virtio-net-pci,disable-legacy=on,addr={NetworkSlot:x},netdev=segment,"
+                    + $"mac={MacAddressOf(component)},host_mtu={JumboMtu},romfile=",
+            ]);
+        }
+        for (int i = 0; i < resources.Rings.Count; i++)
+        {
+            AddRing(line, resources.Rings[i], i);
+        }
+        return line;
+    }
+
+    /// <summary>The kernel command line: space-separated key=value words that the image's BootArguments reads.</summary>
+    public static string BootLine(RackDescription rack, ComponentDescription component)
+    {
+        List<string> words =
+        [
+            $"component={component.KindName}",
+            $"name={component.Name}",
+            $"node={component.Node}",
+            $"link={rack.Link.ToString().ToLowerInvariant()}",
+        ];
+        ComponentDescription[] peers = [.. rack.Components.Where(c => c.Node != component.Node)];
+        if (peers.Length > 0)
+        {
+            words.Add("peers=" + string.Join(",", peers.Select(p => $"{p.KindName}:{p.Node}")));
+        }
+        if (component.HasExCache)
+        {
+            words.Add($"excache={ByteSize.Format(component.ExCacheBytes)}");
+            if (component.Ways > 0)
+            {
+                words.Add($"ways={component.Ways}");
+            }
+            if (component.Policy is { } policy)
+            {
+                words.Add($"policy={policy.ToString().ToLowerInvariant()}");
+            }
+        }
+        if (component.Kind == ComponentKind.Solo)
+        {
+            words.Add($"memory={ByteSize.Format(component.HomeMemoryBytes)}");
+        }
+        words.AddRange(component.BootArguments);
+        return string.Join(' ', words);
+    }
+
+    /// <summary>PCI slot of the shared region that a machine has for its peer number <paramref name="index"/> (in node order).</summary>
+    public static int RegionSlot(int index) => FirstRingSlot + 2 * index;
+
+    /// <summary>PCI slot of the doorbell beside it.</summary>
+    public static int DoorbellSlot(int index) => RegionSlot(index) + 1;
+
+    /// <summary>Locally administered address whose last byte is the node (the images derive peers' addresses the same way).</summary>
+    public static string MacAddressOf(ComponentDescription component) => $"52:54:00:4c:00:{component.Node:x2}";
+
+    private static void AddRing(List<string> line, RingEnd ring, int index)
+    {
+        int node = ring.Peer.Node;
+        line.AddRange(
+        [
+            "-object", $"memory-backend-file,id=region{node},share=on,size={RingRegion.FileBytes},mem-path={Escape(ring.RegionPath)}",
+            "-device", $"ivshmem-plain,memdev=region{node},addr={RegionSlot(index):x}",
+            "-chardev", $"socket,id=doorbell{node},fd={ring.DoorbellDescriptor}",
+            "-device", $"pci-serial,chardev=doorbell{node},addr={DoorbellSlot(index):x}",
+        ]);
+    }
+
+    // QEMU's option syntax doubles commas inside values (qemu(1), "-drive").
+    private static string Escape(string path) => path.Replace(",", ",,");
+}

@@ -1,0 +1,63 @@
+// A rack of the tool's own, for commands that run programs on it and look at the result (demo, bench): boots, runs, collects output as text,
+// reads counters, and leaves nothing behind.
+
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>How a program ended and what it printed.</summary>
+public sealed record SessionResult(int Status, string Output, string Error);
+
+/// <summary>A booted rack and a connection to it.</summary>
+public sealed class RackSession : IAsyncDisposable
+{
+    private readonly RackKeeper _keeper;
+
+    private RackSession(RackKeeper keeper)
+    {
+        _keeper = keeper;
+    }
+
+    public RackKeeper Keeper => _keeper;
+
+    public static async Task<RackSession> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation)
+    {
+        return new RackSession(await RackKeeper.BootAsync(order, progress, cancellation));
+    }
+
+    /// <summary>Runs a program with an empty standard input.</summary>
+    public async Task<SessionResult> RunAsync(IReadOnlyList<string> arguments, TimeSpan limit)
+    {
+        var output = new MemoryStream();
+        var error = new MemoryStream();
+        bool Collect(int descriptor, ReadOnlySpan<byte> bytes)
+        {
+            (descriptor == HostTerminal.StandardOutput ? output : error).Write(bytes);
+            return true;
+        }
+        using KeeperClient client = await ConnectAsync();
+        var request = new StartRequest { Arguments = arguments, Environment = [.. RunCommand.ProgramEnvironment([])] };
+        int status = await new ProgramRun(client, Collect, null).RunAsync(request, limit);
+        return new SessionResult(status, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
+    }
+
+    /// <summary>All components' counters; may be called while a program runs.</summary>
+    public async Task<StatisticsDocument> StatisticsAsync()
+    {
+        using KeeperClient client = await ConnectAsync();
+        return await client.AllStatisticsAsync();
+    }
+
+    public ValueTask DisposeAsync() => _keeper.DisposeAsync();
+
+    private async Task<KeeperClient> ConnectAsync()
+    {
+        return await KeeperClient.TryConnectAsync(_keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
+    }
+}

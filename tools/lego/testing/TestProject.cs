@@ -1,0 +1,84 @@
+// Runs one xunit project through dotnet test and reads its result file (TRX: the XML that Visual Studio's test platform writes).
+
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using System.Xml.Linq;
+using Medallion.Shell;
+
+namespace Lego.Tool;
+
+/// <summary>What a test project reported.</summary>
+public sealed record TestResult(int Passed, int Skipped, IReadOnlyList<string> Failures);
+
+/// <summary>Builds and runs test projects.</summary>
+public static class TestProject
+{
+    private static readonly XNamespace s_trx = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
+
+    /// <summary>Builds and runs the project in a directory, with a filter expression of dotnet test; every finished test's line goes to <paramref name="onLine"/>.</summary>
+    public static async Task<TestResult> RunAsync(string directory, string? filter, Action<string> onLine, CancellationToken cancellation)
+    {
+        string dotnet = Environment.ProcessPath!;
+        HostResult build = await HostProgram.TryRunAsync(dotnet, ["build", directory, "-nodeReuse:false", "-v", "quiet"]);
+        if (!build.Succeeded)
+        {
+            string first = build.Output.Split('\n').FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal)) ?? build.LastWords;
+            return new TestResult(0, 0, [$"{directory} does not build: {first.Trim()}"]);
+        }
+        string results = Path.Combine(HostPaths.Out, "tests", Path.GetFileName(directory) + ".trx");
+        Directory.CreateDirectory(Path.GetDirectoryName(results)!);
+        File.Delete(results);
+        List<string> arguments = ["test", directory, "--no-build", "--logger", "console;verbosity=normal", "--logger", $"trx;LogFileName={results}"];
+        if (filter is not null)
+        {
+            arguments.AddRange(["--filter", filter]);
+        }
+        using Command command = Command.Run(dotnet, arguments, o => o.ThrowOnError(false).CancellationToken(cancellation));
+        command.StandardInput.Dispose();
+        string last = "";
+        foreach (string line in command.GetOutputAndErrorLines())
+        {
+            last = line.Trim().Length > 0 ? line.Trim() : last;
+            if (line.StartsWith("  Passed ", StringComparison.Ordinal) || line.StartsWith("  Failed ", StringComparison.Ordinal))
+            {
+                onLine(line.Trim());
+            }
+        }
+        await command.Task;
+        if (!File.Exists(results))
+        {
+            // With a filter, a project may have no matching test.
+            return filter is not null ? new TestResult(0, 0, []) : new TestResult(0, 0, [$"{directory}: dotnet test ended without results: {last}"]);
+        }
+        return Parse(XDocument.Load(results));
+    }
+
+    /// <summary>Reads a TRX document.</summary>
+    public static TestResult Parse(XDocument document)
+    {
+        int passed = 0;
+        int skipped = 0;
+        var failures = new List<string>();
+        foreach (XElement test in document.Descendants(s_trx + "UnitTestResult"))
+        {
+            switch (test.Attribute("outcome")?.Value)
+            {
+                case "Passed":
+                    passed++;
+                    break;
+                case "NotExecuted":
+                    skipped++;
+                    break;
+                default:
+                    string message = test.Descendants(s_trx + "Message").FirstOrDefault()?.Value ?? "no message";
+                    failures.Add($"{test.Attribute("testName")?.Value}: {message.Trim()}");
+                    break;
+            }
+        }
+        return new TestResult(passed, skipped, failures);
+    }
+}
