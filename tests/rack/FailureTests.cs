@@ -1,0 +1,104 @@
+// When a component dies, the run ends within ten seconds and says which; when the tool dies, nothing of its rack stays.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class FailureTests
+{
+    private const int RackFailedStatus = 70;
+    private const int TimedOutStatus = 124;
+    private static readonly TimeSpan s_promise = TimeSpan.FromSeconds(10);
+
+    [Theory]
+    [InlineData("m0", "ring")]
+    [InlineData("s0", "ring")]
+    [InlineData("g0", "ring")]
+    [InlineData("p0", "ring")]
+    [InlineData("m0", "ethernet")]
+    [InlineData("s0", "ethernet")]
+    [InlineData("g0", "ethernet")]
+    public async Task Killing_a_component_ends_the_run_with_a_sentence_that_names_it(string name, string link)
+    {
+        using Process process = await LegoTool.StartReadyAsync(["--link", link], "while :; do echo x > /tmp/f; cat /tmp/f > /dev/null; done");
+        Dictionary<string, int> machines = await LegoTool.MachinesAsync();
+        await LegoTool.SignalAsync(machines[name], "KILL");
+        CommandResult result = await LegoTool.FinishAsync(process);
+        Assert.Equal(RackFailedStatus, result.Status);
+        Assert.Contains($"lego: {name} (", result.ErrorText);
+        Assert.True(result.Time < s_promise, result.ToString());
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("HUP")]
+    public async Task Nothing_is_left_when_the_tool_itself_is_ended(string signal)
+    {
+        using Process process = await LegoTool.StartReadyAsync([], "sleep 1000");
+        await LegoTool.SignalAsync(process.Id, signal);
+        await LegoTool.FinishAsync(process);
+        // The machines die with the tool; its files go at the next start, which asking for them is.
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_time_limit_ends_the_program_and_the_rack()
+    {
+        CommandResult result = await LegoTool.RunAsync("run", "--timeout", "3", "--", "sleep", "1000");
+        Assert.True(result.Status == TimedOutStatus && result.Time < s_promise, result.ToString());
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_rack_that_is_up_serves_several_programs_and_goes_down_clean()
+    {
+        CommandResult up = await LegoTool.RunAsync("up");
+        try
+        {
+            Assert.True(up.Status == 0, up.ToString());
+            CommandResult[] results = await Task.WhenAll(
+                LegoTool.RunAsync("run", "--", "sh", "-c", "sleep 0.5; echo first"), LegoTool.RunAsync("run", "--", "sh", "-c", "sleep 0.5; echo second"));
+            Assert.Equal(("first\n", "second\n"), (results[0].OutputText, results[1].OutputText));
+            Assert.Contains("processor.excache.faults", (await LegoTool.RunAsync("stats")).OutputText);
+            Assert.Contains("joined", (await LegoTool.RunAsync("logs", "g0")).OutputText);
+        }
+        finally
+        {
+            CommandResult down = await LegoTool.RunAsync("down");
+            Assert.True(down.Status == 0, down.ToString());
+        }
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task What_is_written_to_a_named_volume_stays_and_the_volume_stays_clean()
+    {
+        string name = $"kept-{Environment.ProcessId}";
+        string image = Path.Combine(Rack.Root, "out", "volumes", name + ".img");
+        string tree = Directory.CreateTempSubdirectory("lego-tree-").FullName;
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(tree, "bin"));
+            File.Copy("/bin/busybox", Path.Combine(tree, "bin", "busybox"));
+            Assert.Equal(0, (await LegoTool.RunAsync("volume", "create", name, "--from", tree)).Status);
+            ProgramResult wrote = await Rack.RunAsync(["--volume", name], ["/bin/busybox", "sh", "-c", "/bin/busybox seq 1 50000 > /numbers"]);
+            Assert.True(wrote.Status == 0, wrote.ToString());
+            ProgramResult read = await Rack.RunAsync(["--volume", name], ["/bin/busybox", "md5sum", "/numbers"]);
+            ProgramResult expected = await Rack.HostAsync("/", ["sh", "-c", "seq 1 50000 | md5sum"]);
+            Assert.Equal(expected.Output.Split(' ')[0], read.Output.Split(' ')[0]);
+            ProgramResult check = await Rack.HostAsync("/", ["sh", "-c", $"PATH=$PATH:/usr/sbin e2fsck -fn {image}"]);
+            Assert.True(check.Status == 0, check.ToString());
+        }
+        finally
+        {
+            Directory.Delete(tree, recursive: true);
+            File.Delete(image);
+        }
+    }
+}

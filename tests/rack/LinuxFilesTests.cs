@@ -1,0 +1,37 @@
+// Files, pipes, terminals and the shell, with the host's own Linux as the judge: the same program prints the same bytes here and on a rack.
+
+using System;
+using System.IO;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class LinuxFilesTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("lego-files-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("ring")]
+    [InlineData("ethernet")]
+    public async Task A_shell_script_prints_on_a_rack_what_it_prints_on_the_host(string link)
+    {
+        string script = Path.Combine(Rack.Root, "tests", "linux", "tour.sh");
+        ProgramResult here = await Rack.HostAsync(_folder, ["busybox", "sh", script, _folder]);
+        ProgramResult there = await Rack.RunAsync(["--link", link, "--add", $"{script}:/tour.sh"], ["sh", "/tour.sh"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
+    public async Task Open_files_pipes_and_timers_behave_as_on_the_host()
+    {
+        string program = await LinuxPrograms.BuildAsync("files");
+        ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("files")], ["/files"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+}

@@ -1,0 +1,87 @@
+// Memory far beyond the ExCache keeps its contents, and the messages are those that the design promises (T1, T2, T8 of the acceptance
+// ideas: little RAM at the processor component, seeded patterns, an ablation).
+
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class MemoryTests
+{
+    /// <summary>Lines of the default ExCache of 16 MB.</summary>
+    private const ulong Lines = 4096;
+
+    /// <summary>Pages that a small static program uses besides those it asks for: code, data, stack, libc's heap.</summary>
+    private const ulong OwnPages = 256;
+
+    [Theory]
+    [InlineData("ring", 512)]
+    [InlineData("ethernet", 96)]
+    public async Task A_working_set_beyond_the_ExCache_survives_a_fork(string link, int megabytes)
+    {
+        string[] arguments = [$"{megabytes}", "20261121"];
+        ProgramResult host = await Rack.HostAsync("/", [await LinuxPrograms.BuildAsync("pattern"), .. arguments]);
+        (ProgramResult rack, Statistics statistics) =
+            await Rack.MeasureAsync(["--link", link, .. await LinuxPrograms.AddAsync("pattern")], ["/pattern", .. arguments]);
+        Assert.Equal(host, rack);
+        ulong pages = (ulong)megabytes * 256;
+        Assert.True(statistics["processor.excache.fills_from_memory"] >= pages - Lines, "pages beyond the ExCache come from memory");
+        Assert.True(statistics["processor.excache.flushes"] >= pages - Lines, "and have gone there before");
+    }
+
+    [Fact]
+    public async Task Fresh_memory_smaller_than_the_ExCache_sends_no_miss()
+    {
+        ulong few = await MissesAsync([], "fresh", "1");
+        ulong many = await MissesAsync([], "fresh", "2000");
+        Assert.Equal(few, many);
+    }
+
+    [Fact]
+    public async Task A_loop_over_a_resident_set_sends_no_message()
+    {
+        (ulong once, ulong onceRequests) = await MissesAndRequestsAsync([], "loop", "2000", "1");
+        (ulong often, ulong oftenRequests) = await MissesAndRequestsAsync([], "loop", "2000", "200");
+        Assert.Equal(once, often);
+        // Heartbeats go on meanwhile.
+        Assert.InRange(oftenRequests, onceRequests, onceRequests + 20);
+    }
+
+    [Fact]
+    public async Task A_write_sweep_sends_one_request_per_miss_and_two_without_piggyback()
+    {
+        const ulong Pages = 8192;
+        const ulong Rounds = 3;
+        (ProgramResult result, Statistics with) = await TouchAsync([], "write", $"{Pages}", $"{Rounds}");
+        Assert.Equal(0, result.Status);
+        ulong misses = with["processor.excache.fills_from_memory"];
+        Assert.InRange(misses, Pages * Rounds, Pages * Rounds + OwnPages);
+        ulong requests = with["fabric.requests.Miss"] + with["fabric.requests.MissFlush"] + with["fabric.requests.Flush"];
+        // The first touches evict too: their victims have no miss to ride on.
+        ulong firstTouchFlushes = Pages - Lines + OwnPages;
+        Assert.InRange(requests, misses, misses + firstTouchFlushes);
+        Assert.True(with["processor.excache.flushes_piggybacked"] > misses * 9 / 10, "victims ride on misses");
+
+        (result, Statistics without) = await TouchAsync(["--boot", "p0:piggyback=off"], "write", $"{Pages}", $"{Rounds}");
+        Assert.Equal(0, result.Status);
+        Assert.Equal(0UL, without["processor.excache.flushes_piggybacked"]);
+        Assert.Equal(0UL, without["fabric.requests.MissFlush"]);
+        misses = without["processor.excache.fills_from_memory"];
+        Assert.InRange(without["fabric.requests.Flush"], misses, misses + firstTouchFlushes);
+    }
+
+    private static async Task<(ProgramResult Result, Statistics Statistics)> TouchAsync(string[] options, params string[] arguments) =>
+        await Rack.MeasureAsync([.. options, .. await LinuxPrograms.AddAsync("touch")], ["/touch", .. arguments]);
+
+    private static async Task<ulong> MissesAsync(string[] options, params string[] arguments) =>
+        (await MissesAndRequestsAsync(options, arguments)).Misses;
+
+    private static async Task<(ulong Misses, ulong Requests)> MissesAndRequestsAsync(string[] options, params string[] arguments)
+    {
+        (ProgramResult result, Statistics statistics) = await TouchAsync(options, arguments);
+        Assert.True(result.Status == 0, result.ToString());
+        ulong requests = statistics["fabric.requests.Miss"] + statistics["fabric.requests.MissFlush"] + statistics["fabric.requests.Flush"]
+            + statistics["fabric.requests.Map"] + statistics["fabric.requests.FileRead"] + statistics["fabric.requests.Heartbeat"];
+        return (statistics["processor.excache.fills_from_memory"], requests);
+    }
+}

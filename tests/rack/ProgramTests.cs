@@ -1,0 +1,87 @@
+// More of what makes a program on a rack look like one here: binary streams, signals, its environment, large files; and lost frames, which
+// must not show.
+
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class ProgramTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("lego-program-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task A_rack_of_one_machine_runs_programs_too()
+    {
+        ProgramResult result = await Rack.RunAsync(["--solo"], ["sh", "-c", "echo out; echo err >&2; ls / | wc -l > /tmp/n; exit 7"]);
+        Assert.Equal(new ProgramResult(7, "out\n", "err\n"), result);
+    }
+
+    [Fact]
+    public async Task A_megabyte_of_bytes_arrives_whole_and_comes_back_whole()
+    {
+        byte[] data = new byte[1 << 20];
+        new Random(11).NextBytes(data);
+        CommandResult result = await LegoTool.RunAsync(data, "run", "--", "cat");
+        Assert.Equal(0, result.Status);
+        Assert.True(data.AsSpan().SequenceEqual(result.Output), $"{result.Output.Length} bytes came back; {result.ErrorText}");
+    }
+
+    [Theory]
+    [InlineData("INT", "caught 2\n", 12)]
+    [InlineData("TERM", "caught 15\n", 13)]
+    public async Task A_signal_to_the_tool_reaches_the_program(string signal, string output, int status)
+    {
+        using Process process = await LegoTool.StartReadyAsync([],
+            "trap 'echo caught 2; exit 12' INT; trap 'echo caught 15; exit 13' TERM; while :; do sleep 0.1; done");
+        // "ready" comes before the traps are set.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        await LegoTool.SignalAsync(process.Id, signal);
+        CommandResult result = await LegoTool.FinishAsync(process);
+        Assert.True(result.Status == status && result.OutputText == output, result.ToString());
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task The_environment_and_the_working_directory_are_the_ones_given()
+    {
+        ProgramResult result = await Rack.RunAsync(["--env", "GREETING=hello world", "--cwd", "/tmp"], ["sh", "-c", "echo $GREETING; pwd; echo $HOME"]);
+        Assert.Equal(new ProgramResult(0, "hello world\n/tmp\n/root\n", ""), result);
+    }
+
+    [Fact]
+    public async Task A_large_file_sorts_and_hashes_as_on_the_host()
+    {
+        const int Lines = 2_700_000;
+        string file = Path.Combine(_folder, "data");
+        using (var writer = new StreamWriter(file))
+        {
+            var random = new Random(Environment.TickCount);
+            for (int i = 0; i < Lines; i++)
+            {
+                writer.Write($"{random.NextInt64():x16} {random.NextInt64():x16} {random.Next():x8} padding\n");
+            }
+        }
+        Assert.True(new FileInfo(file).Length >= 128 << 20);
+        string script = "busybox sha256sum < $0; busybox sort $0 | busybox sha256sum";
+        ProgramResult host = await Rack.HostAsync(_folder, ["sh", "-c", script, file], ("LC_ALL", "C"));
+        ProgramResult rack = await Rack.RunAsync(["--add", $"{file}:/data"], ["sh", "-c", script, "/data"]);
+        Assert.Equal(host, rack);
+    }
+
+    [Fact]
+    public async Task Lost_frames_change_the_number_of_messages_and_nothing_else()
+    {
+        string[] arguments = ["32", $"{Random.Shared.Next()}"];
+        ProgramResult host = await Rack.HostAsync("/", [await LinuxPrograms.BuildAsync("pattern"), .. arguments]);
+        (ProgramResult rack, Statistics statistics) = await Rack.MeasureAsync(
+            ["--link", "ethernet", "--loss", "1", "--seed", "7", .. await LinuxPrograms.AddAsync("pattern")], ["/pattern", .. arguments]);
+        Assert.Equal(host, rack);
+        Assert.True(statistics["fabric.retransmissions"] > 0);
+    }
+}

@@ -1,0 +1,118 @@
+// Sizes, rack files and the checks that turn impossible racks into sentences.
+
+using System.Linq;
+using Xunit;
+
+namespace Lego.Tool.Tests;
+
+public class RackDescriptionTests
+{
+    [Theory]
+    [InlineData("64M", 64L << 20)]
+    [InlineData("1g", 1L << 30)]
+    [InlineData("4096", 4096L)]
+    [InlineData("512K", 512L << 10)]
+    [InlineData("2T", 2L << 40)]
+    public void Sizes_read_with_powers_of_1024(string text, long bytes)
+    {
+        Assert.True(ByteSize.TryParse(text, out long parsed));
+        Assert.Equal(bytes, parsed);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("M")]
+    [InlineData("-1M")]
+    [InlineData("0")]
+    [InlineData("1.5G")]
+    [InlineData("64MB")]
+    [InlineData("9999999999999G")]
+    public void Text_that_is_no_size_is_refused(string text)
+    {
+        Assert.False(ByteSize.TryParse(text, out _));
+    }
+
+    [Theory]
+    [InlineData(64L << 20, "64M")]
+    [InlineData(4097L, "4097")]
+    [InlineData(1L << 30, "1G")]
+    [InlineData(1536L << 20, "1536M")]
+    public void Sizes_print_in_their_shortest_exact_form(long bytes, string text)
+    {
+        Assert.Equal(text, ByteSize.Format(bytes));
+    }
+
+    [Fact]
+    public void The_default_rack_is_one_of_each_on_rings_with_64M_and_16M_ExCache()
+    {
+        RackDescription rack = RackDescription.Default;
+        rack.Check();
+        Assert.Equal(LinkKind.Ring, rack.Link);
+        Assert.Equal(["p0", "m0", "s0", "g0"], rack.Components.Select(c => c.Name));
+        Assert.Equal([1, 2, 3, 4], rack.Components.Select(c => c.Node));
+        Assert.Equal((64L << 20, 16L << 20), (rack.Components[0].MemoryBytes, rack.Components[0].ExCacheBytes));
+        Assert.Equal(1L << 30, rack.Components[1].MemoryBytes);
+    }
+
+    [Fact]
+    public void A_rack_file_names_components_in_node_order()
+    {
+        RackDescription rack = RackFile.Parse("""
+            link: ethernet
+            components:
+              - kind: manager
+              - kind: processor
+                memory: 128M
+                excache: 32M
+                ways: 8
+                policy: clock
+              - {kind: memory, memory: 2G, cpus: 2}
+              - {kind: storage, name: disk, volume: mine}
+            """, "rack.yml");
+        Assert.Equal(LinkKind.Ethernet, rack.Link);
+        Assert.Equal(["g0", "p0", "m0", "disk"], rack.Components.Select(c => c.Name));
+        Assert.Equal((8, ExCachePolicy.Clock, 32L << 20), (rack.Components[1].Ways, rack.Components[1].Policy!.Value, rack.Components[1].ExCacheBytes));
+        Assert.Equal((2, 2L << 30), (rack.Components[2].Cpus, rack.Components[2].MemoryBytes));
+        Assert.Equal("mine", rack.Components[3].Volume);
+    }
+
+    [Theory]
+    [InlineData("", "no components")]
+    [InlineData("components: 7", "rack.yml:1")]
+    [InlineData("components:\n  - kind: memory\n    memroy: 1G", "memroy")]
+    [InlineData("components:\n  - kind: toaster", "'toaster' is none of")]
+    [InlineData("components:\n  - kind: memory", "exactly one processor")]
+    [InlineData("link: pigeon\ncomponents:\n  - kind: memory", "'pigeon' is none of")]
+    [InlineData("components:\n  - {kind: memory, policy: lru}", "belong to a processor")]
+    [InlineData("components:\n  - {kind: memory, memory: much}", "'much' is not a size")]
+    [InlineData("components: [{kind: processor},{kind: memory, memory: 8M},{kind: storage},{kind: manager}]", "too small")]
+    [InlineData("components: [{kind: processor, excache: 60M},{kind: memory},{kind: storage},{kind: manager}]", "needs a machine of at least")]
+    [InlineData("components: [{kind: processor, ways: 3},{kind: memory},{kind: storage},{kind: manager}]", "3 ways do not divide")]
+    [InlineData("components: [{kind: processor},{kind: processor},{kind: memory},{kind: storage},{kind: manager}]", "this one has 2")]
+    [InlineData("components: [{kind: processor, name: a},{kind: memory, name: a},{kind: storage},{kind: manager}]", "two components are named 'a'")]
+    [InlineData("a: [", "rack.yml:")]
+    public void A_wrong_rack_file_is_a_usage_error_that_says_what_is_wrong(string text, string part)
+    {
+        ToolException error = Assert.Throws<ToolException>(() => RackFile.Parse(text, "rack.yml"));
+        Assert.Equal(ExitStatus.Usage, error.Status);
+        Assert.Contains(part, error.Message);
+        Assert.StartsWith("rack.yml", error.Message);
+    }
+
+    [Fact]
+    public void Solo_adds_up_the_machines_and_keeps_the_volume()
+    {
+        RackDescription solo = RackDescription.Default.With(ComponentKind.Storage, c => c with { Volume = "mine" }).ToSolo();
+        solo.Check();
+        ComponentDescription only = Assert.Single(solo.Components);
+        Assert.Equal((ComponentKind.Solo, "mine", (64L << 20) + (1L << 30)), (only.Kind, only.Volume, only.MemoryBytes));
+        Assert.Same(only, solo.StartingComponent);
+    }
+
+    [Fact]
+    public void Frames_are_lost_on_ethernet_only()
+    {
+        Assert.Throws<ToolException>((RackDescription.Default with { LossPercent = 1 }).Check);
+        (RackDescription.Default with { LossPercent = 1, Link = LinkKind.Ethernet }).Check();
+    }
+}

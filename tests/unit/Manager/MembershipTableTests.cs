@@ -1,0 +1,116 @@
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Manager;
+using Xunit;
+
+namespace Lego.Tests.Manager;
+
+public sealed class MembershipTableTests
+{
+    private const ulong Second = 1_000_000_000;
+    private const ushort Self = 4;
+
+    [Fact]
+    public void Silence_makes_a_member_suspect_then_failed_and_only_failure_moves_the_epoch()
+    {
+        var table = new MembershipTable(firstEpoch: 100, suspectNs: 3 * Second, failNs: 7 * Second);
+        Assert.Equal(JoinOutcome.Joined, table.Join(Request(2), nowNs: 0));
+        uint joined = table.Epoch;
+        Assert.Equal(101u, joined);
+
+        Assert.Equal(-1, table.NextFailure(3 * Second, Self));
+        Assert.Equal(MemberState.Alive, table[0].State);
+        Assert.Equal(-1, table.NextFailure(4 * Second, Self));
+        Assert.Equal(MemberState.Suspect, table[0].State);
+        Assert.Equal(joined, table.Epoch);
+
+        Assert.Equal(Errno.None, table.Heartbeat(Beat(2), 5 * Second));
+        Assert.Equal(MemberState.Alive, table[0].State);
+
+        Assert.Equal(0, table.NextFailure(13 * Second, Self));
+        Assert.Equal(MemberState.Failed, table[0].State);
+        Assert.Equal(joined + 1, table.Epoch);
+        Assert.Equal(-1, table.NextFailure(14 * Second, Self));
+        Assert.Equal(joined + 1, table.Epoch);
+    }
+
+    [Fact]
+    public void A_failed_incarnation_is_fenced_until_it_joins_as_another()
+    {
+        var table = new MembershipTable();
+        table.Join(Request(2), 0);
+        Assert.Equal(0, table.NextFailure(60 * Second, Self));
+
+        Assert.Equal(Errno.ESRCH, table.Heartbeat(Beat(2), 61 * Second));
+        Assert.Equal(JoinOutcome.Refused, table.Join(Request(2), 61 * Second));
+        Assert.False(table.IsAlive(2));
+        Assert.Equal(JoinOutcome.Joined, table.Join(Request(2, incarnation: 8), 61 * Second));
+        Assert.True(table.IsAlive(2));
+        Assert.Equal(1, table.Count);
+    }
+
+    [Fact]
+    public void A_repeated_join_changes_nothing_and_a_reboot_replaces()
+    {
+        var table = new MembershipTable();
+        table.Join(Request(2), 0);
+        uint epoch = table.Epoch;
+        Assert.Equal(JoinOutcome.Known, table.Join(Request(2), Second));
+        Assert.Equal(epoch, table.Epoch);
+        Assert.Equal(JoinOutcome.Replaced, table.Join(Request(2, incarnation: 9), Second));
+        Assert.Equal(epoch + 1, table.Epoch);
+    }
+
+    [Fact]
+    public void Nonsense_is_refused()
+    {
+        var table = new MembershipTable();
+        Assert.Equal(JoinOutcome.Refused, table.Join(Request(0), 0));
+        JoinRequest strange = Request(2);
+        strange.Kind = (ComponentKind)77;
+        Assert.Equal(JoinOutcome.Refused, table.Join(in strange, 0));
+        Assert.Equal(Errno.ESRCH, table.Heartbeat(Beat(2), 0));
+
+        for (ushort node = 1; node <= MembershipTable.MaxMembers; node++)
+        {
+            Assert.Equal(JoinOutcome.Joined, table.Join(Request(node), 0));
+        }
+
+        Assert.Equal(JoinOutcome.Refused, table.Join(Request(MembershipTable.MaxMembers + 1), 0));
+    }
+
+    [Fact]
+    public void The_manager_itself_never_ages()
+    {
+        var table = new MembershipTable();
+        table.Join(Request(Self, kind: ComponentKind.Manager), 0);
+        Assert.Equal(-1, table.NextFailure(1000 * Second, Self));
+        Assert.True(table.IsAlive(Self));
+    }
+
+    [Fact]
+    public unsafe void The_written_membership_reads_back()
+    {
+        var table = new MembershipTable();
+        table.Join(Request(2), 0);
+        table.Join(Request(3, kind: ComponentKind.Storage), 0);
+        byte[] bytes = new byte[256];
+        int length = table.Write(bytes);
+        Assert.Equal(sizeof(JoinReply) + 2 * sizeof(MemberRecord), length);
+        JoinReply head = MemoryMarshal.Read<JoinReply>(bytes);
+        Assert.Equal(table.Epoch, head.Epoch);
+        Assert.Equal(2u, head.Count);
+        MemberRecord second = MemoryMarshal.Read<MemberRecord>(bytes.AsSpan(sizeof(JoinReply) + sizeof(MemberRecord)));
+        Assert.Equal(3, second.Node);
+        Assert.Equal(ComponentKind.Storage, second.Kind);
+        Assert.Equal(MemberState.Alive, second.State);
+        Assert.Equal(0, table.Write(bytes.AsSpan(0, length - 1)));
+    }
+
+    private static JoinRequest Request(ushort node, uint incarnation = 7, ComponentKind kind = ComponentKind.Memory) =>
+        new() { Node = node, Kind = kind, Incarnation = incarnation, CapacityBytes = 1 << 30 };
+
+    private static HeartbeatRequest Beat(ushort node) => new() { Self = Request(node), FreeBytes = 1 << 29 };
+}

@@ -1,0 +1,115 @@
+// The frame map against a dictionary: write-backs, removals and forks of many spaces; and what fork costs in blocks and frames.
+
+using System;
+using System.Collections.Generic;
+using Lego.Kernel;
+using Lego.Memory;
+using Xunit;
+
+namespace Lego.Tests.Memory;
+
+public sealed unsafe class FrameMapTests
+{
+    private const ulong Page = PageOperations.PageSize;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Many_spaces_see_their_own_pages_whatever_is_forked_overwritten_and_removed(int seed)
+    {
+        using MemoryFixture fixture = new(64);
+        Random random = new(seed);
+        List<(nint Space, Dictionary<ulong, byte> Pages)> spaces = [((nint)fixture.NewSpace(1), [])];
+        uint lastAsid = 1;
+        byte* page = (byte*)fixture.Frames.Allocate();
+        for (int step = 0; step < 60_000; step++)
+        {
+            int which = random.Next(spaces.Count);
+            AddressSpace* space = (AddressSpace*)spaces[which].Space;
+            Dictionary<ulong, byte> pages = spaces[which].Pages;
+            ulong address = RandomAddress(random);
+            switch (random.Next(100))
+            {
+                case < 80:
+                    byte value = (byte)random.Next(256);
+                    new Span<byte>(page, PageOperations.PageSize).Fill(value);
+                    Assert.Equal(Errno.None, fixture.Map.Store(space, address, page));
+                    pages[address] = value;
+                    break;
+                case < 95:
+                    ulong end = address + (ulong)random.Next(1, 300) * Page;
+                    Assert.Equal(Errno.None, fixture.Map.Remove(space, address, end));
+                    for (ulong gone = address; gone < end; gone += Page)
+                    {
+                        pages.Remove(gone);
+                    }
+                    break;
+                case < 98 when spaces.Count < 8:
+                    Assert.Equal(Errno.None, fixture.Spaces.Fork(space, ++lastAsid, out AddressSpace* child));
+                    spaces.Add(((nint)child, new Dictionary<ulong, byte>(pages)));
+                    break;
+                case > 97 when spaces.Count > 1:
+                    fixture.Spaces.Destroy(space);
+                    spaces.RemoveAt(which);
+                    break;
+                default:
+                    break;
+            }
+            if (step % 2000 == 0)
+            {
+                foreach ((nint other, Dictionary<ulong, byte> expected) in spaces)
+                {
+                    Compare(fixture, (AddressSpace*)other, expected);
+                }
+            }
+        }
+        foreach ((nint space, _) in spaces)
+        {
+            fixture.Spaces.Destroy((AddressSpace*)space);
+        }
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    [Fact]
+    public void A_fork_takes_no_frames_until_somebody_writes_and_then_only_for_the_pages_written()
+    {
+        using MemoryFixture fixture = new(96);
+        AddressSpace* parent = fixture.NewSpace(1);
+        byte* page = (byte*)fixture.Frames.Allocate();
+        const ulong Pages = 16_384;
+        for (ulong index = 0; index < Pages; index++)
+        {
+            Assert.Equal(Errno.None, fixture.Map.Store(parent, 0x1000_0000 + index * Page, page));
+        }
+        ulong free = fixture.Frames.FreePages;
+        Assert.Equal(Errno.None, fixture.Spaces.Fork(parent, 2, out AddressSpace* child));
+        Assert.Equal(Pages, fixture.Pool.AnonymousFrames);
+        Assert.InRange(fixture.Frames.FreePages, free - 16, free);
+        for (ulong index = 0; index < 100; index++)
+        {
+            Assert.Equal(Errno.None, fixture.Map.Store(child, 0x1000_0000 + index * 64 * Page, page));
+        }
+        Assert.Equal(Pages + 100, fixture.Pool.AnonymousFrames);
+        fixture.Spaces.Destroy(parent);
+        Assert.Equal(Pages, fixture.Pool.AnonymousFrames);
+        fixture.Spaces.Destroy(child);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    private static ulong RandomAddress(Random random) => random.Next(4) == 0
+        ? AddressLayout.MapBase - (ulong)random.Next(1, 500) * 100 * Page
+        : 0x40_0000 + (ulong)random.Next(2000) * Page;
+
+    private static void Compare(MemoryFixture fixture, AddressSpace* space, Dictionary<ulong, byte> expected)
+    {
+        foreach ((ulong address, byte value) in expected)
+        {
+            byte* frame = fixture.Map.Find(space, address);
+            Assert.True(frame != null && frame[0] == value && frame[4095] == value);
+        }
+        for (ulong address = 0x40_0000; address < 0x40_0000 + 2300 * Page; address += Page)
+        {
+            Assert.Equal(expected.ContainsKey(address), fixture.Map.Find(space, address) != null);
+        }
+    }
+}

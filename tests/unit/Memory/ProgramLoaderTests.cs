@@ -1,0 +1,372 @@
+// The program loader on real static programs (busybox, and what the host's compilers make) and on hostile files: every byte of
+// every segment, the stack that the ABI prescribes, and an error for everything else.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Runtime.InteropServices;
+using System.Text;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Memory;
+using Xunit;
+
+namespace Lego.Tests.Memory;
+
+public sealed unsafe class ProgramLoaderTests
+{
+    private const ulong Page = PageOperations.PageSize;
+    private const string Source = """
+        #include <stdio.h>
+        #include <stdlib.h>
+        static char big[300000]; static int data[5000] = {1, 2, 3}; __thread int local = 5;
+        int main(int argc, char **argv) { big[argc] = 1; printf("%d %d %s\n", data[argc], local, argv[0]); return big[0]; }
+        """;
+
+    public static TheoryData<string> Programs
+    {
+        get
+        {
+            TheoryData<string> found = [];
+            string[] wanted = ["busybox", "gcc -static", "gcc -static-pie", "gcc -static -O2 -Wl,-z,noseparate-code", "musl-gcc -static"];
+            foreach (string name in wanted)
+            {
+                if (PathOf(name) != null)
+                {
+                    found.Add(name);
+                }
+            }
+            // Always at least one: the smallest program, written by hand.
+            found.Add("tiny");
+            return found;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public void Every_byte_of_every_segment_is_where_the_file_says(string name)
+    {
+        byte[] bytes = Load(name);
+        using MemoryFixture fixture = new(64);
+        fixture.Store.Add("/program", bytes);
+        AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error);
+        Assert.Equal(Errno.None, error);
+        ulong bias = BitConverter.ToUInt16(bytes, 16) == 3 ? AddressLayout.PositionIndependentBase : 0;
+        Assert.Equal(BitConverter.ToUInt64(bytes, 24) + bias, reply.InstructionPointer);
+        ulong highest = 0;
+        foreach ((ulong address, ulong offset, ulong fileBytes, ulong memoryBytes, uint flags) in Segments(bytes))
+        {
+            ulong start = address + bias;
+            highest = Math.Max(highest, start + memoryBytes);
+            for (ulong page = start & ~(Page - 1); page < start + memoryBytes; page += Page)
+            {
+                byte[] actual = ReadPage(fixture, space, page, out Protection protection);
+                Assert.Equal((flags & 4) != 0, (protection & Protection.Read) != 0);
+                Assert.Equal((flags & 2) != 0, (protection & Protection.Write) != 0);
+                Assert.Equal((flags & 1) != 0, (protection & Protection.Execute) != 0);
+                for (ulong index = 0; index < Page; index++)
+                {
+                    ulong at = page + index;
+                    if (at < start || at >= start + memoryBytes)
+                    {
+                        continue;
+                    }
+                    byte expected = at - start < fileBytes ? bytes[offset + (at - start)] : (byte)0;
+                    if (actual[index] != expected)
+                    {
+                        Assert.Fail($"byte at {at:x} is {actual[index]}, not {expected}");
+                    }
+                }
+            }
+        }
+        Assert.Equal(AddressLayout.PageUp(highest), reply.Break);
+        fixture.Spaces.Destroy(space);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    [Fact]
+    public void The_stack_holds_arguments_environment_and_auxiliary_vector_as_the_abi_says()
+    {
+        using MemoryFixture fixture = new(64);
+        byte[] bytes = Tiny();
+        fixture.Store.Add("/bin/tiny", bytes);
+        string[] arguments = ["tiny", "", "two words", new string('x', 5000)];
+        string[] environment = ["HOME=/root", "EMPTY="];
+        AddressSpace* space = Execute(fixture, "/bin/tiny", arguments, environment, out ExecuteReply reply, out Errno error);
+        Assert.Equal(Errno.None, error);
+        Assert.Equal(0UL, reply.StackPointer % 16);
+        ulong at = reply.StackPointer;
+        Assert.Equal((ulong)arguments.Length, Word(fixture, space, ref at));
+        Assert.Equal(arguments, ReadStrings(fixture, space, ref at));
+        Assert.Equal(environment, ReadStrings(fixture, space, ref at));
+        Dictionary<ulong, ulong> auxiliary = [];
+        ulong type;
+        do
+        {
+            type = Word(fixture, space, ref at);
+            auxiliary[type] = Word(fixture, space, ref at);
+        }
+        while (type != 0);
+        Assert.Equal(0x40_0040UL, auxiliary[3]);
+        Assert.Equal(56UL, auxiliary[4]);
+        Assert.Equal(1UL, auxiliary[5]);
+        Assert.Equal(4096UL, auxiliary[6]);
+        Assert.Equal(0UL, auxiliary[7]);
+        Assert.Equal(reply.InstructionPointer, auxiliary[9]);
+        Assert.Equal([100UL, 100UL, 200UL, 200UL], new[] { auxiliary[11], auxiliary[12], auxiliary[13], auxiliary[14] });
+        Assert.Equal(0xBFEBFBFFUL, auxiliary[16]);
+        Assert.Equal(100UL, auxiliary[17]);
+        Assert.Equal(0UL, auxiliary[23]);
+        ulong random = auxiliary[25];
+        Assert.Equal(0x1111_2222_3333_4444UL, Word(fixture, space, ref random));
+        Assert.Equal(0x5555_6666_7777_8888UL, Word(fixture, space, ref random));
+        Assert.Equal("/bin/tiny", Text(fixture, space, auxiliary[31]));
+        Assert.Equal("x86_64", Text(fixture, space, auxiliary[15]));
+        Assert.Equal("tiny", Text(fixture, space, reply.ArgumentStart));
+        Assert.Equal("HOME=/root", Text(fixture, space, reply.ArgumentEnd));
+        fixture.Spaces.Destroy(space);
+    }
+
+    [Fact]
+    public void Whatever_is_no_program_is_refused_and_leaves_nothing_behind()
+    {
+        using MemoryFixture fixture = new(64);
+        fixture.Store.Add("/script", Encoding.ASCII.GetBytes("#!/bin/sh\necho hello\n"));
+        fixture.Store.Add("/text", Encoding.ASCII.GetBytes("echo hello\n"));
+        fixture.Store.Add("/empty", []);
+        Assert.Equal(Errno.ENOEXEC, Fail(fixture, "/script"));
+        Assert.Equal(Errno.ENOEXEC, Fail(fixture, "/text"));
+        Assert.Equal(Errno.ENOEXEC, Fail(fixture, "/empty"));
+        Assert.Equal(Errno.ESTALE, Fail(fixture, "/nothing"));
+        Assert.Equal(0UL, fixture.Spaces.Count);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    [Fact]
+    public void Too_many_arguments_are_refused()
+    {
+        using MemoryFixture fixture = new(64);
+        fixture.Store.Add("/bin/tiny", Tiny());
+        string[] arguments = Enumerable.Repeat(new string('y', 1000), 3000).ToArray();
+        Execute(fixture, "/bin/tiny", arguments, [], out _, out Errno error);
+        Assert.Equal(Errno.E2BIG, error);
+    }
+
+    [Fact]
+    public void A_program_that_does_not_fit_into_memory_is_refused_and_leaves_nothing_behind()
+    {
+        using MemoryFixture fixture = new(2);
+        fixture.Store.Add("/bin/tiny", Tiny());
+        Execute(fixture, "/bin/tiny", Enumerable.Repeat(new string('y', 1000), 1900).ToArray(), [], out _, out Errno error);
+        Assert.Equal(Errno.ENOMEM, error);
+        Assert.Equal(0UL, fixture.Spaces.Count);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+        AddressSpace* space = Execute(fixture, "/bin/tiny", ["tiny"], [], out _, out error);
+        Assert.Equal(Errno.None, error);
+        fixture.Spaces.Destroy(space);
+    }
+
+    [Theory]
+    [InlineData("busybox", 400)]
+    [InlineData("tiny", 1200)]
+    public void Truncated_and_mutated_programs_are_loaded_or_refused_but_never_harm(string name, int mutations)
+    {
+        byte[] original = PathOf(name) != null || name == "tiny" ? Load(name) : Tiny();
+        using MemoryFixture fixture = new(64);
+        FakeFileStore.StoredFile stored = fixture.Store.Add("/program", original);
+        Random random = new(2024);
+        int refused = 0;
+        for (int round = 0; round < mutations; round++)
+        {
+            stored.Bytes = Mutate(random, original);
+            // A new generation of the file: nothing of the last round is in the cache.
+            CachedFile* file = fixture.Files.Find(MemoryFixture.Storage, FakeFileStore.HandleOf(stored));
+            if (file != null)
+            {
+                fixture.Files.Forget(file);
+            }
+            AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error);
+            Assert.Contains(error, new[] { Errno.None, Errno.ENOEXEC, Errno.ELIBACC });
+            if (error != Errno.None)
+            {
+                refused++;
+                continue;
+            }
+            Assert.True(reply.InstructionPointer < AddressLayout.TaskSize);
+            fixture.Spaces.Destroy(space);
+        }
+        Assert.True(refused > mutations / 10);
+        Assert.Equal(0UL, fixture.Spaces.Count);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    /// <summary>Truncates, or changes a few bytes or fields of the headers.</summary>
+    private static byte[] Mutate(Random random, byte[] original)
+    {
+        if (random.Next(8) == 0)
+        {
+            return original.AsSpan(0, random.Next(3) == 0 ? random.Next(200) : random.Next(original.Length)).ToArray();
+        }
+        byte[] bytes = (byte[])original.Clone();
+        int headers = Math.Min(bytes.Length, 64 + BitConverter.ToUInt16(bytes, 56) * 56);
+        for (int changes = random.Next(1, 4); changes > 0; changes--)
+        {
+            ulong[] extremes = [0, 1, 0xFFF, 0x1000, 0x7FFF_FFFF_F000, 0x8000_0000_0000, ulong.MaxValue, ulong.MaxValue - 0xFFF, 1UL << 63];
+            int field = random.Next(0, (headers / 8) - 1) * 8;
+            switch (random.Next(3))
+            {
+                case 0:
+                    bytes[random.Next(headers)] = (byte)random.Next(256);
+                    break;
+                case 1:
+                    BitConverter.TryWriteBytes(bytes.AsSpan(field), extremes[random.Next(extremes.Length)]);
+                    break;
+                default:
+                    bytes[random.Next(headers)] ^= (byte)(1 << random.Next(8));
+                    break;
+            }
+        }
+        return bytes;
+    }
+
+    private static AddressSpace* Execute(MemoryFixture fixture, string path, string[] arguments, string[] environment,
+        out ExecuteReply reply, out Errno error)
+    {
+        IEnumerable<string> words = new[] { path }.Concat(arguments).Concat(environment).Select(word => word + "\0");
+        byte[] strings = Encoding.UTF8.GetBytes(string.Concat(words));
+        byte[] file = Encoding.UTF8.GetBytes("/canonical" + path);
+        ExecuteRequest request = default;
+        request.File.Inode = fixture.Store.Names.GetValueOrDefault(path, 99u);
+        request.File.Generation = 1;
+        request.FilePathLength = (ushort)file.Length;
+        request.ArgumentCount = (uint)arguments.Length;
+        request.EnvironmentCount = (uint)environment.Length;
+        request.StringBytes = (uint)strings.Length;
+        request.Storage = MemoryFixture.Storage;
+        request.UserId = 100;
+        request.GroupId = 200;
+        request.Seed0 = 0x1111_2222_3333_4444;
+        request.Seed1 = 0x5555_6666_7777_8888;
+        request.HardwareCapabilities = 0xBFEBFBFF;
+        error = fixture.Loader.Execute(MemoryFixture.VNode, 77, request, [.. file, .. strings], out AddressSpace* space, out reply);
+        return space;
+    }
+
+    private static Errno Fail(MemoryFixture fixture, string path)
+    {
+        Execute(fixture, path, ["x"], [], out _, out Errno error);
+        return error;
+    }
+
+    private static string[] ReadStrings(MemoryFixture fixture, AddressSpace* space, ref ulong at)
+    {
+        List<string> strings = [];
+        ulong pointer;
+        while ((pointer = Word(fixture, space, ref at)) != 0)
+        {
+            strings.Add(Text(fixture, space, pointer));
+        }
+        return strings.ToArray();
+    }
+
+    private static ulong Word(MemoryFixture fixture, AddressSpace* space, ref ulong at)
+    {
+        ulong value = BitConverter.ToUInt64(ReadPage(fixture, space, at & ~(Page - 1), out _), (int)(at & (Page - 1)));
+        at += 8;
+        return value;
+    }
+
+    private static string Text(MemoryFixture fixture, AddressSpace* space, ulong at)
+    {
+        StringBuilder text = new();
+        byte value;
+        while ((value = ReadPage(fixture, space, at & ~(Page - 1), out _)[at & (Page - 1)]) != 0)
+        {
+            text.Append((char)value);
+            at++;
+        }
+        return text.ToString();
+    }
+
+    /// <summary>What a miss of this page would bring.</summary>
+    private static byte[] ReadPage(MemoryFixture fixture, AddressSpace* space, ulong address, out Protection protection)
+    {
+        Vma* vma = VmaTree.Find(space, address);
+        Assert.True(vma != null, $"nothing is mapped at {address:x}");
+        protection = vma->Protection;
+        byte* frame = fixture.Map.Find(space, address);
+        if (frame == null && vma->File != null)
+        {
+            ulong index = (vma->FileOffset + address - vma->Start) / Page;
+            Assert.Equal(Errno.None, fixture.Files.Fetch(vma->File, index, FetchReason.Mapping));
+            Assert.Equal(CacheOutcome.Done, fixture.Files.TryGetPage(vma->File, index, out frame, out Errno error));
+            Assert.Equal(Errno.None, error);
+        }
+        return frame == null ? new byte[Page] : new ReadOnlySpan<byte>(frame, (int)Page).ToArray();
+    }
+
+    private static IEnumerable<(ulong Address, ulong Offset, ulong FileBytes, ulong MemoryBytes, uint Flags)> Segments(byte[] bytes)
+    {
+        int table = (int)BitConverter.ToUInt64(bytes, 32);
+        int count = BitConverter.ToUInt16(bytes, 56);
+        for (int index = 0; index < count; index++)
+        {
+            int at = table + index * 56;
+            if (BitConverter.ToUInt32(bytes, at) == 1)
+            {
+                yield return (BitConverter.ToUInt64(bytes, at + 16), BitConverter.ToUInt64(bytes, at + 8),
+                    BitConverter.ToUInt64(bytes, at + 32), BitConverter.ToUInt64(bytes, at + 40), BitConverter.ToUInt32(bytes, at + 4));
+            }
+        }
+    }
+
+    /// <summary>One segment with code, data and bss: exit(0) at 0x400100.</summary>
+    private static byte[] Tiny()
+    {
+        byte[] bytes = new byte[0x1234];
+        new Random(1).NextBytes(bytes);
+        byte[] header = [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0];
+        header.CopyTo(bytes, 0);
+        ulong[] words = [0x40_0100, 64, 0];
+        MemoryMarshal.AsBytes(words.AsSpan()).CopyTo(bytes.AsSpan(24));
+        ushort[] halves = [0, 0, 64, 56, 1, 0, 0, 0];
+        MemoryMarshal.AsBytes(halves.AsSpan()).CopyTo(bytes.AsSpan(48));
+        uint[] type = [1, 7];
+        MemoryMarshal.AsBytes(type.AsSpan()).CopyTo(bytes.AsSpan(64));
+        ulong[] segment = [0, 0x40_0000, 0x40_0000, 0x1234, 0x5432, 0x1000];
+        MemoryMarshal.AsBytes(segment.AsSpan()).CopyTo(bytes.AsSpan(72));
+        return bytes;
+    }
+
+    private static byte[] Load(string name)
+    {
+        if (name == "tiny")
+        {
+            return Tiny();
+        }
+        if (name == "busybox")
+        {
+            return File.ReadAllBytes(PathOf(name)!);
+        }
+        string folder = Directory.CreateTempSubdirectory("lego-elf").FullName;
+        try
+        {
+            string[] command = name.Split(' ');
+            File.WriteAllText(Path.Combine(folder, "a.c"), Source);
+            string[] options = [.. command[1..], "-o", Path.Combine(folder, "a"), Path.Combine(folder, "a.c")];
+            using Process process = Process.Start(command[0], options);
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+            return File.ReadAllBytes(Path.Combine(folder, "a"));
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    private static string? PathOf(string name) =>
+        new[] { "/usr/bin/", "/bin/" }.Select(folder => folder + name.Split(' ')[0]).FirstOrDefault(File.Exists);
+}

@@ -1,0 +1,211 @@
+// An ExCache on the host: one address space, a program that is simulated by walking its page table as the hardware would, and a memory
+// component that is a dictionary of pages behind a real RPC endpoint. Everything below the fault handler is the image's own code.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Processor;
+using Lego.Tests.Common;
+
+namespace Lego.Tests.Processor;
+
+/// <summary>Pages by address space and address; counts requests.</summary>
+internal sealed unsafe class FakeMemory : RpcService
+{
+    internal readonly Dictionary<(uint Asid, ulong Address), byte[]> Pages = [];
+    internal readonly Dictionary<Opcode, int> Requests = [];
+    internal Errno MissError;
+    internal Errno FlushError;
+
+    public override RpcDisposition TryHandle(ref RpcRequest request)
+    {
+        Requests[request.Opcode] = Requests.GetValueOrDefault(request.Opcode) + 1;
+        switch (request.Opcode)
+        {
+            case Opcode.Miss:
+                request.TryReadHead(out MissRequest miss, out _);
+                Answer(ref request, in miss);
+                break;
+            case Opcode.MissFlush:
+                request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> victim);
+                if (FlushError != Errno.None)
+                {
+                    request.Reply(FlushError);
+                    break;
+                }
+                Pages[(both.VictimAsid, both.VictimAddress)] = victim.ToArray();
+                Answer(ref request, in both.Miss);
+                break;
+            case Opcode.Flush:
+                request.TryReadHead(out FlushRequest flush, out ReadOnlySpan<byte> rest);
+                if (FlushError != Errno.None)
+                {
+                    request.Reply(FlushError);
+                    break;
+                }
+                ReadOnlySpan<FlushEntry> entries = MemoryMarshal.Cast<byte, FlushEntry>(rest[..((int)flush.Count * sizeof(FlushEntry))]);
+                ReadOnlySpan<byte> pages = rest[((int)flush.Count * sizeof(FlushEntry))..];
+                for (int index = 0; index < entries.Length; index++)
+                {
+                    Pages[(entries[index].Asid, entries[index].Address)] = pages.Slice(index * 4096, 4096).ToArray();
+                }
+                request.Reply(Errno.None);
+                break;
+            default:
+                request.Reply(Errno.EOPNOTSUPP);
+                break;
+        }
+        return RpcDisposition.Done;
+    }
+
+    private void Answer(ref RpcRequest request, in MissRequest miss)
+    {
+        if (MissError != Errno.None)
+        {
+            request.Reply(MissError);
+            return;
+        }
+        Pages.TryGetValue((request.Asid, miss.Address), out byte[]? page);
+        request.Reply(Errno.None, page);
+    }
+}
+
+/// <summary>The machine around one simulated program.</summary>
+internal sealed unsafe class ExCacheFixture : IDisposable
+{
+    internal const ulong Base = 0x10_0000_0000;
+    internal const ulong RangeBytes = 1UL << 32;
+    private const ushort ProcessorNode = 1;
+    private const ushort MemoryNode = 2;
+
+    private readonly HostFrames _frames = new(megabytes: 48);
+    private readonly AddressSpace* _space;
+
+    internal ExCacheFixture(int lines, int ways, PolicyKind policy, bool piggyback = true, ulong seed = 1)
+    {
+        FrameAllocator frames = _frames.Allocator;
+        if (LocalLink.CreatePair(frames, ProcessorNode, MemoryNode, out RingLink? low, out RingLink? high) != Errno.None)
+        {
+            throw new InvalidOperationException("no memory");
+        }
+        RpcEndpoint processor = new(ProcessorNode, frames, 0);
+        RpcEndpoint memory = new(MemoryNode, frames, 0);
+        processor.Attach(MemoryNode, low!);
+        memory.Attach(ProcessorNode, high!);
+        memory.Register((byte)((ushort)Opcode.Miss >> 8), Memory);
+        Poller.Reset();
+        Poller.Register(processor);
+        Poller.Register(memory);
+        Cache = new ExCache(frames, processor, new ExCacheOptions
+        {
+            SizeBytes = (ulong)lines * 4096,
+            Ways = ways,
+            Policy = policy,
+            Piggyback = piggyback,
+            TraceVictims = true,
+            Seed = seed,
+        });
+        _space = (AddressSpace*)NativeMemory.AllocZeroed((nuint)sizeof(AddressSpace));
+        _space->Asid = 7;
+        _space->Home = MemoryNode;
+        _space->PageTableRoot = PageTable.CreateUser(frames);
+        SetRanges(new VmaRecord { Start = Base, End = Base + RangeBytes, Kind = VmaKind.Anonymous, Protection = Protection.Read | Protection.Write });
+    }
+
+    internal ExCache Cache { get; }
+
+    internal FakeMemory Memory { get; } = new();
+
+    internal AddressSpace* Space => _space;
+
+    internal FrameAllocator Frames => _frames.Allocator;
+
+    public void Dispose()
+    {
+        Poller.Reset();
+        NativeMemory.Free(_space);
+        _frames.Dispose();
+    }
+
+    internal void SetRanges(params VmaRecord[] ranges)
+    {
+        _space->Apply(_frames.Allocator, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan()));
+    }
+
+    /// <summary>The byte that a load reads, or why it faults.</summary>
+    internal FaultOutcome Load(ulong address, out byte value)
+    {
+        value = 0;
+        FaultOutcome outcome = Access(address, MissAccess.Read, out byte* at);
+        if (outcome == FaultOutcome.Resident)
+        {
+            value = *at;
+        }
+        return outcome;
+    }
+
+    /// <summary>Stores a byte.</summary>
+    internal FaultOutcome Store(ulong address, byte value)
+    {
+        FaultOutcome outcome = Access(address, MissAccess.Write, out byte* at);
+        if (outcome == FaultOutcome.Resident)
+        {
+            *at = value;
+        }
+        return outcome;
+    }
+
+    internal ulong Counter(string name)
+    {
+        return ulong.Parse(Statistics()["processor.excache." + name], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>All victims so far, at most the trace's capacity.</summary>
+    internal List<ulong> Victims()
+    {
+        Dictionary<string, string> lines = Statistics();
+        List<ulong> victims = [];
+        for (int number = 0; lines.TryGetValue($"processor.excache.victim.{number}", out string? value); number++)
+        {
+            victims.Add(ulong.Parse(value, CultureInfo.InvariantCulture));
+        }
+        return victims;
+    }
+
+    private Dictionary<string, string> Statistics()
+    {
+        byte[] buffer = new byte[64 * 1024];
+        StatisticsWriter writer = new(buffer);
+        Cache.Report(ref writer);
+        Dictionary<string, string> lines = [];
+        foreach (string line in Encoding.ASCII.GetString(writer.Text).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] parts = line.Split(' ');
+            lines[parts[0]] = parts[1];
+        }
+        return lines;
+    }
+
+    private FaultOutcome Access(ulong address, MissAccess access, out byte* at)
+    {
+        at = null;
+        ulong* entry = PageTable.Entry(_space->PageTableRoot, address, null);
+        if (entry == null || !PageState.IsPresent(*entry) || !PageState.Allows(*entry, access))
+        {
+            FaultOutcome outcome = Cache.Resolve(_space, address, access, LinePlacement.OwnSet, out entry);
+            if (outcome != FaultOutcome.Resident)
+            {
+                return outcome;
+            }
+        }
+        // What the hardware does on every access.
+        *entry |= access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed;
+        at = ExCache.PageOf(*entry) + (address & 4095);
+        return FaultOutcome.Resident;
+    }
+}

@@ -1,0 +1,80 @@
+// The tables of /proc, /sys and /dev: every entry can be found by its path, listings are complete and go on after their cookies.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+using Lego.Kernel;
+using Lego.Processor;
+using Xunit;
+
+namespace Lego.Tests.Processor.Files;
+
+[Collection(FileObjectsCollection.Name)]
+public sealed unsafe class PseudoTreeTests
+{
+    private static List<string> List(PseudoFile directory)
+    {
+        var names = new List<string>();
+        ulong cookie = 0;
+        while (PseudoTree.TryNext(new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
+        {
+            Assert.True(next > cookie);
+            cookie = next;
+            names.Add(Encoding.ASCII.GetString(PseudoTree.NameOf(child.File)));
+        }
+
+        return names;
+    }
+
+    [Fact]
+    public void Every_entry_has_a_path_whose_last_component_is_its_name()
+    {
+        byte[] text = new byte[128];
+        for (PseudoFile file = PseudoFile.Proc; file < PseudoFile.End; file++)
+        {
+            int length = PseudoTree.PathOf(new PseudoNode { File = file, ProcessId = 12, Descriptor = 3 }, text);
+            ReadOnlySpan<byte> path = text.AsSpan(0, length);
+            Assert.Equal(PathTree.Pseudo, PathText.TreeOf(path));
+            string expected = file switch
+            {
+                PseudoFile.Process => "12",
+                PseudoFile.ProcessDescriptor => "3",
+                _ => Encoding.ASCII.GetString(PseudoTree.NameOf(file)),
+            };
+            Assert.NotEmpty(expected);
+            Assert.Equal(expected, Encoding.ASCII.GetString(PathText.LastComponent(path)));
+        }
+    }
+
+    [Fact]
+    public void Listings_hold_the_entries_of_their_directory_and_no_others()
+    {
+        using var fixture = new FileObjectsFixture();
+        Processes.Initialize(fixture.Frames);
+        Assert.Equal(
+            ["null", "zero", "full", "random", "urandom", "tty", "console", "stdin", "stdout", "stderr", "fd", "pts"],
+            List(PseudoFile.Dev));
+        Assert.Equal(["online", "possible", "present"], List(PseudoFile.SysCpu));
+        Assert.Contains("meminfo", List(PseudoFile.Proc));
+        Assert.DoesNotContain("proc", List(PseudoFile.Proc));
+    }
+
+    [Fact]
+    public void Inode_numbers_of_a_directory_differ()
+    {
+        var seen = new HashSet<uint>();
+        for (PseudoFile file = PseudoFile.Root; file < PseudoFile.End; file++)
+        {
+            Assert.True(seen.Add(PseudoTree.InodeOf(new PseudoNode { File = file })));
+        }
+    }
+
+    [Fact]
+    public void Device_numbers_lead_back_to_their_entries()
+    {
+        Assert.Equal(PseudoFile.DevNull, PseudoTree.FindDevice(DeviceNumber.Null));
+        Assert.Equal(PseudoFile.DevTerminal, PseudoTree.FindDevice(DeviceNumber.Terminal));
+        Assert.Equal(PseudoFile.None, PseudoTree.FindDevice(0x801));
+        Assert.Equal(PseudoFile.None, PseudoTree.FindDevice(0));
+    }
+}

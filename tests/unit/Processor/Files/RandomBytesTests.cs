@@ -1,0 +1,28 @@
+// The generator: no repetition, no dependence on piece sizes' alignment, every byte value turns up.
+
+using System;
+using System.Collections.Generic;
+using Lego.Processor;
+using Xunit;
+
+namespace Lego.Tests.Processor.Files;
+
+public sealed class RandomBytesTests
+{
+    [Fact]
+    public void Output_does_not_repeat_and_covers_all_values()
+    {
+        RandomBytes.Seed("seed"u8);
+        var blocks = new HashSet<string>();
+        var values = new HashSet<byte>();
+        byte[] block = new byte[33];
+        for (int round = 0; round < 1000; round++)
+        {
+            RandomBytes.Fill(block);
+            Assert.True(blocks.Add(Convert.ToHexString(block)));
+            values.UnionWith(block);
+        }
+
+        Assert.Equal(256, values.Count);
+    }
+}

@@ -1,0 +1,244 @@
+// A storage monitor and a client of it, joined by an in-memory link: tests speak to it in messages only, as the rest of the rack does.
+
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using System.Text;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Storage;
+using Lego.Storage.Ext4;
+
+namespace Lego.Tests.Storage;
+
+/// <summary>One entry of a directory listing.</summary>
+public readonly record struct ListedName(string Name, uint Inode, byte Type);
+
+/// <summary>Requests of opcode group 4 as methods.</summary>
+public sealed unsafe class StorageFixture : IDisposable
+{
+    private const ulong MemoryPages = 8192;
+    private const ushort ClientNode = 1;
+    private const ushort StorageNode = 2;
+
+    private readonly void* _memory = NativeMemory.AlignedAlloc((nuint)(MemoryPages * PageOperations.PageSize), PageOperations.PageSize);
+    private readonly RpcEndpoint _client;
+    private readonly byte[] _reply = new byte[64 * 1024];
+
+    public StorageFixture(VolumeImage image, uint cacheBlocks = 256, bool remount = true)
+    {
+        FrameAllocator frames = new(_memory, MemoryPages);
+        Monitor = new StorageMonitor(remount ? image.Mount(cacheBlocks) : image.Volume, frames);
+        _client = new RpcEndpoint(ClientNode, frames, 0);
+        RpcEndpoint server = new(StorageNode, frames, 0);
+        server.Register(StorageMonitor.OpcodeGroup, Monitor);
+        LocalLink.CreatePair(frames, ClientNode, StorageNode, out RingLink? near, out RingLink? far);
+        _client.Attach(StorageNode, near!);
+        server.Attach(ClientNode, far!);
+        Poller.Reset();
+        Poller.Register(_client);
+        Poller.Register(server);
+    }
+
+    public StorageMonitor Monitor { get; }
+
+    /// <summary>The user that requests are made for.</summary>
+    public uint User { get; set; }
+
+    public void Dispose()
+    {
+        Poller.Reset();
+        NativeMemory.AlignedFree(_memory);
+    }
+
+    public Errno Open(string path, PathFlags flags, out FileAttributes attributes, uint mode = 0x1A4, uint access = 0) =>
+        Open(path, flags, out attributes, out _, out _, mode, access);
+
+    public Errno Open(
+        string path,
+        PathFlags flags,
+        out FileAttributes attributes,
+        out string canonical,
+        out bool created,
+        uint mode = 0x1A4,
+        uint access = 0)
+    {
+        OpenRequest head = new() { Path = Head(path, flags), Mode = mode, Access = access };
+        Errno error = Call(Opcode.Open, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        OpenReply open = error == Errno.None ? MemoryMarshal.Read<OpenReply>(reply) : default;
+        attributes = open.Attributes;
+        created = open.Created != 0;
+        canonical = error == Errno.None ? Encoding.UTF8.GetString(reply.Slice(sizeof(OpenReply), open.PathLength)) : "";
+        return error;
+    }
+
+    public Errno MakeNode(string path, uint mode, string target = "", uint device = 0)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(target);
+        MakeNodeRequest head = new() { Path = Head(path), Mode = mode, DeviceNumber = device, TargetLength = (ushort)text.Length };
+        return Call(Opcode.MakeNode, head, [.. Encoding.UTF8.GetBytes(path), .. text], out _);
+    }
+
+    public Errno Unlink(string path, PathFlags flags, out UnlinkReply lost)
+    {
+        UnlinkRequest head = new() { Path = Head(path, flags) };
+        Errno error = Call(Opcode.Unlink, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        lost = error == Errno.None ? MemoryMarshal.Read<UnlinkReply>(reply) : default;
+        return error;
+    }
+
+    public Errno Rename(string from, string to, PathFlags flags, out RenameReply replaced)
+    {
+        Errno error = CallWithTwoPaths(Opcode.Rename, from, to, flags, out ReadOnlySpan<byte> reply);
+        replaced = error == Errno.None ? MemoryMarshal.Read<RenameReply>(reply) : default;
+        return error;
+    }
+
+    public Errno Link(string from, string to, PathFlags flags = PathFlags.NoFollow) =>
+        CallWithTwoPaths(Opcode.Link, from, to, flags, out _);
+
+    public Errno ReadLink(string path, out string target)
+    {
+        Errno error = Call(Opcode.ReadLink, Head(path), Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        target = Encoding.UTF8.GetString(reply);
+        return error;
+    }
+
+    /// <summary>All entries, fetched with room for <paramref name="roomBytes"/> at a time.</summary>
+    public Errno List(string path, List<ListedName> names, uint roomBytes = 4096, Action<ListedName>? afterEach = null)
+    {
+        ulong cookie = 0;
+        while (true)
+        {
+            ReadDirectoryRequest head = new() { Path = Head(path), Cookie = cookie, MaxBytes = roomBytes };
+            Errno error = Call(Opcode.ReadDirectory, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+            if (error != Errno.None || reply.Length == 0)
+            {
+                return error;
+            }
+
+            List<ListedName> part = [];
+            while (reply.Length > 0)
+            {
+                DirectoryEntryHeader entry = MemoryMarshal.Read<DirectoryEntryHeader>(reply);
+                reply = reply[sizeof(DirectoryEntryHeader)..];
+                part.Add(new ListedName(Encoding.UTF8.GetString(reply[..entry.NameLength]), entry.Inode, entry.Type));
+                reply = reply[((entry.NameLength + 7) & ~7)..];
+                cookie = entry.NextCookie;
+            }
+
+            foreach (ListedName name in part)
+            {
+                names.Add(name);
+                afterEach?.Invoke(name);
+            }
+        }
+    }
+
+    public Errno SetAttributes(string path, SetAttributesRequest change, out FileAttributes attributes, PathFlags flags = PathFlags.None)
+    {
+        change.Path = Head(path, flags);
+        Errno error = Call(Opcode.SetAttributes, change, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        return Attributes(error, reply, out attributes);
+    }
+
+    public Errno VolumeStatus(string path, out VolumeStatusReply status)
+    {
+        Errno error = Call(Opcode.VolumeStatus, Head(path), Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        status = error == Errno.None ? MemoryMarshal.Read<VolumeStatusReply>(reply) : default;
+        return error;
+    }
+
+    public Errno Read(string path, FileHandle handle, ulong offset, uint length, out byte[] data)
+    {
+        FileRequest head = new() { Handle = handle, Offset = offset, Length = length, PathLength = LengthOf(path) };
+        Errno error = Call(Opcode.StorageRead, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        data = reply.ToArray();
+        return error;
+    }
+
+    public Errno Write(
+        string path,
+        FileHandle handle,
+        ulong offset,
+        byte[] data,
+        out FileWriteReply reply,
+        FileWriteFlags flags = FileWriteFlags.None,
+        ulong timeNs = 0)
+    {
+        FileRequest head = new()
+        {
+            Handle = handle,
+            Offset = offset,
+            Length = (uint)data.Length,
+            PathLength = LengthOf(path),
+            Flags = flags,
+            ModifyTimeNs = timeNs,
+        };
+        Errno error = Call(Opcode.StorageWrite, head, [.. Encoding.UTF8.GetBytes(path), .. data], out ReadOnlySpan<byte> bytes);
+        reply = bytes.Length == sizeof(FileWriteReply) ? MemoryMarshal.Read<FileWriteReply>(bytes) : default;
+        return error;
+    }
+
+    public Errno Truncate(string path, FileHandle handle, ulong size, out FileAttributes attributes)
+    {
+        FileRequest head = new() { Handle = handle, Offset = size, PathLength = LengthOf(path) };
+        Errno error = Call(Opcode.StorageTruncate, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        return Attributes(error, reply, out attributes);
+    }
+
+    public Errno Status(string path, FileHandle handle, out FileAttributes attributes)
+    {
+        FileRequest head = new() { Handle = handle, PathLength = LengthOf(path) };
+        Errno error = Call(Opcode.StorageStatus, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        return Attributes(error, reply, out attributes);
+    }
+
+    public Errno Sync(string path = "", FileHandle handle = default)
+    {
+        FileRequest head = new() { Handle = handle, PathLength = LengthOf(path) };
+        return Call(Opcode.StorageSync, head, Encoding.UTF8.GetBytes(path), out _);
+    }
+
+    /// <summary>A request with any bytes, for hostile input.</summary>
+    public Errno CallRaw(Opcode opcode, byte[] body) =>
+        _client.Call(StorageNode, opcode, default, body, default, _reply, out _);
+
+    /// <summary>The whole file by path.</summary>
+    public byte[] ReadAll(string path)
+    {
+        List<byte> content = [];
+        while (Read(path, default, (ulong)content.Count, FileRequest.MaxTransfer, out byte[] part) == Errno.None && part.Length > 0)
+        {
+            content.AddRange(part);
+        }
+
+        return [.. content];
+    }
+
+    private static ushort LengthOf(string text) => (ushort)Encoding.UTF8.GetByteCount(text);
+
+    private static Errno Attributes(Errno error, ReadOnlySpan<byte> reply, out FileAttributes attributes)
+    {
+        attributes = error == Errno.None ? MemoryMarshal.Read<FileAttributes>(reply) : default;
+        return error;
+    }
+
+    private PathRequest Head(string path, PathFlags flags = PathFlags.None) =>
+        new() { Flags = flags, PathLength = LengthOf(path), UserId = User, GroupId = User };
+
+    private Errno CallWithTwoPaths(Opcode opcode, string from, string to, PathFlags flags, out ReadOnlySpan<byte> reply)
+    {
+        TwoPathRequest head = new() { Old = Head(from, flags), NewLength = LengthOf(to) };
+        return Call(opcode, head, [.. Encoding.UTF8.GetBytes(from), .. Encoding.UTF8.GetBytes(to)], out reply);
+    }
+
+    private Errno Call<T>(Opcode opcode, T head, byte[] rest, out ReadOnlySpan<byte> reply) where T : unmanaged
+    {
+        Errno error = _client.Call(
+            StorageNode, opcode, default, new ReadOnlySpan<byte>(&head, sizeof(T)), rest, _reply, out int length);
+        reply = _reply.AsSpan(0, length);
+        return error;
+    }
+}

@@ -1,0 +1,16 @@
+// Host stand-in for kernel/machine: the processor.
+
+using System.Diagnostics;
+
+namespace Lego.Kernel;
+
+/// <summary>One host thread plays one CPU.</summary>
+public static class Cpu
+{
+    public static int Index => 0;
+
+    public static void Pause() => System.Threading.Thread.SpinWait(1);
+
+    /// <summary>A free-running counter, as the time stamp counter is.</summary>
+    public static ulong Timestamp() => (ulong)Stopwatch.GetTimestamp();
+}
