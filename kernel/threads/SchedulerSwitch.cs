@@ -39,12 +39,12 @@ public static unsafe partial class Scheduler
     /// <summary>Runs whatever is runnable; polls, then halts when nothing is. Never returns.</summary>
     internal static void RunIdleLoop()
     {
+        // Device interrupts come to the boot CPU, so it alone polls while idle; the others sleep until a thread is ready for them.
+        bool polls = Cpu.Index == 0;
         ulong idleSince = Clock.NowNs();
         bool halted = false;
         while (true)
         {
-            // Device interrupts come to the boot CPU, so it alone polls while idle; the others sleep until a thread is ready for them.
-            bool polls = Cpu.Index == 0;
             bool worked = false;
             for (int turn = 0; polls && !worked && turn < PollsPerLook; turn++)
             {
@@ -56,11 +56,6 @@ public static unsafe partial class Scheduler
                 s_polledInVain = false;
                 Switch();
                 idleSince = Clock.NowNs();
-                continue;
-            }
-            if (!polls)
-            {
-                Halt();
                 continue;
             }
             if (worked)
@@ -76,19 +71,27 @@ public static unsafe partial class Scheduler
                 continue;
             }
             ulong now = Clock.NowNs();
-            if (!s_polledInVain && now - idleSince < SpinBudget.Ns)
+            if (polls && !s_polledInVain && now - idleSince < SpinBudget.Ns)
             {
                 KernelLock.LetOthers();
                 continue;
             }
+            // Every CPU arms before it halts, not the polling one alone: that one may have halted long ago, and the thread that has just
+            // blocked here has disarmed the sources to poll them itself.
             Poller.Arm();
             if (!Poller.PollAll() && !s_notified)
             {
                 Halt();
-                halted = true;
-                SpinBudget.Halted(Clock.NowNs() - now);
+                if (polls)
+                {
+                    halted = true;
+                    SpinBudget.Halted(Clock.NowNs() - now);
+                }
             }
-            Poller.Disarm();
+            if (polls)
+            {
+                Poller.Disarm();
+            }
             s_polledInVain = false;
             idleSince = Clock.NowNs();
         }

@@ -49,6 +49,10 @@ public static unsafe class DriverCases
     private const int BlockThreads = 8;
     private const uint ThreadAreaPages = 8;
     private const int HeaderBytes = 14;
+    /// <summary>Long enough for every other CPU to halt, and short.</summary>
+    private const ulong HaltedNs = 20_000_000;
+    private const int PlacementAttempts = 50;
+    private const int EntropyRounds = 4;
 
     private static DeviceSet? s_devices;
     private static FrameAllocator? s_frames;
@@ -59,6 +63,7 @@ public static unsafe class DriverCases
     private static uint s_finished;
     private static uint s_failures;
     private static bool s_allFinished;
+    private static uint s_waitsElsewhere;
 
     public static void Register(CaseList cases, DeviceSet devices, FrameAllocator frames)
     {
@@ -86,6 +91,7 @@ public static unsafe class DriverCases
         }
 
         cases.Add("entropy.fills-differ", &EntropyFillsDiffer);
+        cases.Add("processors.a-device-wakes-a-thread-that-waits-on-another-cpu", &DeviceWakesAnotherCpu);
         cases.Add("block.what-is-written-is-read-back", &BlockReadsBack);
         cases.Add("block.flush-succeeds", &BlockFlush);
         cases.Add("block.bad-ranges-are-refused", &BlockBadRanges);
@@ -119,6 +125,43 @@ public static unsafe class DriverCases
         }
         check.That(zeros < 100, "few bytes are zero");
         check.That(bytes[5000] == 0, "nothing is written behind the span");
+    }
+
+    /// <summary>
+    /// A wait without end for the entropy device, on a CPU that takes no device interrupts, while all others have been halted for long: the
+    /// interrupt must still come. Which CPU takes the thread is chance, so it is tried until another one has.
+    /// </summary>
+    private static void DeviceWakesAnotherCpu(ref Check check)
+    {
+        if (Processors.Count == 1 || s_devices!.Entropy == null)
+        {
+            check.Skip("this machine has one CPU or no entropy device");
+            return;
+        }
+        s_waitsElsewhere = 0;
+        for (int attempt = 0; attempt < PlacementAttempts && s_waitsElsewhere == 0; attempt++)
+        {
+            s_allFinished = false;
+            check.That(Scheduler.Spawn(&WaitForEntropy, null, "entropy"u8) != null, "there is memory for a thread");
+            // Another CPU takes the thread meanwhile.
+            ProcessorCases.SpendTime(HaltedNs);
+            Scheduler.WaitUntil(ref s_allFinished, ulong.MaxValue);
+        }
+        check.That(s_waitsElsewhere > 0, "a thread waited on another CPU");
+    }
+
+    private static void WaitForEntropy(void* argument)
+    {
+        ProcessorCases.SpendTime(HaltedNs);
+        s_waitsElsewhere += Cpu.Index == 0 ? 0u : 1;
+        ulong random = 0;
+        // QEMU interrupts for a queue's first completion whether that is wanted or not; it is the later ones that count.
+        for (int round = 0; round < EntropyRounds; round++)
+        {
+            s_devices!.Entropy!.Fill(new Span<byte>(&random, sizeof(ulong)));
+        }
+        s_allFinished = true;
+        Scheduler.Notify();
     }
 
     private static bool TryDisk(ref Check check, out BlockDevice disk)

@@ -110,7 +110,7 @@ public static unsafe class ProcessorCases
     }
 
     /// <summary>As a program in user mode would: without the kernel lock, so that other CPUs can run kernel code meanwhile.</summary>
-    private static void SpendTime(ulong nanoseconds)
+    internal static void SpendTime(ulong nanoseconds)
     {
         KernelLock.Release();
         ulong end = Clock.NowNs() + nanoseconds;

@@ -50,18 +50,24 @@ public static class SuitesMachine
             using Process process = Process.Start(start)!;
             Task<string> complaints = process.StandardError.ReadToEndAsync();
             Task echo = EchoAsync(Path.Combine(folder, "control"), process);
+            string hang = "";
             try
             {
                 await process.WaitForExitAsync().WaitAsync(s_limit);
+            }
+            catch (TimeoutException)
+            {
+                hang = $"the machine hangs: no end within {s_limit.TotalSeconds} s; the log's last case is the one before";
             }
             finally
             {
                 process.Kill();
             }
+            await process.WaitForExitAsync();
             await echo;
             string text = File.Exists(log) ? await File.ReadAllTextAsync(log) : "";
             string problems = await RunHostToolAsync("e2fsck", "-fn", volume);
-            return new SuitesResult(process.ExitCode, Parse(text), text + await complaints, problems);
+            return new SuitesResult(process.ExitCode, Parse(text), text + await complaints + hang, problems);
         }
         finally
         {

@@ -19,6 +19,7 @@ public sealed class SuitesTests
     [InlineData(1, "")]
     [InlineData(1, "spin_us=0")]
     [InlineData(4, "")]
+    [InlineData(4, "spin_us=0")]
     public async Task Every_case_passes_on_a_machine_with_all_devices(int cpus, string bootWords)
     {
         SuitesResult result = await SuitesMachine.RunAsync(s_filter, cpus, bootWords);
