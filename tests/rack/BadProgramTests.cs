@@ -62,6 +62,13 @@ public sealed class BadProgramTests
     }
 
     [Fact]
+    public async Task A_dynamically_linked_program_is_told_to_be_linked_statically()
+    {
+        ProgramResult result = await Rack.RunAsync(["--add", "/bin/true:/dynamic"], ["/dynamic"]);
+        Assert.True(result is { Status: 126, Output: "" } && result.Error.Contains("-static"), result.ToString());
+    }
+
+    [Fact]
     public async Task Mutated_and_truncated_programs_are_refused_or_die_alone()
     {
         byte[] good = await File.ReadAllBytesAsync(await LinuxPrograms.BuildAsync("tracer"));

@@ -2,6 +2,7 @@
 
 using System;
 using System.IO;
+using System.Linq;
 using System.Text.Json;
 using System.Threading.Tasks;
 using Xunit;
@@ -113,5 +114,6 @@ public class ControlTests
         JsonElement ring = json.RootElement.GetProperty("ring");
         Assert.Equal((1.95, 4.1), (ring.GetProperty("echo_us").GetDouble(), ring.GetProperty("miss_clean_us").GetDouble()));
         Assert.Equal(2.0, ring.GetProperty("stage_means_us").GetProperty("fetch").GetDouble());
+        Assert.Equal(1950, report.InNanoseconds().Figures.First().Value);
     }
 }

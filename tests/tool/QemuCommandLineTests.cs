@@ -66,6 +66,16 @@ public class QemuCommandLineTests
         Assert.Contains(line, w => w.StartsWith("virtio-net-pci,") && w.Contains("mac=52:54:00:4c:00:04") && w.Contains("host_mtu=9000"));
     }
 
+    [Theory]
+    [InlineData(Accelerator.Tcg, "-accel tcg -m")]
+    [InlineData(Accelerator.Kvm, "-accel kvm -m")]
+    [InlineData(Accelerator.Count, "-accel tcg,thread=single -icount shift=0,sleep=off -m")]
+    public void The_accelerator_decides_what_executes_code_and_what_the_clock_counts(Accelerator accelerator, string words)
+    {
+        List<string> line = QemuCommandLine.Build(s_rack, s_rack.Components[0], Resources() with { Accelerator = accelerator });
+        Assert.Contains(words, string.Join(' ', line));
+    }
+
     [Fact]
     public void A_ring_region_begins_with_the_header_that_both_ends_read()
     {

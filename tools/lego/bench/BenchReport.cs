@@ -1,5 +1,5 @@
-// The figures of `lego bench fetch`: read from the measuring program's "BENCH name_ns N" lines, kept in microseconds, printed side by side
-// for the links and written as JSON.
+// The figures of the bench commands: read from the measuring program's "BENCH name_ns N" lines, kept in microseconds (or, where the clock
+// counts instructions, in those), printed side by side for the links and written as JSON.
 
 using System;
 using System.Collections.Generic;
@@ -10,7 +10,7 @@ using System.Text.Json.Nodes;
 
 namespace Lego.Tool;
 
-/// <summary>Medians of one link, microseconds by name, in the order printed.</summary>
+/// <summary>Medians of one link by name, in the order printed.</summary>
 public sealed class BenchReport
 {
     private const string LinePrefix = "BENCH ";
@@ -18,13 +18,13 @@ public sealed class BenchReport
     private const double NanosecondsPerMicrosecond = 1000;
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
-    private readonly List<(string Name, double Microseconds)> _figures = [];
-    private readonly List<(string Name, double Microseconds)> _stages = [];
+    private readonly List<(string Name, double Value)> _figures = [];
+    private readonly List<(string Name, double Value)> _stages = [];
 
-    public IEnumerable<(string Name, double Microseconds)> Figures => _figures;
+    public IEnumerable<(string Name, double Value)> Figures => _figures;
 
     /// <summary>Means of the stages of a miss, in their order.</summary>
-    public IEnumerable<(string Name, double Microseconds)> Stages => _stages;
+    public IEnumerable<(string Name, double Value)> Stages => _stages;
 
     /// <summary>True when the program printed its last line.</summary>
     public bool IsComplete { get; private set; }
@@ -66,27 +66,35 @@ public sealed class BenchReport
         }
     }
 
-    /// <summary>{"ring": {"echo_us": ...}, "ethernet": {...}}.</summary>
-    public static string ToJson(IEnumerable<(string Link, BenchReport Report)> reports)
+    /// <summary>The same figures in nanoseconds.</summary>
+    public BenchReport InNanoseconds()
+    {
+        var report = new BenchReport { IsComplete = IsComplete };
+        report._figures.AddRange(_figures.Select(f => (f.Name, Math.Round(f.Value * NanosecondsPerMicrosecond))));
+        return report;
+    }
+
+    /// <summary>{"ring": {"echo_us": ...}, "ethernet": {...}}; <paramref name="unit"/> ends the names.</summary>
+    public static string ToJson(IEnumerable<(string Name, BenchReport Report)> reports, string unit = "_us")
     {
         var root = new JsonObject();
-        foreach ((string link, BenchReport report) in reports)
+        foreach ((string heading, BenchReport report) in reports)
         {
             var figures = new JsonObject();
-            foreach ((string name, double microseconds) in report._figures)
+            foreach ((string name, double value) in report._figures)
             {
-                figures[name + "_us"] = Math.Round(microseconds, 3);
+                figures[name + unit] = Math.Round(value, 3);
             }
             if (report._stages.Count > 0)
             {
                 var stages = new JsonObject();
-                foreach ((string name, double microseconds) in report._stages)
+                foreach ((string name, double value) in report._stages)
                 {
-                    stages[name] = Math.Round(microseconds, 3);
+                    stages[name] = Math.Round(value, 3);
                 }
                 figures["stage_means_us"] = stages;
             }
-            root[link] = figures;
+            root[heading] = figures;
         }
         return root.ToJsonString(s_indented);
     }

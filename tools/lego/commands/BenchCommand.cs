@@ -1,6 +1,7 @@
-// `lego bench fetch`: what a line fetch costs, on ring and on ethernet, in one run on this host. tools/bench/fetch.c measures from user mode on
-// the rack (bench=on lets it ask the processor component for the bare link's echo); per-stage times come from a second run with stages=on,
-// so that taking the stamps does not disturb the figures.
+// `lego bench fetch`: what a line fetch costs, on ring and on ethernet, in one run on this host; per-stage times come from a second run with
+// stages=on, so that taking the stamps does not disturb the figures.
+// `lego bench instructions`: the same figures in executed instructions, on one machine whose clock counts them. They do not depend on the
+// host or on what else it does, so they show what a change of the code costs.
 
 using System;
 using System.Collections.Generic;
@@ -16,77 +17,75 @@ namespace Lego.Tool;
 /// <summary>The bench command.</summary>
 public static class BenchCommand
 {
-    private const string Source = "tools/bench/fetch.c";
-    private const string GuestPath = "/bench/fetch";
-    /// <summary>Megabytes of ExCache, which the program is told to exceed.</summary>
-    private const string ExCacheMegabytes = "16";
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
-
     public static Command Create()
     {
         var command = new Command("bench", "Measure a rack.");
-        var fetch = new Command("fetch", "What fetching a line costs: echo of the raw link, trap, misses with clean and dirty victims, stages of a miss; "
-            + "on ring and ethernet side by side. Medians, microseconds.");
+        command.Subcommands.Add(Subcommand("fetch",
+            "What fetching a line costs: echo of the raw link, trap, misses with clean and dirty victims, stages of a miss; "
+            + "on ring and ethernet side by side. Medians, microseconds.", FetchAsync));
+        command.Subcommands.Add(Subcommand("instructions",
+            "The same in executed instructions (QEMU's -icount) with all monitors in one machine: figures that no other load of this host "
+            + "changes. A page copied or cleared by a string instruction counts one for each word.", InstructionsAsync));
+        return command;
+    }
+
+    private static Command Subcommand(string name, string description, Func<string?, CancellationToken, Task<int>> run)
+    {
+        var command = new Command(name, description);
         var json = new Option<string?>("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
-        fetch.Options.Add(json);
-        fetch.SetAction(async (result, cancellation) => await FetchAsync(result.GetValue(json), cancellation));
-        command.Subcommands.Add(fetch);
+        command.Options.Add(json);
+        command.SetAction((result, cancellation) => run(result.GetValue(json), cancellation));
         return command;
     }
 
     private static async Task<int> FetchAsync(string? json, CancellationToken cancellation)
     {
-        string program = await CProgram.EnsureAsync(Source);
-        var reports = new List<(string Link, BenchReport Report)>();
+        var reports = new List<(string Name, BenchReport Report)>();
         foreach (LinkKind link in new[] { LinkKind.Ring, LinkKind.Ethernet })
         {
             string name = link.ToString().ToLowerInvariant();
             using IDisposable step = new Progress(ProgressStyle.Open).Step($"measuring on {name}");
-            (string output, _) = await MeasureAsync(program, link, [], cancellation);
-            BenchReport report = BenchReport.Parse(output);
-            if (!report.IsComplete)
-            {
-                throw ToolException.Rack($"{GuestPath} did not finish on {name}; it printed: {output.Trim()}");
-            }
-            (_, StatisticsDocument stages) = await MeasureAsync(program, link, ["stages=on"], cancellation);
+            RackDescription rack = RackDescription.Default with { Link = link };
+            (BenchReport report, _) = await FetchProgram.RunAsync(rack, null, [], cancellation);
+            (_, StatisticsDocument stages) = await FetchProgram.RunAsync(rack, null, ["stages=on"], cancellation);
             report.AddStages(stages.Components.First().Counters);
             reports.Add((name, report));
         }
-        Print(reports);
-        if (json is not null)
+        PrintTable("median, us", reports, "0.00");
+        return await FinishAsync(json, BenchReport.ToJson(reports), cancellation);
+    }
+
+    private static async Task<int> InstructionsAsync(string? json, CancellationToken cancellation)
+    {
+        using IDisposable step = new Progress(ProgressStyle.Open).Step("counting instructions");
+        // The clock advances by one nanosecond for each instruction.
+        (BenchReport report, _) = await FetchProgram.RunAsync(RackDescription.Default.ToSolo(), Accelerator.Count, [], cancellation);
+        BenchReport counts = report.InNanoseconds();
+        PrintTable("median, instructions", [("solo", counts)], "0");
+        return await FinishAsync(json, BenchReport.ToJson([("solo", counts)], "_instructions"), cancellation);
+    }
+
+    private static async Task<int> FinishAsync(string? file, string json, CancellationToken cancellation)
+    {
+        if (file is not null)
         {
-            await File.WriteAllTextAsync(json, BenchReport.ToJson(reports) + "\n", cancellation);
+            await File.WriteAllTextAsync(file, json + "\n", cancellation);
         }
         return ExitStatus.Success;
     }
 
-    private static async Task<(string Output, StatisticsDocument Statistics)> MeasureAsync(
-        string program, LinkKind link, string[] bootArguments, CancellationToken cancellation)
-    {
-        RackDescription rack = RackDescription.Default with { Link = link };
-        rack = rack.With(ComponentKind.Processor, c => c with { BootArguments = ["bench=on", .. bootArguments] });
-        var order = new RackOrder(rack, [AddedFile.Parse($"{program}:{GuestPath}")], $"bench-{Environment.ProcessId}");
-        await using var session = await RackSession.BootAsync(order, new Progress(ProgressStyle.Open), cancellation);
-        SessionResult result = await session.RunAsync([GuestPath, ExCacheMegabytes], s_limit);
-        if (result.Status != 0)
-        {
-            throw ToolException.Rack($"{GuestPath} ended with status {result.Status}: {result.Error.Trim()}");
-        }
-        return (result.Output, await session.StatisticsAsync());
-    }
-
-    private static void Print(List<(string Link, BenchReport Report)> reports)
+    private static void PrintTable(string title, List<(string Name, BenchReport Report)> reports, string format)
     {
         List<string[]> rows = [];
         foreach (string name in reports.SelectMany(r => r.Report.Figures).Select(f => f.Name).Distinct())
         {
-            rows.Add([Describe(name), .. reports.Select(r => Figure(r.Report.Figures, name))]);
+            rows.Add([Describe(name), .. reports.Select(r => Figure(r.Report.Figures, name, format))]);
         }
         foreach (string name in reports.SelectMany(r => r.Report.Stages).Select(f => f.Name).Distinct())
         {
-            rows.Add([$"stage of a miss: {name} (mean)", .. reports.Select(r => Figure(r.Report.Stages, name))]);
+            rows.Add([$"stage of a miss: {name} (mean)", .. reports.Select(r => Figure(r.Report.Stages, name, format))]);
         }
-        TextTable.Print(["median, us", .. reports.Select(r => r.Link)], rows);
+        TextTable.Print([title, .. reports.Select(r => r.Name)], rows);
     }
 
     private static string Describe(string name) => name switch
@@ -100,13 +99,13 @@ public static class BenchCommand
         _ => name,
     };
 
-    private static string Figure(IEnumerable<(string Name, double Microseconds)> figures, string name)
+    private static string Figure(IEnumerable<(string Name, double Value)> figures, string name, string format)
     {
-        foreach ((string found, double microseconds) in figures)
+        foreach ((string found, double value) in figures)
         {
             if (found == name)
             {
-                return microseconds.ToString("0.00", CultureInfo.InvariantCulture);
+                return value.ToString(format, CultureInfo.InvariantCulture);
             }
         }
         return "-";

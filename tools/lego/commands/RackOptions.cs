@@ -1,5 +1,4 @@
-// The options that describe a rack, shared by run, up and demo: a rack file or the default rack, changed by single figures. Options hidden
-// from --help exist for tests (frame loss, ablations, further boot arguments).
+// The options that describe a rack, shared by run, up and demo: a rack file or the default rack, changed by single figures.
 
 using System;
 using System.Collections.Generic;
@@ -32,9 +31,13 @@ public sealed class RackOptions
         Description = "Put a host file or directory into a throw-away copy of the volume. Repeatable.", HelpName = "HOST:GUEST",
         AllowMultipleArgumentsPerToken = false,
     };
-    private readonly Option<string?> _loss = new("--loss") { Description = "Percentage of Ethernet frames to lose.", Hidden = true };
-    private readonly Option<string?> _seed = new("--seed") { Description = "Seed of the lost frames' choice.", Hidden = true };
-    private readonly Option<string[]> _boot = new("--boot") { Description = "COMPONENT:KEY=VALUE, a further boot argument.", Hidden = true };
+    private readonly Option<string?> _loss = new("--loss") { Description = "Lose this percentage of all frames (link ethernet).", HelpName = "PERCENT" };
+    private readonly Option<string?> _seed = new("--seed") { Description = "Seed that chooses the lost frames.", HelpName = "N" };
+    private readonly Option<string[]> _boot = new("--boot")
+    {
+        Description = "A further word of a component's boot line (docs/operating.md lists them), for example p0:piggyback=off. Repeatable.",
+        HelpName = "COMPONENT:KEY=VALUE", AllowMultipleArgumentsPerToken = false,
+    };
 
     public RackOptions(Command command)
     {

@@ -13,7 +13,11 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>What a rack is made from, besides its description.</summary>
-public sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> Added, string DirectoryName);
+public sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> Added, string DirectoryName)
+{
+    /// <summary>How the machines execute code; null for the fastest that works here.</summary>
+    public Accelerator? Accelerator { get; init; }
+}
 
 /// <summary>A running rack.</summary>
 public sealed class RackKeeper : IAsyncDisposable
@@ -67,7 +71,7 @@ public sealed class RackKeeper : IAsyncDisposable
         try
         {
             keeper._volume = await VolumeStore.LeaseAsync(order.Rack.VolumeComponent.Volume, order.Added, directory, progress);
-            keeper.Accelerator = await AcceleratorProbe.ChooseAsync(keeper._starter);
+            keeper.Accelerator = order.Accelerator ?? await AcceleratorProbe.ChooseAsync(keeper._starter);
             using IDisposable step = progress.Step("booting the rack");
             await keeper.StartMachinesAsync(cancellation);
             keeper._server = new KeeperServer(keeper, directory.SocketPath);

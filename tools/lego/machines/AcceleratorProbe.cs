@@ -1,6 +1,6 @@
 // Chooses KVM or TCG. That /dev/kvm exists proves nothing: inside some clouds it cannot run an image that uses SSE in ring 0. So the suites
 // image boots once under KVM with a time limit; only a clean end counts. The answer is kept under out/ until QEMU or the host's kernel
-// changes. LEGO_ACCELERATOR=tcg|kvm overrides the choice.
+// changes. LEGO_ACCELERATOR=tcg|kvm|count overrides the choice.
 
 using System;
 using System.Diagnostics;

@@ -12,7 +12,15 @@ using System.Linq;
 namespace Lego.Tool;
 
 /// <summary>How QEMU executes guest code.</summary>
-public enum Accelerator { Tcg, Kvm }
+public enum Accelerator
+{
+    /// <summary>By translation.</summary>
+    Tcg,
+    /// <summary>On the host's processor.</summary>
+    Kvm,
+    /// <summary>By translation, with a clock that advances by one nanosecond for each instruction and does not wait while the machine is idle.</summary>
+    Count,
+}
 
 /// <summary>One end of a ring link: the region both machines map and the stream that carries its wake-up bytes.</summary>
 public sealed record RingEnd(ComponentDescription Peer, string RegionPath, int DoorbellDescriptor);
@@ -56,7 +64,7 @@ public static class QemuCommandLine
             "-machine", "pc",
             // Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID.
             "-cpu", "max,-erms",
-            "-accel", resources.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
+            .. Acceleration(resources.Accelerator),
             "-m", $"{component.MemoryBytes / ByteSize.MiB}M",
             "-smp", component.Cpus.ToString(CultureInfo.InvariantCulture),
             "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
@@ -137,6 +145,13 @@ public static class QemuCommandLine
 
     /// <summary>Locally administered address whose last byte is the node (the images derive peers' addresses the same way).</summary>
     public static string MacAddressOf(ComponentDescription component) => $"52:54:00:4c:00:{component.Node:x2}";
+
+    private static string[] Acceleration(Accelerator accelerator) => accelerator switch
+    {
+        Accelerator.Kvm => ["-accel", "kvm"],
+        Accelerator.Count => ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"],
+        _ => ["-accel", "tcg"],
+    };
 
     private static void AddRing(List<string> line, RingEnd ring, int index)
     {

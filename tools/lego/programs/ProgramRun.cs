@@ -126,7 +126,10 @@ public sealed class ProgramRun
             return;
         }
         const uint NoEntry = 2;
-        string reason = Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}";
+        const uint NeedsInterpreter = 79; // ELIBACC: the home refuses executables with PT_INTERP.
+        string reason = error == NeedsInterpreter
+            ? "it is dynamically linked, and only static executables run here today; link it with -static or -static-pie"
+            : Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}";
         throw new ToolException(error == NoEntry ? ExitStatus.NotFound : ExitStatus.NotExecutable,
             $"cannot run {request.Arguments[0]}: {reason}");
     }
