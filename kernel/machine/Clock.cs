@@ -1,6 +1,8 @@
 // Time: the time stamp counter, calibrated at boot against the 8254 timer (Intel 8254 datasheet, mode 0 on channel 2, gated by port 0x61),
 // and the date from the CMOS clock (MC146818).
 
+using System.Runtime.CompilerServices;
+
 namespace Lego.Kernel;
 
 /// <summary>Monotonic and real time.</summary>
@@ -27,12 +29,14 @@ public static class Clock
     internal static ulong ApicTicksPerSecond { get; private set; }
 
     /// <summary>Nanoseconds since boot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong NowNs() => TicksToNs(Cpu.Timestamp() - s_bootTicks);
 
     /// <summary>Nanoseconds since 1970-01-01 UTC.</summary>
     public static ulong UnixTimeNs() => s_bootUnixNs + NowNs();
 
     /// <summary>Converts a counter difference.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong TicksToNs(ulong ticks) =>
         (ticks >> 32) * s_nsPerTickFixed32 + ((ticks & 0xFFFFFFFF) * s_nsPerTickFixed32 >> 32);
 

@@ -1,6 +1,7 @@
 // The one lock of a machine (as in seL4's SMP kernel, "The CLH big lock"): held by a CPU while it runs kernel code, released in user mode
 // and while it halts. Kernel code between two blocking points is therefore atomic. A ticket lock: fair, two words.
 
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Lego.Kernel;
@@ -14,26 +15,32 @@ public static class KernelLock
     /// <summary>Set once a second CPU runs; with one CPU the lock costs a load.</summary>
     internal static bool IsNeeded;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Acquire()
     {
-        if (!IsNeeded)
+        if (IsNeeded)
         {
-            return;
+            TakeTurn();
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Release()
+    {
+        if (IsNeeded)
+        {
+            Volatile.Write(ref s_serving, s_serving + 1);
+        }
+    }
+
+    private static void TakeTurn()
+    {
         uint ticket = Interlocked.Add(ref s_next, 1) - 1;
         while (Volatile.Read(ref s_serving) != ticket)
         {
             // Interrupts are off here: a CPU that waits for this one's TLB is answered from the loop.
             Processors.FlushWhenWanted();
             Cpu.Pause();
-        }
-    }
-
-    public static void Release()
-    {
-        if (IsNeeded)
-        {
-            Volatile.Write(ref s_serving, s_serving + 1);
         }
     }
 

@@ -1,6 +1,7 @@
 // The CPUs of this machine: bringing them up (SDM vol. 3, 9.4: INIT, start-up message), waking halted ones, their timers.
 
 using System.Runtime;
+using System.Runtime.CompilerServices;
 
 namespace Lego.Kernel;
 
@@ -130,13 +131,20 @@ public static unsafe class Processors
     }
 
     /// <summary>Makes sure that this CPU's timer fires no later than the deadline.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void ArmTimer(ulong deadlineNs)
     {
         int index = Cpu.Index;
-        if (deadlineNs >= s_table.TimerDeadlines[index])
+        if (deadlineNs < s_table.TimerDeadlines[index])
         {
-            return;
+            StartTimer(index, deadlineNs);
         }
+    }
+
+    internal static void TimerDisarmed() => s_table.TimerDeadlines[Cpu.Index] = ulong.MaxValue;
+
+    private static void StartTimer(int index, ulong deadlineNs)
+    {
         ulong now = Clock.NowNs();
         ulong waitNs = deadlineNs > now ? deadlineNs - now : 1;
         // Count and wait both fit 64 bits in the product: the wait is bounded to one second, after which the timer is armed again.
@@ -145,8 +153,6 @@ public static unsafe class Processors
         s_table.TimerDeadlines[index] = now + waitNs;
         LocalApic.StartTimer((uint)ticks);
     }
-
-    internal static void TimerDisarmed() => s_table.TimerDeadlines[Cpu.Index] = ulong.MaxValue;
 
     private static void EnableProtection()
     {

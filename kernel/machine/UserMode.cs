@@ -2,6 +2,7 @@
 // run no programs nothing ever comes from ring 3.
 
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Lego.Kernel;
 
@@ -54,6 +55,7 @@ public static unsafe class UserMode
     }
 
     /// <summary>What is due before user mode continues: other threads, signals, wake-ups for what arrives meanwhile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Leave(UserContext* context)
     {
         Scheduler.BeforeUserMode();

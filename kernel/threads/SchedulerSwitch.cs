@@ -3,6 +3,7 @@
 
 using System;
 using System.Runtime;
+using System.Runtime.CompilerServices;
 
 namespace Lego.Kernel;
 
@@ -106,6 +107,7 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>On the way to user mode: service threads first, then other programs when the time slice is over; blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void BeforeUserMode()
     {
         // The timer fires at the next deadline, so that the clock need not be read each time.
@@ -116,22 +118,24 @@ public static unsafe partial class Scheduler
         }
         if (s_runnableKernelThreads != 0 || (s_timeSliceOver && s_firstRunnable != null))
         {
-            s_timeSliceOver = false;
-            MakeRunnable(Current);
-            Switch();
+            GiveWay();
         }
     }
 
+    private static void GiveWay()
+    {
+        s_timeSliceOver = false;
+        MakeRunnable(Current);
+        Switch();
+    }
+
     /// <summary>The last step before user mode: from here on interrupts announce new work.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void ArmForUserMode()
     {
         if (!Poller.IsArmed)
         {
-            Poller.Arm();
-            if (Poller.PollAll())
-            {
-                WakeDue();
-            }
+            ArmPoller();
         }
         ulong deadline = s_nextDeadlineNs;
         if (s_firstRunnable != null)
@@ -139,6 +143,15 @@ public static unsafe partial class Scheduler
             deadline = Math.Min(deadline, Clock.NowNs() + TimeSliceNs);
         }
         Processors.ArmTimer(deadline);
+    }
+
+    private static void ArmPoller()
+    {
+        Poller.Arm();
+        if (Poller.PollAll())
+        {
+            WakeDue();
+        }
     }
 
     private static void Halt()

@@ -9,6 +9,7 @@
 // BLOCKS at each message and each wait. Runs in the thread that faulted, or in a thread that copies to or from the program's memory.
 
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -91,7 +92,8 @@ public sealed unsafe partial class ExCache
             FaultOutcome outcome = state == PageState.Untouched && range.Kind != VmaKind.File
                 ? FillZero(space, address, entry, bits, placement)
                 : FillFromMemory(space, address, entry, bits, access, placement);
-            if (outcome != FaultOutcome.Resident)
+            // Another thread may have changed the range's protection while this one waited for its page.
+            if (outcome != FaultOutcome.Resident || PageState.Allows(*entry, access))
             {
                 return outcome;
             }
@@ -129,6 +131,7 @@ public sealed unsafe partial class ExCache
         return FaultOutcome.Resident;
     }
 
+    [SkipLocalsInit]
     private FaultOutcome FillFromMemory(AddressSpace* space, ulong address, ulong* entry, ulong bits, MissAccess access,
         LinePlacement placement)
     {

@@ -37,7 +37,6 @@ public static unsafe class LineFaults
     /// <summary>A page fault of the current thread in user mode.</summary>
     public static void OnUserFault(UserThread* thread, ulong address, MissAccess access)
     {
-        Process* process = thread->Process;
         ExCache cache = ProcessorMonitor.Instance.ExCache;
         cache.CountFault();
         LinePlacement placement = LinePlacement.OwnSet;
@@ -45,27 +44,33 @@ public static unsafe class LineFaults
         {
             placement = LinePlacement.Overflow;
         }
-        SignalInfo info = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
-        if (address < UserMemory.Limit)
+        FaultOutcome outcome = address < UserMemory.Limit
+            ? cache.Resolve(thread->Process->Space, address, access, placement, out _)
+            : FaultOutcome.NotMapped;
+        if (outcome != FaultOutcome.Resident)
         {
-            FaultOutcome outcome = cache.Resolve(process->Space, address, access, placement, out _);
-            switch (outcome)
-            {
-                case FaultOutcome.Resident:
-                    return;
-                case FaultOutcome.NotMapped:
-                    break;
-                case FaultOutcome.NotAllowed:
-                    info.Code = SignalCode.SegmentAccess;
-                    break;
-                case FaultOutcome.BeyondFile:
-                    info.Number = Signal.BusError;
-                    info.Code = SignalCode.BusAddress;
-                    break;
-                default:
-                    Deaths.Kill(process, outcome, process->Space->OwnerOf(address));
-                    return;
-            }
+            Fail(thread, address, outcome);
+        }
+    }
+
+    /// <summary>The access cannot be made good: a signal, or the end of the process.</summary>
+    private static void Fail(UserThread* thread, ulong address, FaultOutcome outcome)
+    {
+        SignalInfo info = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
+        switch (outcome)
+        {
+            case FaultOutcome.NotMapped:
+                break;
+            case FaultOutcome.NotAllowed:
+                info.Code = SignalCode.SegmentAccess;
+                break;
+            case FaultOutcome.BeyondFile:
+                info.Number = Signal.BusError;
+                info.Code = SignalCode.BusAddress;
+                break;
+            default:
+                Deaths.Kill(thread->Process, outcome, thread->Process->Space->OwnerOf(address));
+                return;
         }
         thread->FaultAddress = address;
         Signals.Force(thread, in info);

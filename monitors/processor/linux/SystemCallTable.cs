@@ -21,6 +21,8 @@ public static partial class SystemCallTable
     }
 
     /// <summary>Runs the handler; the result or -errno. May BLOCK.</summary>
+    // Without the attribute the prologue would clear the locals of every handler that the compiler has inlined.
+    [SkipLocalsInit]
     public static long Dispatch(ref SystemCall call)
     {
         switch (call.Number)

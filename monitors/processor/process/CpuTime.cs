@@ -3,6 +3,7 @@
 // monitor does not see, counts as user time up to one time slice. Two clock reads an entry. Never blocks.
 
 using System;
+using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -14,6 +15,7 @@ public static unsafe class CpuTime
     private const ulong TimeSliceNs = 10_000_000;
 
     /// <summary>User mode has been left for a handler.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EnterHandler(UserThread* thread)
     {
         ulong now = Clock.NowNs();
@@ -23,6 +25,7 @@ public static unsafe class CpuTime
     }
 
     /// <summary>The handler has done its work; or its process ends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LeaveHandler(UserThread* thread)
     {
         ulong now = Clock.NowNs();
@@ -34,6 +37,7 @@ public static unsafe class CpuTime
     }
 
     /// <summary>User mode is about to continue.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EnterUser(UserThread* thread)
     {
         bool handled = thread->LeavesHandler;

@@ -24,12 +24,17 @@ public static unsafe class SignalDelivery
     private const ulong SystemCallBytes = 2;
 
     /// <summary>Acts on all deliverable signals; called before each return to user mode.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void BeforeReturn(UserThread* thread, UserContext* user)
     {
-        if (!Signals.IsPending(thread) && thread->InterruptedCall == 0)
+        if (Signals.IsPending(thread) || thread->InterruptedCall != 0)
         {
-            return;
+            Deliver(thread, user);
         }
+    }
+
+    private static void Deliver(UserThread* thread, UserContext* user)
+    {
         Process* process = thread->Process;
         while (true)
         {

@@ -56,6 +56,7 @@ public static unsafe class Signals
     }
 
     /// <summary>True when the thread has a signal to act on before it continues: pending, not blocked; or it is doomed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsPending(UserThread* thread)
     {
         return thread->Doomed || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;

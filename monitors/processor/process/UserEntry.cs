@@ -1,6 +1,7 @@
 // Where programs enter the kernel: system calls, page faults, other traps, and the hook before each return. The machine layer
 // (kernel/machine/UserMode.cs) calls these with the kernel lock held, in the program's own kernel thread. They may BLOCK.
 
+using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -18,12 +19,13 @@ public static unsafe class UserEntry
         UserMode.ReturnHook = &OnReturn;
     }
 
+    [SkipLocalsInit]
     private static void OnSystemCall(UserContext* user)
     {
         UserThread* thread = UserThread.Current;
         thread->User = user;
         CpuTime.EnterHandler(thread);
-        SystemCall call = default;
+        SystemCall call;
         call.Number = user->Rax;
         call.A0 = user->Rdi;
         call.A1 = user->Rsi;
