@@ -93,9 +93,10 @@ public static unsafe partial class Scheduler
     /// <summary>False once the thread has ended (its number is not reused).</summary>
     public static bool IsAlive(Thread* thread) => thread->State != ThreadState.Free;
 
-    /// <summary>Lets other runnable threads run; blocks.</summary>
+    /// <summary>Lets other runnable threads run, and other CPUs enter the kernel; blocks.</summary>
     public static void Yield()
     {
+        KernelLock.LetOthers();
         Poller.PollAll();
         WakeDue();
         if (s_firstRunnable != null)

@@ -26,6 +26,7 @@ public sealed unsafe class ManagerMonitor : ControlService
 
     private static ManagerMonitor? s_instance;
 
+    private readonly bool[] _suspected = new bool[MembershipTable.MaxMembers];
     private readonly RpcEndpoint _endpoint;
     private readonly ushort _node;
     private readonly MembershipTable _members;
@@ -104,6 +105,22 @@ public sealed unsafe class ManagerMonitor : ControlService
             EndSessionsOf(failed.Node);
             ReportFailure(failed.Kind, failed.Node, "failed: no sign of life for"u8, (nowNs - failed.HeardNs) / NsPerMillisecond);
             MembershipChanged();
+        }
+        LogSuspicions(nowNs);
+    }
+
+    /// <summary>One line for each member that has become silent since the last time.</summary>
+    private void LogSuspicions(ulong nowNs)
+    {
+        for (int index = 0; index < _members.Count; index++)
+        {
+            ref Member member = ref _members[index];
+            bool suspected = member.State == MemberState.Suspect;
+            if (suspected && !_suspected[index])
+            {
+                Log.Warn($"{ComponentNames.Of(member.Kind)} node {(int)member.Node} is suspected: no sign of life for {(nowNs - member.HeardNs) / NsPerMillisecond} ms");
+            }
+            _suspected[index] = suspected;
         }
     }
 

@@ -37,6 +37,19 @@ public sealed class MemoryTests
         Assert.Equal(few, many);
     }
 
+    [Theory]
+    [InlineData("ring")]
+    [InlineData("ethernet")]
+    public async Task Calls_on_terabytes_of_untouched_memory_stall_no_component(string link)
+    {
+        string program = await LinuxPrograms.BuildAsync("sparse");
+        ProgramResult host = await Rack.HostAsync("/", ["sh", "-c", "$0 2>/dev/null; echo $?", program]);
+        ProgramResult rack = await Rack.RunAsync(
+            ["--link", link, .. await LinuxPrograms.AddAsync("sparse")], ["sh", "-c", "/sparse 2>/dev/null; echo $?"]);
+        Assert.Contains("the end", host.Output);
+        Assert.Equal(host.Output, rack.Output);
+    }
+
     [Fact]
     public async Task A_loop_over_a_resident_set_sends_no_message()
     {

@@ -1,6 +1,7 @@
 // The map from (address space, page) to physical frame: a hash table whose look-up touches one bucket, a 64-byte line (Clio, ASPLOS'22),
 // sized once by the machine's memory. An entry leads to a PageBlock of 64 pages.
 // A page gets a frame when it is first written back, not before. Frames and blocks are shared copy-on-write after fork.
+// This file: single pages and the table. FrameMap.Ranges.cs: ranges and whole spaces.
 // Never blocks; runs inline in the poller. Callers hold the kernel lock. On ENOMEM nothing has changed unless a method says otherwise.
 
 using System.Runtime.CompilerServices;
@@ -9,7 +10,7 @@ using Lego.Kernel;
 namespace Lego.Memory;
 
 /// <summary>Where the pages of all address spaces are.</summary>
-public sealed unsafe class FrameMap
+public sealed unsafe partial class FrameMap
 {
     private const int PageShift = 12;
     private const uint WordBytes = 8;
@@ -136,117 +137,6 @@ public sealed unsafe class FrameMap
         return Errno.None;
     }
 
-    /// <summary>Forgets all pages in [start, end). ENOMEM when a shared block at the border of the range cannot be copied.</summary>
-    public Errno Remove(AddressSpace* space, ulong start, ulong end)
-    {
-        // Only the two border blocks can be covered in part; with those exclusive nothing below can fail.
-        Errno error = MakeBorderExclusive(space, start);
-        if (error == Errno.None)
-        {
-            error = MakeBorderExclusive(space, end);
-        }
-        if (error != Errno.None)
-        {
-            return error;
-        }
-        ulong first = start >> BlockShift;
-        ulong last = (end - 1) >> BlockShift;
-        if (last - first < space->BlockCount)
-        {
-            for (ulong number = first; number <= last; number++)
-            {
-                BlockMapping* mapping = FindMapping(KeyOfBlock(space, number));
-                if (mapping != null)
-                {
-                    RemovePart(space, mapping, start, end);
-                }
-            }
-            return Errno.None;
-        }
-        // A huge sparse range: the space's own list is shorter.
-        BlockMapping* next;
-        for (BlockMapping* mapping = space->Blocks; mapping != null; mapping = next)
-        {
-            next = mapping->Next;
-            ulong number = NumberOf(mapping);
-            if (number >= first && number <= last)
-            {
-                RemovePart(space, mapping, start, end);
-            }
-        }
-        return Errno.None;
-    }
-
-    /// <summary>Moves the pages of [from, from + length) to [to, to + length), which has none and does not overlap. ENOMEM.</summary>
-    public Errno Move(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
-    {
-        // First pass: everything that can fail. Blocks left empty by a failure are harmless and go with the space.
-        for (ulong offset = 0; offset < lengthBytes; offset += PageOperations.PageSize)
-        {
-            if (Find(space, from + offset) == null)
-            {
-                continue;
-            }
-            Errno error = FindOrAddExclusive(space, from + offset, out _);
-            if (error == Errno.None)
-            {
-                error = FindOrAddExclusive(space, to + offset, out _);
-            }
-            if (error != Errno.None)
-            {
-                return error;
-            }
-        }
-        for (ulong offset = 0; offset < lengthBytes; offset += PageOperations.PageSize)
-        {
-            BlockMapping* source = FindMapping(KeyOf(space, from + offset));
-            if (source == null)
-            {
-                continue;
-            }
-            int index = IndexOf(from + offset);
-            uint frame = source->Block->Frames[index];
-            if (frame == 0)
-            {
-                continue;
-            }
-            PageBlock* target = FindMapping(KeyOf(space, to + offset))->Block;
-            target->Frames[IndexOf(to + offset)] = frame;
-            target->Used++;
-            source->Block->Frames[index] = 0;
-            source->Block->Used--;
-            if (source->Block->Used == 0)
-            {
-                RemoveMapping(space, source);
-            }
-        }
-        return Errno.None;
-    }
-
-    /// <summary>Gives an empty child all blocks of its parent, shared. On ENOMEM the child has some of them; drop it.</summary>
-    public Errno Share(AddressSpace* parent, AddressSpace* child)
-    {
-        for (BlockMapping* mapping = parent->Blocks; mapping != null; mapping = mapping->Next)
-        {
-            Errno error = AddMapping(child, NumberOf(mapping), mapping->Block);
-            if (error != Errno.None)
-            {
-                return error;
-            }
-            mapping->Block->References++;
-        }
-        return Errno.None;
-    }
-
-    /// <summary>Forgets all pages of a space.</summary>
-    public void Drop(AddressSpace* space)
-    {
-        while (space->Blocks != null)
-        {
-            RemoveMapping(space, space->Blocks);
-        }
-    }
-
     /// <summary>Counters of copy-on-write and of the table.</summary>
     public void Report(ref StatisticsWriter writer)
     {
@@ -340,16 +230,6 @@ public sealed unsafe class FrameMap
         return Errno.None;
     }
 
-    private Errno MakeBorderExclusive(AddressSpace* space, ulong border)
-    {
-        if ((border & (BlockBytes - 1)) == 0)
-        {
-            return Errno.None;
-        }
-        BlockMapping* mapping = FindMapping(KeyOf(space, border));
-        return mapping == null || mapping->Block->References == 1 ? Errno.None : CopyBlock(mapping);
-    }
-
     private void Replace(PageBlock* block, int index, uint frame)
     {
         uint previous = block->Frames[index];
@@ -361,33 +241,6 @@ public sealed unsafe class FrameMap
         else
         {
             _pool.Release(previous);
-        }
-    }
-
-    private void RemovePart(AddressSpace* space, BlockMapping* mapping, ulong start, ulong end)
-    {
-        ulong blockStart = NumberOf(mapping) << BlockShift;
-        if (start <= blockStart && end >= blockStart + BlockBytes)
-        {
-            RemoveMapping(space, mapping);
-            return;
-        }
-        PageBlock* block = mapping->Block;
-        ulong from = start > blockStart ? start : blockStart;
-        ulong to = end < blockStart + BlockBytes ? end : blockStart + BlockBytes;
-        for (ulong address = from; address < to; address += PageOperations.PageSize)
-        {
-            int index = IndexOf(address);
-            if (block->Frames[index] != 0)
-            {
-                _pool.Release(block->Frames[index]);
-                block->Frames[index] = 0;
-                block->Used--;
-            }
-        }
-        if (block->Used == 0)
-        {
-            RemoveMapping(space, mapping);
         }
     }
 

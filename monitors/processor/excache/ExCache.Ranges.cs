@@ -23,10 +23,10 @@ public sealed unsafe partial class ExCache
     /// </summary>
     public void Drop(AddressSpace* space, ulong start, ulong end)
     {
-        for (ulong address = start; address < end;)
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            ulong* entry = EntryOrSkip(space, ref address);
-            for (ulong stop = TableEnd(address, end); entry != null && address < stop; address += PageOperations.PageSize, entry++)
+            for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 while (*entry == PageState.InFlight)
                 {
@@ -61,10 +61,10 @@ public sealed unsafe partial class ExCache
     {
         const ulong Kept = PageTable.AddressMask | PageTable.Accessed | PageTable.Dirty;
         ulong bits = PageState.Bits(protection);
-        for (ulong address = start; address < end;)
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            ulong* entry = EntryOrSkip(space, ref address);
-            for (ulong stop = TableEnd(address, end); entry != null && address < stop; address += PageOperations.PageSize, entry++)
+            for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 if (PageState.IsPresent(*entry))
                 {
@@ -86,10 +86,10 @@ public sealed unsafe partial class ExCache
     public Errno WriteBack(AddressSpace* space, ulong start, ulong end, Span<byte> buffer)
     {
         FlushBatch batch = default;
-        for (ulong address = start; address < end;)
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            ulong* entry = EntryOrSkip(space, ref address);
-            for (ulong stop = TableEnd(address, end); entry != null && address < stop; address += PageOperations.PageSize, entry++)
+            for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 // Entries behind this one may be in flight for the batch itself; this one is not in it, so the wait ends.
                 while (*entry == PageState.InFlight)
@@ -156,10 +156,10 @@ public sealed unsafe partial class ExCache
         for (int index = 0; index < parent->Ranges.Count; index++)
         {
             ulong end = parent->Ranges[index].End;
-            for (ulong address = parent->Ranges[index].Start; address < end;)
+            ulong address = parent->Ranges[index].Start;
+            for (ulong* entry; (entry = NextStretch(parent, ref address, end, out ulong stop)) != null;)
             {
-                ulong* entry = EntryOrSkip(parent, ref address);
-                for (ulong stop = TableEnd(address, end); entry != null && address < stop; address += PageOperations.PageSize, entry++)
+                for (; address < stop; address += PageOperations.PageSize, entry++)
                 {
                     ulong state = StateWithoutLine(*entry);
                     if (state == PageState.Untouched)
@@ -183,21 +183,24 @@ public sealed unsafe partial class ExCache
     /// </summary>
     public Errno MoveStates(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
     {
-        for (ulong offset = 0; offset < lengthBytes; offset += PageOperations.PageSize)
+        ulong address = from;
+        for (ulong* old; (old = NextStretch(space, ref address, from + lengthBytes, out ulong stop)) != null;)
         {
-            ulong* old = PageTable.Entry(space->PageTableRoot, from + offset, null);
-            if (old == null || *old == PageState.Untouched)
+            for (; address < stop; address += PageOperations.PageSize, old++)
             {
-                continue;
+                if (*old == PageState.Untouched)
+                {
+                    continue;
+                }
+                ulong* moved = PageTable.Entry(space->PageTableRoot, to + (address - from), _kernelFrames);
+                if (moved == null)
+                {
+                    return Errno.ENOMEM;
+                }
+                ulong state = StateWithoutLine(*old);
+                DropEntry(old);
+                *moved = state;
             }
-            ulong* moved = PageTable.Entry(space->PageTableRoot, to + offset, _kernelFrames);
-            if (moved == null)
-            {
-                return Errno.ENOMEM;
-            }
-            ulong state = StateWithoutLine(*old);
-            DropEntry(old);
-            *moved = state;
         }
         return Errno.None;
     }
@@ -205,10 +208,10 @@ public sealed unsafe partial class ExCache
     /// <summary>True when any page of a range has contents at its owner.</summary>
     public bool AnyRemote(AddressSpace* space, ulong start, ulong end)
     {
-        for (ulong address = start; address < end;)
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            ulong* entry = EntryOrSkip(space, ref address);
-            for (ulong stop = TableEnd(address, end); entry != null && address < stop; address += PageOperations.PageSize, entry++)
+            for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 if (*entry == PageState.InFlight || StateWithoutLine(*entry) == PageState.Remote)
                 {
@@ -219,20 +222,15 @@ public sealed unsafe partial class ExCache
         return false;
     }
 
-    /// <summary>The entry of an address; without a table for it, null and the address moved to the next table's first page.</summary>
-    private static ulong* EntryOrSkip(AddressSpace* space, ref ulong address)
+    /// <summary>
+    /// The next part of [address, end) that has a page table: the entry of its first page, which <paramref name="address"/> moves to, and the
+    /// address behind its last. Null when there is no further one. A range may be terabytes, so what has no tables is skipped at once.
+    /// </summary>
+    private static ulong* NextStretch(AddressSpace* space, ref ulong address, ulong end, out ulong stop)
     {
-        ulong* entry = PageTable.Entry(space->PageTableRoot, address, null);
-        if (entry == null)
-        {
-            address = (address | (TableSpanBytes - 1)) + 1;
-        }
+        ulong* entry = PageTable.NextEntry(space->PageTableRoot, ref address, end);
+        stop = Math.Min(end, (address | (TableSpanBytes - 1)) + 1);
         return entry;
-    }
-
-    private static ulong TableEnd(ulong address, ulong end)
-    {
-        return Math.Min(end, (address | (TableSpanBytes - 1)) + 1);
     }
 
     private void DropEntry(ulong* entry)

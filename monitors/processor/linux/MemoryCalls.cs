@@ -247,10 +247,14 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
-        byte resident = 1;
-        for (ulong page = 0; page < (end - call.A0) / PageOperations.PageSize; page++)
+        const int PieceBytes = 256;
+        Span<byte> resident = stackalloc byte[PieceBytes];
+        resident.Fill(1);
+        UserBuffer vector = new UserBuffer(call.A2, (end - call.A0) / PageOperations.PageSize);
+        for (ulong done = 0; done < vector.LengthBytes; done += PieceBytes)
         {
-            if (new UserPointer<byte>(call.A2 + page).Write(call.Process, in resident) != Errno.None)
+            int piece = (int)Math.Min(PieceBytes, vector.LengthBytes - done);
+            if (vector.CopyOut(call.Process, done, resident.Slice(0, piece)) != Errno.None)
             {
                 return SystemCall.Fail(Errno.EFAULT);
             }
