@@ -1,6 +1,7 @@
 // One component's end of the fabric: every message that a monitor sends or serves passes through here (one RPC library for the rack).
 // This file: peers, services, polling and the first look at a received frame. RpcEndpoint.Requests.cs: calls of this component.
-// RpcEndpoint.Serving.cs: requests of others, at most once. RpcEndpoint.Sending.cs: frames and fragments. RpcEndpoint.Statistics.cs: counters.
+// RpcEndpoint.Replies.cs: what comes back, and the wait for it. RpcEndpoint.Serving.cs: requests of others, at most once.
+// RpcEndpoint.Sending.cs: frames and fragments. RpcEndpoint.Statistics.cs: counters.
 //
 // Contract: made at boot, then registered with the Poller by the image's start-up. Begin, Poll and TryHandle never block; Call and Complete
 // do. Kernel code is atomic between blocking points (one kernel lock), so nothing here takes locks. No allocation after boot except page
