@@ -11,7 +11,7 @@ namespace Lego.Rack.Tests;
 public sealed class VolumeTests : IDisposable
 {
     private const string Work = """
-        mkdir -p /work/deep/er && cd /work
+        mkdir -p /project/deep/er && cd /project
         i=0; while [ $i -lt 200 ]; do echo "file $i" > deep/f$i; i=$((i + 1)); done
         dd if=/dev/urandom of=random bs=64k count=40 2>/dev/null
         cp random deep/er/copy; mv deep/er moved; ln moved/copy hard; ln -s ../random moved/soft
@@ -40,11 +40,11 @@ public sealed class VolumeTests : IDisposable
             ProgramResult written = await Rack.RunAsync(options, ["/bin/busybox", "sh"], install + Work);
             Assert.Equal((0, ""), (written.Status, written.Error));
             await AssertSoundAsync(folder);
-            ProgramResult read = await Rack.RunAsync(options, ["/bin/sh", "-c", "cd /work && sha256sum random hard all.tar; ls deep | wc -l"]);
+            ProgramResult read = await Rack.RunAsync(options, ["/bin/sh", "-c", "cd /project && sha256sum random hard all.tar; ls deep | wc -l"]);
 
             Assert.Equal(written.Output + "89\n", read.Output);
             string copy = Path.Combine(folder, "read-back");
-            await Rack.HostAsync(folder, ["/usr/sbin/debugfs", "-R", $"dump /work/random {copy}", Image]);
+            await Rack.HostAsync(folder, ["/usr/sbin/debugfs", "-R", $"dump /project/random {copy}", Image]);
             ProgramResult digest = await Rack.HostAsync(folder, ["sha256sum", copy]);
             Assert.StartsWith(digest.Output.Split(' ')[0], written.Output);
         }
