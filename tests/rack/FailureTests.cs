@@ -27,7 +27,7 @@ public sealed class FailureTests
     {
         using Process process = await LegoTool.StartReadyAsync(["--link", link], "while :; do echo x > /tmp/f; cat /tmp/f > /dev/null; done");
         Dictionary<string, int> machines = await LegoTool.MachinesAsync();
-        await LegoTool.SignalAsync(machines[name], "KILL");
+        LegoTool.Signal(machines[name], "KILL");
         CommandResult result = await LegoTool.FinishAsync(process);
         Assert.Equal(RackFailedStatus, result.Status);
         Assert.Contains($"lego: {name} (", result.ErrorText);
@@ -41,7 +41,7 @@ public sealed class FailureTests
     public async Task Nothing_is_left_when_the_tool_itself_is_ended(string signal)
     {
         using Process process = await LegoTool.StartReadyAsync([], "sleep 1000");
-        await LegoTool.SignalAsync(process.Id, signal);
+        LegoTool.Signal(process.Id, signal);
         await LegoTool.FinishAsync(process);
         // The machines die with the tool; its files go at the next start, which asking for them is.
         await LegoTool.AssertNothingIsLeftAsync();

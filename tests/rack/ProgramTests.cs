@@ -42,7 +42,7 @@ public sealed class ProgramTests : IDisposable
             "trap 'echo caught 2; exit 12' INT; trap 'echo caught 15; exit 13' TERM; while :; do sleep 0.1; done");
         // "ready" comes before the traps are set.
         await Task.Delay(TimeSpan.FromSeconds(1));
-        await LegoTool.SignalAsync(process.Id, signal);
+        LegoTool.Signal(process.Id, signal);
         CommandResult result = await LegoTool.FinishAsync(process);
         Assert.True(result.Status == status && result.OutputText == output, result.ToString());
         await LegoTool.AssertNothingIsLeftAsync();

@@ -115,7 +115,7 @@ public static class Rack
         catch (TimeoutException)
         {
             // The tool takes its machines down when it is asked to end.
-            Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();
+            HostProcesses.Signal(process.Id, "TERM");
             await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
             throw new TimeoutException($"{program} {string.Join(' ', arguments)}: no end within {s_limit}; {await output}{await error}");
         }

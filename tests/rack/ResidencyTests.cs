@@ -51,7 +51,7 @@ public sealed class ResidencyTests
             if (!run.HasExited)
             {
                 // The tool takes its machines down when it is asked to end.
-                await LegoTool.SignalAsync(run.Id, "TERM");
+                LegoTool.Signal(run.Id, "TERM");
             }
         }
     }
