@@ -129,7 +129,8 @@ public sealed class RackDirectory : IDisposable
 
     private static void Remove(string rack)
     {
-        foreach (string file in Lines(rack, OwnedName))
+        // A file may have gone with all of its checkout.
+        foreach (string file in Lines(rack, OwnedName).Where(File.Exists))
         {
             File.Delete(file);
         }
