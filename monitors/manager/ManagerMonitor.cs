@@ -118,7 +118,8 @@ public sealed unsafe class ManagerMonitor : ControlService
             bool suspected = member.State == MemberState.Suspect;
             if (suspected && !_suspected[index])
             {
-                Log.Warn($"{ComponentNames.Of(member.Kind)} node {(int)member.Node} is suspected: no sign of life for {(nowNs - member.HeardNs) / NsPerMillisecond} ms");
+                ulong silentMs = (nowNs - member.HeardNs) / NsPerMillisecond;
+                Log.Warn($"{ComponentNames.Of(member.Kind)} node {(int)member.Node} is suspected: no sign of life for {silentMs} ms");
             }
             _suspected[index] = suspected;
         }

@@ -36,6 +36,5 @@ internal static class HostProcesses
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     private static extern int Kill(int process, int signal);
 }

@@ -104,7 +104,7 @@ internal static class LegoTool
     {
         Assert.Empty(await MachinesAsync());
         string images = Path.Combine(Rack.Root, "out", "images");
-        Assert.DoesNotContain(HostProcesses.CommandLines(), l => l.StartsWith("qemu-system", StringComparison.Ordinal) && l.Contains(images));
+        Assert.DoesNotContain(HostProcesses.CommandLines(), l => l.Contains("qemu-system") && l.Contains(images));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(Rack.Root, "out", "volumes"), ".copy-*"));
     }
 }

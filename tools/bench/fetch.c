@@ -1,6 +1,7 @@
 // What a page costs, seen from a program on the rack: bare trap, first touch, ExCache miss with a clean and with a dirty victim, and the
 // raw link's echo of a page as the floor. One line per figure on standard output: "BENCH name_ns median". Run by `./lego bench fetch`
-// and `./lego bench instructions`, which boot the processor component with bench=on; that enables the private system call below (monitors/processor/linux/BenchCalls.cs).
+// and `./lego bench instructions`, which boot the processor component with bench=on; that enables the private system call below
+// (monitors/processor/linux/BenchCalls.cs).
 //
 // usage: fetch EXCACHE_MB
 #define _GNU_SOURCE
