@@ -60,6 +60,7 @@ public sealed class DeviceSet
         {
             _disks[0].Report(ref writer);
         }
+
         if (CardCount > 0)
         {
             _cards[0].Report(ref writer);
@@ -89,6 +90,7 @@ public sealed class DeviceSet
         {
             return false;
         }
+
         _regions[RegionCount++] = region;
         return true;
     }
@@ -100,6 +102,7 @@ public sealed class DeviceSet
         {
             return false;
         }
+
         switch (function.DeviceId - VirtioPci.FirstDeviceId)
         {
             case VirtioNet.DeviceType:
@@ -108,6 +111,7 @@ public sealed class DeviceSet
                 {
                     _cards[CardCount++] = card;
                 }
+
                 return card != null;
             case VirtioBlock.DeviceType:
                 VirtioBlock? disk = DiskCount < MaxPerKind ? VirtioBlock.Open(transport, frames) : null;
@@ -115,6 +119,7 @@ public sealed class DeviceSet
                 {
                     _disks[DiskCount++] = disk;
                 }
+
                 return disk != null;
             case VirtioConsole.DeviceType:
                 Control = VirtioConsole.Open(transport, frames);

@@ -23,6 +23,7 @@ public static unsafe class Ivshmem
         {
             return Errno.ENXIO;
         }
+
         region = new SharedRegion(DeviceMemory.MapCached(bar.Base, bar.LengthBytes), bar.LengthBytes);
         return Errno.None;
     }

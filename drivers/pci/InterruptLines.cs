@@ -30,6 +30,7 @@ public static unsafe class InterruptLines
         {
             return Errno.ENXIO;
         }
+
         s_lines ??= new Line[LineCount];
         Line? line = s_lines[number];
         if (line == null)
@@ -39,10 +40,12 @@ public static unsafe class InterruptLines
             byte vector = Interrupts.AllocateVector(&Dispatch, (void*)number);
             Interrupts.RouteIoApic(number, vector, level: true);
         }
+
         if (line.Count == HandlersPerLine)
         {
             return Errno.ENOMEM;
         }
+
         line.Handlers[line.Count] = (nint)handler;
         line.Arguments[line.Count] = (nint)argument;
         line.Count++;

@@ -47,6 +47,7 @@ public readonly unsafe struct MsiX
         {
             return Errno.ENXIO;
         }
+
         ushort control = function.Read16(capability + ControlOffset);
         int count = (control & ControlSizeMask) + 1;
         uint table = function.Read32(capability + TableOffset);
@@ -57,13 +58,15 @@ public readonly unsafe struct MsiX
         {
             return Errno.ENXIO;
         }
+
         function.Enable();
         msiX = new MsiX((TableEntry*)DeviceMemory.Map(bar.Base + offset, lengthBytes), count);
         for (int entry = 0; entry < count; entry++)
         {
             msiX._table[entry].Control = 1;
         }
-        function.Write16(capability + ControlOffset, (ushort)(control & ~ControlMaskAll | ControlEnable));
+
+        function.Write16(capability + ControlOffset, (ushort)((control & ~ControlMaskAll) | ControlEnable));
         function.DisableLineInterrupt();
         return Errno.None;
     }

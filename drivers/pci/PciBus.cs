@@ -26,22 +26,25 @@ public static class PciBus
             int functions = 1;
             for (byte number = 0; number < functions; number++)
             {
-                PciAddress address = new PciAddress(0, slot, number);
-                PciFunction function = new PciFunction(configuration, address);
+                PciAddress address = new(0, slot, number);
+                PciFunction function = new(configuration, address);
                 if (function.VendorId == Absent)
                 {
                     continue;
                 }
+
                 if (number == 0 && (configuration.Read8(address, HeaderTypeRegister) & MultiFunction) != 0)
                 {
                     functions = FunctionsPerSlot;
                 }
+
                 if (count < found.Length)
                 {
                     found[count++] = function;
                 }
             }
         }
+
         return count;
     }
 }

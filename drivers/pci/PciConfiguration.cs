@@ -17,7 +17,7 @@ public abstract class PciConfiguration
     /// </summary>
     public abstract void Write16(PciAddress address, int offset, ushort value);
 
-    public ushort Read16(PciAddress address, int offset) => (ushort)(Read32(address, offset & ~3) >> (offset & 2) * 8);
+    public ushort Read16(PciAddress address, int offset) => (ushort)(Read32(address, offset & ~3) >> ((offset & 2) * 8));
 
-    public byte Read8(PciAddress address, int offset) => (byte)(Read32(address, offset & ~3) >> (offset & 3) * 8);
+    public byte Read8(PciAddress address, int offset) => (byte)(Read32(address, offset & ~3) >> ((offset & 3) * 8));
 }

@@ -77,6 +77,7 @@ public readonly struct PciFunction
         {
             return default;
         }
+
         ushort command = Read16(CommandRegister);
         Write16(CommandRegister, (ushort)(command & ~(CommandPorts | CommandMemory)));
         PciBar bar = Size(index);
@@ -91,6 +92,7 @@ public readonly struct PciFunction
         {
             return 0;
         }
+
         int offset = Read8(after == 0 ? CapabilitiesRegister : after + 1) & 0xFC;
         for (int seen = 0; offset >= 0x40 && seen < MaxCapabilities; seen++)
         {
@@ -98,13 +100,15 @@ public readonly struct PciFunction
             {
                 return offset;
             }
+
             offset = Read8(offset + 1) & 0xFC;
         }
+
         return 0;
     }
 
     private void SetCommand(ushort set, ushort clear) =>
-        Write16(CommandRegister, (ushort)(Read16(CommandRegister) & ~clear | set));
+        Write16(CommandRegister, (ushort)((Read16(CommandRegister) & ~clear) | set));
 
     /// <summary>Walks the registers from the first: whether one is an upper half depends on those before it.</summary>
     private bool IsUpperHalf(int index)
@@ -112,8 +116,9 @@ public readonly struct PciFunction
         int register = 0;
         while (register < index)
         {
-            register += Is64Bit(Read32(BarRegister + register * 4)) ? 2 : 1;
+            register += Is64Bit(Read32(BarRegister + (register * 4))) ? 2 : 1;
         }
+
         return register != index;
     }
 
@@ -121,30 +126,33 @@ public readonly struct PciFunction
 
     private PciBar Size(int index)
     {
-        int offset = BarRegister + index * 4;
+        int offset = BarRegister + (index * 4);
         uint low = Probe(offset, out uint lowMask);
         if ((low & BarIsPort) != 0)
         {
             uint port = low & ~3u;
             // 16-bit decoders leave the upper half zero.
-            uint portBytes = ~(lowMask & ~3u | 0xFFFF_0000u) + 1;
+            uint portBytes = ~((lowMask & ~3u) | 0xFFFF_0000u) + 1;
             return port == 0 || portBytes == 0 ? default : new PciBar(PciBarKind.Port, port, portBytes);
         }
+
         ulong start = low & ~15u;
-        ulong mask = lowMask & ~15u | 0xFFFF_FFFF_0000_0000;
+        ulong mask = (lowMask & ~15u) | 0xFFFF_FFFF_0000_0000;
         if (Is64Bit(low))
         {
             if (index + 1 >= BarCount)
             {
                 return default;
             }
+
             uint high = Probe(offset + 4, out uint highMask);
             start |= (ulong)high << 32;
-            mask = lowMask & ~15u | (ulong)highMask << 32;
+            mask = (lowMask & ~15u) | ((ulong)highMask << 32);
         }
+
         ulong lengthBytes = ~mask + 1;
         // The size is a power of two and windows are aligned to it; anything else is a broken device.
-        bool sound = start != 0 && lengthBytes != 0 && (lengthBytes & lengthBytes - 1) == 0 && (start & lengthBytes - 1) == 0;
+        bool sound = start != 0 && lengthBytes != 0 && (lengthBytes & (lengthBytes - 1)) == 0 && (start & (lengthBytes - 1)) == 0;
         return sound ? new PciBar(PciBarKind.Memory, start, lengthBytes) : default;
     }
 

@@ -41,7 +41,8 @@ public sealed unsafe class PciSerialDoorbell : Doorbell
         {
             return null;
         }
-        PciSerialDoorbell doorbell = new PciSerialDoorbell(new Uart((ushort)bar.Base));
+
+        PciSerialDoorbell doorbell = new(new Uart((ushort)bar.Base));
         doorbell._uart.Initialize();
         int index = s_count++;
         s_all[index] = doorbell;

@@ -91,6 +91,7 @@ public sealed unsafe class VirtQueue
             _next[index] = index + 1 == size ? None : (ushort)(index + 1);
             _tokens[index] = NotWithDevice;
         }
+
         _freeCount = size;
         DisableInterrupt();
     }
@@ -129,10 +130,10 @@ public sealed unsafe class VirtQueue
     public static ulong AvailableOffset(ushort size) => (ulong)size * (ulong)sizeof(Descriptor);
 
     /// <summary>The used ring starts 4-byte aligned behind the available ring and its trailing used_event.</summary>
-    public static ulong UsedOffset(ushort size) => AvailableOffset(size) + (RingHeaderBytes + (ulong)size * 2 + 2 + 3 & ~3UL);
+    public static ulong UsedOffset(ushort size) => AvailableOffset(size) + ((RingHeaderBytes + ((ulong)size * 2) + 2 + 3) & ~3UL);
 
     /// <summary>Memory for a queue of this size.</summary>
-    public static ulong MemoryBytes(ushort size) => UsedOffset(size) + RingHeaderBytes + (ulong)size * (ulong)sizeof(UsedElement) + 2;
+    public static ulong MemoryBytes(ushort size) => UsedOffset(size) + RingHeaderBytes + ((ulong)size * (ulong)sizeof(UsedElement)) + 2;
 
     /// <summary>
     /// Adds one chain; buffers that the device reads come first. The device sees it after <see cref="Publish"/>. The token (not
@@ -144,6 +145,7 @@ public sealed unsafe class VirtQueue
         {
             return false;
         }
+
         ushort head = _freeHead;
         ushort index = head;
         uint writableBytes = 0;
@@ -161,19 +163,22 @@ public sealed unsafe class VirtQueue
                 descriptor->Flags |= DescriptorDeviceWrites;
                 writableBytes += buffer.LengthBytes;
             }
+
             ushort following = _next[index];
             if (last)
             {
                 _next[index] = None;
                 _freeHead = following;
             }
+
             index = following;
         }
+
         _freeCount -= (ushort)buffers.Length;
         _tokens[head] = token;
         _writableBytes[head] = writableBytes;
         _withDevice++;
-        _availableRing[_added & Size - 1] = head;
+        _availableRing[_added & (Size - 1)] = head;
         _added++;
         return true;
     }
@@ -181,7 +186,7 @@ public sealed unsafe class VirtQueue
     /// <summary>A chain of one buffer.</summary>
     public bool TryAdd(ulong address, uint lengthBytes, BufferAccess access, uint token)
     {
-        QueueBuffer buffer = new QueueBuffer(address, lengthBytes, access);
+        QueueBuffer buffer = new(address, lengthBytes, access);
         return TryAdd(new ReadOnlySpan<QueueBuffer>(ref buffer), token);
     }
 
@@ -192,6 +197,7 @@ public sealed unsafe class VirtQueue
         {
             return;
         }
+
         ushort before = _published;
         Volatile.Write(ref *_availableIndex, _added);
         _published = _added;
@@ -215,14 +221,16 @@ public sealed unsafe class VirtQueue
         {
             return false;
         }
+
         ushort pending = (ushort)(Volatile.Read(ref *_usedIndex) - _taken);
-        UsedElement* element = _usedRing + (_taken & Size - 1);
+        UsedElement* element = _usedRing + (_taken & (Size - 1));
         uint head = Volatile.Read(ref element->Head);
         if (pending > _withDevice || head >= Size || _tokens[head] == NotWithDevice)
         {
             Broken = true;
             return false;
         }
+
         writtenBytes = Math.Min(Volatile.Read(ref element->WrittenBytes), _writableBytes[head]);
         token = _tokens[head];
         _tokens[head] = NotWithDevice;
@@ -243,6 +251,7 @@ public sealed unsafe class VirtQueue
         {
             Volatile.Write(ref *_availableFlags, (ushort)0);
         }
+
         Interlocked.MemoryBarrier();
     }
 
@@ -274,6 +283,7 @@ public sealed unsafe class VirtQueue
             last = _next[last];
             count++;
         }
+
         _next[last] = _freeHead;
         _freeHead = head;
         _freeCount += count;

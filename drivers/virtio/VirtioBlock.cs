@@ -93,13 +93,15 @@ public sealed unsafe class VirtioBlock : BlockDevice
         {
             return null;
         }
+
         VirtQueue? queue = transport.OpenQueue(0, VirtQueue.MaxSize, frames);
         Slot* slots = (Slot*)frames.AllocateCleared();
         if (queue == null || queue.Size <= 2 || slots == null)
         {
             return null;
         }
-        VirtioBlock disk = new VirtioBlock(transport, queue, frames, slots, agreed);
+
+        VirtioBlock disk = new(transport, queue, frames, slots, agreed);
         transport.Start();
         Poller.Register(new VirtioBlockCompletions(disk));
         return disk;
@@ -141,14 +143,17 @@ public sealed unsafe class VirtioBlock : BlockDevice
             _slots[slot].Done = true;
             any = true;
         }
+
         if (_queue.Broken)
         {
             any |= FailAll();
         }
+
         if (any)
         {
             Scheduler.Notify();
         }
+
         return any;
     }
 
@@ -163,10 +168,12 @@ public sealed unsafe class VirtioBlock : BlockDevice
         {
             return Errno.EINVAL;
         }
+
         if (lengthBytes != 0 && !(_frames.Contains(buffer) && _frames.Contains(buffer + lengthBytes - 1)))
         {
             Panic.Because("VirtioBlock.Transfer: the buffer is not in frames");
         }
+
         while (lengthBytes != 0)
         {
             Errno error = Execute(type, sector, buffer, lengthBytes, out uint movedBytes);
@@ -174,10 +181,12 @@ public sealed unsafe class VirtioBlock : BlockDevice
             {
                 return error;
             }
+
             buffer += movedBytes;
             lengthBytes -= movedBytes;
             sector += movedBytes / SectorSize;
         }
+
         return Errno.None;
     }
 
@@ -207,6 +216,7 @@ public sealed unsafe class VirtioBlock : BlockDevice
             // A queue smaller than all slots together: descriptors come back with completions.
             Scheduler.Yield();
         }
+
         _queue.Publish();
         Scheduler.WaitUntil(ref slot->Done, ulong.MaxValue);
         RequestStatus status = slot->Status;
@@ -215,6 +225,7 @@ public sealed unsafe class VirtioBlock : BlockDevice
         {
             return Errno.None;
         }
+
         _errors++;
         return status == RequestStatus.Unsupported ? Errno.EOPNOTSUPP : Errno.EIO;
     }
@@ -247,6 +258,7 @@ public sealed unsafe class VirtioBlock : BlockDevice
             {
                 break;
             }
+
             gatheredBytes += pieceBytes;
         }
         // A buffer that straddles pages at odd offsets may end within a sector; that sector goes with the next request.
@@ -260,6 +272,7 @@ public sealed unsafe class VirtioBlock : BlockDevice
             pieces[count - 1] = new QueueBuffer(last.Address, last.LengthBytes - cut, access);
             count -= cut == last.LengthBytes ? 1 : 0;
         }
+
         return count;
     }
 
@@ -276,6 +289,7 @@ public sealed unsafe class VirtioBlock : BlockDevice
                     return _slots + index;
                 }
             }
+
             _slotFree = false;
             Scheduler.WaitUntil(ref _slotFree, ulong.MaxValue);
         }
@@ -305,6 +319,7 @@ public sealed unsafe class VirtioBlock : BlockDevice
                 any = true;
             }
         }
+
         return any;
     }
 }

@@ -18,8 +18,8 @@ public sealed unsafe class VirtioConsole : ByteChannel
     private const uint PortId = 1;
     private const ushort ControlReceiveQueue = 2;
     private const ushort ControlTransmitQueue = 3;
-    private const ushort PortReceiveQueue = (ushort)(2 * PortId + 2);
-    private const ushort PortTransmitQueue = (ushort)(2 * PortId + 3);
+    private const ushort PortReceiveQueue = (ushort)((2 * PortId) + 2);
+    private const ushort PortTransmitQueue = (ushort)((2 * PortId) + 3);
 
     // Events of 5.3.6.2.
     private const ushort EventDeviceReady = 0;
@@ -68,13 +68,14 @@ public sealed unsafe class VirtioConsole : ByteChannel
         _transmit = transmit;
         _controlIn = pages;
         _controlOut = pages + BufferBytes;
-        _in = pages + 2 * BufferBytes;
-        _out = _in + Buffers * BufferBytes;
+        _in = pages + (2 * BufferBytes);
+        _out = _in + (Buffers * BufferBytes);
         for (ushort buffer = 0; buffer < Buffers; buffer++)
         {
             _receive.TryAdd(PhysicalAddress.Of(InBuffer(buffer)), BufferBytes, BufferAccess.DeviceWrites, buffer);
             _freeOut[_freeOutCount++] = buffer;
         }
+
         for (ushort buffer = 0; buffer < ControlBuffers; buffer++)
         {
             OfferControl(buffer);
@@ -92,7 +93,8 @@ public sealed unsafe class VirtioConsole : ByteChannel
         {
             return null;
         }
-        const ulong Pages = 2 + 2 * Buffers;
+
+        const ulong Pages = 2 + (2 * Buffers);
         byte* pages = (byte*)frames.AllocateContiguous(Pages);
         VirtQueue? controlReceive = OpenQueue(transport, ControlReceiveQueue, ControlBuffers, frames);
         VirtQueue? controlTransmit = OpenQueue(transport, ControlTransmitQueue, ControlBuffers, frames);
@@ -102,8 +104,9 @@ public sealed unsafe class VirtioConsole : ByteChannel
         {
             return null;
         }
+
         new Span<byte>(pages, (int)Pages * PageOperations.PageSize).Clear();
-        VirtioConsole console = new VirtioConsole(transport, controlReceive, controlTransmit, receive, transmit, pages);
+        VirtioConsole console = new(transport, controlReceive, controlTransmit, receive, transmit, pages);
         transport.Start();
         console._controlReceive.Publish();
         console._receive.Publish();
@@ -119,15 +122,17 @@ public sealed unsafe class VirtioConsole : ByteChannel
         {
             ushort buffer = _freeOut[_freeOutCount - 1];
             int lengthBytes = Math.Min(bytes.Length - taken, BufferBytes);
-            byte* start = _out + buffer * BufferBytes;
+            byte* start = _out + (buffer * BufferBytes);
             bytes.Slice(taken, lengthBytes).CopyTo(new Span<byte>(start, lengthBytes));
             if (!_transmit.TryAdd(PhysicalAddress.Of(start), (uint)lengthBytes, BufferAccess.DeviceReads, buffer))
             {
                 break;
             }
+
             _freeOutCount--;
             taken += lengthBytes;
         }
+
         _transmit.Publish();
         return taken;
     }
@@ -139,7 +144,7 @@ public sealed unsafe class VirtioConsole : ByteChannel
         while (moved < bytes.Length && _filledCount > 0)
         {
             ushort buffer = _filled[_filledHead];
-            Span<byte> received = new Span<byte>(InBuffer(buffer) + _readBytes, _filledBytes[_filledHead] - _readBytes);
+            Span<byte> received = new(InBuffer(buffer) + _readBytes, _filledBytes[_filledHead] - _readBytes);
             int count = Math.Min(received.Length, bytes.Length - moved);
             received[..count].CopyTo(bytes[moved..]);
             moved += count;
@@ -152,6 +157,7 @@ public sealed unsafe class VirtioConsole : ByteChannel
                 _receive.TryAdd(PhysicalAddress.Of(InBuffer(buffer)), BufferBytes, BufferAccess.DeviceWrites, buffer);
             }
         }
+
         _receive.Publish();
         return moved;
     }
@@ -167,6 +173,7 @@ public sealed unsafe class VirtioConsole : ByteChannel
             _open = false;
             _transport.Reset();
         }
+
         return any;
     }
 
@@ -191,10 +198,10 @@ public sealed unsafe class VirtioConsole : ByteChannel
         return queue != null && queue.Size == size ? queue : null;
     }
 
-    private byte* InBuffer(int buffer) => _in + buffer * BufferBytes;
+    private byte* InBuffer(int buffer) => _in + (buffer * BufferBytes);
 
     private void OfferControl(ushort buffer) =>
-        _controlReceive.TryAdd(PhysicalAddress.Of(_controlIn + buffer * ControlBufferBytes), ControlBufferBytes,
+        _controlReceive.TryAdd(PhysicalAddress.Of(_controlIn + (buffer * ControlBufferBytes)), ControlBufferBytes,
             BufferAccess.DeviceWrites, buffer);
 
     private bool TakeReceived()
@@ -208,6 +215,7 @@ public sealed unsafe class VirtioConsole : ByteChannel
             _filledCount++;
             any = true;
         }
+
         return any;
     }
 
@@ -219,10 +227,12 @@ public sealed unsafe class VirtioConsole : ByteChannel
             _freeOut[_freeOutCount++] = (ushort)buffer;
             any = true;
         }
+
         while (_controlTransmit.TryTake(out uint buffer, out _))
         {
             _freeControl[_freeControlCount++] = (ushort)buffer;
         }
+
         return any;
     }
 
@@ -231,10 +241,11 @@ public sealed unsafe class VirtioConsole : ByteChannel
         bool any = false;
         while (_controlReceive.TryTake(out uint buffer, out uint lengthBytes))
         {
-            HandleControl(new ReadOnlySpan<byte>(_controlIn + buffer * ControlBufferBytes, (int)lengthBytes));
+            HandleControl(new ReadOnlySpan<byte>(_controlIn + (buffer * ControlBufferBytes), (int)lengthBytes));
             OfferControl((ushort)buffer);
             any = true;
         }
+
         _controlReceive.Publish();
         return any;
     }
@@ -245,6 +256,7 @@ public sealed unsafe class VirtioConsole : ByteChannel
         {
             return;
         }
+
         ushort value = BinaryPrimitives.ReadUInt16LittleEndian(message[6..]);
         switch (BinaryPrimitives.ReadUInt16LittleEndian(message[4..]))
         {
@@ -280,9 +292,10 @@ public sealed unsafe class VirtioConsole : ByteChannel
         {
             return;
         }
+
         ushort buffer = _freeControl[_freeControlCount - 1];
-        byte* start = _controlOut + buffer * ControlBufferBytes;
-        Span<byte> message = new Span<byte>(start, ControlBytes);
+        byte* start = _controlOut + (buffer * ControlBufferBytes);
+        Span<byte> message = new(start, ControlBytes);
         BinaryPrimitives.WriteUInt32LittleEndian(message, port);
         BinaryPrimitives.WriteUInt16LittleEndian(message[4..], kind);
         BinaryPrimitives.WriteUInt16LittleEndian(message[6..], value);

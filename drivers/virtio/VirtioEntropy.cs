@@ -42,13 +42,15 @@ public sealed unsafe class VirtioEntropy : EntropySource
         {
             return null;
         }
+
         VirtQueue? queue = transport.OpenQueue(0, 2, frames);
         byte* page = (byte*)frames.AllocateCleared();
         if (queue == null || page == null)
         {
             return null;
         }
-        VirtioEntropy device = new VirtioEntropy(transport, queue, page);
+
+        VirtioEntropy device = new(transport, queue, page);
         transport.Start();
         Poller.Register(new VirtioEntropyCompletions(device));
         return device;
@@ -63,6 +65,7 @@ public sealed unsafe class VirtioEntropy : EntropySource
         {
             Scheduler.WaitUntil(ref _idle, ulong.MaxValue);
         }
+
         _idle = false;
         while (bytes.Length > 0)
         {
@@ -73,13 +76,15 @@ public sealed unsafe class VirtioEntropy : EntropySource
                 Scheduler.Yield();
                 continue;
             }
+
             _queue.Publish();
             Scheduler.WaitUntil(ref _done, ulong.MaxValue);
-            Span<byte> delivered = new Span<byte>(_page, (int)_deliveredBytes);
+            Span<byte> delivered = new(_page, (int)_deliveredBytes);
             delivered.CopyTo(bytes);
             delivered.Clear();
             bytes = bytes[delivered.Length..];
         }
+
         _idle = true;
         Scheduler.Notify();
     }
@@ -92,8 +97,10 @@ public sealed unsafe class VirtioEntropy : EntropySource
             {
                 _transport.Reset();
             }
+
             return false;
         }
+
         _done = true;
         Scheduler.Notify();
         return true;

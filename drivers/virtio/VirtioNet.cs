@@ -67,7 +67,7 @@ public sealed unsafe class VirtioNet : NetDevice
         _transmit = transmit;
         MacAddress = macAddress;
         MaxFrameBytes = mtu + EthernetHeaderBytes;
-        _strideBytes = FrameOffset + MaxFrameBytes + CacheLineBytes - 1 & ~(CacheLineBytes - 1);
+        _strideBytes = (FrameOffset + MaxFrameBytes + CacheLineBytes - 1) & ~(CacheLineBytes - 1);
         int receiveBuffers = Math.Min(ReceiveBuffers, (int)receive.Size);
         _transmitBuffers = Math.Min(TransmitBuffers, (int)transmit.Size);
         _receiveMemory = AllocateBuffers(frames, receiveBuffers);
@@ -78,6 +78,7 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             _freeTransmit[_freeTransmitCount++] = (ushort)buffer;
         }
+
         for (int buffer = 0; buffer < receiveBuffers; buffer++)
         {
             Offer(buffer);
@@ -96,23 +97,27 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             return null;
         }
+
         VirtQueue? receive = transport.OpenQueue(ReceiveQueue, ReceiveBuffers, frames);
         VirtQueue? transmit = transport.OpenQueue(TransmitQueue, TransmitBuffers, frames);
         if (receive == null || transmit == null)
         {
             return null;
         }
+
         int mtu = (agreed & FeatureMtu) != 0 ? transport.Configuration16(MtuOffset) : DefaultMtu;
         ulong macAddress = 0;
         for (int index = 0; index < MacBytes && (agreed & FeatureMac) != 0; index++)
         {
-            macAddress = macAddress << 8 | transport.Configuration8(MacOffset + index);
+            macAddress = (macAddress << 8) | transport.Configuration8(MacOffset + index);
         }
-        VirtioNet card = new VirtioNet(transport, receive, transmit, Math.Max(MinMtu, Math.Min(mtu, MaxMtu)), macAddress, frames);
+
+        VirtioNet card = new(transport, receive, transmit, Math.Max(MinMtu, Math.Min(mtu, MaxMtu)), macAddress, frames);
         if (card._receiveMemory == null || card._transmitMemory == null)
         {
             return null;
         }
+
         VirtQueue? control = (agreed & Filtering) == Filtering ? transport.OpenQueue(ControlQueue, 2, frames) : null;
         transport.Start();
         receive.Publish();
@@ -120,6 +125,7 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             LeavePromiscuousMode(control, (byte*)frames.AllocateCleared());
         }
+
         return card;
     }
 
@@ -129,11 +135,13 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             ReclaimSent();
         }
+
         long frameBytes = (long)a.Length + b.Length + c.Length;
         if (_freeTransmitCount == 0 || frameBytes > MaxFrameBytes || frameBytes < EthernetHeaderBytes)
         {
             return false;
         }
+
         ushort buffer = _freeTransmit[_freeTransmitCount - 1];
         byte* frame = TransmitFrame(buffer);
         a.CopyTo(new Span<byte>(frame, a.Length));
@@ -144,6 +152,7 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             return false;
         }
+
         _freeTransmitCount--;
         _transmitBytes[buffer] = (int)frameBytes;
         _framesSent++;
@@ -161,6 +170,7 @@ public sealed unsafe class VirtioNet : NetDevice
                 frame = default;
                 return false;
             }
+
             _lent = (int)buffer;
             _lentBytes = (int)writtenBytes - HeaderBytes;
             if (_lentBytes < EthernetHeaderBytes || _lentBytes > MaxFrameBytes)
@@ -169,6 +179,7 @@ public sealed unsafe class VirtioNet : NetDevice
                 ReleaseReceived();
             }
         }
+
         frame = new ReadOnlySpan<byte>(ReceiveFrame(_lent), _lentBytes);
         return true;
     }
@@ -179,6 +190,7 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             return;
         }
+
         _framesReceived++;
         new Span<byte>(ReceiveFrame(_lent), Math.Max(_lentBytes, 0)).Clear();
         Offer(_lent);
@@ -224,6 +236,7 @@ public sealed unsafe class VirtioNet : NetDevice
         {
             return;
         }
+
         request[0] = ControlClassReceive;
         request[1] = ControlReceivePromiscuous;
         request[2] = 0;
@@ -239,18 +252,19 @@ public sealed unsafe class VirtioNet : NetDevice
 
     private byte* AllocateBuffers(FrameAllocator frames, int count)
     {
-        ulong pages = ((ulong)count * (ulong)_strideBytes + PageOperations.PageSize - 1) / PageOperations.PageSize;
+        ulong pages = (((ulong)count * (ulong)_strideBytes) + PageOperations.PageSize - 1) / PageOperations.PageSize;
         byte* memory = (byte*)frames.AllocateContiguous(pages);
         for (ulong page = 0; memory != null && page < pages; page++)
         {
-            PageOperations.Clear(memory + page * PageOperations.PageSize);
+            PageOperations.Clear(memory + (page * PageOperations.PageSize));
         }
+
         return memory;
     }
 
-    private byte* ReceiveFrame(int buffer) => _receiveMemory + (long)buffer * _strideBytes + FrameOffset;
+    private byte* ReceiveFrame(int buffer) => _receiveMemory + ((long)buffer * _strideBytes) + FrameOffset;
 
-    private byte* TransmitFrame(int buffer) => _transmitMemory + (long)buffer * _strideBytes + FrameOffset;
+    private byte* TransmitFrame(int buffer) => _transmitMemory + ((long)buffer * _strideBytes) + FrameOffset;
 
     private void Offer(int buffer)
     {
@@ -270,6 +284,7 @@ public sealed unsafe class VirtioNet : NetDevice
             _freeTransmit[_freeTransmitCount++] = (ushort)buffer;
             any = true;
         }
+
         StopIfBroken();
         return any;
     }

@@ -97,14 +97,17 @@ public sealed unsafe class VirtioPci : VirtioTransport
         {
             return null;
         }
+
         if (MsiX.TryEnable(function, out MsiX msiX) != Errno.None)
         {
             return null;
         }
+
         if (s_wakeVector == 0)
         {
             s_wakeVector = Interrupts.AllocateVector(&EndHalt, null);
         }
+
         msiX.Route(WakeEntry, s_wakeVector);
         uint multiplier = function.Read32(notifyCapability + CapabilityNotifyMultiplier);
         return new VirtioPci((CommonConfiguration*)common.Start, notify, multiplier, device);
@@ -120,16 +123,19 @@ public sealed unsafe class VirtioPci : VirtioTransport
             {
                 return Errno.ENODEV;
             }
+
             Cpu.Pause();
         }
+
         Volatile.Write(ref _common->Status, StatusAcknowledge);
         Volatile.Write(ref _common->Status, StatusAcknowledge | StatusDriver);
-        ulong offered = OfferedHalf(0) | (ulong)OfferedHalf(1) << 32;
+        ulong offered = OfferedHalf(0) | ((ulong)OfferedHalf(1) << 32);
         agreed = offered & (wanted | VirtioFeatures.Version1);
         if ((agreed & VirtioFeatures.Version1) == 0)
         {
             return Refuse();
         }
+
         AcceptHalf(0, (uint)agreed);
         AcceptHalf(1, (uint)(agreed >> 32));
         Volatile.Write(ref _common->Status, StatusAcknowledge | StatusDriver | StatusFeaturesOk);
@@ -137,6 +143,7 @@ public sealed unsafe class VirtioPci : VirtioTransport
         {
             return Refuse();
         }
+
         Volatile.Write(ref _common->ConfigurationVector, NoVector);
         _eventIndex = (agreed & VirtioFeatures.EventIndex) != 0;
         return Errno.None;
@@ -148,29 +155,34 @@ public sealed unsafe class VirtioPci : VirtioTransport
         {
             return null;
         }
+
         Volatile.Write(ref _common->QueueSelect, number);
         ushort size = Volatile.Read(ref _common->QueueSize);
         while (size > maxSize || size > VirtQueue.MaxSize)
         {
             size >>= 1;
         }
+
         ulong notifyOffset = (ulong)Volatile.Read(ref _common->QueueNotifyOffset) * _notifyMultiplier;
-        bool sound = size != 0 && (size & size - 1) == 0 && notifyOffset <= _notify.LengthBytes - sizeof(ushort) && (notifyOffset & 1) == 0;
+        bool sound = size != 0 && (size & (size - 1)) == 0 && notifyOffset <= _notify.LengthBytes - sizeof(ushort) && (notifyOffset & 1) == 0;
         if (!sound)
         {
             return null;
         }
+
         ulong pages = (VirtQueue.MemoryBytes(size) + PageOperations.PageSize - 1) / PageOperations.PageSize;
         byte* memory = (byte*)frames.AllocateContiguous(pages);
         if (memory == null)
         {
             return null;
         }
+
         for (ulong page = 0; page < pages; page++)
         {
-            PageOperations.Clear(memory + page * PageOperations.PageSize);
+            PageOperations.Clear(memory + (page * PageOperations.PageSize));
         }
-        VirtQueue queue = new VirtQueue(number, size, memory, (ushort*)(_notify.Start + notifyOffset), _eventIndex);
+
+        VirtQueue queue = new(number, size, memory, (ushort*)(_notify.Start + notifyOffset), _eventIndex);
         ulong descriptors = PhysicalAddress.Of(memory);
         ulong available = descriptors + VirtQueue.AvailableOffset(size);
         ulong used = descriptors + VirtQueue.UsedOffset(size);
@@ -219,8 +231,10 @@ public sealed unsafe class VirtioPci : VirtioTransport
                     return new Window((byte*)DeviceMemory.Map(bar.Base + offset, lengthBytes), lengthBytes);
                 }
             }
+
             capability = function.FindCapability(VendorCapability, capability);
         }
+
         return default;
     }
 

@@ -43,5 +43,5 @@ public abstract unsafe class VirtioTransport
     public abstract uint Configuration32(int offset);
 
     /// <summary>A 64-bit field, which drivers read in two halves.</summary>
-    public ulong Configuration64(int offset) => Configuration32(offset) | (ulong)Configuration32(offset + 4) << 32;
+    public ulong Configuration64(int offset) => Configuration32(offset) | ((ulong)Configuration32(offset + 4) << 32);
 }

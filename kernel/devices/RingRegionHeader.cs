@@ -37,6 +37,7 @@ public struct RingRegionHeader
         {
             return Errno.EINVAL;
         }
+
         RingRegionHeader copy = *(RingRegionHeader*)region.Base;
         bool sound = copy.Magic == ExpectedMagic && copy.Version == ExpectedVersion && copy.NodeLow < copy.NodeHigh
             && copy.RingBytes >= RingAlignmentBytes && copy.RingBytes % RingAlignmentBytes == 0
@@ -46,6 +47,7 @@ public struct RingRegionHeader
         {
             return Errno.EINVAL;
         }
+
         header = copy;
         return Errno.None;
     }

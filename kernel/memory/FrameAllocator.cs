@@ -31,17 +31,19 @@ public sealed unsafe class FrameAllocator
     {
         _start = (byte*)start;
         _totalPages = pages;
-        _usedBits = (ulong*)(_start + reservedPages * PageOperations.PageSize);
+        _usedBits = (ulong*)(_start + (reservedPages * PageOperations.PageSize));
         ulong words = (pages + BitsPerWord - 1) / BitsPerWord;
-        ulong bitmapPages = (words * sizeof(ulong) + PageOperations.PageSize - 1) / PageOperations.PageSize;
+        ulong bitmapPages = ((words * sizeof(ulong)) + PageOperations.PageSize - 1) / PageOperations.PageSize;
         for (ulong word = 0; word < words; word++)
         {
             _usedBits[word] = 0;
         }
+
         for (ulong page = 0; page < reservedPages + bitmapPages; page++)
         {
             SetUsed(page);
         }
+
         _firstUntouched = reservedPages + bitmapPages;
         _freePages = pages - _firstUntouched;
     }
@@ -56,7 +58,7 @@ public sealed unsafe class FrameAllocator
     public void* Start => _start;
 
     /// <summary>True when the address lies in a frame that this allocator manages.</summary>
-    public bool Contains(void* address) => (byte*)address >= _start && (byte*)address < _start + _totalPages * PageOperations.PageSize;
+    public bool Contains(void* address) => (byte*)address >= _start && (byte*)address < _start + (_totalPages * PageOperations.PageSize);
 
     /// <summary>One frame with arbitrary contents, or null when none is left.</summary>
     public void* Allocate()
@@ -80,6 +82,7 @@ public sealed unsafe class FrameAllocator
                 return AddressOf(page);
             }
         }
+
         return null;
     }
 
@@ -91,6 +94,7 @@ public sealed unsafe class FrameAllocator
         {
             PageOperations.Clear(frame);
         }
+
         return frame;
     }
 
@@ -101,6 +105,7 @@ public sealed unsafe class FrameAllocator
         {
             return null;
         }
+
         ulong run = 0;
         for (ulong page = 0; page < _totalPages; page++)
         {
@@ -114,12 +119,15 @@ public sealed unsafe class FrameAllocator
                     {
                         Unlink((FreeFrame*)AddressOf(taken));
                     }
+
                     SetUsed(taken);
                 }
+
                 _freePages -= pages;
                 return AddressOf(first);
             }
         }
+
         return null;
     }
 
@@ -131,6 +139,7 @@ public sealed unsafe class FrameAllocator
         {
             Panic.Because("FrameAllocator.Free: frame is not in use");
         }
+
         ClearUsed(index);
         _freePages++;
         // Above the mark the bitmap alone says that it is free.
@@ -145,7 +154,7 @@ public sealed unsafe class FrameAllocator
     {
         for (ulong page = 0; page < pages; page++)
         {
-            Free((byte*)start + page * PageOperations.PageSize);
+            Free((byte*)start + (page * PageOperations.PageSize));
         }
     }
 
@@ -157,6 +166,7 @@ public sealed unsafe class FrameAllocator
         {
             _recentlyFreed->Previous = frame;
         }
+
         _recentlyFreed = frame;
     }
 
@@ -170,6 +180,7 @@ public sealed unsafe class FrameAllocator
         {
             _recentlyFreed = frame->Next;
         }
+
         if (frame->Next != null)
         {
             frame->Next->Previous = frame->Previous;
@@ -178,9 +189,9 @@ public sealed unsafe class FrameAllocator
 
     private ulong IndexOf(void* page) => (ulong)((byte*)page - _start) / PageOperations.PageSize;
 
-    private void* AddressOf(ulong page) => _start + page * PageOperations.PageSize;
+    private void* AddressOf(ulong page) => _start + (page * PageOperations.PageSize);
 
-    private bool IsUsed(ulong page) => (_usedBits[page / BitsPerWord] >> (int)(page % BitsPerWord) & 1) != 0;
+    private bool IsUsed(ulong page) => ((_usedBits[page / BitsPerWord] >> (int)(page % BitsPerWord)) & 1) != 0;
 
     private void SetUsed(ulong page) => _usedBits[page / BitsPerWord] |= 1UL << (int)(page % BitsPerWord);
 

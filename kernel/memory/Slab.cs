@@ -56,6 +56,7 @@ public sealed unsafe class Slab<T> where T : unmanaged
         {
             return null;
         }
+
         PageHeader* page = _pagesWithRoom;
         if (page == null)
         {
@@ -65,6 +66,7 @@ public sealed unsafe class Slab<T> where T : unmanaged
                 return null;
             }
         }
+
         byte* item;
         if (page->Free != null)
         {
@@ -73,14 +75,16 @@ public sealed unsafe class Slab<T> where T : unmanaged
         }
         else
         {
-            item = (byte*)page + HeaderBytes + page->Untouched * ItemBytes;
+            item = (byte*)page + HeaderBytes + (page->Untouched * ItemBytes);
             page->Untouched++;
         }
+
         page->Used++;
         if (page->Used == Capacity)
         {
             Unlink(page);
         }
+
         _inUse++;
         Unsafe.InitBlockUnaligned(item, 0, (uint)sizeof(T));
         return (T*)item;
@@ -97,6 +101,7 @@ public sealed unsafe class Slab<T> where T : unmanaged
         {
             Link(page);
         }
+
         page->Used--;
         _inUse--;
         if (page->Used == 0)
@@ -117,6 +122,7 @@ public sealed unsafe class Slab<T> where T : unmanaged
                 return null;
             }
         }
+
         page->Free = null;
         page->Used = 0;
         page->Untouched = 0;
@@ -145,6 +151,7 @@ public sealed unsafe class Slab<T> where T : unmanaged
         {
             _pagesWithRoom->Previous = page;
         }
+
         _pagesWithRoom = page;
     }
 
@@ -158,6 +165,7 @@ public sealed unsafe class Slab<T> where T : unmanaged
         {
             _pagesWithRoom = page->Next;
         }
+
         if (page->Next != null)
         {
             page->Next->Previous = page->Previous;

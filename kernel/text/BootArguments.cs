@@ -21,7 +21,7 @@ public static unsafe class BootArguments
     /// <summary>Finds the value of a key.</summary>
     public static bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
-        ReadOnlySpan<byte> rest = new ReadOnlySpan<byte>(s_line, s_length);
+        ReadOnlySpan<byte> rest = new(s_line, s_length);
         while (rest.Length > 0)
         {
             int end = 0;
@@ -29,14 +29,17 @@ public static unsafe class BootArguments
             {
                 end++;
             }
+
             ReadOnlySpan<byte> word = rest.Slice(0, end);
             if (word.Length > key.Length && word[key.Length] == (byte)'=' && word.Slice(0, key.Length).SequenceEqual(key))
             {
                 value = word.Slice(key.Length + 1);
                 return true;
             }
+
             rest = rest.Slice(end == rest.Length ? end : end + 1);
         }
+
         value = default;
         return false;
     }
@@ -52,6 +55,7 @@ public static unsafe class BootArguments
         {
             return fallback;
         }
+
         int shift = suffix.Length == 0 ? 0 : (suffix[0] | 0x20) switch { 'k' => 10, 'm' => 20, 'g' => 30, _ => 0 };
         return number << shift;
     }
@@ -71,6 +75,7 @@ public static unsafe class BootArguments
             radix = 16;
             index = 2;
         }
+
         int start = index;
         for (; index < text.Length; index++)
         {
@@ -84,8 +89,10 @@ public static unsafe class BootArguments
             {
                 break;
             }
-            number = number * radix + digit;
+
+            number = (number * radix) + digit;
         }
+
         rest = text.Slice(index);
         return index > start;
     }

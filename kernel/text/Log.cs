@@ -49,7 +49,7 @@ public static unsafe class Log
     private static void Write(ReadOnlySpan<byte> level, ref LogLine line)
     {
         ulong micros = Clock.NowNs() / 1000;
-        LogLine prefix = new LogLine(0, 0);
+        LogLine prefix = new(0, 0);
         prefix.AppendLiteral("[");
         prefix.AppendFormatted(micros / 1_000_000);
         prefix.AppendLiteral(".");

@@ -24,7 +24,7 @@ public unsafe ref struct LogLine
 
     /// <summary>The text so far.</summary>
     [UnscopedRef]
-    public ReadOnlySpan<byte> Text => new ReadOnlySpan<byte>(Unsafe.AsPointer(ref _text[0]), _length);
+    public ReadOnlySpan<byte> Text => new(Unsafe.AsPointer(ref _text[0]), _length);
 
     public void AppendLiteral(string text)
     {
@@ -71,8 +71,9 @@ public unsafe ref struct LogLine
         int width = 0;
         for (int index = 1; index < format.Length; index++)
         {
-            width = width * 10 + (format[index] - '0');
+            width = (width * 10) + (format[index] - '0');
         }
+
         AppendDigits(value, format[0] == 'x' ? 16u : 10u, width == 0 ? 1 : width);
     }
 

@@ -34,7 +34,7 @@ public ref struct StatisticsWriter
         int first = digits.Length;
         do
         {
-            digits[--first] = (byte)('0' + value % 10);
+            digits[--first] = (byte)('0' + (value % 10));
             value /= 10;
         }
         while (value != 0);
@@ -45,6 +45,7 @@ public ref struct StatisticsWriter
             Truncated = true;
             return;
         }
+
         Append(prefix);
         Append(name);
         _buffer[_length++] = (byte)' ';

@@ -32,19 +32,23 @@ internal static class BodyDigest
                 byte value = index < left ? a[done + index] : b[index - left];
                 word |= (ulong)value << (index * 8);
             }
+
             state = Step(state, word);
             if (left + borrowed < sizeof(ulong))
             {
                 return state;
             }
+
             b = b.Slice(borrowed);
         }
+
         state = Add(state, b, out done);
         ulong tail = 0;
         for (int index = 0; index < b.Length - done; index++)
         {
             tail |= (ulong)b[done + index] << (index * 8);
         }
+
         return Step(state, tail);
     }
 
@@ -56,6 +60,7 @@ internal static class BodyDigest
         {
             state = Step(state, Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref data, word * sizeof(ulong))));
         }
+
         done = words * sizeof(ulong);
         return state;
     }

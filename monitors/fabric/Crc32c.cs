@@ -23,11 +23,13 @@ public static class Crc32c
         {
             wide = Sse42.X64.Crc32(wide, Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref data, done)));
         }
+
         uint narrow = (uint)wide;
         for (; done < bytes.Length; done++)
         {
             narrow = Sse42.Crc32(narrow, Unsafe.Add(ref data, done));
         }
+
         return narrow;
     }
 

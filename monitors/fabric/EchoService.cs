@@ -20,6 +20,7 @@ internal sealed class EchoService : RpcService
         {
             request.Reply(Errno.EOPNOTSUPP);
         }
+
         return RpcDisposition.Done;
     }
 

@@ -17,7 +17,7 @@ public sealed unsafe class EthernetLink : Link
     /// <summary>Address of node 0; the node is the last byte.</summary>
     public const ulong AddressBase = 0x5254004C0000;
 
-    private const byte AddressByte4 = (byte)(AddressBase >> 8 & 0xFF);
+    private const byte AddressByte4 = (byte)((AddressBase >> 8) & 0xFF);
     private const int PrefixBytes = 16;
     private const int AddressBytes = 6;
     private const int EtherTypeOffset = 12;
@@ -61,6 +61,7 @@ public sealed unsafe class EthernetLink : Link
         {
             return true;
         }
+
         _full++;
         return false;
     }
@@ -74,14 +75,17 @@ public sealed unsafe class EthernetLink : Link
             {
                 break;
             }
+
             if (IsForThisNode(received))
             {
                 frame = received.Slice(PrefixBytes);
                 return true;
             }
+
             _ignored++;
             _device.ReleaseReceived();
         }
+
         frame = default;
         return false;
     }
@@ -116,5 +120,5 @@ public sealed unsafe class EthernetLink : Link
         received.Length >= PrefixAndHeaderBytes
         && BinaryPrimitives.ReadUInt16BigEndian(received.Slice(EtherTypeOffset)) == EtherType
         && IsRackAddress(received) && received[AddressBytes - 1] == _node
-        && IsRackAddress(received.Slice(AddressBytes)) && received[2 * AddressBytes - 1] != _node;
+        && IsRackAddress(received.Slice(AddressBytes)) && received[(2 * AddressBytes) - 1] != _node;
 }

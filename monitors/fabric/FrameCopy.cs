@@ -30,6 +30,7 @@ internal static unsafe class FrameCopy
             {
                 Unsafe.WriteUnaligned(destination + done, Unsafe.ReadUnaligned<ulong>(source + done));
             }
+
             for (; done < lengthBytes; done++)
             {
                 destination[done] = source[done];

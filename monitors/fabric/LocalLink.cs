@@ -10,7 +10,7 @@ namespace Lego.Fabric;
 public static unsafe class LocalLink
 {
     /// <summary>Memory of one pair: a page of header and two rings of 512 KB.</summary>
-    public const ulong RegionPages = 1 + 2 * 128;
+    public const ulong RegionPages = 1 + (2 * 128);
 
     /// <summary>Joins two nodes; boot time. ENOMEM when no contiguous run of frames is left.</summary>
     public static Errno CreatePair(FrameAllocator frames, ushort lowNode, ushort highNode, out RingLink? low, out RingLink? high)
@@ -22,11 +22,13 @@ public static unsafe class LocalLink
         {
             return Errno.ENOMEM;
         }
+
         for (ulong page = 0; page < RegionPages; page++)
         {
-            PageOperations.Clear(memory + page * PageOperations.PageSize);
+            PageOperations.Clear(memory + (page * PageOperations.PageSize));
         }
-        SharedRegion region = new SharedRegion(memory, RegionPages * PageOperations.PageSize);
+
+        SharedRegion region = new(memory, RegionPages * PageOperations.PageSize);
         RingLink.Format(region, lowNode, highNode);
         Errno error = RingLink.Open(region, lowNode, null, LinkTraits.SameMachine, out low);
         return error != Errno.None ? error : RingLink.Open(region, highNode, null, LinkTraits.SameMachine, out high);

@@ -66,7 +66,7 @@ public sealed unsafe class LossyLink : Link
             return true;
         }
         // The copy behind the held frames is where a frame is changed.
-        Span<byte> copy = new Span<byte>(_held + HeldFrames * _slotBytes, _slotBytes);
+        Span<byte> copy = new(_held + (HeldFrames * _slotBytes), _slotBytes);
         header.CopyTo(copy);
         a.CopyTo(copy.Slice(header.Length));
         b.CopyTo(copy.Slice(header.Length + a.Length));
@@ -75,14 +75,17 @@ public sealed unsafe class LossyLink : Link
         {
             copy[(int)(Next() % (ulong)lengthBytes)] ^= (byte)(1 << (int)(Next() % 8));
         }
+
         if (Chance(_rates.Hold) && Hold(destinationNode, copy.Slice(0, lengthBytes)))
         {
             return true;
         }
+
         if (Chance(_rates.Duplicate))
         {
             Forward(destinationNode, copy.Slice(0, lengthBytes));
         }
+
         return Forward(destinationNode, copy.Slice(0, lengthBytes));
     }
 
@@ -120,12 +123,14 @@ public sealed unsafe class LossyLink : Link
             {
                 continue;
             }
-            frame.CopyTo(new Span<byte>(_held + slot * _slotBytes, _slotBytes));
+
+            frame.CopyTo(new Span<byte>(_held + (slot * _slotBytes), _slotBytes));
             _heldBytes[slot] = frame.Length;
             _heldTo[slot] = destinationNode;
             _heldTurns[slot] = (uint)(Next() % 64);
             return true;
         }
+
         return false;
     }
 
@@ -136,7 +141,7 @@ public sealed unsafe class LossyLink : Link
         {
             if (_heldBytes[slot] != 0 && _heldTurns[slot]-- == 0)
             {
-                Forward(_heldTo[slot], new ReadOnlySpan<byte>(_held + slot * _slotBytes, _heldBytes[slot]));
+                Forward(_heldTo[slot], new ReadOnlySpan<byte>(_held + (slot * _slotBytes), _heldBytes[slot]));
                 _heldBytes[slot] = 0;
             }
         }
@@ -148,6 +153,7 @@ public sealed unsafe class LossyLink : Link
         {
             return false;
         }
+
         _faults++;
         return true;
     }

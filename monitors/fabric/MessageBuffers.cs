@@ -23,7 +23,7 @@ internal sealed unsafe class MessageBuffers
     /// <summary>A path of 4 KB, a page of data and their heads.</summary>
     private const ulong SmallPages = 3;
     private const ulong LargePages = 18;
-    private const int SmallBodyBytes = (int)SmallPages * PageOperations.PageSize - MessageBuffer.BodyOffset;
+    private const int SmallBodyBytes = ((int)SmallPages * PageOperations.PageSize) - MessageBuffer.BodyOffset;
 
     private MessageBuffer* _freeSmall;
     private MessageBuffer* _freeLarge;
@@ -34,6 +34,7 @@ internal sealed unsafe class MessageBuffers
         {
             Free(Make(frames, SmallPages));
         }
+
         for (int count = 0; count < large; count++)
         {
             MessageBuffer* buffer = Make(frames, LargePages);
@@ -54,11 +55,13 @@ internal sealed unsafe class MessageBuffers
             _freeSmall = buffer->Next;
             return buffer;
         }
+
         buffer = _freeLarge;
         if (buffer != null)
         {
             _freeLarge = buffer->Next;
         }
+
         return buffer;
     }
 
@@ -83,6 +86,7 @@ internal sealed unsafe class MessageBuffers
         {
             Panic.Because("MessageBuffers: no memory at boot");
         }
+
         *buffer = default;
         return buffer;
     }
@@ -105,6 +109,7 @@ internal unsafe struct BufferQueue
         {
             Last->Next = buffer;
         }
+
         Last = buffer;
     }
 

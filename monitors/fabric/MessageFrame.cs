@@ -12,7 +12,7 @@ internal static unsafe class MessageFrame
     /// <summary>What the checks return for a frame that must be thrown away.</summary>
     private const int NotSound = -1;
     /// <summary>Magic and version as they lie in the header's first word.</summary>
-    private const ulong Mark = MessageHeader.MagicValue | (ulong)MessageHeader.CurrentVersion << 32;
+    private const ulong Mark = MessageHeader.MagicValue | ((ulong)MessageHeader.CurrentVersion << 32);
     private const ulong MarkMask = 0xFF_FFFF_FFFF;
     /// <summary>The sixth word of a message in one frame: offset and index 0, count 1.</summary>
     private const ulong OneFragment = 1UL << 48;
@@ -25,6 +25,7 @@ internal static unsafe class MessageFrame
         {
             return NotSound;
         }
+
         FrameCopy.Header((byte*)header, frame);
         uint bodyBytes = header->BodyBytes;
         return (*(ulong*)header & MarkMask) == Mark && ((ulong*)header)[5] == OneFragment
@@ -44,12 +45,14 @@ internal static unsafe class MessageFrame
         {
             return NotSound;
         }
+
         FrameCopy.Header((byte*)header, frame);
         if ((*(ulong*)header & MarkMask) != Mark || (uint)header->Kind - 1 >= (uint)MessageKind.RawEchoReply
             || header->Class > RpcClass.Background || header->BodyBytes > MessageHeader.MaxBodyBytes)
         {
             return NotSound;
         }
+
         uint part = header->BodyBytes;
         bool fits = header->FragmentCount == 1
             ? header->FragmentIndex == 0 && header->FragmentOffset == 0
@@ -82,12 +85,14 @@ internal static unsafe class MessageFrame
         {
             return false;
         }
+
         uint unit = MessageHeader.FragmentUnit(header.BodyBytes, count);
         uint offset = unit * header.FragmentIndex;
         if (header.FragmentOffset != offset || offset >= header.BodyBytes)
         {
             return false;
         }
+
         uint rest = header.BodyBytes - offset;
         bool last = header.FragmentIndex == count - 1;
         part = last ? rest : unit;

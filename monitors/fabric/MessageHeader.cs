@@ -50,7 +50,7 @@ public struct MessageHeader
     public const uint MagicValue = 0x4F47454C;
     public const byte CurrentVersion = 1;
     /// <summary>Longest body of a message, all fragments together: 64 KB and one page.</summary>
-    public const int MaxBodyBytes = 64 * 1024 + 4096;
+    public const int MaxBodyBytes = (64 * 1024) + 4096;
     /// <summary>Most fragments of one message.</summary>
     public const int MaxFragments = 64;
     /// <summary>Offset of <see cref="Checksum"/>, the last field.</summary>
@@ -92,5 +92,5 @@ public struct MessageHeader
 
     /// <summary>Body bytes of every fragment but the last: equal shares, rounded up so that each begins 8-aligned.</summary>
     public static uint FragmentUnit(uint bodyBytes, uint fragmentCount) =>
-        fragmentCount <= 1 ? bodyBytes : ((bodyBytes + fragmentCount - 1) / fragmentCount + 7) & ~7u;
+        fragmentCount <= 1 ? bodyBytes : (((bodyBytes + fragmentCount - 1) / fragmentCount) + 7) & ~7u;
 }

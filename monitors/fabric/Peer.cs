@@ -75,6 +75,7 @@ internal sealed unsafe class Peer
         {
             Panic.Because("Peer: no memory at boot");
         }
+
         Calls = (PendingCall**)page;
         Queues = (CallQueue*)(Calls + RequestId.SlotCount);
         Served = (ServedSlot*)(Queues + ClassCount);

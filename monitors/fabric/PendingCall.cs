@@ -78,6 +78,7 @@ internal unsafe struct CallQueue
         {
             Last->Next = call;
         }
+
         Last = call;
     }
 
@@ -92,6 +93,7 @@ internal unsafe struct CallQueue
             {
                 continue;
             }
+
             if (previous == null)
             {
                 First = at->Next;
@@ -100,12 +102,15 @@ internal unsafe struct CallQueue
             {
                 previous->Next = at->Next;
             }
+
             if (Last == at)
             {
                 Last = previous;
             }
+
             return true;
         }
+
         return false;
     }
 }

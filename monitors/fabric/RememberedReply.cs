@@ -29,6 +29,7 @@ internal static unsafe class RememberedReply
                 Free(frames, first);
                 return null;
             }
+
             page->Next = null;
             if (last == null)
             {
@@ -38,6 +39,7 @@ internal static unsafe class RememberedReply
             {
                 last->Next = page;
             }
+
             last = page;
             byte* to = (byte*)(page + 1);
             int room = Math.Min(DataBytes, total - done);
@@ -46,6 +48,7 @@ internal static unsafe class RememberedReply
             FrameCopy.Bytes(to + fromHead, payload + Math.Max(0, done - headBytes), room - fromHead);
             done += room;
         }
+
         return first;
     }
 

@@ -16,7 +16,7 @@ public static class RequestId
     private const int SlotBits = 8;
     private const uint SlotMask = 0xFF;
 
-    public static ulong Compose(ulong sequence, uint slot) => sequence << SlotBits | slot;
+    public static ulong Compose(ulong sequence, uint slot) => (sequence << SlotBits) | slot;
 
     /// <summary>The slot; anything may come out of a hostile frame.</summary>
     public static uint SlotOf(ulong id) => (uint)id & SlotMask;

@@ -57,12 +57,12 @@ public sealed unsafe class RingLink : Link
         _doorbell = doorbell;
         _traits = traits;
         _sendPosition = Aligned(Volatile.Read(ref *(ulong*)(_sendRing + RingLayout.ProducerOffset)));
-        _sendTail = _capacity - _sendPosition % _capacity;
+        _sendTail = _capacity - (_sendPosition % _capacity);
         _sendCursor = _sendRing + RingLayout.DataOffset + (_capacity - _sendTail);
         // The position up to which frames were taken is the producer's position while nothing has arrived.
         _arrivalSeen = Aligned(Volatile.Read(ref *(ulong*)(_receiveRing + RingLayout.ConsumerOffset)));
         _arrivalWord = (ulong*)(_receiveRing + RingLayout.ProducerOffset);
-        _receiveTail = _capacity - _arrivalSeen % _capacity;
+        _receiveTail = _capacity - (_arrivalSeen % _capacity);
         _receiveCursor = _receiveRing + RingLayout.DataOffset + (_capacity - _receiveTail);
     }
 
@@ -90,10 +90,12 @@ public sealed unsafe class RingLink : Link
         {
             return Errno.EINVAL;
         }
+
         if (node != header.NodeLow && node != header.NodeHigh)
         {
             return Errno.ENXIO;
         }
+
         byte* ringA = (byte*)region.Base + header.RingAOffset;
         byte* ringB = (byte*)region.Base + header.RingBOffset;
         bool low = node == header.NodeLow;
@@ -105,7 +107,7 @@ public sealed unsafe class RingLink : Link
     /// <summary>Writes a region's header: two rings that share what one page of header leaves.</summary>
     public static void Format(SharedRegion region, ushort lowNode, ushort highNode)
     {
-        ulong ringBytes = (region.LengthBytes - PageOperations.PageSize) / 2 & ~(ulong)(PageOperations.PageSize - 1);
+        ulong ringBytes = ((region.LengthBytes - PageOperations.PageSize) / 2) & ~(ulong)(PageOperations.PageSize - 1);
         RingRegionHeader header = default;
         header.Magic = RingRegionHeader.ExpectedMagic;
         header.Version = RingRegionHeader.ExpectedVersion;
@@ -125,12 +127,14 @@ public sealed unsafe class RingLink : Link
         {
             return false;
         }
+
         fixed (byte* headerBytes = header, aBytes = a, bBytes = b)
         {
             FrameCopy.Header(to, headerBytes);
             FrameCopy.Bytes(to + MessageHeader.SizeBytes, aBytes, a.Length);
             FrameCopy.Bytes(to + MessageHeader.SizeBytes + a.Length, bBytes, b.Length);
         }
+
         Publish();
         return true;
     }
@@ -143,6 +147,7 @@ public sealed unsafe class RingLink : Link
         {
             return null;
         }
+
         _reservedBytes = record;
         byte* to = _sendCursor;
         *(ulong*)to = (uint)frameBytes;
@@ -174,6 +179,7 @@ public sealed unsafe class RingLink : Link
             frame = default;
             return false;
         }
+
         byte* record = _receiveCursor;
         uint frameBytes = Volatile.Read(ref *(uint*)record);
         ulong recordBytes = RecordBytes(frameBytes);
@@ -181,6 +187,7 @@ public sealed unsafe class RingLink : Link
         {
             return LendAfterWrap(frameBytes, out frame);
         }
+
         _lentBytes = recordBytes;
         frame = new ReadOnlySpan<byte>(record + RingLayout.RecordHeaderBytes, (int)frameBytes);
         return true;
@@ -199,6 +206,7 @@ public sealed unsafe class RingLink : Link
             _receiveTail = _capacity;
             _receiveCursor -= _capacity;
         }
+
         ulong position = _arrivalSeen + record;
         _arrivalSeen = position;
         Volatile.Write(ref *(ulong*)(_receiveRing + RingLayout.ConsumerOffset), position);
@@ -214,6 +222,7 @@ public sealed unsafe class RingLink : Link
             _doorbellArmed = true;
             _doorbell.Arm();
         }
+
         Interlocked.MemoryBarrier();
         Rekick();
     }
@@ -265,6 +274,7 @@ public sealed unsafe class RingLink : Link
                 _failed = true;
                 return false;
             }
+
             _sendRoom = _capacity - used;
             if (gap + record > _sendRoom)
             {
@@ -272,17 +282,20 @@ public sealed unsafe class RingLink : Link
                 return false;
             }
         }
+
         if (record > _sendTail)
         {
             if (gap != 0)
             {
                 *(uint*)_sendCursor = RingLayout.WrapMark;
             }
+
             _sendPosition += gap;
             _sendRoom -= gap;
             _sendTail = _capacity;
             _sendCursor = _sendRing + RingLayout.DataOffset;
         }
+
         return true;
     }
 
@@ -293,11 +306,13 @@ public sealed unsafe class RingLink : Link
         {
             return false;
         }
+
         if (there > _capacity || there % RingLayout.RecordAlignment != 0)
         {
             _failed = true;
             return false;
         }
+
         _receivable = there;
         return true;
     }
@@ -314,6 +329,7 @@ public sealed unsafe class RingLink : Link
             frame = default;
             return false;
         }
+
         _arrivalSeen += gap;
         _receivable -= gap;
         _receiveTail = _capacity;

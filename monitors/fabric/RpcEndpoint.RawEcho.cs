@@ -23,6 +23,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return false;
         }
+
         MessageHeader header = NewRawEchoHeader(peer, MessageKind.RawEcho);
         _rawEchoTarget = (byte*)page;
         _rawEchoArrived = false;
@@ -30,10 +31,12 @@ public sealed unsafe partial class RpcEndpoint
         {
             SuspendWakeup(peer.Link);
         }
+
         if (!Transmit(peer, &header, (byte*)page, PageOperations.PageSize, null, 0))
         {
             return false;
         }
+
         ulong deadline = Clock.NowNs() + RawEchoPatienceNs;
         while (!_rawEchoArrived)
         {
@@ -42,11 +45,13 @@ public sealed unsafe partial class RpcEndpoint
                 break;
             }
         }
+
         _rawEchoTarget = null;
         if (_suspended is not null)
         {
             ResumeWakeup();
         }
+
         return _rawEchoArrived;
     }
 

@@ -42,6 +42,7 @@ public sealed unsafe partial class RpcEndpoint
                 return call;
             }
         }
+
         _duplicates++;
         return null;
     }
@@ -53,6 +54,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         Errno status = (Errno)header->Status;
         if (header->BodyBytes > (uint)call->ReplyCapacity)
         {
@@ -64,12 +66,15 @@ public sealed unsafe partial class RpcEndpoint
             {
                 FrameCopy.Bytes(call->Reply + header->FragmentOffset, body, bodyBytes);
             }
+
             if (header->FragmentCount != 1 && !LastFragmentOf(call, header))
             {
                 return;
             }
+
             call->ReplyBytes = (int)header->BodyBytes;
         }
+
         Finish(peer, call, status);
         if (peer.Queued != 0)
         {
@@ -85,6 +90,7 @@ public sealed unsafe partial class RpcEndpoint
             call->ReplyAttempt = header->Attempt;
             call->FragmentsSeen = 0;
         }
+
         call->FragmentsSeen |= 1UL << header->FragmentIndex;
         return call->FragmentsSeen == ulong.MaxValue >> (MessageHeader.MaxFragments - header->FragmentCount);
     }
@@ -96,6 +102,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         switch (header->Kind)
         {
             case MessageKind.InProgress:
@@ -109,6 +116,7 @@ public sealed unsafe partial class RpcEndpoint
                 call->State = CallState.Refused;
                 break;
         }
+
         Signal(call);
     }
 
@@ -119,6 +127,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             Panic.Because("RpcEndpoint.Complete: called from TryHandle");
         }
+
         if (!peer.SameMachine)
         {
             Link link = peer.Link;
@@ -130,6 +139,7 @@ public sealed unsafe partial class RpcEndpoint
                 }
             }
         }
+
         AwaitLong(peer, call);
     }
 
@@ -154,6 +164,7 @@ public sealed unsafe partial class RpcEndpoint
                     // A sign of life.
                     deadlineNs = now + TimeoutNs;
                 }
+
                 if (call->State == CallState.TurnedAway)
                 {
                     actAtNs = now + backoffNs;
@@ -170,8 +181,10 @@ public sealed unsafe partial class RpcEndpoint
                     intervalNs = peer.Reliable ? ProbeNs : InProgressRetransmitNs;
                     actAtNs = now + intervalNs;
                 }
+
                 continue;
             }
+
             if (peer.Link.Failed)
             {
                 Finish(peer, call, Errno.EHOSTDOWN);
@@ -199,6 +212,7 @@ public sealed unsafe partial class RpcEndpoint
                 intervalNs = peer.Reliable ? ProbeNs : Math.Max(intervalNs, Math.Min(2 * intervalNs, MaxRetransmitNs));
             }
         }
+
         call->Waiting = false;
     }
 
@@ -210,20 +224,24 @@ public sealed unsafe partial class RpcEndpoint
             SendQueuedTo(peer);
             return true;
         }
+
         if (call->State == CallState.Sent && peer.Reliable)
         {
             return SendProbe(peer, call);
         }
+
         bool lost = call->State == CallState.Sent;
         call->Attempt++;
         if (!SendCall(peer, call, MessageFlags.Retransmit))
         {
             return false;
         }
+
         if (lost)
         {
             _retransmissions++;
         }
+
         call->State = CallState.Sent;
         return true;
     }

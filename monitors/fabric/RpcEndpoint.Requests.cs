@@ -77,6 +77,7 @@ public sealed unsafe partial class RpcEndpoint
             call->HeadBytes = head.Length;
             Start(call, to, opcode, context, payload, reply);
         }
+
         return call;
     }
 
@@ -89,6 +90,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             Panic.Because("RpcEndpoint.Begin: the request's head is too long to be copied");
         }
+
         PendingCall* call = TakeCall();
         if (call != null)
         {
@@ -97,6 +99,7 @@ public sealed unsafe partial class RpcEndpoint
             call->HeadBytes = sizeof(TRequest);
             Start(call, to, opcode, context, payload, reply);
         }
+
         return call;
     }
 
@@ -108,14 +111,17 @@ public sealed unsafe partial class RpcEndpoint
             replyLengthBytes = 0;
             return Errno.ENOMEM;
         }
+
         if (call->State != CallState.Done)
         {
             Await(_peers[call->To]!, call);
         }
+
         if (_suspended is not null)
         {
             ResumeWakeup();
         }
+
         Errno status = call->Status;
         replyLengthBytes = call->ReplyBytes;
         call->Next = _freeCalls;
@@ -130,11 +136,13 @@ public sealed unsafe partial class RpcEndpoint
         {
             return Errno.EHOSTDOWN;
         }
+
         Peer peer = _peers[to]!;
         if (head.Length + payload.Length > peer.MaxFrameBytes - MessageHeader.SizeBytes)
         {
             return Errno.EMSGSIZE;
         }
+
         MessageHeader header = default;
         header.Magic = MessageHeader.MagicValue;
         header.Version = MessageHeader.CurrentVersion;
@@ -155,6 +163,7 @@ public sealed unsafe partial class RpcEndpoint
                 return Errno.EAGAIN;
             }
         }
+
         _requests[CounterIndex(opcode)]++;
         return Errno.None;
     }
@@ -166,6 +175,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         peer.Down = true;
         for (int slot = 0; slot < RequestId.SlotCount; slot++)
         {
@@ -174,6 +184,7 @@ public sealed unsafe partial class RpcEndpoint
                 Finish(peer, peer.Calls[slot], Errno.EHOSTDOWN);
             }
         }
+
         for (int queue = 0; queue < Peer.ClassCount; queue++)
         {
             while (peer.Queues[queue].First != null)
@@ -206,6 +217,7 @@ public sealed unsafe partial class RpcEndpoint
                 return null;
             }
         }
+
         _freeCalls = call->Next;
         return call;
     }
@@ -217,11 +229,13 @@ public sealed unsafe partial class RpcEndpoint
         {
             return null;
         }
+
         int count = PageOperations.PageSize / sizeof(PendingCall);
         for (int index = 0; index < count; index++)
         {
             first[index].Next = index + 1 < count ? &first[index + 1] : null;
         }
+
         return first;
     }
 
@@ -253,11 +267,13 @@ public sealed unsafe partial class RpcEndpoint
             call->State = CallState.Done;
             return;
         }
+
         _requests[CounterIndex(opcode)]++;
         if (peer.Queued == 0 && TryLaunch(peer, call))
         {
             return;
         }
+
         peer.Queues[(int)call->Class].Append(call);
         peer.Queued++;
         _queuedCalls++;
@@ -279,14 +295,17 @@ public sealed unsafe partial class RpcEndpoint
         {
             peer.AcknowledgedBelow = call->Id;
         }
+
         if (Poller.IsArmed)
         {
             SuspendWakeup(peer.Link);
         }
+
         if (!SendCall(peer, call, MessageFlags.None))
         {
             return false;
         }
+
         call->State = CallState.Sent;
         peer.FreeSlots &= ~(1UL << (int)slot);
         peer.Calls[slot] = call;
@@ -311,6 +330,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         link.ArmWakeup();
         while (link.MayHaveFrame && ReceiveOne(link))
         {
@@ -326,6 +346,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return false;
         }
+
         uint epoch = Epoch;
         call->Epoch = epoch;
         header->Magic = MessageHeader.MagicValue;
@@ -369,6 +390,7 @@ public sealed unsafe partial class RpcEndpoint
                 {
                     return;
                 }
+
                 peer.Queues[queue].RemoveFirst();
                 peer.Queued--;
                 _queuedCalls--;
@@ -393,6 +415,7 @@ public sealed unsafe partial class RpcEndpoint
             peer.Outstanding--;
             peer.OutstandingBytes -= call->WindowBytes;
         }
+
         call->Status = status;
         call->State = CallState.Done;
         Signal(call);

@@ -28,6 +28,7 @@ public sealed unsafe partial class RpcEndpoint
             header->FragmentCount = 1;
             header->Checksum = 0;
         }
+
         return header;
     }
 
@@ -39,15 +40,18 @@ public sealed unsafe partial class RpcEndpoint
         {
             return Transmit(peer, header, head, headBytes, payload, payloadBytes);
         }
+
         byte* body = (byte*)(header + 1);
         if (headBytes != 0)
         {
             FrameCopy.Bytes(body, head, headBytes);
         }
+
         if (payloadBytes != 0)
         {
             FrameCopy.Bytes(body + headBytes, payload, payloadBytes);
         }
+
         _bytesSent += (ulong)(MessageHeader.SizeBytes + headBytes + payloadBytes);
         ring.Publish();
         return true;
@@ -62,6 +66,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return TransmitFragments(peer, header, head, headBytes, payload, payloadBytes);
         }
+
         header->FragmentOffset = 0;
         header->FragmentIndex = 0;
         header->FragmentCount = 1;
@@ -75,10 +80,12 @@ public sealed unsafe partial class RpcEndpoint
             header->Flags |= MessageFlags.Checksummed;
             header->Checksum = MessageFrame.ChecksumOf(*header, a, b);
         }
+
         if (!peer.Link.TrySend(peer.Node, new ReadOnlySpan<byte>(header, MessageHeader.SizeBytes), a, b))
         {
             return false;
         }
+
         _bytesSent += (ulong)(MessageHeader.SizeBytes + a.Length + b.Length);
         return true;
     }
@@ -95,6 +102,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             Panic.Because("RpcEndpoint.TransmitFragments: the link's frames are too short");
         }
+
         header->FragmentCount = (ushort)count;
         for (uint index = 0; index < count; index++)
         {
@@ -103,13 +111,14 @@ public sealed unsafe partial class RpcEndpoint
             int fromHead = Math.Clamp(headBytes - offset, 0, part);
             header->FragmentIndex = (ushort)index;
             header->FragmentOffset = (uint)offset;
-            ReadOnlySpan<byte> a = new ReadOnlySpan<byte>(head + Math.Min(offset, headBytes), fromHead);
-            ReadOnlySpan<byte> b = new ReadOnlySpan<byte>(payload + Math.Max(0, offset - headBytes), part - fromHead);
+            ReadOnlySpan<byte> a = new(head + Math.Min(offset, headBytes), fromHead);
+            ReadOnlySpan<byte> b = new(payload + Math.Max(0, offset - headBytes), part - fromHead);
             if (!TransmitPersistently(peer, header, a, b))
             {
                 return false;
             }
         }
+
         return true;
     }
 
@@ -122,8 +131,10 @@ public sealed unsafe partial class RpcEndpoint
             {
                 return false;
             }
+
             Cpu.Pause();
         }
+
         return true;
     }
 }

@@ -39,12 +39,14 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         if ((uint)(headBytes + payloadBytes) > Math.Min(request->ReplyCapacity, MessageHeader.MaxBodyBytes))
         {
             status = Errno.EMSGSIZE;
             headBytes = 0;
             payloadBytes = 0;
         }
+
         ServedSlot* slot = &peer.Served[RequestId.SlotOf(request->RequestId)];
         if (slot->Id == request->RequestId)
         {
@@ -54,6 +56,7 @@ public sealed unsafe partial class RpcEndpoint
                 Remember(peer, slot, request->Opcode, status, head, headBytes, payload, payloadBytes);
             }
         }
+
         MessageHeader local;
         MessageHeader* header = OpenMessage(peer, &local, headBytes + payloadBytes);
         if (header == null)
@@ -62,6 +65,7 @@ public sealed unsafe partial class RpcEndpoint
             _repliesDropped++;
             return;
         }
+
         FillAnswer(header, peer, request, MessageKind.Reply, status);
         if (!CloseMessage(peer, header, head, headBytes, payload, payloadBytes))
         {
@@ -78,11 +82,13 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         s_endpoints ??= new RpcEndpoint[MaxEndpoints];
         if (s_endpointCount == MaxEndpoints)
         {
             Panic.Because("RpcEndpoint: too many endpoints in one image");
         }
+
         int number = s_endpointCount++;
         s_endpoints[number] = this;
         for (int worker = 0; worker < workers; worker++)
@@ -115,6 +121,7 @@ public sealed unsafe partial class RpcEndpoint
             Answer(peer, header, MessageKind.StaleEpoch);
             return;
         }
+
         bool replay = false;
         uint number = RequestId.SlotOf(header->RequestId);
         if (number < RequestId.SlotCount)
@@ -124,6 +131,7 @@ public sealed unsafe partial class RpcEndpoint
             {
                 return;
             }
+
             if (header->AcknowledgedBelow > peer.ReleasedBelow && !peer.Reliable)
             {
                 ReleaseAcknowledged(peer, header->AcknowledgedBelow);
@@ -134,6 +142,7 @@ public sealed unsafe partial class RpcEndpoint
             _badFrames++;
             return;
         }
+
         if (header->FragmentCount == 1)
         {
             Run(peer, header, body, bodyBytes, replay, null);
@@ -153,16 +162,19 @@ public sealed unsafe partial class RpcEndpoint
         {
             return false;
         }
+
         RpcService? service = ServiceOf(header->Opcode);
         if (slot->State == ServedState.Done && service is not null && slot->Remembered == null && slot->RememberedBytes < 0)
         {
             replay = true;
             return true;
         }
+
         if (header->FragmentIndex != 0)
         {
             return false;
         }
+
         switch (slot->State)
         {
             case ServedState.InProgress:
@@ -177,6 +189,7 @@ public sealed unsafe partial class RpcEndpoint
                 Transmit(peer, &reply, null, 0, null, 0);
                 break;
         }
+
         return false;
     }
 
@@ -192,11 +205,13 @@ public sealed unsafe partial class RpcEndpoint
             {
                 Forget(peer, slot);
             }
+
             slot->Id = header->RequestId;
             slot->State = ServedState.InProgress;
         }
+
         RpcService? service = ServiceOf(header->Opcode);
-        RpcRequest request = new RpcRequest(this, peer, header, new ReadOnlySpan<byte>(body, bodyBytes), replay);
+        RpcRequest request = new(this, peer, header, new ReadOnlySpan<byte>(body, bodyBytes), replay);
         if (service is null)
         {
             request.Reply(Errno.EOPNOTSUPP);
@@ -209,11 +224,13 @@ public sealed unsafe partial class RpcEndpoint
                 Defer(peer, header, body, bodyBytes, replay, slot, buffer);
                 return;
             }
+
             if (!request.Replied)
             {
                 Panic.Because("RpcService.TryHandle: done without a reply");
             }
         }
+
         if (buffer != null)
         {
             _buffers.Free(buffer);
@@ -230,9 +247,11 @@ public sealed unsafe partial class RpcEndpoint
                 TurnAway(peer, header, replay, slot);
                 return;
             }
+
             buffer->Header = *header;
             FrameCopy.Bytes(MessageBuffers.BodyOf(buffer), body, bodyBytes);
         }
+
         buffer->IsReplay = replay;
         _deferred[(int)header->Class].Append(buffer);
         _deferredCount++;
@@ -258,17 +277,19 @@ public sealed unsafe partial class RpcEndpoint
                 slot->State = ServedState.None;
             }
         }
+
         Answer(peer, header, MessageKind.Busy);
     }
 
     private void Work()
     {
-        for (;;)
+        for (; ; )
         {
             while (_deferredCount == 0)
             {
                 _workersIdle.Wait();
             }
+
             RunOneDeferred();
         }
     }
@@ -288,16 +309,18 @@ public sealed unsafe partial class RpcEndpoint
         {
             queue++;
         }
+
         MessageBuffer* buffer = _deferred[queue].TakeFirst();
         _deferredCount--;
         MessageHeader* header = &buffer->Header;
-        ReadOnlySpan<byte> body = new ReadOnlySpan<byte>(MessageBuffers.BodyOf(buffer), (int)header->BodyBytes);
-        RpcRequest request = new RpcRequest(this, _peers[header->Source]!, header, body, buffer->IsReplay);
+        ReadOnlySpan<byte> body = new(MessageBuffers.BodyOf(buffer), (int)header->BodyBytes);
+        RpcRequest request = new(this, _peers[header->Source]!, header, body, buffer->IsReplay);
         ServiceOf(header->Opcode)!.Handle(ref request);
         if (!request.Replied)
         {
             Panic.Because("RpcService.Handle: returned without a reply");
         }
+
         _buffers.Free(buffer);
     }
 
@@ -311,6 +334,7 @@ public sealed unsafe partial class RpcEndpoint
             previous = buffer;
             buffer = buffer->Next;
         }
+
         if (buffer == null)
         {
             buffer = TakeForCollecting((int)header->BodyBytes);
@@ -318,18 +342,21 @@ public sealed unsafe partial class RpcEndpoint
             {
                 return;
             }
+
             buffer->Header = *header;
             buffer->FragmentsSeen = 0;
             buffer->Next = _collecting;
             _collecting = buffer;
             previous = null;
         }
+
         MessageHeader* first = &buffer->Header;
         if (first->BodyBytes != header->BodyBytes || first->FragmentCount != header->FragmentCount || first->Opcode != header->Opcode)
         {
             _badFrames++;
             return;
         }
+
         FrameCopy.Bytes(MessageBuffers.BodyOf(buffer) + header->FragmentOffset, body, bodyBytes);
         buffer->FragmentsSeen |= 1UL << header->FragmentIndex;
         first->Attempt = header->Attempt;
@@ -337,6 +364,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         if (previous == null)
         {
             _collecting = buffer->Next;
@@ -345,6 +373,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             previous->Next = buffer->Next;
         }
+
         Run(peer, first, MessageBuffers.BodyOf(buffer), (int)first->BodyBytes, replay, buffer);
     }
 
@@ -358,11 +387,13 @@ public sealed unsafe partial class RpcEndpoint
         {
             return buffer;
         }
+
         while (oldest->Next != null)
         {
             previous = oldest;
             oldest = oldest->Next;
         }
+
         if (previous == null)
         {
             _collecting = null;
@@ -371,6 +402,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             previous->Next = null;
         }
+
         _buffers.Free(oldest);
         return _buffers.Take(bodyBytes);
     }
@@ -398,6 +430,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             return;
         }
+
         MessageHeader notice;
         FillAnswer(&notice, peer, request, kind, Errno.None);
         Transmit(peer, &notice, null, 0, null, 0);
@@ -437,6 +470,7 @@ public sealed unsafe partial class RpcEndpoint
                 return;
             }
         }
+
         _repliesDropped++;
     }
 
@@ -450,16 +484,19 @@ public sealed unsafe partial class RpcEndpoint
             slot->RememberedBytes = -1;
             return;
         }
+
         if (slot->RememberedBytes == 0)
         {
             return;
         }
+
         slot->Remembered = RememberedReply.Save(_frames, head, headBytes, payload, payloadBytes);
         if (slot->Remembered == null)
         {
             slot->State = ServedState.Forgotten;
             return;
         }
+
         peer.RememberedReplies++;
     }
 

@@ -53,6 +53,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             _links[index].AddTo(ref links);
         }
+
         writer.Add("fabric.bytes_sent"u8, _bytesSent);
         writer.Add("fabric.bytes_received"u8, _bytesReceived);
         writer.Add("fabric.retransmissions"u8, _retransmissions);
@@ -70,13 +71,13 @@ public sealed unsafe partial class RpcEndpoint
         writer.Add("fabric.faults_injected"u8, links.Faults);
     }
 
-    private static int CounterIndex(Opcode opcode) => ((int)opcode >> 8 & MaxGroups - 1) * OpcodesPerGroup + ((int)opcode & OpcodesPerGroup - 1);
+    private static int CounterIndex(Opcode opcode) => ((((int)opcode >> 8) & (MaxGroups - 1)) * OpcodesPerGroup) + ((int)opcode & (OpcodesPerGroup - 1));
 
     private static void ReportTable(ref StatisticsWriter writer, System.ReadOnlySpan<byte> prefix, ulong* counters)
     {
         for (int index = 0; index < CountersPerTable; index++)
         {
-            Opcode opcode = (Opcode)(index / OpcodesPerGroup << 8 | index % OpcodesPerGroup);
+            Opcode opcode = (Opcode)(((index / OpcodesPerGroup) << 8) | (index % OpcodesPerGroup));
             if (counters[index] != 0 && OpcodeNames.Of(opcode).Length != 0)
             {
                 writer.Add(prefix, OpcodeNames.Of(opcode), counters[index]);

@@ -43,8 +43,9 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         {
             Panic.Because("RpcEndpoint: no memory at boot");
         }
+
         _served = _requests + CountersPerTable;
-        _buffers = new MessageBuffers(frames, SmallBuffers + SmallBuffersPerWorker * workers, LargeBuffers + workers);
+        _buffers = new MessageBuffers(frames, SmallBuffers + (SmallBuffersPerWorker * workers), LargeBuffers + workers);
         _services[0] = new EchoService();
         StartWorkers(workers);
     }
@@ -65,11 +66,13 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         {
             Panic.Because("RpcEndpoint.Attach: bad node number");
         }
+
         _peers[peer] = new Peer(peer, link, _frames);
         if ((link.Traits & LinkTraits.Reliable) == 0)
         {
             NeedReplayBuffer();
         }
+
         for (int index = 0; index < _linkCount; index++)
         {
             if (_links[index] == link)
@@ -77,10 +80,12 @@ public sealed unsafe partial class RpcEndpoint : PollSource
                 return;
             }
         }
+
         if (_linkCount == MaxLinks)
         {
             Panic.Because("RpcEndpoint.Attach: too many links");
         }
+
         _links[_linkCount++] = link;
     }
 
@@ -91,6 +96,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         {
             Panic.Because("RpcEndpoint.Register: bad group");
         }
+
         _services[opcodeGroup] = service;
     }
 
@@ -109,15 +115,18 @@ public sealed unsafe partial class RpcEndpoint : PollSource
                 worked = true;
             }
         }
+
         if (_queuedCalls != 0)
         {
             SendQueued();
         }
+
         if (_inlineHandlers && _deferredCount != 0)
         {
             RunDeferred();
             worked = true;
         }
+
         return worked;
     }
 
@@ -146,10 +155,12 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         {
             return false;
         }
+
         if (_dispatching)
         {
             Panic.Because("RpcEndpoint.Poll: a TryHandle has blocked");
         }
+
         _dispatching = true;
         Dispatch(link, AddressOf(frame), frame.Length);
         _dispatching = false;
@@ -168,6 +179,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         {
             bodyBytes = MessageFrame.Check(frame, frameBytes, &header);
         }
+
         Peer? peer = bodyBytes >= 0 && header.Source <= MaxNode ? _peers[header.Source] : null;
         byte* body = frame + MessageHeader.SizeBytes;
         if (peer is null || peer.Link != link || header.Destination != _node

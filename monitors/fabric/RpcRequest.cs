@@ -57,6 +57,7 @@ public unsafe ref struct RpcRequest
             rest = default;
             return false;
         }
+
         head = Unsafe.ReadUnaligned<T>(ref MemoryMarshal.GetReference(Body));
         rest = Body.Slice(sizeof(T));
         return true;
@@ -72,6 +73,7 @@ public unsafe ref struct RpcRequest
         {
             Panic.Because("RpcRequest.Reply: called twice");
         }
+
         Replied = true;
         fixed (byte* headBytes = &MemoryMarshal.GetReference(head), payloadBytes = &MemoryMarshal.GetReference(payload))
         {

@@ -19,7 +19,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     public const byte OpcodeGroup = (byte)((ushort)Opcode.Join >> 8);
 
     /// <summary>Buffer that holds any membership message.</summary>
-    public static int MembershipBytes => sizeof(JoinReply) + MembershipTable.MaxMembers * sizeof(MemberRecord);
+    public static int MembershipBytes => sizeof(JoinReply) + (MembershipTable.MaxMembers * sizeof(MemberRecord));
 
     private const ulong TickNs = 250_000_000;
     private const ulong NsPerMillisecond = 1_000_000;
@@ -45,12 +45,12 @@ public sealed unsafe class ManagerMonitor : ControlService
         _node = endpoint.Node;
         _transmitter = transmitter;
         _members = new MembershipTable(options.FirstEpoch, options.SuspectNs, options.FailNs);
-        var placement = new Placement(_members, options.MemoryPolicy);
+        Placement placement = new Placement(_members, options.MemoryPolicy);
         _sessions = new SessionTable(frames);
-        var worker = new SessionWorker(endpoint, transmitter, _members, placement, _sessions, frames);
+        SessionWorker worker = new SessionWorker(endpoint, transmitter, _members, placement, _sessions, frames);
         _control = new SessionControl(_sessions, worker, _members, transmitter, frames);
         _service = new ManagerService(this, _members, placement, _sessions, transmitter);
-        var self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = options.FirstEpoch };
+        JoinRequest self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = options.FirstEpoch };
         _members.Join(in self, Clock.NowNs());
         _endpoint.Epoch = _members.Epoch;
         _endpoint.Register(OpcodeGroup, _service);
@@ -106,6 +106,7 @@ public sealed unsafe class ManagerMonitor : ControlService
             ReportFailure(failed.Kind, failed.Node, "failed: no sign of life for"u8, (nowNs - failed.HeardNs) / NsPerMillisecond);
             MembershipChanged();
         }
+
         LogSuspicions(nowNs);
     }
 
@@ -121,6 +122,7 @@ public sealed unsafe class ManagerMonitor : ControlService
                 ulong silentMs = (nowNs - member.HeardNs) / NsPerMillisecond;
                 Log.Warn($"{ComponentNames.Of(member.Kind)} node {(int)member.Node} is suspected: no sign of life for {silentMs} ms");
             }
+
             _suspected[index] = suspected;
         }
     }
@@ -131,7 +133,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         Span<byte> body = stackalloc byte[MembershipBytes];
         int length = _members.Write(body);
         uint epoch = _members.Epoch;
-        var context = new RpcContext { Class = RpcClass.Background };
+        RpcContext context = new RpcContext { Class = RpcClass.Background };
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];

@@ -17,7 +17,7 @@ public struct ManagerOptions
     public PlacementPolicy MemoryPolicy;
 
     /// <summary>Boot line keys: suspect_ms, fail_ms, placement=least-loaded|round-robin.</summary>
-    public static ManagerOptions FromBootLine() => new ManagerOptions
+    public static ManagerOptions FromBootLine() => new()
     {
         // Real time in seconds grows from boot to boot and fits a u32 until 2106.
         FirstEpoch = (uint)(Clock.UnixTimeNs() / NsPerSecond),

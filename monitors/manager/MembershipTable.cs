@@ -180,25 +180,25 @@ public sealed class MembershipTable
     /// <summary>Writes JoinReply and the members' records; returns the length, or 0 when the buffer is too small.</summary>
     public unsafe int Write(Span<byte> to)
     {
-        int length = sizeof(JoinReply) + _count * sizeof(MemberRecord);
+        int length = sizeof(JoinReply) + (_count * sizeof(MemberRecord));
         if (to.Length < length)
         {
             return 0;
         }
 
-        var head = new JoinReply { Epoch = Epoch, Count = (uint)_count };
+        JoinReply head = new JoinReply { Epoch = Epoch, Count = (uint)_count };
         MemoryMarshal.Write(to, in head);
         for (int index = 0; index < _count; index++)
         {
             ref Member member = ref _members[index];
-            var record = new MemberRecord
+            MemberRecord record = new MemberRecord
             {
                 Node = member.Node,
                 Kind = member.Kind,
                 State = member.State,
                 Incarnation = member.Incarnation,
             };
-            MemoryMarshal.Write(to.Slice(sizeof(JoinReply) + index * sizeof(MemberRecord)), in record);
+            MemoryMarshal.Write(to.Slice(sizeof(JoinReply) + (index * sizeof(MemberRecord))), in record);
         }
 
         return length;

@@ -157,7 +157,7 @@ public sealed class Placement
                 roomiest = index;
             }
 
-            ulong load = UsedShare(in member) + member.RecentRequests * Full / mostRequests;
+            ulong load = UsedShare(in member) + (member.RecentRequests * Full / mostRequests);
             if (member.FreeBytes >= neededBytes && load < bestLoad)
             {
                 best = index;
@@ -176,6 +176,6 @@ public sealed class Placement
             return 0;
         }
 
-        return (member.CapacityBytes - member.FreeBytes) / (member.CapacityBytes / Full + 1);
+        return (member.CapacityBytes - member.FreeBytes) / ((member.CapacityBytes / Full) + 1);
     }
 }

@@ -39,6 +39,7 @@ public sealed unsafe class MemoryMonitor
         {
             Panic.Because("MemoryMonitor: the boot argument region must be a power of two from 2M to 1024G");
         }
+
         _pool = new FramePool(frames);
         _frames = new FrameMap(frames, _pool);
         _files = new FileCache(frames, _pool, new RemoteFileStore(rpc));

@@ -31,6 +31,7 @@ public sealed unsafe class ProcessorMonitor
         {
             RandomBytes.Seed(entropy);
         }
+
         ExCache = new ExCache(frames, rpc, ExCacheOptions.FromBootArguments());
         UserEntry.Install();
         rpc.Register(ProgramGroup, new ProgramService());
@@ -63,6 +64,7 @@ public sealed unsafe class ProcessorMonitor
         {
             _entropy.Fill(new System.Span<byte>(&value, sizeof(ulong)));
         }
+
         return value;
     }
 

@@ -86,6 +86,7 @@ public sealed class BadProgramTests
                 {
                     mutant[random.Next(headers)] = (byte)random.Next(256);
                 }
+
                 string path = Path.Combine(folder, $"m{number}");
                 await File.WriteAllBytesAsync(path, mutant);
                 File.SetUnixFileMode(path, Executable);

@@ -73,6 +73,7 @@ public sealed class FailureTests
             CommandResult down = await LegoTool.RunAsync("down");
             Assert.True(down.Status == 0, down.ToString());
         }
+
         await LegoTool.AssertNothingIsLeftAsync();
     }
 

@@ -31,6 +31,7 @@ internal static class HostProcesses
             {
                 continue; // It has ended meanwhile.
             }
+
             yield return line.Replace('\0', ' ');
         }
     }

@@ -44,7 +44,9 @@ internal static class LegoTool
     {
         return Process.Start(new ProcessStartInfo(Path.Combine(Rack.Root, "lego"), words)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
     }
 
@@ -61,8 +63,8 @@ internal static class LegoTool
     public static async Task<CommandResult> FinishAsync(Process process, byte[]? input = null)
     {
         long start = Stopwatch.GetTimestamp();
-        var output = new MemoryStream();
-        var error = new MemoryStream();
+        MemoryStream output = new MemoryStream();
+        MemoryStream error = new MemoryStream();
         Task reading = Task.WhenAll(process.StandardOutput.BaseStream.CopyToAsync(output), process.StandardError.BaseStream.CopyToAsync(error));
         try
         {
@@ -73,6 +75,7 @@ internal static class LegoTool
         {
             // A program may end without reading its input.
         }
+
         try
         {
             await process.WaitForExitAsync().WaitAsync(s_limit);
@@ -82,14 +85,12 @@ internal static class LegoTool
         {
             process.Kill();
         }
+
         return new CommandResult(process.ExitCode, output.ToArray(), error.ToArray(), Stopwatch.GetElapsedTime(start));
     }
 
     /// <summary>Sends a signal to a process.</summary>
-    public static void Signal(int process, string signal)
-    {
-        Assert.True(HostProcesses.Signal(process, signal), $"process {process} is gone");
-    }
+    public static void Signal(int process, string signal) => Assert.True(HostProcesses.Signal(process, signal), $"process {process} is gone");
 
     /// <summary>Rows of `lego ps`: name to process id.</summary>
     public static async Task<Dictionary<string, int>> MachinesAsync()

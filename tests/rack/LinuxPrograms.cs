@@ -27,6 +27,7 @@ public static partial class LinuxPrograms
             ProgramResult result = await Rack.HostAsync(sources, ["gcc", .. words.Select(word => word == name ? program : word)]);
             Assert.True(result.Status == 0, result.ToString());
         }
+
         return program;
     }
 

@@ -69,7 +69,7 @@ public sealed class MemoryTests
         (ProgramResult result, Statistics with) = await TouchAsync([], "write", $"{Pages}", $"{Rounds}");
         Assert.Equal(0, result.Status);
         ulong misses = with["processor.excache.fills_from_memory"];
-        Assert.InRange(misses, Pages * Rounds, Pages * Rounds + OwnPages);
+        Assert.InRange(misses, Pages * Rounds, (Pages * Rounds) + OwnPages);
         ulong requests = with["fabric.requests.Miss"] + with["fabric.requests.MissFlush"] + with["fabric.requests.Flush"];
         // The first touches evict too: their victims have no miss to ride on.
         ulong firstTouchFlushes = Pages - Lines + OwnPages;

@@ -44,6 +44,7 @@ public sealed class PolicyTests
             {
                 continue;
             }
+
             Assert.Equal(new ProgramResult(0, $"ok {Accesses}\n", ""), result);
             ulong[] victims = [.. statistics.List("processor.excache.victim").Where(address => address >= TraceBase && IsTraced(address))];
             Assert.Equal(Predict(policy, seed), victims);
@@ -52,7 +53,7 @@ public sealed class PolicyTests
     }
 
     private static bool IsTraced(ulong address) =>
-        address < TraceBase + Tags * Sets * PageBytes && address / PageBytes % Sets - FirstSet < SetCount;
+        address < TraceBase + (Tags * Sets * PageBytes) && (address / PageBytes % Sets) - FirstSet < SetCount;
 
     private static ulong[] Predict(string policy, ulong seed)
     {
@@ -68,21 +69,22 @@ public sealed class PolicyTests
         {
             ulong random = SplitMix(ref state);
             ulong set = (random & 0xFFFF) % SetCount;
-            ulong address = TraceBase + ((random >> 16 & 0xFFFF) % Tags * Sets + FirstSet + set) * PageBytes;
+            ulong address = TraceBase + (((((random >> 16) & 0xFFFF) % Tags * Sets) + FirstSet + set) * PageBytes);
             if (models[set].Access(address) is { } victim)
             {
                 victims.Add(victim);
             }
         }
+
         return [.. victims];
     }
 
     private static ulong SplitMix(ref ulong state)
     {
         ulong value = state += 0x9E3779B97F4A7C15;
-        value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9;
-        value = (value ^ value >> 27) * 0x94D049BB133111EB;
-        return value ^ value >> 31;
+        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9;
+        value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
+        return value ^ (value >> 31);
     }
 
     /// <summary>One set; gives the victim of an access, or null on a hit or while there is room.</summary>
@@ -101,6 +103,7 @@ public sealed class PolicyTests
             {
                 return null;
             }
+
             ulong? victim = _queue.Count == Ways ? _queue.Dequeue() : null;
             _queue.Enqueue(page);
             return victim;
@@ -124,8 +127,10 @@ public sealed class PolicyTests
                     victim = _order[0];
                     _order.RemoveAt(0);
                 }
+
                 _order.Add(page);
             }
+
             _accessed.Add(page);
             return victim;
         }
@@ -152,11 +157,13 @@ public sealed class PolicyTests
                     {
                         _hand = (_hand + 1) % Ways;
                     }
+
                     victim = _slots[_hand];
                     _slots[_hand] = page;
                     _hand = (_hand + 1) % Ways;
                 }
             }
+
             _accessed.Add(page);
             return victim;
         }

@@ -35,6 +35,7 @@ public sealed class Statistics(JsonDocument document)
                     return 0;
                 }
             }
+
             return at.ValueKind == JsonValueKind.Number ? at.GetUInt64() : 0;
         }
     }
@@ -50,6 +51,7 @@ public sealed class Statistics(JsonDocument document)
                 return [];
             }
         }
+
         return [.. at.EnumerateObject().OrderBy(member => long.Parse(member.Name)).Select(member => member.Value.GetUInt64())];
     }
 }
@@ -103,6 +105,7 @@ public static class Rack
         {
             start.Environment[name] = value;
         }
+
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
@@ -119,6 +122,7 @@ public static class Rack
             await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
             throw new TimeoutException($"{program} {string.Join(' ', arguments)}: no end within {s_limit}; {await output}{await error}");
         }
+
         return new ProgramResult(process.ExitCode, await output, await error);
     }
 
@@ -129,6 +133,7 @@ public static class Rack
         {
             folder = folder.Parent;
         }
+
         return folder?.FullName ?? throw new InvalidOperationException("LegoKernel.sln not found above the test binaries");
     }
 }

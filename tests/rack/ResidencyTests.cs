@@ -70,9 +70,11 @@ public sealed class ResidencyTests
             {
                 found += stamps.Contains(word) ? 1 : 0;
             }
+
             whole += found == PageBytes / StampStrideBytes ? 1 : 0;
             partial += found > 0 ? 1 : 0;
         }
+
         return (whole, partial);
     }
 

@@ -20,10 +20,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_signal_ends_with_128_plus_its_number()
-    {
-        Assert.Equal(128 + 9, (await Rack.RunAsync([], ["sh", "-c", "kill -9 $$"])).Status);
-    }
+    public async Task A_signal_ends_with_128_plus_its_number() => Assert.Equal(128 + 9, (await Rack.RunAsync([], ["sh", "-c", "kill -9 $$"])).Status);
 
     [Fact]
     public async Task Standard_input_reaches_the_program_and_ends()

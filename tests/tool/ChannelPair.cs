@@ -14,7 +14,7 @@ internal sealed class ChannelPair : IDisposable
 
     public ChannelPair()
     {
-        using var pair = new SocketPair();
+        using SocketPair pair = new SocketPair();
         _nearSocket = pair.TakeFirst();
         Near = new ControlChannel(_nearSocket);
         using var rest = pair;
@@ -46,7 +46,7 @@ internal sealed class FakeKeeper : IDisposable
         _listener.Listen();
         Script = Task.Run(async () =>
         {
-            using var channel = new ControlChannel(await _listener.AcceptAsync());
+            using ControlChannel channel = new ControlChannel(await _listener.AcceptAsync());
             await script(channel);
         });
     }

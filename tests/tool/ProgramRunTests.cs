@@ -26,7 +26,7 @@ public class ProgramRunTests
 
     private async Task<int> RunAsync(Func<ControlChannel, Task> script, InputPump.Source? input = null, TimeSpan? limit = null, OutputSink? sink = null)
     {
-        using var keeper = new FakeKeeper(script);
+        using FakeKeeper keeper = new FakeKeeper(script);
         using KeeperClient client = await keeper.ConnectAsync();
         return await new ProgramRun(client, sink ?? Collect, input).RunAsync(s_request, limit).WaitAsync(TimeSpan.FromSeconds(20));
     }
@@ -127,11 +127,12 @@ public class ProgramRunTests
             {
                 buffer[i] = (byte)(produced + i);
             }
+
             produced += length;
             return length;
         }
 
-        var received = new List<byte>();
+        List<byte> received = new List<byte>();
         int mostOutstanding = 0;
         await RunAsync(async manager =>
         {
@@ -143,6 +144,7 @@ public class ProgramRunTests
                 {
                     continue;
                 }
+
                 received.AddRange(frame.Payload.ToArray());
                 outstanding += frame.Payload.Length;
                 mostOutstanding = Math.Max(mostOutstanding, outstanding);
@@ -154,6 +156,7 @@ public class ProgramRunTests
                     outstanding -= 10_000;
                 }
             }
+
             await manager.WriteAsync(Number(ControlFrameType.Exited, 0));
         }, Source);
         Assert.Equal(TotalBytes, received.Count);

@@ -14,7 +14,11 @@ public class QemuCommandLineTests
 
     private static MachineResources Resources(params RingEnd[] rings) => new()
     {
-        ImagePath = "/images/k.elf", SerialLogPath = "/racks/a,b/p0.log", MonitorPath = "/racks/p0.qmp", ControlDescriptor = 7, Rings = rings,
+        ImagePath = "/images/k.elf",
+        SerialLogPath = "/racks/a,b/p0.log",
+        MonitorPath = "/racks/p0.qmp",
+        ControlDescriptor = 7,
+        Rings = rings,
     };
 
     [Fact]
@@ -100,10 +104,7 @@ public class QemuCommandLineTests
     [InlineData(1, "", "qemu: bad device\n", "m0 (memory): QEMU ended with status 1: qemu: bad device")]
     [InlineData(0, "", "qemu-system-x86_64: terminating on signal 15 from pid 7 (kill)\n", "m0 (memory) was killed by signal 15")]
     [InlineData(0, "last words\n", "", "m0 (memory) reset itself (a triple fault?); its last line: last words")]
-    public void The_end_of_a_machine_is_a_sentence(int status, string serial, string qemu, string sentence)
-    {
-        Assert.Equal(sentence, MachineEnd.Describe(s_rack.Components[1], status, serial, qemu));
-    }
+    public void The_end_of_a_machine_is_a_sentence(int status, string serial, string qemu, string sentence) => Assert.Equal(sentence, MachineEnd.Describe(s_rack.Components[1], status, serial, qemu));
 
     [Theory]
     [InlineData(0x0700u, 7)]
@@ -111,17 +112,14 @@ public class QemuCommandLineTests
     [InlineData(9u, 137)]
     [InlineData(0x8Bu, 139)]
     [InlineData(0xFF00u, 255)]
-    public void A_wait_status_becomes_what_a_shell_reports(uint status, int expected)
-    {
-        Assert.Equal(expected, new WaitStatus(status).ShellStatus);
-    }
+    public void A_wait_status_becomes_what_a_shell_reports(uint status, int expected) => Assert.Equal(expected, new WaitStatus(status).ShellStatus);
 
     [Fact]
     public void Frames_are_lost_in_the_asked_proportion_and_the_same_ones_each_time()
     {
         const int Frames = 100_000;
-        var first = new FrameLoss(1, 42);
-        var second = new FrameLoss(1, 42);
+        FrameLoss first = new FrameLoss(1, 42);
+        FrameLoss second = new FrameLoss(1, 42);
         int lost = 0;
         for (int i = 0; i < Frames; i++)
         {
@@ -129,6 +127,7 @@ public class QemuCommandLineTests
             Assert.Equal(isLost, second.Takes());
             lost += isLost ? 1 : 0;
         }
+
         Assert.InRange(lost, Frames / 100 * 8 / 10, Frames / 100 * 12 / 10);
     }
 }

@@ -27,20 +27,14 @@ public class RackDescriptionTests
     [InlineData("1.5G")]
     [InlineData("64MB")]
     [InlineData("9999999999999G")]
-    public void Text_that_is_no_size_is_refused(string text)
-    {
-        Assert.False(ByteSize.TryParse(text, out _));
-    }
+    public void Text_that_is_no_size_is_refused(string text) => Assert.False(ByteSize.TryParse(text, out _));
 
     [Theory]
     [InlineData(64L << 20, "64M")]
     [InlineData(4097L, "4097")]
     [InlineData(1L << 30, "1G")]
     [InlineData(1536L << 20, "1536M")]
-    public void Sizes_print_in_their_shortest_exact_form(long bytes, string text)
-    {
-        Assert.Equal(text, ByteSize.Format(bytes));
-    }
+    public void Sizes_print_in_their_shortest_exact_form(long bytes, string text) => Assert.Equal(text, ByteSize.Format(bytes));
 
     [Fact]
     public void The_default_rack_is_one_of_each_on_rings_with_64M_and_16M_ExCache()

@@ -88,6 +88,7 @@ public sealed class VolumeTests : IDisposable
             Assert.Equal("/etc", AddedFile.Parse(text).GuestPath);
             return;
         }
+
         Assert.Equal(ExitStatus.Usage, Assert.Throws<ToolException>(() => AddedFile.Parse(text)).Status);
     }
 

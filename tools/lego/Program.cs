@@ -28,6 +28,7 @@ public static class Program
             {
                 throw ToolException.Usage($"{result.Errors[0].Message} See ./lego {CommandName(result)}--help".Replace("\n", " "));
             }
+
             return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (ToolException error)
@@ -45,7 +46,7 @@ public static class Program
 
     private static RootCommand CreateRoot()
     {
-        var root = new RootCommand("LegoKernel's rack tool: boots racks of processor, memory, storage and manager components in QEMU and runs "
+        RootCommand root = new("LegoKernel's rack tool: boots racks of processor, memory, storage and manager components in QEMU and runs "
             + "unmodified Linux programs on them.");
         Command[] commands =
         [

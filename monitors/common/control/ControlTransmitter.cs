@@ -24,7 +24,7 @@ public sealed unsafe class ControlTransmitter
     public const int CapacityBytes = 256 * 1024;
 
     /// <summary>Bytes that only answers may use: one of the longest frames and some short ones.</summary>
-    public const int ReserveBytes = ControlFrame.MaxPayloadBytes + 8 * 1024;
+    public const int ReserveBytes = ControlFrame.MaxPayloadBytes + (8 * 1024);
 
     private readonly ByteChannel _channel;
     private readonly byte* _ring;

@@ -42,7 +42,7 @@ public readonly ref struct StartFrame
             return Kernel.Errno.EINVAL;
         }
 
-        var candidate = new StartFrame(payload);
+        StartFrame candidate = new StartFrame(payload);
         if (candidate.Strings.Length > MaxStringBytes)
         {
             return Kernel.Errno.E2BIG;

@@ -113,7 +113,7 @@ public sealed unsafe class MembershipClient : RpcService
     public Errno Beat()
     {
         _load.Measure(out ComponentLoad load);
-        var request = new HeartbeatRequest
+        HeartbeatRequest request = new HeartbeatRequest
         {
             Self = _self,
             FreeBytes = load.FreeBytes,
@@ -162,9 +162,9 @@ public sealed unsafe class MembershipClient : RpcService
         writer.Add("membership.rejoins"u8, _rejoins);
     }
 
-    private static int ReplyBytes => sizeof(JoinReply) + MaxMembers * sizeof(MemberRecord);
+    private static int ReplyBytes => sizeof(JoinReply) + (MaxMembers * sizeof(MemberRecord));
 
-    private static RpcContext Context => new RpcContext { Class = RpcClass.Background };
+    private static RpcContext Context => new() { Class = RpcClass.Background };
 
     private static ReadOnlySpan<byte> AsBytes<T>(in T value) where T : unmanaged =>
         MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.AsRef(in value), 1));

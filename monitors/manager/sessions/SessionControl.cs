@@ -219,7 +219,7 @@ public sealed unsafe class SessionControl : ControlService
 
     private void SendList(ushort tag)
     {
-        var text = new ListWriter(new Span<byte>(_list, ListBytes));
+        ListWriter text = new ListWriter(new Span<byte>(_list, ListBytes));
         text.Line($"epoch {_members.Epoch}");
         for (int index = 0; index < _members.Count; index++)
         {

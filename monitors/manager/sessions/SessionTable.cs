@@ -27,7 +27,7 @@ public sealed unsafe class SessionTable
         for (int slot = 0; slot < MaxSessions; slot++)
         {
             _slots[slot] = default;
-            _slots[slot].Input = input + slot * Session.InputBytes;
+            _slots[slot].Input = input + (slot * Session.InputBytes);
         }
     }
 
@@ -62,7 +62,7 @@ public sealed unsafe class SessionTable
                 session->Input = input;
                 session->State = SessionState.Starting;
                 session->Tag = tag;
-                session->Id = ++_generations[slot] * MaxSessions + (uint)slot;
+                session->Id = (++_generations[slot] * MaxSessions) + (uint)slot;
                 return session;
             }
         }
@@ -76,7 +76,7 @@ public sealed unsafe class SessionTable
     /// <summary>By the id that processor components use; null when there is none (any more).</summary>
     public Session* Find(uint id)
     {
-        Session* session = _slots + id % MaxSessions;
+        Session* session = _slots + (id % MaxSessions);
         return session->State != SessionState.Free && session->Id == id ? session : null;
     }
 

@@ -146,7 +146,7 @@ public sealed unsafe class SessionWorker
 
     private void DeliverSignal(Session* session)
     {
-        var request = new SignalRequest { Session = session->Id, Signal = session->Signals[0] };
+        SignalRequest request = new SignalRequest { Session = session->Id, Signal = session->Signals[0] };
         session->SignalCount--;
         for (int index = 0; index < session->SignalCount; index++)
         {
@@ -162,7 +162,7 @@ public sealed unsafe class SessionWorker
         ReadOnlySpan<byte> bytes = InputRing.Peek(session, Math.Max(session->OfferBytes, LeastOfferBytes));
         Errno error = Stream(session, bytes, out uint taken);
         // A slow reader is offered about what it took last time, a fast one more and more.
-        session->OfferBytes = (int)Math.Min(taken == (uint)bytes.Length ? (uint)session->OfferBytes * 2 + LeastOfferBytes : taken, StreamRequest.MaxBytes);
+        session->OfferBytes = (int)Math.Min(taken == (uint)bytes.Length ? ((uint)session->OfferBytes * 2) + LeastOfferBytes : taken, StreamRequest.MaxBytes);
         if (error != Errno.None || taken > (uint)bytes.Length)
         {
             // The reader has closed its end (EPIPE), or has gone: as with a pipe, what is written from now on goes nowhere.
@@ -181,7 +181,7 @@ public sealed unsafe class SessionWorker
 
     private Errno Stream(Session* session, ReadOnlySpan<byte> bytes, out uint taken)
     {
-        var request = new StreamRequest { Session = session->Id };
+        StreamRequest request = new StreamRequest { Session = session->Id };
         StreamReply reply = default;
         Errno error = _endpoint.Call(
             session->Processor, Opcode.StandardInput, default, AsBytes(in request), bytes, new Span<byte>(&reply, sizeof(StreamReply)), out _);

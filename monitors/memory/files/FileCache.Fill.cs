@@ -34,6 +34,7 @@ public sealed unsafe partial class FileCache
         {
             return Errno.None;
         }
+
         Acquire(file, FileActivity.Reading);
         Errno error = Errno.None;
         if (!file->IsLoaded)
@@ -46,6 +47,7 @@ public sealed unsafe partial class FileCache
                 Learn(file, attributes);
             }
         }
+
         ReleaseActivity(file);
         return error;
     }
@@ -70,10 +72,12 @@ public sealed unsafe partial class FileCache
         {
             return error;
         }
+
         if (!MakeRoom(PagesPerTransfer) && !MakeRoom(1))
         {
             return Errno.ENOMEM;
         }
+
         Acquire(file, FileActivity.Reading);
         error = FindPage(file, index) != null ? Errno.None : FetchExclusive(file, index, reason);
         ReleaseActivity(file);
@@ -112,9 +116,11 @@ public sealed unsafe partial class FileCache
             {
                 return Errno.ENOMEM;
             }
+
             PageOperations.Clear(hole->Frame);
             return Errno.None;
         }
+
         bool isFull = index == file->NextSequentialPage || file->StoredSize <= FileRequest.MaxTransfer
             || (reason == FetchReason.Mapping && AbsentPages(file, index) >= AbsentPagesForReadAhead);
         ulong wanted = (ulong)(isFull ? PagesPerTransfer : RandomAccessPages) << PageShift;
@@ -128,6 +134,7 @@ public sealed unsafe partial class FileCache
             file->NextSequentialPage = index + (wanted >> PageShift);
             error = Insert(file, index, buffer->Data.Slice(0, readBytes));
         }
+
         _buffers.Return(buffer);
         return error;
     }
@@ -139,6 +146,7 @@ public sealed unsafe partial class FileCache
         {
             absent += FindPage(file, index + (ulong)page) == null ? 1 : 0;
         }
+
         return absent;
     }
 
@@ -155,11 +163,13 @@ public sealed unsafe partial class FileCache
                 {
                     return index == first ? Errno.ENOMEM : Errno.None;
                 }
+
                 int present = Math.Min(bytes.Length, PageOperations.PageSize);
-                Span<byte> frame = new Span<byte>(page->Frame, PageOperations.PageSize);
+                Span<byte> frame = new(page->Frame, PageOperations.PageSize);
                 bytes.Slice(0, present).CopyTo(frame);
                 frame.Slice(present).Clear();
             }
+
             bytes = bytes.Slice(Math.Min(bytes.Length, PageOperations.PageSize));
             index++;
         }
@@ -174,6 +184,7 @@ public sealed unsafe partial class FileCache
         {
             file->Idle.Wait();
         }
+
         file->Activity = activity;
     }
 

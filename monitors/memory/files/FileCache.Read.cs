@@ -29,22 +29,26 @@ public sealed unsafe partial class FileCache
         {
             return CacheOutcome.NeedsWorker;
         }
+
         if (index << PageShift >= file->Size)
         {
             error = Errno.EIO;
             return CacheOutcome.Done;
         }
+
         CachePage* page = FindPage(file, index);
         if (page == null)
         {
             return CacheOutcome.NeedsFetch;
         }
+
         page->IsReferenced = true;
         if (!page->IsMapped)
         {
             page->IsMapped = true;
             _mappedPages++;
         }
+
         frame = page->Frame;
         return CacheOutcome.Done;
     }
@@ -59,11 +63,13 @@ public sealed unsafe partial class FileCache
         {
             return false;
         }
+
         CachePage* page = FindPage(file, offset >> PageShift);
         if (page == null)
         {
             return false;
         }
+
         page->IsReferenced = true;
         _readHits++;
         bytes = new ReadOnlySpan<byte>(page->Frame + inPage, (int)Math.Min(lengthBytes, file->Size - offset));
@@ -79,10 +85,12 @@ public sealed unsafe partial class FileCache
         {
             return CacheOutcome.NeedsWorker;
         }
+
         if (offset >= file->Size)
         {
             return CacheOutcome.Done;
         }
+
         int length = (int)Math.Min((ulong)buffer.Length, file->Size - offset);
         int copied = 0;
         while (copied < length)
@@ -94,6 +102,7 @@ public sealed unsafe partial class FileCache
                 missing = position >> PageShift;
                 return CacheOutcome.NeedsFetch;
             }
+
             page->IsReferenced = true;
             int inPage = (int)(position & (PageOperations.PageSize - 1));
             int part = Math.Min(length - copied, PageOperations.PageSize - inPage);
@@ -101,8 +110,10 @@ public sealed unsafe partial class FileCache
             {
                 PageOperations.CopyBytes(target + copied, page->Frame + inPage, (ulong)part);
             }
+
             copied += part;
         }
+
         _readHits++;
         readBytes = length;
         return CacheOutcome.Done;
@@ -119,6 +130,7 @@ public sealed unsafe partial class FileCache
             {
                 return error;
             }
+
             WaitWhileTruncating(file);
             switch (TryRead(file, offset, buffer, out readBytes, out ulong missing))
             {
@@ -130,6 +142,7 @@ public sealed unsafe partial class FileCache
                     {
                         return error;
                     }
+
                     break;
                 default:
                     break;

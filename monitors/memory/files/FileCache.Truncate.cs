@@ -15,6 +15,7 @@ public sealed unsafe partial class FileCache
         {
             return Errno.EFBIG;
         }
+
         Acquire(file, FileActivity.Truncating);
         TransferBuffer* buffer = _buffers.Take();
         Errno error = _store.Truncate(file, size, buffer);
@@ -28,6 +29,7 @@ public sealed unsafe partial class FileCache
             file->IsLoaded = true;
             ForgetTimeWhenWritten(file);
         }
+
         ReleaseActivity(file);
         return error;
     }
@@ -50,6 +52,7 @@ public sealed unsafe partial class FileCache
                 attributes.Blocks = Math.Max(attributes.Blocks, (file->DirtyCount + file->WritingCount) * SectorsPerPage);
             }
         }
+
         return error;
     }
 
@@ -69,11 +72,13 @@ public sealed unsafe partial class FileCache
             {
                 DropPages(file, 0);
             }
+
             for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
             {
                 MakeOrphan(page);
             }
         }
+
         ReleaseActivity(file);
         Release(file);
     }
@@ -88,6 +93,7 @@ public sealed unsafe partial class FileCache
         {
             LeaveDirtyList(page);
         }
+
         page->State = PageState.Orphan;
     }
 

@@ -12,7 +12,7 @@ public sealed unsafe partial class FileCache
     /// <summary>ext4 with 4 KB blocks: a file ends here (EFBIG).</summary>
     private const ulong MaxFileBytes = 1UL << 44;
 
-    private readonly VolumeSpaces _volumes = new VolumeSpaces();
+    private readonly VolumeSpaces _volumes = new();
     private ulong _writesThrough;
 
     /// <summary>Takes the bytes when that needs nobody else; reply and error are valid with Done, missing with NeedsFetch.</summary>
@@ -26,6 +26,7 @@ public sealed unsafe partial class FileCache
         {
             return CacheOutcome.NeedsWorker;
         }
+
         ulong offset = (request.Flags & FileWriteFlags.Append) != 0 ? file->Size : request.Offset;
         ulong end = offset + (ulong)bytes.Length;
         if (end < offset || end > MaxFileBytes)
@@ -33,20 +34,24 @@ public sealed unsafe partial class FileCache
             error = Errno.EFBIG;
             return CacheOutcome.Done;
         }
+
         ulong pages = bytes.Length == 0 ? 0 : ((end - 1) >> PageShift) - (offset >> PageShift) + 1;
         if (MustWriteThrough(file, request.Flags, bytes.Length) || _dirtyPages + pages > _dirtyLimit || !_pool.TryMakeRoom(pages))
         {
             return CacheOutcome.NeedsWorker;
         }
+
         if (bytes.Length > 0 && (IsPartOfStoredPageMissing(file, offset, out missing) || IsPartOfStoredPageMissing(file, end, out missing)))
         {
             return CacheOutcome.NeedsFetch;
         }
+
         int written = Put(file, offset, bytes);
         if (written < bytes.Length)
         {
             error = written == 0 ? Errno.ENOMEM : Errno.None;
         }
+
         reply.Written = (uint)written;
         reply.Offset = offset;
         reply.Size = file->Size;
@@ -64,10 +69,12 @@ public sealed unsafe partial class FileCache
             {
                 return error;
             }
+
             if (MustWriteThrough(file, request.Flags, bytes.Length))
             {
                 return WriteThrough(file, request, bytes, out reply);
             }
+
             while (_dirtyPages + (ulong)PagesPerTransfer + 1 > _dirtyLimit)
             {
                 if (!WriteBackSome())
@@ -75,10 +82,12 @@ public sealed unsafe partial class FileCache
                     return WriteThrough(file, request, bytes, out reply);
                 }
             }
+
             if (!MakeRoom(PagesPerTransfer + 1))
             {
                 return WriteThrough(file, request, bytes, out reply);
             }
+
             WaitWhileTruncating(file);
             switch (TryWrite(file, request, bytes, out reply, out error, out ulong missing))
             {
@@ -90,6 +99,7 @@ public sealed unsafe partial class FileCache
                     {
                         return error;
                     }
+
                     break;
                 default:
                     // Somebody else used up what was made ready above; prepare again.
@@ -134,21 +144,25 @@ public sealed unsafe partial class FileCache
                 {
                     break;
                 }
+
                 if (part < PageOperations.PageSize)
                 {
                     PageOperations.Clear(page->Frame);
                 }
             }
+
             page->IsReferenced = true;
             CopyInto(page->Frame + inPage, bytes.Slice(copied, part));
             MarkDirty(page);
             copied += part;
         }
+
         if (copied > 0)
         {
             file->Size = Math.Max(file->Size, offset + (ulong)copied);
             file->ModifyTimeNs = Clock.UnixTimeNs();
         }
+
         return copied;
     }
 
@@ -171,6 +185,7 @@ public sealed unsafe partial class FileCache
         {
             return error;
         }
+
         Acquire(file, FileActivity.Truncating);
         ulong offset = (request.Flags & FileWriteFlags.Append) != 0 ? file->Size : request.Offset;
         TransferBuffer* buffer = _buffers.Take();
@@ -183,6 +198,7 @@ public sealed unsafe partial class FileCache
             error = _store.Write(file, offset, bytes, 0, buffer, out reply);
             _storageWrites++;
         }
+
         if (error == Errno.None)
         {
             _volumes.Learn(file->VNode, file->Storage, reply.VolumeFreeBytes);
@@ -195,10 +211,12 @@ public sealed unsafe partial class FileCache
             reply.Offset = offset;
             reply.Size = file->Size;
         }
+
         if (error == Errno.None && (request.Flags & FileWriteFlags.Synchronous) != 0)
         {
             error = _store.Sync(file->VNode, file->Storage, file, buffer);
         }
+
         _buffers.Return(buffer);
         ReleaseActivity(file);
         return error;
@@ -217,6 +235,7 @@ public sealed unsafe partial class FileCache
             {
                 CopyInto(page->Frame + inPage, bytes.Slice(copied, part));
             }
+
             copied += part;
         }
     }

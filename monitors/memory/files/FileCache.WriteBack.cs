@@ -37,11 +37,13 @@ public sealed unsafe partial class FileCache
         {
             error = file->WriteError;
         }
+
         file->WriteError = Errno.None;
         if (error != Errno.None || (flags & FileWriteFlags.NoDevice) != 0)
         {
             return error;
         }
+
         TransferBuffer* buffer = _buffers.Take();
         error = _store.Sync(file->VNode, file->Storage, file, buffer);
         _buffers.Return(buffer);
@@ -62,6 +64,7 @@ public sealed unsafe partial class FileCache
             {
                 return;
             }
+
             WriteBackHead();
         }
     }
@@ -75,6 +78,7 @@ public sealed unsafe partial class FileCache
             Errno error = WriteBackHead();
             first = first == Errno.None ? error : first;
         }
+
         for (int index = 0; index < _volumes.Count; index++)
         {
             _volumes.Get(index, out ushort vnode, out ushort storage);
@@ -83,6 +87,7 @@ public sealed unsafe partial class FileCache
             _buffers.Return(buffer);
             first = first == Errno.None ? error : first;
         }
+
         return first;
     }
 
@@ -97,6 +102,7 @@ public sealed unsafe partial class FileCache
                 return false;
             }
         }
+
         return true;
     }
 
@@ -107,6 +113,7 @@ public sealed unsafe partial class FileCache
         {
             return Errno.None;
         }
+
         Hold(file);
         Acquire(file, FileActivity.Writing);
         Errno error = Errno.None;
@@ -116,6 +123,7 @@ public sealed unsafe partial class FileCache
             error = WriteRun(file, out int pages);
             left -= pages;
         }
+
         ReleaseActivity(file);
         Release(file);
         return error;
@@ -131,6 +139,7 @@ public sealed unsafe partial class FileCache
                 return true;
             }
         }
+
         return false;
     }
 
@@ -146,6 +155,7 @@ public sealed unsafe partial class FileCache
         {
             file->WriteError = error;
         }
+
         Release(file);
         return error;
     }
@@ -161,8 +171,10 @@ public sealed unsafe partial class FileCache
             {
                 break;
             }
+
             first--;
         }
+
         TransferBuffer* buffer = _buffers.Take();
         pages = 0;
         CachePage* page = FindPage(file, first);
@@ -170,14 +182,16 @@ public sealed unsafe partial class FileCache
         {
             fixed (byte* target = buffer->Data)
             {
-                PageOperations.Copy(target + pages * PageOperations.PageSize, page->Frame);
+                PageOperations.Copy(target + (pages * PageOperations.PageSize), page->Frame);
             }
+
             LeaveDirtyList(page);
             page->State = PageState.Writing;
             file->WritingCount++;
             pages++;
             page = FindPage(file, first + (ulong)pages);
         }
+
         ulong offset = first << PageShift;
         int length = (int)Math.Min((ulong)pages << PageShift, file->Size - offset);
         Errno error = _store.Write(file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, buffer, out FileWriteReply reply);
@@ -192,15 +206,18 @@ public sealed unsafe partial class FileCache
             _storageWriteBytes += (ulong)written;
             error = written < length ? Errno.ENOSPC : Errno.None;
         }
+
         if (error != Errno.None)
         {
             _writeErrors++;
         }
+
         int goodPages = written == length ? pages : written >> PageShift;
         for (int index = 0; index < pages; index++)
         {
             FinishWriting(FindPage(file, first + (ulong)index), index < goodPages);
         }
+
         ForgetTimeWhenWritten(file);
         return error;
     }
@@ -291,6 +308,7 @@ public sealed unsafe partial class FileCache
         {
             _firstDirtyFile = file;
         }
+
         _lastDirtyFile = file;
         _dirtyFiles++;
     }
@@ -305,6 +323,7 @@ public sealed unsafe partial class FileCache
         {
             _firstDirtyFile = file->NextDirty;
         }
+
         if (file->NextDirty != null)
         {
             file->NextDirty->PreviousDirty = file->PreviousDirty;
@@ -313,6 +332,7 @@ public sealed unsafe partial class FileCache
         {
             _lastDirtyFile = file->PreviousDirty;
         }
+
         _dirtyFiles--;
     }
 }

@@ -47,6 +47,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             bits++;
         }
+
         _pageHashShift = 64 - bits;
         _pageBuckets = (CachePage**)AllocateTable(frames, 1UL << bits);
         _fileBuckets = (CachedFile**)AllocateTable(frames, FileBuckets);
@@ -71,6 +72,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             file = file->NextInBucket;
         }
+
         return file;
     }
 
@@ -87,6 +89,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
             {
                 return Errno.ENOMEM;
             }
+
             file->Handle = handle;
             file->VNode = vnode;
             file->Storage = storage;
@@ -94,11 +97,13 @@ public sealed unsafe partial class FileCache : FrameReclaimer
             file->NextInBucket = *bucket;
             *bucket = file;
         }
+
         Errno error = SetPath(file, path);
         if (error != Errno.None)
         {
             FreeIfUnused(file);
         }
+
         return error;
     }
 
@@ -113,6 +118,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             DropPages(file, 0);
         }
+
         FreeIfUnused(file);
     }
 
@@ -139,12 +145,14 @@ public sealed unsafe partial class FileCache : FrameReclaimer
                 page->IsReferenced = false;
                 continue;
             }
+
             CachedFile* file = page->File;
             RemovePage(page);
             FreeIfUnused(file);
             _evictions++;
             return true;
         }
+
         return false;
     }
 
@@ -167,7 +175,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
 
     /// <summary>The file's path.</summary>
     internal static ReadOnlySpan<byte> PathOf(CachedFile* file) =>
-        new ReadOnlySpan<byte>(file->LongPath != null ? file->LongPath : file->Path, file->PathLength);
+        new(file->LongPath != null ? file->LongPath : file->Path, file->PathLength);
 
     private static void** AllocateTable(FrameAllocator frames, ulong entries)
     {
@@ -177,18 +185,20 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             Panic.Because("FileCache: no memory for the hash tables");
         }
+
         for (ulong page = 0; page < pages; page++)
         {
-            PageOperations.Clear(table + page * PageOperations.PageSize);
+            PageOperations.Clear(table + (page * PageOperations.PageSize));
         }
+
         return (void**)table;
     }
 
     private static ulong FileBucketOf(ushort storage, FileHandle handle) =>
-        (handle.Inode + handle.Generation * 31UL + storage * 1021UL) % FileBuckets;
+        (handle.Inode + (handle.Generation * 31UL) + (storage * 1021UL)) % FileBuckets;
 
     private CachePage** PageBucketOf(CachedFile* file, ulong index) =>
-        &_pageBuckets[((ulong)file / 64 + index * 0x10001) * HashMultiplier >> _pageHashShift];
+        &_pageBuckets[((((ulong)file / 64) + (index * 0x10001)) * HashMultiplier) >> _pageHashShift];
 
     internal Errno SetPath(CachedFile* file, ReadOnlySpan<byte> path)
     {
@@ -196,10 +206,12 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             return Errno.ENAMETOOLONG;
         }
+
         if (PathOf(file).SequenceEqual(path))
         {
             return Errno.None;
         }
+
         if (path.Length > CachedFile.InlinePathBytes && file->LongPath == null)
         {
             file->LongPath = (byte*)_pool.AllocateRaw();
@@ -208,6 +220,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
                 return Errno.ENOMEM;
             }
         }
+
         byte* text = file->LongPath != null ? file->LongPath : file->Path;
         path.CopyTo(new Span<byte>(text, path.Length));
         file->PathLength = path.Length;
@@ -220,14 +233,17 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             return;
         }
+
         if (!file->IsDead)
         {
             Unhash(file);
         }
+
         if (file->LongPath != null)
         {
             _pool.FreeRaw(file->LongPath);
         }
+
         _files.Free(file);
     }
 
@@ -238,6 +254,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             link = &(*link)->NextInBucket;
         }
+
         *link = file->NextInBucket;
     }
 
@@ -249,6 +266,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             page = page->NextInBucket;
         }
+
         return page;
     }
 
@@ -260,12 +278,14 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             return null;
         }
+
         CachePage* page = _pages.Allocate();
         if (page == null)
         {
             _pool.FreeRaw(frame);
             return null;
         }
+
         page->File = file;
         page->Index = index;
         page->Frame = frame;
@@ -278,6 +298,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             file->Pages->PreviousOfFile = page;
         }
+
         file->Pages = page;
         file->PageCount++;
         EnterRing(page);
@@ -303,22 +324,26 @@ public sealed unsafe partial class FileCache : FrameReclaimer
             default:
                 break;
         }
+
         CachePage** link = PageBucketOf(file, page->Index);
         while (*link != page)
         {
             link = &(*link)->NextInBucket;
         }
+
         *link = page->NextInBucket;
         *(page->PreviousOfFile != null ? &page->PreviousOfFile->NextOfFile : &file->Pages) = page->NextOfFile;
         if (page->NextOfFile != null)
         {
             page->NextOfFile->PreviousOfFile = page->PreviousOfFile;
         }
+
         file->PageCount--;
         if (page->IsMapped)
         {
             _mappedPages--;
         }
+
         _pool.FreeRaw(page->Frame);
         _pages.Free(page);
     }
@@ -360,6 +385,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         {
             _hand = page->Next == page ? null : page->Next;
         }
+
         page->Previous->Next = page->Next;
         page->Next->Previous = page->Previous;
         page->Next = null;

@@ -17,10 +17,10 @@ public unsafe struct TransferBuffer
     internal byte* HeadStart;
 
     /// <summary>Request head and path.</summary>
-    public readonly Span<byte> Head => new Span<byte>(HeadStart, HeadBytes);
+    public readonly Span<byte> Head => new(HeadStart, HeadBytes);
 
     /// <summary>FileRequest.MaxTransfer bytes.</summary>
-    public readonly Span<byte> Data => new Span<byte>(HeadStart + HeadBytes, FileRequest.MaxTransfer);
+    public readonly Span<byte> Data => new(HeadStart + HeadBytes, FileRequest.MaxTransfer);
 }
 
 /// <summary>The pool.</summary>
@@ -42,6 +42,7 @@ public sealed unsafe class TransferBuffers
             {
                 Panic.Because("TransferBuffers: no memory at boot");
             }
+
             buffer->HeadStart = memory;
             buffer->Next = _free;
             _free = buffer;
@@ -55,6 +56,7 @@ public sealed unsafe class TransferBuffers
         {
             _returned.Wait();
         }
+
         TransferBuffer* buffer = _free;
         _free = buffer->Next;
         return buffer;

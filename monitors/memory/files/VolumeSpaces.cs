@@ -32,10 +32,12 @@ internal sealed class VolumeSpaces
             {
                 return;
             }
+
             _count++;
             _volumes[index].VNode = vnode;
             _volumes[index].Storage = storage;
         }
+
         _volumes[index].FreeBytes = freeBytes;
     }
 
@@ -60,6 +62,7 @@ internal sealed class VolumeSpaces
         {
             index++;
         }
+
         return index;
     }
 }

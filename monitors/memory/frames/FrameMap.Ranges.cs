@@ -17,15 +17,18 @@ public sealed unsafe partial class FrameMap
         {
             error = MakeBorderExclusive(space, end);
         }
+
         if (error != Errno.None)
         {
             return error;
         }
-        BlockWalk walk = new BlockWalk(space, start, end);
+
+        BlockWalk walk = new(space, start, end);
         for (BlockMapping* mapping = walk.Next(this); mapping != null; mapping = walk.Next(this))
         {
             RemovePart(space, mapping, start, end);
         }
+
         return Errno.None;
     }
 
@@ -34,7 +37,7 @@ public sealed unsafe partial class FrameMap
     {
         // First pass: everything that can fail. Blocks left empty by a failure are harmless and go with the space.
         Errno error = Errno.None;
-        BlockWalk walk = new BlockWalk(space, from, from + lengthBytes);
+        BlockWalk walk = new(space, from, from + lengthBytes);
         for (BlockMapping* mapping = walk.Next(this); mapping != null && error == Errno.None; mapping = walk.Next(this))
         {
             error = mapping->Block->References == 1 ? Errno.None : CopyBlock(mapping);
@@ -47,10 +50,12 @@ public sealed unsafe partial class FrameMap
                 }
             }
         }
+
         if (error != Errno.None)
         {
             return error;
         }
+
         walk = new BlockWalk(space, from, from + lengthBytes);
         for (BlockMapping* mapping = walk.Next(this); mapping != null; mapping = walk.Next(this))
         {
@@ -63,6 +68,7 @@ public sealed unsafe partial class FrameMap
                 {
                     continue;
                 }
+
                 ulong moved = to + (address - from);
                 PageBlock* target = FindMapping(KeyOf(space, moved))->Block;
                 target->Frames[IndexOf(moved)] = frame;
@@ -70,11 +76,13 @@ public sealed unsafe partial class FrameMap
                 source->Frames[IndexOf(address)] = 0;
                 source->Used--;
             }
+
             if (source->Used == 0)
             {
                 RemoveMapping(space, mapping);
             }
         }
+
         return Errno.None;
     }
 
@@ -88,8 +96,10 @@ public sealed unsafe partial class FrameMap
             {
                 return error;
             }
+
             mapping->Block->References++;
         }
+
         return Errno.None;
     }
 
@@ -108,6 +118,7 @@ public sealed unsafe partial class FrameMap
         {
             return Errno.None;
         }
+
         BlockMapping* mapping = FindMapping(KeyOf(space, border));
         return mapping == null || mapping->Block->References == 1 ? Errno.None : CopyBlock(mapping);
     }
@@ -120,6 +131,7 @@ public sealed unsafe partial class FrameMap
             RemoveMapping(space, mapping);
             return;
         }
+
         PageBlock* block = mapping->Block;
         for (; address < to; address += PageOperations.PageSize)
         {
@@ -131,6 +143,7 @@ public sealed unsafe partial class FrameMap
                 block->Used--;
             }
         }
+
         if (block->Used == 0)
         {
             RemoveMapping(space, mapping);
@@ -179,6 +192,7 @@ public sealed unsafe partial class FrameMap
                     return mapping;
                 }
             }
+
             while (!_byNumber && _next != null)
             {
                 BlockMapping* mapping = _next;
@@ -189,6 +203,7 @@ public sealed unsafe partial class FrameMap
                     return mapping;
                 }
             }
+
             return null;
         }
     }

@@ -46,6 +46,7 @@ public sealed unsafe partial class FrameMap
         {
             bits++;
         }
+
         ulong pages = (1UL << bits) / bucketsPerPage;
         _hashShift = 64 - bits;
         _buckets = (Bucket*)frames.AllocateContiguous(pages);
@@ -53,9 +54,10 @@ public sealed unsafe partial class FrameMap
         {
             Panic.Because("FrameMap: no memory for the bucket array");
         }
+
         for (ulong page = 0; page < pages; page++)
         {
-            PageOperations.Clear((byte*)_buckets + page * PageOperations.PageSize);
+            PageOperations.Clear((byte*)_buckets + (page * PageOperations.PageSize));
         }
     }
 
@@ -67,6 +69,7 @@ public sealed unsafe partial class FrameMap
         {
             return null;
         }
+
         uint frame = mapping->Block->Frames[IndexOf(address)];
         return frame == 0 ? null : _pool.AddressOf(frame);
     }
@@ -79,6 +82,7 @@ public sealed unsafe partial class FrameMap
         {
             return error;
         }
+
         int index = IndexOf(address);
         uint frame = block->Frames[index];
         if (frame == 0 || _pool.IsShared(frame))
@@ -88,9 +92,11 @@ public sealed unsafe partial class FrameMap
             {
                 return Errno.ENOMEM;
             }
+
             Replace(block, index, replacement);
             frame = replacement;
         }
+
         byte* target = _pool.AddressOf(frame);
         if (((nuint)source & (WordBytes - 1)) == 0)
         {
@@ -100,6 +106,7 @@ public sealed unsafe partial class FrameMap
         {
             PageOperations.CopyBytes(target, source, PageOperations.PageSize);
         }
+
         return Errno.None;
     }
 
@@ -112,6 +119,7 @@ public sealed unsafe partial class FrameMap
         {
             return error;
         }
+
         int index = IndexOf(address);
         uint frame = block->Frames[index];
         if (frame == 0 || _pool.IsShared(frame))
@@ -121,6 +129,7 @@ public sealed unsafe partial class FrameMap
             {
                 return Errno.ENOMEM;
             }
+
             if (frame == 0)
             {
                 PageOperations.Clear(_pool.AddressOf(replacement));
@@ -130,9 +139,11 @@ public sealed unsafe partial class FrameMap
                 PageOperations.Copy(_pool.AddressOf(replacement), _pool.AddressOf(frame));
                 _frameCopies++;
             }
+
             Replace(block, index, replacement);
             frame = replacement;
         }
+
         frameAddress = _pool.AddressOf(frame);
         return Errno.None;
     }
@@ -150,11 +161,11 @@ public sealed unsafe partial class FrameMap
 
     private static ulong KeyOf(AddressSpace* space, ulong address) => KeyOfBlock(space, address >> BlockShift);
 
-    private static ulong KeyOfBlock(AddressSpace* space, ulong number) => (ulong)space->Number << BlockNumberBits | number;
+    private static ulong KeyOfBlock(AddressSpace* space, ulong number) => ((ulong)space->Number << BlockNumberBits) | number;
 
     private static ulong NumberOf(BlockMapping* mapping) => mapping->Key & ((1UL << BlockNumberBits) - 1);
 
-    private Bucket* BucketOf(ulong key) => _buckets + (key * HashMultiplier >> _hashShift);
+    private Bucket* BucketOf(ulong key) => _buckets + ((key * HashMultiplier) >> _hashShift);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private BlockMapping* FindMapping(ulong key)
@@ -165,15 +176,18 @@ public sealed unsafe partial class FrameMap
             {
                 return bucket->Mapping0;
             }
+
             if (bucket->Keys[1] == key)
             {
                 return bucket->Mapping1;
             }
+
             if (bucket->Keys[2] == key)
             {
                 return bucket->Mapping2;
             }
         }
+
         return null;
     }
 
@@ -187,22 +201,26 @@ public sealed unsafe partial class FrameMap
             {
                 return Errno.None;
             }
+
             Errno copied = CopyBlock(mapping);
             block = mapping->Block;
             return copied;
         }
+
         _pool.EnsureReserve();
         block = _blocks.Allocate();
         if (block == null)
         {
             return Errno.ENOMEM;
         }
+
         block->References = 1;
         Errno error = AddMapping(space, address >> BlockShift, block);
         if (error != Errno.None)
         {
             _blocks.Free(block);
         }
+
         return error;
     }
 
@@ -214,6 +232,7 @@ public sealed unsafe partial class FrameMap
         {
             return Errno.ENOMEM;
         }
+
         PageBlock* shared = mapping->Block;
         *copy = *shared;
         copy->References = 1;
@@ -224,6 +243,7 @@ public sealed unsafe partial class FrameMap
                 _pool.AddReference(copy->Frames[index]);
             }
         }
+
         shared->References--;
         mapping->Block = copy;
         _blockCopies++;
@@ -250,6 +270,7 @@ public sealed unsafe partial class FrameMap
         {
             return;
         }
+
         for (int index = 0; index < PageBlock.Pages; index++)
         {
             if (block->Frames[index] != 0)
@@ -257,6 +278,7 @@ public sealed unsafe partial class FrameMap
                 _pool.Release(block->Frames[index]);
             }
         }
+
         _blocks.Free(block);
     }
 
@@ -268,6 +290,7 @@ public sealed unsafe partial class FrameMap
         {
             return Errno.ENOMEM;
         }
+
         mapping->Key = KeyOfBlock(space, number);
         mapping->Block = block;
         if (!InsertEntry(mapping))
@@ -275,11 +298,13 @@ public sealed unsafe partial class FrameMap
             _mappings.Free(mapping);
             return Errno.ENOMEM;
         }
+
         mapping->Next = space->Blocks;
         if (space->Blocks != null)
         {
             space->Blocks->Previous = mapping;
         }
+
         space->Blocks = mapping;
         space->BlockCount++;
         return Errno.None;
@@ -296,10 +321,12 @@ public sealed unsafe partial class FrameMap
         {
             space->Blocks = mapping->Next;
         }
+
         if (mapping->Next != null)
         {
             mapping->Next->Previous = mapping->Previous;
         }
+
         space->BlockCount--;
         ReleaseBlock(mapping->Block);
         _mappings.Free(mapping);
@@ -319,6 +346,7 @@ public sealed unsafe partial class FrameMap
                     return true;
                 }
             }
+
             if (bucket->Overflow == null)
             {
                 bucket->Overflow = _overflowBuckets.Allocate();
@@ -327,6 +355,7 @@ public sealed unsafe partial class FrameMap
                     return false;
                 }
             }
+
             bucket = bucket->Overflow;
         }
     }
@@ -342,6 +371,7 @@ public sealed unsafe partial class FrameMap
                 {
                     continue;
                 }
+
                 bucket->Keys[entry] = 0;
                 (&bucket->Mapping0)[entry] = null;
                 if (previous != null && (bucket->Keys[0] | bucket->Keys[1] | bucket->Keys[2]) == 0)
@@ -349,6 +379,7 @@ public sealed unsafe partial class FrameMap
                     previous->Overflow = bucket->Overflow;
                     _overflowBuckets.Free(bucket);
                 }
+
                 return;
             }
         }

@@ -41,10 +41,12 @@ public sealed unsafe class FramePool
         {
             Panic.Because("FramePool: no memory for the reference table");
         }
+
         for (ulong page = 0; page < tablePages; page++)
         {
-            PageOperations.Clear((byte*)_references + page * PageOperations.PageSize);
+            PageOperations.Clear((byte*)_references + (page * PageOperations.PageSize));
         }
+
         _reservePages = LeastReservePages + (frames.FreePages >> ReserveShift);
     }
 
@@ -72,8 +74,10 @@ public sealed unsafe class FramePool
             {
                 return false;
             }
+
             _reclaims++;
         }
+
         return true;
     }
 
@@ -85,6 +89,7 @@ public sealed unsafe class FramePool
         {
             return 0;
         }
+
         uint number = NumberOf(frame);
         _references[number] = 1;
         _anonymousFrames++;
@@ -92,6 +97,7 @@ public sealed unsafe class FramePool
         {
             _anonymousPeak = _anonymousFrames;
         }
+
         return number;
     }
 
@@ -118,7 +124,7 @@ public sealed unsafe class FramePool
     public bool IsShared(uint frame) => _references[frame] > 1;
 
     /// <summary>Kernel address of a frame.</summary>
-    public byte* AddressOf(uint frame) => _start + (ulong)frame * PageOperations.PageSize;
+    public byte* AddressOf(uint frame) => _start + ((ulong)frame * PageOperations.PageSize);
 
     /// <summary>Counters; frames_used is what LegoOS calls anonymous memory.</summary>
     public void Report(ref StatisticsWriter writer)

@@ -26,6 +26,7 @@ internal static unsafe class ElfReader
         {
             return error;
         }
+
         ulong tableBytes = (ulong)header.ProgramHeaderCount * (ulong)sizeof(ElfProgramHeader);
         if (header.Magic != ElfHeader.ExpectedMagic || header.Class != ElfHeader.Class64 || header.Data != ElfHeader.LittleEndian
             || header.IdentVersion != ElfHeader.CurrentVersion || header.Machine != ElfHeader.MachineX8664
@@ -35,21 +36,24 @@ internal static unsafe class ElfReader
         {
             return Errno.ENOEXEC;
         }
+
         image.ProgramHeaderCount = header.ProgramHeaderCount;
         ulong alignment = PageOperations.PageSize;
         for (ulong index = 0; index < header.ProgramHeaderCount; index++)
         {
-            ulong offset = header.ProgramHeaderOffset + index * (ulong)sizeof(ElfProgramHeader);
+            ulong offset = header.ProgramHeaderOffset + (index * (ulong)sizeof(ElfProgramHeader));
             error = ReadStruct(files, file, offset, out ElfProgramHeader entry);
             if (error == Errno.None)
             {
                 error = Take(file, header, entry, ref image, ref alignment);
             }
+
             if (error != Errno.None)
             {
                 return error;
             }
         }
+
         return Place(header, alignment, ref image);
     }
 
@@ -87,6 +91,7 @@ internal static unsafe class ElfReader
             default:
                 return Errno.None;
         }
+
         const ulong InPage = PageOperations.PageSize - 1;
         if (entry.FileBytes > entry.MemoryBytes || (entry.Address & InPage) != (entry.FileOffset & InPage)
             || !IsInFile(file, entry.FileOffset, entry.FileBytes)
@@ -94,14 +99,17 @@ internal static unsafe class ElfReader
         {
             return Errno.ENOEXEC;
         }
+
         if (entry.MemoryBytes == 0)
         {
             return Errno.None;
         }
+
         if (image.SegmentCount == ProgramImage.MaxSegments)
         {
             return Errno.ENOEXEC;
         }
+
         ref ProgramSegment segment = ref image.Segments[image.SegmentCount++];
         segment.Address = entry.Address;
         segment.MemoryBytes = entry.MemoryBytes;
@@ -113,11 +121,13 @@ internal static unsafe class ElfReader
         {
             alignment = entry.Alignment;
         }
+
         ulong headersInSegment = header.ProgramHeaderOffset - entry.FileOffset;
         if (header.ProgramHeaderOffset >= entry.FileOffset && headersInSegment < entry.FileBytes && image.ProgramHeaders == 0)
         {
             image.ProgramHeaders = entry.Address + headersInSegment;
         }
+
         return Errno.None;
     }
 
@@ -134,27 +144,31 @@ internal static unsafe class ElfReader
         {
             bias = (AddressLayout.PositionIndependentBase + alignment - 1) & ~(alignment - 1);
         }
+
         if (image.SegmentCount == 0 || header.Entry >= AddressLayout.TaskSize - bias)
         {
             return Errno.ENOEXEC;
         }
+
         for (int index = 0; index < image.SegmentCount; index++)
         {
             ref ProgramSegment segment = ref image.Segments[index];
             segment.Address += bias;
             // The stack and its guard lie above; a page is left for brk.
-            ulong highest = AddressLayout.StackTop - AddressLayout.StackBytes - AddressLayout.StackGuardBytes - 2 * PageOperations.PageSize;
+            ulong highest = AddressLayout.StackTop - AddressLayout.StackBytes - AddressLayout.StackGuardBytes - (2 * PageOperations.PageSize);
             if (segment.Address < AddressLayout.LowestAddress || segment.Address > highest
                 || segment.MemoryBytes > highest - segment.Address)
             {
                 return Errno.ENOEXEC;
             }
         }
+
         image.Entry = header.Entry + bias;
         if (image.ProgramHeaders != 0)
         {
             image.ProgramHeaders += bias;
         }
+
         return Errno.None;
     }
 }

@@ -42,6 +42,7 @@ internal readonly ref struct ProgramArguments
         {
             return false;
         }
+
         words = new ProgramArguments(name, arguments, argumentCount, environment, environmentCount);
         return true;
     }
@@ -56,14 +57,17 @@ internal readonly ref struct ProgramArguments
             {
                 end++;
             }
+
             if (end == block.Length)
             {
                 first = default;
                 rest = default;
                 return false;
             }
+
             end++;
         }
+
         first = block.Slice(0, end);
         rest = block.Slice(end);
         return true;

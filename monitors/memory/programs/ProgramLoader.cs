@@ -41,6 +41,7 @@ public sealed unsafe class ProgramLoader
         {
             error = Execute(vnode, asid, request, body.Slice(0, request.FilePathLength), words, out space, out reply);
         }
+
         if (error == Errno.None)
         {
             _loads++;
@@ -49,6 +50,7 @@ public sealed unsafe class ProgramLoader
         {
             _failures++;
         }
+
         return error;
     }
 
@@ -69,6 +71,7 @@ public sealed unsafe class ProgramLoader
         {
             return error;
         }
+
         FileCache.Hold(file);
         error = ElfReader.Read(_files, file, out ProgramImage image);
         if (error == Errno.None && image.NeedsInterpreter)
@@ -76,10 +79,12 @@ public sealed unsafe class ProgramLoader
             Log.Warn($"{path}: dynamically linked programs are not supported");
             error = Errno.ELIBACC;
         }
+
         if (error == Errno.None)
         {
             error = _spaces.Create(vnode, asid, out space);
         }
+
         if (error == Errno.None)
         {
             error = Load(space, file, image, request, words, out reply);
@@ -87,12 +92,14 @@ public sealed unsafe class ProgramLoader
             {
                 error = _spaces.Publish(space);
             }
+
             if (error != Errno.None)
             {
                 _spaces.Destroy(space);
                 space = null;
             }
         }
+
         _files.Release(file);
         return error;
     }
@@ -101,7 +108,7 @@ public sealed unsafe class ProgramLoader
         out ExecuteReply reply)
     {
         reply = default;
-        SpaceWriter memory = new SpaceWriter(space, _frames, _files);
+        SpaceWriter memory = new(space, _frames, _files);
         ulong end = 0;
         for (int index = 0; index < image.SegmentCount; index++)
         {
@@ -111,8 +118,10 @@ public sealed unsafe class ProgramLoader
             {
                 return mapped;
             }
+
             end = Math.Max(end, segment.Address + segment.MemoryBytes);
         }
+
         AddressSpaces.SetBreakStart(space, AddressLayout.PageUp(end));
 
         MapWish stack = default;
@@ -125,7 +134,8 @@ public sealed unsafe class ProgramLoader
         {
             return error;
         }
-        StackBuilder builder = new StackBuilder(memory);
+
+        StackBuilder builder = new(memory);
         error = builder.Build(words, image, request);
         reply.InstructionPointer = image.Entry;
         reply.StackPointer = builder.StackPointer;
@@ -156,6 +166,7 @@ public sealed unsafe class ProgramLoader
             wish.File = null;
             wish.FileOffset = 0;
         }
+
         if (error == Errno.None && end > filePagesEnd)
         {
             wish.Address = filePagesEnd;
@@ -167,6 +178,7 @@ public sealed unsafe class ProgramLoader
         {
             error = CopyLastPage(file, segment, memory, fileEnd);
         }
+
         return error;
     }
 
@@ -189,11 +201,13 @@ public sealed unsafe class ProgramLoader
             {
                 return error == Errno.EEXIST || error == Errno.EPERM ? Errno.ENOEXEC : error;
             }
+
             error = _broker.Consult(space->VNode, space->Asid, demand, out ushort owner);
             if (error == Errno.None)
             {
                 error = _spaces.ActivateRegions(space, demand, owner);
             }
+
             if (error != Errno.None)
             {
                 return error;

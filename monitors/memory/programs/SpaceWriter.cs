@@ -30,6 +30,7 @@ internal readonly unsafe ref struct SpaceWriter
         {
             error = _frames.MakeWritable(_space, address, out frame);
         }
+
         return error;
     }
 
@@ -43,12 +44,14 @@ internal readonly unsafe ref struct SpaceWriter
             {
                 return error;
             }
+
             int inPage = (int)(address & (PageOperations.PageSize - 1));
             int part = Math.Min(bytes.Length, PageOperations.PageSize - inPage);
             bytes.Slice(0, part).CopyTo(new Span<byte>(frame + inPage, part));
             bytes = bytes.Slice(part);
             address += (ulong)part;
         }
+
         return Errno.None;
     }
 }

@@ -38,11 +38,12 @@ internal unsafe ref struct StackBuilder
     /// <summary>Builds all of it. E2BIG, ENOMEM.</summary>
     internal Errno Build(in ProgramArguments arguments, in ProgramImage image, in ExecuteRequest request)
     {
-        ulong pointers = 1 + (ulong)arguments.ArgumentCount + 1 + arguments.EnvironmentCount + 1 + AuxiliaryEntries * 2;
-        if (arguments.StringBytes + pointers * sizeof(ulong) > MaxArgumentBytes)
+        ulong pointers = 1 + (ulong)arguments.ArgumentCount + 1 + arguments.EnvironmentCount + 1 + (AuxiliaryEntries * 2);
+        if (arguments.StringBytes + (pointers * sizeof(ulong)) > MaxArgumentBytes)
         {
             return Errno.E2BIG;
         }
+
         _address -= sizeof(ulong);
         ulong fileName = Push(arguments.FileName);
         ulong environment = Push(arguments.Environment);
@@ -55,7 +56,7 @@ internal unsafe ref struct StackBuilder
         Push(new ReadOnlySpan<byte>(&seed1, sizeof(ulong)));
         ulong random = Push(new ReadOnlySpan<byte>(&seed0, sizeof(ulong)));
 
-        _address = (_address - pointers * sizeof(ulong)) & ~15UL;
+        _address = (_address - (pointers * sizeof(ulong))) & ~15UL;
         StackPointer = _address;
         PutWord(arguments.ArgumentCount);
         PutPointers(arguments.Arguments, ArgumentStart);

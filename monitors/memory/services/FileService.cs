@@ -35,10 +35,12 @@ internal sealed unsafe class FileService : RpcService
             request.Reply(Errno.EPROTO);
             return RpcDisposition.Done;
         }
+
         if (file.Handle.Inode == 0)
         {
             return RpcDisposition.Deferred;
         }
+
         bool served = request.Opcode switch
         {
             Opcode.FileRead => TryRead(ref request, file),
@@ -58,17 +60,20 @@ internal sealed unsafe class FileService : RpcService
             request.Reply(Errno.EPROTO);
             return;
         }
+
         if (request.Opcode == Opcode.FileSync && wanted.Handle.Inode == 0 && path.Length == 0)
         {
             request.Reply(_files.WriteBackAll());
             return;
         }
+
         Errno error = FindFile(request.VNode, wanted, path, out CachedFile* file);
         if (error != Errno.None)
         {
             request.Reply(error);
             return;
         }
+
         switch (request.Opcode)
         {
             case Opcode.FileRead:
@@ -97,6 +102,7 @@ internal sealed unsafe class FileService : RpcService
                 request.Reply(Errno.EOPNOTSUPP);
                 break;
         }
+
         _files.Release(file);
     }
 
@@ -120,6 +126,7 @@ internal sealed unsafe class FileService : RpcService
         {
             return false;
         }
+
         path = rest.Slice(0, file.PathLength);
         bytes = rest.Slice(file.PathLength);
         return true;
@@ -141,11 +148,13 @@ internal sealed unsafe class FileService : RpcService
             _reads++;
             return true;
         }
-        Span<byte> buffer = new Span<byte>(_replyBytes, (int)length);
+
+        Span<byte> buffer = new(_replyBytes, (int)length);
         if (_files.TryRead(file, wanted.Offset, buffer, out int readBytes, out missing) != CacheOutcome.Done)
         {
             return false;
         }
+
         request.Reply(Errno.None, default, buffer.Slice(0, readBytes));
         _reads++;
         return true;
@@ -163,9 +172,11 @@ internal sealed unsafe class FileService : RpcService
                 _files.ReadAhead(file, fetched);
                 return;
             }
+
             error = _files.Fetch(file, missing, FetchReason.Read);
             fetched = missing;
         }
+
         request.Reply(error);
     }
 
@@ -177,6 +188,7 @@ internal sealed unsafe class FileService : RpcService
         {
             return false;
         }
+
         request.Reply(error, reply);
         _writes++;
         return true;
@@ -189,6 +201,7 @@ internal sealed unsafe class FileService : RpcService
         {
             return false;
         }
+
         request.Reply(Errno.None);
         return true;
     }
@@ -200,10 +213,12 @@ internal sealed unsafe class FileService : RpcService
         {
             return false;
         }
+
         if (file != null)
         {
             _files.Forget(file);
         }
+
         request.Reply(Errno.None);
         return true;
     }
@@ -227,10 +242,12 @@ internal sealed unsafe class FileService : RpcService
                 error = _files.FindOrAdd(vnode, wanted.Storage, attributes.Handle, path, out file);
             }
         }
+
         if (error == Errno.None)
         {
             FileCache.Hold(file);
         }
+
         return error;
     }
 }

@@ -59,6 +59,7 @@ internal sealed unsafe class LineService : RpcService
             {
                 return;
             }
+
             Errno error = Remove(obstacle);
             if (error != Errno.None)
             {
@@ -66,6 +67,7 @@ internal sealed unsafe class LineService : RpcService
                 return;
             }
         }
+
         Refuse(ref request, Errno.ENOMEM);
     }
 
@@ -97,12 +99,14 @@ internal sealed unsafe class LineService : RpcService
                 {
                     return ServeMiss(ref request, miss, ref obstacle);
                 }
+
                 break;
             case Opcode.MissFlush:
                 if (request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page) && page.Length == PageOperations.PageSize)
                 {
                     return ServeMissFlush(ref request, both, page, ref obstacle);
                 }
+
                 break;
             case Opcode.Flush:
                 if (request.TryReadHead(out FlushRequest flush, out ReadOnlySpan<byte> rest) && flush.Count <= FlushRequest.MaxCount
@@ -110,11 +114,13 @@ internal sealed unsafe class LineService : RpcService
                 {
                     return ServeFlush(ref request, (int)flush.Count, rest);
                 }
+
                 break;
             default:
                 request.Reply(Errno.EOPNOTSUPP);
                 return true;
         }
+
         _violations++;
         request.Reply(Errno.EPROTO);
         return true;
@@ -130,6 +136,7 @@ internal sealed unsafe class LineService : RpcService
             request.Reply(Explain(space, vma, miss));
             return true;
         }
+
         byte* frame = _frames.Find(space, miss.Address);
         if (frame == null && vma->File != null)
         {
@@ -141,13 +148,16 @@ internal sealed unsafe class LineService : RpcService
                 obstacle.PageIndex = index;
                 return false;
             }
+
             if (error != Errno.None)
             {
                 request.Reply(error);
                 return true;
             }
+
             _filePages++;
         }
+
         _misses++;
         if (frame == null)
         {
@@ -155,6 +165,7 @@ internal sealed unsafe class LineService : RpcService
             request.Reply(Errno.None);
             return true;
         }
+
         request.Reply(Errno.None, default, new ReadOnlySpan<byte>(frame, PageOperations.PageSize));
         return true;
     }
@@ -174,6 +185,7 @@ internal sealed unsafe class LineService : RpcService
                 return false;
             }
         }
+
         return ServeMiss(ref request, both.Miss, ref obstacle);
     }
 
@@ -190,8 +202,10 @@ internal sealed unsafe class LineService : RpcService
             {
                 return false;
             }
+
             first = first == Errno.None ? error : first;
         }
+
         request.Reply(first);
         return true;
     }
@@ -205,22 +219,26 @@ internal sealed unsafe class LineService : RpcService
             _violations++;
             return Errno.ESRCH;
         }
+
         Vma* vma = VmaTree.Find(space, address);
         if (vma == null || !AddressLayout.IsPageAligned(address))
         {
             _violations++;
             return _spaces.ExplainMissing(space, address);
         }
+
         if ((vma->Traits & VmaTraits.WasWritable) == 0)
         {
             _violations++;
             return Errno.EACCES;
         }
+
         Errno error = _frames.Store(space, address, Unsafe.AsPointer(ref MemoryMarshal.GetReference(page)));
         if (error == Errno.None)
         {
             _writtenBack++;
         }
+
         return error;
     }
 
@@ -233,11 +251,13 @@ internal sealed unsafe class LineService : RpcService
         {
             return false;
         }
+
         ulong index = (vma->FileOffset + (address - vma->Start)) >> PageShift;
         if (_files.TryGetPage(vma->File, index, out _, out _) == CacheOutcome.Done)
         {
             return false;
         }
+
         obstacle.File = vma->File;
         obstacle.PageIndex = index;
         return true;
@@ -259,15 +279,18 @@ internal sealed unsafe class LineService : RpcService
             _violations++;
             return Errno.ESRCH;
         }
+
         if (!AddressLayout.IsPageAligned(miss.Address))
         {
             _violations++;
             return Errno.EINVAL;
         }
+
         if (vma == null)
         {
             return _spaces.ExplainMissing(space, miss.Address);
         }
+
         _violations++;
         return Errno.EACCES;
     }
@@ -279,6 +302,7 @@ internal sealed unsafe class LineService : RpcService
         {
             return _files.MakeRoom(FlushRequest.MaxCount) || _files.MakeRoom(1) ? Errno.None : Errno.ENOMEM;
         }
+
         FileCache.Hold(obstacle.File);
         Errno error = _files.Fetch(obstacle.File, obstacle.PageIndex, FetchReason.Mapping);
         _files.Release(obstacle.File);
@@ -294,11 +318,13 @@ internal sealed unsafe class LineService : RpcService
         {
             error = Errno.ENOMEM;
         }
+
         if (error == Errno.ENOMEM)
         {
             _outOfMemory++;
             Log.Error($"no memory left for a page of address space {request.Asid}");
         }
+
         request.Reply(error);
     }
 }

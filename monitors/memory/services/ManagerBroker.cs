@@ -32,6 +32,7 @@ internal sealed class ManagerBroker : RegionBroker
         {
             return Errno.None;
         }
+
         _consultations++;
         ConsultRequest request = default;
         request.Start = demand.Start;
@@ -47,6 +48,7 @@ internal sealed class ManagerBroker : RegionBroker
         {
             owner = reply.Owner;
         }
+
         return error;
     }
 

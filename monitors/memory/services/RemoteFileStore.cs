@@ -27,6 +27,7 @@ internal sealed unsafe class RemoteFileStore : FileStore
         {
             return Errno.ENAMETOOLONG;
         }
+
         OpenRequest request = default;
         request.Path.PathLength = (ushort)path.Length;
         MemoryMarshal.Write(buffer->Head, in request);
@@ -38,10 +39,12 @@ internal sealed unsafe class RemoteFileStore : FileStore
         {
             return error;
         }
+
         if (!MemoryMarshal.TryRead(buffer->Data.Slice(0, replyBytes), out OpenReply reply))
         {
             return Errno.EPROTO;
         }
+
         attributes = reply.Attributes;
         return Errno.None;
     }
@@ -71,7 +74,7 @@ internal sealed unsafe class RemoteFileStore : FileStore
         ReadOnlySpan<byte> head = Head(buffer, file, offset, (uint)bytes.Length, modifyTimeNs);
         RpcContext context = Context(file->VNode, RpcClass.WriteBack);
         FileWriteReply received = default;
-        Span<byte> answer = new Span<byte>(&received, sizeof(FileWriteReply));
+        Span<byte> answer = new(&received, sizeof(FileWriteReply));
         Errno error = _rpc.Call(file->Storage, Opcode.StorageWrite, context, head, bytes, answer, out int replyBytes);
         reply = received;
         return error == Errno.None && replyBytes < sizeof(FileWriteReply) ? Errno.EPROTO : error;
@@ -111,6 +114,7 @@ internal sealed unsafe class RemoteFileStore : FileStore
             request.Handle = file->Handle;
             request.Storage = file->Storage;
         }
+
         request.Offset = offset;
         request.Length = lengthBytes;
         request.ModifyTimeNs = modifyTimeNs;

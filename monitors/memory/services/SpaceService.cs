@@ -34,7 +34,7 @@ internal sealed unsafe class SpaceService : RpcService
         }
     }
 
-    private Span<byte> Records => new Span<byte>(_records, SpaceRecords.MaxBytes);
+    private Span<byte> Records => new(_records, SpaceRecords.MaxBytes);
 
     /// <inheritdoc/>
     public override RpcDisposition TryHandle(ref RpcRequest request) =>
@@ -48,6 +48,7 @@ internal sealed unsafe class SpaceService : RpcService
             Execute(ref request);
             return;
         }
+
         while (Serve(ref request, out RegionDemand demand) == Errno.EINPROGRESS)
         {
             Errno error = _broker.Consult(request.VNode, request.Asid, demand, out ushort owner);
@@ -56,6 +57,7 @@ internal sealed unsafe class SpaceService : RpcService
             {
                 error = space == null ? Errno.ESRCH : _spaces.ActivateRegions(space, demand, owner);
             }
+
             if (error != Errno.None)
             {
                 // brk(2) does not fail: it says where the break still is.
@@ -67,6 +69,7 @@ internal sealed unsafe class SpaceService : RpcService
                 {
                     request.Reply(error);
                 }
+
                 return;
             }
         }
@@ -86,6 +89,7 @@ internal sealed unsafe class SpaceService : RpcService
             request.Reply(Errno.ESRCH);
             return Errno.ESRCH;
         }
+
         Errno error = Errno.EPROTO;
         ulong address = 0;
         switch (request.Opcode)
@@ -96,6 +100,7 @@ internal sealed unsafe class SpaceService : RpcService
                     error = _spaces.Fork(space, fork.ChildAsid, out AddressSpace* child);
                     space = error == Errno.None ? child : space;
                 }
+
                 break;
             case Opcode.Exit:
                 _spaces.Destroy(space);
@@ -106,39 +111,46 @@ internal sealed unsafe class SpaceService : RpcService
                 {
                     error = Map(request.VNode, space, map, rest.Slice(0, map.PathLength), out address, out demand);
                 }
+
                 break;
             case Opcode.Unmap:
                 if (request.TryReadHead(out RangeRequest unmap, out _))
                 {
                     error = _spaces.Unmap(space, unmap.Address, unmap.Length);
                 }
+
                 break;
             case Opcode.Protect:
                 if (request.TryReadHead(out RangeRequest protect, out _))
                 {
                     error = _spaces.Protect(space, protect.Address, protect.Length, protect.Protection);
                 }
+
                 break;
             case Opcode.Remap:
                 if (request.TryReadHead(out RemapRequest remap, out _))
                 {
                     error = _spaces.Remap(space, remap, out address, out demand);
                 }
+
                 break;
             case Opcode.Break:
                 if (request.TryReadHead(out RangeRequest wanted, out _))
                 {
                     error = _spaces.MoveBreak(space, wanted.Address, out address, out demand);
                 }
+
                 break;
             default:
                 error = Errno.EOPNOTSUPP;
                 break;
         }
+
         if (error != Errno.EINPROGRESS)
         {
             ReplySpace(ref request, error, space, address);
         }
+
         return error;
     }
 
@@ -157,15 +169,18 @@ internal sealed unsafe class SpaceService : RpcService
         {
             return _spaces.Map(space, wish, out address, out demand);
         }
+
         if (request.File.Inode == 0)
         {
             return Errno.EINVAL;
         }
+
         Errno error = _files.FindOrAdd(vnode, request.Storage, request.File, path, out CachedFile* file);
         if (error != Errno.None)
         {
             return error;
         }
+
         FileCache.Hold(file);
         wish.File = file;
         wish.FileOffset = request.FileOffset;
@@ -189,12 +204,14 @@ internal sealed unsafe class SpaceService : RpcService
             request.Reply(Errno.EPROTO);
             return;
         }
+
         Errno error = _loader.Execute(request.VNode, request.Asid, execute, strings, out AddressSpace* space, out ExecuteReply reply);
         if (error != Errno.None)
         {
             request.Reply(error);
             return;
         }
+
         int bytes = SpaceRecords.Write(space, Records, out reply.VmaCount, out reply.RegionCount);
         request.Reply(Errno.None, reply, Records.Slice(0, bytes));
     }

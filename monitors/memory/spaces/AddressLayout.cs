@@ -24,7 +24,7 @@ public static class AddressLayout
     public const ulong MapBase = TaskSize - (128UL << 20);
 
     /// <summary>Where placement goes on upwards when everything below <see cref="MapBase"/> is taken (TASK_UNMAPPED_BASE).</summary>
-    public const ulong MapBaseBottomUp = (TaskSize / 3 + PageOperations.PageSize - 1) & ~(ulong)(PageOperations.PageSize - 1);
+    public const ulong MapBaseBottomUp = ((TaskSize / 3) + PageOperations.PageSize - 1) & ~(ulong)(PageOperations.PageSize - 1);
 
     /// <summary>Load address of a position-independent executable.</summary>
     public const ulong PositionIndependentBase = 0x5555_5555_4000;

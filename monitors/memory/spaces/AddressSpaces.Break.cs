@@ -17,6 +17,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.None;
         }
+
         ulong oldEnd = space->BreakEnd;
         ulong newEnd = AddressLayout.PageUp(wanted);
         if (newEnd < oldEnd)
@@ -33,11 +34,13 @@ public sealed unsafe partial class AddressSpaces
             {
                 return Errno.None;
             }
+
             Errno error = _regions.Check(space, oldEnd, newEnd, out demand);
             if (error == Errno.EINPROGRESS)
             {
                 return error;
             }
+
             MapWish heap = default;
             heap.Kind = VmaKind.Anonymous;
             heap.Protection = Protection.Read | Protection.Write;
@@ -47,6 +50,7 @@ public sealed unsafe partial class AddressSpaces
                 return Errno.None;
             }
         }
+
         space->Break = wanted;
         current = wanted;
         return Errno.None;

@@ -47,32 +47,39 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EINVAL;
         }
+
         ulong length = AddressLayout.PageUp(wish.Length);
         if (length == 0)
         {
             return Errno.ENOMEM;
         }
+
         if (wish.FileOffset + length < wish.FileOffset)
         {
             return Errno.EOVERFLOW;
         }
+
         if (space->VmaCount >= AddressLayout.MaxVmas || length > AddressLayout.TaskSize || (wish.Flags & MapFlags.HugePages) != 0)
         {
             return Errno.ENOMEM;
         }
+
         Errno error = ChooseAddress(space, wish, length, out address);
         if (error == Errno.None)
         {
             error = CheckType(wish);
         }
+
         if (error == Errno.None)
         {
             error = _regions.Check(space, address, address + length, out demand);
         }
+
         if (error == Errno.None)
         {
             error = Clear(space, address, address + length);
         }
+
         return error != Errno.None ? error : AddVma(space, wish, address, address + length);
     }
 
@@ -85,17 +92,21 @@ public sealed unsafe partial class AddressSpaces
             {
                 return Errno.ENOMEM;
             }
+
             if (!AddressLayout.IsPageAligned(address))
             {
                 return Errno.EINVAL;
             }
+
             if (address < AddressLayout.LowestAddress)
             {
                 return Errno.EPERM;
             }
+
             bool taken = (wish.Flags & MapFlags.FixedNoReplace) != 0 && VmaTree.FindOverlap(space, address, address + length) != null;
             return taken ? Errno.EEXIST : Errno.None;
         }
+
         address = AddressLayout.PageDown(address);
         if (address != 0)
         {
@@ -103,11 +114,13 @@ public sealed unsafe partial class AddressSpaces
             {
                 address = AddressLayout.LowestAddress;
             }
+
             if (address <= AddressLayout.TaskSize - length && IsFree(space, address, address + length))
             {
                 return Errno.None;
             }
         }
+
         return FindGap(space, length, out address) ? Errno.None : Errno.ENOMEM;
     }
 
@@ -124,6 +137,7 @@ public sealed unsafe partial class AddressSpaces
             default:
                 return Errno.EINVAL;
         }
+
         return wish.File != null && (wish.Protection & Protection.Write) != 0 ? Errno.ENODEV : Errno.None;
     }
 
@@ -134,6 +148,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.ENOMEM;
         }
+
         vma->Start = start;
         vma->End = end;
         vma->Protection = wish.Protection;
@@ -149,10 +164,12 @@ public sealed unsafe partial class AddressSpaces
                 vma->Traits |= VmaTraits.Shared;
             }
         }
+
         if ((wish.Protection & Protection.Write) != 0)
         {
             vma->Traits |= VmaTraits.WasWritable;
         }
+
         _vmas.Insert(space, vma);
         JoinNeighbours(space, start, end);
         return Errno.None;

@@ -50,6 +50,7 @@ public sealed unsafe partial class AddressSpaces
             ulong limit = GapEndBelow(above);
             end = limit < end ? limit : end;
         }
+
         while (end > low)
         {
             ulong start = below != null && below->End > low ? below->End : low;
@@ -58,13 +59,16 @@ public sealed unsafe partial class AddressSpaces
                 address = end - length;
                 return true;
             }
+
             if (below == null)
             {
                 break;
             }
+
             end = GapEndBelow(below);
             below = below->Previous;
         }
+
         address = 0;
         return false;
     }
@@ -79,8 +83,10 @@ public sealed unsafe partial class AddressSpaces
             {
                 return true;
             }
+
             address = vma->End > address ? vma->End : address;
         }
+
         return AddressLayout.TaskSize - address >= length;
     }
 
@@ -97,6 +103,7 @@ public sealed unsafe partial class AddressSpaces
                 MeasureRun(space, start, end, length, ref fit);
             }
         }
+
         address = fit.BestAddress;
         return fit.BestGap != ulong.MaxValue;
     }
@@ -115,13 +122,16 @@ public sealed unsafe partial class AddressSpaces
             {
                 MeasureGap(start, end, length, ref fit);
             }
+
             if (below == null)
             {
                 break;
             }
+
             end = GapEndBelow(below);
             below = below->Previous;
         }
+
         CloseRegion(length, ref fit);
     }
 
@@ -153,11 +163,13 @@ public sealed unsafe partial class AddressSpaces
             fit.LargestGap = 0;
             fit.HighestFit = 0;
         }
+
         ulong gap = end - start;
         if (gap > fit.LargestGap)
         {
             fit.LargestGap = gap;
         }
+
         if (gap >= length && fit.HighestFit == 0)
         {
             fit.HighestFit = end - length;
@@ -172,6 +184,7 @@ public sealed unsafe partial class AddressSpaces
             fit.BestGap = fit.LargestGap;
             fit.BestAddress = fit.HighestFit;
         }
+
         fit.Region = ulong.MaxValue;
     }
 }

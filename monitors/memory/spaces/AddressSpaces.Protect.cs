@@ -16,20 +16,24 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EINVAL;
         }
+
         if (length == 0)
         {
             return Errno.None;
         }
+
         length = AddressLayout.PageUp(length);
         ulong end = address + length;
         if (end <= address)
         {
             return Errno.ENOMEM;
         }
+
         if ((protection & ~AllProtection) != 0)
         {
             return Errno.EINVAL;
         }
+
         Errno error = ProtectVmas(space, address, end, protection);
         JoinNeighbours(space, address, end);
         return error;
@@ -44,6 +48,7 @@ public sealed unsafe partial class AddressSpaces
             {
                 return Errno.EACCES;
             }
+
             if (vma->Protection != protection)
             {
                 if (vma->Start < start)
@@ -53,8 +58,10 @@ public sealed unsafe partial class AddressSpaces
                     {
                         return error;
                     }
+
                     vma = vma->Next;
                 }
+
                 if (vma->End > end)
                 {
                     Errno error = SplitAt(space, vma, end);
@@ -63,19 +70,23 @@ public sealed unsafe partial class AddressSpaces
                         return error;
                     }
                 }
+
                 vma->Protection = protection;
                 if ((protection & Protection.Write) != 0)
                 {
                     vma->Traits |= VmaTraits.WasWritable;
                 }
             }
+
             if (vma->End >= end)
             {
                 return Errno.None;
             }
+
             start = vma->End;
             vma = vma->Next;
         }
+
         return Errno.ENOMEM;
     }
 }

@@ -31,31 +31,37 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EINVAL;
         }
+
         ulong oldLength = AddressLayout.PageUp(wish.OldLength);
         ulong newLength = AddressLayout.PageUp(wish.NewLength);
         if (newLength == 0)
         {
             return Errno.EINVAL;
         }
+
         Vma* vma = VmaTree.Find(space, wish.OldAddress);
         if (vma == null)
         {
             return Errno.EFAULT;
         }
+
         if ((flags & (RemapFlags.Fixed | RemapFlags.DontUnmap)) != 0)
         {
             return RemapTo(space, wish, flags, oldLength, newLength, out address, out demand);
         }
+
         if (oldLength >= newLength)
         {
             address = wish.OldAddress;
             return oldLength == newLength ? Errno.None : Unmap(space, wish.OldAddress + newLength, oldLength - newLength);
         }
+
         Errno error = CheckGrowth(vma, wish.OldAddress, oldLength);
         if (error != Errno.None)
         {
             return error;
         }
+
         ulong oldEnd = wish.OldAddress + oldLength;
         ulong newEnd = wish.OldAddress + newLength;
         bool inPlace = oldEnd == vma->End && newEnd > oldEnd && newEnd <= AddressLayout.TaskSize
@@ -69,12 +75,15 @@ public sealed unsafe partial class AddressSpaces
                 JoinNeighbours(space, oldEnd, newEnd);
                 address = wish.OldAddress;
             }
+
             return error;
         }
+
         if (!mayMove || newLength > AddressLayout.TaskSize || !FindGap(space, newLength, out ulong target))
         {
             return Errno.ENOMEM;
         }
+
         return MoveRange(space, wish.OldAddress, oldLength, target, newLength, RemapFlags.None, out address, out demand);
     }
 
@@ -90,10 +99,12 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EINVAL;
         }
+
         if (wish.OldAddress + oldLength > target && target + newLength > wish.OldAddress)
         {
             return Errno.EINVAL;
         }
+
         Vma* vma = VmaTree.Find(space, wish.OldAddress);
         ulong movedLength = oldLength < newLength ? oldLength : newLength;
         // Checked before anything is unmapped, so that a failure changes nothing (Linux has unmapped the target by then).
@@ -102,27 +113,33 @@ public sealed unsafe partial class AddressSpaces
         {
             error = Errno.EPERM;
         }
+
         if (error != Errno.None)
         {
             return error;
         }
+
         if (!isFixed && (target == 0 || !IsFree(space, target, target + newLength)) && !FindGap(space, newLength, out target))
         {
             return Errno.ENOMEM;
         }
+
         error = _regions.Check(space, target, target + newLength, out demand);
         if (error != Errno.None)
         {
             return error;
         }
+
         if (isFixed)
         {
             error = Clear(space, target, target + newLength);
         }
+
         if (error == Errno.None && oldLength > newLength)
         {
             error = Unmap(space, wish.OldAddress + newLength, oldLength - newLength);
         }
+
         return error != Errno.None
             ? error
             : MoveRange(space, wish.OldAddress, movedLength, target, newLength, flags, out address, out demand);
@@ -135,6 +152,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EINVAL;
         }
+
         return oldLength > vma->End - address ? Errno.EFAULT : Errno.None;
     }
 
@@ -153,18 +171,21 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.ENOMEM;
         }
+
         Vma* source = VmaTree.Find(space, from);
         Vma* target = _vmas.Allocate();
         if (target == null)
         {
             return Errno.ENOMEM;
         }
+
         error = _frames.Move(space, from, to, oldLength);
         if (error != Errno.None)
         {
             _vmas.Free(target);
             return error;
         }
+
         CopyContent(target, source);
         target->Start = to;
         target->End = to + newLength;
@@ -172,15 +193,18 @@ public sealed unsafe partial class AddressSpaces
         {
             target->Kind = VmaKind.Anonymous;
         }
+
         if (target->File != null)
         {
             target->FileOffset += from - source->Start;
         }
+
         _vmas.Insert(space, target);
         if ((flags & RemapFlags.DontUnmap) == 0 && oldLength != 0)
         {
             error = Clear(space, from, from + oldLength);
         }
+
         JoinNeighbours(space, to, to + newLength);
         address = to;
         return error;

@@ -13,6 +13,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EINVAL;
         }
+
         length = AddressLayout.PageUp(length);
         return length == 0 ? Errno.EINVAL : Clear(space, address, address + length);
     }
@@ -25,11 +26,13 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.None;
         }
+
         Errno error = Errno.None;
         if (vma->Start < start)
         {
             error = SplitAt(space, vma, start);
         }
+
         if (error == Errno.None)
         {
             Vma* last = VmaTree.Find(space, end - 1);
@@ -38,15 +41,18 @@ public sealed unsafe partial class AddressSpaces
                 error = SplitAt(space, last, end);
             }
         }
+
         if (error == Errno.None)
         {
             error = _frames.Remove(space, start, end);
         }
+
         if (error != Errno.None)
         {
             JoinNeighbours(space, start, end);
             return error;
         }
+
         vma = VmaTree.FindOverlap(space, start, end);
         while (vma != null && vma->Start < end)
         {
@@ -54,6 +60,7 @@ public sealed unsafe partial class AddressSpaces
             RemoveVma(space, vma);
             vma = next;
         }
+
         return Errno.None;
     }
 }

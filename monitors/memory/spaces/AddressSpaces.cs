@@ -52,6 +52,7 @@ public sealed unsafe partial class AddressSpaces
         {
             space = space->NextInBucket;
         }
+
         return space;
     }
 
@@ -64,6 +65,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.ENOMEM;
         }
+
         space->VNode = vnode;
         space->Asid = asid;
         space->Number = ++_lastNumber;
@@ -77,6 +79,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.EEXIST;
         }
+
         AddressSpace** bucket = &_buckets[BucketOf(space->VNode, space->Asid)];
         space->NextInBucket = *bucket;
         *bucket = space;
@@ -91,15 +94,18 @@ public sealed unsafe partial class AddressSpaces
         {
             link = &(*link)->NextInBucket;
         }
+
         if (*link == space)
         {
             *link = space->NextInBucket;
         }
+
         _frames.Drop(space);
         while (space->First != null)
         {
             RemoveVma(space, space->First);
         }
+
         _regions.Drop(space);
         _spaces.Free(space);
     }
@@ -113,6 +119,7 @@ public sealed unsafe partial class AddressSpaces
         {
             return error;
         }
+
         child->BreakStart = parent->BreakStart;
         child->Break = parent->Break;
         error = _regions.Copy(parent, child);
@@ -120,20 +127,24 @@ public sealed unsafe partial class AddressSpaces
         {
             error = CopyVmas(parent, child);
         }
+
         if (error == Errno.None)
         {
             error = _frames.Share(parent, child);
         }
+
         if (error == Errno.None)
         {
             error = Publish(child);
         }
+
         if (error != Errno.None)
         {
             Destroy(child);
             child = null;
             return error;
         }
+
         _forks++;
         return Errno.None;
     }
@@ -161,7 +172,7 @@ public sealed unsafe partial class AddressSpaces
         writer.Add("memory.fork_spaces"u8, _forks);
     }
 
-    private static ulong BucketOf(ushort vnode, uint asid) => (asid + vnode * 61UL) % BucketCount;
+    private static ulong BucketOf(ushort vnode, uint asid) => (asid + (vnode * 61UL)) % BucketCount;
 
     private Errno CopyVmas(AddressSpace* parent, AddressSpace* child)
     {
@@ -172,9 +183,11 @@ public sealed unsafe partial class AddressSpaces
             {
                 return Errno.ENOMEM;
             }
+
             CopyContent(copy, vma);
             _vmas.Insert(child, copy);
         }
+
         return Errno.None;
     }
 
@@ -212,17 +225,20 @@ public sealed unsafe partial class AddressSpaces
         {
             return Errno.ENOMEM;
         }
+
         Vma* upper = _vmas.Allocate();
         if (upper == null)
         {
             return Errno.ENOMEM;
         }
+
         CopyContent(upper, vma);
         upper->Start = address;
         if (upper->File != null)
         {
             upper->FileOffset += address - vma->Start;
         }
+
         vma->End = address;
         _vmas.Insert(space, upper);
         return Errno.None;
@@ -241,6 +257,7 @@ public sealed unsafe partial class AddressSpaces
                 vma = next;
                 continue;
             }
+
             RemoveVma(space, next, out ulong joinedEnd, out VmaTraits traits);
             vma->End = joinedEnd;
             vma->Traits |= traits;

@@ -49,6 +49,7 @@ internal sealed unsafe class RegionTable
         {
             run = run->Next;
         }
+
         return run != null && run->Start <= address ? run : null;
     }
 
@@ -73,14 +74,18 @@ internal sealed unsafe class RegionTable
                         break;
                     }
                 }
+
                 return Errno.EINPROGRESS;
             }
+
             if (run->Owner != Self)
             {
                 return Errno.EREMOTE;
             }
+
             address = run->End;
         }
+
         return Errno.None;
     }
 
@@ -96,11 +101,13 @@ internal sealed unsafe class RegionTable
                 previous = next;
                 next = next->Next;
             }
+
             if (next != null && next->Start <= start)
             {
                 start = next->End;
                 continue;
             }
+
             ulong partEnd = next != null && next->Start < end ? next->Start : end;
             if (previous != null && previous->End == start && previous->Owner == owner)
             {
@@ -114,6 +121,7 @@ internal sealed unsafe class RegionTable
                 {
                     return Errno.ENOMEM;
                 }
+
                 run->Start = start;
                 run->End = partEnd;
                 run->Owner = owner;
@@ -122,6 +130,7 @@ internal sealed unsafe class RegionTable
                 space->RegionCount++;
                 previous = run;
             }
+
             if (next != null && next->Start == previous->End && next->Owner == previous->Owner)
             {
                 previous->End = next->End;
@@ -129,8 +138,10 @@ internal sealed unsafe class RegionTable
                 _runs.Free(next);
                 space->RegionCount--;
             }
+
             start = partEnd;
         }
+
         return Errno.None;
     }
 
@@ -145,6 +156,7 @@ internal sealed unsafe class RegionTable
                 return error;
             }
         }
+
         return Errno.None;
     }
 
@@ -157,6 +169,7 @@ internal sealed unsafe class RegionTable
             space->Regions = run->Next;
             _runs.Free(run);
         }
+
         space->RegionCount = 0;
     }
 }

@@ -30,6 +30,7 @@ internal static unsafe class SpaceRecords
             used += sizeof(VmaRecord);
             vmas++;
         }
+
         for (RegionRun* run = space->Regions; run != null && buffer.Length - used >= sizeof(RegionRecord); run = run->Next)
         {
             RegionRecord record = default;
@@ -40,6 +41,7 @@ internal static unsafe class SpaceRecords
             used += sizeof(RegionRecord);
             regions++;
         }
+
         return used;
     }
 }

@@ -39,11 +39,13 @@ internal sealed unsafe class VmaTree
         {
             return recent;
         }
+
         Vma* found = FindAtOrAbove(space, address);
         if (found == null || found->Start > address)
         {
             return null;
         }
+
         space->Recent = found;
         return found;
     }
@@ -61,6 +63,7 @@ internal sealed unsafe class VmaTree
                 {
                     break;
                 }
+
                 node = node->Left;
             }
             else
@@ -68,6 +71,7 @@ internal sealed unsafe class VmaTree
                 node = node->Right;
             }
         }
+
         return best;
     }
 
@@ -92,6 +96,7 @@ internal sealed unsafe class VmaTree
         {
             link = vma->Start < (*link)->Start ? &(*link)->Left : &(*link)->Right;
         }
+
         Split(*link, vma->Start, &vma->Left, &vma->Right);
         *link = vma;
         space->VmaCount++;
@@ -107,11 +112,13 @@ internal sealed unsafe class VmaTree
         {
             link = vma->Start < (*link)->Start ? &(*link)->Left : &(*link)->Right;
         }
+
         *link = Merge(vma->Left, vma->Right);
         if (space->Recent == vma)
         {
             space->Recent = null;
         }
+
         space->VmaCount--;
     }
 
@@ -133,6 +140,7 @@ internal sealed unsafe class VmaTree
                 node = node->Left;
             }
         }
+
         *below = null;
         *above = null;
     }
@@ -157,6 +165,7 @@ internal sealed unsafe class VmaTree
                 above = above->Left;
             }
         }
+
         *link = below != null ? below : above;
         return root;
     }

@@ -69,25 +69,30 @@ public sealed unsafe partial class ExCache
             {
                 return FaultOutcome.OutOfKernelMemory;
             }
+
             ulong state = *entry;
             if (PageState.IsPresent(state) && PageState.Allows(state, access))
             {
                 return FaultOutcome.Resident;
             }
+
             if (state == PageState.InFlight)
             {
                 _fillWaits++;
                 _arrivals.Wait();
                 continue;
             }
+
             if (!space->TryFindRange(address, out VmaRecord range))
             {
                 return FaultOutcome.NotMapped;
             }
+
             if (PageState.IsPresent(state) || !PageState.Allows(range.Protection, access))
             {
                 return FaultOutcome.NotAllowed;
             }
+
             ulong bits = PageState.Bits(range.Protection);
             FaultOutcome outcome = state == PageState.Untouched && range.Kind != VmaKind.File
                 ? FillZero(space, address, entry, bits, placement)
@@ -124,6 +129,7 @@ public sealed unsafe partial class ExCache
                 return OutcomeOfFlush(error);
             }
         }
+
         PageOperations.Clear(FrameAddress(_lines[index].Frame));
         Install(index, space, address, entry, bits, LineOrigin.ZeroFill);
         _fillsZero++;
@@ -141,8 +147,8 @@ public sealed unsafe partial class ExCache
         space->InFlight++;
         int set = SetFor(address, placement);
         ushort owner = space->OwnerOf(address);
-        MissRequest miss = new MissRequest { Address = address, Access = access };
-        RpcContext context = new RpcContext { Asid = space->Asid, Class = RpcClass.DemandFetch };
+        MissRequest miss = new() { Address = address, Access = access };
+        RpcContext context = new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
         Errno error = Errno.None;
         bool fetched = false;
         int index = TakeFree(set);
@@ -165,6 +171,7 @@ public sealed unsafe partial class ExCache
                 }
             }
         }
+
         if (error == Errno.None && !fetched)
         {
             _stages.VictimChosen();
@@ -174,6 +181,7 @@ public sealed unsafe partial class ExCache
                 GiveBack(index);
             }
         }
+
         _stages.Fetched();
         space->InFlight--;
         if (error != Errno.None)
@@ -183,10 +191,12 @@ public sealed unsafe partial class ExCache
             _arrivals.WakeAll();
             return OutcomeOfMiss(error);
         }
+
         if (received == 0)
         {
             PageOperations.Clear(FrameAddress(_lines[index].Frame));
         }
+
         Install(index, space, address, entry, bits, LineOrigin.Owner);
         _fillsFromMemory++;
         _arrivals.WakeAll();
@@ -200,6 +210,7 @@ public sealed unsafe partial class ExCache
         {
             return SetOf(address);
         }
+
         _fillsOverflow++;
         return _setCount;
     }
@@ -212,6 +223,7 @@ public sealed unsafe partial class ExCache
         {
             return Errno.None;
         }
+
         return Evict(index, (*_lines[index].Entry & PageTable.Dirty) != 0);
     }
 
@@ -228,6 +240,7 @@ public sealed unsafe partial class ExCache
             {
                 return index;
             }
+
             _setWaits++;
             _arrivals.Wait();
             index = TakeFree(set);
@@ -251,8 +264,9 @@ public sealed unsafe partial class ExCache
             victim.State = LineState.Filling;
             return Errno.None;
         }
+
         ulong mapped = BeginWriteBack(index);
-        RpcContext context = new RpcContext { Asid = victim.Space->Asid, Class = RpcClass.WriteBack };
+        RpcContext context = new() { Asid = victim.Space->Asid, Class = RpcClass.WriteBack };
         SingleFlush head = default;
         head.Request.Count = 1;
         head.Entry.Address = victim.Address;
@@ -272,7 +286,7 @@ public sealed unsafe partial class ExCache
         _evictions++;
         _trace.Record(victim.Address);
         ulong mapped = BeginWriteBack(index);
-        MissFlushRequest head = new MissFlushRequest { Miss = miss, VictimAddress = victim.Address, VictimAsid = victim.Space->Asid };
+        MissFlushRequest head = new() { Miss = miss, VictimAddress = victim.Address, VictimAsid = victim.Space->Asid };
         _stages.VictimChosen();
         Errno error = _rpc.Call(owner, Opcode.MissFlush, in context, in head, PageSpan(victim.Frame), PageSpan(spare), out received);
         bool taken = error is Errno.None or Errno.EFAULT or Errno.EACCES or Errno.EIO;
@@ -282,6 +296,7 @@ public sealed unsafe partial class ExCache
             _spares.Push(spare);
             return written;
         }
+
         _flushesPiggybacked++;
         if (error != Errno.None)
         {
@@ -289,6 +304,7 @@ public sealed unsafe partial class ExCache
             GiveBack(index);
             return error;
         }
+
         _spares.Push(victim.Frame);
         victim.Frame = spare;
         _lineOfFrame[spare] = index;
@@ -326,14 +342,12 @@ public sealed unsafe partial class ExCache
             ulong address = victim.Address;
             Install(index, space, address, victim.Entry, mapped & ~PageTable.AddressMask, victim.Origin);
         }
+
         _arrivals.WakeAll();
         return error;
     }
 
-    private Span<byte> PageSpan(int frame)
-    {
-        return new Span<byte>(FrameAddress(frame), PageOperations.PageSize);
-    }
+    private Span<byte> PageSpan(int frame) => new Span<byte>(FrameAddress(frame), PageOperations.PageSize);
 
     private static FaultOutcome OutcomeOfMiss(Errno error) => error switch
     {

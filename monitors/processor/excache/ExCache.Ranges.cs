@@ -32,6 +32,7 @@ public sealed unsafe partial class ExCache
                 {
                     _arrivals.Wait();
                 }
+
                 DropEntry(entry);
             }
         }
@@ -44,14 +45,17 @@ public sealed unsafe partial class ExCache
         {
             _arrivals.Wait();
         }
+
         for (int index = 0; index < space->Ranges.Count; index++)
         {
             Drop(space, space->Ranges[index].Start, space->Ranges[index].End);
         }
+
         if (space->ResidentLines != 0)
         {
             Panic.Because("ExCache.DropSpace: a line lies outside all ranges");
         }
+
         PageTable.Free(space->PageTableRoot, _kernelFrames);
         space->PageTableRoot = 0;
     }
@@ -96,11 +100,13 @@ public sealed unsafe partial class ExCache
                 {
                     _arrivals.Wait();
                 }
+
                 const ulong PresentDirty = PageTable.Present | PageTable.Dirty;
                 if ((*entry & PresentDirty) != PresentDirty)
                 {
                     continue;
                 }
+
                 ushort owner = space->OwnerOf(address);
                 if (batch.Count == FlushRequest.MaxCount || (batch.Count > 0 && batch.Owner != owner))
                 {
@@ -115,10 +121,12 @@ public sealed unsafe partial class ExCache
                         continue;
                     }
                 }
+
                 batch.Owner = owner;
                 AddToBatch(ref batch, entry);
             }
         }
+
         return SendBatch(space, ref batch, buffer);
     }
 
@@ -135,6 +143,7 @@ public sealed unsafe partial class ExCache
         {
             return Errno.EPROTO;
         }
+
         for (ulong address = start & ~(ulong)(PageOperations.PageSize - 1); address < end; address += PageOperations.PageSize)
         {
             ulong* entry = PageTable.Entry(space->PageTableRoot, address, _kernelFrames);
@@ -142,8 +151,10 @@ public sealed unsafe partial class ExCache
             {
                 return Errno.ENOMEM;
             }
+
             *entry = PageState.Remote;
         }
+
         return Errno.None;
     }
 
@@ -166,15 +177,18 @@ public sealed unsafe partial class ExCache
                     {
                         continue;
                     }
+
                     ulong* copy = PageTable.Entry(child->PageTableRoot, address, _kernelFrames);
                     if (copy == null)
                     {
                         return Errno.ENOMEM;
                     }
+
                     *copy = state;
                 }
             }
         }
+
         return Errno.None;
     }
 
@@ -192,16 +206,19 @@ public sealed unsafe partial class ExCache
                 {
                     continue;
                 }
+
                 ulong* moved = PageTable.Entry(space->PageTableRoot, to + (address - from), _kernelFrames);
                 if (moved == null)
                 {
                     return Errno.ENOMEM;
                 }
+
                 ulong state = StateWithoutLine(*old);
                 DropEntry(old);
                 *moved = state;
             }
         }
+
         return Errno.None;
     }
 
@@ -219,6 +236,7 @@ public sealed unsafe partial class ExCache
                 }
             }
         }
+
         return false;
     }
 
@@ -243,13 +261,11 @@ public sealed unsafe partial class ExCache
             _drops++;
             _arrivals.WakeAll();
         }
+
         *entry = PageState.Untouched;
     }
 
-    private ulong StateWithoutLine(ulong entry)
-    {
-        return PageState.IsPresent(entry) ? StateBehind(ref _lines[LineOf(entry)]) : entry;
-    }
+    private ulong StateWithoutLine(ulong entry) => PageState.IsPresent(entry) ? StateBehind(ref _lines[LineOf(entry)]) : entry;
 
     /// <summary>Lines that one Flush message takes along.</summary>
     private struct FlushBatch
@@ -295,6 +311,7 @@ public sealed unsafe partial class ExCache
         {
             return Errno.None;
         }
+
         Span<FlushEntry> entries = MemoryMarshal.Cast<byte, FlushEntry>(buffer.Slice(0, batch.Count * sizeof(FlushEntry)));
         int pages = batch.Count * sizeof(FlushEntry);
         for (int item = 0; item < batch.Count; item++)
@@ -303,14 +320,16 @@ public sealed unsafe partial class ExCache
             entries[item] = new FlushEntry { Address = line.Address, Asid = space->Asid };
             PageSpan(line.Frame).CopyTo(buffer.Slice(pages + (item * PageOperations.PageSize), PageOperations.PageSize));
         }
-        RpcContext context = new RpcContext { Asid = space->Asid, Class = RpcClass.WriteBack };
-        FlushRequest head = new FlushRequest { Count = (uint)batch.Count };
+
+        RpcContext context = new() { Asid = space->Asid, Class = RpcClass.WriteBack };
+        FlushRequest head = new() { Count = (uint)batch.Count };
         Span<byte> payload = buffer.Slice(0, pages + (batch.Count * PageOperations.PageSize));
         Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);
         for (int item = 0; item < batch.Count; item++)
         {
             EndBatchedWriteBack(batch.LineAt(item), batch.MappedAt(item), error);
         }
+
         batch = default;
         _arrivals.WakeAll();
         return error;
@@ -329,6 +348,7 @@ public sealed unsafe partial class ExCache
             _flushes++;
             _flushesBatched++;
         }
+
         Install(index, line.Space, line.Address, line.Entry, bits, origin);
     }
 }

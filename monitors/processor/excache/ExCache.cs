@@ -39,6 +39,7 @@ public struct ExCacheOptions
         {
             options.Policy = ParsePolicy(policy);
         }
+
         options.Piggyback = !BootArguments.Is("piggyback"u8, "off"u8);
         options.TraceVictims = BootArguments.Is("trace"u8, "on"u8);
         options.MeasureStages = BootArguments.Is("stages"u8, "on"u8);
@@ -52,10 +53,12 @@ public struct ExCacheOptions
         {
             return PolicyKind.Lru;
         }
+
         if (name.SequenceEqual("clock"u8))
         {
             return PolicyKind.Clock;
         }
+
         return name.SequenceEqual("random"u8) ? PolicyKind.Random : PolicyKind.Fifo;
     }
 }
@@ -126,6 +129,7 @@ public sealed unsafe partial class ExCache
         {
             Panic.Because("ExCache: excache= asks for more memory than this machine has");
         }
+
         _framesPhysical = PhysicalAddress.Of(_frames);
         _trace = new VictimTrace(kernelFrames, options.TraceVictims);
         _stages = new MissStages(options.MeasureStages);
@@ -145,16 +149,10 @@ public sealed unsafe partial class ExCache
     public int SetCount => _setCount;
 
     /// <summary>The set that can hold the page at an address.</summary>
-    public int SetOf(ulong address)
-    {
-        return (int)((address >> 12) % (ulong)_setCount);
-    }
+    public int SetOf(ulong address) => (int)((address >> 12) % (ulong)_setCount);
 
     /// <summary>The kernel address of the page that a present entry maps.</summary>
-    public static byte* PageOf(ulong entry)
-    {
-        return (byte*)PhysicalAddress.ToKernel(entry & PageTable.AddressMask);
-    }
+    public static byte* PageOf(ulong entry) => (byte*)PhysicalAddress.ToKernel(entry & PageTable.AddressMask);
 
     /// <summary>Adds all counters.</summary>
     public void Report(ref StatisticsWriter writer)
@@ -180,10 +178,7 @@ public sealed unsafe partial class ExCache
         _trace.Report(ref writer);
     }
 
-    private static void* AllocateTable(FrameAllocator frames, ulong lengthBytes)
-    {
-        return frames.AllocateContiguous((lengthBytes + PageOperations.PageSize - 1) / PageOperations.PageSize);
-    }
+    private static void* AllocateTable(FrameAllocator frames, ulong lengthBytes) => frames.AllocateContiguous((lengthBytes + PageOperations.PageSize - 1) / PageOperations.PageSize);
 
     private void MakeAllFree()
     {
@@ -191,6 +186,7 @@ public sealed unsafe partial class ExCache
         {
             MakeSet(set, set * _ways, _ways);
         }
+
         MakeSet(_setCount, _lineCount, _overflowLines);
         for (int frame = _lineCount + _overflowLines; frame < _frameCount; frame++)
         {
@@ -208,15 +204,9 @@ public sealed unsafe partial class ExCache
         }
     }
 
-    private int SetOfLine(int index)
-    {
-        return index < _lineCount ? index / _ways : _setCount;
-    }
+    private int SetOfLine(int index) => index < _lineCount ? index / _ways : _setCount;
 
-    private byte* FrameAddress(int frame)
-    {
-        return _frames + ((ulong)frame * PageOperations.PageSize);
-    }
+    private byte* FrameAddress(int frame) => _frames + ((ulong)frame * PageOperations.PageSize);
 
     /// <summary>The line that a present entry maps.</summary>
     private int LineOf(ulong entry)
@@ -226,6 +216,7 @@ public sealed unsafe partial class ExCache
         {
             Panic.Because("ExCache.LineOf: a page-table entry maps memory that is no line");
         }
+
         return _lineOfFrame[frame];
     }
 
@@ -238,6 +229,7 @@ public sealed unsafe partial class ExCache
             _sets[set].Free = _lines[index].Newer;
             _lines[index].State = LineState.Filling;
         }
+
         return index;
     }
 
@@ -281,8 +273,5 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>Where the page of a clean line is when the line is gone.</summary>
-    private static ulong StateBehind(ref Line line)
-    {
-        return line.Origin == LineOrigin.ZeroFill ? PageState.Untouched : PageState.Remote;
-    }
+    private static ulong StateBehind(ref Line line) => line.Origin == LineOrigin.ZeroFill ? PageState.Untouched : PageState.Remote;
 }

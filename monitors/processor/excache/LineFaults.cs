@@ -20,6 +20,7 @@ public static unsafe class LineFaults
         {
             return Errno.EFAULT;
         }
+
         FaultOutcome outcome = ProcessorMonitor.Instance.ExCache.Resolve(process->Space, address, access, LinePlacement.OwnSet, out ulong* entry);
         if (outcome != FaultOutcome.Resident)
         {
@@ -27,8 +28,10 @@ public static unsafe class LineFaults
             {
                 Deaths.Kill(process, outcome, process->Space->OwnerOf(address));
             }
+
             return Errno.EFAULT;
         }
+
         *entry |= access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed;
         line = ExCache.PageOf(*entry);
         return Errno.None;
@@ -44,6 +47,7 @@ public static unsafe class LineFaults
         {
             placement = LinePlacement.Overflow;
         }
+
         FaultOutcome outcome = address < UserMemory.Limit
             ? cache.Resolve(thread->Process->Space, address, access, placement, out _)
             : FaultOutcome.NotMapped;
@@ -56,7 +60,7 @@ public static unsafe class LineFaults
     /// <summary>The access cannot be made good: a signal, or the end of the process.</summary>
     private static void Fail(UserThread* thread, ulong address, FaultOutcome outcome)
     {
-        SignalInfo info = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
+        SignalInfo info = new() { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
         switch (outcome)
         {
             case FaultOutcome.NotMapped:
@@ -72,6 +76,7 @@ public static unsafe class LineFaults
                 Deaths.Kill(thread->Process, outcome, thread->Process->Space->OwnerOf(address));
                 return;
         }
+
         thread->FaultAddress = address;
         Signals.Force(thread, in info);
     }
@@ -93,12 +98,10 @@ public static unsafe class LineFaults
             thread->FaultsWithoutProgress = 0;
             return false;
         }
+
         thread->FaultsWithoutProgress++;
         return thread->FaultsWithoutProgress > ExCache.PagesOfOneInstruction;
     }
 
-    private static ulong Mix(ulong hash, ulong value)
-    {
-        return System.Numerics.BitOperations.RotateLeft(hash, 7) ^ value;
-    }
+    private static ulong Mix(ulong hash, ulong value) => System.Numerics.BitOperations.RotateLeft(hash, 7) ^ value;
 }

@@ -56,6 +56,7 @@ public struct MissStages
         {
             return;
         }
+
         writer.Add("processor.excache.stage.samples"u8, _samples);
         writer.Add("processor.excache.stage.lookup_ticks"u8, _lookup);
         writer.Add("processor.excache.stage.victim_ticks"u8, _victim);

@@ -19,10 +19,7 @@ public static class PageState
     public const ulong InFlight = 4;
 
     /// <summary>True for a resident line.</summary>
-    public static bool IsPresent(ulong entry)
-    {
-        return (entry & PageTable.Present) != 0;
-    }
+    public static bool IsPresent(ulong entry) => (entry & PageTable.Present) != 0;
 
     /// <summary>
     /// Permission bits of a present entry. A range without any permission keeps its lines, present for the kernel only: x86-64 has no
@@ -34,15 +31,18 @@ public static class PageState
         {
             return PageTable.Present | PageTable.NoExecute;
         }
+
         ulong bits = PageTable.Present | PageTable.User;
         if ((protection & Protection.Write) != 0)
         {
             bits |= PageTable.Writable;
         }
+
         if ((protection & Protection.Execute) == 0)
         {
             bits |= PageTable.NoExecute;
         }
+
         return bits;
     }
 

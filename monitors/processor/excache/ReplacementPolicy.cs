@@ -81,10 +81,12 @@ public unsafe struct ReplacementPolicy
                 LineList.Remove(lines, ref set, index);
                 LineList.Append(lines, ref set, index);
             }
+
             if (index == last)
             {
                 break;
             }
+
             index = next;
         }
     }
@@ -112,10 +114,12 @@ public unsafe struct ReplacementPolicy
         {
             resident++;
         }
+
         if (resident == 0)
         {
             return Line.None;
         }
+
         _random ^= _random >> 12;
         _random ^= _random << 25;
         _random ^= _random >> 27;
@@ -126,6 +130,7 @@ public unsafe struct ReplacementPolicy
         {
             victim = lines[victim].Newer;
         }
+
         return victim;
     }
 
@@ -136,6 +141,7 @@ public unsafe struct ReplacementPolicy
         {
             return false;
         }
+
         *line.Entry = entry & ~PageTable.Accessed;
         PageTable.Invalidate(line.Address);
         return true;
@@ -158,6 +164,7 @@ public static unsafe class LineList
         {
             lines[set.Newest].Newer = index;
         }
+
         set.Newest = index;
     }
 
@@ -172,6 +179,7 @@ public static unsafe class LineList
         {
             lines[line.Older].Newer = line.Newer;
         }
+
         if (line.Newer == Line.None)
         {
             set.Newest = line.Older;

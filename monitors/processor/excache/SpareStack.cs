@@ -19,10 +19,7 @@ public struct SpareStack
     }
 
     /// <summary>Puts a frame back; there are never more than the capacity.</summary>
-    public void Push(int frame)
-    {
-        _numbers[_count++] = frame;
-    }
+    public void Push(int frame) => _numbers[_count++] = frame;
 
     /// <summary>False when all are in use.</summary>
     public bool TryPop(out int frame)
@@ -32,6 +29,7 @@ public struct SpareStack
             frame = 0;
             return false;
         }
+
         frame = _numbers[--_count];
         return true;
     }

@@ -31,6 +31,7 @@ public unsafe struct VictimTrace
         {
             return;
         }
+
         _addresses[_count % Capacity] = address;
         _count++;
     }
@@ -42,6 +43,7 @@ public unsafe struct VictimTrace
         {
             return;
         }
+
         writer.Add("processor.excache.victims"u8, _count);
         ReadOnlySpan<byte> prefix = "processor.excache.victim."u8;
         Span<byte> name = stackalloc byte[64];
@@ -65,11 +67,13 @@ public static class Decimal
         {
             digits++;
         }
+
         for (int index = digits - 1; index >= 0; index--)
         {
             to[index] = (byte)('0' + (number % 10));
             number /= 10;
         }
+
         return digits;
     }
 }

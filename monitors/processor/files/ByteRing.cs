@@ -55,10 +55,7 @@ public unsafe struct ByteRing
     }
 
     /// <summary>The first bytes of the last NextRoom have been filled.</summary>
-    public void Commit(int lengthBytes)
-    {
-        _written += (ulong)lengthBytes;
-    }
+    public void Commit(int lengthBytes) => _written += (ulong)lengthBytes;
 
     /// <summary>The next bytes, as far as they are contiguous.</summary>
     public readonly ReadOnlySpan<byte> NextData()
@@ -124,10 +121,7 @@ public unsafe struct ByteRing
     }
 
     [System.Diagnostics.CodeAnalysis.UnscopedRef]
-    private ref nuint PageAt(ulong position)
-    {
-        return ref _pages[(int)(position / PageOperations.PageSize % PageCount)];
-    }
+    private ref nuint PageAt(ulong position) => ref _pages[(int)(position / PageOperations.PageSize % PageCount)];
 
     private static void Free(ref nuint page)
     {

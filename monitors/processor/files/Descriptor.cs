@@ -23,10 +23,7 @@ public readonly unsafe ref struct Descriptor
     public FileOperations Operations => FileOperations.Of(File->Kind);
 
     /// <summary>Looks a descriptor argument up; only its low 32 bits count.</summary>
-    public static Descriptor Of(Process* process, ulong number)
-    {
-        return new Descriptor(process->Files->Find((uint)number));
-    }
+    public static Descriptor Of(Process* process, ulong number) => new Descriptor(process->Files->Find((uint)number));
 
     public void Dispose()
     {

@@ -11,17 +11,14 @@ namespace Lego.Processor;
 /// <summary>Operations of directories of the volume.</summary>
 public sealed unsafe class DirectoryFile : FileOperations
 {
-    public static readonly DirectoryFile Instance = new DirectoryFile();
+    public static readonly DirectoryFile Instance = new();
 
     /// <summary>Cookies from here on are this component's own entries of the root directory.</summary>
     private const ulong OwnEntries = 1UL << 62;
 
     public override bool IsSeekable => true;
 
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
-    {
-        return SystemCall.Fail(Errno.EISDIR);
-    }
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EISDIR);
 
     public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
     {
@@ -45,7 +42,7 @@ public sealed unsafe class DirectoryFile : FileOperations
 
     public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
     {
-        DirectoryWriter writer = new DirectoryWriter(to);
+        DirectoryWriter writer = new(to);
         bool isRoot = file->Node->Path.Length == 1;
         Errno error = Errno.None;
         if (file->Offset < OwnEntries)
@@ -77,15 +74,9 @@ public sealed unsafe class DirectoryFile : FileOperations
         return StorageClient.Synchronize(in caller);
     }
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return RegularFile.DescribeNode(file->Node, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => RegularFile.DescribeNode(file->Node, text);
 
-    public override void Close(OpenFile* file)
-    {
-        FileNodes.Release(file->Node);
-    }
+    public override void Close(OpenFile* file) => FileNodes.Release(file->Node);
 
     /// <summary>Entries of the storage component until the buffer is full (EINVAL when not even one fits) or the directory ends.</summary>
     private static Errno PassOn(in FileCaller caller, OpenFile* file, Span<byte> reply, bool isRoot, ref DirectoryWriter writer)
@@ -135,7 +126,7 @@ public sealed unsafe class DirectoryFile : FileOperations
     {
         for (uint index = (uint)(file->Offset - OwnEntries); index < PseudoTree.RootCount; index++)
         {
-            PseudoNode node = new PseudoNode { File = PseudoTree.RootChild(index) };
+            PseudoNode node = new() { File = PseudoTree.RootChild(index) };
             Errno error = writer.Add(PseudoTree.InodeOf(node), OwnEntries + index + 1, FileMode.Directory >> 12,
                 PseudoTree.NameOf(node.File));
             if (error != Errno.None || writer.IsFull)

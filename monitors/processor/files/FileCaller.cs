@@ -27,19 +27,10 @@ public unsafe struct FileCaller
     }
 
     /// <summary>This kernel itself, as root: hidden names, named above every process.</summary>
-    public static FileCaller Kernel(in PlaceReply place)
-    {
-        return new FileCaller { Place = place, Context = ContextOf(null) };
-    }
+    public static FileCaller Kernel(in PlaceReply place) => new FileCaller { Place = place, Context = ContextOf(null) };
 
     /// <summary>What a program sees of a failed message: the rack's own failures are I/O errors to it.</summary>
-    public static Errno ToProgram(Errno error)
-    {
-        return error is Errno.ETIMEDOUT or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.EPROTO or Errno.EMSGSIZE ? Errno.EIO : error;
-    }
+    public static Errno ToProgram(Errno error) => error is Errno.ETIMEDOUT or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.EPROTO or Errno.EMSGSIZE ? Errno.EIO : error;
 
-    private static RpcContext ContextOf(AddressSpace* space)
-    {
-        return new RpcContext { Asid = space == null ? 0 : space->Asid, Class = RpcClass.DemandFetch };
-    }
+    private static RpcContext ContextOf(AddressSpace* space) => new RpcContext { Asid = space == null ? 0 : space->Asid, Class = RpcClass.DemandFetch };
 }

@@ -53,14 +53,14 @@ public static unsafe class FileClient
     /// <summary>Attributes of a file that was just looked up.</summary>
     public static Errno Status(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, out FileAttributes attributes)
     {
-        FileRequest request = new FileRequest { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
+        FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
         return FileCaller.ToProgram(
             Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes));
     }
 
     public static Errno Truncate(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, ulong sizeBytes)
     {
-        FileRequest request = new FileRequest
+        FileRequest request = new()
         {
             Handle = handle,
             Offset = sizeBytes,
@@ -74,7 +74,7 @@ public static unsafe class FileClient
     /// <summary>Writes dirty bytes back; to the device unless FileWriteFlags.NoDevice.</summary>
     public static Errno Synchronize(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, FileWriteFlags flags)
     {
-        FileRequest request = new FileRequest
+        FileRequest request = new()
         {
             Handle = handle,
             Storage = caller.Place.Storage,
@@ -88,7 +88,7 @@ public static unsafe class FileClient
     /// <summary>Writes the dirty bytes of all files back, to the device (sync(2)).</summary>
     public static Errno SynchronizeAll(in FileCaller caller)
     {
-        FileRequest request = new FileRequest { Storage = caller.Place.Storage };
+        FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
             Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, in caller.Context, in request, default, default, out _));
     }
@@ -98,12 +98,9 @@ public static unsafe class FileClient
     /// </summary>
     public static void Forget(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path)
     {
-        FileRequest request = new FileRequest { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
+        FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
         Rpc.Call(caller.Place.FileMemory, Opcode.FileForget, in caller.Context, in request, path, default, out _);
     }
 
-    private static FileRequest Request(FileNode* node)
-    {
-        return new FileRequest { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)node->Path.Length };
-    }
+    private static FileRequest Request(FileNode* node) => new FileRequest { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)node->Path.Length };
 }

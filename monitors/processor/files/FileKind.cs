@@ -88,10 +88,7 @@ public static class FileMode
     public const uint PermissionMask = 0xFFF;
 
     /// <summary>DT_* of a mode.</summary>
-    public static byte EntryType(uint mode)
-    {
-        return (byte)((mode & TypeMask) >> 12);
-    }
+    public static byte EntryType(uint mode) => (byte)((mode & TypeMask) >> 12);
 }
 
 /// <summary>Device numbers (documentation: admin-guide/devices.txt of Linux).</summary>

@@ -37,7 +37,7 @@ public unsafe struct FileNode
 
     /// <summary>Canonical path, no terminator. Valid until the path changes.</summary>
     public ReadOnlySpan<byte> Path =>
-        new ReadOnlySpan<byte>(_longPath != null ? _longPath : (byte*)Unsafe.AsPointer(ref _inlinePath), _pathLength);
+        new(_longPath != null ? _longPath : (byte*)Unsafe.AsPointer(ref _inlinePath), _pathLength);
 
     /// <summary>Changes the path; ENOMEM.</summary>
     public Errno SetPath(scoped ReadOnlySpan<byte> path)
@@ -179,7 +179,7 @@ public static unsafe class FileNodes
             return;
         }
 
-        Span<byte> rebased = new Span<byte>(page, PageOperations.PageSize);
+        Span<byte> rebased = new(page, PageOperations.PageSize);
         for (uint bucket = 0; bucket < BucketCount; bucket++)
         {
             for (FileNode* node = s_buckets[bucket]; node != null; node = node->Next)
@@ -194,8 +194,5 @@ public static unsafe class FileNodes
         FileObjects.Frames.Free(page);
     }
 
-    private static FileNode** Bucket(in FileHandle handle)
-    {
-        return &s_buckets[(handle.Inode * 2654435761u) % BucketCount];
-    }
+    private static FileNode** Bucket(in FileHandle handle) => &s_buckets[(handle.Inode * 2654435761u) % BucketCount];
 }

@@ -70,7 +70,7 @@ public static unsafe class FileOpening
     private static Errno OpenDevice(Process* process, PseudoFile device, OpenFlags flags, out OpenFile* file)
     {
         file = null;
-        PseudoNode node = new PseudoNode { File = device };
+        PseudoNode node = new() { File = device };
         switch (device)
         {
             case PseudoFile.DevNull:
@@ -294,10 +294,7 @@ public static unsafe class FileOpening
         return Errno.None;
     }
 
-    private static bool IsExclusive(OpenFlags flags)
-    {
-        return (flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive);
-    }
+    private static bool IsExclusive(OpenFlags flags) => (flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive);
 
     private static uint AccessOf(OpenFlags flags)
     {

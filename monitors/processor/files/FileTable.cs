@@ -110,16 +110,10 @@ public unsafe struct FileTable
     }
 
     /// <summary>Closes what is marked close-on-exec. May BLOCK.</summary>
-    public void CloseOnExec()
-    {
-        Close(0, MaxDescriptors - 1, OnlyMarked.Yes);
-    }
+    public void CloseOnExec() => Close(0, MaxDescriptors - 1, OnlyMarked.Yes);
 
     /// <summary>The open file of a descriptor, or null (EBADF).</summary>
-    public readonly OpenFile* Find(ulong descriptor)
-    {
-        return FileOf(EntryValue(descriptor));
-    }
+    public readonly OpenFile* Find(ulong descriptor) => FileOf(EntryValue(descriptor));
 
     /// <summary>
     /// Gives an open file the lowest free descriptor from <paramref name="lowest"/> on and below <paramref name="limit"/>; the
@@ -226,10 +220,7 @@ public unsafe struct FileTable
     }
 
     /// <summary>The flag of an open descriptor.</summary>
-    public readonly bool IsCloseOnExec(ulong descriptor)
-    {
-        return (EntryValue(descriptor) & CloseOnExecBit) != 0;
-    }
+    public readonly bool IsCloseOnExec(ulong descriptor) => (EntryValue(descriptor) & CloseOnExecBit) != 0;
 
     /// <summary>Changes the flag of an open descriptor.</summary>
     public void SetCloseOnExec(ulong descriptor, bool closeOnExec)
@@ -252,10 +243,7 @@ public unsafe struct FileTable
         return -1;
     }
 
-    private static OpenFile* FileOf(ulong entry)
-    {
-        return (OpenFile*)(entry & ~CloseOnExecBit);
-    }
+    private static OpenFile* FileOf(ulong entry) => (OpenFile*)(entry & ~CloseOnExecBit);
 
     private readonly ulong EntryValue(ulong descriptor)
     {

@@ -35,16 +35,10 @@ public static unsafe class HiddenNames
     }
 
     /// <summary>Moves an open file's name away instead of removing it.</summary>
-    public static Errno Hide(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path)
-    {
-        return Move(in caller, in buffer, node, path, HideBy.Rename);
-    }
+    public static Errno Hide(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path) => Move(in caller, in buffer, node, path, HideBy.Rename);
 
     /// <summary>Gives an open file a hidden name besides the one that rename is about to replace.</summary>
-    public static Errno Keep(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path)
-    {
-        return Move(in caller, in buffer, node, path, HideBy.Link);
-    }
+    public static Errno Keep(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path) => Move(in caller, in buffer, node, path, HideBy.Link);
 
     /// <summary>The last close of a hidden file: its name and its cached pages go.</summary>
     public static void Remove(FileNode* node)
@@ -79,7 +73,7 @@ public static unsafe class HiddenNames
         Span<byte> text = stackalloc byte[MaxNameBytes];
         for (int tries = 0; tries < MaxTries; tries++)
         {
-            TextBuffer name = new TextBuffer(text);
+            TextBuffer name = new(text);
             name.Append((byte)'/');
             name.Append(Prefix);
             name.AppendHex(boot);

@@ -53,15 +53,12 @@ public readonly unsafe ref struct PathName
     public bool IsDescriptor { get; }
 
     /// <summary>The path, absolute, no terminator.</summary>
-    public ReadOnlySpan<byte> Text => new ReadOnlySpan<byte>(_page + LengthBytes, *(ushort*)_page);
+    public ReadOnlySpan<byte> Text => new(_page + LengthBytes, *(ushort*)_page);
 
-    private Span<byte> Room => new Span<byte>(_page + LengthBytes, Capacity);
+    private Span<byte> Room => new(_page + LengthBytes, Capacity);
 
     /// <summary>The path at a program's address, relative to its working directory.</summary>
-    public static PathName FromUser(Process* process, ulong address)
-    {
-        return FromUser(process, unchecked((ulong)CurrentDirectory), address);
-    }
+    public static PathName FromUser(Process* process, ulong address) => FromUser(process, unchecked((ulong)CurrentDirectory), address);
 
     /// <summary>The path at a program's address, relative to a directory descriptor.</summary>
     public static PathName FromUser(Process* process, ulong directory, ulong address, EmptyPath empty = EmptyPath.Error)
@@ -72,7 +69,7 @@ public readonly unsafe ref struct PathName
             return new PathName(null, Errno.ENOMEM, false);
         }
 
-        PathName path = new PathName(page, Errno.None, false);
+        PathName path = new(page, Errno.None, false);
         Errno error = UserString.Copy(process, address, path.Room, out int length);
         if (error == Errno.None && length == 0)
         {
@@ -103,7 +100,7 @@ public readonly unsafe ref struct PathName
             return new PathName(null, Errno.ENOMEM, false);
         }
 
-        PathName path = new PathName(page, Errno.None, false);
+        PathName path = new(page, Errno.None, false);
         bool fits = path.Replace(text, default, 0);
         if (fits && !name.IsEmpty)
         {
@@ -115,10 +112,7 @@ public readonly unsafe ref struct PathName
     }
 
     /// <summary>No path, because of an error.</summary>
-    public static PathName Failed(Errno error)
-    {
-        return new PathName(null, error, false);
-    }
+    public static PathName Failed(Errno error) => new PathName(null, error, false);
 
     /// <summary>
     /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; the path then is what to ask

@@ -8,27 +8,15 @@ namespace Lego.Processor;
 /// <summary>Operations of O_PATH files: EBADF for all that touches contents.</summary>
 public sealed unsafe class PathOnlyFile : FileOperations
 {
-    public static readonly PathOnlyFile Instance = new PathOnlyFile();
+    public static readonly PathOnlyFile Instance = new();
 
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
-    {
-        return SystemCall.Fail(Errno.EBADF);
-    }
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EBADF);
 
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
-    {
-        return SystemCall.Fail(Errno.EBADF);
-    }
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.EBADF);
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
-    {
-        return SystemCall.Fail(Errno.EBADF);
-    }
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => SystemCall.Fail(Errno.EBADF);
 
-    public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
-    {
-        return SystemCall.Fail(Errno.EBADF);
-    }
+    public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to) => SystemCall.Fail(Errno.EBADF);
 
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
     {
@@ -39,15 +27,9 @@ public sealed unsafe class PathOnlyFile : FileOperations
                 : DirectoryFile.Instance.Status(process, file, out status);
     }
 
-    public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
-    {
-        return SystemCall.Fail(Errno.EBADF);
-    }
+    public override long Control(Process* process, OpenFile* file, uint request, ulong argument) => SystemCall.Fail(Errno.EBADF);
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return file->Node == null ? PseudoTree.PathOf(file->Pseudo, text) : RegularFile.DescribeNode(file->Node, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => file->Node == null ? PseudoTree.PathOf(file->Pseudo, text) : RegularFile.DescribeNode(file->Node, text);
 
     public override void Close(OpenFile* file)
     {

@@ -47,10 +47,7 @@ public static class PathText
     }
 
     /// <summary>True for the names in the root directory that are answered here.</summary>
-    public static bool IsPseudoRoot(ReadOnlySpan<byte> name)
-    {
-        return name.SequenceEqual("proc"u8) || name.SequenceEqual("dev"u8) || name.SequenceEqual("sys"u8);
-    }
+    public static bool IsPseudoRoot(ReadOnlySpan<byte> name) => name.SequenceEqual("proc"u8) || name.SequenceEqual("dev"u8) || name.SequenceEqual("sys"u8);
 
     /// <summary>Cuts the next component off; slashes are skipped. False at the end.</summary>
     public static bool NextComponent(ReadOnlySpan<byte> path, scoped ref int position, out ReadOnlySpan<byte> component)
@@ -112,10 +109,7 @@ public static class PathText
     }
 
     /// <summary>True when a canonical path is another one or lies below it.</summary>
-    public static bool IsAtOrBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> ancestor)
-    {
-        return path.StartsWith(ancestor) && (path.Length == ancestor.Length || path[ancestor.Length] == (byte)'/' || ancestor.Length == 1);
-    }
+    public static bool IsAtOrBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> ancestor) => path.StartsWith(ancestor) && (path.Length == ancestor.Length || path[ancestor.Length] == (byte)'/' || ancestor.Length == 1);
 
     /// <summary>
     /// If a canonical path is at or below the old one, its place after the old one was renamed; false when not, or too long.

@@ -9,7 +9,7 @@ namespace Lego.Processor;
 /// <summary>Operations of pipe ends.</summary>
 public sealed unsafe class PipeEnd : FileOperations
 {
-    public static readonly PipeEnd Instance = new PipeEnd();
+    public static readonly PipeEnd Instance = new();
 
     /// <summary>Open file on one side of a pipe, counted as an end; null when memory is exhausted.</summary>
     public static OpenFile* Open(Pipe* pipe, OpenFlags flags)
@@ -160,7 +160,7 @@ public sealed unsafe class PipeEnd : FileOperations
             return RegularFile.DescribeNode(file->Node, text);
         }
 
-        TextBuffer buffer = new TextBuffer(text);
+        TextBuffer buffer = new(text);
         buffer.Append("pipe:["u8);
         buffer.AppendNumber(file->Pipe->Inode);
         buffer.Append((byte)']');
@@ -241,8 +241,13 @@ public sealed unsafe class PipeEnd : FileOperations
             return total;
         }
 
-        SignalInfo info = new SignalInfo { Number = Signal.Pipe, Code = SignalCode.User, ProcessId = process->Id,
-            UserId = process->UserId };
+        SignalInfo info = new()
+        {
+            Number = Signal.Pipe,
+            Code = SignalCode.User,
+            ProcessId = process->Id,
+            UserId = process->UserId
+        };
         Signals.Send(process, in info);
         return SystemCall.Fail(Errno.EPIPE);
     }

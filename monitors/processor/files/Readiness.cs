@@ -14,8 +14,5 @@ public static class Readiness
     public static ref WaitQueue Changed => ref s_changed;
 
     /// <summary>Some file may have become readable or writable, or been hung up.</summary>
-    public static void Notify()
-    {
-        s_changed.WakeAll();
-    }
+    public static void Notify() => s_changed.WakeAll();
 }

@@ -10,7 +10,7 @@ namespace Lego.Processor;
 /// <summary>Operations of regular files.</summary>
 public sealed unsafe class RegularFile : FileOperations
 {
-    public static readonly RegularFile Instance = new RegularFile();
+    public static readonly RegularFile Instance = new();
 
     /// <summary>RLIMIT_FSIZE.</summary>
     private const int FileSizeLimit = 1;
@@ -158,20 +158,14 @@ public sealed unsafe class RegularFile : FileOperations
         return FileClient.Synchronize(in caller, in file->Node->Handle, file->Node->Path, FileWriteFlags.None);
     }
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return DescribeNode(file->Node, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);
 
-    public override void Close(OpenFile* file)
-    {
-        FileNodes.Release(file->Node);
-    }
+    public override void Close(OpenFile* file) => FileNodes.Release(file->Node);
 
     /// <summary>A node's path, cut to the text's room, with " (deleted)" where it has no name left.</summary>
     internal static int DescribeNode(FileNode* node, Span<byte> text)
     {
-        TextBuffer buffer = new TextBuffer(text);
+        TextBuffer buffer = new(text);
         buffer.Append(node->Path);
         if (node->IsUnlinked)
         {

@@ -11,7 +11,7 @@ namespace Lego.Processor;
 /// <summary>Operations of standard streams and terminals.</summary>
 public sealed unsafe class StandardStream : FileOperations
 {
-    public static readonly StandardStream Instance = new StandardStream();
+    public static readonly StandardStream Instance = new();
 
     /// <summary>Name under which a session's terminal is known (ttyname(3)).</summary>
     public static ReadOnlySpan<byte> TerminalPath => "/dev/pts/0"u8;
@@ -75,7 +75,7 @@ public sealed unsafe class StandardStream : FileOperations
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
         FileCaller caller = FileCaller.Of(process);
-        StreamRequest request = new StreamRequest { Session = file->Session->Id, Stream = file->Stream == 2 ? (ushort)2 : (ushort)1 };
+        StreamRequest request = new() { Session = file->Session->Id, Stream = file->Stream == 2 ? (ushort)2 : (ushort)1 };
         using TransferBuffer buffer = TransferBuffers.Take();
         long total = 0;
         while (from.RemainingBytes != 0)
@@ -141,7 +141,7 @@ public sealed unsafe class StandardStream : FileOperations
 
     public override int Describe(OpenFile* file, Span<byte> text)
     {
-        TextBuffer buffer = new TextBuffer(text);
+        TextBuffer buffer = new(text);
         if (file->Session->IsTerminal(file->Stream))
         {
             buffer.Append(TerminalPath);
@@ -156,16 +156,10 @@ public sealed unsafe class StandardStream : FileOperations
         return buffer.Text.Length;
     }
 
-    public override void Close(OpenFile* file)
-    {
-        TerminalSessions.Release(file->Session);
-    }
+    public override void Close(OpenFile* file) => TerminalSessions.Release(file->Session);
 
     /// <summary>Inode numbers of streams are far above those of pipes made here.</summary>
-    private static uint StreamInode(OpenFile* file)
-    {
-        return 0x8000_0000 | (file->Session->Id << 2) | file->Stream;
-    }
+    private static uint StreamInode(OpenFile* file) => 0x8000_0000 | (file->Session->Id << 2) | file->Stream;
 
     private static bool IsBackground(Process* process, OpenFile* file)
     {

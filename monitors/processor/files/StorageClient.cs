@@ -21,7 +21,7 @@ public static unsafe class StorageClient
     {
         reply = default;
         canonicalPath = default;
-        OpenRequest request = new OpenRequest { Path = Request(in caller, path, flags), Mode = mode, Access = access };
+        OpenRequest request = new() { Path = Request(in caller, path, flags), Mode = mode, Access = access };
         Errno error = Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path, buffer.Data, out int length);
         if (error != Errno.None)
         {
@@ -42,7 +42,7 @@ public static unsafe class StorageClient
     public static Errno MakeNode(
         in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path, uint mode, uint deviceNumber, ReadOnlySpan<byte> target)
     {
-        MakeNodeRequest request = new MakeNodeRequest
+        MakeNodeRequest request = new()
         {
             Path = Request(in caller, path, PathFlags.NoFollow),
             Mode = mode,
@@ -57,7 +57,7 @@ public static unsafe class StorageClient
     /// <summary>unlink, or rmdir with PathFlags.Directory.</summary>
     public static Errno Unlink(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags, out UnlinkReply reply)
     {
-        UnlinkRequest request = new UnlinkRequest { Path = Request(in caller, path, flags | PathFlags.NoFollow) };
+        UnlinkRequest request = new() { Path = Request(in caller, path, flags | PathFlags.NoFollow) };
         return FileCaller.ToProgram(Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path, out reply));
     }
 
@@ -91,7 +91,7 @@ public static unsafe class StorageClient
     /// <summary>Entries from a cookie on; nothing at the end.</summary>
     public static Errno ReadDirectory(in FileCaller caller, ReadOnlySpan<byte> path, ulong cookie, Span<byte> entries, out int lengthBytes)
     {
-        ReadDirectoryRequest request = new ReadDirectoryRequest
+        ReadDirectoryRequest request = new()
         {
             Path = Request(in caller, path, PathFlags.None),
             Cookie = cookie,
@@ -119,7 +119,7 @@ public static unsafe class StorageClient
     public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
     {
         ReadOnlySpan<byte> path = node->Path;
-        FileRequest request = new FileRequest { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)path.Length };
+        FileRequest request = new() { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)path.Length };
         return FileCaller.ToProgram(
             Rpc.Call(node->Place.Storage, Opcode.StorageStatus, in caller.Context, in request, path, out attributes));
     }
@@ -127,20 +127,14 @@ public static unsafe class StorageClient
     /// <summary>Everything written reaches the device (sync(2), directories).</summary>
     public static Errno Synchronize(in FileCaller caller)
     {
-        FileRequest request = new FileRequest { Storage = caller.Place.Storage };
+        FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
             Rpc.Call(caller.Place.Storage, Opcode.StorageSync, in caller.Context, in request, default, default, out _));
     }
 
-    private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags)
-    {
-        return new PathRequest { Flags = flags, PathLength = (ushort)path.Length, UserId = caller.UserId, GroupId = caller.GroupId };
-    }
+    private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags) => new PathRequest { Flags = flags, PathLength = (ushort)path.Length, UserId = caller.UserId, GroupId = caller.GroupId };
 
-    private static TwoPathRequest TwoPaths(in FileCaller caller, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, PathFlags flags)
-    {
-        return new TwoPathRequest { Old = Request(in caller, oldPath, flags), NewLength = (ushort)newPath.Length };
-    }
+    private static TwoPathRequest TwoPaths(in FileCaller caller, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, PathFlags flags) => new TwoPathRequest { Old = Request(in caller, oldPath, flags), NewLength = (ushort)newPath.Length };
 
     private static ReadOnlySpan<byte> Join(in TransferBuffer buffer, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {

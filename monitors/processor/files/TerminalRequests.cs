@@ -54,7 +54,7 @@ public static unsafe class TerminalRequests
             case SetModesFlushed:
                 return ChangeModes(process, session, request, argument);
             case GetWindowSize:
-                WindowSize size = new WindowSize { Rows = session->Rows, Columns = session->Columns };
+                WindowSize size = new() { Rows = session->Rows, Columns = session->Columns };
                 return SystemCall.Result(new UserPointer<WindowSize>(argument).Write(process, in size));
             case SetWindowSize:
                 return ChangeWindowSize(process, session, argument);

@@ -82,10 +82,7 @@ public static unsafe class TerminalSessions
     private static TerminalSession* s_first;
 
     /// <summary>Boot time.</summary>
-    public static void Initialize()
-    {
-        s_first = null;
-    }
+    public static void Initialize() => s_first = null;
 
     /// <summary>A session for a program that is about to start, with one reference for the caller; null when memory is exhausted.</summary>
     public static TerminalSession* Create(in StartProcessRequest request, uint leader)

@@ -27,9 +27,9 @@ public readonly unsafe ref struct TransferBuffer
         _memory = memory;
     }
 
-    public Span<byte> Request => new Span<byte>(_memory, RequestBytes);
+    public Span<byte> Request => new(_memory, RequestBytes);
 
-    public Span<byte> Data => new Span<byte>(_memory + RequestBytes, DataBytes);
+    public Span<byte> Data => new(_memory + RequestBytes, DataBytes);
 
     /// <summary>Puts a text right before the data and gives both as one piece.</summary>
     public ReadOnlySpan<byte> PrefixData(ReadOnlySpan<byte> prefix, int dataBytes)
@@ -39,10 +39,7 @@ public readonly unsafe ref struct TransferBuffer
         return new ReadOnlySpan<byte>(start, prefix.Length + dataBytes);
     }
 
-    public void Dispose()
-    {
-        TransferBuffers.GiveBack(_index);
-    }
+    public void Dispose() => TransferBuffers.GiveBack(_index);
 }
 
 /// <summary>The pool.</summary>

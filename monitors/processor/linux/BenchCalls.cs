@@ -49,9 +49,10 @@ public static unsafe class BenchCalls
             Release(monitor.Frames, page, samples);
             return SystemCall.Fail(Errno.ENOMEM);
         }
+
         int count = (int)Math.Min(call.A1, MaxSamples);
-        Span<byte> bytes = new Span<byte>(page, PageOperations.PageSize);
-        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        Span<byte> bytes = new(page, PageOperations.PageSize);
+        RpcContext context = new() { Class = RpcClass.DemandFetch };
         bool failed = count == 0;
         for (int index = 0; index < count && !failed; index++)
         {
@@ -61,6 +62,7 @@ public static unsafe class BenchCalls
                 : monitor.Rpc.Call(home, Opcode.Echo, in context, default, bytes, bytes, out _) != Errno.None;
             samples[index] = (uint)(Clock.NowNs() - start);
         }
+
         long median = failed ? SystemCall.Fail(Errno.EIO) : Median(new Span<uint>(samples, count));
         Release(monitor.Frames, page, samples);
         return median;
@@ -77,8 +79,10 @@ public static unsafe class BenchCalls
             {
                 smallest = samples[other] < samples[smallest] ? other : smallest;
             }
+
             (samples[index], samples[smallest]) = (samples[smallest], samples[index]);
         }
+
         return samples[middle];
     }
 
@@ -89,6 +93,7 @@ public static unsafe class BenchCalls
         {
             return SystemCall.Fail(Errno.EFAULT);
         }
+
         s_trapEntry = entry;
         s_trapValue = *entry;
         *entry &= ~PageTable.Present;
@@ -110,6 +115,7 @@ public static unsafe class BenchCalls
         {
             frames.Free(page);
         }
+
         if (samples != null)
         {
             frames.Free(samples);

@@ -26,16 +26,10 @@ public static unsafe class Directories
     }
 
     [SystemCall(83, "mkdir", Support.Full)]
-    internal static long Make(ref SystemCall call)
-    {
-        return Make(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (uint)call.A1);
-    }
+    internal static long Make(ref SystemCall call) => Make(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (uint)call.A1);
 
     [SystemCall(258, "mkdirat", Support.Full)]
-    internal static long MakeAt(ref SystemCall call)
-    {
-        return Make(ref call, call.A0, call.A1, (uint)call.A2);
-    }
+    internal static long MakeAt(ref SystemCall call) => Make(ref call, call.A0, call.A1, (uint)call.A2);
 
     [SystemCall(84, "rmdir", Support.Full)]
     internal static long Remove(ref SystemCall call)
@@ -90,7 +84,7 @@ public static unsafe class Directories
             return SystemCall.Fail(Errno.ERANGE);
         }
 
-        ReadOnlySpan<byte> terminated = new ReadOnlySpan<byte>(call.Process->Cwd, cwd.Length + 1);
+        ReadOnlySpan<byte> terminated = new(call.Process->Cwd, cwd.Length + 1);
         Errno error = new UserBuffer(call.A0, call.A1).CopyOut(call.Process, 0, terminated);
         return SystemCall.Result(error, terminated.Length);
     }
@@ -135,8 +129,5 @@ public static unsafe class Directories
         return SetCwd(process, text.Slice(0, PseudoTree.PathOf(node, text)));
     }
 
-    private static Errno SetCwd(Process* process, ReadOnlySpan<byte> path)
-    {
-        return Processes.SetText(process->Cwd, path) ? Errno.None : Errno.ENAMETOOLONG;
-    }
+    private static Errno SetCwd(Process* process, ReadOnlySpan<byte> path) => Processes.SetText(process->Cwd, path) ? Errno.None : Errno.ENAMETOOLONG;
 }

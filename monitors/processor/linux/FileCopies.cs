@@ -84,7 +84,7 @@ public static unsafe class FileCopies
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
-        Span<byte> room = new Span<byte>(buffer, (int)pages * PageOperations.PageSize);
+        Span<byte> room = new(buffer, (int)pages * PageOperations.PageSize);
         long total = CopyThrough(process, room, from, ref source, to, ref target, toPosition != 0, Math.Min(lengthBytes, MaxBytes));
         FileObjects.Frames.FreeContiguous(buffer, pages);
         if (fromPosition == 0)

@@ -178,10 +178,7 @@ public static unsafe class FileIo
     }
 
     [SystemCall(75, "fdatasync", Support.Full)]
-    internal static long SynchronizeData(ref SystemCall call)
-    {
-        return Synchronize(ref call);
-    }
+    internal static long SynchronizeData(ref SystemCall call) => Synchronize(ref call);
 
     [SystemCall(162, "sync", Support.Full)]
     internal static long SynchronizeAll(ref SystemCall call)
@@ -194,10 +191,7 @@ public static unsafe class FileIo
     }
 
     [SystemCall(306, "syncfs", Support.Partial, "as sync")]
-    internal static long SynchronizeFileSystem(ref SystemCall call)
-    {
-        return call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
-    }
+    internal static long SynchronizeFileSystem(ref SystemCall call) => call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
 
     [SystemCall(221, "fadvise64", Support.Stub, "accepted without effect")]
     internal static long Advise(ref SystemCall call)
@@ -271,8 +265,5 @@ public static unsafe class FileIo
             : descriptor.Operations.Write(call.Process, descriptor.File, ref position, ref memory);
     }
 
-    private static bool IsAllowed(OpenFile* file, Direction direction)
-    {
-        return direction == Direction.Read ? file->IsReadable : file->IsWritable;
-    }
+    private static bool IsAllowed(OpenFile* file, Direction direction) => direction == Direction.Read ? file->IsReadable : file->IsWritable;
 }

@@ -32,16 +32,10 @@ public static unsafe class Files
     private const ushort Unlocked = 2;
 
     [SystemCall(2, "open", Support.Partial, "as openat")]
-    internal static long Open(ref SystemCall call)
-    {
-        return OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
-    }
+    internal static long Open(ref SystemCall call) => OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
 
     [SystemCall(257, "openat", Support.Partial, "no O_TMPFILE, O_DIRECT is accepted without effect, no file leases")]
-    internal static long OpenAt(ref SystemCall call)
-    {
-        return OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);
-    }
+    internal static long OpenAt(ref SystemCall call) => OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);
 
     [SystemCall(85, "creat", Support.Full)]
     internal static long Create(ref SystemCall call)
@@ -51,10 +45,7 @@ public static unsafe class Files
     }
 
     [SystemCall(3, "close", Support.Full)]
-    internal static long Close(ref SystemCall call)
-    {
-        return SystemCall.Result(call.Process->Files->Close((uint)call.A0));
-    }
+    internal static long Close(ref SystemCall call) => SystemCall.Result(call.Process->Files->Close((uint)call.A0));
 
     [SystemCall(436, "close_range", Support.Partial, "no CLOSE_RANGE_UNSHARE")]
     internal static long CloseRange(ref SystemCall call)
@@ -82,10 +73,7 @@ public static unsafe class Files
     }
 
     [SystemCall(32, "dup", Support.Full)]
-    internal static long Dup(ref SystemCall call)
-    {
-        return DuplicateFrom(ref call, 0, closeOnExec: false);
-    }
+    internal static long Dup(ref SystemCall call) => DuplicateFrom(ref call, 0, closeOnExec: false);
 
     [SystemCall(33, "dup2", Support.Full)]
     internal static long Dup2(ref SystemCall call)
@@ -157,10 +145,7 @@ public static unsafe class Files
     }
 
     [SystemCall(73, "flock", Support.Stub, "granted without effect")]
-    internal static long Lock(ref SystemCall call)
-    {
-        return call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : 0;
-    }
+    internal static long Lock(ref SystemCall call) => call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : 0;
 
     /// <summary>Gives an open file a descriptor; on failure the reference is dropped. The descriptor, or -errno.</summary>
     internal static long Install(Process* process, OpenFile* file, bool closeOnExec, ulong lowest = 0)
@@ -176,10 +161,7 @@ public static unsafe class Files
     }
 
     /// <summary>Soft RLIMIT_NOFILE.</summary>
-    internal static ulong LimitOf(Process* process)
-    {
-        return process->Limits[2 * FileLimit];
-    }
+    internal static ulong LimitOf(Process* process) => process->Limits[2 * FileLimit];
 
     private static long OpenAt(ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode)
     {

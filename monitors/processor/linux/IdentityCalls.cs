@@ -57,15 +57,18 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         Process* target = Target(ref call, (int)call.A0);
         if (target == null || (target != call.Process && target->Parent != call.Process))
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         if (target != call.Process && target->HasExecuted)
         {
             return SystemCall.Fail(Errno.EACCES);
         }
+
         uint wanted = group == 0 ? target->Id : (uint)group;
         bool leadsSession = target->Id == target->SessionId;
         bool groupExists = wanted == target->Id || Processes.IsGroupInSession(wanted, call.Process->SessionId);
@@ -73,6 +76,7 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         target->Group = wanted;
         return 0;
     }
@@ -88,6 +92,7 @@ public static unsafe class IdentityCalls
                 return SystemCall.Fail(Errno.EPERM);
             }
         }
+
         process->Group = process->Id;
         process->SessionId = process->Id;
         return process->Id;
@@ -107,6 +112,7 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         process->EffectiveUserId = id;
         process->FileSystemUserId = id;
         return 0;
@@ -126,6 +132,7 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         process->EffectiveGroupId = id;
         process->FileSystemGroupId = id;
         return 0;
@@ -177,6 +184,7 @@ public static unsafe class IdentityCalls
         {
             process->FileSystemUserId = id;
         }
+
         return before;
     }
 
@@ -190,6 +198,7 @@ public static unsafe class IdentityCalls
         {
             process->FileSystemGroupId = id;
         }
+
         return before;
     }
 
@@ -204,13 +213,11 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         return call.A0 > MaxGroups ? SystemCall.Fail(Errno.EINVAL) : 0;
     }
 
-    private static Process* Target(ref SystemCall call, int id)
-    {
-        return id == 0 ? call.Process : id < 0 ? null : Processes.Find((uint)id);
-    }
+    private static Process* Target(ref SystemCall call, int id) => id == 0 ? call.Process : id < 0 ? null : Processes.Find((uint)id);
 
     private static long SetUserIds(Process* process, uint real, uint effective, uint saved)
     {
@@ -219,6 +226,7 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         process->UserId = real == Unchanged ? process->UserId : real;
         process->EffectiveUserId = effective == Unchanged ? process->EffectiveUserId : effective;
         process->SavedUserId = saved == Unchanged ? process->SavedUserId : saved;
@@ -233,6 +241,7 @@ public static unsafe class IdentityCalls
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         process->GroupId = real == Unchanged ? process->GroupId : real;
         process->EffectiveGroupId = effective == Unchanged ? process->EffectiveGroupId : effective;
         process->SavedGroupId = saved == Unchanged ? process->SavedGroupId : saved;
@@ -240,15 +249,9 @@ public static unsafe class IdentityCalls
         return 0;
     }
 
-    private static bool IsOwnUser(Process* process, uint id)
-    {
-        return id == Unchanged || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
-    }
+    private static bool IsOwnUser(Process* process, uint id) => id == Unchanged || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
 
-    private static bool IsOwnGroup(Process* process, uint id)
-    {
-        return id == Unchanged || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
-    }
+    private static bool IsOwnGroup(Process* process, uint id) => id == Unchanged || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
 
     private static long WriteThree(ref SystemCall call, uint real, uint effective, uint saved)
     {

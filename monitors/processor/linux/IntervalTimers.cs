@@ -78,10 +78,7 @@ public static unsafe class IntervalTimers
     }
 
     [SystemCall(36, "getitimer", Support.Partial, "ITIMER_REAL only; the others are never armed")]
-    internal static long Get(ref SystemCall call)
-    {
-        return call.A0 > LastTimer ? SystemCall.Fail(Errno.EINVAL) : SystemCall.Result(Write(call.Process, call.A0, call.A1));
-    }
+    internal static long Get(ref SystemCall call) => call.A0 > LastTimer ? SystemCall.Fail(Errno.EINVAL) : SystemCall.Result(Write(call.Process, call.A0, call.A1));
 
     private static Errno Write(Process* process, ulong timer, ulong address)
     {
@@ -106,13 +103,7 @@ public static unsafe class IntervalTimers
         return process->AlarmTimeNs == 0 ? 0 : Math.Max(process->AlarmTimeNs, soonest) - now;
     }
 
-    private static bool IsValid(long seconds, long microseconds)
-    {
-        return seconds >= 0 && microseconds >= 0 && microseconds < MicrosecondsPerSecond;
-    }
+    private static bool IsValid(long seconds, long microseconds) => seconds >= 0 && microseconds >= 0 && microseconds < MicrosecondsPerSecond;
 
-    private static ulong ToNs(long seconds, long microseconds)
-    {
-        return ((ulong)seconds * SecondNs) + (ulong)(microseconds * MicrosecondNs);
-    }
+    private static ulong ToNs(long seconds, long microseconds) => ((ulong)seconds * SecondNs) + (ulong)(microseconds * MicrosecondNs);
 }

@@ -23,16 +23,10 @@ public static unsafe class Limits
     }
 
     [SystemCall(97, "getrlimit", Support.Full)]
-    internal static long Get(ref SystemCall call)
-    {
-        return Exchange(ref call, call.Process, call.A0, 0, call.A1);
-    }
+    internal static long Get(ref SystemCall call) => Exchange(ref call, call.Process, call.A0, 0, call.A1);
 
     [SystemCall(160, "setrlimit", Support.Partial, "as prlimit64")]
-    internal static long Set(ref SystemCall call)
-    {
-        return Exchange(ref call, call.Process, call.A0, call.A1, 0);
-    }
+    internal static long Set(ref SystemCall call) => Exchange(ref call, call.Process, call.A0, call.A1, 0);
 
     [SystemCall(302, "prlimit64", Support.Partial, "enforced: RLIMIT_NOFILE, RLIMIT_FSIZE; the others are kept and inherited")]
     internal static long Exchange(ref SystemCall call)
@@ -99,7 +93,7 @@ public static unsafe class Limits
         }
 
         int index = 2 * (int)resource;
-        LimitPair old = new LimitPair { Soft = target->Limits[index], Hard = target->Limits[index + 1] };
+        LimitPair old = new() { Soft = target->Limits[index], Hard = target->Limits[index + 1] };
         if (newAddress != 0)
         {
             if (wanted.Soft > wanted.Hard)

@@ -42,70 +42,37 @@ public static unsafe class Links
     }
 
     [SystemCall(82, "rename", Support.Full)]
-    internal static long Rename(ref SystemCall call)
-    {
-        return Rename(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
-    }
+    internal static long Rename(ref SystemCall call) => Rename(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
 
     [SystemCall(264, "renameat", Support.Full)]
-    internal static long RenameAt(ref SystemCall call)
-    {
-        return Rename(call.Process, call.A0, call.A1, call.A2, call.A3, 0);
-    }
+    internal static long RenameAt(ref SystemCall call) => Rename(call.Process, call.A0, call.A1, call.A2, call.A3, 0);
 
     [SystemCall(316, "renameat2", Support.Partial, "RENAME_NOREPLACE; RENAME_EXCHANGE and RENAME_WHITEOUT are EINVAL")]
-    internal static long RenameAt2(ref SystemCall call)
-    {
-        return Rename(call.Process, call.A0, call.A1, call.A2, call.A3, (uint)call.A4);
-    }
+    internal static long RenameAt2(ref SystemCall call) => Rename(call.Process, call.A0, call.A1, call.A2, call.A3, (uint)call.A4);
 
     [SystemCall(86, "link", Support.Full)]
-    internal static long Link(ref SystemCall call)
-    {
-        return Link(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
-    }
+    internal static long Link(ref SystemCall call) => Link(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
 
     [SystemCall(265, "linkat", Support.Partial, "AT_EMPTY_PATH links what the descriptor's last name still names")]
-    internal static long LinkAt(ref SystemCall call)
-    {
-        return Link(call.Process, call.A0, call.A1, call.A2, call.A3, call.A4);
-    }
+    internal static long LinkAt(ref SystemCall call) => Link(call.Process, call.A0, call.A1, call.A2, call.A3, call.A4);
 
     [SystemCall(88, "symlink", Support.Full)]
-    internal static long SymbolicLink(ref SystemCall call)
-    {
-        return SymbolicLink(call.Process, call.A0, CurrentDirectory, call.A1);
-    }
+    internal static long SymbolicLink(ref SystemCall call) => SymbolicLink(call.Process, call.A0, CurrentDirectory, call.A1);
 
     [SystemCall(266, "symlinkat", Support.Full)]
-    internal static long SymbolicLinkAt(ref SystemCall call)
-    {
-        return SymbolicLink(call.Process, call.A0, call.A1, call.A2);
-    }
+    internal static long SymbolicLinkAt(ref SystemCall call) => SymbolicLink(call.Process, call.A0, call.A1, call.A2);
 
     [SystemCall(89, "readlink", Support.Full)]
-    internal static long ReadLink(ref SystemCall call)
-    {
-        return ReadLink(call.Process, CurrentDirectory, call.A0, new UserBuffer(call.A1, call.A2));
-    }
+    internal static long ReadLink(ref SystemCall call) => ReadLink(call.Process, CurrentDirectory, call.A0, new UserBuffer(call.A1, call.A2));
 
     [SystemCall(267, "readlinkat", Support.Partial, "an empty path is ENOENT")]
-    internal static long ReadLinkAt(ref SystemCall call)
-    {
-        return ReadLink(call.Process, call.A0, call.A1, new UserBuffer(call.A2, call.A3));
-    }
+    internal static long ReadLinkAt(ref SystemCall call) => ReadLink(call.Process, call.A0, call.A1, new UserBuffer(call.A2, call.A3));
 
     [SystemCall(133, "mknod", Support.Full)]
-    internal static long MakeNode(ref SystemCall call)
-    {
-        return MakeNode(call.Process, CurrentDirectory, call.A0, (uint)call.A1, (uint)call.A2);
-    }
+    internal static long MakeNode(ref SystemCall call) => MakeNode(call.Process, CurrentDirectory, call.A0, (uint)call.A1, (uint)call.A2);
 
     [SystemCall(259, "mknodat", Support.Full)]
-    internal static long MakeNodeAt(ref SystemCall call)
-    {
-        return MakeNode(call.Process, call.A0, call.A1, (uint)call.A2, (uint)call.A3);
-    }
+    internal static long MakeNodeAt(ref SystemCall call) => MakeNode(call.Process, call.A0, call.A1, (uint)call.A2, (uint)call.A3);
 
     /// <summary>mkdir, mknod and symlink of a path; EEXIST for what is served here.</summary>
     internal static long MakeNode(Process* process, in PathName path, uint mode, uint deviceNumber, ReadOnlySpan<byte> target)
@@ -290,7 +257,7 @@ public static unsafe class Links
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
-        Span<byte> text = new Span<byte>(page, PageOperations.PageSize);
+        Span<byte> text = new(page, PageOperations.PageSize);
         Errno error = UserString.Copy(process, target, text, out int length);
         error = error == Errno.None && length == 0 ? Errno.ENOENT : error;
         using PathName path = PathName.FromUser(process, directory, address);
@@ -327,7 +294,7 @@ public static unsafe class Links
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
-        Span<byte> target = new Span<byte>(page, PageOperations.PageSize);
+        Span<byte> target = new(page, PageOperations.PageSize);
         int length;
         if (node.File != PseudoFile.None)
         {
@@ -423,7 +390,7 @@ public static unsafe class Links
             return;
         }
 
-        Span<byte> rebased = new Span<byte>(page, PageOperations.PageSize);
+        Span<byte> rebased = new(page, PageOperations.PageSize);
         for (Process* process = Processes.First; process != null; process = process->Next)
         {
             if (PathText.TryRebase(Processes.TextOf(process->Cwd), oldPath, newPath, rebased, out int length))

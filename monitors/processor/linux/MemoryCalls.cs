@@ -56,17 +56,20 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         if (length > UserMemory.Limit)
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
+
         length = RoundUp(length);
         bool isFixed = (flags & (MapFixed | MapFixedNoReplace)) != 0;
         if (isFixed && ((address & PageMask) != 0 || address > UserMemory.Limit - length))
         {
             return SystemCall.Fail((address & PageMask) != 0 ? Errno.EINVAL : Errno.ENOMEM);
         }
-        MapRequest request = new MapRequest
+
+        MapRequest request = new()
         {
             Address = address,
             Length = length,
@@ -83,11 +86,13 @@ public static unsafe class MemoryCalls
                 return SystemCall.Fail(found);
             }
         }
+
         AddressSpace* space = call.Process->Space;
         if ((flags & MapFixed) != 0 && (flags & MapFixedNoReplace) == 0)
         {
             ProcessorMonitor.Instance.ExCache.Drop(space, address, address + length);
         }
+
         Errno error = Spaces.Request(space, Opcode.Map, in request, path, out ulong mapped);
         return SystemCall.Result(error, (long)mapped);
     }
@@ -99,9 +104,10 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         AddressSpace* space = call.Process->Space;
         ProcessorMonitor.Instance.ExCache.Drop(space, call.A0, end);
-        RangeRequest request = new RangeRequest { Address = call.A0, Length = end - call.A0 };
+        RangeRequest request = new() { Address = call.A0, Length = end - call.A0 };
         return SystemCall.Result(Spaces.Request(space, Opcode.Unmap, in request, default, out _));
     }
 
@@ -112,21 +118,25 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         if (call.A1 == 0)
         {
             return 0;
         }
+
         if (!TryRange(call.A0, call.A1, out ulong end))
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
+
         AddressSpace* space = call.Process->Space;
-        RangeRequest request = new RangeRequest { Address = call.A0, Length = end - call.A0, Protection = (Protection)call.A2 };
+        RangeRequest request = new() { Address = call.A0, Length = end - call.A0, Protection = (Protection)call.A2 };
         Errno error = Spaces.Request(space, Opcode.Protect, in request, default, out _);
         if (error == Errno.None)
         {
             ProcessorMonitor.Instance.ExCache.Protect(space, call.A0, end, (Protection)call.A2);
         }
+
         return SystemCall.Result(error);
     }
 
@@ -139,11 +149,13 @@ public static unsafe class MemoryCalls
         {
             return (long)space->Break;
         }
+
         if (RoundUp(wanted) < RoundUp(space->Break))
         {
             ProcessorMonitor.Instance.ExCache.Drop(space, RoundUp(wanted), RoundUp(space->Break));
         }
-        RangeRequest request = new RangeRequest { Address = wanted };
+
+        RangeRequest request = new() { Address = wanted };
         Errno error = Spaces.Request(space, Opcode.Break, in request, default, out ulong reached);
         if (error == Errno.None)
         {
@@ -167,6 +179,7 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         AddressSpace* space = call.Process->Space;
         ExCache cache = ProcessorMonitor.Instance.ExCache;
         using Scratch scratch = ScratchBuffers.Take();
@@ -176,15 +189,18 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(error);
         }
+
         if (newLength < oldLength)
         {
             cache.Drop(space, from + newLength, end);
         }
+
         if (isFixed)
         {
             cache.Drop(space, call.A4, call.A4 + newLength);
         }
-        RemapRequest request = new RemapRequest
+
+        RemapRequest request = new()
         {
             OldAddress = from,
             OldLength = oldLength,
@@ -197,6 +213,7 @@ public static unsafe class MemoryCalls
         {
             error = cache.MoveStates(space, from, to, Math.Min(oldLength, newLength));
         }
+
         return SystemCall.Result(error, (long)to);
     }
 
@@ -207,6 +224,7 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         switch ((Advice)call.A2)
         {
             case Advice.DontNeed:
@@ -233,6 +251,7 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         return IsMapped(call.Process->Space, call.A0, end) ? 0 : SystemCall.Fail(Errno.ENOMEM);
     }
 
@@ -243,14 +262,16 @@ public static unsafe class MemoryCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         if (!TryRange(call.A0, call.A1, out ulong end) || !IsMapped(call.Process->Space, call.A0, end))
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
+
         const int PieceBytes = 256;
         Span<byte> resident = stackalloc byte[PieceBytes];
         resident.Fill(1);
-        UserBuffer vector = new UserBuffer(call.A2, (end - call.A0) / PageOperations.PageSize);
+        UserBuffer vector = new(call.A2, (end - call.A0) / PageOperations.PageSize);
         for (ulong done = 0; done < vector.LengthBytes; done += PieceBytes)
         {
             int piece = (int)Math.Min(PieceBytes, vector.LengthBytes - done);
@@ -259,20 +280,15 @@ public static unsafe class MemoryCalls
                 return SystemCall.Fail(Errno.EFAULT);
             }
         }
+
         return 0;
     }
 
     [SystemCall(149, "mlock", Support.Stub, "accepted: lines may still be evicted")]
-    public static long Lock(ref SystemCall call)
-    {
-        return CheckMapped(ref call);
-    }
+    public static long Lock(ref SystemCall call) => CheckMapped(ref call);
 
     [SystemCall(150, "munlock", Support.Stub, "accepted")]
-    public static long Unlock(ref SystemCall call)
-    {
-        return CheckMapped(ref call);
-    }
+    public static long Unlock(ref SystemCall call) => CheckMapped(ref call);
 
     private static long CheckMapped(ref SystemCall call)
     {
@@ -294,6 +310,7 @@ public static unsafe class MemoryCalls
             {
                 return Errno.ENOMEM;
             }
+
             ulong stop = Math.Min(range.End, end);
             if (range.Kind == VmaKind.Anonymous)
             {
@@ -301,7 +318,7 @@ public static unsafe class MemoryCalls
                 cache.Drop(space, start, stop);
                 if (remote)
                 {
-                    MapRequest request = new MapRequest
+                    MapRequest request = new()
                     {
                         Address = start,
                         Length = stop - start,
@@ -315,8 +332,10 @@ public static unsafe class MemoryCalls
                     }
                 }
             }
+
             start = stop;
         }
+
         return Errno.None;
     }
 
@@ -328,8 +347,10 @@ public static unsafe class MemoryCalls
             {
                 return false;
             }
+
             start = range.End;
         }
+
         return true;
     }
 
@@ -341,17 +362,12 @@ public static unsafe class MemoryCalls
         {
             return false;
         }
+
         end = start + RoundUp(lengthBytes);
         return true;
     }
 
-    private static bool Overlaps(ulong start, ulong end, ulong other, ulong otherLength)
-    {
-        return other < end && start < other + otherLength;
-    }
+    private static bool Overlaps(ulong start, ulong end, ulong other, ulong otherLength) => other < end && start < other + otherLength;
 
-    private static ulong RoundUp(ulong value)
-    {
-        return (value + PageMask) & ~PageMask;
-    }
+    private static ulong RoundUp(ulong value) => (value + PageMask) & ~PageMask;
 }

@@ -28,16 +28,10 @@ public static unsafe class Ownership
     }
 
     [SystemCall(90, "chmod", Support.Full)]
-    internal static long ChangeMode(ref SystemCall call)
-    {
-        return Change(call.Process, CurrentDirectory, call.A0, 0, ModeRequest(call.A1));
-    }
+    internal static long ChangeMode(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, 0, ModeRequest(call.A1));
 
     [SystemCall(268, "fchmodat", Support.Full)]
-    internal static long ChangeModeAt(ref SystemCall call)
-    {
-        return Change(call.Process, call.A0, call.A1, 0, ModeRequest(call.A2));
-    }
+    internal static long ChangeModeAt(ref SystemCall call) => Change(call.Process, call.A0, call.A1, 0, ModeRequest(call.A2));
 
     [SystemCall(452, "fchmodat2", Support.Partial, "AT_SYMLINK_NOFOLLOW is EOPNOTSUPP for symbolic links, as on most file systems")]
     internal static long ChangeModeAt2(ref SystemCall call)
@@ -48,34 +42,19 @@ public static unsafe class Ownership
     }
 
     [SystemCall(91, "fchmod", Support.Full)]
-    internal static long ChangeModeOfDescriptor(ref SystemCall call)
-    {
-        return SystemCall.Result(ChangeDescriptor(call.Process, call.A0, ModeRequest(call.A1)));
-    }
+    internal static long ChangeModeOfDescriptor(ref SystemCall call) => SystemCall.Result(ChangeDescriptor(call.Process, call.A0, ModeRequest(call.A1)));
 
     [SystemCall(92, "chown", Support.Full)]
-    internal static long ChangeOwner(ref SystemCall call)
-    {
-        return Change(call.Process, CurrentDirectory, call.A0, 0, OwnerRequest(call.A1, call.A2));
-    }
+    internal static long ChangeOwner(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, 0, OwnerRequest(call.A1, call.A2));
 
     [SystemCall(94, "lchown", Support.Full)]
-    internal static long ChangeOwnerOfLink(ref SystemCall call)
-    {
-        return Change(call.Process, CurrentDirectory, call.A0, NoFollow, OwnerRequest(call.A1, call.A2));
-    }
+    internal static long ChangeOwnerOfLink(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, NoFollow, OwnerRequest(call.A1, call.A2));
 
     [SystemCall(260, "fchownat", Support.Full)]
-    internal static long ChangeOwnerAt(ref SystemCall call)
-    {
-        return Change(call.Process, call.A0, call.A1, call.A4, OwnerRequest(call.A2, call.A3));
-    }
+    internal static long ChangeOwnerAt(ref SystemCall call) => Change(call.Process, call.A0, call.A1, call.A4, OwnerRequest(call.A2, call.A3));
 
     [SystemCall(93, "fchown", Support.Full)]
-    internal static long ChangeOwnerOfDescriptor(ref SystemCall call)
-    {
-        return SystemCall.Result(ChangeDescriptor(call.Process, call.A0, OwnerRequest(call.A1, call.A2)));
-    }
+    internal static long ChangeOwnerOfDescriptor(ref SystemCall call) => SystemCall.Result(ChangeDescriptor(call.Process, call.A0, OwnerRequest(call.A1, call.A2)));
 
     [SystemCall(280, "utimensat", Support.Full)]
     internal static long SetTimesAt(ref SystemCall call)
@@ -102,16 +81,10 @@ public static unsafe class Ownership
     }
 
     [SystemCall(235, "utimes", Support.Full)]
-    internal static long SetTimes(ref SystemCall call)
-    {
-        return SetTimeValues(call.Process, CurrentDirectory, call.A0, call.A1);
-    }
+    internal static long SetTimes(ref SystemCall call) => SetTimeValues(call.Process, CurrentDirectory, call.A0, call.A1);
 
     [SystemCall(261, "futimesat", Support.Full)]
-    internal static long SetTimeValuesAt(ref SystemCall call)
-    {
-        return SetTimeValues(call.Process, call.A0, call.A1, call.A2);
-    }
+    internal static long SetTimeValuesAt(ref SystemCall call) => SetTimeValues(call.Process, call.A0, call.A1, call.A2);
 
     [SystemCall(132, "utime", Support.Full)]
     internal static long SetTimesInSeconds(ref SystemCall call)
@@ -119,7 +92,7 @@ public static unsafe class Ownership
         SetAttributesRequest request = NowRequest();
         if (call.A1 != 0)
         {
-            UserPointer<long> times = new UserPointer<long>(call.A1);
+            UserPointer<long> times = new(call.A1);
             Errno error = times.Read(call.Process, out long access);
             long modify = 0;
             error = error == Errno.None ? times.ReadAt(call.Process, 1, out modify) : error;
@@ -143,14 +116,11 @@ public static unsafe class Ownership
         return old;
     }
 
-    private static SetAttributesRequest ModeRequest(ulong mode)
-    {
-        return new SetAttributesRequest { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
-    }
+    private static SetAttributesRequest ModeRequest(ulong mode) => new SetAttributesRequest { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
 
     private static SetAttributesRequest OwnerRequest(ulong user, ulong group)
     {
-        SetAttributesRequest request = new SetAttributesRequest { UserId = (uint)user, GroupId = (uint)group };
+        SetAttributesRequest request = new() { UserId = (uint)user, GroupId = (uint)group };
         request.Mask |= (uint)user != Unchanged ? AttributeMask.UserId : 0;
         request.Mask |= (uint)group != Unchanged ? AttributeMask.GroupId : 0;
         return request;
@@ -170,7 +140,7 @@ public static unsafe class Ownership
     private static Errno ReadTimes(Process* process, ulong address, out SetAttributesRequest request)
     {
         request = NowRequest();
-        UserPointer<TimeSpecification> times = new UserPointer<TimeSpecification>(address);
+        UserPointer<TimeSpecification> times = new(address);
         Errno error = times.Read(process, out TimeSpecification access);
         TimeSpecification modify = default;
         error = error == Errno.None ? times.ReadAt(process, 1, out modify) : error;
@@ -213,7 +183,7 @@ public static unsafe class Ownership
         SetAttributesRequest request = NowRequest();
         if (address != 0)
         {
-            UserPointer<TimeValue> times = new UserPointer<TimeValue>(address);
+            UserPointer<TimeValue> times = new(address);
             Errno error = times.Read(process, out TimeValue access);
             TimeValue modify = default;
             error = error == Errno.None ? times.ReadAt(process, 1, out modify) : error;

@@ -8,10 +8,7 @@ namespace Lego.Processor;
 public static unsafe class Pipes
 {
     [SystemCall(22, "pipe", Support.Full)]
-    internal static long Pipe(ref SystemCall call)
-    {
-        return Make(ref call, OpenFlags.ReadOnly);
-    }
+    internal static long Pipe(ref SystemCall call) => Make(ref call, OpenFlags.ReadOnly);
 
     [SystemCall(293, "pipe2", Support.Partial, "no packet mode (O_DIRECT), no notification pipes")]
     internal static long Pipe2(ref SystemCall call)

@@ -176,10 +176,7 @@ public static unsafe class Polling
     }
 
     /// <summary>Waits for the next change. ETIMEDOUT, EINTR.</summary>
-    private static Errno WaitForChange(ulong deadline)
-    {
-        return Signals.WaitUntil(ref Readiness.Changed, deadline);
-    }
+    private static Errno WaitForChange(ulong deadline) => Signals.WaitUntil(ref Readiness.Changed, deadline);
 
     private static long WaitForEntries(ref SystemCall call, ulong deadline)
     {
@@ -189,7 +186,7 @@ public static unsafe class Polling
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        UserPointer<PollEntry> entries = new UserPointer<PollEntry>(call.A0);
+        UserPointer<PollEntry> entries = new(call.A0);
         while (true)
         {
             long ready = 0;
@@ -341,8 +338,5 @@ public static unsafe class Polling
         return ready;
     }
 
-    private static ulong AddressOfSet(ref SystemCall call, int set)
-    {
-        return set == 0 ? call.A1 : set == 1 ? call.A2 : call.A3;
-    }
+    private static ulong AddressOfSet(ref SystemCall call, int set) => set == 0 ? call.A1 : set == 1 ? call.A2 : call.A3;
 }

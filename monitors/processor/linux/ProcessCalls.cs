@@ -32,14 +32,17 @@ public static unsafe class ProcessCalls
             {
                 Log.Warn($"clone with CLONE_THREAD is not implemented; first asked for by process {call.Process->Id}");
             }
+
             return SystemCall.Fail(Errno.ENOSYS);
         }
+
         bool shares = (flags & CloneMemory) != 0;
         if ((flags & CloneNamespaces) != 0 || (shares && (flags & CloneVFork) == 0) || (flags & CloneSignalMask) > Signal.Count)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
-        ForkOptions options = new ForkOptions
+
+        ForkOptions options = new()
         {
             SharesSpace = shares,
             ExitSignal = (byte)(flags & CloneSignalMask),
@@ -56,28 +59,22 @@ public static unsafe class ProcessCalls
     [SystemCall(57, "fork", Support.Full)]
     public static long Fork(ref SystemCall call)
     {
-        ForkOptions options = new ForkOptions { ExitSignal = Signal.Child };
+        ForkOptions options = new() { ExitSignal = Signal.Child };
         return ProcessFork.Fork(ref call, in options);
     }
 
     [SystemCall(58, "vfork", Support.Full)]
     public static long VFork(ref SystemCall call)
     {
-        ForkOptions options = new ForkOptions { SharesSpace = true, ExitSignal = Signal.Child };
+        ForkOptions options = new() { SharesSpace = true, ExitSignal = Signal.Child };
         return ProcessFork.Fork(ref call, in options);
     }
 
     [SystemCall(435, "clone3", Support.Stub, "always ENOSYS, so that C libraries use clone")]
-    public static long Clone3(ref SystemCall call)
-    {
-        return SystemCall.Fail(Errno.ENOSYS);
-    }
+    public static long Clone3(ref SystemCall call) => SystemCall.Fail(Errno.ENOSYS);
 
     [SystemCall(59, "execve", Support.Partial, "path, arguments and environment together at most 60 KB (E2BIG)")]
-    public static long Execute(ref SystemCall call)
-    {
-        return ExecutePath(ref call, call.A0, call.A1, call.A2);
-    }
+    public static long Execute(ref SystemCall call) => ExecutePath(ref call, call.A0, call.A1, call.A2);
 
     [SystemCall(322, "execveat", Support.Partial, "only paths that are absolute or relative to the working directory")]
     public static long ExecuteAt(ref SystemCall call)
@@ -86,6 +83,7 @@ public static unsafe class ProcessCalls
         {
             return SystemCall.Fail(Errno.ENOSYS);
         }
+
         return ExecutePath(ref call, call.A1, call.A2, call.A3);
     }
 
@@ -110,7 +108,8 @@ public static unsafe class ProcessCalls
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
-        Span<byte> path = new Span<byte>(page, PathRequest.MaxPath);
+
+        Span<byte> path = new(page, PathRequest.MaxPath);
         Errno error = UserString.Copy(call.Process, address, path, out int length);
         long result = error == Errno.None
             ? ProcessExecute.Execute(ref call, path.Slice(0, length), arguments, environment)

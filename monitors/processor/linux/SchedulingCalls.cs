@@ -47,6 +47,7 @@ public static unsafe class SchedulingCalls
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         return (int)call.A1 switch
         {
             FifoPolicy or RoundRobinPolicy => SystemCall.Fail(Errno.EPERM),
@@ -75,10 +76,12 @@ public static unsafe class SchedulingCalls
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         if (call.A1 < sizeof(ulong) || call.A1 % sizeof(ulong) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         return SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in mask), sizeof(ulong));
     }
 
@@ -102,8 +105,5 @@ public static unsafe class SchedulingCalls
         };
     }
 
-    private static bool Find(ulong id, ref SystemCall call)
-    {
-        return (int)id == 0 || Processes.Find((uint)id) != null;
-    }
+    private static bool Find(ulong id, ref SystemCall call) => (int)id == 0 || Processes.Find((uint)id) != null;
 }

@@ -25,6 +25,7 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         Process* process = call.Process;
         SignalAction before = (*process->Actions)[signal];
         if (call.A1 != 0)
@@ -34,10 +35,12 @@ public static unsafe class SignalCalls
             {
                 return SystemCall.Fail(error);
             }
+
             if ((Signals.Unblockable & Signal.Bit(signal)) != 0)
             {
                 return SystemCall.Fail(Errno.EINVAL);
             }
+
             wanted.Mask &= ~Signals.Unblockable;
             (*process->Actions)[signal] = wanted;
             if (Signals.IsIgnored(process, signal))
@@ -46,6 +49,7 @@ public static unsafe class SignalCalls
                 Signals.Remove(ref call.Thread->Pending, Signal.Bit(signal));
             }
         }
+
         return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<SignalAction>(call.A2).Write(process, in before));
     }
 
@@ -56,6 +60,7 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         ulong before = call.Thread->BlockedSignals;
         if (call.A1 != 0)
         {
@@ -64,6 +69,7 @@ public static unsafe class SignalCalls
             {
                 return SystemCall.Fail(error);
             }
+
             mask &= ~Signals.Unblockable;
             switch ((MaskChange)call.A0)
             {
@@ -80,14 +86,12 @@ public static unsafe class SignalCalls
                     return SystemCall.Fail(Errno.EINVAL);
             }
         }
+
         return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in before));
     }
 
     [SystemCall(15, "rt_sigreturn", Support.Full)]
-    public static long Return(ref SystemCall call)
-    {
-        return SignalDelivery.Return(call.Thread, call.User);
-    }
+    public static long Return(ref SystemCall call) => SignalDelivery.Return(call.Thread, call.User);
 
     [SystemCall(34, "pause", Support.Full)]
     public static long Pause(ref SystemCall call)
@@ -96,6 +100,7 @@ public static unsafe class SignalCalls
         while (Signals.Wait(ref nothing) == Errno.None)
         {
         }
+
         return SystemCall.Fail(Errno.EINTR);
     }
 
@@ -106,11 +111,13 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         Errno error = new UserPointer<ulong>(call.A0).Read(call.Process, out ulong mask);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
         }
+
         BlockTemporarily(call.Thread, mask);
         return Pause(ref call);
     }
@@ -140,6 +147,7 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         ulong pending = (call.Thread->Pending.Mask | call.Process->Pending.Mask) & call.Thread->BlockedSignals;
         return SystemCall.Result(new UserPointer<ulong>(call.A0).Write(call.Process, in pending));
     }
@@ -151,6 +159,7 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         UserThread* thread = call.Thread;
         Errno error = new UserPointer<ulong>(call.A0).Read(call.Process, out ulong wanted);
         ulong deadline = ulong.MaxValue;
@@ -158,10 +167,12 @@ public static unsafe class SignalCalls
         {
             error = TimeSpecification.ReadDeadline(call.Process, call.A2, out deadline);
         }
+
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
         }
+
         wanted &= ~Signals.Unblockable;
         WaitQueue arrivals = default;
         thread->AwaitedSignals = wanted;
@@ -173,8 +184,10 @@ public static unsafe class SignalCalls
                 thread->AwaitedSignals = 0;
                 return SystemCall.Fail(error == Errno.ETIMEDOUT ? Errno.EAGAIN : error);
             }
+
             error = Signals.WaitUntil(ref arrivals, deadline);
         }
+
         thread->AwaitedSignals = 0;
         if (call.A1 != 0)
         {
@@ -182,6 +195,7 @@ public static unsafe class SignalCalls
             error = new UserPointer<SignalInfoFrame>(call.A1).Write(call.Process, in frame);
             return SystemCall.Result(error, info.Number);
         }
+
         return info.Number;
     }
 
@@ -189,7 +203,7 @@ public static unsafe class SignalCalls
     public static long AlternateStack(ref SystemCall call)
     {
         UserThread* thread = call.Thread;
-        SignalStack before = new SignalStack
+        SignalStack before = new()
         {
             Address = thread->AlternateStack,
             LengthBytes = thread->AlternateStackBytes,
@@ -202,11 +216,13 @@ public static unsafe class SignalCalls
             {
                 error = SignalDelivery.SetAlternateStack(thread, call.User->Rsp, wanted.Address, wanted.LengthBytes, wanted.Flags);
             }
+
             if (error != Errno.None)
             {
                 return SystemCall.Fail(error);
             }
         }
+
         return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<SignalStack>(call.A1).Write(call.Process, in before));
     }
 
@@ -219,11 +235,13 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         SignalInfo info = FromUser(call.Process, signal);
         if (id > 0)
         {
             return SendToProcess(call.Process, (uint)id, in info);
         }
+
         bool found = false;
         bool allowed = false;
         uint group = id == 0 ? call.Process->Group : (uint)-id;
@@ -234,6 +252,7 @@ public static unsafe class SignalCalls
             {
                 continue;
             }
+
             found = true;
             if (MaySignal(call.Process, process, signal))
             {
@@ -241,36 +260,26 @@ public static unsafe class SignalCalls
                 Signals.Send(process, in info);
             }
         }
+
         if (!found)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         return allowed ? 0 : SystemCall.Fail(Errno.EPERM);
     }
 
     [SystemCall(200, "tkill", Support.Full)]
-    public static long ThreadKill(ref SystemCall call)
-    {
-        return SendToThread(ref call, (int)call.A0, (int)call.A0, (int)call.A1);
-    }
+    public static long ThreadKill(ref SystemCall call) => SendToThread(ref call, (int)call.A0, (int)call.A0, (int)call.A1);
 
     [SystemCall(234, "tgkill", Support.Full)]
-    public static long ThreadGroupKill(ref SystemCall call)
-    {
-        return SendToThread(ref call, (int)call.A0, (int)call.A1, (int)call.A2);
-    }
+    public static long ThreadGroupKill(ref SystemCall call) => SendToThread(ref call, (int)call.A0, (int)call.A1, (int)call.A2);
 
     [SystemCall(129, "rt_sigqueueinfo", Support.Full)]
-    public static long QueueInformation(ref SystemCall call)
-    {
-        return Queue(ref call, (int)call.A0, (int)call.A1, call.A2);
-    }
+    public static long QueueInformation(ref SystemCall call) => Queue(ref call, (int)call.A0, (int)call.A1, call.A2);
 
     [SystemCall(297, "rt_tgsigqueueinfo", Support.Full)]
-    public static long ThreadGroupQueueInformation(ref SystemCall call)
-    {
-        return call.A0 == call.A1 ? Queue(ref call, (int)call.A1, (int)call.A2, call.A3) : SystemCall.Fail(Errno.ESRCH);
-    }
+    public static long ThreadGroupQueueInformation(ref SystemCall call) => call.A0 == call.A1 ? Queue(ref call, (int)call.A1, (int)call.A2, call.A3) : SystemCall.Fail(Errno.ESRCH);
 
     private static long Queue(ref SystemCall call, int id, int signal, ulong address)
     {
@@ -279,16 +288,19 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(error);
         }
+
         if (signal < 0 || signal > Signal.Count || id <= 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         if ((frame.Code >= 0 || frame.Code == SignalCode.Thread) && (uint)id != call.Process->Id)
         {
             // Nobody may pretend to be the kernel or kill(2).
             return SystemCall.Fail(Errno.EPERM);
         }
-        SignalInfo info = new SignalInfo
+
+        SignalInfo info = new()
         {
             Number = signal,
             Code = frame.Code,
@@ -306,15 +318,18 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         Process* target = Processes.Find((uint)processId);
         if (target == null || target->Thread == null || target->Thread->Id != (uint)threadId)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         if (!MaySignal(call.Process, target, signal))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         SignalInfo info = FromUser(call.Process, signal);
         info.Code = SignalCode.Thread;
         Signals.SendToThread(target->Thread, in info);
@@ -328,10 +343,12 @@ public static unsafe class SignalCalls
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         if (!MaySignal(sender, target, info.Number))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
+
         Signals.Send(target, in info);
         return 0;
     }
@@ -344,8 +361,5 @@ public static unsafe class SignalCalls
             || (signal == Signal.Continue && sender->SessionId == target->SessionId);
     }
 
-    private static SignalInfo FromUser(Process* sender, int signal)
-    {
-        return new SignalInfo { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
-    }
+    private static SignalInfo FromUser(Process* sender, int signal) => new SignalInfo { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
 }

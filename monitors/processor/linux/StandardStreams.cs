@@ -35,7 +35,7 @@ public static unsafe class StandardStreams
             return;
         }
 
-        StreamReply reply = new StreamReply { Taken = TerminalSessions.AcceptInput(head.Session, bytes) };
+        StreamReply reply = new() { Taken = TerminalSessions.AcceptInput(head.Session, bytes) };
         request.Reply(Errno.None, in reply);
     }
 

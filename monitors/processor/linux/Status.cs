@@ -30,16 +30,10 @@ public static unsafe class Status
     private static ulong CurrentDirectory => unchecked((ulong)PathName.CurrentDirectory);
 
     [SystemCall(4, "stat", Support.Full)]
-    internal static long Stat(ref SystemCall call)
-    {
-        return Stat(call.Process, CurrentDirectory, call.A0, call.A1, 0);
-    }
+    internal static long Stat(ref SystemCall call) => Stat(call.Process, CurrentDirectory, call.A0, call.A1, 0);
 
     [SystemCall(6, "lstat", Support.Full)]
-    internal static long LinkStat(ref SystemCall call)
-    {
-        return Stat(call.Process, CurrentDirectory, call.A0, call.A1, NoFollow);
-    }
+    internal static long LinkStat(ref SystemCall call) => Stat(call.Process, CurrentDirectory, call.A0, call.A1, NoFollow);
 
     [SystemCall(5, "fstat", Support.Full)]
     internal static long DescriptorStat(ref SystemCall call)
@@ -54,10 +48,7 @@ public static unsafe class Status
     }
 
     [SystemCall(262, "newfstatat", Support.Full)]
-    internal static long StatAt(ref SystemCall call)
-    {
-        return Stat(call.Process, call.A0, call.A1, call.A2, call.A3);
-    }
+    internal static long StatAt(ref SystemCall call) => Stat(call.Process, call.A0, call.A1, call.A2, call.A3);
 
     [SystemCall(332, "statx", Support.Partial, "basic attributes only: no birth time, no mount id")]
     internal static long ExtendedStat(ref SystemCall call)
@@ -78,22 +69,13 @@ public static unsafe class Status
     }
 
     [SystemCall(21, "access", Support.Full)]
-    internal static long Access(ref SystemCall call)
-    {
-        return Access(call.Process, CurrentDirectory, call.A0, call.A1, 0);
-    }
+    internal static long Access(ref SystemCall call) => Access(call.Process, CurrentDirectory, call.A0, call.A1, 0);
 
     [SystemCall(269, "faccessat", Support.Full)]
-    internal static long AccessAt(ref SystemCall call)
-    {
-        return Access(call.Process, call.A0, call.A1, call.A2, 0);
-    }
+    internal static long AccessAt(ref SystemCall call) => Access(call.Process, call.A0, call.A1, call.A2, 0);
 
     [SystemCall(439, "faccessat2", Support.Full)]
-    internal static long AccessAt2(ref SystemCall call)
-    {
-        return Access(call.Process, call.A0, call.A1, call.A2, call.A3);
-    }
+    internal static long AccessAt2(ref SystemCall call) => Access(call.Process, call.A0, call.A1, call.A2, call.A3);
 
     [SystemCall(137, "statfs", Support.Full)]
     internal static long VolumeStatus(ref SystemCall call)
@@ -223,13 +205,7 @@ public static unsafe class Status
         };
     }
 
-    private static long PseudoMagic(PseudoFile file)
-    {
-        return file >= PseudoFile.Dev ? TemporaryMagic : file >= PseudoFile.Sys ? SysMagic : ProcMagic;
-    }
+    private static long PseudoMagic(PseudoFile file) => file >= PseudoFile.Dev ? TemporaryMagic : file >= PseudoFile.Sys ? SysMagic : ProcMagic;
 
-    private static long Give(ref SystemCall call, in VolumeStatusRecord record)
-    {
-        return SystemCall.Result(new UserPointer<VolumeStatusRecord>(call.A1).Write(call.Process, in record));
-    }
+    private static long Give(ref SystemCall call, in VolumeStatusRecord record) => SystemCall.Result(new UserPointer<VolumeStatusRecord>(call.A1).Write(call.Process, in record));
 }

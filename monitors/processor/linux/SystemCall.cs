@@ -22,14 +22,8 @@ public unsafe ref struct SystemCall
     public UserContext* User;
 
     /// <summary>The result that reports an error.</summary>
-    public static long Fail(Errno error)
-    {
-        return -(long)error;
-    }
+    public static long Fail(Errno error) => -(long)error;
 
     /// <summary><paramref name="value"/>, or the error when there is one.</summary>
-    public static long Result(Errno error, long value = 0)
-    {
-        return error == Errno.None ? value : -(long)error;
-    }
+    public static long Result(Errno error, long value = 0) => error == Errno.None ? value : -(long)error;
 }

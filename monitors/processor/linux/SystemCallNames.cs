@@ -23,6 +23,7 @@ public static class SystemCallNames
         {
             return Word(FirstNames, (int)number);
         }
+
         return number is >= SecondBlock and < Limit ? Word(SecondNames, (int)number - SecondBlock) : "unknown"u8;
     }
 
@@ -32,6 +33,7 @@ public static class SystemCallNames
         {
             text = text.Slice(text.IndexOf((byte)' ') + 1);
         }
+
         return text.Slice(0, text.IndexOf((byte)' '));
     }
 

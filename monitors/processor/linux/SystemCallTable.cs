@@ -222,6 +222,7 @@ public static partial class SystemCallTable
         {
             return false;
         }
+
         ref ulong word = ref s_reported[(int)(number / WordBits)];
         ulong bit = 1UL << (int)(number % WordBits);
         bool first = (word & bit) == 0;
@@ -235,6 +236,7 @@ public static partial class SystemCallTable
         {
             Log.Warn($"system call {call.Number} ({SystemCallNames.Of(call.Number)}) is not implemented; first asked for by process {call.Process->Id}");
         }
+
         return SystemCall.Fail(Errno.ENOSYS);
     }
 }

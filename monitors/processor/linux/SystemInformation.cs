@@ -87,7 +87,7 @@ public static unsafe class SystemInformation
     internal static long Information(ref SystemCall call)
     {
         ulong load = (ulong)SystemFacts.RunningCount << LoadShift;
-        SystemInformationRecord record = new SystemInformationRecord
+        SystemInformationRecord record = new()
         {
             UptimeSeconds = (long)(Clock.NowNs() / SecondNs),
             Load1 = load,

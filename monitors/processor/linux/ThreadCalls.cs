@@ -22,6 +22,7 @@ public static unsafe class ThreadCalls
                 {
                     return SystemCall.Fail(Errno.EPERM);
                 }
+
                 UserMode.SetFsBase(call.A1);
                 return 0;
             case GetFs:
@@ -47,6 +48,7 @@ public static unsafe class ThreadCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         call.Thread->RobustList = call.A0;
         call.Thread->RobustListBytes = call.A1;
         return 0;
@@ -60,6 +62,7 @@ public static unsafe class ThreadCalls
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         bool written = new UserPointer<ulong>(call.A1).Write(call.Process, in target->Thread->RobustList) == Errno.None
             && new UserPointer<ulong>(call.A2).Write(call.Process, in target->Thread->RobustListBytes) == Errno.None;
         return written ? 0 : SystemCall.Fail(Errno.EFAULT);
@@ -90,6 +93,7 @@ public static unsafe class ThreadCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         switch (call.A1 & CommandMask)
         {
             case WakeCommand:
@@ -101,15 +105,18 @@ public static unsafe class ThreadCalls
             default:
                 return SystemCall.Fail(Errno.ENOSYS);
         }
+
         Errno error = new UserPointer<uint>(call.A0).Read(call.Process, out uint value);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
         }
+
         if (value != (uint)call.A2)
         {
             return SystemCall.Fail(Errno.EAGAIN);
         }
+
         ulong deadline = ulong.MaxValue;
         if (call.A3 != 0)
         {
@@ -119,11 +126,13 @@ public static unsafe class ThreadCalls
                 return SystemCall.Fail(error);
             }
         }
+
         WaitQueue nobody = default;
         while (error == Errno.None)
         {
             error = Signals.WaitUntil(ref nobody, deadline);
         }
+
         return SystemCall.Fail(error);
     }
 
@@ -146,6 +155,7 @@ public static unsafe class ThreadCalls
                 {
                     return SystemCall.Fail(Errno.EINVAL);
                 }
+
                 process->ParentDeathSignal = (byte)call.A1;
                 return 0;
             case GetParentDeathSignal:
@@ -158,6 +168,7 @@ public static unsafe class ThreadCalls
                 {
                     return SystemCall.Fail(Errno.EINVAL);
                 }
+
                 process->Dumpable = (byte)call.A1;
                 return 0;
             case SetName:
@@ -185,6 +196,7 @@ public static unsafe class ThreadCalls
         {
             return SystemCall.Fail(error);
         }
+
         text.Slice(length).Clear();
         text.CopyTo(process->Name);
         return 0;

@@ -55,27 +55,18 @@ public static unsafe class Time
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        TimeSpecification resolution = new TimeSpecification { Nanoseconds = 1 };
+        TimeSpecification resolution = new() { Nanoseconds = 1 };
         return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in resolution));
     }
 
     [SystemCall(227, "clock_settime", Support.Stub, "EPERM: the rack's time is its host's")]
-    internal static long SetClock(ref SystemCall call)
-    {
-        return SystemCall.Fail(Errno.EPERM);
-    }
+    internal static long SetClock(ref SystemCall call) => SystemCall.Fail(Errno.EPERM);
 
     [SystemCall(164, "settimeofday", Support.Stub, "EPERM: the rack's time is its host's")]
-    internal static long SetTimeOfDay(ref SystemCall call)
-    {
-        return SystemCall.Fail(Errno.EPERM);
-    }
+    internal static long SetTimeOfDay(ref SystemCall call) => SystemCall.Fail(Errno.EPERM);
 
     [SystemCall(35, "nanosleep", Support.Full)]
-    internal static long Sleep(ref SystemCall call)
-    {
-        return Sleep(ref call, Monotonic, isAbsolute: false, call.A0, call.A1);
-    }
+    internal static long Sleep(ref SystemCall call) => Sleep(ref call, Monotonic, isAbsolute: false, call.A0, call.A1);
 
     [SystemCall(230, "clock_nanosleep", Support.Full)]
     internal static long SleepOnClock(ref SystemCall call)
@@ -119,7 +110,7 @@ public static unsafe class Time
     [SystemCall(100, "times", Support.Full)]
     internal static long GetProcessTimes(ref SystemCall call)
     {
-        ProcessTimes times = new ProcessTimes
+        ProcessTimes times = new()
         {
             User = call.Process->UserTimeNs / SystemFacts.NanosecondsPerTick,
             System = call.Process->SystemTimeNs / SystemFacts.NanosecondsPerTick,

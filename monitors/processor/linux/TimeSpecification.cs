@@ -21,10 +21,7 @@ public unsafe struct TimeSpecification
     public readonly ulong TotalNs =>
         (ulong)Seconds >= (ulong.MaxValue / SecondNs) - 1 ? ulong.MaxValue : ((ulong)Seconds * SecondNs) + (ulong)Nanoseconds;
 
-    public static TimeSpecification FromNs(ulong nanoseconds)
-    {
-        return new TimeSpecification { Seconds = (long)(nanoseconds / SecondNs), Nanoseconds = (long)(nanoseconds % SecondNs) };
-    }
+    public static TimeSpecification FromNs(ulong nanoseconds) => new TimeSpecification { Seconds = (long)(nanoseconds / SecondNs), Nanoseconds = (long)(nanoseconds % SecondNs) };
 
     /// <summary>The time in Clock.NowNs terms that lies a duration ahead; ulong.MaxValue = never.</summary>
     public static ulong DeadlineAfter(ulong durationNs)

@@ -53,10 +53,12 @@ public static unsafe class WaitCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         if (id == int.MinValue)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
+
         Criteria criteria = default;
         criteria.Kind = id == -1 ? IdKind.All : id > 0 ? IdKind.Process : IdKind.Group;
         criteria.Id = id > 0 ? (uint)id : id == 0 ? call.Process->Group : (uint)-id;
@@ -69,16 +71,19 @@ public static unsafe class WaitCalls
         {
             return SystemCall.Result(error);
         }
+
         int status = (int)change.Status;
         if (call.A1 != 0)
         {
             error = new UserPointer<int>(call.A1).Write(call.Process, in status);
         }
+
         if (call.A3 != 0 && error == Errno.None)
         {
             ResourceUsage usage = ResourceUsage.FromTimes(change.UserTimeNs, change.SystemTimeNs);
             error = new UserPointer<ResourceUsage>(call.A3).Write(call.Process, in usage);
         }
+
         return SystemCall.Result(error, change.Id);
     }
 
@@ -99,21 +104,25 @@ public static unsafe class WaitCalls
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
+
         if (criteria.Kind == IdKind.Group && criteria.Id == 0)
         {
             criteria.Id = call.Process->Group;
         }
+
         Errno error = Wait(call.Process, in criteria, out Change change);
         if (error == Errno.None && call.A2 != 0)
         {
             SignalInfoFrame info = change.Id == 0 ? default : Describe(in change);
             error = new UserPointer<SignalInfoFrame>(call.A2).Write(call.Process, in info);
         }
+
         if (error == Errno.None && call.A4 != 0)
         {
             ResourceUsage usage = ResourceUsage.FromTimes(change.UserTimeNs, change.SystemTimeNs);
             error = new UserPointer<ResourceUsage>(call.A4).Write(call.Process, in usage);
         }
+
         return SystemCall.Result(error);
     }
 
@@ -133,14 +142,17 @@ public static unsafe class WaitCalls
             {
                 return Errno.None;
             }
+
             if (!criteria.Waits)
             {
                 return Errno.None;
             }
+
             if (interrupted != Errno.None)
             {
                 return interrupted;
             }
+
             interrupted = Signals.Wait(ref process->ChildChanged);
         }
     }
@@ -156,6 +168,7 @@ public static unsafe class WaitCalls
             {
                 continue;
             }
+
             anyChild = true;
             uint status = child->WaitStatus;
             bool ended = criteria.WantsExited && child->State == ProcessState.Zombie;
@@ -165,6 +178,7 @@ public static unsafe class WaitCalls
             {
                 continue;
             }
+
             change.Id = child->Id;
             change.UserId = child->UserId;
             change.Status = continued && !ended ? WaitStatus.Continued : status;
@@ -174,8 +188,10 @@ public static unsafe class WaitCalls
             {
                 Take(child, ended, stopped);
             }
+
             return true;
         }
+
         return false;
     }
 
@@ -197,7 +213,7 @@ public static unsafe class WaitCalls
 
     private static SignalInfoFrame Describe(in Change change)
     {
-        SignalInfo info = new SignalInfo { Number = Signal.Child, ProcessId = change.Id, UserId = change.UserId };
+        SignalInfo info = new() { Number = Signal.Child, ProcessId = change.Id, UserId = change.UserId };
         if (change.Status == WaitStatus.Continued)
         {
             info.Code = SignalCode.ChildContinued;
@@ -218,6 +234,7 @@ public static unsafe class WaitCalls
             info.Code = SignalCode.ChildKilled;
             info.Status = WaitStatus.TerminatingSignal(change.Status);
         }
+
         return SignalInfoFrame.From(in info);
     }
 }

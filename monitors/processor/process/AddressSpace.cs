@@ -49,6 +49,7 @@ public unsafe struct AddressSpace
             range = Ranges[index];
             return true;
         }
+
         range = default;
         return false;
     }
@@ -65,6 +66,7 @@ public unsafe struct AddressSpace
                 return region.Owner;
             }
         }
+
         return Home;
     }
 
@@ -79,6 +81,7 @@ public unsafe struct AddressSpace
         {
             return Errno.EPROTO;
         }
+
         ReadOnlySpan<VmaRecord> ranges = MemoryMarshal.Cast<byte, VmaRecord>(records.Slice(0, (int)rangeBytes));
         ReadOnlySpan<RegionRecord> regions = MemoryMarshal.Cast<byte, RegionRecord>(records.Slice((int)rangeBytes, (int)regionBytes));
         ulong end = 0;
@@ -89,19 +92,23 @@ public unsafe struct AddressSpace
             {
                 return Errno.EPROTO;
             }
+
             end = ranges[index].End;
             mappedBytes += end - ranges[index].Start;
         }
+
         if (end > UserMemory.Limit)
         {
             return Errno.EPROTO;
         }
+
         Errno error = Ranges.Replace(frames, ranges);
         if (error == Errno.None)
         {
             error = Regions.Replace(frames, regions);
             MappedBytes = mappedBytes;
         }
+
         return error;
     }
 }

@@ -46,11 +46,13 @@ public static unsafe class CpuTime
         {
             return;
         }
+
         ulong now = Clock.NowNs();
         if (!handled)
         {
             thread->Process->UserTimeNs += Math.Min(now - thread->AccountedUntilNs, TimeSliceNs);
         }
+
         thread->AccountedUntilNs = now;
     }
 }

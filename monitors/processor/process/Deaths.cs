@@ -35,6 +35,7 @@ public static unsafe class Deaths
         {
             return;
         }
+
         Signals.Doom(process, WaitStatus.Killed(Signal.Kill));
         Span<byte> text = stackalloc byte[MaxSentence];
         int length = 0;
@@ -50,8 +51,8 @@ public static unsafe class Deaths
         Append(text, ref length, why);
         Log.Error($"{text.Slice(0, length)}");
         Append(text, ref length, "\n"u8);
-        StreamRequest head = new StreamRequest { Session = process->TerminalSession, Stream = StandardError };
-        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        StreamRequest head = new() { Session = process->TerminalSession, Stream = StandardError };
+        RpcContext context = new() { Class = RpcClass.DemandFetch };
         ProcessorMonitor monitor = ProcessorMonitor.Instance;
         monitor.Rpc.Call(monitor.Manager, Opcode.StandardOutput, in context, in head, text.Slice(0, length), default, out _);
     }

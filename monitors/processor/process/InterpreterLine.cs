@@ -23,6 +23,7 @@ public static class InterpreterLine
         {
             return false;
         }
+
         int end = text.IndexOf((byte)'\n');
         bool isCut = end < 0 && text.Length >= MaxBytes;
         ReadOnlySpan<byte> line = Trim(text.Slice(2, (end < 0 ? text.Length : end) - 2));
@@ -31,6 +32,7 @@ public static class InterpreterLine
         {
             blank++;
         }
+
         interpreter = line.Slice(0, blank);
         argument = Trim(line.Slice(blank));
         // A path that reaches the end of a cut line may go on behind it.
@@ -44,16 +46,15 @@ public static class InterpreterLine
         {
             start++;
         }
+
         int end = text.Length;
         while (end > start && (IsBlank(text[end - 1]) || text[end - 1] == 0))
         {
             end--;
         }
+
         return text.Slice(start, end - start);
     }
 
-    private static bool IsBlank(byte character)
-    {
-        return character is (byte)' ' or (byte)'\t';
-    }
+    private static bool IsBlank(byte character) => character is (byte)' ' or (byte)'\t';
 }

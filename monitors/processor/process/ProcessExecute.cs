@@ -63,15 +63,18 @@ public unsafe ref struct ProgramStrings
             {
                 return error;
             }
+
             if (text == 0)
             {
                 break;
             }
+
             error = UserString.Copy(process, text, _bytes.Slice(_length), out int length);
             if (error != Errno.None)
             {
                 return error == Errno.ENAMETOOLONG ? Errno.E2BIG : error;
             }
+
             _length += length + 1;
             if (isEnvironment)
             {
@@ -82,6 +85,7 @@ public unsafe ref struct ProgramStrings
                 ArgumentCount++;
             }
         }
+
         return Errno.None;
     }
 
@@ -92,6 +96,7 @@ public unsafe ref struct ProgramStrings
         {
             return Errno.E2BIG;
         }
+
         strings.CopyTo(_bytes.Slice(_length));
         _length += strings.Length;
         ArgumentCount += arguments;
@@ -111,17 +116,20 @@ public unsafe ref struct ProgramStrings
         {
             rest += _bytes.Slice(rest, _length - rest).IndexOf((byte)0) + 1;
         }
+
         int headBytes = (2 * (interpreter.Length + 1)) + (argument.Length == 0 ? 0 : argument.Length + 1) + script.Length + 1;
         int tailBytes = _length - rest;
         if (headBytes + tailBytes > _bytes.Length)
         {
             return Errno.E2BIG;
         }
+
         Span<byte> scriptCopy = stackalloc byte[MaxScriptPath];
         if (script.Length > MaxScriptPath)
         {
             return Errno.ENAMETOOLONG;
         }
+
         script.CopyTo(scriptCopy);
         int scriptLength = script.Length;
         _bytes.Slice(rest, tailBytes).CopyTo(_bytes.Slice(headBytes));
@@ -134,6 +142,7 @@ public unsafe ref struct ProgramStrings
         {
             AddArgument(argument);
         }
+
         AddArgument(scriptCopy.Slice(0, scriptLength));
         _length += tailBytes;
         ArgumentCount += kept;
@@ -149,6 +158,7 @@ public unsafe ref struct ProgramStrings
         {
             return Errno.E2BIG;
         }
+
         text.CopyTo(_bytes.Slice(_length));
         _bytes[_length + text.Length] = 0;
         _length += text.Length + 1;
@@ -168,31 +178,36 @@ public static unsafe class ProcessExecute
     {
         Process* process = call.Process;
         using Scratch scratch = ScratchBuffers.Take();
-        ProgramStrings strings = new ProgramStrings(scratch.Request);
+        ProgramStrings strings = new(scratch.Request);
         Errno error = strings.AddPath(path);
         if (error == Errno.None)
         {
             error = strings.AddArray(process, arguments, isEnvironment: false);
         }
+
         if (error == Errno.None && strings.ArgumentCount == 0)
         {
             // Linux since 5.18 gives a program without arguments an empty first one.
             error = strings.AddArgument(default);
         }
+
         if (error == Errno.None)
         {
             error = strings.AddArray(process, environment, isEnvironment: true);
         }
+
         AddressSpace* space = null;
         ExecuteReply program = default;
         if (error == Errno.None)
         {
             error = Load(process, ref strings, scratch.Reply, out space, out program);
         }
+
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
         }
+
         ReplaceProgram(process, space);
         Adopt(call.Thread, in program, call.User);
         FloatingPoint.Restore(&call.Thread->InitialVectors);
@@ -227,16 +242,19 @@ public static unsafe class ProcessExecute
                 Processes.SetName(process, strings.Path);
                 return Errno.None;
             }
+
             if (error != Errno.ENOEXEC)
             {
                 return error;
             }
+
             error = FollowInterpreterLine(process, ref strings, canonical, in found, answer);
             if (error != Errno.None)
             {
                 return error;
             }
         }
+
         return Errno.ELOOP;
     }
 
@@ -260,22 +278,25 @@ public static unsafe class ProcessExecute
         {
             return error;
         }
+
         OpenRequest request = default;
         request.Path.PathLength = (ushort)length;
         request.Path.UserId = process->FileSystemUserId;
         request.Path.GroupId = process->FileSystemGroupId;
         request.Access = ExecutePermission;
-        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        RpcContext context = new() { Class = RpcClass.DemandFetch };
         error = ProcessorMonitor.Instance.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, absolute.Slice(0, length),
             reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out int received);
         if (error != Errno.None)
         {
             return error;
         }
+
         if (received < sizeof(OpenReply))
         {
             return Errno.EPROTO;
         }
+
         found = MemoryMarshal.Read<OpenReply>(reply);
         canonicalLength = Math.Min(found.PathLength, received - sizeof(OpenReply));
         // Directories, devices and pipes are EACCES (execve(2)).
@@ -293,10 +314,12 @@ public static unsafe class ProcessExecute
         {
             return Errno.ENOENT;
         }
+
         if (path.SequenceEqual("/proc/self/exe"u8))
         {
             path = Processes.TextOf(process->Executable);
         }
+
         if (path[0] != (byte)'/')
         {
             ReadOnlySpan<byte> directory = Processes.TextOf(process->Cwd);
@@ -307,10 +330,12 @@ public static unsafe class ProcessExecute
                 to[lengthBytes++] = (byte)'/';
             }
         }
+
         if (path.Length >= to.Length - lengthBytes)
         {
             return Errno.ENAMETOOLONG;
         }
+
         path.CopyTo(to.Slice(lengthBytes));
         lengthBytes += path.Length;
         return Errno.None;
@@ -325,8 +350,9 @@ public static unsafe class ProcessExecute
         {
             return Errno.ENOMEM;
         }
+
         ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        ExecuteRequest request = new ExecuteRequest
+        ExecuteRequest request = new()
         {
             ArgumentCount = strings.ArgumentCount,
             EnvironmentCount = strings.EnvironmentCount,
@@ -348,12 +374,14 @@ public static unsafe class ProcessExecute
         {
             error = Errno.EPROTO;
         }
+
         if (error != Errno.None)
         {
             Spaces.Discard(space);
             space = null;
             return error;
         }
+
         program = MemoryMarshal.Read<ExecuteReply>(reply);
         error = space->Apply(monitor.Frames, program.VmaCount, program.RegionCount, reply.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
         if (error == Errno.None)
@@ -361,12 +389,14 @@ public static unsafe class ProcessExecute
             // The loader has written the initial stack; the pages below it are zero until the program writes them.
             error = monitor.ExCache.MarkRemote(space, program.StackPointer, program.StackStart);
         }
+
         if (error != Errno.None)
         {
             Spaces.Release(space);
             space = null;
             return error;
         }
+
         space->Break = program.Break;
         space->StackStart = program.StackStart;
         space->ArgumentStart = program.ArgumentStart;
@@ -377,25 +407,27 @@ public static unsafe class ProcessExecute
     private static Errno FollowInterpreterLine(Process* process, ref ProgramStrings strings, ReadOnlySpan<byte> canonical, in OpenReply found,
         Span<byte> buffer)
     {
-        FileRequest request = new FileRequest
+        FileRequest request = new()
         {
             Handle = found.Attributes.Handle,
             Length = ScriptLineBytes,
             Storage = process->Place.Storage,
             PathLength = (ushort)canonical.Length,
         };
-        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        RpcContext context = new() { Class = RpcClass.DemandFetch };
         Errno error = ProcessorMonitor.Instance.Rpc.Call(process->Place.FileMemory, Opcode.FileRead, in context, in request, canonical,
             buffer.Slice(0, ScriptLineBytes), out int received);
         if (error != Errno.None)
         {
             return error;
         }
+
         ReadOnlySpan<byte> line = buffer.Slice(0, received);
         if (!InterpreterLine.TryParse(line, out ReadOnlySpan<byte> interpreter, out ReadOnlySpan<byte> argument))
         {
             return Errno.ENOEXEC;
         }
+
         return strings.Interpret(interpreter, argument);
     }
 
@@ -417,6 +449,7 @@ public static unsafe class ProcessExecute
             action = default;
             action.Handler = ignored ? SignalAction.Ignore : SignalAction.Default;
         }
+
         thread->AlternateStackBytes = 0;
         thread->AlternateStackFlags = 0;
         thread->ClearChildThreadId = 0;

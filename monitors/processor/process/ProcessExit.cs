@@ -29,12 +29,14 @@ public static unsafe class ProcessExit
             process->Files = null;
             FileTable.Release(files);
         }
+
         LeaveSpace(process);
         ReleaseChildren(process);
         if (process->LeadsTerminalSession)
         {
             ReportToManager(process, waitStatus);
         }
+
         BecomeZombie(process, waitStatus);
         Scheduler.Exit();
     }
@@ -48,6 +50,7 @@ public static unsafe class ProcessExit
             parent->ChildrenUserTimeNs += child->UserTimeNs + child->ChildrenUserTimeNs;
             parent->ChildrenSystemTimeNs += child->SystemTimeNs + child->ChildrenSystemTimeNs;
         }
+
         Processes.Remove(child);
     }
 
@@ -110,13 +113,13 @@ public static unsafe class ProcessExit
     private static void ReportToManager(Process* process, uint waitStatus)
     {
         ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        ProcessExitedRequest report = new ProcessExitedRequest
+        ProcessExitedRequest report = new()
         {
             Session = process->TerminalSession,
             ProcessId = process->Id,
             WaitStatus = waitStatus,
         };
-        RpcContext context = new RpcContext { Class = RpcClass.DemandFetch };
+        RpcContext context = new() { Class = RpcClass.DemandFetch };
         Errno error = monitor.Rpc.Call(monitor.Manager, Opcode.ProcessExited, in context, in report, default, default, out _);
         if (error != Errno.None)
         {

@@ -37,6 +37,7 @@ public static unsafe class ProcessFork
         {
             return SystemCall.Fail(Errno.EAGAIN);
         }
+
         Inherit(parent, child);
         Errno error = InheritSpace(parent, child, options.SharesSpace);
         if (error == Errno.None)
@@ -44,15 +45,18 @@ public static unsafe class ProcessFork
             child->Files = FileTable.Fork(parent->Files);
             error = child->Files == null ? Errno.ENOMEM : Errno.None;
         }
+
         if (error == Errno.None)
         {
             error = StartThread(ref call, child, in options);
         }
+
         if (error != Errno.None)
         {
             Abandon(child);
             return SystemCall.Fail(error);
         }
+
         child->ExitSignal = options.ExitSignal;
         child->BorrowsSpace = options.SharesSpace;
         Processes.Adopt(parent, child);
@@ -62,10 +66,12 @@ public static unsafe class ProcessFork
         {
             new UserPointer<uint>(options.ParentThreadId).Write(parent, in id);
         }
+
         if (options.SharesSpace)
         {
             WaitForRelease(parent, id);
         }
+
         return id;
     }
 
@@ -78,12 +84,14 @@ public static unsafe class ProcessFork
             child->Files = null;
             FileTable.Release(files);
         }
+
         if (child->Space != null)
         {
             AddressSpace* space = child->Space;
             child->Space = null;
             Spaces.Release(space);
         }
+
         Processes.Remove(child);
     }
 
@@ -108,6 +116,7 @@ public static unsafe class ProcessFork
         {
             child->Limits[index] = parent->Limits[index];
         }
+
         *child->Actions = *parent->Actions;
         PageOperations.Copy(child->Cwd, parent->Cwd);
         PageOperations.Copy(child->Executable, parent->Executable);
@@ -127,16 +136,19 @@ public static unsafe class ProcessFork
             child->Thread->AlternateStackBytes = 0;
             return Errno.None;
         }
+
         AddressSpace* copy = Spaces.Create(space->Home);
         if (copy == null)
         {
             return Errno.ENOMEM;
         }
+
         Errno error = CopySpace(space, copy);
         if (error != Errno.None)
         {
             return error;
         }
+
         child->Space = copy;
         return Errno.None;
     }
@@ -150,16 +162,19 @@ public static unsafe class ProcessFork
         {
             error = cache.WriteBack(space, space->Ranges[index].Start, space->Ranges[index].End, scratch.Request);
         }
+
         if (error == Errno.None)
         {
-            ForkRequest request = new ForkRequest { ChildAsid = copy->Asid };
+            ForkRequest request = new() { ChildAsid = copy->Asid };
             error = Spaces.Request(space, copy, Opcode.Fork, in request, default, scratch.Reply, out _);
         }
+
         if (error != Errno.None)
         {
             Spaces.Discard(copy);
             return error;
         }
+
         copy->Break = space->Break;
         copy->StackStart = space->StackStart;
         copy->ArgumentStart = space->ArgumentStart;
@@ -169,6 +184,7 @@ public static unsafe class ProcessFork
         {
             Spaces.Release(copy);
         }
+
         return error;
     }
 
@@ -181,6 +197,7 @@ public static unsafe class ProcessFork
         {
             thread->Initial.Rsp = options.StackPointer;
         }
+
         thread->InitialFsBase = options.SetsFsBase ? options.FsBase : Scheduler.Current->FsBase;
         thread->ClearChildThreadId = options.ClearChildThreadId;
         thread->SetsThreadId = options.ChildThreadId;
@@ -198,6 +215,7 @@ public static unsafe class ProcessFork
             {
                 return;
             }
+
             parent->SpaceReleased.Wait();
         }
     }

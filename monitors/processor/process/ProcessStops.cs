@@ -20,6 +20,7 @@ public static unsafe class ProcessStops
         {
             process->StopChanged.Wait();
         }
+
         process->State = ProcessState.Running;
     }
 
@@ -30,6 +31,7 @@ public static unsafe class ProcessStops
         {
             return;
         }
+
         process->State = ProcessState.Running;
         process->StopUnreported = false;
         process->StopChanged.WakeAll();
@@ -48,6 +50,7 @@ public static unsafe class ProcessStops
         {
             return;
         }
+
         parent->ChildChanged.WakeAll();
         bool isStop = code is SignalCode.ChildStopped or SignalCode.ChildContinued;
         int signal = isStop ? Signal.Child : process->ExitSignal;
@@ -55,7 +58,8 @@ public static unsafe class ProcessStops
         {
             return;
         }
-        SignalInfo info = new SignalInfo
+
+        SignalInfo info = new()
         {
             Number = signal,
             Code = code,
@@ -74,21 +78,12 @@ public static class WaitStatus
     private const uint CoreDumped = 0x80;
     private const uint StoppedMark = 0x7F;
 
-    public static uint Exited(int code)
-    {
-        return ((uint)code & 0xFF) << 8;
-    }
+    public static uint Exited(int code) => ((uint)code & 0xFF) << 8;
 
     /// <summary>Ended by a signal. This kernel writes no core files, so the dump bit stays clear.</summary>
-    public static uint Killed(int signal)
-    {
-        return (uint)signal & StoppedMark;
-    }
+    public static uint Killed(int signal) => (uint)signal & StoppedMark;
 
-    public static uint Stopped(int signal)
-    {
-        return StoppedMark | (((uint)signal & 0xFF) << 8);
-    }
+    public static uint Stopped(int signal) => StoppedMark | (((uint)signal & 0xFF) << 8);
 
     public static bool IsExited(uint status) => (status & StoppedMark) == 0;
 

@@ -82,6 +82,7 @@ public static unsafe class Processes
         {
             process = process->NextInBucket;
         }
+
         return process;
     }
 
@@ -96,6 +97,7 @@ public static unsafe class Processes
         {
             return null;
         }
+
         process->Thread = s_threads!.Allocate();
         process->Actions = s_actions!.Allocate();
         process->Cwd = (byte*)s_frames!.AllocateCleared();
@@ -106,6 +108,7 @@ public static unsafe class Processes
             FreeMemory(process);
             return null;
         }
+
         process->Id = id;
         process->Thread->Id = id;
         process->Thread->Process = process;
@@ -123,6 +126,7 @@ public static unsafe class Processes
         {
             s_last->Next = process;
         }
+
         s_last = process;
         s_created++;
         return process;
@@ -139,10 +143,12 @@ public static unsafe class Processes
             parent->FirstChild = child;
             return;
         }
+
         while (child->OlderSibling->YoungerSibling != null)
         {
             child->OlderSibling = child->OlderSibling->YoungerSibling;
         }
+
         child->OlderSibling->YoungerSibling = child;
     }
 
@@ -153,6 +159,7 @@ public static unsafe class Processes
         {
             return;
         }
+
         if (child->OlderSibling == null)
         {
             child->Parent->FirstChild = child->YoungerSibling;
@@ -161,10 +168,12 @@ public static unsafe class Processes
         {
             child->OlderSibling->YoungerSibling = child->YoungerSibling;
         }
+
         if (child->YoungerSibling != null)
         {
             child->YoungerSibling->OlderSibling = child->OlderSibling;
         }
+
         child->Parent = null;
         child->OlderSibling = null;
         child->YoungerSibling = null;
@@ -179,6 +188,7 @@ public static unsafe class Processes
         {
             link = &(*link)->NextInBucket;
         }
+
         *link = process->NextInBucket;
         if (process->Previous == null)
         {
@@ -188,6 +198,7 @@ public static unsafe class Processes
         {
             process->Previous->Next = process->Next;
         }
+
         if (process->Next == null)
         {
             s_last = process->Previous;
@@ -196,6 +207,7 @@ public static unsafe class Processes
         {
             process->Next->Previous = process->Previous;
         }
+
         FreeMemory(process);
     }
 
@@ -217,6 +229,7 @@ public static unsafe class Processes
                 return true;
             }
         }
+
         return false;
     }
 
@@ -234,7 +247,7 @@ public static unsafe class Processes
     /// <summary>The NUL-terminated text in a page such as Process.Cwd.</summary>
     public static ReadOnlySpan<byte> TextOf(byte* page)
     {
-        ReadOnlySpan<byte> all = new ReadOnlySpan<byte>(page, PageOperations.PageSize);
+        ReadOnlySpan<byte> all = new(page, PageOperations.PageSize);
         int end = all.IndexOf((byte)0);
         return end < 0 ? all : all.Slice(0, end);
     }
@@ -246,6 +259,7 @@ public static unsafe class Processes
         {
             return false;
         }
+
         text.CopyTo(new Span<byte>(page, PageOperations.PageSize));
         page[text.Length] = 0;
         return true;
@@ -262,6 +276,7 @@ public static unsafe class Processes
                 return id;
             }
         }
+
         return 0;
     }
 
@@ -272,6 +287,7 @@ public static unsafe class Processes
         {
             return true;
         }
+
         for (Process* process = s_first; process != null; process = process->Next)
         {
             if (process->Id == id || process->Group == id || process->SessionId == id)
@@ -279,6 +295,7 @@ public static unsafe class Processes
                 return false;
             }
         }
+
         return true;
     }
 
@@ -288,18 +305,22 @@ public static unsafe class Processes
         {
             FreeThread(process);
         }
+
         if (process->Actions != null)
         {
             s_actions!.Free(process->Actions);
         }
+
         if (process->Cwd != null)
         {
             s_frames!.Free(process->Cwd);
         }
+
         if (process->Executable != null)
         {
             s_frames!.Free(process->Executable);
         }
+
         Signals.Clear(ref process->Pending);
         s_processes!.Free(process);
     }

@@ -36,8 +36,9 @@ public sealed unsafe class ProgramService : RpcService
             request.Reply(Errno.EPROTO);
             return;
         }
+
         Errno error = ProgramStart.Start(in start, text, out uint processId);
-        StartProcessReply reply = new StartProcessReply { ProcessId = processId };
+        StartProcessReply reply = new() { ProcessId = processId };
         if (error == Errno.None)
         {
             request.Reply(error, in reply);
@@ -55,6 +56,7 @@ public sealed unsafe class ProgramService : RpcService
             request.Reply(Errno.EINVAL);
             return;
         }
+
         uint group = StandardStreams.ForegroundGroup(wanted.Session);
         SignalInfo info = SignalInfo.FromKernel((int)wanted.Signal);
         bool found = group != 0 && Signals.SendToGroup(group, in info);

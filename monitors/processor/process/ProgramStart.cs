@@ -33,11 +33,13 @@ public static unsafe class ProgramStart
         {
             return Errno.EINVAL;
         }
+
         Process* process = Processes.Create();
         if (process == null)
         {
             return Errno.EAGAIN;
         }
+
         process->Group = process->Id;
         process->SessionId = process->Id;
         process->TerminalSession = request.Session;
@@ -51,15 +53,18 @@ public static unsafe class ProgramStart
             process->Files = FileTable.Create();
             error = process->Files == null ? Errno.ENOMEM : StandardStreams.Attach(process, in request);
         }
+
         if (error == Errno.None)
         {
             error = LoadAndRun(process, in request, strings);
         }
+
         if (error != Errno.None)
         {
             ProcessFork.Abandon(process);
             return error;
         }
+
         processId = process->Id;
         return Errno.None;
     }
@@ -71,6 +76,7 @@ public static unsafe class ProgramStart
         {
             return Errno.ENOENT;
         }
+
         ReadOnlySpan<byte> name = strings.Slice(0, nameEnd);
         using Scratch scratch = ScratchBuffers.Take();
         Errno error = Errno.ENOENT;
@@ -84,10 +90,12 @@ public static unsafe class ProgramStart
         {
             error = SearchPath(process, in request, name, strings, in scratch, out space, out program);
         }
+
         if (error != Errno.None)
         {
             return error;
         }
+
         process->Space = space;
         ProcessExecute.Adopt(process->Thread, in program, &process->Thread->Initial);
         process->LeadsTerminalSession = true;
@@ -107,6 +115,7 @@ public static unsafe class ProgramStart
         {
             path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"u8;
         }
+
         Span<byte> candidate = stackalloc byte[MaxCandidate];
         while (path.Length != 0)
         {
@@ -117,6 +126,7 @@ public static unsafe class ProgramStart
             {
                 continue;
             }
+
             directory.CopyTo(candidate);
             candidate[directory.Length] = (byte)'/';
             name.CopyTo(candidate.Slice(directory.Length + 1));
@@ -126,11 +136,13 @@ public static unsafe class ProgramStart
             {
                 return error;
             }
+
             if (error == Errno.EACCES)
             {
                 result = error;
             }
         }
+
         return result;
     }
 
@@ -141,12 +153,13 @@ public static unsafe class ProgramStart
     {
         space = null;
         program = default;
-        ProgramStrings gathered = new ProgramStrings(scratch.Request);
+        ProgramStrings gathered = new(scratch.Request);
         Errno error = gathered.AddPath(path);
         if (error == Errno.None)
         {
             error = gathered.AddTerminated(strings, request.ArgumentCount, request.EnvironmentCount);
         }
+
         return error == Errno.None ? ProcessExecute.Load(process, ref gathered, scratch.Reply, out space, out program) : error;
     }
 
@@ -159,13 +172,16 @@ public static unsafe class ProgramStart
             {
                 break;
             }
+
             ReadOnlySpan<byte> text = strings.Slice(0, end);
             if (index >= skip && text.StartsWith(name))
             {
                 return text.Slice(name.Length);
             }
+
             strings = strings.Slice(end + 1);
         }
+
         return default;
     }
 
@@ -175,6 +191,7 @@ public static unsafe class ProgramStart
         {
             process->Limits[index] = Unlimited;
         }
+
         SetLimit(process, StackLimit, 8UL << 20, Unlimited);
         SetLimit(process, CoreLimit, 0, 0);
         SetLimit(process, ProcessLimit, Processes.MaxProcesses, Processes.MaxProcesses);

@@ -41,6 +41,7 @@ public unsafe struct RecordTable<T> where T : unmanaged
         {
             return Errno.ENOMEM;
         }
+
         for (int page = 0; page < pagesNeeded; page++)
         {
             if (_pages[page] == 0)
@@ -52,10 +53,12 @@ public unsafe struct RecordTable<T> where T : unmanaged
                 }
             }
         }
+
         for (int index = 0; index < records.Length; index++)
         {
             ((T*)_pages[index >> PerPageShift])[index & (PerPage - 1)] = records[index];
         }
+
         _count = records.Length;
         _last = 0;
         return Errno.None;
@@ -84,6 +87,7 @@ public unsafe struct RecordTable<T> where T : unmanaged
         {
             return last;
         }
+
         int low = 0;
         int high = _count;
         while (low < high)
@@ -98,15 +102,14 @@ public unsafe struct RecordTable<T> where T : unmanaged
                 high = middle;
             }
         }
+
         if (low > 0)
         {
             _last = low - 1;
         }
+
         return low - 1;
     }
 
-    private readonly ulong StartOf(int index)
-    {
-        return Unsafe.As<T, ulong>(ref this[index]);
-    }
+    private readonly ulong StartOf(int index) => Unsafe.As<T, ulong>(ref this[index]);
 }

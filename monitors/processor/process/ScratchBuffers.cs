@@ -25,10 +25,7 @@ public readonly unsafe ref struct Scratch
 
     public Span<byte> Reply { get; }
 
-    public void Dispose()
-    {
-        ScratchBuffers.GiveBack(_index);
-    }
+    public void Dispose() => ScratchBuffers.GiveBack(_index);
 }
 
 /// <summary>The pool.</summary>
@@ -59,6 +56,7 @@ public static unsafe class ScratchBuffers
         {
             s_returned.Wait();
         }
+
         int index = System.Numerics.BitOperations.TrailingZeroCount(s_free);
         s_free &= s_free - 1;
         return new Scratch(index, s_memory + (index * 2 * Scratch.PartBytes));

@@ -42,10 +42,12 @@ public static unsafe class SignalDelivery
             {
                 ProcessExit.EndCurrent(process, process->WaitStatus);
             }
+
             if (!Signals.TryDequeue(thread, thread->BlockedSignals, out SignalInfo info))
             {
                 break;
             }
+
             SignalAction action = (*process->Actions)[info.Number];
             if (action.Handler == SignalAction.Default || (Signals.Unblockable & Signal.Bit(info.Number)) != 0)
             {
@@ -81,12 +83,14 @@ public static unsafe class SignalDelivery
         {
             error = new UserPointer<FloatingPointFrame>(frame.Context.Registers.FloatingPoint).Read(process, out vectors);
         }
+
         if (error != Errno.None)
         {
-            SignalInfo fault = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
+            SignalInfo fault = new() { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
             Signals.Force(thread, in fault);
             return (long)user->Rax;
         }
+
         thread->BlockedSignals = frame.Context.BlockedSignals & ~Signals.Unblockable;
         if (frame.Context.Registers.FloatingPoint != 0)
         {
@@ -94,6 +98,7 @@ public static unsafe class SignalDelivery
             user->LoadVectors(vectors.Xmm);
             FloatingPoint.Restore(&vectors);
         }
+
         LoadRegisters(user, in frame.Context.Registers);
         SetAlternateStack(thread, user->Rsp, frame.Context.Stack.Address, frame.Context.Stack.LengthBytes, frame.Context.Stack.Flags);
         return (long)user->Rax;
@@ -107,6 +112,7 @@ public static unsafe class SignalDelivery
         {
             return Errno.EPERM;
         }
+
         uint mode = flags & ~SignalFlags.StackAutoDisarm;
         if (mode == SignalFlags.StackDisabled)
         {
@@ -115,14 +121,17 @@ public static unsafe class SignalDelivery
             thread->AlternateStackFlags = 0;
             return Errno.None;
         }
+
         if (mode is not (0 or SignalFlags.StackInUse))
         {
             return Errno.EINVAL;
         }
+
         if (lengthBytes < MinimumBytes)
         {
             return Errno.ENOMEM;
         }
+
         thread->AlternateStack = address;
         thread->AlternateStackBytes = lengthBytes;
         thread->AlternateStackFlags = flags & SignalFlags.StackAutoDisarm;
@@ -136,6 +145,7 @@ public static unsafe class SignalDelivery
         {
             return SignalFlags.StackDisabled;
         }
+
         return (OnAlternateStack(thread, stackPointer) ? SignalFlags.StackInUse : 0) | thread->AlternateStackFlags;
     }
 
@@ -153,19 +163,23 @@ public static unsafe class SignalDelivery
         {
             return;
         }
+
         if ((bit & Signals.Stops) != 0)
         {
             if (signal == Signal.Stop || !IsOrphanedGroup(process))
             {
                 ProcessStops.StopCurrent(process, signal);
             }
+
             return;
         }
+
         if ((bit & Faults) != 0)
         {
             UserThread* thread = process->Thread;
             Log.Info($"process {process->Id} ended by signal {signal}: rip {thread->User->Rip:x} rsp {thread->User->Rsp:x} address {thread->FaultAddress:x} trap {thread->TrapNumber} error {thread->TrapError:x}");
         }
+
         ProcessExit.EndCurrent(process, WaitStatus.Killed(signal));
     }
 
@@ -180,6 +194,7 @@ public static unsafe class SignalDelivery
                 return false;
             }
         }
+
         return true;
     }
 
@@ -189,6 +204,7 @@ public static unsafe class SignalDelivery
         {
             return;
         }
+
         user->Rax = thread->InterruptedCall - 1;
         user->Rip -= SystemCallBytes;
         thread->InterruptedCall = 0;
@@ -200,6 +216,7 @@ public static unsafe class SignalDelivery
         {
             RestartCall(thread, user);
         }
+
         thread->InterruptedCall = 0;
     }
 
@@ -211,6 +228,7 @@ public static unsafe class SignalDelivery
             // x86-64 Linux has no other way back from a handler.
             return false;
         }
+
         SignalFrame frame = default;
         frame.ReturnAddress = action.Restorer;
         frame.Info = SignalInfoFrame.From(in info);
@@ -227,6 +245,7 @@ public static unsafe class SignalDelivery
         {
             top = thread->AlternateStack + thread->AlternateStackBytes;
         }
+
         ulong vectorsAt = (top - (ulong)sizeof(FloatingPointFrame)) & ~(FloatingPointAlignment - 1);
         // As after a CALL: the stack pointer plus 8 is a multiple of 16 (System V ABI).
         ulong frameAt = ((vectorsAt - (ulong)sizeof(SignalFrame)) & ~15UL) - sizeof(ulong);
@@ -253,16 +272,19 @@ public static unsafe class SignalDelivery
             thread->AlternateStackBytes = 0;
             thread->AlternateStackFlags = 0;
         }
+
         thread->RestoresSavedMask = false;
         thread->BlockedSignals |= action.Mask & ~Signals.Unblockable;
         if ((action.Flags & SignalFlags.NoDefer) == 0)
         {
             thread->BlockedSignals |= Signal.Bit(info.Number);
         }
+
         if ((action.Flags & SignalFlags.ResetHandler) != 0)
         {
             (*process->Actions)[info.Number].Handler = SignalAction.Default;
         }
+
         return true;
     }
 

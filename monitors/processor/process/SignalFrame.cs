@@ -96,6 +96,7 @@ public struct SignalInfoFrame
             frame.Address = info.Value;
             return frame;
         }
+
         frame.ProcessId = info.ProcessId;
         frame.UserId = info.UserId;
         if (info.Number == Signal.Child && info.Code > 0)
@@ -106,6 +107,7 @@ public struct SignalInfoFrame
         {
             frame.Value = info.Value;
         }
+
         return frame;
     }
 }

@@ -44,10 +44,7 @@ public static class Signal
     public const int Count = 64;
 
     /// <summary>The bit of a signal in a 64-bit mask.</summary>
-    public static ulong Bit(int signal)
-    {
-        return 1UL << (signal - 1);
-    }
+    public static ulong Bit(int signal) => 1UL << (signal - 1);
 }
 
 /// <summary>si_code values that this kernel sends (sigaction(2)).</summary>
@@ -89,10 +86,7 @@ public struct SignalInfo
     public ulong Value;
 
     /// <summary>A signal that the kernel sends on its own behalf (SI_KERNEL).</summary>
-    public static SignalInfo FromKernel(int number)
-    {
-        return new SignalInfo { Number = number, Code = SignalCode.Kernel };
-    }
+    public static SignalInfo FromKernel(int number) => new SignalInfo { Number = number, Code = SignalCode.Kernel };
 }
 
 /// <summary>A sent signal that waits for delivery; in a slab, linked by SignalQueue.</summary>

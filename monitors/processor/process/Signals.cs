@@ -26,10 +26,7 @@ public static unsafe class Signals
     /// Waits on a queue; EINTR at once when a signal that the current thread must act on is pending, or as soon as one comes. In a kernel thread
     /// it is a plain wait. BLOCKS. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
     /// </summary>
-    public static Errno Wait(ref WaitQueue queue)
-    {
-        return WaitUntil(ref queue, ulong.MaxValue);
-    }
+    public static Errno Wait(ref WaitQueue queue) => WaitUntil(ref queue, ulong.MaxValue);
 
     /// <summary>As <see cref="Wait"/> with a deadline in Clock.NowNs time: ETIMEDOUT when it passes.</summary>
     public static Errno WaitUntil(ref WaitQueue queue, ulong deadlineNs)
@@ -39,10 +36,12 @@ public static unsafe class Signals
         {
             return queue.WaitUntil(deadlineNs) ? Errno.None : Errno.ETIMEDOUT;
         }
+
         if (IsPending(thread))
         {
             return Errno.EINTR;
         }
+
         thread->WaitsOn = (WaitQueue*)Unsafe.AsPointer(ref queue);
         ulong start = Clock.NowNs();
         bool woken = queue.WaitUntil(deadlineNs);
@@ -52,15 +51,13 @@ public static unsafe class Signals
         {
             return Errno.EINTR;
         }
+
         return woken ? Errno.None : Errno.ETIMEDOUT;
     }
 
     /// <summary>True when the thread has a signal to act on before it continues: pending, not blocked; or it is doomed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsPending(UserThread* thread)
-    {
-        return thread->Doomed || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
-    }
+    public static bool IsPending(UserThread* thread) => thread->Doomed || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
 
     /// <summary>Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored.</summary>
     public static void Send(Process* process, in SignalInfo info)
@@ -94,6 +91,7 @@ public static unsafe class Signals
                 Send(process, in info);
             }
         }
+
         return found;
     }
 
@@ -110,6 +108,7 @@ public static unsafe class Signals
             action.Handler = SignalAction.Default;
             thread->BlockedSignals &= ~bit;
         }
+
         Enqueue(ref thread->Pending, in info);
     }
 
@@ -121,6 +120,7 @@ public static unsafe class Signals
         {
             return;
         }
+
         thread->Doomed = true;
         process->WaitStatus = waitStatus;
         process->StopChanged.WakeAll();
@@ -138,16 +138,10 @@ public static unsafe class Signals
     }
 
     /// <summary>Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.</summary>
-    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info)
-    {
-        return TryTake(ref thread->Pending, ~blocked, out info) || TryTake(ref thread->Process->Pending, ~blocked, out info);
-    }
+    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info) => TryTake(ref thread->Pending, ~blocked, out info) || TryTake(ref thread->Process->Pending, ~blocked, out info);
 
     /// <summary>Forgets all pending signals of a queue.</summary>
-    public static void Clear(ref SignalQueue queue)
-    {
-        Remove(ref queue, ulong.MaxValue);
-    }
+    public static void Clear(ref SignalQueue queue) => Remove(ref queue, ulong.MaxValue);
 
     /// <summary>Forgets pending signals of a mask.</summary>
     public static void Remove(ref SignalQueue queue, ulong mask)
@@ -164,6 +158,7 @@ public static unsafe class Signals
         {
             return false;
         }
+
         UserThread* thread = process->Thread;
         ulong bit = Signal.Bit(signal);
         if (signal == Signal.Continue || signal == Signal.Kill)
@@ -177,6 +172,7 @@ public static unsafe class Signals
             Remove(ref process->Pending, ContinueBit);
             Remove(ref thread->Pending, ContinueBit);
         }
+
         bool blocked = (thread->BlockedSignals & bit & ~Unblockable) != 0 || (thread->AwaitedSignals & bit) != 0;
         return blocked || !IsIgnored(process, signal);
     }
@@ -188,6 +184,7 @@ public static unsafe class Signals
         {
             return;
         }
+
         queue.Mask |= bit;
         PendingSignal* item = Processes.PendingSignals.Allocate();
         if (item == null)
@@ -195,17 +192,20 @@ public static unsafe class Signals
             // Like Linux at RLIMIT_SIGPENDING: the signal arrives, its details are lost.
             return;
         }
+
         item->Info = info;
         if (queue.First == null)
         {
             queue.First = item;
             return;
         }
+
         PendingSignal* last = queue.First;
         while (last->Next != null)
         {
             last = last->Next;
         }
+
         last->Next = item;
     }
 
@@ -219,10 +219,12 @@ public static unsafe class Signals
         {
             return false;
         }
+
         if ((candidates & Synchronous) != 0)
         {
             candidates &= Synchronous;
         }
+
         int signal = System.Numerics.BitOperations.TrailingZeroCount(candidates) + 1;
         info = new SignalInfo { Number = signal, Code = SignalCode.User };
         bool taken = false;
@@ -252,13 +254,16 @@ public static unsafe class Signals
                 {
                     previous->Next = next;
                 }
+
                 Processes.PendingSignals.Free(item);
             }
         }
+
         if (!more)
         {
             queue.Mask &= ~Signal.Bit(signal);
         }
+
         return true;
     }
 

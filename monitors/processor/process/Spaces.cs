@@ -26,12 +26,14 @@ public static unsafe class Spaces
         {
             return null;
         }
+
         space->PageTableRoot = PageTable.CreateUser(monitor.Frames);
         if (space->PageTableRoot == 0)
         {
             Processes.Spaces.Free(space);
             return null;
         }
+
         s_nextNumber = (s_nextNumber + 1) & ((1u << NodeShift) - 1);
         space->Asid = ((uint)monitor.Node << NodeShift) | s_nextNumber;
         space->Home = home;
@@ -47,6 +49,7 @@ public static unsafe class Spaces
         {
             return;
         }
+
         ProcessorMonitor monitor = ProcessorMonitor.Instance;
         monitor.ExCache.DropSpace(space);
         RpcContext context = ContextOf(space);
@@ -55,6 +58,7 @@ public static unsafe class Spaces
         {
             Log.Warn($"address space {space->Asid:x}: its home, component {(int)space->Home}, did not confirm the end, error {(int)error}");
         }
+
         Discard(space);
     }
 
@@ -66,6 +70,7 @@ public static unsafe class Spaces
         {
             PageTable.Free(space->PageTableRoot, monitor.Frames);
         }
+
         space->Ranges.Clear(monitor.Frames);
         space->Regions.Clear(monitor.Frames);
         Processes.Spaces.Free(space);
@@ -91,18 +96,17 @@ public static unsafe class Spaces
         {
             return error;
         }
+
         if (received < sizeof(SpaceReply))
         {
             return Errno.EPROTO;
         }
+
         SpaceReply answer = MemoryMarshal.Read<SpaceReply>(reply);
         address = answer.Address;
         return target->Apply(monitor.Frames, answer.VmaCount, answer.RegionCount, reply.Slice(sizeof(SpaceReply), received - sizeof(SpaceReply)));
     }
 
     /// <summary>The message context of a space.</summary>
-    public static RpcContext ContextOf(AddressSpace* space)
-    {
-        return new RpcContext { Asid = space->Asid, Class = RpcClass.DemandFetch };
-    }
+    public static RpcContext ContextOf(AddressSpace* space) => new RpcContext { Asid = space->Asid, Class = RpcClass.DemandFetch };
 }

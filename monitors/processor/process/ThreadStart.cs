@@ -28,6 +28,7 @@ public static unsafe class ThreadStart
         {
             new UserPointer<uint>(thread->SetsThreadId).Write(thread->Process, in thread->Id);
         }
+
         UserContext* user = UserMode.ContextOf(kernel);
         *user = thread->Initial;
         thread->User = user;

@@ -42,6 +42,7 @@ public static unsafe class UserEntry
         {
             thread->InterruptedCall = call.Number + 1;
         }
+
         CpuTime.LeaveHandler(thread);
     }
 
@@ -59,6 +60,7 @@ public static unsafe class UserEntry
         {
             access = MissAccess.Write;
         }
+
         thread->TrapNumber = PageFaultVector;
         thread->TrapError = (ulong)code;
         LineFaults.OnUserFault(thread, address, access);
@@ -71,7 +73,7 @@ public static unsafe class UserEntry
         thread->User = user;
         thread->TrapNumber = (ulong)vector;
         thread->TrapError = errorCode;
-        SignalInfo info = new SignalInfo { Number = Signal.SegmentationFault, Code = SignalCode.Kernel };
+        SignalInfo info = new() { Number = Signal.SegmentationFault, Code = SignalCode.Kernel };
         switch (vector)
         {
             case Traps.DivideError:
@@ -106,6 +108,7 @@ public static unsafe class UserEntry
                 // General protection and the rest: SIGSEGV from the kernel, as in Linux.
                 break;
         }
+
         Signals.Force(thread, in info);
     }
 

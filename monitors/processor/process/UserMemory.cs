@@ -31,22 +31,13 @@ public readonly unsafe struct UserPointer<T> where T : unmanaged
     }
 
     /// <summary>Copies the value to the program's memory. EFAULT.</summary>
-    public Errno Write(Process* process, in T value)
-    {
-        return UserMemory.CopyOut(process, Address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
-    }
+    public Errno Write(Process* process, in T value) => UserMemory.CopyOut(process, Address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Copies element <paramref name="index"/> of an array that starts at the address. EFAULT.</summary>
-    public Errno ReadAt(Process* process, ulong index, out T value)
-    {
-        return new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Read(process, out value);
-    }
+    public Errno ReadAt(Process* process, ulong index, out T value) => new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Read(process, out value);
 
     /// <summary>Writes element <paramref name="index"/> of an array that starts at the address. EFAULT.</summary>
-    public Errno WriteAt(Process* process, ulong index, in T value)
-    {
-        return new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Write(process, in value);
-    }
+    public Errno WriteAt(Process* process, ulong index, in T value) => new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Write(process, in value);
 }
 
 /// <summary>A program's allegation that it owns a range of bytes.</summary>
@@ -62,21 +53,12 @@ public readonly unsafe struct UserBuffer
     }
 
     /// <summary>Copies bytes [offset, offset + to.Length) from the program. EFAULT, also when that leaves the buffer.</summary>
-    public Errno CopyIn(Process* process, ulong offset, Span<byte> to)
-    {
-        return Holds(offset, (ulong)to.Length) ? UserMemory.CopyIn(process, Address + offset, to) : Errno.EFAULT;
-    }
+    public Errno CopyIn(Process* process, ulong offset, Span<byte> to) => Holds(offset, (ulong)to.Length) ? UserMemory.CopyIn(process, Address + offset, to) : Errno.EFAULT;
 
     /// <summary>Copies to bytes [offset, offset + from.Length) of the program. EFAULT, also when that leaves the buffer.</summary>
-    public Errno CopyOut(Process* process, ulong offset, ReadOnlySpan<byte> from)
-    {
-        return Holds(offset, (ulong)from.Length) ? UserMemory.CopyOut(process, Address + offset, from) : Errno.EFAULT;
-    }
+    public Errno CopyOut(Process* process, ulong offset, ReadOnlySpan<byte> from) => Holds(offset, (ulong)from.Length) ? UserMemory.CopyOut(process, Address + offset, from) : Errno.EFAULT;
 
-    private bool Holds(ulong offset, ulong lengthBytes)
-    {
-        return offset <= LengthBytes && lengthBytes <= LengthBytes - offset;
-    }
+    private bool Holds(ulong offset, ulong lengthBytes) => offset <= LengthBytes && lengthBytes <= LengthBytes - offset;
 }
 
 /// <summary>NUL-terminated strings of a program.</summary>
@@ -126,16 +108,10 @@ public static unsafe class UserMemory
     private static ulong s_sinceTurnBytes;
 
     /// <summary>Copies from the program. EFAULT; what was copied before the fault stays in <paramref name="to"/>.</summary>
-    public static Errno CopyIn(Process* process, ulong address, Span<byte> to)
-    {
-        return Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
-    }
+    public static Errno CopyIn(Process* process, ulong address, Span<byte> to) => Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
 
     /// <summary>Copies to the program. EFAULT; what was copied before the fault stays written.</summary>
-    public static Errno CopyOut(Process* process, ulong address, ReadOnlySpan<byte> from)
-    {
-        return Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(from)), (ulong)from.Length, MissAccess.Write, out _);
-    }
+    public static Errno CopyOut(Process* process, ulong address, ReadOnlySpan<byte> from) => Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(from)), (ulong)from.Length, MissAccess.Write, out _);
 
     /// <summary>As CopyIn and CopyOut by <paramref name="access"/>, telling how many bytes moved before a fault.</summary>
     public static Errno Copy(Process* process, ulong address, byte* kernel, ulong lengthBytes, MissAccess access, out ulong copiedBytes)

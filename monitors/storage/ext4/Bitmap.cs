@@ -12,7 +12,7 @@ public static class Bitmap
 {
     private const int WordBits = 64;
 
-    public static bool IsSet(ReadOnlySpan<byte> bits, uint index) => (bits[(int)(index / 8)] >> (int)(index % 8) & 1) != 0;
+    public static bool IsSet(ReadOnlySpan<byte> bits, uint index) => ((bits[(int)(index / 8)] >> (int)(index % 8)) & 1) != 0;
 
     public static void Set(Span<byte> bits, uint first, uint count)
     {

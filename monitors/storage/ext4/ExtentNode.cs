@@ -46,9 +46,9 @@ public struct ExtentEntry
 
     public readonly uint Length => Unwritten ? RawLength - MaxLength : RawLength;
 
-    public readonly ulong Start => StartLow | (ulong)StartHigh << 32;
+    public readonly ulong Start => StartLow | ((ulong)StartHigh << 32);
 
-    public readonly ulong Child => ChildLow | (ulong)ChildHigh << 32;
+    public readonly ulong Child => ChildLow | ((ulong)ChildHigh << 32);
 
     public static ExtentEntry ForExtent(uint logical, ulong start, uint length) =>
         new() { Logical = logical, RawLength = (ushort)length, StartLow = (uint)start, StartHigh = (ushort)(start >> 32) };

@@ -38,24 +38,24 @@ public readonly unsafe ref struct InodeHandle
 
     public bool HasExtents => (Record->Flags & InodeFlags.Extents) != 0;
 
-    public uint UserId => Record->UserIdLow | (uint)Record->UserIdHigh << 16;
+    public uint UserId => Record->UserIdLow | ((uint)Record->UserIdHigh << 16);
 
-    public uint GroupId => Record->GroupIdLow | (uint)Record->GroupIdHigh << 16;
+    public uint GroupId => Record->GroupIdLow | ((uint)Record->GroupIdHigh << 16);
 
-    public ulong Size => Record->SizeLow | (ulong)Record->SizeHigh << 32;
+    public ulong Size => Record->SizeLow | ((ulong)Record->SizeHigh << 32);
 
     /// <summary>Space in use, in units of 512 bytes, as stat(2) counts it.</summary>
     public ulong Sectors
     {
         get
         {
-            ulong count = Record->BlocksLow | (ulong)Record->BlocksHigh << 32;
+            ulong count = Record->BlocksLow | ((ulong)Record->BlocksHigh << 32);
             return (Record->Flags & InodeFlags.HugeFile) != 0 ? count * (_volume.Geometry.BlockBytes / SectorsUnit) : count;
         }
     }
 
     /// <summary>Block of extended attributes outside the inode; 0 = none.</summary>
-    public ulong AttributeBlock => Record->AttributeBlockLow | (ulong)Record->AttributeBlockHigh << 32;
+    public ulong AttributeBlock => Record->AttributeBlockLow | ((ulong)Record->AttributeBlockHigh << 32);
 
     public ulong AccessTimeNs => Timestamp.ToNanoseconds(Record->AccessTime, HasTimes ? Record->AccessTimeExtra : 0);
 
@@ -183,7 +183,7 @@ public readonly unsafe ref struct InodeHandle
 
     public void Dispose() => _block.Dispose();
 
-    private ulong RawBlockCount => Record->BlocksLow | (ulong)Record->BlocksHigh << 32;
+    private ulong RawBlockCount => Record->BlocksLow | ((ulong)Record->BlocksHigh << 32);
 
     private ulong RawUnitsPerBlock =>
         (Record->Flags & InodeFlags.HugeFile) != 0 ? 1 : _volume.Geometry.BlockBytes / SectorsUnit;

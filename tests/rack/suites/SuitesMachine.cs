@@ -39,6 +39,7 @@ public static class SuitesMachine
             {
                 disk.SetLength(DiskBytes);
             }
+
             string volume = Path.Combine(folder, "volume");
             await RunHostToolAsync("mke2fs", "-q", "-t", "ext4", volume, VolumeSize);
             WriteRegion(Path.Combine(folder, "region"));
@@ -63,6 +64,7 @@ public static class SuitesMachine
             {
                 process.Kill();
             }
+
             await process.WaitForExitAsync();
             await echo;
             string text = File.Exists(log) ? await File.ReadAllTextAsync(log) : "";
@@ -143,6 +145,7 @@ public static class SuitesMachine
                     await Task.Delay(10);
                 }
             }
+
             while (await socket.ReceiveAsync(buffer) is int count and > 0)
             {
                 for (int sent = 0; sent < count;)
@@ -167,6 +170,7 @@ public static class SuitesMachine
                 cases.Add(new CaseResult(name, verdict));
             }
         }
+
         return cases;
     }
 
@@ -177,6 +181,7 @@ public static class SuitesMachine
         {
             folder = folder.Parent;
         }
+
         return folder?.FullName ?? throw new InvalidOperationException("LegoKernel.sln not found above the test binaries");
     }
 }

@@ -32,7 +32,7 @@ public sealed unsafe class MembershipClientTests : IDisposable
         _component.Attach(ManagerNode, low!);
         _manager.Attach(Node, high!);
         _manager.Register(MembershipClient.OpcodeGroup, _rack);
-        var self = new JoinRequest { Node = Node, Kind = ComponentKind.Memory, Incarnation = 5, CapacityBytes = 1000 };
+        JoinRequest self = new JoinRequest { Node = Node, Kind = ComponentKind.Memory, Incarnation = 5, CapacityBytes = 1000 };
         _client = new MembershipClient(_component, ManagerNode, in self, new FixedLoad());
         _component.Register(MembershipClient.OpcodeGroup, _client);
         Poller.Register(_component);

@@ -19,14 +19,14 @@ internal sealed class FakeUarts : FakePorts
 
     public override uint In(ushort port, int widthBytes) => (port & 7) switch
     {
-        0 => Received[port >> 3 & 1].Dequeue(),
-        5 => Received[port >> 3 & 1].Count > 0 ? 0x61u : 0x60u,
+        0 => Received[(port >> 3) & 1].Dequeue(),
+        5 => Received[(port >> 3) & 1].Count > 0 ? 0x61u : 0x60u,
         _ => 0,
     };
 
     public override void Out(ushort port, int widthBytes, uint value)
     {
-        int index = port >> 3 & 1;
+        int index = (port >> 3) & 1;
         switch (port & 7)
         {
             case 0 when !_latch[index]:
@@ -57,8 +57,9 @@ public sealed class DoorbellTests
         for (int index = 0; index < 2; index++)
         {
             configuration.Add(6 + index, 0, 0x1B36, 2)[0x3C] = Line;
-            configuration.SetBar(6 + index, 0, 0, (uint)(0xC001 + index * 8), 0xFFFF_FFF8);
+            configuration.SetBar(6 + index, 0, 0, (uint)(0xC001 + (index * 8)), 0xFFFF_FFF8);
         }
+
         Doorbell first = PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0)))!;
         Doorbell second = PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 7, 0)))!;
         Assert.Equal([0, 0], uarts.InterruptEnable);

@@ -24,21 +24,21 @@ public sealed unsafe class DeviceQueue(byte* memory, int size, bool eventIndex, 
 {
     public const ushort DoorbellSilent = 0xFFFF;
 
-    private readonly byte* _available = memory + size * 16;
-    private readonly byte* _used = memory + ((size * 16 + 4 + size * 2 + 2 + 3) & ~3);
+    private readonly byte* _available = memory + (size * 16);
+    private readonly byte* _used = memory + (((size * 16) + 4 + (size * 2) + 2 + 3) & ~3);
     private ushort _seen;
 
     public ushort AvailableFlags => *(ushort*)_available;
 
     public ushort AvailableIndex => *(ushort*)(_available + 2);
 
-    public ushort UsedEvent => *(ushort*)(_available + 4 + size * 2);
+    public ushort UsedEvent => *(ushort*)(_available + 4 + (size * 2));
 
     public ushort* UsedIndex => (ushort*)(_used + 2);
 
     public ushort* UsedFlags => (ushort*)_used;
 
-    public ushort* AvailableEvent => (ushort*)(_used + 4 + size * 8);
+    public ushort* AvailableEvent => (ushort*)(_used + 4 + (size * 8));
 
     /// <summary>Chains published and not yet taken.</summary>
     public int Waiting => (ushort)(AvailableIndex - _seen);
@@ -62,12 +62,13 @@ public sealed unsafe class DeviceQueue(byte* memory, int size, bool eventIndex, 
         {
             return false;
         }
-        head = *(ushort*)(_available + 4 + _seen % size * 2);
+
+        head = *(ushort*)(_available + 4 + (_seen % size * 2));
         _seen++;
         ushort index = head;
         while (true)
         {
-            byte* descriptor = memory + index * 16;
+            byte* descriptor = memory + (index * 16);
             ushort flags = *(ushort*)(descriptor + 12);
             chain.Add(new ChainPiece
             {
@@ -79,6 +80,7 @@ public sealed unsafe class DeviceQueue(byte* memory, int size, bool eventIndex, 
             {
                 break;
             }
+
             index = *(ushort*)(descriptor + 14);
         }
         // Ask for a notification of the next chain, as QEMU does once it has caught up.
@@ -88,7 +90,7 @@ public sealed unsafe class DeviceQueue(byte* memory, int size, bool eventIndex, 
 
     public void Push(uint head, uint writtenBytes)
     {
-        byte* element = _used + 4 + *UsedIndex % size * 8;
+        byte* element = _used + 4 + (*UsedIndex % size * 8);
         *(uint*)element = head;
         *(uint*)(element + 4) = writtenBytes;
         (*UsedIndex)++;
@@ -131,9 +133,9 @@ public sealed unsafe class FakeTransport(ulong offered, byte[] configuration, in
 
     public override byte Configuration8(int offset) => offset < configuration.Length ? configuration[offset] : (byte)0;
 
-    public override ushort Configuration16(int offset) => (ushort)(Configuration8(offset) | Configuration8(offset + 1) << 8);
+    public override ushort Configuration16(int offset) => (ushort)(Configuration8(offset) | (Configuration8(offset + 1) << 8));
 
-    public override uint Configuration32(int offset) => Configuration16(offset) | (uint)Configuration16(offset + 2) << 16;
+    public override uint Configuration32(int offset) => Configuration16(offset) | ((uint)Configuration16(offset + 2) << 16);
 }
 
 /// <summary>Runs a device whenever the driver polls.</summary>

@@ -21,7 +21,7 @@ internal sealed class FakeConfiguration : PciConfiguration
     {
         byte[] space = new byte[256];
         _functions[(slot, function)] = space;
-        BitConverter.TryWriteBytes(space, (uint)(vendor | device << 16));
+        BitConverter.TryWriteBytes(space, (uint)(vendor | (device << 16)));
         BitConverter.TryWriteBytes(space.AsSpan(8), classCode << 8);
         space[4] = 3;
         return space;
@@ -29,7 +29,7 @@ internal sealed class FakeConfiguration : PciConfiguration
 
     public void SetBar(int slot, int function, int bar, uint value, uint mask)
     {
-        BitConverter.TryWriteBytes(_functions[(slot, function)].AsSpan(0x10 + bar * 4), value);
+        BitConverter.TryWriteBytes(_functions[(slot, function)].AsSpan(0x10 + (bar * 4)), value);
         _masks[(slot, function, bar)] = mask;
     }
 
@@ -42,8 +42,9 @@ internal sealed class FakeConfiguration : PciConfiguration
         if (_masks.TryGetValue((address.Slot, address.Function, (offset - 0x10) / 4), out uint mask))
         {
             ProbedWhileDecoding |= value == uint.MaxValue && (space[4] & 3) != 0;
-            value = value & mask | BitConverter.ToUInt32(space, offset) & ~mask;
+            value = (value & mask) | (BitConverter.ToUInt32(space, offset) & ~mask);
         }
+
         BitConverter.TryWriteBytes(space.AsSpan(offset), value);
     }
 
@@ -56,7 +57,7 @@ internal sealed class ConfigurationPorts(PciConfiguration configuration) : FakeP
 {
     private uint _address;
 
-    private PciAddress Target => new((byte)(_address >> 16), (byte)(_address >> 11 & 31), (byte)(_address >> 8 & 7));
+    private PciAddress Target => new((byte)(_address >> 16), (byte)((_address >> 11) & 31), (byte)((_address >> 8) & 7));
 
     public override uint In(ushort port, int widthBytes)
     {
@@ -174,7 +175,7 @@ public sealed unsafe class PciTests
         Assert.Equal(Errno.None, MsiX.TryEnable(Function(3), out MsiX msiX));
         Assert.Equal(4, msiX.Count);
         msiX.Route(2, 0x55);
-        uint* entry = (uint*)(memory + 0xFC0 + 2 * 16);
+        uint* entry = (uint*)(memory + 0xFC0 + (2 * 16));
         Assert.Equal(0xFEE0_0000u, entry[0]);
         Assert.Equal(0x55u, entry[2]);
         Assert.Equal(0u, entry[3]);

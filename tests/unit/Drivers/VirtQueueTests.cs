@@ -46,6 +46,7 @@ public sealed unsafe class VirtQueueTests
                     BufferAccess access = piece == 0 ? BufferAccess.DeviceReads : BufferAccess.DeviceWrites;
                     chain[piece] = new QueueBuffer((ulong)(nextToken + piece), 100, access);
                 }
+
                 int freeBefore = queue.Free;
                 bool added = queue.TryAdd(chain.AsSpan(0, pieces), nextToken);
                 Assert.Equal(freeBefore >= pieces, added);
@@ -55,6 +56,7 @@ public sealed unsafe class VirtQueueTests
                     expected[nextToken] = (uint)(pieces - 1) * 100;
                     nextToken++;
                 }
+
                 if (random.Next(2) == 0)
                 {
                     queue.Publish();
@@ -69,6 +71,7 @@ public sealed unsafe class VirtQueueTests
                     Assert.Equal(expected[token], (uint)(pieces.Count - 1) * 100);
                     held.Add((head, token));
                 }
+
                 if (held.Count > 0 && random.Next(2) == 0)
                 {
                     // Devices may finish out of order.
@@ -83,6 +86,7 @@ public sealed unsafe class VirtQueueTests
                 Assert.Equal(length, written);
             }
         }
+
         Assert.False(queue.Broken);
         Assert.Equal(expected.Count, queue.InFlight);
     }
@@ -98,6 +102,7 @@ public sealed unsafe class VirtQueueTests
             queue.Publish();
             Assert.False(device.TakeDoorbell());
         }
+
         Assert.True(queue.TryAdd(0, 1, BufferAccess.DeviceReads, 2));
         queue.Publish();
         Assert.True(device.TakeDoorbell());
@@ -132,6 +137,7 @@ public sealed unsafe class VirtQueueTests
             {
                 queue.EnableInterrupt();
             }
+
             queue.TryAdd(0, 1, BufferAccess.DeviceReads, round);
             queue.Publish();
             Assert.True(device.TryPop(out ushort head, out _));
@@ -216,8 +222,10 @@ public sealed unsafe class VirtQueueTests
                 {
                     Assert.True(token <= step && written <= 64);
                 }
+
                 Assert.InRange(queue.Free + queue.InFlight, 0, size);
             }
+
             NativeMemory.AlignedFree(memory);
         }
     }

@@ -70,14 +70,17 @@ public sealed unsafe class VirtioBlockTests : IDisposable
                 {
                     chain[piece].Bytes.CopyTo(disk);
                 }
+
                 offset += disk.Length;
             }
+
             _flushes += type == 4 ? 1 : 0;
             Assert.True(chain[^1].DeviceWrites && chain[^1].LengthBytes == 1);
-            Assert.Equal(0, (offset - (int)sector * 512) % 512);
+            Assert.Equal(0, (offset - ((int)sector * 512)) % 512);
             chain[^1].Bytes[0] = (byte)(sector == IoErrorSector ? 1 : type is 0 or 1 or 4 ? 0 : 2);
             queue.Push(head, written);
         }
+
         return any;
     }
 
@@ -109,6 +112,7 @@ public sealed unsafe class VirtioBlockTests : IDisposable
                 Assert.True(buffer.SequenceEqual(model.AsSpan(sector * 512, buffer.Length)));
             }
         }
+
         Assert.True(model.AsSpan().SequenceEqual(_contents));
     }
 

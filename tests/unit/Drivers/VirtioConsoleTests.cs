@@ -71,6 +71,7 @@ public sealed class VirtioConsoleTests : IDisposable
             queue.Push(head, 0);
             any = true;
         }
+
         return any;
     }
 
@@ -124,9 +125,11 @@ public sealed class VirtioConsoleTests : IDisposable
                 toDriver.Push(head, (uint)count);
                 delivered += count;
             }
+
             int got = _console.Read(buffer.AsSpan(0, 1 + random.Next(buffer.Length)));
             read.AddRange(buffer.AsSpan(0, got));
         }
+
         TakeAtHost();
         Assert.True(sawFull);
         Assert.Equal(outgoing, _atHost.ToArray());
@@ -149,12 +152,14 @@ public sealed class VirtioConsoleTests : IDisposable
                 chain[0].Bytes[5] = 0;
                 control.Push(head, (uint)random.Next(20));
             }
+
             _console.Poll();
             if (_transport.Queues[3].TryPop(out head, out _))
             {
                 _transport.Queues[3].Push(head, 0);
             }
         }
+
         Assert.Equal(0, _transport.Resets);
     }
 }

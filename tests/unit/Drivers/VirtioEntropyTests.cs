@@ -24,6 +24,7 @@ public sealed class VirtioEntropyTests
             {
                 return false;
             }
+
             last = chain;
             int delivered = next % 3 == 0 ? 0 : Math.Min(chain[0].LengthBytes, 700);
             chain[0].Bytes[..delivered].Fill(next++);

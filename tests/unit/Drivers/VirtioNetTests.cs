@@ -65,7 +65,7 @@ public sealed unsafe class VirtioNetTests
     [Fact]
     public void A_card_that_can_filter_is_told_to_receive_only_its_own_frames()
     {
-        FakeTransport transport = new(Mac | 1UL << 17 | 1UL << 18, Configuration);
+        FakeTransport transport = new(Mac | (1UL << 17) | (1UL << 18), Configuration);
         Assert.NotNull(VirtioNet.Open(transport, TestFrames.Create()));
         Assert.True(transport.Queues[2].TryPop(out _, out List<ChainPiece> chain));
         Assert.Equal([0, 0, 0], chain[0].Bytes.ToArray());
@@ -94,6 +94,7 @@ public sealed unsafe class VirtioNetTests
         {
             sent++;
         }
+
         Assert.Equal(32, sent);
         Transmit.TryPop(out ushort head, out List<ChainPiece> chain);
         Transmit.Push(head, 0);
@@ -116,6 +117,7 @@ public sealed unsafe class VirtioNetTests
         {
             Assert.Equal(0UL, (ulong)start % 16);
         }
+
         Assert.True(_card.TryReceive(out frame));
         Assert.Equal(first, frame.ToArray());
         _card.ReleaseReceived();

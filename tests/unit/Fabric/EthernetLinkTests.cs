@@ -60,6 +60,7 @@ public sealed unsafe class EthernetLinkTests
             rack.Service.ReplyBytes = (int)(number % 5) * 2000;
             Assert.Equal(Errno.None, rack.Call(number, (int)(number % 7) * 1500, 8000));
         }
+
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
         Assert.Equal(200, rack.Service.Executions.Count);
     }

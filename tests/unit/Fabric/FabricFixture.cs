@@ -28,6 +28,7 @@ internal sealed unsafe class CountingService : RpcService
         {
             return RpcDisposition.Deferred;
         }
+
         Serve(ref request);
         return RpcDisposition.Done;
     }
@@ -48,8 +49,9 @@ internal sealed unsafe class CountingService : RpcService
         byte[] reply = new byte[lengthBytes];
         for (int index = 0; index < lengthBytes; index++)
         {
-            reply[index] = (byte)(number * 31 + (ulong)index * 7 + (ulong)(index >> 8));
+            reply[index] = (byte)((number * 31) + ((ulong)index * 7) + (ulong)(index >> 8));
         }
+
         return reply;
     }
 
@@ -60,6 +62,7 @@ internal sealed unsafe class CountingService : RpcService
             request.Reply(Errno.EPROTO);
             return;
         }
+
         if (request.IsReplay)
         {
             Replays++;
@@ -69,6 +72,7 @@ internal sealed unsafe class CountingService : RpcService
             Executions[number] = Executions.GetValueOrDefault(number) + 1;
             Order.Add(number);
         }
+
         Errno status = rest.SequenceEqual(FabricFixture.Payload(number, rest.Length)) ? Errno.None : Errno.EBADMSG;
         request.Reply(status, ReplyFor(number, ReplyBytes));
     }
@@ -119,8 +123,9 @@ internal sealed unsafe class FabricFixture : IDisposable
         byte[] payload = new byte[lengthBytes];
         for (int index = 0; index < lengthBytes; index++)
         {
-            payload[index] = (byte)(number + (ulong)index * 13);
+            payload[index] = (byte)(number + ((ulong)index * 13));
         }
+
         return payload;
     }
 
@@ -131,6 +136,7 @@ internal sealed unsafe class FabricFixture : IDisposable
         {
             throw new InvalidOperationException("no memory");
         }
+
         RingAtOne = low;
         RingAtTwo = high;
         Link one = low!;
@@ -140,11 +146,13 @@ internal sealed unsafe class FabricFixture : IDisposable
             one = new ShortFrameLink(one, frameBytes);
             two = new ShortFrameLink(two, frameBytes);
         }
+
         if (seed != 0)
         {
             one = new LossyLink(one, rates, seed, Frames);
-            two = new LossyLink(two, rates, seed * 77 + 1, Frames);
+            two = new LossyLink(two, rates, (seed * 77) + 1, Frames);
         }
+
         One.Attach(2, one);
         Two.Attach(1, two);
         return this;
@@ -159,6 +167,7 @@ internal sealed unsafe class FabricFixture : IDisposable
         {
             return Errno.EILSEQ;
         }
+
         return status;
     }
 }

@@ -79,7 +79,7 @@ public sealed unsafe class MessageFrameTests
         for (int bit = 0; bit < frame.Length * 8; bit++)
         {
             byte[] changed = (byte[])frame.Clone();
-            changed[bit / 8] ^= (byte)(1 << bit % 8);
+            changed[bit / 8] ^= (byte)(1 << (bit % 8));
             MessageHeader header;
             Assert.False(Read(changed, &header) >= 0 && Holds(changed, &header), $"bit {bit}");
         }
@@ -95,6 +95,7 @@ public sealed unsafe class MessageFrameTests
         {
             Assert.Equal(whole, BodyDigest.Of(body.AsSpan(0, border), body.AsSpan(border)));
         }
+
         Assert.NotEqual(whole, BodyDigest.Of(body.AsSpan(0, 48), default));
         byte[] swapped = [.. body[8..16], .. body[..8], .. body[16..]];
         Assert.NotEqual(whole, BodyDigest.Of(swapped, default));
@@ -110,6 +111,7 @@ public sealed unsafe class MessageFrameTests
         {
             rising[index] = (byte)index;
         }
+
         Assert.Equal(0x8A9136AAu, Crc32c.Finish(Crc32c.Add(Crc32c.Start, new byte[32])));
         Assert.Equal(0x62A8AB43u, Crc32c.Finish(Crc32c.Add(Crc32c.Start, ones)));
         Assert.Equal(0x46DD794Eu, Crc32c.Finish(Crc32c.Add(Crc32c.Start, rising)));
@@ -129,6 +131,7 @@ public sealed unsafe class MessageFrameTests
             {
                 frame[random.Next(Math.Min(frame.Length, 64))] = (byte)random.Next(256);
             }
+
             MessageHeader header;
             int length = Read(frame, &header);
             if (length >= 0)
@@ -139,6 +142,7 @@ public sealed unsafe class MessageFrameTests
                 Assert.True(header.BodyBytes <= MessageHeader.MaxBodyBytes);
             }
         }
+
         Assert.True(accepted > 0);
     }
 
@@ -168,6 +172,7 @@ public sealed unsafe class MessageFrameTests
                     covered += (uint)length;
                     accepted++;
                 }
+
                 header.FragmentOffset++;
                 new ReadOnlySpan<byte>(&header, MessageHeader.SizeBytes).CopyTo(frame);
                 Assert.True(Read(frame, &parsed) < 0);

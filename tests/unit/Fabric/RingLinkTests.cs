@@ -49,12 +49,14 @@ public sealed unsafe class RingLinkTests : IDisposable
             {
                 Assert.NotEmpty(expected);
             }
+
             while (expected.Count > random.Next(12) && two.TryReceive(out ReadOnlySpan<byte> frame))
             {
                 Assert.True(frame.SequenceEqual(expected.Dequeue()));
                 two.Release();
             }
         }
+
         Assert.False(one.Failed || two.Failed);
     }
 
@@ -68,6 +70,7 @@ public sealed unsafe class RingLinkTests : IDisposable
         {
             sent++;
         }
+
         Assert.InRange(sent, 40, 60);
         Assert.True(two.TryReceive(out _));
         two.Release();
@@ -118,6 +121,7 @@ public sealed unsafe class RingLinkTests : IDisposable
             RingLink.Open(_region, 1, null, LinkTraits.None, out RingLink? again);
             one = again!;
         }
+
         Assert.False(two.Failed);
     }
 
@@ -133,6 +137,7 @@ public sealed unsafe class RingLinkTests : IDisposable
             {
                 _memory[random.Next(40)] = (byte)random.Next(256);
             }
+
             RingLink.Open(_region, 1, null, LinkTraits.None, out RingLink? link);
             // Whatever was opened must stay inside the region.
             link?.TrySend(2, new byte[64], new byte[1000], default);
@@ -161,6 +166,7 @@ public sealed unsafe class RingLinkTests : IDisposable
                     ulong offset = random.Next(3) switch { 0 => (ulong)random.Next(2) * 64, 1 => 256, _ => (ulong)random.Next(200_000) };
                     *(ulong*)(_memory + layout.RingAOffset + offset) = (ulong)random.NextInt64() >> random.Next(64);
                 }
+
                 if (two.TryReceive(out ReadOnlySpan<byte> frame))
                 {
                     int sum = 0;
@@ -168,12 +174,15 @@ public sealed unsafe class RingLinkTests : IDisposable
                     {
                         sum += value;
                     }
+
                     Assert.True(sum >= 0);
                     two.Release();
                 }
             }
+
             failed += one.Failed || two.Failed ? 1 : 0;
         }
+
         Assert.True(failed > 100);
     }
 
@@ -211,6 +220,7 @@ public sealed unsafe class RingLinkTests : IDisposable
                 rack.RingAtOne.Release();
             }
         }
+
         Assert.False(rack.RingAtOne!.Failed || rack.RingAtTwo!.Failed);
         Assert.True(rack.Two.BadFrames > 1000);
         // An honest client whose ids lie above all that was forged is served.

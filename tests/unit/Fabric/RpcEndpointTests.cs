@@ -37,6 +37,7 @@ public sealed unsafe class RpcEndpointTests
             rack.Service.ReplyBytes = random.Next(0, 30000);
             Assert.Equal(Errno.None, rack.Call(number, random.Next(0, 30000), 30000));
         }
+
         Assert.Equal(3000, rack.Service.Executions.Count);
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
         Assert.Equal(3000UL, rack.One.RequestsOf(Opcode.Map));
@@ -159,6 +160,7 @@ public sealed unsafe class RpcEndpointTests
         {
             Assert.Equal(Errno.None, rack.Call(number, (int)number * 500, 8));
         }
+
         Assert.Equal(100, echoes);
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
     }
@@ -174,10 +176,12 @@ public sealed unsafe class RpcEndpointTests
         {
             calls[number] = rack.One.Begin(2, Opcode.Map, FabricFixture.Context, in number, default, default);
         }
+
         foreach (PendingCall* call in calls)
         {
             Assert.Equal(Errno.None, rack.One.Complete(call, out _));
         }
+
         Assert.Equal(60, rack.Service.Executions.Count);
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
     }
@@ -192,10 +196,12 @@ public sealed unsafe class RpcEndpointTests
         {
             calls[number] = rack.One.Begin(2, Opcode.Map, FabricFixture.Context, in number, default, default);
         }
+
         foreach (PendingCall* call in calls)
         {
             Assert.Equal(Errno.None, rack.One.Complete(call, out _));
         }
+
         Assert.Equal(500, rack.Service.Executions.Count);
     }
 
@@ -211,6 +217,7 @@ public sealed unsafe class RpcEndpointTests
             RpcContext context = new() { Class = classes[number / 40] };
             calls[number] = rack.One.Begin(2, Opcode.Map, context, in number, default, default);
         }
+
         foreach (PendingCall* call in calls)
         {
             Assert.Equal(Errno.None, rack.One.Complete(call, out _));
@@ -237,6 +244,7 @@ public sealed unsafe class RpcEndpointTests
                 rack.Service.ReplyBytes = random.Next(0, 3000);
                 Assert.Equal(Errno.None, rack.Call(number, random.Next(0, 3000), 3000));
             }
+
             Assert.Equal(150, rack.Service.Executions.Count);
             Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
             Assert.True(rack.One.Retransmissions > 0);
@@ -255,10 +263,12 @@ public sealed unsafe class RpcEndpointTests
         {
             calls[number] = rack.One.Begin(2, Opcode.Map, FabricFixture.Context, in number, default, default);
         }
+
         foreach (PendingCall* call in calls)
         {
             Assert.Equal(Errno.None, rack.One.Complete(call, out _));
         }
+
         Assert.Equal(400, rack.Service.Executions.Count);
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
     }
@@ -274,6 +284,7 @@ public sealed unsafe class RpcEndpointTests
         {
             Assert.Equal(Errno.None, rack.Call(number, 60000, 65536));
         }
+
         Assert.Equal(60, rack.Service.Executions.Count);
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
     }
@@ -289,6 +300,7 @@ public sealed unsafe class RpcEndpointTests
         {
             Assert.Equal(Errno.None, rack.Call(number, 4096, 4096));
         }
+
         Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
         Assert.True(rack.Service.Replays > 0);
     }
@@ -305,6 +317,7 @@ public sealed unsafe class RpcEndpointTests
         {
             Assert.Equal(Errno.None, rack.Call(number, 0, 9000));
         }
+
         Assert.Equal(free, rack.Frames.FreePages);
     }
 
@@ -317,6 +330,7 @@ public sealed unsafe class RpcEndpointTests
         while (Poller.PollAll())
         {
         }
+
         Assert.Equal(1, rack.Service.Executions[77]);
         Assert.Equal(0UL, rack.One.Duplicates);
     }

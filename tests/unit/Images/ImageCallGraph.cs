@@ -13,12 +13,12 @@ namespace Lego.Tests.Images;
 /// <summary>Functions of one ELF image and the calls between them.</summary>
 internal sealed class ImageCallGraph
 {
-    private static readonly Regex s_function = new Regex(@"^[0-9a-f]+ <(?<name>.+)>:$");
-    private static readonly Regex s_directCall = new Regex(@"\b(call|jmp|j[a-z]+)\s+[0-9a-f]+ <(?<target>[^+>]+)>");
-    private static readonly Regex s_address = new Regex(@"<(?<target>[^+>]+)>\s*$");
-    private static readonly Regex s_symbol = new Regex(@"^(?<address>[0-9a-f]{16}) [tT] (?<name>.+)$");
+    private static readonly Regex s_function = new(@"^[0-9a-f]+ <(?<name>.+)>:$");
+    private static readonly Regex s_directCall = new(@"\b(call|jmp|j[a-z]+)\s+[0-9a-f]+ <(?<target>[^+>]+)>");
+    private static readonly Regex s_address = new(@"<(?<target>[^+>]+)>\s*$");
+    private static readonly Regex s_symbol = new(@"^(?<address>[0-9a-f]{16}) [tT] (?<name>.+)$");
 
-    private readonly Dictionary<string, HashSet<string>> _callers = new Dictionary<string, HashSet<string>>();
+    private readonly Dictionary<string, HashSet<string>> _callers = new();
 
     private ImageCallGraph()
     {
@@ -32,7 +32,7 @@ internal sealed class ImageCallGraph
 
     public static ImageCallGraph Read(string image)
     {
-        ImageCallGraph graph = new ImageCallGraph();
+        ImageCallGraph graph = new();
         string current = "";
         foreach (string line in Run("objdump", "-d", "--no-show-raw-insn", image))
         {
@@ -43,6 +43,7 @@ internal sealed class ImageCallGraph
                 graph.Functions.Add(current);
                 continue;
             }
+
             Match call = s_directCall.Match(line);
             if (call.Success)
             {
@@ -56,6 +57,7 @@ internal sealed class ImageCallGraph
                 graph.AddressTaken.Add(address.Groups["target"].Value);
             }
         }
+
         graph.FindAddressesInData(image);
         graph.AddressTaken.IntersectWith(graph.Functions);
         return graph;
@@ -64,8 +66,8 @@ internal sealed class ImageCallGraph
     /// <summary>Every function that reaches one of the targets through direct calls, the targets included.</summary>
     public HashSet<string> ReachingDirectly(Predicate<string> isTarget)
     {
-        HashSet<string> reached = new HashSet<string>();
-        Queue<string> open = new Queue<string>();
+        HashSet<string> reached = new();
+        Queue<string> open = new();
         foreach (string function in Functions)
         {
             if (isTarget(function) && reached.Add(function))
@@ -73,12 +75,14 @@ internal sealed class ImageCallGraph
                 open.Enqueue(function);
             }
         }
+
         while (open.TryDequeue(out string? function))
         {
             if (!_callers.TryGetValue(function, out HashSet<string>? callers))
             {
                 continue;
             }
+
             foreach (string caller in callers)
             {
                 if (reached.Add(caller))
@@ -87,6 +91,7 @@ internal sealed class ImageCallGraph
                 }
             }
         }
+
         return reached;
     }
 
@@ -96,13 +101,14 @@ internal sealed class ImageCallGraph
         {
             _callers[callee] = callers = new HashSet<string>();
         }
+
         callers.Add(caller);
     }
 
     /// <summary>Scans constants and data for 8-byte words that are the address of a function.</summary>
     private void FindAddressesInData(string image)
     {
-        Dictionary<ulong, string> byAddress = new Dictionary<ulong, string>();
+        Dictionary<ulong, string> byAddress = new();
         foreach (string line in Run("nm", image))
         {
             Match symbol = s_symbol.Match(line);
@@ -111,6 +117,7 @@ internal sealed class ImageCallGraph
                 byAddress[ulong.Parse(symbol.Groups["address"].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture)] = symbol.Groups["name"].Value;
             }
         }
+
         byte[] bytes = ReadConstantsAndData(image);
         for (int offset = 0; offset + sizeof(ulong) <= bytes.Length; offset += sizeof(ulong))
         {
@@ -131,6 +138,7 @@ internal sealed class ImageCallGraph
             {
                 throw new InvalidOperationException(line);
             }
+
             return File.ReadAllBytes(copy);
         }
         finally
@@ -147,6 +155,7 @@ internal sealed class ImageCallGraph
         {
             yield return line;
         }
+
         process.WaitForExit();
         if (process.ExitCode != 0)
         {

@@ -40,6 +40,7 @@ public sealed class NoAllocationAfterBootTests
             Assert.Contains(entry, graph.Functions);
             Assert.DoesNotContain(entry, allocating);
         }
+
         IEnumerable<string> reachableByPointer = allocating.Intersect(graph.AddressTaken)
             .Where(name => !name.StartsWith("RhpNew", StringComparison.Ordinal))
             .Where(name => !s_bootEntries.Concat(s_bootOnlyVirtuals).Any(boot => name.EndsWith(boot, StringComparison.Ordinal)));
@@ -48,11 +49,12 @@ public sealed class NoAllocationAfterBootTests
 
     private static string RepositoryRoot()
     {
-        DirectoryInfo? folder = new DirectoryInfo(AppContext.BaseDirectory);
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
         while (folder != null && !File.Exists(Path.Combine(folder.FullName, "LegoKernel.sln")))
         {
             folder = folder.Parent;
         }
+
         return folder?.FullName ?? throw new InvalidOperationException("LegoKernel.sln not found above the test binaries");
     }
 }

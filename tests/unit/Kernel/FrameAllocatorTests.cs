@@ -21,11 +21,11 @@ public sealed unsafe class FrameAllocatorTests
         void* memory = NativeMemory.AlignedAlloc(Pages * PageOperations.PageSize, PageOperations.PageSize);
         try
         {
-            FrameAllocator frames = new FrameAllocator(memory, Pages);
+            FrameAllocator frames = new(memory, Pages);
             ulong free = frames.FreePages;
-            Random random = new Random(seed);
-            HashSet<nint> held = new HashSet<nint>();
-            List<(nint Start, int Count)> runs = new List<(nint, int)>();
+            Random random = new(seed);
+            HashSet<nint> held = new();
+            List<(nint Start, int Count)> runs = new();
             for (int step = 0; step < 20_000; step++)
             {
                 if (random.Next(2) == 0)
@@ -36,10 +36,12 @@ public sealed unsafe class FrameAllocatorTests
                     {
                         continue;
                     }
+
                     for (int page = 0; page < count; page++)
                     {
-                        Assert.True(held.Add((nint)(start + page * PageOperations.PageSize)));
+                        Assert.True(held.Add((nint)(start + (page * PageOperations.PageSize))));
                     }
+
                     new Span<byte>(start, count * PageOperations.PageSize).Fill(0xAA);
                     runs.Add(((nint)start, count));
                 }
@@ -51,9 +53,10 @@ public sealed unsafe class FrameAllocatorTests
                     frames.FreeContiguous((void*)start, (ulong)count);
                     for (int page = 0; page < count; page++)
                     {
-                        held.Remove(start + page * PageOperations.PageSize);
+                        held.Remove(start + (page * PageOperations.PageSize));
                     }
                 }
+
                 Assert.Equal(free - (ulong)held.Count, frames.FreePages);
             }
         }
@@ -67,7 +70,7 @@ public sealed unsafe class FrameAllocatorTests
     public void Freeing_a_free_frame_panics()
     {
         void* memory = NativeMemory.AlignedAlloc(Pages * PageOperations.PageSize, PageOperations.PageSize);
-        FrameAllocator frames = new FrameAllocator(memory, Pages);
+        FrameAllocator frames = new(memory, Pages);
         void* frame = frames.Allocate();
         frames.Free(frame);
         Assert.Throws<PanicException>(() => frames.Free(frame));

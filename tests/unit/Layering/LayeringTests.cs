@@ -38,7 +38,7 @@ public sealed class LayeringTests
     [Fact]
     public void Every_folder_names_only_the_layers_below_it()
     {
-        var violations = new List<string>();
+        List<string> violations = new List<string>();
         foreach (string path in Sources("kernel", "drivers", "monitors"))
         {
             (string folder, string[] allowed) = RuleOf(path);
@@ -57,7 +57,7 @@ public sealed class LayeringTests
     [Fact]
     public void Every_source_declares_the_namespace_of_its_layer()
     {
-        var violations = new List<string>();
+        List<string> violations = new List<string>();
         foreach (string path in Sources("kernel", "drivers", "monitors"))
         {
             Match declared = Regex.Match(CodeOf(path), @"^namespace\s+([\w.]+)", RegexOptions.Multiline);
@@ -76,7 +76,7 @@ public sealed class LayeringTests
     {
         string[] permitted = ["kernel/machine/", "kernel/corelib/"];
         string[] doors = ["InternalCall", "RuntimeImport(", "DllImport(", "LibraryImport("];
-        var violations = Sources("kernel", "drivers", "monitors")
+        List<string> violations = Sources("kernel", "drivers", "monitors")
             .Where(path => !permitted.Any(folder => path.StartsWith(folder, StringComparison.Ordinal)))
             .Where(path => doors.Any(door => CodeOf(path).Contains(door, StringComparison.Ordinal)))
             .ToList();

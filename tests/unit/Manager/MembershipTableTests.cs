@@ -15,7 +15,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void Silence_makes_a_member_suspect_then_failed_and_only_failure_moves_the_epoch()
     {
-        var table = new MembershipTable(firstEpoch: 100, suspectNs: 3 * Second, failNs: 7 * Second);
+        MembershipTable table = new MembershipTable(firstEpoch: 100, suspectNs: 3 * Second, failNs: 7 * Second);
         Assert.Equal(JoinOutcome.Joined, table.Join(Request(2), nowNs: 0));
         uint joined = table.Epoch;
         Assert.Equal(101u, joined);
@@ -39,7 +39,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void A_failed_incarnation_is_fenced_until_it_joins_as_another()
     {
-        var table = new MembershipTable();
+        MembershipTable table = new MembershipTable();
         table.Join(Request(2), 0);
         Assert.Equal(0, table.NextFailure(60 * Second, Self));
 
@@ -54,7 +54,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void A_repeated_join_changes_nothing_and_a_reboot_replaces()
     {
-        var table = new MembershipTable();
+        MembershipTable table = new MembershipTable();
         table.Join(Request(2), 0);
         uint epoch = table.Epoch;
         Assert.Equal(JoinOutcome.Known, table.Join(Request(2), Second));
@@ -66,7 +66,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void Nonsense_is_refused()
     {
-        var table = new MembershipTable();
+        MembershipTable table = new MembershipTable();
         Assert.Equal(JoinOutcome.Refused, table.Join(Request(0), 0));
         JoinRequest strange = Request(2);
         strange.Kind = (ComponentKind)77;
@@ -84,7 +84,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void The_manager_itself_never_ages()
     {
-        var table = new MembershipTable();
+        MembershipTable table = new MembershipTable();
         table.Join(Request(Self, kind: ComponentKind.Manager), 0);
         Assert.Equal(-1, table.NextFailure(1000 * Second, Self));
         Assert.True(table.IsAlive(Self));
@@ -93,12 +93,12 @@ public sealed class MembershipTableTests
     [Fact]
     public unsafe void The_written_membership_reads_back()
     {
-        var table = new MembershipTable();
+        MembershipTable table = new MembershipTable();
         table.Join(Request(2), 0);
         table.Join(Request(3, kind: ComponentKind.Storage), 0);
         byte[] bytes = new byte[256];
         int length = table.Write(bytes);
-        Assert.Equal(sizeof(JoinReply) + 2 * sizeof(MemberRecord), length);
+        Assert.Equal(sizeof(JoinReply) + (2 * sizeof(MemberRecord)), length);
         JoinReply head = MemoryMarshal.Read<JoinReply>(bytes);
         Assert.Equal(table.Epoch, head.Epoch);
         Assert.Equal(2u, head.Count);

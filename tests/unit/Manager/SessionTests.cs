@@ -39,7 +39,7 @@ public sealed unsafe class SessionTests : IDisposable
         FrameAllocator frames = _frames.Allocator;
         Assert.Equal(Errno.None, LocalLink.CreatePair(frames, ProcessorNode, ManagerNode, out RingLink? low, out RingLink? high));
         _processor = new RpcEndpoint(ProcessorNode, frames, 0);
-        var endpoint = new RpcEndpoint(ManagerNode, frames, 0);
+        RpcEndpoint endpoint = new RpcEndpoint(ManagerNode, frames, 0);
         _processor.Attach(ManagerNode, low!);
         endpoint.Attach(ProcessorNode, high!);
         _processor.Register((byte)((ushort)Opcode.StartProcess >> 8), _programs);
@@ -217,7 +217,7 @@ public sealed unsafe class SessionTests : IDisposable
     [Fact]
     public void A_failed_processor_is_named_and_ends_its_programs()
     {
-        _script.Then(() => _programs.Started, () => _manager.Tick(Clock.NowNs() + 2 * MembershipTable.DefaultFailNs));
+        _script.Then(() => _programs.Started, () => _manager.Tick(Clock.NowNs() + (2 * MembershipTable.DefaultFailNs)));
         RunSession(FakeChannel.Start(["sleep"]));
         List<SentFrame> frames = _channel.Take();
         Assert.Contains(frames, frame => frame.Type == ControlFrameType.MemberFailed && frame.Text.StartsWith("processor node 1 failed", StringComparison.Ordinal));
@@ -321,14 +321,14 @@ public sealed unsafe class SessionTests : IDisposable
 
     private Errno Output(ushort stream, byte[] bytes, uint session)
     {
-        var request = new StreamRequest { Session = session, Stream = stream };
+        StreamRequest request = new StreamRequest { Session = session, Stream = stream };
         return _processor.Call(
             ManagerNode, Opcode.StandardOutput, default, new ReadOnlySpan<byte>(&request, sizeof(StreamRequest)), bytes, default, out _);
     }
 
     private void Exit()
     {
-        var request = new ProcessExitedRequest { Session = _programs.Request.Session, ProcessId = FakeProcessor.ProcessId, WaitStatus = ExitStatus };
+        ProcessExitedRequest request = new ProcessExitedRequest { Session = _programs.Request.Session, ProcessId = FakeProcessor.ProcessId, WaitStatus = ExitStatus };
         Errno status = _processor.Call(
             ManagerNode, Opcode.ProcessExited, default, new ReadOnlySpan<byte>(&request, sizeof(ProcessExitedRequest)), default, default, out _);
         Assert.Equal(Errno.None, status);

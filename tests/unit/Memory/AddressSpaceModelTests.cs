@@ -48,10 +48,12 @@ public sealed unsafe class AddressSpaceModelTests
             {
                 CompareMaps(space, model, step);
             }
+
             if (step % 1024 == 0)
             {
                 CompareContents(fixture, space, model, step);
             }
+
             if (step % 4096 == 0)
             {
                 Assert.Equal(Errno.None, fixture.Spaces.Fork(space, ++asid, out AddressSpace* child));
@@ -62,6 +64,7 @@ public sealed unsafe class AddressSpaceModelTests
                 CompareContents(fixture, space, model, step);
             }
         }
+
         fixture.Spaces.Destroy(space);
         fixture.Files.Release(files[1]);
         fixture.Files.Release(files[2]);
@@ -82,14 +85,17 @@ public sealed unsafe class AddressSpaceModelTests
         {
             address += 8;
         }
+
         if (random.Next(20) == 0)
         {
             length -= 100;
         }
+
         if (random.Next(100) == 0)
         {
             length = 0;
         }
+
         switch (random.Next(10))
         {
             case 0:
@@ -104,17 +110,19 @@ public sealed unsafe class AddressSpaceModelTests
                 wish.Protection = (Protection)random.Next(8);
                 int file = Math.Max(0, random.Next(6) - 3);
                 wish.File = files[file];
-                wish.FileOffset = file == 0 ? 0 : (ulong)random.Next(4) * Page + (random.Next(30) == 0 ? 1UL : 0);
+                wish.FileOffset = file == 0 ? 0 : ((ulong)random.Next(4) * Page) + (random.Next(30) == 0 ? 1UL : 0);
                 wish.Kind = VmaKind.Anonymous;
                 wish.Flags = flags;
                 if (length != 0 && !hint && Crowded(model))
                 {
                     goto case 3;
                 }
+
                 if (hint && (address & ~(Page - 1)) + ((length + Page - 1) & ~(Page - 1)) > AddressLayout.MapBase)
                 {
                     goto case 3;
                 }
+
                 expected = model.Map(wish.Address, length, wish.Protection, flags, (uint)file, wish.FileOffset, out wanted);
                 actual = fixture.MapGranted(space, wish, out got);
                 got = actual == Errno.None ? got : 0;
@@ -149,6 +157,7 @@ public sealed unsafe class AddressSpaceModelTests
                 {
                     goto case 3;
                 }
+
                 expected = model.Remap(address, length, remap.NewLength, remapFlags, remap.NewAddress, out wanted);
                 actual = fixture.Spaces.Remap(space, remap, out got, out _);
                 got = actual == Errno.None ? got : 0;
@@ -168,6 +177,7 @@ public sealed unsafe class AddressSpaceModelTests
         {
             mapped += page.IsMapped ? 1 : 0;
         }
+
         return mapped > (int)VmaModel.WindowPages / 2;
     }
 
@@ -178,6 +188,7 @@ public sealed unsafe class AddressSpaceModelTests
         {
             return Errno.None;
         }
+
         byte stamp = (byte)random.Next(1, 256);
         byte* page = (byte*)NativeMemory.AlignedAlloc(PageOperations.PageSize, 64);
         new Span<byte>(page, PageOperations.PageSize).Fill(stamp);
@@ -201,12 +212,14 @@ public sealed unsafe class AddressSpaceModelTests
             {
                 continue;
             }
+
             bool continues = index > 0 && model.Pages[index - 1].IsMapped && VmaModel.Continues(model.Pages[index - 1], page);
             if (continues)
             {
                 expected[^1] = expected[^1] with { End = VmaModel.AddressOf(index + 1) };
                 continue;
             }
+
             expected.Add(new VmaRecord
             {
                 Start = VmaModel.AddressOf(index),
@@ -215,6 +228,7 @@ public sealed unsafe class AddressSpaceModelTests
                 Protection = page.Protection,
             });
         }
+
         Assert.Equal(expected.Count + 1, records.Length);
         for (int index = 0; index < expected.Count; index++)
         {

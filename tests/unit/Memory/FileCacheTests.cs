@@ -33,6 +33,7 @@ public sealed unsafe class FileCacheTests
             stored[index] = fixture.Store.Add($"/{index}", (byte[])model[index].Clone());
             files[index] = fixture.Hold(stored[index], $"/{index}");
         }
+
         for (int step = 0; step < operations; step++)
         {
             int which = random.Next(FileCount);
@@ -62,6 +63,7 @@ public sealed unsafe class FileCacheTests
                     {
                         Array.Resize(ref model[which], at + bytes.Length);
                     }
+
                     bytes.CopyTo(model[which], at);
                     Assert.Equal((ulong)model[which].Length, reply.Size);
                     break;
@@ -75,9 +77,11 @@ public sealed unsafe class FileCacheTests
                     Assert.Equal(model[which], stored[which].Bytes);
                     break;
             }
+
             Assert.Equal(Errno.None, fixture.Files.Status(files[which], out FileAttributes attributes));
             Assert.Equal((ulong)model[which].Length, attributes.Size);
         }
+
         Assert.Equal(Errno.None, fixture.Files.WriteBackAll());
         Assert.Equal(0UL, fixture.Files.DirtyPages);
         for (int index = 0; index < FileCount; index++)
@@ -98,12 +102,14 @@ public sealed unsafe class FileCacheTests
         {
             Assert.Equal(Errno.None, fixture.Files.Read(file, (ulong)offset, buffer, out _));
         }
+
         int firstPass = fixture.Store.Reads;
         Assert.InRange(firstPass, 1, (bytes.Length / Page / 14) + 1);
         for (int offset = 0; offset < bytes.Length; offset += Page)
         {
             Assert.Equal(Errno.None, fixture.Files.Read(file, (ulong)offset, buffer, out _));
         }
+
         Assert.Equal(firstPass, fixture.Store.Reads);
     }
 
@@ -120,6 +126,7 @@ public sealed unsafe class FileCacheTests
             request.Flags = FileWriteFlags.Append;
             Assert.Equal(Errno.None, fixture.Files.Write(file, request, bytes.AsSpan(offset, Page), out _));
         }
+
         Assert.Equal(1, fixture.Store.Writes);
         Assert.Equal(Errno.None, fixture.Files.Sync(file, FileWriteFlags.None));
         Assert.Equal(1, fixture.Store.Syncs);
@@ -148,8 +155,10 @@ public sealed unsafe class FileCacheTests
             {
                 break;
             }
+
             accepted += reply.Written;
         }
+
         Assert.Equal(Errno.ENOSPC, error);
         Assert.Equal((ulong)capacityBytes, accepted);
         Assert.Equal(Errno.None, fixture.Files.Sync(file, FileWriteFlags.None));
@@ -260,6 +269,7 @@ public sealed unsafe class FileCacheTests
         {
             Assert.Equal(Errno.None, fixture.Files.Read(file, offset, buffer, out _));
         }
+
         FileRequest request = default;
         Assert.Equal(Errno.None, fixture.Files.Write(file, request, buffer, out _));
         Assert.Equal(Errno.None, fixture.Files.Write(file, request, buffer, out _));
@@ -269,17 +279,20 @@ public sealed unsafe class FileCacheTests
         byte* page = (byte*)fixture.Frames.Allocate();
         while (true)
         {
-            Errno error = fixture.Map.Store(space, AddressLayout.MapBase - (stored1 + 1) * Page, page);
+            Errno error = fixture.Map.Store(space, AddressLayout.MapBase - ((stored1 + 1) * Page), page);
             if (error == Errno.ENOMEM && fixture.Files.MakeRoom(1))
             {
                 continue;
             }
+
             if (error != Errno.None)
             {
                 break;
             }
+
             stored1++;
         }
+
         Assert.Equal(0UL, fixture.Files.PageCount);
         Assert.True(stored1 > fixture.Frames.TotalPages / 2);
         fixture.Spaces.Destroy(space);

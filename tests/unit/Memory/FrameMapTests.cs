@@ -37,12 +37,13 @@ public sealed unsafe class FrameMapTests
                     pages[address] = value;
                     break;
                 case < 95:
-                    ulong end = address + (ulong)random.Next(1, 300) * Page;
+                    ulong end = address + ((ulong)random.Next(1, 300) * Page);
                     Assert.Equal(Errno.None, fixture.Map.Remove(space, address, end));
                     for (ulong gone = address; gone < end; gone += Page)
                     {
                         pages.Remove(gone);
                     }
+
                     break;
                 case < 98 when spaces.Count < 8:
                     Assert.Equal(Errno.None, fixture.Spaces.Fork(space, ++lastAsid, out AddressSpace* child));
@@ -55,6 +56,7 @@ public sealed unsafe class FrameMapTests
                 default:
                     break;
             }
+
             if (step % 2000 == 0)
             {
                 foreach ((nint other, Dictionary<ulong, byte> expected) in spaces)
@@ -63,10 +65,12 @@ public sealed unsafe class FrameMapTests
                 }
             }
         }
+
         foreach ((nint space, _) in spaces)
         {
             fixture.Spaces.Destroy((AddressSpace*)space);
         }
+
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
     }
 
@@ -79,16 +83,18 @@ public sealed unsafe class FrameMapTests
         const ulong Pages = 16_384;
         for (ulong index = 0; index < Pages; index++)
         {
-            Assert.Equal(Errno.None, fixture.Map.Store(parent, 0x1000_0000 + index * Page, page));
+            Assert.Equal(Errno.None, fixture.Map.Store(parent, 0x1000_0000 + (index * Page), page));
         }
+
         ulong free = fixture.Frames.FreePages;
         Assert.Equal(Errno.None, fixture.Spaces.Fork(parent, 2, out AddressSpace* child));
         Assert.Equal(Pages, fixture.Pool.AnonymousFrames);
         Assert.InRange(fixture.Frames.FreePages, free - 16, free);
         for (ulong index = 0; index < 100; index++)
         {
-            Assert.Equal(Errno.None, fixture.Map.Store(child, 0x1000_0000 + index * 64 * Page, page));
+            Assert.Equal(Errno.None, fixture.Map.Store(child, 0x1000_0000 + (index * 64 * Page), page));
         }
+
         Assert.Equal(Pages + 100, fixture.Pool.AnonymousFrames);
         fixture.Spaces.Destroy(parent);
         Assert.Equal(Pages, fixture.Pool.AnonymousFrames);
@@ -97,8 +103,8 @@ public sealed unsafe class FrameMapTests
     }
 
     private static ulong RandomAddress(Random random) => random.Next(4) == 0
-        ? AddressLayout.MapBase - (ulong)random.Next(1, 500) * 100 * Page
-        : 0x40_0000 + (ulong)random.Next(2000) * Page;
+        ? AddressLayout.MapBase - ((ulong)random.Next(1, 500) * 100 * Page)
+        : 0x40_0000 + ((ulong)random.Next(2000) * Page);
 
     private static void Compare(MemoryFixture fixture, AddressSpace* space, Dictionary<ulong, byte> expected)
     {
@@ -107,7 +113,8 @@ public sealed unsafe class FrameMapTests
             byte* frame = fixture.Map.Find(space, address);
             Assert.True(frame != null && frame[0] == value && frame[4095] == value);
         }
-        for (ulong address = 0x40_0000; address < 0x40_0000 + 2300 * Page; address += Page)
+
+        for (ulong address = 0x40_0000; address < 0x40_0000 + (2300 * Page); address += Page)
         {
             Assert.Equal(expected.ContainsKey(address), fixture.Map.Find(space, address) != null);
         }

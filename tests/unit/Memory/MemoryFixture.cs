@@ -53,6 +53,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         {
             return Errno.ENOENT;
         }
+
         attributes = Describe(Files[inode]);
         return Errno.None;
     }
@@ -65,6 +66,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         {
             return Errno.ESTALE;
         }
+
         attributes = Describe(stored);
         return Errno.None;
     }
@@ -77,6 +79,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         {
             return Errno.ESTALE;
         }
+
         readBytes = (int)Math.Min(lengthBytes, (ulong)stored.Bytes.Length - Math.Min((ulong)stored.Bytes.Length, offset));
         stored.Bytes.AsSpan((int)Math.Min(offset, (ulong)stored.Bytes.Length), readBytes).CopyTo(buffer->Data);
         DuringRead?.Invoke();
@@ -92,10 +95,12 @@ internal sealed unsafe class FakeFileStore : FileStore
         {
             return FailWritesWith;
         }
+
         if (!Files.TryGetValue(file->Handle.Inode, out StoredFile? stored))
         {
             return Errno.ESTALE;
         }
+
         int written = bytes.Length;
         ulong growth = AddressLayout.PageUp(Math.Max((ulong)stored.Bytes.Length, offset + (ulong)bytes.Length))
             - AddressLayout.PageUp((ulong)stored.Bytes.Length);
@@ -105,10 +110,12 @@ internal sealed unsafe class FakeFileStore : FileStore
             ulong end = AddressLayout.PageUp((ulong)stored.Bytes.Length) + AddressLayout.PageDown(free);
             written = end > offset ? (int)Math.Min((ulong)written, end - offset) : 0;
         }
+
         if (written == 0 && bytes.Length > 0)
         {
             return Errno.ENOSPC;
         }
+
         ulong size = Math.Max((ulong)stored.Bytes.Length, offset + (ulong)written);
         Array.Resize(ref stored.Bytes, (int)size);
         bytes.Slice(0, written).CopyTo(stored.Bytes.AsSpan((int)offset));
@@ -126,6 +133,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         {
             return Errno.ESTALE;
         }
+
         Array.Resize(ref stored.Bytes, (int)size);
         return Errno.None;
     }
@@ -202,6 +210,7 @@ internal sealed unsafe class MemoryFixture : IDisposable
         {
             throw new InvalidOperationException("no space");
         }
+
         AddressSpaces.SetBreakStart(space, AddressLayout.PositionIndependentBase);
         return space;
     }
@@ -216,6 +225,7 @@ internal sealed unsafe class MemoryFixture : IDisposable
             {
                 return error;
             }
+
             Spaces.ActivateRegions(space, demand, Node);
         }
     }
@@ -228,6 +238,7 @@ internal sealed unsafe class MemoryFixture : IDisposable
         {
             throw new InvalidOperationException("no file record");
         }
+
         FileCache.Hold(file);
         return file;
     }

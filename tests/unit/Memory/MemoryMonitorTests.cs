@@ -37,17 +37,20 @@ internal sealed unsafe class StorageStandIn : RpcService
             Open(ref request);
             return RpcDisposition.Done;
         }
+
         request.TryReadHead(out FileRequest file, out ReadOnlySpan<byte> rest);
         if (request.Opcode == Opcode.StorageSync)
         {
             request.Reply(Errno.None);
             return RpcDisposition.Done;
         }
+
         if (!Files.TryGetValue(file.Handle.Inode, out byte[]? bytes) || file.Handle.Generation != 9)
         {
             request.Reply(Errno.ESTALE);
             return RpcDisposition.Done;
         }
+
         Assert.Equal(file.Handle.Inode, Names[Encoding.UTF8.GetString(rest.Slice(0, file.PathLength))]);
         switch (request.Opcode)
         {
@@ -77,6 +80,7 @@ internal sealed unsafe class StorageStandIn : RpcService
                 request.Reply(Errno.None, Describe(file.Handle, bytes));
                 break;
         }
+
         return RpcDisposition.Done;
     }
 
@@ -89,6 +93,7 @@ internal sealed unsafe class StorageStandIn : RpcService
             request.Reply(Errno.ENOENT);
             return;
         }
+
         OpenReply reply = default;
         reply.Attributes = Describe(new FileHandle { Inode = inode, Generation = 9 }, Files[inode]);
         reply.PathLength = (ushort)path.Length;
@@ -185,13 +190,13 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Start(5);
         ulong address = Map(5, 64 * Page);
         Assert.Equal(Errno.None, Flush(5, (address, 1), (address + Page, 2)));
-        Assert.Equal(Errno.None, MissFlush(5, address, 5, address + 2 * Page, 3, out byte[] page));
+        Assert.Equal(Errno.None, MissFlush(5, address, 5, address + (2 * Page), 3, out byte[] page));
         Assert.Equal(Filled(1), page);
         Assert.Equal(Errno.None, MissFlush(5, address + Page, 5, address, 4, out page));
         Assert.Equal(Filled(2), page);
         Assert.Equal(Errno.None, Miss(5, address, MissAccess.Read, out page));
         Assert.Equal(Filled(4), page);
-        Assert.Equal(Errno.None, Miss(5, address + 2 * Page, MissAccess.Read, out page));
+        Assert.Equal(Errno.None, Miss(5, address + (2 * Page), MissAccess.Read, out page));
         Assert.Equal(Filled(3), page);
         Assert.Equal(4UL, Counter("memory.pages_written_back"));
         Assert.Equal(0UL, Counter("memory.violations"));
@@ -274,22 +279,22 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         ulong start = Break(5, 0);
         Assert.Equal(0UL, start % Page);
         Assert.Equal(start + 10, Break(5, start + 10));
-        Assert.Equal(start + 5 * Page, Break(5, start + 5 * Page));
-        Assert.Equal(Errno.None, Flush(5, (start + 4 * Page, 6)));
-        Assert.Equal(Filled(6), Missed(5, start + 4 * Page));
+        Assert.Equal(start + (5 * Page), Break(5, start + (5 * Page)));
+        Assert.Equal(Errno.None, Flush(5, (start + (4 * Page), 6)));
+        Assert.Equal(Filled(6), Missed(5, start + (4 * Page)));
         Assert.Equal(start + Page, Break(5, start + Page));
-        Assert.Equal(Errno.EFAULT, Miss(5, start + 4 * Page, MissAccess.Read, out _));
-        Assert.Equal(start + 5 * Page, Break(5, start + 5 * Page));
-        Assert.Empty(Missed(5, start + 4 * Page));
-        Assert.Equal(start + 5 * Page, Break(5, start - Page));
-        Assert.Equal(start + 5 * Page, Break(5, ulong.MaxValue));
+        Assert.Equal(Errno.EFAULT, Miss(5, start + (4 * Page), MissAccess.Read, out _));
+        Assert.Equal(start + (5 * Page), Break(5, start + (5 * Page)));
+        Assert.Empty(Missed(5, start + (4 * Page)));
+        Assert.Equal(start + (5 * Page), Break(5, start - Page));
+        Assert.Equal(start + (5 * Page), Break(5, ulong.MaxValue));
         MapRequest obstacle = MapOf(Page, Protection.Read);
-        obstacle.Address = start + 8 * Page;
+        obstacle.Address = start + (8 * Page);
         obstacle.Flags |= (uint)MapFlags.Fixed;
         Assert.Equal(Errno.None, Space(Opcode.Map, 5, obstacle, [], out _, out _));
-        Assert.Equal(start + 5 * Page, Break(5, start + 9 * Page));
-        Assert.Equal(start + 7 * Page, Break(5, start + 7 * Page));
-        Assert.Equal(start + 7 * Page, Break(5, start + 8 * Page));
+        Assert.Equal(start + (5 * Page), Break(5, start + (9 * Page)));
+        Assert.Equal(start + (7 * Page), Break(5, start + (7 * Page)));
+        Assert.Equal(start + (7 * Page), Break(5, start + (8 * Page)));
     }
 
     [Fact]
@@ -306,6 +311,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
                 Assert.Equal(bytes.AsSpan(offset, 10_000).ToArray(), part);
             }
         }
+
         Assert.Equal(2, _storage.Requests[Opcode.StorageRead]);
         Assert.Equal(Errno.None, FileCall(Opcode.FileRead, handle, 99_990, 100, [], out byte[] tail));
         Assert.Equal(10, tail.Length);
@@ -338,13 +344,14 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
             Assert.Equal(Errno.None, FileCall(Opcode.FileRead, handle, (ulong)offset, 32_768, [], out byte[] part));
             Assert.True(part.AsSpan().SequenceEqual(bytes.AsSpan(offset, 32_768)));
         }
+
         Assert.InRange(_storage.Requests[Opcode.StorageRead], 74, 75);
     }
 
     [Fact]
     public void Pages_of_a_mapped_file_come_from_the_cache_and_a_private_write_stays_private()
     {
-        byte[] bytes = new byte[3 * Page + 100];
+        byte[] bytes = new byte[(3 * Page) + 100];
         new Random(4).NextBytes(bytes);
         FileHandle handle = _storage.Add("/mapped", (byte[])bytes.Clone());
         Start(5);
@@ -356,10 +363,10 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         request.PathLength = 7;
         Assert.Equal(Errno.None, Space(Opcode.Map, 5, request, "/mapped\0"u8.ToArray(), out ulong address, out _));
         Assert.Equal(bytes.AsSpan(Page, Page).ToArray(), Missed(5, address));
-        byte[] last = Missed(5, address + 2 * Page);
+        byte[] last = Missed(5, address + (2 * Page));
         Assert.Equal(bytes.AsSpan(3 * Page).ToArray(), last.AsSpan(0, 100).ToArray());
         Assert.True(last.AsSpan(100).IndexOfAnyExcept((byte)0) < 0);
-        Assert.Equal(Errno.EIO, Miss(5, address + 3 * Page, MissAccess.Read, out _));
+        Assert.Equal(Errno.EIO, Miss(5, address + (3 * Page), MissAccess.Read, out _));
         Assert.Equal(Errno.None, Flush(5, (address, 9)));
         Assert.Equal(Filled(9), Missed(5, address));
         Assert.Equal(Errno.None, FileCall(Opcode.FileRead, handle, Page, Page, [], out byte[] inFile, "/mapped"));
@@ -397,9 +404,10 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         ulong stored = 0;
         while (error == Errno.None)
         {
-            error = Flush(5, (address + stored * Page, 1));
+            error = Flush(5, (address + (stored * Page), 1));
             stored++;
         }
+
         Assert.Equal(Errno.ENOMEM, error);
         Assert.InRange(stored, 6000UL, 8192UL);
         Assert.Equal(Errno.None, Exit(5));
@@ -421,7 +429,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     /// <summary>Text and data in one segment, some bss.</summary>
     private static byte[] SmallProgram()
     {
-        byte[] bytes = new byte[2 * Page + 300];
+        byte[] bytes = new byte[(2 * Page) + 300];
         new Random(1).NextBytes(bytes);
         byte[] header = [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0];
         header.CopyTo(bytes, 0);
@@ -442,6 +450,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         {
             _storage.Add("/bin/program", SmallProgram());
         }
+
         Assert.Equal(Errno.None, Execute(asid, "/bin/program", out _, out _, out _));
     }
 

@@ -133,6 +133,7 @@ public sealed unsafe class MemoryWithStorageTests
         {
             return;
         }
+
         using VolumeImage image = new("16M", "", root =>
         {
             Directory.CreateDirectory(Path.Combine(root, "bin"));
@@ -145,11 +146,12 @@ public sealed unsafe class MemoryWithStorageTests
         int table = (int)BitConverter.ToUInt64(bytes, 32);
         for (int index = 0; index < BitConverter.ToUInt16(bytes, 56); index++)
         {
-            int at = table + index * 56;
+            int at = table + (index * 56);
             if (BitConverter.ToUInt32(bytes, at) != 1)
             {
                 continue;
             }
+
             ulong offset = BitConverter.ToUInt64(bytes, at + 8);
             ulong bias = BitConverter.ToUInt16(bytes, 16) == 3 ? AddressLayout.PositionIndependentBase : 0;
             ulong address = BitConverter.ToUInt64(bytes, at + 16) + bias;
@@ -179,6 +181,7 @@ public sealed unsafe class MemoryWithStorageTests
                 byte[] part = expected.AsSpan(offset, Math.Min(30_000, expected.Length - offset)).ToArray();
                 Assert.Equal(Errno.None, rack.File(Opcode.FileWrite, "/data", handle, 0, 0, part, out _, FileWriteFlags.Append));
             }
+
             Assert.Equal(Errno.None, rack.File(Opcode.FileRead, "/data", handle, 1_000_000, 50_000, [], out byte[] middle));
             Assert.True(middle.AsSpan().SequenceEqual(expected.AsSpan(1_000_000, 50_000)));
             Assert.Equal(Errno.None, rack.File(Opcode.FileTruncate, "/data", handle, 4_444_444, 0, [], out _));
@@ -186,6 +189,7 @@ public sealed unsafe class MemoryWithStorageTests
             Assert.Equal(Errno.None, rack.Monitor.Flush());
             Assert.Equal(Errno.None, rack.Storage.Sync());
         }
+
         image.AssertSound();
         byte[] result = image.ReadBack("/data");
         Assert.Equal(4_500_001, result.Length);
@@ -209,11 +213,13 @@ public sealed unsafe class MemoryWithStorageTests
                 error = rack.File(Opcode.FileWrite, "/data", handle, 0, 0, part, out byte[] reply, FileWriteFlags.Append);
                 accepted += error == Errno.None ? MemoryMarshal.Read<FileWriteReply>(reply).Written : 0;
             }
+
             Assert.Equal(Errno.ENOSPC, error);
             Assert.InRange(accepted, 10_000_000UL, 16_000_000UL);
             Assert.Equal(Errno.None, rack.File(Opcode.FileSync, "/data", handle, 0, 0, [], out _));
             Assert.Equal(Errno.None, rack.Monitor.Flush());
         }
+
         image.AssertSound();
         byte[] result = image.ReadBack("/data");
         Assert.Equal(accepted, (ulong)result.Length);

@@ -73,6 +73,7 @@ public sealed unsafe class ProgramLoaderTests
                     {
                         continue;
                     }
+
                     byte expected = at - start < fileBytes ? bytes[offset + (at - start)] : (byte)0;
                     if (actual[index] != expected)
                     {
@@ -81,6 +82,7 @@ public sealed unsafe class ProgramLoaderTests
                 }
             }
         }
+
         Assert.Equal(AddressLayout.PageUp(highest), reply.Break);
         fixture.Spaces.Destroy(space);
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
@@ -187,6 +189,7 @@ public sealed unsafe class ProgramLoaderTests
             {
                 fixture.Files.Forget(file);
             }
+
             AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error);
             Assert.Contains(error, new[] { Errno.None, Errno.ENOEXEC, Errno.ELIBACC });
             if (error != Errno.None)
@@ -194,9 +197,11 @@ public sealed unsafe class ProgramLoaderTests
                 refused++;
                 continue;
             }
+
             Assert.True(reply.InstructionPointer < AddressLayout.TaskSize);
             fixture.Spaces.Destroy(space);
         }
+
         Assert.True(refused > mutations / 10);
         Assert.Equal(0UL, fixture.Spaces.Count);
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
@@ -209,8 +214,9 @@ public sealed unsafe class ProgramLoaderTests
         {
             return original.AsSpan(0, random.Next(3) == 0 ? random.Next(200) : random.Next(original.Length)).ToArray();
         }
+
         byte[] bytes = (byte[])original.Clone();
-        int headers = Math.Min(bytes.Length, 64 + BitConverter.ToUInt16(bytes, 56) * 56);
+        int headers = Math.Min(bytes.Length, 64 + (BitConverter.ToUInt16(bytes, 56) * 56));
         for (int changes = random.Next(1, 4); changes > 0; changes--)
         {
             ulong[] extremes = [0, 1, 0xFFF, 0x1000, 0x7FFF_FFFF_F000, 0x8000_0000_0000, ulong.MaxValue, ulong.MaxValue - 0xFFF, 1UL << 63];
@@ -228,6 +234,7 @@ public sealed unsafe class ProgramLoaderTests
                     break;
             }
         }
+
         return bytes;
     }
 
@@ -268,6 +275,7 @@ public sealed unsafe class ProgramLoaderTests
         {
             strings.Add(Text(fixture, space, pointer));
         }
+
         return strings.ToArray();
     }
 
@@ -287,6 +295,7 @@ public sealed unsafe class ProgramLoaderTests
             text.Append((char)value);
             at++;
         }
+
         return text.ToString();
     }
 
@@ -304,6 +313,7 @@ public sealed unsafe class ProgramLoaderTests
             Assert.Equal(CacheOutcome.Done, fixture.Files.TryGetPage(vma->File, index, out frame, out Errno error));
             Assert.Equal(Errno.None, error);
         }
+
         return frame == null ? new byte[Page] : new ReadOnlySpan<byte>(frame, (int)Page).ToArray();
     }
 
@@ -313,7 +323,7 @@ public sealed unsafe class ProgramLoaderTests
         int count = BitConverter.ToUInt16(bytes, 56);
         for (int index = 0; index < count; index++)
         {
-            int at = table + index * 56;
+            int at = table + (index * 56);
             if (BitConverter.ToUInt32(bytes, at) == 1)
             {
                 yield return (BitConverter.ToUInt64(bytes, at + 16), BitConverter.ToUInt64(bytes, at + 8),
@@ -346,10 +356,12 @@ public sealed unsafe class ProgramLoaderTests
         {
             return Tiny();
         }
+
         if (name == "busybox")
         {
             return File.ReadAllBytes(PathOf(name)!);
         }
+
         string folder = Directory.CreateTempSubdirectory("lego-elf").FullName;
         try
         {

@@ -25,14 +25,14 @@ internal struct ModelPage
 internal sealed class VmaModel
 {
     internal const ulong WindowPages = 2048;
-    internal const ulong WindowStart = AddressLayout.MapBase - WindowPages * PageOperations.PageSize;
+    internal const ulong WindowStart = AddressLayout.MapBase - (WindowPages * PageOperations.PageSize);
     private const ulong Page = PageOperations.PageSize;
 
     internal readonly ModelPage[] Pages = new ModelPage[WindowPages];
 
     internal static int IndexOf(ulong address) => (int)((address - WindowStart) / Page);
 
-    internal static ulong AddressOf(int index) => WindowStart + (ulong)index * Page;
+    internal static ulong AddressOf(int index) => WindowStart + ((ulong)index * Page);
 
     private static ulong Up(ulong value) => (value + Page - 1) & ~(Page - 1);
 
@@ -45,6 +45,7 @@ internal sealed class VmaModel
         {
             return Errno.EINVAL;
         }
+
         length = Up(length);
         bool noReplace = (flags & MapFlags.FixedNoReplace) != 0;
         if ((flags & MapFlags.Fixed) != 0 || noReplace)
@@ -53,6 +54,7 @@ internal sealed class VmaModel
             {
                 return Errno.EINVAL;
             }
+
             if (noReplace && AnyMapped(address, length))
             {
                 return Errno.EEXIST;
@@ -66,15 +68,18 @@ internal sealed class VmaModel
                 address = FindGap(length);
             }
         }
+
         MapFlags type = flags & MapFlags.TypeMask;
         if (type != MapFlags.Private && type != MapFlags.Shared)
         {
             return Errno.EINVAL;
         }
+
         if (type == MapFlags.Shared && file != 0 && (protection & Protection.Write) != 0)
         {
             return Errno.ENODEV;
         }
+
         for (ulong done = 0; done < length; done += Page)
         {
             Pages[IndexOf(address + done)] = new ModelPage
@@ -86,6 +91,7 @@ internal sealed class VmaModel
                 IsSharedFile = file != 0 && type == MapFlags.Shared,
             };
         }
+
         result = address;
         return Errno.None;
     }
@@ -96,10 +102,12 @@ internal sealed class VmaModel
         {
             return Errno.EINVAL;
         }
+
         for (ulong done = 0; done < Up(length); done += Page)
         {
             Pages[IndexOf(address + done)] = default;
         }
+
         return Errno.None;
     }
 
@@ -109,6 +117,7 @@ internal sealed class VmaModel
         {
             return Errno.EINVAL;
         }
+
         for (ulong done = 0; done < Up(length); done += Page)
         {
             ref ModelPage page = ref Pages[IndexOf(address + done)];
@@ -116,12 +125,15 @@ internal sealed class VmaModel
             {
                 return Errno.ENOMEM;
             }
+
             if (page.IsSharedFile && (protection & Protection.Write) != 0)
             {
                 return Errno.EACCES;
             }
+
             page.Protection = protection;
         }
+
         return Errno.None;
     }
 
@@ -134,51 +146,61 @@ internal sealed class VmaModel
         {
             return Errno.EINVAL;
         }
+
         oldLength = Up(oldLength);
         newLength = Up(newLength);
         if (!Pages[IndexOf(address)].IsMapped)
         {
             return Errno.EFAULT;
         }
+
         if (isFixed)
         {
             if (!Aligned(target) || (address + oldLength > target && target + newLength > address))
             {
                 return Errno.EINVAL;
             }
+
             if (oldLength == 0)
             {
                 return Errno.EINVAL;
             }
+
             ulong moved = Math.Min(oldLength, newLength);
             if (RunLength(address) < moved)
             {
                 return Errno.EFAULT;
             }
+
             Unmap(target, newLength);
             if (oldLength > newLength)
             {
                 Unmap(address + newLength, oldLength - newLength);
             }
+
             Move(address, moved, target, newLength);
             result = target;
             return Errno.None;
         }
+
         result = address;
         if (oldLength >= newLength)
         {
             return oldLength == newLength ? Errno.None : Unmap(address + newLength, oldLength - newLength);
         }
+
         result = 0;
         ulong run = RunLength(address);
         if (oldLength == 0)
         {
             return Pages[IndexOf(address)].IsSharedFile ? throw new NotSupportedException() : Errno.EINVAL;
         }
+
         if (run < oldLength)
         {
             return Errno.EFAULT;
         }
+
         ulong end = address + oldLength;
         if (run == oldLength && end + (newLength - oldLength) <= AddressLayout.MapBase && !AnyMapped(end, newLength - oldLength))
         {
@@ -187,10 +209,12 @@ internal sealed class VmaModel
             result = address;
             return Errno.None;
         }
+
         if (!mayMove)
         {
             return Errno.ENOMEM;
         }
+
         result = FindGap(newLength);
         Move(address, oldLength, result, newLength);
         return Errno.None;
@@ -205,6 +229,7 @@ internal sealed class VmaModel
                 return true;
             }
         }
+
         return false;
     }
 
@@ -221,6 +246,7 @@ internal sealed class VmaModel
                 return AddressOf(index);
             }
         }
+
         throw new InvalidOperationException("the window is full");
     }
 
@@ -233,6 +259,7 @@ internal sealed class VmaModel
         {
             end++;
         }
+
         return (ulong)(end - index) * Page;
     }
 
@@ -247,6 +274,7 @@ internal sealed class VmaModel
             Pages[IndexOf(to + done)] = Pages[IndexOf(from + done)];
             Pages[IndexOf(from + done)] = default;
         }
+
         if (newLength > moved)
         {
             Extend(Pages[IndexOf(to + moved - Page)], to + moved, newLength - moved);
@@ -263,6 +291,7 @@ internal sealed class VmaModel
             {
                 last.FilePage++;
             }
+
             Pages[IndexOf(start + done)] = last;
         }
     }

@@ -37,6 +37,7 @@ public sealed unsafe class AddressSpaceTests : IDisposable
             ranges.Add(new VmaRecord { Start = at, End = end, Kind = VmaKind.Anonymous, Protection = Protection.Read });
             at = end;
         }
+
         AddressSpace space = new() { Home = Home };
         Assert.Equal(Errno.None, Apply(&space, ranges, []));
         for (int probe = 0; probe < 4000; probe++)
@@ -47,6 +48,7 @@ public sealed unsafe class AddressSpaceTests : IDisposable
             Assert.Equal(expected != null, found);
             Assert.True(!found || range.Start == expected!.Value.Start);
         }
+
         Assert.Equal(ranges.Aggregate(0UL, (sum, item) => sum + item.End - item.Start), space.MappedBytes);
     }
 

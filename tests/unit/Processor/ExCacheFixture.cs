@@ -38,6 +38,7 @@ internal sealed unsafe class FakeMemory : RpcService
                     request.Reply(FlushError);
                     break;
                 }
+
                 Pages[(both.VictimAsid, both.VictimAddress)] = victim.ToArray();
                 Answer(ref request, in both.Miss);
                 break;
@@ -48,18 +49,21 @@ internal sealed unsafe class FakeMemory : RpcService
                     request.Reply(FlushError);
                     break;
                 }
+
                 ReadOnlySpan<FlushEntry> entries = MemoryMarshal.Cast<byte, FlushEntry>(rest[..((int)flush.Count * sizeof(FlushEntry))]);
                 ReadOnlySpan<byte> pages = rest[((int)flush.Count * sizeof(FlushEntry))..];
                 for (int index = 0; index < entries.Length; index++)
                 {
                     Pages[(entries[index].Asid, entries[index].Address)] = pages.Slice(index * 4096, 4096).ToArray();
                 }
+
                 request.Reply(Errno.None);
                 break;
             default:
                 request.Reply(Errno.EOPNOTSUPP);
                 break;
         }
+
         return RpcDisposition.Done;
     }
 
@@ -70,6 +74,7 @@ internal sealed unsafe class FakeMemory : RpcService
             request.Reply(MissError);
             return;
         }
+
         Pages.TryGetValue((request.Asid, miss.Address), out byte[]? page);
         request.Reply(Errno.None, page);
     }
@@ -93,6 +98,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         {
             throw new InvalidOperationException("no memory");
         }
+
         RpcEndpoint processor = new(ProcessorNode, frames, 0);
         RpcEndpoint memory = new(MemoryNode, frames, 0);
         processor.Attach(MemoryNode, low!);
@@ -132,10 +138,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         _frames.Dispose();
     }
 
-    internal void SetRanges(params VmaRecord[] ranges)
-    {
-        _space->Apply(_frames.Allocator, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan()));
-    }
+    internal void SetRanges(params VmaRecord[] ranges) => _space->Apply(_frames.Allocator, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan()));
 
     /// <summary>The byte that a load reads, or why it faults.</summary>
     internal FaultOutcome Load(ulong address, out byte value)
@@ -146,6 +149,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         {
             value = *at;
         }
+
         return outcome;
     }
 
@@ -157,13 +161,11 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         {
             *at = value;
         }
+
         return outcome;
     }
 
-    internal ulong Counter(string name)
-    {
-        return ulong.Parse(Statistics()["processor.excache." + name], CultureInfo.InvariantCulture);
-    }
+    internal ulong Counter(string name) => ulong.Parse(Statistics()["processor.excache." + name], CultureInfo.InvariantCulture);
 
     /// <summary>All victims so far, at most the trace's capacity.</summary>
     internal List<ulong> Victims()
@@ -174,6 +176,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         {
             victims.Add(ulong.Parse(value, CultureInfo.InvariantCulture));
         }
+
         return victims;
     }
 
@@ -188,6 +191,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
             string[] parts = line.Split(' ');
             lines[parts[0]] = parts[1];
         }
+
         return lines;
     }
 

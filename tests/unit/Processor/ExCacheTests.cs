@@ -38,6 +38,7 @@ public sealed unsafe class ExCacheTests
                 Assert.Equal(expected.GetValueOrDefault(address), value);
             }
         }
+
         Assert.True(machine.Cache.ResidentLines <= Lines);
         Assert.Equal(machine.Space->ResidentLines, machine.Cache.ResidentLines);
     }
@@ -50,6 +51,7 @@ public sealed unsafe class ExCacheTests
         {
             Assert.Equal(FaultOutcome.Resident, machine.Store(Base + (page * 4096), 1));
         }
+
         Assert.Empty(machine.Memory.Requests);
         Assert.Equal(64UL, machine.Counter("fills_zero"));
         Assert.Equal(0UL, machine.Counter("fills_from_memory"));
@@ -128,6 +130,7 @@ public sealed unsafe class ExCacheTests
             Assert.Equal(FaultOutcome.Resident, machine.Load(Base + (page * 4096), out byte value));
             Assert.Equal((byte)(page + 1), value);
         }
+
         Assert.Equal(0u, machine.Space->InFlight);
     }
 
@@ -188,6 +191,7 @@ public sealed unsafe class ExCacheTests
         {
             Assert.Equal(PageState.Remote, *PageTable.Entry(child.PageTableRoot, Base + (page * 4096), null));
         }
+
         Assert.Equal(PageState.Untouched, *PageTable.Entry(child.PageTableRoot, Base + (100 * 4096), null));
         Assert.Equal(PageState.Untouched, *PageTable.Entry(child.PageTableRoot, Base + (200 * 4096), null));
     }
@@ -225,12 +229,14 @@ public sealed unsafe class ExCacheTests
             *ExCache.PageOf(*entry) = (byte)(page + 2);
             Assert.True(PageState.IsPresent(*PageTable.Entry(machine.Space->PageTableRoot, Base, null)));
         }
+
         Assert.Equal(20UL, machine.Counter("fills_overflow"));
         for (ulong page = 0; page < 20; page++)
         {
             Assert.Equal(FaultOutcome.Resident, machine.Load(conflict + (page * 16 * 4096), out byte value));
             Assert.Equal((byte)(page + 2), value);
         }
+
         machine.Cache.DropSpace(machine.Space);
         machine.Space->PageTableRoot = PageTable.CreateUser(machine.Frames);
         Assert.Equal(0UL, machine.Cache.ResidentLines);
@@ -263,6 +269,7 @@ public sealed unsafe class ExCacheTests
         {
             machine.Memory.Pages[(7, target + (page * 4096))] = machine.Memory.Pages[(7, Base + (page * 4096))];
         }
+
         Assert.Equal(Errno.None, machine.Cache.MoveStates(machine.Space, Base, target, 8 * 4096));
         for (ulong page = 0; page < 8; page++)
         {

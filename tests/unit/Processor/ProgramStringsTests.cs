@@ -29,10 +29,7 @@ public sealed class ProgramStringsTests
     [InlineData("#!   \n")]
     [InlineData("\u007fELF")]
     [InlineData("echo hello\n")]
-    public void Other_files_have_no_interpreter(string text)
-    {
-        Assert.False(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out _, out _));
-    }
+    public void Other_files_have_no_interpreter(string text) => Assert.False(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out _, out _));
 
     [Fact]
     public void A_scripts_arguments_follow_its_path_which_replaces_the_first()

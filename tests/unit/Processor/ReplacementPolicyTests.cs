@@ -31,6 +31,7 @@ public sealed class ReplacementPolicyTests
             {
                 return null;
             }
+
             ulong? victim = _queue.Count == Ways ? _queue.Dequeue() : null;
             _queue.Enqueue(page);
             return victim;
@@ -54,8 +55,10 @@ public sealed class ReplacementPolicyTests
                     victim = _order[0];
                     _order.RemoveAt(0);
                 }
+
                 _order.Add(page);
             }
+
             _accessed.Add(page);
             return victim;
         }
@@ -82,11 +85,13 @@ public sealed class ReplacementPolicyTests
                     {
                         _hand = (_hand + 1) % Ways;
                     }
+
                     victim = _slots[_hand];
                     _slots[_hand] = page;
                     _hand = (_hand + 1) % Ways;
                 }
             }
+
             _accessed.Add(page);
             return victim;
         }
@@ -102,6 +107,7 @@ public sealed class ReplacementPolicyTests
                 cases.Add(policy, lines, ways);
             }
         }
+
         return cases;
     }
 
@@ -117,7 +123,7 @@ public sealed class ReplacementPolicyTests
             PolicyKind.Clock => (SetModel)new ClockModel(ways),
             _ => new FifoModel(ways),
         })];
-        Random random = new(lines * 31 + ways);
+        Random random = new((lines * 31) + ways);
         List<ulong> expected = [];
         while (expected.Count < 400)
         {
@@ -130,16 +136,15 @@ public sealed class ReplacementPolicyTests
             {
                 expected.Add(victim.Value);
             }
+
             Assert.Equal(FaultOutcome.Resident, random.Next(2) == 0 ? machine.Store(address, 1) : machine.Load(address, out _));
         }
+
         Assert.Equal(expected, machine.Victims());
     }
 
     [Fact]
-    public void Hot_pages_miss_less_under_lru_than_under_fifo()
-    {
-        Assert.True(MissesOfHotAndCold(PolicyKind.Lru) * 10 < MissesOfHotAndCold(PolicyKind.Fifo) * 8);
-    }
+    public void Hot_pages_miss_less_under_lru_than_under_fifo() => Assert.True(MissesOfHotAndCold(PolicyKind.Lru) * 10 < MissesOfHotAndCold(PolicyKind.Fifo) * 8);
 
     [Theory]
     [InlineData(1)]
@@ -178,8 +183,10 @@ public sealed class ReplacementPolicyTests
             {
                 Assert.True(resident.Remove(victims[^1]));
             }
+
             resident.Add(address);
         }
+
         return machine.Victims();
     }
 
@@ -192,6 +199,7 @@ public sealed class ReplacementPolicyTests
             ulong page = (ulong)(random.Next(10) != 0 ? random.Next(40) : 40 + random.Next(1000));
             machine.Store(Base + (page * 4096), 1);
         }
+
         return machine.Counter("evictions");
     }
 

@@ -61,6 +61,7 @@ public sealed unsafe class SignalTests
             Assert.Equal((uint)code, (status & 0xFF00) >> 8);
             Assert.True(WaitStatus.IsExited(status));
         }
+
         for (int signal = 1; signal < 65; signal++)
         {
             uint killed = WaitStatus.Killed(signal);
@@ -72,6 +73,7 @@ public sealed unsafe class SignalTests
             Assert.Equal((uint)signal, (stopped & 0xFF00) >> 8);
             Assert.True(WaitStatus.IsStopped(stopped) && !WaitStatus.IsStopped(killed));
         }
+
         Assert.Equal(0xFFFFu, WaitStatus.Continued);
     }
 
@@ -83,10 +85,7 @@ public sealed unsafe class SignalTests
     [InlineData(35, false)]
     [InlineData(130, false)]
     [InlineData(128, false)]
-    public void Restart_rules_are_those_of_signal_7(ulong number, bool restarts)
-    {
-        Assert.Equal(restarts, SystemCallRestart.IsRestartable(number));
-    }
+    public void Restart_rules_are_those_of_signal_7(ulong number, bool restarts) => Assert.Equal(restarts, SystemCallRestart.IsRestartable(number));
 
     private static int Offset<T>(string field) where T : struct => (int)Marshal.OffsetOf<T>(field);
 }

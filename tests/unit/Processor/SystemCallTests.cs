@@ -38,6 +38,7 @@ public sealed partial class SystemCallTests
         {
             Assert.Equal(Encoding.ASCII.GetString(SystemCallNames.Of((ulong)handler.Call.Number)), handler.Call.Name);
         }
+
         Assert.Equal("read", Encoding.ASCII.GetString(SystemCallNames.Of(0)));
         Assert.Equal("rseq", Encoding.ASCII.GetString(SystemCallNames.Of(334)));
         Assert.Equal("unknown", Encoding.ASCII.GetString(SystemCallNames.Of(335)));
@@ -63,6 +64,7 @@ public sealed partial class SystemCallTests
         {
             File.WriteAllText(path, expected);
         }
+
         Assert.True(File.Exists(path), $"docs/syscalls.md is missing; run the test once with {UpdateVariable}=1");
         Assert.True(expected == File.ReadAllText(path), $"docs/syscalls.md is out of date; run the test once with {UpdateVariable}=1");
     }
@@ -103,6 +105,7 @@ public sealed partial class SystemCallTests
             string method = $"{handler.Method.DeclaringType!.Name}.{handler.Method.Name}";
             page.Append($"| {handler.Call.Number} | `{handler.Call.Name}` | {support} | {handler.Call.Missing} | {method} |\n");
         }
+
         page.Append("\n## Not implemented\n\n");
         HashSet<int> known = [.. handlers.Select(item => item.Call.Number)];
         List<string> missing = [];
@@ -114,6 +117,7 @@ public sealed partial class SystemCallTests
                 missing.Add($"{name} ({number})");
             }
         }
+
         string line = "";
         foreach (string item in missing)
         {
@@ -122,8 +126,10 @@ public sealed partial class SystemCallTests
                 page.Append(line).Append('\n');
                 line = "";
             }
+
             line += (line.Length == 0 ? "" : " ") + item + (item == missing[^1] ? "." : ",");
         }
+
         return page.Append(line).Append('\n').ToString();
     }
 

@@ -13,7 +13,7 @@ namespace Lego.Tests.Storage;
 
 public unsafe class VolumeTests
 {
-    private static readonly byte[] Pattern = Enumerable.Range(0, 300_000).Select(i => (byte)(i * 7 + (i >> 8))).ToArray();
+    private static readonly byte[] Pattern = Enumerable.Range(0, 300_000).Select(i => (byte)((i * 7) + (i >> 8))).ToArray();
 
     [Theory]
     [InlineData("16M", "")]

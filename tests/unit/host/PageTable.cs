@@ -37,10 +37,13 @@ public static unsafe class PageTable
                 {
                     return null;
                 }
+
                 *entry = (ulong)next | Present;
             }
+
             table = (ulong*)(*entry & AddressMask);
         }
+
         return table + ((address >> 12) & 511);
     }
 
@@ -57,14 +60,18 @@ public static unsafe class PageTable
                 {
                     break;
                 }
+
                 table = (ulong*)(entry & AddressMask);
             }
+
             if (shift == 12)
             {
                 return table + ((address >> 12) & 511);
             }
+
             address = ((address >> shift) + 1) << shift;
         }
+
         return null;
     }
 
@@ -74,10 +81,7 @@ public static unsafe class PageTable
     {
     }
 
-    public static void Free(ulong root, FrameAllocator frames)
-    {
-        FreeLevel((ulong*)root, 4, frames);
-    }
+    public static void Free(ulong root, FrameAllocator frames) => FreeLevel((ulong*)root, 4, frames);
 
     private static void FreeLevel(ulong* table, int level, FrameAllocator frames)
     {
@@ -88,6 +92,7 @@ public static unsafe class PageTable
                 FreeLevel((ulong*)(table[index] & AddressMask), level - 1, frames);
             }
         }
+
         frames.Free(table);
     }
 }

@@ -44,6 +44,7 @@ public static unsafe class Scheduler
         {
             return false;
         }
+
         ((delegate*<void*, void>)next.Entry)((void*)next.Argument);
         return true;
     }

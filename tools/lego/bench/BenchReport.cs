@@ -31,7 +31,7 @@ public sealed class BenchReport
 
     public static BenchReport Parse(string output)
     {
-        var report = new BenchReport();
+        BenchReport report = new();
         foreach (string line in output.Split('\n'))
         {
             string[] words = line.Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -39,6 +39,7 @@ public sealed class BenchReport
             {
                 continue;
             }
+
             report.IsComplete |= words[1] == "done";
             if (words.Length == 3 && words[1].EndsWith(UnitSuffix, StringComparison.Ordinal)
                 && double.TryParse(words[2], NumberStyles.Float, CultureInfo.InvariantCulture, out double nanoseconds))
@@ -46,6 +47,7 @@ public sealed class BenchReport
                 report._figures.Add((words[1][..^UnitSuffix.Length], nanoseconds / NanosecondsPerMicrosecond));
             }
         }
+
         return report;
     }
 
@@ -60,6 +62,7 @@ public sealed class BenchReport
         {
             return;
         }
+
         foreach (string name in new[] { "lookup", "victim", "fetch", "map" })
         {
             _stages.Add((name, counters.GetValueOrDefault($"{Prefix}{name}_ticks") * MicrosecondsPerSecond / ticksPerSecond / samples));
@@ -69,7 +72,7 @@ public sealed class BenchReport
     /// <summary>The same figures in nanoseconds.</summary>
     public BenchReport InNanoseconds()
     {
-        var report = new BenchReport { IsComplete = IsComplete };
+        BenchReport report = new() { IsComplete = IsComplete };
         report._figures.AddRange(_figures.Select(f => (f.Name, Math.Round(f.Value * NanosecondsPerMicrosecond))));
         return report;
     }
@@ -77,25 +80,29 @@ public sealed class BenchReport
     /// <summary>{"ring": {"echo_us": ...}, "ethernet": {...}}; <paramref name="unit"/> ends the names.</summary>
     public static string ToJson(IEnumerable<(string Name, BenchReport Report)> reports, string unit = "_us")
     {
-        var root = new JsonObject();
+        JsonObject root = new();
         foreach ((string heading, BenchReport report) in reports)
         {
-            var figures = new JsonObject();
+            JsonObject figures = new();
             foreach ((string name, double value) in report._figures)
             {
                 figures[name + unit] = Math.Round(value, 3);
             }
+
             if (report._stages.Count > 0)
             {
-                var stages = new JsonObject();
+                JsonObject stages = new();
                 foreach ((string name, double value) in report._stages)
                 {
                     stages[name] = Math.Round(value, 3);
                 }
+
                 figures["stage_means_us"] = stages;
             }
+
             root[heading] = figures;
         }
+
         return root.ToJsonString(s_indented);
     }
 }

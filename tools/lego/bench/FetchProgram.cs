@@ -29,18 +29,20 @@ public static class FetchProgram
         {
             Components = [.. rack.Components.Select(c => c.HasExCache ? c with { BootArguments = ["bench=on", .. bootArguments] } : c)],
         };
-        var order = new RackOrder(rack, [AddedFile.Parse($"{program}:{GuestPath}")], $"bench-{Environment.ProcessId}") { Accelerator = accelerator };
+        RackOrder order = new(rack, [AddedFile.Parse($"{program}:{GuestPath}")], $"bench-{Environment.ProcessId}") { Accelerator = accelerator };
         await using var session = await RackSession.BootAsync(order, new Progress(ProgressStyle.Open), cancellation);
         SessionResult result = await session.RunAsync([GuestPath, ExCacheMegabytes], s_limit);
         if (result.Status != 0)
         {
             throw ToolException.Rack($"{GuestPath} ended with status {result.Status}: {result.Error.Trim()}");
         }
+
         BenchReport report = BenchReport.Parse(result.Output);
         if (!report.IsComplete)
         {
             throw ToolException.Rack($"{GuestPath} did not finish; it printed: {result.Output.Trim()}");
         }
+
         return (report, await session.StatisticsAsync());
     }
 }

@@ -19,7 +19,7 @@ public static class BenchCommand
 {
     public static Command Create()
     {
-        var command = new Command("bench", "Measure a rack.");
+        Command command = new("bench", "Measure a rack.");
         command.Subcommands.Add(Subcommand("fetch",
             "What fetching a line costs: echo of the raw link, trap, misses with clean and dirty victims, stages of a miss; "
             + "on ring and ethernet side by side. Medians, microseconds.", FetchAsync));
@@ -31,8 +31,8 @@ public static class BenchCommand
 
     private static Command Subcommand(string name, string description, Func<string?, CancellationToken, Task<int>> run)
     {
-        var command = new Command(name, description);
-        var json = new Option<string?>("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
+        Command command = new(name, description);
+        Option<string?> json = new("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
         command.Options.Add(json);
         command.SetAction((result, cancellation) => run(result.GetValue(json), cancellation));
         return command;
@@ -40,7 +40,7 @@ public static class BenchCommand
 
     private static async Task<int> FetchAsync(string? json, CancellationToken cancellation)
     {
-        var reports = new List<(string Name, BenchReport Report)>();
+        List<(string Name, BenchReport Report)> reports = new();
         foreach (LinkKind link in new[] { LinkKind.Ring, LinkKind.Ethernet })
         {
             string name = link.ToString().ToLowerInvariant();
@@ -51,6 +51,7 @@ public static class BenchCommand
             report.AddStages(stages.Components.First().Counters);
             reports.Add((name, report));
         }
+
         PrintTable("median, us", reports, "0.00");
         return await FinishAsync(json, BenchReport.ToJson(reports), cancellation);
     }
@@ -71,6 +72,7 @@ public static class BenchCommand
         {
             await File.WriteAllTextAsync(file, json + "\n", cancellation);
         }
+
         return ExitStatus.Success;
     }
 
@@ -81,10 +83,12 @@ public static class BenchCommand
         {
             rows.Add([Describe(name), .. reports.Select(r => Figure(r.Report.Figures, name, format))]);
         }
+
         foreach (string name in reports.SelectMany(r => r.Report.Stages).Select(f => f.Name).Distinct())
         {
             rows.Add([$"stage of a miss: {name} (mean)", .. reports.Select(r => Figure(r.Report.Stages, name, format))]);
         }
+
         TextTable.Print([title, .. reports.Select(r => r.Name)], rows);
     }
 
@@ -108,6 +112,7 @@ public static class BenchCommand
                 return value.ToString(format, CultureInfo.InvariantCulture);
             }
         }
+
         return "-";
     }
 }

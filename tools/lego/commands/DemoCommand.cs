@@ -27,18 +27,19 @@ public static class DemoCommand
 
     public static Command Create()
     {
-        var command = new Command("demo", "Watch a Debian program run with remote memory and remote files, and compare with its run here.");
-        var rack = new RackOptions(command);
+        Command command = new("demo", "Watch a Debian program run with remote memory and remote files, and compare with its run here.");
+        RackOptions rack = new(command);
         command.SetAction(async (result, cancellation) =>
         {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             int signal = 0;
             void Stop(int number)
             {
                 signal = number;
                 stop.Cancel();
             }
-            using var signals = new SignalForwarder(Stop, Stop);
+
+            using SignalForwarder signals = new(Stop, Stop);
             string directory = Directory.CreateTempSubdirectory("lego-demo-").FullName;
             try
             {
@@ -62,7 +63,7 @@ public static class DemoCommand
         long excacheBytes = processor.ExCacheBytes;
         int lines = (int)(Excess * excacheBytes / WorkingBytesPerLine);
         int seed = Random.Shared.Next();
-        var progress = new Progress(ProgressStyle.Open);
+        Progress progress = new(ProgressStyle.Open);
 
         Say($"Making {lines:N0} random lines, {Excess * excacheBytes / ByteSize.MiB} MB, to sort (seed {seed}, never used before).");
         string input = Path.Combine(directory, "input");
@@ -113,6 +114,7 @@ public static class DemoCommand
         {
             Tell($"{(holds ? "yes" : "NO ")}  {what}");
         }
+
         bool isGood = claims.All(c => c.Holds);
         Console.WriteLine();
         Console.WriteLine(isGood
@@ -142,8 +144,5 @@ public static class DemoCommand
         Console.WriteLine(sentence);
     }
 
-    private static void Tell(string sentence)
-    {
-        Console.WriteLine("   " + sentence);
-    }
+    private static void Tell(string sentence) => Console.WriteLine("   " + sentence);
 }

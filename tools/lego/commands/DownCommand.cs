@@ -11,7 +11,7 @@ public static class DownCommand
 {
     public static Command Create()
     {
-        var command = new Command("down", "Take down the rack that `up` started.");
+        Command command = new("down", "Take down the rack that `up` started.");
         command.SetAction(async _ =>
         {
             RackDirectory.Sweep();
@@ -21,12 +21,14 @@ public static class DownCommand
                 Console.Error.WriteLine("lego: no rack is up");
                 return ExitStatus.Success;
             }
+
             using IDisposable step = new Progress(ProgressStyle.Open).Step("taking the rack down");
             string trouble = await client.DownAsync();
             // The keeper closes the connection when it has removed everything.
             while (await client.ReadAsync() is not null)
             {
             }
+
             return trouble.Length == 0 ? ExitStatus.Success : throw ToolException.Rack(trouble);
         });
         return command;

@@ -13,9 +13,9 @@ public static class GdbCommand
 {
     public static Command Create()
     {
-        var command = new Command("gdb", "Debug a component of the running rack (./lego up) with gdb: symbols, source lines, breakpoints.");
-        var name = new Argument<string>("COMPONENT") { Description = "For example p0." };
-        var more = new Argument<string[]>("GDB-ARGUMENT") { Description = "Further arguments of gdb, after --.", Arity = ArgumentArity.ZeroOrMore };
+        Command command = new("gdb", "Debug a component of the running rack (./lego up) with gdb: symbols, source lines, breakpoints.");
+        Argument<string> name = new("COMPONENT") { Description = "For example p0." };
+        Argument<string[]> more = new("GDB-ARGUMENT") { Description = "Further arguments of gdb, after --.", Arity = ArgumentArity.ZeroOrMore };
         command.Arguments.Add(name);
         command.Arguments.Add(more);
         command.SetAction(async result =>
@@ -25,6 +25,7 @@ public static class GdbCommand
             {
                 throw ToolException.Host("gdb is missing; install it with: apt-get install --no-install-recommends gdb");
             }
+
             string wanted = result.GetRequiredValue(name);
             foreach (string directory in RackDirectory.Living())
             {
@@ -34,13 +35,16 @@ public static class GdbCommand
                 {
                     continue;
                 }
+
                 string stub = Path.Combine(directory, component.Name + ".gdb");
                 using (MachineMonitor monitor = await MachineMonitor.ConnectAsync(Path.Combine(directory, component.Name + ".qmp")))
                 {
                     await monitor.ExecuteHumanAsync($"gdbserver unix:{stub},server=on,wait=off");
                 }
+
                 return Debug(HostPaths.Image(component.Kind.ToString().ToLowerInvariant()), stub, result.GetValue(more) ?? []);
             }
+
             throw ToolException.Usage($"no running rack has a component {wanted}; start one with ./lego up and see ./lego ps");
         });
         return command;

@@ -12,8 +12,8 @@ public static class LogsCommand
 {
     public static Command Create()
     {
-        var command = new Command("logs", "Print the components' logs: of the rack that is running, or else of the last one.");
-        var name = new Argument<string?>("COMPONENT") { Description = "Only this component, for example m0.", Arity = ArgumentArity.ZeroOrOne };
+        Command command = new("logs", "Print the components' logs: of the rack that is running, or else of the last one.");
+        Argument<string?> name = new("COMPONENT") { Description = "Only this component, for example m0.", Arity = ArgumentArity.ZeroOrOne };
         command.Arguments.Add(name);
         command.SetAction(result =>
         {
@@ -27,10 +27,12 @@ public static class LogsCommand
                 string known = string.Join(", ", logs.Select(Path.GetFileNameWithoutExtension));
                 throw ToolException.Usage(wanted is null || known.Length == 0 ? "no rack has run yet" : $"there is no {wanted}; there are logs of {known}");
             }
+
             foreach (string log in chosen)
             {
                 Print(log, withName: wanted is null);
             }
+
             return ExitStatus.Success;
         });
         return command;

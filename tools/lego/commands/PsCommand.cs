@@ -14,7 +14,7 @@ public static class PsCommand
 {
     public static Command Create()
     {
-        var command = new Command("ps", "List the components of running racks.");
+        Command command = new("ps", "List the components of running racks.");
         command.SetAction(async _ =>
         {
             RackDirectory.Sweep();
@@ -28,10 +28,12 @@ public static class PsCommand
                     Print(await client.DescribeAsync());
                 }
             }
+
             if (racks == 0)
             {
                 Console.WriteLine("no rack is running");
             }
+
             return ExitStatus.Success;
         });
         return command;

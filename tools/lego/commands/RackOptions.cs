@@ -16,7 +16,8 @@ public sealed class RackOptions
     private readonly Option<string?> _link = new("--link") { Description = "What joins the machines: ring (default) or ethernet.", HelpName = "ring|ethernet" };
     private readonly Option<string?> _processorMemory = new("--processor-memory")
     {
-        Description = "RAM of the processor component (default 64M).", HelpName = "SIZE",
+        Description = "RAM of the processor component (default 64M).",
+        HelpName = "SIZE",
     };
     private readonly Option<string?> _excache = new("--excache") { Description = "ExCache of the processor component (default 16M).", HelpName = "SIZE" };
     private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
@@ -24,11 +25,13 @@ public sealed class RackOptions
     private readonly Option<string?> _memory = new("--memory") { Description = "RAM of the memory component (default 1G).", HelpName = "SIZE" };
     private readonly Option<string?> _volume = new("--volume")
     {
-        Description = "Work on this volume; changes stay. Without it, on a throw-away copy of the default volume.", HelpName = "NAME",
+        Description = "Work on this volume; changes stay. Without it, on a throw-away copy of the default volume.",
+        HelpName = "NAME",
     };
     private readonly Option<string[]> _add = new("--add")
     {
-        Description = "Put a host file or directory into a throw-away copy of the volume. Repeatable.", HelpName = "HOST:GUEST",
+        Description = "Put a host file or directory into a throw-away copy of the volume. Repeatable.",
+        HelpName = "HOST:GUEST",
         AllowMultipleArgumentsPerToken = false,
     };
     private readonly Option<string?> _loss = new("--loss") { Description = "Lose this percentage of all frames (link ethernet).", HelpName = "PERCENT" };
@@ -36,7 +39,8 @@ public sealed class RackOptions
     private readonly Option<string[]> _boot = new("--boot")
     {
         Description = "A further word of a component's boot line (docs/operating.md lists them), for example p0:piggyback=off. Repeatable.",
-        HelpName = "COMPONENT:KEY=VALUE", AllowMultipleArgumentsPerToken = false,
+        HelpName = "COMPONENT:KEY=VALUE",
+        AllowMultipleArgumentsPerToken = false,
     };
 
     public RackOptions(Command command)
@@ -65,15 +69,18 @@ public sealed class RackOptions
                 throw ToolException.Usage("--link: 'local' is none of ring, ethernet");
             }
         }
+
         rack = rack.With(ComponentKind.Processor, c => ReadProcessor(result, c));
         if (result.GetValue(_memory) is { } memory)
         {
             rack = rack.With(ComponentKind.Memory, c => c with { MemoryBytes = ByteSize.Parse(memory, "--memory") });
         }
+
         if (result.GetValue(_volume) is { } volume)
         {
             rack = rack.With(ComponentKind.Storage, c => c with { Volume = volume });
         }
+
         rack = ReadLoss(result, rack);
         rack.Check();
         if (result.GetValue(_solo))
@@ -81,10 +88,12 @@ public sealed class RackOptions
             rack = rack.ToSolo();
             rack.Check();
         }
+
         foreach (string boot in result.GetValue(_boot) ?? [])
         {
             rack = AddBootArgument(rack, boot);
         }
+
         return new RackOrder(rack, [.. (result.GetValue(_add) ?? []).Select(AddedFile.Parse)], directoryName);
     }
 
@@ -94,22 +103,27 @@ public sealed class RackOptions
         {
             processor = processor with { MemoryBytes = ByteSize.Parse(memory, "--processor-memory") };
         }
+
         if (result.GetValue(_excache) is { } excache)
         {
             processor = processor with { ExCacheBytes = ByteSize.Parse(excache, "--excache") };
         }
+
         if (result.GetValue(_ways) is { } text)
         {
             if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int ways) || ways == 0)
             {
                 throw ToolException.Usage($"--ways: '{text}' is not a positive number");
             }
+
             processor = processor with { Ways = ways };
         }
+
         if (result.GetValue(_policy) is { } policy)
         {
             processor = processor with { Policy = RackFile.ParseEnum<ExCachePolicy>(policy, "--policy") };
         }
+
         return processor;
     }
 
@@ -121,12 +135,14 @@ public sealed class RackOptions
                 ? rack with { LossPercent = percent }
                 : throw ToolException.Usage($"--loss: '{loss}' is not a percentage");
         }
+
         if (result.GetValue(_seed) is { } seed)
         {
             rack = ulong.TryParse(seed, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
                 ? rack with { LossSeed = number }
                 : throw ToolException.Usage($"--seed: '{seed}' is not a number");
         }
+
         return rack;
     }
 
@@ -140,6 +156,7 @@ public sealed class RackOptions
         {
             throw ToolException.Usage($"--boot {text}: write COMPONENT:KEY=VALUE with a component of the rack");
         }
+
         return rack with
         {
             Components = [.. rack.Components.Select(c => IsMeant(c) ? c with { BootArguments = [.. c.BootArguments, text[(colon + 1)..]] } : c)],

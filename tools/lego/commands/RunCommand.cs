@@ -19,17 +19,17 @@ public static class RunCommand
 
     public static Command Create()
     {
-        var command = new Command("run",
+        Command command = new("run",
             "Run a program on a rack. Its output, exit status and Ctrl-C behave as if it ran here. Uses the rack that is up, unless options "
             + "describe another one; then (and when none is up) boots a rack for this program and takes it down afterwards.\n\n"
             + "Exit status: the program's, or 128+N when signal N ended it; 2 for a wrong command line or rack file, 69 when this host lacks "
             + "something, 70 when a component of the rack died, 124 after --timeout, 126 or 127 when the program cannot be run or found.");
-        var rack = new RackOptions(command);
-        var env = new Option<string[]>("--env") { Description = "Set a variable of the program's environment. Repeatable.", HelpName = "K=V" };
-        var cwd = new Option<string>("--cwd") { Description = "The program's working directory.", HelpName = "DIR", DefaultValueFactory = _ => "/" };
-        var stats = new Option<string?>("--stats") { Description = "Write the rack's counters as JSON when the program has ended.", HelpName = "FILE" };
-        var timeout = new Option<string?>("--timeout") { Description = "Stop the program after this time.", HelpName = "SECONDS" };
-        var words = new Argument<string[]>("PROGRAM") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
+        RackOptions rack = new(command);
+        Option<string[]> env = new("--env") { Description = "Set a variable of the program's environment. Repeatable.", HelpName = "K=V" };
+        Option<string> cwd = new("--cwd") { Description = "The program's working directory.", HelpName = "DIR", DefaultValueFactory = _ => "/" };
+        Option<string?> stats = new("--stats") { Description = "Write the rack's counters as JSON when the program has ended.", HelpName = "FILE" };
+        Option<string?> timeout = new("--timeout") { Description = "Stop the program after this time.", HelpName = "SECONDS" };
+        Argument<string[]> words = new("PROGRAM") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
         command.Options.Add(env);
         command.Options.Add(cwd);
         command.Options.Add(stats);
@@ -40,7 +40,7 @@ public static class RunCommand
             string[] arguments = result.GetValue(words)!;
             CheckSeparator(result, arguments);
             RackOrder? order = rack.AreGiven(result) ? rack.Read(result, NewName()) : null;
-            var request = new StartRequest
+            StartRequest request = new()
             {
                 Arguments = arguments,
                 Environment = [.. ProgramEnvironment(result.GetValue(env) ?? [])],
@@ -59,7 +59,7 @@ public static class RunCommand
     private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? stats, TimeSpan? limit)
     {
         CheckWritable(stats);
-        using var cancellation = new CancellationTokenSource();
+        using CancellationTokenSource cancellation = new();
         ProgramRun? run = null;
         int earlySignal = 0;
         void Cancel(int number)
@@ -68,6 +68,7 @@ public static class RunCommand
             Volatile.Read(ref run)?.Abandon(number);
             cancellation.Cancel();
         }
+
         void Pass(int number)
         {
             if (Volatile.Read(ref run) is { } running)
@@ -79,7 +80,8 @@ public static class RunCommand
                 Cancel(number);
             }
         }
-        using var signals = new SignalForwarder(Pass, Cancel);
+
+        using SignalForwarder signals = new(Pass, Cancel);
         long deadline = limit is { } span ? Stopwatch.GetTimestamp() + (long)(span.TotalSeconds * Stopwatch.Frequency) : 0;
 
         KeeperClient? client = order is null ? await KeeperClient.TryConnectToUpAsync() : null;
@@ -91,6 +93,7 @@ public static class RunCommand
                 keeper = await RackKeeper.BootAsync(order ?? defaultOrder(), new Progress(ProgressStyle.Discreet), cancellation.Token);
                 client = await KeeperClient.TryConnectAsync(keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
             }
+
             TimeSpan? left = limit is null ? null : Remaining(deadline);
             Volatile.Write(ref run, new ProgramRun(client, HostTerminal.Write, HostTerminal.ReadInput));
             cancellation.Token.ThrowIfCancellationRequested();
@@ -99,10 +102,12 @@ public static class RunCommand
             {
                 await WriteStatisticsAsync(client, stats);
             }
+
             if (keeper is { HasPersistentVolume: true } && await keeper.ShutDownAsync() is { } trouble)
             {
                 throw ToolException.Rack(trouble);
             }
+
             return status;
         }
         catch (OperationCanceledException) when (earlySignal != 0)
@@ -137,14 +142,18 @@ public static class RunCommand
     /// <summary>The environment that a program starts with.</summary>
     public static IEnumerable<string> ProgramEnvironment(IReadOnlyList<string> assignments)
     {
-        var variables = new Dictionary<string, string>
+        Dictionary<string, string> variables = new()
         {
-            ["PATH"] = ProgramPath, ["HOME"] = "/root", ["USER"] = "root", ["HOSTNAME"] = "lego",
+            ["PATH"] = ProgramPath,
+            ["HOME"] = "/root",
+            ["USER"] = "root",
+            ["HOSTNAME"] = "lego",
         };
         if (Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } terminal)
         {
             variables["TERM"] = terminal;
         }
+
         foreach (string assignment in assignments)
         {
             int equals = assignment.IndexOf('=');
@@ -152,8 +161,10 @@ public static class RunCommand
             {
                 throw ToolException.Usage($"--env {assignment}: write K=V");
             }
+
             variables[assignment[..equals]] = assignment[(equals + 1)..];
         }
+
         return variables.Select(v => $"{v.Key}={v.Value}");
     }
 
@@ -163,6 +174,7 @@ public static class RunCommand
         {
             return null;
         }
+
         return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and < 1e6
             ? TimeSpan.FromSeconds(seconds)
             : throw ToolException.Usage($"--timeout: '{text}' is not a positive number of seconds");
@@ -181,6 +193,7 @@ public static class RunCommand
         {
             return;
         }
+
         try
         {
             File.WriteAllText(stats, "");
@@ -191,8 +204,5 @@ public static class RunCommand
         }
     }
 
-    private static async Task WriteStatisticsAsync(KeeperClient client, string path)
-    {
-        await File.WriteAllTextAsync(path, (await client.AllStatisticsAsync()).AfterProgram().ToJson() + "\n");
-    }
+    private static async Task WriteStatisticsAsync(KeeperClient client, string path) => await File.WriteAllTextAsync(path, (await client.AllStatisticsAsync()).AfterProgram().ToJson() + "\n");
 }

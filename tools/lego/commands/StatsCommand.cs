@@ -11,8 +11,8 @@ public static class StatsCommand
 {
     public static Command Create()
     {
-        var command = new Command("stats", "Print the counters of the rack that is running.");
-        var json = new Option<bool>("--json") { Description = "As JSON, as `run --stats` writes it." };
+        Command command = new("stats", "Print the counters of the rack that is running.");
+        Option<bool> json = new("--json") { Description = "As JSON, as `run --stats` writes it." };
         command.Options.Add(json);
         command.SetAction(async result =>
         {
@@ -26,6 +26,7 @@ public static class StatsCommand
                     return ExitStatus.Success;
                 }
             }
+
             throw ToolException.Usage("no rack is running; `./lego up` boots one");
         });
         return command;
@@ -38,6 +39,7 @@ public static class StatsCommand
             Console.WriteLine(document.ToJson());
             return;
         }
+
         TextTable.Print(["component", "counter", "value"],
             document.Components.SelectMany(c => c.Counters.Select(p => new[] { c.Name, p.Key, $"{p.Value}" })));
     }

@@ -18,12 +18,13 @@ public static class TestCommand
 
     public static Command Create()
     {
-        var command = new Command("test", "Run the tests: on the host (unit, tool), on bare metal (suites), and on whole racks (rack).");
-        var filter = new Option<string?>("--filter")
+        Command command = new("test", "Run the tests: on the host (unit, tool), on bare metal (suites), and on whole racks (rack).");
+        Option<string?> filter = new("--filter")
         {
-            Description = "Only tests whose names contain TEXT (suites: whose names begin with it).", HelpName = "TEXT",
+            Description = "Only tests whose names contain TEXT (suites: whose names begin with it).",
+            HelpName = "TEXT",
         };
-        var only = new Option<string?>("--only") { Description = "Only this stage: unit, tool, suites or rack.", HelpName = "STAGE" };
+        Option<string?> only = new("--only") { Description = "Only this stage: unit, tool, suites or rack.", HelpName = "STAGE" };
         command.Options.Add(filter);
         command.Options.Add(only);
         command.SetAction(async (result, cancellation) =>
@@ -33,6 +34,7 @@ public static class TestCommand
             {
                 throw ToolException.Usage($"--only: '{stage}' is none of {string.Join(", ", s_stages)}");
             }
+
             return await RunAsync(stage, result.GetValue(filter), cancellation);
         });
         return command;
@@ -40,16 +42,17 @@ public static class TestCommand
 
     private static async Task<int> RunAsync(string? only, string? filter, CancellationToken cancellation)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         int signal = 0;
         void Stop(int number)
         {
             signal = number;
             stop.Cancel();
         }
-        using var signals = new SignalForwarder(Stop, Stop);
+
+        using SignalForwarder signals = new(Stop, Stop);
         RackDirectory.Sweep();
-        var total = new TestCount();
+        TestCount total = new();
         try
         {
             foreach (string stage in s_stages)
@@ -64,6 +67,7 @@ public static class TestCommand
         {
             return ExitStatus.SignalBase + signal;
         }
+
         Console.WriteLine($"{total.Passed} passed, {total.Failed} failed");
         return total.Failed == 0 ? ExitStatus.Success : ExitStatus.Failed;
     }
@@ -84,6 +88,7 @@ public static class TestCommand
         {
             Console.WriteLine($"   FAILED {failure}");
         }
+
         string skipped = count.Skipped > 0 ? $", {count.Skipped} skipped" : "";
         Console.WriteLine($"   {count.Passed} passed, {count.Failed} failed{skipped} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
         total.Add(count);

@@ -18,8 +18,8 @@ public static class UpCommand
 
     public static Command Create()
     {
-        var command = new Command("up", "Boot a rack and leave it running; `run` uses it until `down` takes it down.");
-        var rack = new RackOptions(command);
+        Command command = new("up", "Boot a rack and leave it running; `run` uses it until `down` takes it down.");
+        RackOptions rack = new(command);
         command.SetAction(async result =>
         {
             rack.Read(result, RackDirectory.UpName);
@@ -29,6 +29,7 @@ public static class UpCommand
                 already.Dispose();
                 throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
             }
+
             string messages = Path.Combine(HostPaths.Racks, MessagesName);
             File.WriteAllText(messages, "");
             using Process keeper = StartKeeper(result, messages);
@@ -41,18 +42,19 @@ public static class UpCommand
 
     public static Command CreateKeeper()
     {
-        var command = new Command("keep", "Keep a rack running (used by up).") { Hidden = true };
-        var rack = new RackOptions(command);
+        Command command = new("keep", "Keep a rack running (used by up).") { Hidden = true };
+        RackOptions rack = new(command);
         command.SetAction(async result =>
         {
-            using var cancellation = new CancellationTokenSource();
-            var signalled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using CancellationTokenSource cancellation = new();
+            TaskCompletionSource signalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
             void End(int number)
             {
                 cancellation.Cancel();
                 signalled.TrySetResult();
             }
-            using var signals = new SignalForwarder(End, End);
+
+            using SignalForwarder signals = new(End, End);
             await using RackKeeper keeper = await RackKeeper.BootAsync(
                 rack.Read(result, RackDirectory.UpName), new Progress(ProgressStyle.Open), cancellation.Token);
             Task first = await Task.WhenAny(keeper.Failed, keeper.DownRequested, signalled.Task);
@@ -60,6 +62,7 @@ public static class UpCommand
             {
                 throw ToolException.Rack(await keeper.Failed);
             }
+
             string? trouble = await keeper.ShutDownAsync();
             await keeper.ConfirmDown(trouble);
             return ExitStatus.Success;
@@ -70,7 +73,7 @@ public static class UpCommand
     private static Process StartKeeper(ParseResult result, string messages)
     {
         // The same words, with keep in place of up. Relative paths in them stay right: the directory is the same.
-        var info = new ProcessStartInfo("setsid") { UseShellExecute = false };
+        ProcessStartInfo info = new("setsid") { UseShellExecute = false };
         string[] wrapper = ["sh", "-c", "log=$1; shift; exec \"$@\" </dev/null >>\"$log\" 2>&1", "sh", messages, Environment.ProcessPath!,
             typeof(UpCommand).Assembly.Location, "keep"];
         Array.ForEach(wrapper, info.ArgumentList.Add);
@@ -81,8 +84,10 @@ public static class UpCommand
             {
                 info.ArgumentList.Add(token.Value);
             }
+
             isAfterUp |= token.Value == "up";
         }
+
         return Process.Start(info)!;
     }
 
@@ -95,11 +100,13 @@ public static class UpCommand
             {
                 return client;
             }
+
             if (keeper.HasExited)
             {
                 string text = (await File.ReadAllTextAsync(messages)).Trim();
                 throw new ToolException(keeper.ExitCode, text.StartsWith("lego: ", StringComparison.Ordinal) ? text["lego: ".Length..] : text);
             }
+
             await Task.Delay(PollMs);
         }
     }

@@ -16,7 +16,7 @@ public static class VolumeCommand
 
     public static Command Create()
     {
-        var command = new Command("volume", "Make and list volumes (ext4 images under out/volumes).");
+        Command command = new("volume", "Make and list volumes (ext4 images under out/volumes).");
         command.Subcommands.Add(CreateCreate());
         command.Subcommands.Add(CreateList());
         return command;
@@ -24,13 +24,13 @@ public static class VolumeCommand
 
     private static Command CreateCreate()
     {
-        var command = new Command("create",
+        Command command = new("create",
             "Make a volume from a directory or from Debian packages. Packages are resolved by apt-cache, fetched by apt-get download with all "
             + "their dependencies, and unpacked by dpkg-deb; root is not needed and the host's own packages are not touched.");
-        var name = new Argument<string>("NAME") { Description = "Letters, digits, '-', '_', '.'." };
-        var from = new Option<string?>("--from") { Description = "Copy this directory.", HelpName = "DIR" };
-        var packages = new Option<string?>("--packages") { Description = "Unpack these packages, separated by commas.", HelpName = "PKG,..." };
-        var size = new Option<string?>("--size") { Description = "Size of the image (default: the content and 1G more).", HelpName = "SIZE" };
+        Argument<string> name = new("NAME") { Description = "Letters, digits, '-', '_', '.'." };
+        Option<string?> from = new("--from") { Description = "Copy this directory.", HelpName = "DIR" };
+        Option<string?> packages = new("--packages") { Description = "Unpack these packages, separated by commas.", HelpName = "PKG,..." };
+        Option<string?> size = new("--size") { Description = "Size of the image (default: the content and 1G more).", HelpName = "SIZE" };
         command.Arguments.Add(name);
         command.Options.Add(from);
         command.Options.Add(packages);
@@ -43,6 +43,7 @@ public static class VolumeCommand
             {
                 throw ToolException.Usage("volume create: give either --from DIR or --packages PKG,...");
             }
+
             long? sizeBytes = result.GetValue(size) is { } text ? ByteSize.Parse(text, "--size") : null;
             return await CreateAsync(result.GetValue(name)!, directory, list, sizeBytes);
         });
@@ -56,12 +57,14 @@ public static class VolumeCommand
         {
             throw ToolException.Usage($"volume create: {directory} is not a directory");
         }
+
         using LockFile held = VolumeStore.LockVolume(name);
         if (File.Exists(image))
         {
             throw ToolException.Usage($"the volume {name} exists; remove {image} first");
         }
-        var progress = new Progress(ProgressStyle.Open);
+
+        Progress progress = new(ProgressStyle.Open);
         string tree = directory ?? Path.Combine(HostPaths.Volumes, $".{name}.tree");
         try
         {
@@ -71,10 +74,12 @@ public static class VolumeCommand
                 Directory.CreateDirectory(tree);
                 await PackageTree.MakeAsync(tree, packages.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), progress);
             }
+
             using (progress.Step("making the image"))
             {
-                await Ext4Image.MakeAsync(image + ".new", tree, sizeBytes ?? ContentBytes(tree) + DefaultFreeBytes);
+                await Ext4Image.MakeAsync(image + ".new", tree, sizeBytes ?? (ContentBytes(tree) + DefaultFreeBytes));
             }
+
             File.Move(image + ".new", image);
         }
         finally
@@ -85,13 +90,14 @@ public static class VolumeCommand
                 DefaultVolume.DeleteTree(tree);
             }
         }
+
         Console.WriteLine($"volume {name}: {ByteSize.Format(new FileInfo(image).Length)}, {Ext4Image.FreeBytes(image) / ByteSize.MiB}M free");
         return ExitStatus.Success;
     }
 
     private static Command CreateList()
     {
-        var command = new Command("list", "List the volumes.");
+        Command command = new("list", "List the volumes.");
         command.SetAction(_ =>
         {
             TextTable.Print(["name", "size", "free"], VolumeStore.Names().Select(name =>
@@ -107,8 +113,8 @@ public static class VolumeCommand
     // Whole megabytes; a tenth more for the file system's own tables.
     private static long ContentBytes(string tree)
     {
-        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        EnumerationOptions options = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
         long bytes = new DirectoryInfo(tree).EnumerateFiles("*", options).Sum(f => f.Length + ComponentDescription.PageBytes);
-        return (bytes + bytes / 10 + ByteSize.MiB) / ByteSize.MiB * ByteSize.MiB;
+        return (bytes + (bytes / 10) + ByteSize.MiB) / ByteSize.MiB * ByteSize.MiB;
     }
 }

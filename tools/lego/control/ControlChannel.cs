@@ -32,10 +32,12 @@ public sealed class ControlChannel : IDisposable
             {
                 return null;
             }
+
             if (!ControlFrame.TryReadHeader(_header, out ControlFrameType type, out ushort session, out int payloadBytes))
             {
                 throw new InvalidDataException("a control frame has an impossible length");
             }
+
             byte[] payload = new byte[payloadBytes];
             await _stream.ReadExactlyAsync(payload, cancellation);
             return new ControlFrame(type, session, payload);
@@ -67,8 +69,5 @@ public sealed class ControlChannel : IDisposable
 
     public Task<bool> WriteAsync(ControlFrameType type, ushort session = 0) => WriteAsync(new ControlFrame(type, session, default));
 
-    public void Dispose()
-    {
-        _stream.Dispose();
-    }
+    public void Dispose() => _stream.Dispose();
 }

@@ -78,6 +78,7 @@ public readonly record struct ControlFrame(ControlFrameType Type, ushort Session
         {
             return false;
         }
+
         payloadBytes = (int)length - (HeaderBytes - LengthFieldBytes);
         return true;
     }
@@ -90,10 +91,7 @@ public readonly record struct ControlFrame(ControlFrameType Type, ushort Session
     }
 
     /// <summary>The payload from an offset on as text.</summary>
-    public string Text(int offset = 0)
-    {
-        return Payload.Length <= offset ? "" : System.Text.Encoding.UTF8.GetString(Payload.Span[offset..]);
-    }
+    public string Text(int offset = 0) => Payload.Length <= offset ? "" : System.Text.Encoding.UTF8.GetString(Payload.Span[offset..]);
 
     public static ControlFrame WithNumber(ControlFrameType type, ushort session, uint number)
     {
@@ -102,8 +100,5 @@ public readonly record struct ControlFrame(ControlFrameType Type, ushort Session
         return new ControlFrame(type, session, payload);
     }
 
-    public static ControlFrame WithText(ControlFrameType type, string text)
-    {
-        return new ControlFrame(type, 0, System.Text.Encoding.UTF8.GetBytes(text));
-    }
+    public static ControlFrame WithText(ControlFrameType type, string text) => new(type, 0, System.Text.Encoding.UTF8.GetBytes(text));
 }

@@ -39,7 +39,7 @@ public sealed record StartRequest
     /// <summary>The Start frame's payload.</summary>
     public byte[] ToPayload()
     {
-        using var payload = new MemoryStream();
+        using MemoryStream payload = new();
         Span<byte> header = stackalloc byte[HeaderBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(header, (uint)Flags);
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], (uint)Arguments.Count);
@@ -52,14 +52,17 @@ public sealed record StartRequest
         {
             WriteString(payload, argument);
         }
+
         foreach (string variable in Environment)
         {
             WriteString(payload, variable);
         }
+
         if (payload.Length > HeaderBytes + MostStringBytes)
         {
             throw ToolException.Usage($"the arguments and the environment have more than {ByteSize.Format(MostStringBytes)} bytes together");
         }
+
         return payload.ToArray();
     }
 
@@ -70,9 +73,10 @@ public sealed record StartRequest
         {
             return null;
         }
+
         uint argumentCount = BinaryPrimitives.ReadUInt32LittleEndian(payload[4..]);
         uint environmentCount = BinaryPrimitives.ReadUInt32LittleEndian(payload[8..]);
-        var strings = new List<string>();
+        List<string> strings = new();
         ReadOnlySpan<byte> rest = payload[HeaderBytes..];
         while (!rest.IsEmpty)
         {
@@ -81,13 +85,16 @@ public sealed record StartRequest
             {
                 return null;
             }
+
             strings.Add(Encoding.UTF8.GetString(rest[..end]));
             rest = rest[(end + 1)..];
         }
+
         if (argumentCount == 0 || strings.Count != 1 + (long)argumentCount + environmentCount)
         {
             return null;
         }
+
         return new StartRequest
         {
             Flags = (StartFlags)BinaryPrimitives.ReadUInt32LittleEndian(payload),

@@ -16,11 +16,11 @@ public static class DemoData
     /// <summary>Writes <paramref name="lines"/> lines.</summary>
     public static void Write(string path, int lines, int seed)
     {
-        var random = new Random(seed);
+        Random random = new(seed);
         byte[] alphabet = Encoding.ASCII.GetBytes(Alphabet);
         byte[] line = new byte[LineLetters + 1];
         line[^1] = (byte)'\n';
-        using var file = new BufferedStream(File.Create(path), 1 << 20);
+        using BufferedStream file = new(File.Create(path), 1 << 20);
         for (int i = 0; i < lines; i++)
         {
             random.GetItems(alphabet, line.AsSpan(0, LineLetters));

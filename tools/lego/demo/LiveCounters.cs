@@ -47,8 +47,10 @@ public sealed class LiveCounters
                 Console.WriteLine($"   {Seconds:0} s: {now["processor.excache.fills_from_memory"]} lines fetched, "
                     + $"{now["processor.excache.flushes"]} written back, {now["memory.frames_used"]} frames in use at m0");
             }
+
             return await running;
         }
+
         await AnsiConsole.Live(new Text("")).StartAsync(async live =>
         {
             StatisticsDocument? before = null;
@@ -74,6 +76,7 @@ public sealed class LiveCounters
             double change = before is null ? 0 : (now[counter] - (double)before[counter]) / s_tableInterval.TotalSeconds;
             table.AddRow(meaning, $"{now[counter]:N0}", $"{Math.Max(change, 0):N0}");
         }
+
         return table;
     }
 }

@@ -19,6 +19,7 @@ public static class CProgram
         {
             throw ToolException.Host($"{source} is missing from this checkout");
         }
+
         if (!File.Exists(to) || File.GetLastWriteTimeUtc(to) < File.GetLastWriteTimeUtc(from))
         {
             Directory.CreateDirectory(Path.GetDirectoryName(to)!);
@@ -26,6 +27,7 @@ public static class CProgram
             await HostProgram.RunAsync("gcc", ["-O2", "-static", "-o", early, from]);
             File.Move(early, to, overwrite: true);
         }
+
         return to;
     }
 }

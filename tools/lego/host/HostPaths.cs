@@ -58,6 +58,7 @@ public static class HostPaths
                 return true;
             }
         }
+
         return false;
     }
 
@@ -73,11 +74,9 @@ public static class HostPaths
         {
             throw ToolException.Host($"{path} belongs to another user; set XDG_RUNTIME_DIR to a directory of your own");
         }
+
         return path;
     }
 
-    private static string CheckoutHash()
-    {
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..8];
-    }
+    private static string CheckoutHash() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..8];
 }

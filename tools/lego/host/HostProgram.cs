@@ -35,6 +35,7 @@ public static class HostProgram
         {
             throw ToolException.Host($"the program {program} is missing; ./lego names the Debian packages it needs when it starts");
         }
+
         Command command = Command.Run(program, arguments, options =>
         {
             options.ThrowOnError(false);
@@ -49,6 +50,7 @@ public static class HostProgram
         {
             await command.StandardInput.WriteAsync(input);
         }
+
         command.StandardInput.Dispose();
         CommandResult result = await command.Task;
         return new HostResult(result.ExitCode, result.StandardOutput, result.StandardError);

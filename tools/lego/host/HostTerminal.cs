@@ -32,6 +32,7 @@ public static unsafe class HostTerminal
                 }
             }
         }
+
         return true;
     }
 
@@ -47,6 +48,7 @@ public static unsafe class HostTerminal
                 {
                     return (int)result;
                 }
+
                 if (!CanRetry(StandardInput, PollEvents.POLLIN))
                 {
                     return 0;
@@ -94,6 +96,7 @@ public static unsafe class HostTerminal
             Syscall.poll(poll, 1, -1);
             return true;
         }
+
         return error == Errno.EINTR;
     }
 }

@@ -42,16 +42,15 @@ public sealed class LockFile : IDisposable
             {
                 return taken;
             }
+
             if (Environment.TickCount64 > end)
             {
                 throw ToolException.Host(sentence);
             }
+
             Thread.Sleep(RetryMs);
         }
     }
 
-    public void Dispose()
-    {
-        _file.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 }

@@ -98,6 +98,7 @@ public sealed class Progress
                 {
                     return;
                 }
+
                 if (_progress._terminal is { } terminal)
                 {
                     int seconds = (int)Stopwatch.GetElapsedTime(_start).TotalSeconds;
@@ -107,6 +108,7 @@ public sealed class Progress
                 {
                     Console.Error.WriteLine($"lego: {_text} ...");
                 }
+
                 _shown++;
             }
         }

@@ -18,17 +18,21 @@ public static class TextTable
             {
                 Console.WriteLine(string.Join('\t', row));
             }
+
             return;
         }
+
         var table = new Table().Border(TableBorder.Rounded);
         foreach (string header in headers)
         {
             table.AddColumn(header.EscapeMarkup());
         }
+
         foreach (string[] row in rows)
         {
             table.AddRow(Array.ConvertAll(row, Markup.Escape));
         }
+
         AnsiConsole.Write(table);
     }
 }

@@ -23,7 +23,7 @@ public sealed class KeeperClient : IDisposable
     /// <summary>Connects; null when nobody listens there.</summary>
     public static async Task<KeeperClient?> TryConnectAsync(string socketPath)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath));
@@ -37,10 +37,7 @@ public sealed class KeeperClient : IDisposable
     }
 
     /// <summary>Connects to the rack that `lego up` started; null when none is up.</summary>
-    public static Task<KeeperClient?> TryConnectToUpAsync()
-    {
-        return TryConnectAsync(Path.Combine(HostPaths.Racks, RackDirectory.UpName, "keeper"));
-    }
+    public static Task<KeeperClient?> TryConnectToUpAsync() => TryConnectAsync(Path.Combine(HostPaths.Racks, RackDirectory.UpName, "keeper"));
 
     public Task<bool> SendAsync(ControlFrame frame) => _channel.WriteAsync(frame);
 
@@ -54,32 +51,24 @@ public sealed class KeeperClient : IDisposable
     }
 
     /// <summary>One component's counters, "name value" lines; empty when it does not answer.</summary>
-    public async Task<string> StatisticsAsync(string component)
-    {
-        return (await AskAsync(ControlFrame.WithText(ControlFrameType.ComponentStatistics, component), ControlFrameType.StatisticsReply)).Text();
-    }
+    public async Task<string> StatisticsAsync(string component) => (await AskAsync(ControlFrame.WithText(ControlFrameType.ComponentStatistics, component), ControlFrameType.StatisticsReply)).Text();
 
     /// <summary>All components' counters.</summary>
     public async Task<StatisticsDocument> AllStatisticsAsync()
     {
-        var document = new StatisticsDocument();
+        StatisticsDocument document = new();
         foreach (ComponentLine component in await DescribeAsync())
         {
             document.Add(component.Name, component.Kind, await StatisticsAsync(component.Name));
         }
+
         return document;
     }
 
     /// <summary>Ends the rack in good order; what went wrong, or an empty text.</summary>
-    public async Task<string> DownAsync()
-    {
-        return (await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply)).Text();
-    }
+    public async Task<string> DownAsync() => (await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply)).Text();
 
-    public void Dispose()
-    {
-        _channel.Dispose();
-    }
+    public void Dispose() => _channel.Dispose();
 
     private async Task<ControlFrame> AskAsync(ControlFrame request, ControlFrameType expected)
     {
@@ -90,11 +79,13 @@ public sealed class KeeperClient : IDisposable
             {
                 return frame;
             }
+
             if (frame.Type == ControlFrameType.MemberFailed)
             {
                 throw ToolException.Rack(frame.Text());
             }
         }
+
         throw ToolException.Rack("the rack's keeper has ended");
     }
 }

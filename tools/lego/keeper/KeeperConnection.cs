@@ -65,6 +65,7 @@ public sealed class KeeperConnection : IDisposable
         {
             // Not a client of this protocol; it is dropped.
         }
+
         _outgoing.Writer.TryComplete();
         if (_session != 0 && _server.IsRunning(_session))
         {

@@ -66,10 +66,7 @@ public sealed class KeeperServer : IAsyncDisposable
     }
 
     /// <summary>Sends a session's frame to the component that starts programs.</summary>
-    public Task<bool> SendToManagerAsync(ControlFrame frame)
-    {
-        return _keeper.Find(_keeper.Rack.StartingComponent.Name)!.SendAsync(frame);
-    }
+    public Task<bool> SendToManagerAsync(ControlFrame frame) => _keeper.Find(_keeper.Rack.StartingComponent.Name)!.SendAsync(frame);
 
     /// <summary>Gives a client a session number of its own.</summary>
     public ushort OpenSession(KeeperConnection client)
@@ -120,7 +117,7 @@ public sealed class KeeperServer : IAsyncDisposable
         {
             try
             {
-                var client = new KeeperConnection(this, await _listener.AcceptAsync());
+                KeeperConnection client = new(this, await _listener.AcceptAsync());
                 _connections[client] = ServeAsync(client);
                 if (_keeper.Failed.IsCompleted)
                 {

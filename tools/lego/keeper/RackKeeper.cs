@@ -67,7 +67,7 @@ public sealed class RackKeeper : IAsyncDisposable
         RackDirectory.Sweep();
         RackDirectory directory = RackDirectory.TryCreate(order.DirectoryName)
             ?? throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
-        var keeper = new RackKeeper(order.Rack, directory);
+        RackKeeper keeper = new(order.Rack, directory);
         try
         {
             keeper._volume = await VolumeStore.LeaseAsync(order.Rack.VolumeComponent.Volume, order.Added, directory, progress);
@@ -99,6 +99,7 @@ public sealed class RackKeeper : IAsyncDisposable
                 trouble ??= $"{machine.Component.Title} did not shut down in good order";
             }
         }
+
         return trouble;
     }
 
@@ -112,10 +113,12 @@ public sealed class RackKeeper : IAsyncDisposable
         {
             await _server.DisposeAsync();
         }
+
         foreach (Machine machine in _machines)
         {
             machine.Dispose();
         }
+
         _starter.Dispose();
         _segment?.Dispose();
         _volume?.Dispose();
@@ -125,17 +128,18 @@ public sealed class RackKeeper : IAsyncDisposable
 
     private async Task StartMachinesAsync(CancellationToken cancellation)
     {
-        var rings = new RingPlan(Rack, _directory);
-        using var control = new DescriptorPool();
+        RingPlan rings = new(Rack, _directory);
+        using DescriptorPool control = new();
         if (Rack.Link == LinkKind.Ethernet)
         {
             _segment = new SharedSegment(Rack, _directory);
         }
+
         long start = Stopwatch.GetTimestamp();
         foreach (ComponentDescription component in Rack.Components)
         {
             SocketPair pair = control.Add();
-            var resources = new MachineResources
+            MachineResources resources = new()
             {
                 ImagePath = HostPaths.Image(component.KindName),
                 SerialLogPath = _directory.SerialLog(component.Name),
@@ -149,11 +153,12 @@ public sealed class RackKeeper : IAsyncDisposable
             List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
             Process process = await _starter.StartAsync(QemuCommandLine.Program, arguments, _directory.QemuLog(component.Name));
             _directory.OwnProcess(process.Id);
-            var machine = new Machine(component, process, new ControlChannel(pair.TakeFirst()), _directory);
+            Machine machine = new(component, process, new ControlChannel(pair.TakeFirst()), _directory);
             _machines.Add(machine);
             _ = WatchAsync(machine);
             _ = ServeAsync(machine);
         }
+
         rings.CloseDescriptors();
         await WaitUntilReadyAsync(cancellation);
         BootTime = Stopwatch.GetElapsedTime(start);
@@ -209,6 +214,7 @@ public sealed class RackKeeper : IAsyncDisposable
         {
             File.Delete(old);
         }
+
         foreach (Machine machine in _machines)
         {
             string log = _directory.SerialLog(machine.Component.Name);

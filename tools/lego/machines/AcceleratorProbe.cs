@@ -23,17 +23,20 @@ public static class AcceleratorProbe
         {
             return RackFile.ParseEnum<Accelerator>(wanted, "LEGO_ACCELERATOR");
         }
+
         string image = Path.Combine(HostPaths.Out, "images", "suites.elf");
         if (Syscall.access(Device, AccessModes.R_OK | AccessModes.W_OK) != 0 || !File.Exists(image))
         {
             return Accelerator.Tcg;
         }
+
         string cache = Path.Combine(HostPaths.Out, "accelerator");
         string key = $"{Environment.OSVersion.VersionString} {QemuTime():O}";
         if (File.Exists(cache) && File.ReadAllLines(cache) is [string known, string answer] && known == key)
         {
             return RackFile.ParseEnum<Accelerator>(answer, cache);
         }
+
         Accelerator found = await BootsUnderKvmAsync(starter, image) ? Accelerator.Kvm : Accelerator.Tcg;
         File.WriteAllLines(cache, [key, found.ToString()]);
         return found;

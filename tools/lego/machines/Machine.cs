@@ -71,7 +71,7 @@ public sealed class Machine : IDisposable
     /// <exception cref="TimeoutException">The component did not answer in time.</exception>
     public async Task<string> StatisticsAsync(TimeSpan limit)
     {
-        var reply = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<string> reply = new(TaskCreationOptions.RunContinuationsAsynchronously);
         await _asking.WaitAsync();
         try
         {
@@ -79,12 +79,14 @@ public sealed class Machine : IDisposable
             {
                 _statistics.Enqueue(reply);
             }
+
             await SendAsync(new ControlFrame(ControlFrameType.Statistics, 0, default));
         }
         finally
         {
             _asking.Release();
         }
+
         return await reply.Task.WaitAsync(limit);
     }
 
@@ -115,6 +117,7 @@ public sealed class Machine : IDisposable
         {
             return;
         }
+
         _process.WaitForExit();
     }
 
@@ -139,6 +142,7 @@ public sealed class Machine : IDisposable
         {
             _statistics.TryDequeue(out asked);
         }
+
         asked?.TrySetResult(text);
     }
 }

@@ -27,6 +27,7 @@ public static partial class MachineEnd
         {
             return $"{component.Title} was killed by signal {match.Groups[1].Value}";
         }
+
         return status switch
         {
             PanicStatus => $"{component.Title} panicked without a reason",

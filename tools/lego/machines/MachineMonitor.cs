@@ -20,7 +20,7 @@ public sealed class MachineMonitor : IDisposable
     private MachineMonitor(Socket socket)
     {
         _socket = socket;
-        NetworkStream stream = new NetworkStream(socket);
+        NetworkStream stream = new(socket);
         _reader = new StreamReader(stream);
         _writer = new StreamWriter(stream) { AutoFlush = true };
     }
@@ -28,7 +28,7 @@ public sealed class MachineMonitor : IDisposable
     /// <summary>Connects to the socket that QEMU listens on.</summary>
     public static async Task<MachineMonitor> ConnectAsync(string path)
     {
-        Socket socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
@@ -38,7 +38,8 @@ public sealed class MachineMonitor : IDisposable
             socket.Dispose();
             throw ToolException.Host($"the machine's monitor {path} does not answer: {error.Message}");
         }
-        MachineMonitor monitor = new MachineMonitor(socket);
+
+        MachineMonitor monitor = new(socket);
         await monitor._reader.ReadLineAsync();
         await monitor.ExecuteAsync("qmp_capabilities", new { });
         return monitor;
@@ -55,12 +56,14 @@ public sealed class MachineMonitor : IDisposable
             {
                 throw ToolException.Host($"the machine's monitor refused {command}: {error.GetProperty("desc").GetString()}");
             }
+
             if (message.RootElement.TryGetProperty("return", out JsonElement result))
             {
                 return result.GetRawText();
             }
             // Anything else is an event.
         }
+
         throw ToolException.Host($"the machine ended during {command}");
     }
 

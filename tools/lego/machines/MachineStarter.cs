@@ -29,18 +29,19 @@ public sealed class MachineStarter : IDisposable
     /// <summary>Starts a program with its messages appended to <paramref name="messagePath"/>.</summary>
     public Task<Process> StartAsync(string program, IReadOnlyList<string> arguments, string messagePath)
     {
-        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<Process> started = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _work.Add(() =>
         {
             try
             {
-                var info = new ProcessStartInfo("setsid") { UseShellExecute = false };
+                ProcessStartInfo info = new("setsid") { UseShellExecute = false };
                 string[] wrapper = ["setpriv", "--pdeathsig", "KILL", "sh", "-c", RedirectAndExec, "sh", messagePath, program];
                 Array.ForEach(wrapper, info.ArgumentList.Add);
                 foreach (string argument in arguments)
                 {
                     info.ArgumentList.Add(argument);
                 }
+
                 started.SetResult(Process.Start(info)!);
             }
             catch (Exception error)

@@ -86,6 +86,7 @@ public static class QemuCommandLine
                 "-device", $"virtio-blk-pci,disable-legacy=on,addr={VolumeSlot:x},drive=volume",
             ]);
         }
+
         if (resources.NetworkBackend is { } network)
         {
             line.AddRange(
@@ -95,10 +96,12 @@ public static class QemuCommandLine
                     + $"mac={MacAddressOf(component)},host_mtu={JumboMtu},romfile=",
             ]);
         }
+
         for (int i = 0; i < resources.Rings.Count; i++)
         {
             AddRing(line, resources.Rings[i], i);
         }
+
         return line;
     }
 
@@ -117,6 +120,7 @@ public static class QemuCommandLine
         {
             words.Add("peers=" + string.Join(",", peers.Select(p => $"{p.KindName}:{p.Node}")));
         }
+
         if (component.HasExCache)
         {
             words.Add($"excache={ByteSize.Format(component.ExCacheBytes)}");
@@ -124,21 +128,24 @@ public static class QemuCommandLine
             {
                 words.Add($"ways={component.Ways}");
             }
+
             if (component.Policy is { } policy)
             {
                 words.Add($"policy={policy.ToString().ToLowerInvariant()}");
             }
         }
+
         if (component.Kind == ComponentKind.Solo)
         {
             words.Add($"memory={ByteSize.Format(component.HomeMemoryBytes)}");
         }
+
         words.AddRange(component.BootArguments);
         return string.Join(' ', words);
     }
 
     /// <summary>PCI slot of the shared region that a machine has for its peer number <paramref name="index"/> (in node order).</summary>
-    public static int RegionSlot(int index) => FirstRingSlot + 2 * index;
+    public static int RegionSlot(int index) => FirstRingSlot + (2 * index);
 
     /// <summary>PCI slot of the doorbell beside it.</summary>
     public static int DoorbellSlot(int index) => RegionSlot(index) + 1;

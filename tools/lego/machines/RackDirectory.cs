@@ -53,22 +53,13 @@ public sealed class RackDirectory : IDisposable
     }
 
     /// <summary>Directories of this checkout's living racks.</summary>
-    public static IEnumerable<string> Living()
-    {
-        return Directory.EnumerateDirectories(HostPaths.Racks).Where(d => File.Exists(System.IO.Path.Combine(d, "keeper"))).Order();
-    }
+    public static IEnumerable<string> Living() => Directory.EnumerateDirectories(HostPaths.Racks).Where(d => File.Exists(System.IO.Path.Combine(d, "keeper"))).Order();
 
     /// <summary>Notes a file elsewhere that goes when the rack goes; call before making the file.</summary>
-    public void Own(string file)
-    {
-        File.AppendAllText(System.IO.Path.Combine(Path, OwnedName), file + "\n");
-    }
+    public void Own(string file) => File.AppendAllText(System.IO.Path.Combine(Path, OwnedName), file + "\n");
 
     /// <summary>Notes a machine's process.</summary>
-    public void OwnProcess(int id)
-    {
-        File.AppendAllText(System.IO.Path.Combine(Path, ProcessesName), $"{id}\n");
-    }
+    public void OwnProcess(int id) => File.AppendAllText(System.IO.Path.Combine(Path, ProcessesName), $"{id}\n");
 
     /// <summary>Removes everything of this rack; its machines must have ended.</summary>
     public void Dispose()
@@ -98,10 +89,7 @@ public sealed class RackDirectory : IDisposable
     }
 
     // Creation and sweeping exclude each other: between making a directory and locking it, it looks like a dead owner's.
-    private static LockFile Guard()
-    {
-        return LockFile.Take(System.IO.Path.Combine(HostPaths.AllRacks, "guard"), s_guardLimit, $"another ./lego holds {HostPaths.AllRacks}/guard");
-    }
+    private static LockFile Guard() => LockFile.Take(System.IO.Path.Combine(HostPaths.AllRacks, "guard"), s_guardLimit, $"another ./lego holds {HostPaths.AllRacks}/guard");
 
     private static void KillProcesses(string rack)
     {
@@ -134,6 +122,7 @@ public sealed class RackDirectory : IDisposable
         {
             File.Delete(file);
         }
+
         Directory.Delete(rack, recursive: true);
     }
 

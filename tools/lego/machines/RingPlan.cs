@@ -23,6 +23,7 @@ public sealed class RingPlan
         {
             return;
         }
+
         foreach (ComponentDescription low in _components)
         {
             foreach (ComponentDescription high in _components.Where(c => c.Node > low.Node))
@@ -40,7 +41,7 @@ public sealed class RingPlan
     /// <summary>A component's ends, in the order of its peers' nodes.</summary>
     public IReadOnlyList<RingEnd> EndsOf(ComponentDescription component)
     {
-        var ends = new List<RingEnd>();
+        List<RingEnd> ends = new();
         foreach (ComponentDescription peer in _components.Where(c => c.Node != component.Node).OrderBy(c => c.Node))
         {
             bool isLow = component.Node < peer.Node;
@@ -49,14 +50,12 @@ public sealed class RingPlan
                 ends.Add(new RingEnd(peer, pair.Region, isLow ? pair.Doorbell.First : pair.Doorbell.Second));
             }
         }
+
         return ends;
     }
 
     /// <summary>Closes the doorbells in this process, once every machine has inherited its own.</summary>
-    public void CloseDescriptors()
-    {
-        _doorbells.Dispose();
-    }
+    public void CloseDescriptors() => _doorbells.Dispose();
 
     /// <summary>Removes the regions' names, once every machine has mapped them.</summary>
     public void UnlinkRegions()
@@ -68,10 +67,7 @@ public sealed class RingPlan
     }
 
     // Which number a peer has among a component's peers; decides the PCI slots.
-    private int IndexOf(ComponentDescription peer, ComponentDescription component)
-    {
-        return _components.Count(c => c.Node < peer.Node && c.Node != component.Node);
-    }
+    private int IndexOf(ComponentDescription peer, ComponentDescription component) => _components.Count(c => c.Node < peer.Node && c.Node != component.Node);
 }
 
 /// <summary>Socket pairs that are closed together.</summary>
@@ -81,7 +77,7 @@ public sealed class DescriptorPool : IDisposable
 
     public SocketPair Add()
     {
-        var pair = new SocketPair();
+        SocketPair pair = new();
         _pairs.Add(pair);
         return pair;
     }

@@ -18,7 +18,7 @@ public static class RingRegion
     public const uint Version = 1;
     public const int FileBytes = 4 << 20;
     public const int HeaderPageBytes = 4096;
-    public const int RingBytes = (FileBytes / HeaderPageBytes - 1) / 2 * HeaderPageBytes;
+    public const int RingBytes = ((FileBytes / HeaderPageBytes) - 1) / 2 * HeaderPageBytes;
     public const int HeaderBytes = 40;
 
     /// <summary>The header for the pair (low, high), whose doorbells sit in the given PCI slots.</summary>
@@ -41,7 +41,7 @@ public static class RingRegion
     /// <summary>Writes a region file readable and writable by this user only.</summary>
     public static void Create(string path, byte[] header)
     {
-        using var file = new FileStream(path, new FileStreamOptions
+        using FileStream file = new(path, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.Write,

@@ -20,18 +20,15 @@ public static class SerialLog
     }
 
     /// <summary>The last non-empty line, or null.</summary>
-    public static string? LastLine(string log)
-    {
-        return log.Split('\n').Select(l => l.TrimEnd()).LastOrDefault(l => l.Length > 0);
-    }
+    public static string? LastLine(string log) => log.Split('\n').Select(l => l.TrimEnd()).LastOrDefault(l => l.Length > 0);
 
     /// <summary>The whole log; empty when there is none yet.</summary>
     public static string Read(string path)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var reader = new StreamReader(file);
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using StreamReader reader = new(file);
             return reader.ReadToEnd();
         }
         catch (IOException)

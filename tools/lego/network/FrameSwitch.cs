@@ -27,12 +27,13 @@ public sealed class FrameSwitch : IDisposable
         _loss = new FrameLoss(rack.LossPercent, rack.LossSeed);
         foreach (ComponentDescription component in rack.Components)
         {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+            Socket socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
             socket.Bind(new UnixDomainSocketEndPoint(SwitchSide(component.Node)));
             socket.ReceiveBufferSize = BufferBytes;
             socket.SendBufferSize = BufferBytes;
             _ports[component.Node] = new Port(socket, new UnixDomainSocketEndPoint(MachineSide(component.Node)));
         }
+
         foreach (int node in _ports.Keys)
         {
             new Thread(() => Forward(node)) { IsBackground = true, Name = $"switch port {node}" }.Start();
@@ -40,10 +41,7 @@ public sealed class FrameSwitch : IDisposable
     }
 
     /// <summary>The backend of a component's -netdev.</summary>
-    public string BackendOf(ComponentDescription component)
-    {
-        return $"dgram,local.type=unix,local.path={MachineSide(component.Node)},remote.type=unix,remote.path={SwitchSide(component.Node)}";
-    }
+    public string BackendOf(ComponentDescription component) => $"dgram,local.type=unix,local.path={MachineSide(component.Node)},remote.type=unix,remote.path={SwitchSide(component.Node)}";
 
     public void Dispose()
     {
@@ -88,6 +86,7 @@ public sealed class FrameSwitch : IDisposable
             {
                 continue;
             }
+
             try
             {
                 port.Socket.SendTo(frame, port.Machine);

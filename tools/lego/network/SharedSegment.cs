@@ -22,7 +22,7 @@ public sealed class SharedSegment : IDisposable
     public SharedSegment(RackDescription rack, RackDirectory directory)
     {
         // 239.192.0.0/14 is the organisation-local scope of RFC 2365; address and port together are this rack's own.
-        var address = new IPAddress([239, 192, (byte)RandomNumberGenerator.GetInt32(256), (byte)RandomNumberGenerator.GetInt32(1, 255)]);
+        IPAddress address = new([239, 192, (byte)RandomNumberGenerator.GetInt32(256), (byte)RandomNumberGenerator.GetInt32(1, 255)]);
         int port = RandomNumberGenerator.GetInt32(FirstPort, LastPort);
         if (rack.LossPercent > 0 || !CanMulticast(address, port))
         {
@@ -35,21 +35,15 @@ public sealed class SharedSegment : IDisposable
     }
 
     /// <summary>The backend of a component's -netdev.</summary>
-    public string BackendOf(ComponentDescription component)
-    {
-        return _switch?.BackendOf(component) ?? $"socket,mcast={_group},localaddr=127.0.0.1";
-    }
+    public string BackendOf(ComponentDescription component) => _switch?.BackendOf(component) ?? $"socket,mcast={_group},localaddr=127.0.0.1";
 
-    public void Dispose()
-    {
-        _switch?.Dispose();
-    }
+    public void Dispose() => _switch?.Dispose();
 
     private static bool CanMulticast(IPAddress address, int port)
     {
         try
         {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
             socket.Bind(new IPEndPoint(address, port));
             socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.AddMembership, new MulticastOption(address, IPAddress.Loopback));

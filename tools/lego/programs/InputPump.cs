@@ -31,10 +31,7 @@ public sealed class InputPump
     }
 
     /// <summary>Begins to read.</summary>
-    public void Start()
-    {
-        new Thread(Pump) { IsBackground = true, Name = "standard input" }.Start();
-    }
+    public void Start() => new Thread(Pump) { IsBackground = true, Name = "standard input" }.Start();
 
     /// <summary>The program has taken bytes.</summary>
     public void AddCredit(uint bytes)
@@ -61,6 +58,7 @@ public sealed class InputPump
                 _send(new ControlFrame(ControlFrameType.StandardInputEnd, 0, default)).Wait();
                 return;
             }
+
             lock (_lock)
             {
                 _credit -= length;
@@ -69,6 +67,7 @@ public sealed class InputPump
                     _hasCredit.Reset();
                 }
             }
+
             _send(new ControlFrame(ControlFrameType.StandardInput, 0, buffer.AsSpan(0, length).ToArray())).Wait();
         }
     }

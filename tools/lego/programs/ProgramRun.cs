@@ -36,16 +36,10 @@ public sealed class ProgramRun
     public long FirstOutput { get; private set; }
 
     /// <summary>Sends a signal to the program.</summary>
-    public void Signal(int number)
-    {
-        _ = _client.SendAsync(ControlFrame.WithNumber(ControlFrameType.Signal, 0, (uint)number));
-    }
+    public void Signal(int number) => _ = _client.SendAsync(ControlFrame.WithNumber(ControlFrameType.Signal, 0, (uint)number));
 
     /// <summary>Stops waiting for the program; <see cref="RunAsync"/> returns 128 + the signal.</summary>
-    public void Abandon(int signal)
-    {
-        _abandoned.TrySetResult(ExitStatus.SignalBase + signal);
-    }
+    public void Abandon(int signal) => _abandoned.TrySetResult(ExitStatus.SignalBase + signal);
 
     /// <summary>Starts the program and waits for its end; its status as a shell reports it.</summary>
     /// <exception cref="ToolException">It could not be started, the rack failed, or the time is over.</exception>
@@ -63,6 +57,7 @@ public sealed class ProgramRun
             await Task.WhenAny(running, Task.Delay(s_killLimit));
             throw new ToolException(ExitStatus.TimedOut, $"{request.Arguments[0]} was stopped: the time given by --timeout is over");
         }
+
         return await (first == running ? running : _abandoned.Task);
     }
 
@@ -91,6 +86,7 @@ public sealed class ProgramRun
                     throw ToolException.Rack(frame.Text());
             }
         }
+
         throw ToolException.Rack("the rack has ended while the program was running");
     }
 
@@ -112,6 +108,7 @@ public sealed class ProgramRun
         {
             FirstOutput = Stopwatch.GetTimestamp();
         }
+
         if (!_output(descriptor, frame.Payload.Span))
         {
             // What the kernel would have told the program had the pipe been its own.
@@ -125,6 +122,7 @@ public sealed class ProgramRun
         {
             return;
         }
+
         const uint NoEntry = 2;
         const uint NeedsInterpreter = 79; // ELIBACC: the home refuses executables with PT_INTERP.
         string reason = error == NeedsInterpreter

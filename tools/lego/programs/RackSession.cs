@@ -26,23 +26,21 @@ public sealed class RackSession : IAsyncDisposable
 
     public RackKeeper Keeper => _keeper;
 
-    public static async Task<RackSession> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation)
-    {
-        return new RackSession(await RackKeeper.BootAsync(order, progress, cancellation));
-    }
+    public static async Task<RackSession> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation) => new(await RackKeeper.BootAsync(order, progress, cancellation));
 
     /// <summary>Runs a program with an empty standard input.</summary>
     public async Task<SessionResult> RunAsync(IReadOnlyList<string> arguments, TimeSpan limit)
     {
-        var output = new MemoryStream();
-        var error = new MemoryStream();
+        MemoryStream output = new();
+        MemoryStream error = new();
         bool Collect(int descriptor, ReadOnlySpan<byte> bytes)
         {
             (descriptor == HostTerminal.StandardOutput ? output : error).Write(bytes);
             return true;
         }
+
         using KeeperClient client = await ConnectAsync();
-        var request = new StartRequest { Arguments = arguments, Environment = [.. RunCommand.ProgramEnvironment([])] };
+        StartRequest request = new() { Arguments = arguments, Environment = [.. RunCommand.ProgramEnvironment([])] };
         int status = await new ProgramRun(client, Collect, null).RunAsync(request, limit);
         return new SessionResult(status, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
@@ -56,8 +54,5 @@ public sealed class RackSession : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _keeper.DisposeAsync();
 
-    private async Task<KeeperClient> ConnectAsync()
-    {
-        return await KeeperClient.TryConnectAsync(_keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
-    }
+    private async Task<KeeperClient> ConnectAsync() => await KeeperClient.TryConnectAsync(_keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
 }

@@ -40,10 +40,7 @@ public sealed class SignalForwarder : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        _registrations.ForEach(r => r.Dispose());
-    }
+    public void Dispose() => _registrations.ForEach(r => r.Dispose());
 
     private void Handle(int number)
     {
@@ -55,8 +52,10 @@ public sealed class SignalForwarder : IDisposable
             {
                 _recent.Dequeue();
             }
+
             insists = _recent.Count == Insistence && Stopwatch.GetElapsedTime(_recent.Peek()) < s_insistenceSpan;
         }
+
         (insists ? _onInsistence : _onSignal)(number);
     }
 }

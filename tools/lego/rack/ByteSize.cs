@@ -21,17 +21,20 @@ public static class ByteSize
         {
             return false;
         }
+
         int power = Suffixes.IndexOf(char.ToUpperInvariant(text[^1])) + 1;
         string digits = power == 0 ? text : text[..^1];
         if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long number) || number <= 0)
         {
             return false;
         }
+
         int shift = 10 * power;
         if (number > long.MaxValue >> shift)
         {
             return false;
         }
+
         bytes = number << shift;
         return true;
     }
@@ -53,6 +56,7 @@ public static class ByteSize
             bytes /= 1024;
             power++;
         }
+
         string number = bytes.ToString(CultureInfo.InvariantCulture);
         return power == 0 ? number : number + Suffixes[power - 1];
     }

@@ -59,6 +59,7 @@ public sealed record ComponentDescription
         {
             throw ToolException.Usage($"{Title}: cpus must be 1 to {MostCpus}, not {Cpus}");
         }
+
         if (HasExCache)
         {
             CheckExCache();
@@ -68,6 +69,7 @@ public sealed record ComponentDescription
             throw ToolException.Usage(
                 $"{Title}: {ByteSize.Format(MemoryBytes)} of memory is too small; it needs at least {ByteSize.Format(LeastMemoryBytes)}");
         }
+
         if (MemoryBytes % ByteSize.MiB != 0)
         {
             throw ToolException.Usage($"{Title}: memory must be a whole number of megabytes, not {ByteSize.Format(MemoryBytes)}");
@@ -80,11 +82,13 @@ public sealed record ComponentDescription
         {
             throw ToolException.Usage($"{Title}: the ExCache must be a positive multiple of 4K, not {ByteSize.Format(ExCacheBytes)}");
         }
+
         long lines = ExCacheBytes / PageBytes;
         if (Ways < 0 || (Ways > 0 && (Ways > lines || lines % Ways != 0)))
         {
             throw ToolException.Usage($"{Title}: {Ways} ways do not divide the ExCache's {lines} lines");
         }
+
         long least = ExCacheBytes + ProcessorOverheadBytes + HomeMemoryBytes;
         if (MemoryBytes < least)
         {

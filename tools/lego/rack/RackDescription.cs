@@ -76,10 +76,7 @@ public sealed record RackDescription
     public ComponentDescription VolumeComponent => Components.First(c => c.HasVolume);
 
     /// <summary>Applies a change to every component of one kind.</summary>
-    public RackDescription With(ComponentKind kind, System.Func<ComponentDescription, ComponentDescription> change)
-    {
-        return this with { Components = [.. Components.Select(c => c.Kind == kind ? change(c) : c)] };
-    }
+    public RackDescription With(ComponentKind kind, System.Func<ComponentDescription, ComponentDescription> change) => this with { Components = [.. Components.Select(c => c.Kind == kind ? change(c) : c)] };
 
     /// <summary>Fails with a usage sentence when this is not a rack that today's images can form.</summary>
     public void Check()
@@ -89,6 +86,7 @@ public sealed record RackDescription
             Components.Single().Check();
             return;
         }
+
         foreach (ComponentKind kind in new[] { ComponentKind.Processor, ComponentKind.Memory, ComponentKind.Storage, ComponentKind.Manager })
         {
             int count = Components.Count(c => c.Kind == kind);
@@ -97,18 +95,22 @@ public sealed record RackDescription
                 throw ToolException.Usage($"a rack has exactly one {kind.ToString().ToLowerInvariant()} component today; this one has {count}");
             }
         }
+
         foreach (ComponentDescription component in Components)
         {
             component.Check();
         }
+
         if (Components.GroupBy(c => c.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
             throw ToolException.Usage($"two components are named '{twice.Key}'");
         }
+
         if (LossPercent is < 0 or > 100)
         {
             throw ToolException.Usage($"the loss must be 0 to 100 percent, not {LossPercent}");
         }
+
         if (LossPercent > 0 && Link != LinkKind.Ethernet)
         {
             throw ToolException.Usage("frames are lost on the ethernet link only; add --link ethernet");

@@ -50,12 +50,14 @@ public static class RackFile
         {
             throw ToolException.Usage($"{source}: no components; list at least a processor, a memory, a storage and a manager");
         }
-        var components = new List<ComponentDescription>();
+
+        List<ComponentDescription> components = new();
         foreach (Entry entry in document.Components)
         {
             components.Add(ToComponent(entry, components, source));
         }
-        var rack = new RackDescription
+
+        RackDescription rack = new()
         {
             Link = ParseEnum<LinkKind>(document.Link ?? "ring", $"{source}: link"),
             Components = components,
@@ -64,6 +66,7 @@ public static class RackFile
         {
             throw ToolException.Usage($"{source}: link must be ring or ethernet; the local link is --solo's");
         }
+
         try
         {
             rack.Check();
@@ -72,6 +75,7 @@ public static class RackFile
         {
             throw ToolException.Usage($"{source}: {error.Message}");
         }
+
         return rack;
     }
 
@@ -96,21 +100,25 @@ public static class RackFile
         {
             throw ToolException.Usage($"{source}: kind must be processor, memory, storage or manager; a solo machine is --solo's");
         }
+
         string name = entry.Name ?? $"{KindLetters[(int)kind]}{before.Count(c => c.Kind == kind)}";
         if (!name.All(char.IsAsciiLetterOrDigit) || name.Length is < 1 or > 15)
         {
             throw ToolException.Usage($"{source}: '{name}' is no name for a component; use up to 15 letters and digits");
         }
+
         string where = $"{source}: {name}";
         bool isProcessor = kind == ComponentKind.Processor;
         if (!isProcessor && (entry.Excache ?? entry.Ways ?? entry.Policy) is not null)
         {
             throw ToolException.Usage($"{where}: excache, ways and policy belong to a processor component");
         }
+
         if (kind != ComponentKind.Storage && entry.Volume is not null)
         {
             throw ToolException.Usage($"{where}: volume belongs to a storage component");
         }
+
         return new ComponentDescription
         {
             Kind = kind,
@@ -126,10 +134,7 @@ public static class RackFile
         };
     }
 
-    private static long DefaultMemoryOf(ComponentKind kind)
-    {
-        return RackDescription.Default.Components.First(c => c.Kind == kind).MemoryBytes;
-    }
+    private static long DefaultMemoryOf(ComponentKind kind) => RackDescription.Default.Components.First(c => c.Kind == kind).MemoryBytes;
 
     private static int ParseCount(string? text, int fallback, string where)
     {
@@ -137,6 +142,7 @@ public static class RackFile
         {
             return fallback;
         }
+
         return int.TryParse(text, out int number) && number > 0
             ? number
             : throw ToolException.Usage($"{where}: '{text}' is not a positive number");
@@ -152,6 +158,7 @@ public static class RackFile
                 return value;
             }
         }
+
         string allowed = string.Join(", ", Enum.GetNames<T>().Select(n => n.ToLowerInvariant()));
         throw ToolException.Usage($"{where}: '{text}' is none of {allowed}");
     }

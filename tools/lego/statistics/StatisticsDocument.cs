@@ -55,17 +55,19 @@ public sealed class StatisticsDocument
             _top["memory.frames_at_end"] = this["memory.frames_used"];
             _top["memory.frames_used"] = peak;
         }
+
         return this;
     }
 
     public string ToJson()
     {
         JsonObject root = Nest(_top);
-        var components = new JsonObject();
+        JsonObject components = new();
         foreach ((string name, SortedDictionary<string, ulong> counters) in _components)
         {
             components[name] = Nest(counters);
         }
+
         root["components"] = components;
         return root.ToJsonString(s_indented);
     }
@@ -73,7 +75,7 @@ public sealed class StatisticsDocument
     /// <summary>Reads "name value" lines.</summary>
     public static SortedDictionary<string, ulong> Parse(string lines)
     {
-        var counters = new SortedDictionary<string, ulong>(StringComparer.Ordinal);
+        SortedDictionary<string, ulong> counters = new(StringComparer.Ordinal);
         foreach (string line in lines.Split('\n'))
         {
             string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -82,12 +84,13 @@ public sealed class StatisticsDocument
                 counters[words[0]] = value;
             }
         }
+
         return counters;
     }
 
     private static JsonObject Nest(SortedDictionary<string, ulong> counters)
     {
-        var root = new JsonObject();
+        JsonObject root = new();
         foreach ((string name, ulong value) in counters)
         {
             string[] parts = name.Split('.');
@@ -105,10 +108,13 @@ public sealed class StatisticsDocument
                         inner["total"] = plain.DeepClone();
                     }
                 }
+
                 at = inner;
             }
+
             at[parts[^1]] = value;
         }
+
         return root;
     }
 }

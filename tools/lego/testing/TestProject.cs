@@ -29,6 +29,7 @@ public static class TestProject
             string first = build.Output.Split('\n').FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal)) ?? build.LastWords;
             return new TestResult(0, 0, [$"{directory} does not build: {first.Trim()}"]);
         }
+
         string results = Path.Combine(HostPaths.Out, "tests", Path.GetFileName(directory) + ".trx");
         Directory.CreateDirectory(Path.GetDirectoryName(results)!);
         File.Delete(results);
@@ -37,6 +38,7 @@ public static class TestProject
         {
             arguments.AddRange(["--filter", filter]);
         }
+
         using Command command = Command.Run(dotnet, arguments, o => o.ThrowOnError(false).CancellationToken(cancellation));
         command.StandardInput.Dispose();
         string last = "";
@@ -48,12 +50,14 @@ public static class TestProject
                 onLine(line.Trim());
             }
         }
+
         await command.Task;
         if (!File.Exists(results))
         {
             // With a filter, a project may have no matching test.
             return filter is not null ? new TestResult(0, 0, []) : new TestResult(0, 0, [$"{directory}: dotnet test ended without results: {last}"]);
         }
+
         return Parse(XDocument.Load(results));
     }
 
@@ -62,7 +66,7 @@ public static class TestProject
     {
         int passed = 0;
         int skipped = 0;
-        var failures = new List<string>();
+        List<string> failures = new();
         foreach (XElement test in document.Descendants(s_trx + "UnitTestResult"))
         {
             switch (test.Attribute("outcome")?.Value)
@@ -79,6 +83,7 @@ public static class TestProject
                     break;
             }
         }
+
         return new TestResult(passed, skipped, failures);
     }
 }

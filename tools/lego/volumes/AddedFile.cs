@@ -24,20 +24,24 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         {
             throw ToolException.Usage($"--add {text}: write HOST:GUEST, for example --add data.txt:/tmp/data.txt");
         }
+
         string host = text[..colon];
         string guest = text[(colon + 1)..];
         if (!guest.StartsWith('/'))
         {
             throw ToolException.Usage($"--add {text}: the guest path must begin with /");
         }
+
         if (!Path.Exists(host))
         {
             throw ToolException.Usage($"--add {text}: there is no {host} on the host");
         }
+
         if (guest.EndsWith('/'))
         {
             guest += Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(host)));
         }
+
         return new AddedFile(Path.GetFullPath(host), Normalise(guest));
     }
 
@@ -48,13 +52,15 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         {
             return;
         }
+
         long neededBytes = SpareBytes + files.Sum(f => f.SizeBytes());
         long missingBytes = neededBytes - Ext4Image.FreeBytes(imagePath);
         if (missingBytes > 0)
         {
             // A file system needs about a fiftieth for its own tables.
-            await Ext4Image.GrowAsync(imagePath, (missingBytes + missingBytes / 32 + SpareBytes) / ByteSize.MiB * ByteSize.MiB);
+            await Ext4Image.GrowAsync(imagePath, (missingBytes + (missingBytes / 32) + SpareBytes) / ByteSize.MiB * ByteSize.MiB);
         }
+
         string[] directories = [.. files.SelectMany(f => f.Directories()).Distinct()];
         HashSet<string> missing = await MissingAsync(imagePath, directories);
         await Ext4Image.EditAsync(imagePath, [.. directories.Where(missing.Contains).SelectMany(MakeDirectory), .. files.SelectMany(f => f.Script())]);
@@ -74,12 +80,14 @@ public sealed record AddedFile(string HostPath, string GuestPath)
             parent += "/" + name;
             yield return parent;
         }
+
         if (!Directory.Exists(HostPath))
         {
             yield break;
         }
+
         yield return GuestPath;
-        var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        EnumerationOptions options = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
         foreach (string inner in Directory.EnumerateDirectories(HostPath, "*", options).Order(StringComparer.Ordinal))
         {
             yield return GuestPath + "/" + Path.GetRelativePath(HostPath, inner);
@@ -96,14 +104,11 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         return [.. paths.Where(p => complaints.Any(c => c.StartsWith(p + ": ", StringComparison.Ordinal)))];
     }
 
-    private static IEnumerable<string> MakeDirectory(string guest)
-    {
-        return [EnterParentOf(guest), $"mkdir {Ext4Image.Quote(Path.GetFileName(guest))}"];
-    }
+    private static IEnumerable<string> MakeDirectory(string guest) => [EnterParentOf(guest), $"mkdir {Ext4Image.Quote(Path.GetFileName(guest))}"];
 
     private static IEnumerable<string> ScriptFor(string host, string guest)
     {
-        var info = new FileInfo(host);
+        FileInfo info = new(host);
         string quoted = Ext4Image.Quote(guest);
         if (Directory.Exists(host))
         {
@@ -117,8 +122,10 @@ public sealed record AddedFile(string HostPath, string GuestPath)
                     yield return command;
                 }
             }
+
             yield break;
         }
+
         UnixFileMode mode = info.ResolveLinkTarget(returnFinalTarget: true)?.UnixFileMode ?? info.UnixFileMode;
         yield return $"rm {quoted}";
         yield return EnterParentOf(guest);
@@ -141,16 +148,14 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         {
             return RoundUp(new FileInfo(HostPath).Length);
         }
+
         return new DirectoryInfo(HostPath).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => RoundUp(f.Length) + BlockBytes);
     }
 
     private static long RoundUp(long bytes) => (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
 
     // debugfs makes names in its current directory; a path in their place works only below the root.
-    private static string EnterParentOf(string guest)
-    {
-        return $"cd {Ext4Image.Quote(guest.LastIndexOf('/') is > 0 and int slash ? guest[..slash] : "/")}";
-    }
+    private static string EnterParentOf(string guest) => $"cd {Ext4Image.Quote(guest.LastIndexOf('/') is > 0 and int slash ? guest[..slash] : "/")}";
 
     private static string Normalise(string guest)
     {
@@ -159,6 +164,7 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         {
             throw ToolException.Usage($"--add: {guest} is no path for a file");
         }
+
         return "/" + string.Join('/', names);
     }
 }

@@ -47,6 +47,7 @@ public static class DefaultVolume
         {
             return image;
         }
+
         Directory.CreateDirectory(HostPaths.Volumes);
         using LockFile making = LockFile.Take(Path.Combine(HostPaths.Volumes, ".default.lock"), TimeSpan.FromMinutes(1),
             "another ./lego has been making the default volume for a minute");
@@ -60,6 +61,7 @@ public static class DefaultVolume
             DeleteTree(tree);
             File.Move(image + ".new", image);
         }
+
         return image;
     }
 
@@ -88,6 +90,7 @@ public static class DefaultVolume
         {
             MakeDirectory(Path.Combine(tree, directory), PublicDirectory);
         }
+
         MakeDirectory(Path.Combine(tree, "tmp"), TemporaryDirectory);
         MakeDirectory(Path.Combine(tree, "var/tmp"), TemporaryDirectory);
         MakeDirectory(Path.Combine(tree, "root"), PrivateDirectory);
@@ -112,6 +115,7 @@ public static class DefaultVolume
                 return path;
             }
         }
+
         throw ToolException.Host("there is no static busybox; install it with: sudo apt-get install busybox-static");
     }
 
@@ -128,6 +132,7 @@ public static class DefaultVolume
         {
             return false;
         }
+
         ulong table = BinaryPrimitives.ReadUInt64LittleEndian(file[TableOffsetField..]);
         int entryBytes = BinaryPrimitives.ReadUInt16LittleEndian(file[EntryBytesField..]);
         int count = BinaryPrimitives.ReadUInt16LittleEndian(file[EntryCountField..]);
@@ -139,6 +144,7 @@ public static class DefaultVolume
                 return false;
             }
         }
+
         return true;
     }
 

@@ -44,10 +44,7 @@ public static class Ext4Image
     }
 
     /// <summary>Copies an image: shares blocks where the file system can, keeps holes otherwise.</summary>
-    public static Task CopyAsync(string from, string to)
-    {
-        return HostProgram.RunAsync("cp", ["--reflink=auto", "--sparse=auto", from, to]);
-    }
+    public static Task CopyAsync(string from, string to) => HostProgram.RunAsync("cp", ["--reflink=auto", "--sparse=auto", from, to]);
 
     /// <summary>Bytes that are still free for files.</summary>
     public static long FreeBytes(string imagePath)
@@ -68,6 +65,7 @@ public static class Ext4Image
         {
             return;
         }
+
         HostResult result = await HostProgram.TryRunAsync("e2fsck", ["-f", "-y", imagePath]);
         if (result.Status > RepairedStatus)
         {
@@ -83,17 +81,19 @@ public static class Ext4Image
         {
             file.SetLength(sizeBytes);
         }
+
         await HostProgram.RunAsync("resize2fs", ["-f", imagePath]);
     }
 
     /// <summary>Runs debugfs commands on an image and returns what debugfs complained about, line by line.</summary>
     public static async Task<string[]> EditAsync(string imagePath, IEnumerable<string> commands)
     {
-        var script = new StringBuilder();
+        StringBuilder script = new();
         foreach (string command in commands)
         {
             script.Append(command).Append('\n');
         }
+
         HostResult result = await HostProgram.TryRunAsync("debugfs", ["-w", "-f", "/dev/stdin", imagePath], input: script.ToString());
         return result.Succeeded
             ? [.. result.Error.Split('\n').Where(l => l.Length > 0 && !l.StartsWith("debugfs ", StringComparison.Ordinal))]
@@ -107,6 +107,7 @@ public static class Ext4Image
         {
             throw ToolException.Usage("a file name with a line break cannot be put into a volume");
         }
+
         return $"\"{path.Replace("\"", "\"\"")}\"";
     }
 
@@ -120,6 +121,7 @@ public static class Ext4Image
         {
             throw ToolException.Host($"{imagePath} is not an ext4 image");
         }
+
         return superblock;
     }
 
@@ -127,7 +129,8 @@ public static class Ext4Image
     {
         foreach (string path in Directory.EnumerateFileSystemEntries(tree, "*", new EnumerationOptions
         {
-            RecurseSubdirectories = true, AttributesToSkip = 0,
+            RecurseSubdirectories = true,
+            AttributesToSkip = 0,
         }))
         {
             string inImage = Quote("/" + Path.GetRelativePath(tree, path));

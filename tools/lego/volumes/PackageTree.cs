@@ -23,6 +23,7 @@ public static class PackageTree
         {
             all = await ResolveAsync(packages);
         }
+
         string archives = tree + ".deb";
         DefaultVolume.DeleteTree(archives);
         Directory.CreateDirectory(archives);
@@ -30,11 +31,13 @@ public static class PackageTree
         {
             await HostProgram.RunAsync("apt-get", ["-q", "download", .. all], archives);
         }
+
         foreach (string name in s_mergedDirectories)
         {
             Directory.CreateDirectory(Path.Combine(tree, "usr", name));
             File.CreateSymbolicLink(Path.Combine(tree, name), "usr/" + name);
         }
+
         using (progress.Step($"unpacking {all.Length} packages"))
         {
             foreach (string archive in Directory.EnumerateFiles(archives, "*.deb").Order(StringComparer.Ordinal))
@@ -42,6 +45,7 @@ public static class PackageTree
                 await HostProgram.RunAsync("dpkg-deb", ["-x", archive, tree]);
             }
         }
+
         DefaultVolume.DeleteTree(archives);
         DefaultVolume.MakeSkeleton(tree);
     }
@@ -55,6 +59,7 @@ public static class PackageTree
                 throw ToolException.Usage($"apt knows no package {package} (is its list empty? then: sudo apt-get update)");
             }
         }
+
         string[] options =
         [
             "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances",

@@ -15,10 +15,7 @@ public sealed record VolumeLease(string ImagePath, LockFile? Lock) : IDisposable
     /// <summary>True when what programs write stays after the rack.</summary>
     public bool IsPersistent => Lock is not null;
 
-    public void Dispose()
-    {
-        Lock?.Dispose();
-    }
+    public void Dispose() => Lock?.Dispose();
 }
 
 /// <summary>Finds, lists and leases volumes.</summary>
@@ -44,6 +41,7 @@ public static class VolumeStore
         {
             return [];
         }
+
         return Directory.EnumerateFiles(HostPaths.Volumes, "*" + Extension)
             .Select(f => Path.GetFileNameWithoutExtension(f)!).Where(n => !n.StartsWith('.')).Order(StringComparer.Ordinal);
     }
@@ -63,17 +61,20 @@ public static class VolumeStore
         {
             return await CopyAsync(await DefaultVolume.EnsureAsync(progress), added, directory, progress);
         }
+
         string path = PathOf(name);
         if (!File.Exists(path))
         {
             throw ToolException.Usage($"there is no volume {name}; `./lego volume list` names them, `./lego volume create` makes one");
         }
+
         LockFile held = LockVolume(name);
         await Ext4Image.RepairIfUncleanAsync(path);
         if (added.Count == 0)
         {
             return new VolumeLease(path, held);
         }
+
         using (held)
         {
             return await CopyAsync(path, added, directory, progress);

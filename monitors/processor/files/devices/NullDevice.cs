@@ -8,24 +8,15 @@ namespace Lego.Processor;
 /// <summary>Operations of /dev/null.</summary>
 public sealed unsafe class NullDevice : FileOperations
 {
-    public static readonly NullDevice Instance = new NullDevice();
+    public static readonly NullDevice Instance = new();
 
     public override bool IsSeekable => true;
 
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
-    {
-        return 0;
-    }
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => 0;
 
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
-    {
-        return (long)from.RemainingBytes;
-    }
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
-    {
-        return 0;
-    }
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => 0;
 
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
     {
@@ -33,8 +24,5 @@ public sealed unsafe class NullDevice : FileOperations
         return Errno.None;
     }
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return PseudoTree.PathOf(file->Pseudo, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 }

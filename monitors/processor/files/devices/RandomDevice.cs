@@ -8,26 +8,17 @@ namespace Lego.Processor;
 /// <summary>Operations of /dev/random and /dev/urandom.</summary>
 public sealed unsafe class RandomDevice : FileOperations
 {
-    public static readonly RandomDevice Instance = new RandomDevice();
+    public static readonly RandomDevice Instance = new();
 
     private const int PieceBytes = 256;
 
     public override bool IsSeekable => true;
 
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
-    {
-        return Deliver(process, ref to);
-    }
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => Deliver(process, ref to);
 
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
-    {
-        return (long)from.RemainingBytes;
-    }
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
-    {
-        return 0;
-    }
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => 0;
 
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
     {
@@ -35,10 +26,7 @@ public sealed unsafe class RandomDevice : FileOperations
         return Errno.None;
     }
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return PseudoTree.PathOf(file->Pseudo, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 
     /// <summary>
     /// Fills a program's buffer with random bytes (also getrandom(2)). EFAULT, EINTR after a signal and only after some bytes.

@@ -8,7 +8,7 @@ namespace Lego.Processor;
 /// <summary>Operations of /dev/zero; /dev/full refines them.</summary>
 public unsafe class ZeroDevice : FileOperations
 {
-    public static readonly ZeroDevice Instance = new ZeroDevice();
+    public static readonly ZeroDevice Instance = new();
 
     private const int PieceBytes = 512;
 
@@ -37,15 +37,9 @@ public unsafe class ZeroDevice : FileOperations
         return total;
     }
 
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
-    {
-        return (long)from.RemainingBytes;
-    }
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
-    {
-        return 0;
-    }
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => 0;
 
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
     {
@@ -53,19 +47,13 @@ public unsafe class ZeroDevice : FileOperations
         return Errno.None;
     }
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return PseudoTree.PathOf(file->Pseudo, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 }
 
 /// <summary>Operations of /dev/full.</summary>
 public sealed unsafe class FullDevice : ZeroDevice
 {
-    public static new readonly FullDevice Instance = new FullDevice();
+    public static new readonly FullDevice Instance = new();
 
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
-    {
-        return SystemCall.Fail(Errno.ENOSPC);
-    }
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.ENOSPC);
 }

@@ -98,10 +98,7 @@ public static unsafe class ProcessTexts
         }
     }
 
-    private static uint ParentOf(Process* process)
-    {
-        return process->Parent == null ? Processes.AbsentParentId : process->Parent->Id;
-    }
+    private static uint ParentOf(Process* process) => process->Parent == null ? Processes.AbsentParentId : process->Parent->Id;
 
     private static ulong MappedBytes(Process* process) => process->Space == null ? 0 : process->Space->MappedBytes;
 
@@ -275,7 +272,7 @@ public static unsafe class ProcessTexts
     {
         const int ColumnBytes = 21;
         Span<byte> digits = stackalloc byte[20];
-        TextBuffer number = new TextBuffer(digits);
+        TextBuffer number = new(digits);
         if (value == ulong.MaxValue)
         {
             number.Append("unlimited"u8);

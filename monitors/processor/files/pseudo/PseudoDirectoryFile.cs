@@ -9,26 +9,20 @@ namespace Lego.Processor;
 /// <summary>Operations of pseudo-directories.</summary>
 public sealed unsafe class PseudoDirectoryFile : FileOperations
 {
-    public static readonly PseudoDirectoryFile Instance = new PseudoDirectoryFile();
+    public static readonly PseudoDirectoryFile Instance = new();
 
     private const int MaxNameBytes = 32;
     private const ulong FirstEntry = 2;
 
     public override bool IsSeekable => true;
 
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
-    {
-        return SystemCall.Fail(Errno.EISDIR);
-    }
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EISDIR);
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
-    {
-        return DirectoryFile.Instance.Seek(process, file, offset, origin);
-    }
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => DirectoryFile.Instance.Seek(process, file, offset, origin);
 
     public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
     {
-        DirectoryWriter writer = new DirectoryWriter(to);
+        DirectoryWriter writer = new(to);
         Errno error = Errno.None;
         Span<byte> nameBytes = stackalloc byte[MaxNameBytes];
         while (error == Errno.None && !writer.IsFull)
@@ -48,7 +42,7 @@ public sealed unsafe class PseudoDirectoryFile : FileOperations
                 }
 
                 next = cookie + FirstEntry;
-                TextBuffer name = new TextBuffer(nameBytes);
+                TextBuffer name = new(nameBytes);
                 PseudoTree.AppendName(child, ref name);
                 byte type = FileMode.EntryType(PseudoTree.StatusOf(child).Attributes.Mode);
                 error = writer.Add(PseudoTree.InodeOf(child), next, type, name.Text);
@@ -63,13 +57,7 @@ public sealed unsafe class PseudoDirectoryFile : FileOperations
         return writer.Result(error);
     }
 
-    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
-    {
-        return PseudoTree.Status(process, file->Pseudo, out status);
-    }
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status) => PseudoTree.Status(process, file->Pseudo, out status);
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return PseudoTree.PathOf(file->Pseudo, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 }

@@ -16,7 +16,7 @@ public static unsafe class PseudoLinks
     /// <summary>The target of a link; relative ones are relative to the link's directory. ENOENT when the process has gone.</summary>
     public static Errno Target(Process* caller, PseudoNode link, Span<byte> target, out int lengthBytes)
     {
-        TextBuffer text = new TextBuffer(target);
+        TextBuffer text = new(target);
         lengthBytes = 0;
         Process* process = PseudoTree.BelongsToProcess(link.File) ? Processes.Find(link.ProcessId) : caller;
         if (process == null)

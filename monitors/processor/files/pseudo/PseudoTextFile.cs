@@ -9,7 +9,7 @@ namespace Lego.Processor;
 /// <summary>Operations of pseudo-texts.</summary>
 public sealed unsafe class PseudoTextFile : FileOperations
 {
-    public static readonly PseudoTextFile Instance = new PseudoTextFile();
+    public static readonly PseudoTextFile Instance = new();
 
     public override bool IsSeekable => true;
 
@@ -26,7 +26,7 @@ public sealed unsafe class PseudoTextFile : FileOperations
         while (to.RemainingBytes != 0 && error == Errno.None)
         {
             int wanted = (int)Math.Min(to.RemainingBytes, PageOperations.PageSize);
-            TextBuffer text = new TextBuffer(new Span<byte>(page, wanted), position);
+            TextBuffer text = new(new Span<byte>(page, wanted), position);
             error = PseudoTexts.Write(process, file->Pseudo, ref text);
             if (error != Errno.None || text.Text.IsEmpty)
             {
@@ -43,28 +43,13 @@ public sealed unsafe class PseudoTextFile : FileOperations
     }
 
     /// <summary>Settings are accepted and have no effect: there is nothing here that a program could tune.</summary>
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
-    {
-        return (long)from.RemainingBytes;
-    }
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
-    {
-        return DirectoryFile.Instance.Seek(process, file, offset, origin);
-    }
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => DirectoryFile.Instance.Seek(process, file, offset, origin);
 
-    public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes)
-    {
-        return Errno.None;
-    }
+    public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Errno.None;
 
-    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
-    {
-        return PseudoTree.Status(process, file->Pseudo, out status);
-    }
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status) => PseudoTree.Status(process, file->Pseudo, out status);
 
-    public override int Describe(OpenFile* file, Span<byte> text)
-    {
-        return PseudoTree.PathOf(file->Pseudo, text);
-    }
+    public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 }

@@ -18,10 +18,7 @@ public static unsafe class PseudoTree
     private const uint ReadWrite = 0x1B6;
 
     /// <summary>The index-th entry of the root directory that is served here.</summary>
-    public static PseudoFile RootChild(uint index)
-    {
-        return index switch { 0 => PseudoFile.Dev, 1 => PseudoFile.Proc, _ => PseudoFile.Sys };
-    }
+    public static PseudoFile RootChild(uint index) => index switch { 0 => PseudoFile.Dev, 1 => PseudoFile.Proc, _ => PseudoFile.Sys };
 
     public static bool IsDirectory(PseudoFile file)
     {
@@ -42,10 +39,7 @@ public static unsafe class PseudoTree
     }
 
     /// <summary>The entry's name; empty for those that are named by a number.</summary>
-    public static ReadOnlySpan<byte> NameOf(PseudoFile file)
-    {
-        return Row(file, out _, out _);
-    }
+    public static ReadOnlySpan<byte> NameOf(PseudoFile file) => Row(file, out _, out _);
 
     /// <summary>The directory above.</summary>
     public static PseudoNode ParentOf(PseudoNode node)
@@ -132,7 +126,7 @@ public static unsafe class PseudoTree
     /// <summary>The entry's path; bytes written.</summary>
     public static int PathOf(PseudoNode node, Span<byte> text)
     {
-        TextBuffer buffer = new TextBuffer(text);
+        TextBuffer buffer = new(text);
         AppendPath(node, ref buffer);
         return buffer.Text.Length;
     }
@@ -154,10 +148,7 @@ public static unsafe class PseudoTree
         }
     }
 
-    public static uint InodeOf(PseudoNode node)
-    {
-        return (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
-    }
+    public static uint InodeOf(PseudoNode node) => (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
 
     /// <summary>The open file behind /proc/PID/fd/N, or null.</summary>
     public static OpenFile* DescriptorFile(PseudoNode node)
@@ -233,10 +224,7 @@ public static unsafe class PseudoTree
         return PseudoFile.None;
     }
 
-    public static bool BelongsToProcess(PseudoFile file)
-    {
-        return file is >= PseudoFile.Process and <= PseudoFile.ProcessDescriptor;
-    }
+    public static bool BelongsToProcess(PseudoFile file) => file is >= PseudoFile.Process and <= PseudoFile.ProcessDescriptor;
 
     private static bool TryNextNumber(PseudoNode directory, uint from, out uint found)
     {

@@ -13,10 +13,10 @@ public sealed class ByteRingTests
     [Fact]
     public void Bytes_come_out_in_the_order_in_which_they_went_in()
     {
-        using var fixture = new FileObjectsFixture();
-        var random = new Random(20260921);
+        using FileObjectsFixture fixture = new FileObjectsFixture();
+        Random random = new Random(20260921);
         ByteRing ring = default;
-        var model = new Queue<byte>();
+        Queue<byte> model = new Queue<byte>();
         byte next = 0;
         for (int step = 0; step < 20_000; step++)
         {
@@ -58,7 +58,7 @@ public sealed class ByteRingTests
     [Fact]
     public void A_full_ring_takes_nothing_and_an_empty_one_holds_at_most_a_frame()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         ulong before = fixture.Frames.FreePages;
         ByteRing ring = default;
         Assert.Equal(ByteRing.CapacityBytes, ring.Append(new byte[100_000]));
@@ -76,7 +76,7 @@ public sealed class ByteRingTests
     [Fact]
     public void Room_that_a_writer_is_filling_stays_his_while_the_reader_goes_past()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         ByteRing ring = default;
         ring.Append(new byte[ByteRing.CapacityBytes]);
         ring.Consume(100);

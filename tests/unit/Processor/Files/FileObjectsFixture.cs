@@ -31,8 +31,5 @@ public sealed unsafe class FileObjectsFixture : IDisposable
 
     public FrameAllocator Frames { get; }
 
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(_memory);
-    }
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
 }

@@ -21,7 +21,7 @@ public sealed unsafe class FileTableTests
     [Fact]
     public void The_lowest_free_descriptor_is_given_out()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         FileTable* table = FileTable.Create();
         for (int expected = 0; expected < 1500; expected++)
         {
@@ -43,7 +43,7 @@ public sealed unsafe class FileTableTests
     [Fact]
     public void A_limit_is_EMFILE_and_takes_nothing()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         FileTable* table = FileTable.Create();
         Install(table);
         Install(table);
@@ -58,7 +58,7 @@ public sealed unsafe class FileTableTests
     [Fact]
     public void Fork_shares_open_files_and_exec_closes_marked_descriptors()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         ulong before = fixture.Frames.FreePages;
         FileTable* parent = FileTable.Create();
         Install(parent);
@@ -80,7 +80,7 @@ public sealed unsafe class FileTableTests
     [Fact]
     public void Replacing_a_descriptor_closes_what_it_named()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         FileTable* table = FileTable.Create();
         int number = Install(table);
         OpenFile* other = NewFile();

@@ -14,7 +14,7 @@ public sealed unsafe class PseudoTreeTests
 {
     private static List<string> List(PseudoFile directory)
     {
-        var names = new List<string>();
+        List<string> names = new List<string>();
         ulong cookie = 0;
         while (PseudoTree.TryNext(new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
         {
@@ -49,7 +49,7 @@ public sealed unsafe class PseudoTreeTests
     [Fact]
     public void Listings_hold_the_entries_of_their_directory_and_no_others()
     {
-        using var fixture = new FileObjectsFixture();
+        using FileObjectsFixture fixture = new FileObjectsFixture();
         Processes.Initialize(fixture.Frames);
         Assert.Equal(
             ["null", "zero", "full", "random", "urandom", "tty", "console", "stdin", "stdout", "stderr", "fd", "pts"],
@@ -62,7 +62,7 @@ public sealed unsafe class PseudoTreeTests
     [Fact]
     public void Inode_numbers_of_a_directory_differ()
     {
-        var seen = new HashSet<uint>();
+        HashSet<uint> seen = new HashSet<uint>();
         for (PseudoFile file = PseudoFile.Root; file < PseudoFile.End; file++)
         {
             Assert.True(seen.Add(PseudoTree.InodeOf(new PseudoNode { File = file })));

@@ -13,8 +13,8 @@ public sealed class RandomBytesTests
     public void Output_does_not_repeat_and_covers_all_values()
     {
         RandomBytes.Seed("seed"u8);
-        var blocks = new HashSet<string>();
-        var values = new HashSet<byte>();
+        HashSet<string> blocks = new HashSet<string>();
+        HashSet<byte> values = new HashSet<byte>();
         byte[] block = new byte[33];
         for (int round = 0; round < 1000; round++)
         {

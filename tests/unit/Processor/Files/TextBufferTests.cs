@@ -12,7 +12,7 @@ public sealed class TextBufferTests
     [Fact]
     public void Numbers_are_written_as_printf_writes_them()
     {
-        TextBuffer text = new TextBuffer(new byte[512]);
+        TextBuffer text = new(new byte[512]);
         text.AppendNumber(0);
         text.Append((byte)' ');
         text.AppendNumber(ulong.MaxValue);
@@ -64,7 +64,7 @@ public sealed class TextBufferTests
     public void Nothing_is_written_outside_the_window()
     {
         byte[] memory = new byte[8];
-        TextBuffer text = new TextBuffer(memory.AsSpan(2, 3));
+        TextBuffer text = new(memory.AsSpan(2, 3));
         text.Append("abcdefgh"u8);
         text.Append((byte)'x');
         Assert.True(text.IsFull);
@@ -73,7 +73,7 @@ public sealed class TextBufferTests
 
     private static byte[] Generate(byte[] window, ulong skip)
     {
-        TextBuffer text = new TextBuffer(window, skip);
+        TextBuffer text = new(window, skip);
         for (uint line = 0; line < 20; line++)
         {
             text.Append("line "u8);
