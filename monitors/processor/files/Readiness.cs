@@ -9,10 +9,20 @@ namespace Lego.Processor;
 public static class Readiness
 {
     private static WaitQueue s_changed;
+    private static ulong s_changes;
 
     /// <summary>Pollers wait here and then check their files again.</summary>
     public static ref WaitQueue Changed => ref s_changed;
 
+    /// <summary>
+    /// Changes so far. Whoever takes it before looking at files, and sleeps only if it is still the same, misses none, whatever blocks in between.
+    /// </summary>
+    public static ulong Changes => s_changes;
+
     /// <summary>Some file may have become readable or writable, or been hung up.</summary>
-    public static void Notify() => s_changed.WakeAll();
+    public static void Notify()
+    {
+        s_changes++;
+        s_changed.WakeAll();
+    }
 }

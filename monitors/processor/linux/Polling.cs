@@ -40,7 +40,13 @@ public static unsafe class Polling
     {
         int timeoutMs = (int)call.A2;
         ulong deadline = timeoutMs < 0 ? Forever : Clock.NowNs() + ((ulong)timeoutMs * MillisecondNs);
-        return WaitForEntries(ref call, deadline);
+        if (call.ResumedDeadlineNs != 0)
+        {
+            deadline = call.ResumedDeadlineNs;
+        }
+
+        long result = WaitForEntries(ref call, deadline);
+        return result == SystemCall.Fail(Errno.EINTR) ? call.FailKeeping(Errno.EINTR, deadline) : result;
     }
 
     [SystemCall(271, "ppoll", Support.Full)]
@@ -175,8 +181,12 @@ public static unsafe class Polling
         }
     }
 
-    /// <summary>Waits for the next change. ETIMEDOUT, EINTR.</summary>
-    private static Errno WaitForChange(ulong deadline) => Signals.WaitUntil(ref Readiness.Changed, deadline);
+    /// <summary>Waits for the next change after a moment that Readiness.Changes told. ETIMEDOUT, EINTR.</summary>
+    private static Errno WaitForChange(ulong since, ulong deadline)
+    {
+        bool changed = Readiness.Changes != since && Clock.NowNs() < deadline;
+        return changed ? Errno.None : Signals.WaitUntil(ref Readiness.Changed, deadline);
+    }
 
     private static long WaitForEntries(ref SystemCall call, ulong deadline)
     {
@@ -189,6 +199,8 @@ public static unsafe class Polling
         UserPointer<PollEntry> entries = new(call.A0);
         while (true)
         {
+            // The copies of the round may block: what changes meanwhile is seen by the count.
+            ulong since = Readiness.Changes;
             long ready = 0;
             for (uint index = 0; index < count; index++)
             {
@@ -206,8 +218,7 @@ public static unsafe class Polling
                 }
             }
 
-            // The entries were read and written by copies that may block: look for changes since the round began, then sleep.
-            Errno waited = ready != 0 ? Errno.None : AnyReady(ref call, entries, count) ? Errno.None : WaitForChange(deadline);
+            Errno waited = ready != 0 ? Errno.None : WaitForChange(since, deadline);
             if (ready != 0 || waited == Errno.ETIMEDOUT)
             {
                 return ready;
@@ -218,21 +229,6 @@ public static unsafe class Polling
                 return SystemCall.Fail(waited);
             }
         }
-    }
-
-    /// <summary>One more look; the entries' lines are resident after the round, so nothing blocks before the sleep that follows.</summary>
-    private static bool AnyReady(ref SystemCall call, UserPointer<PollEntry> entries, uint count)
-    {
-        for (uint index = 0; index < count; index++)
-        {
-            if (entries.ReadAt(call.Process, index, out PollEntry entry) == Errno.None
-                && EventsOf(call.Process, entry.Descriptor, entry.Wanted) != 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private static PollEvents EventsOf(Process* process, int descriptor, PollEvents wanted)
@@ -269,6 +265,7 @@ public static unsafe class Polling
 
         while (error == Errno.None)
         {
+            ulong since = Readiness.Changes;
             results.Clear();
             long ready = 0;
             for (int descriptor = 0; descriptor < count && error == Errno.None; descriptor++)
@@ -278,7 +275,7 @@ public static unsafe class Polling
 
             if (error == Errno.None && ready == 0)
             {
-                error = WaitForChange(deadline);
+                error = WaitForChange(since, deadline);
             }
 
             if (error == Errno.ETIMEDOUT || (error == Errno.None && ready != 0))

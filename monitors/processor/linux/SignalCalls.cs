@@ -248,15 +248,17 @@ public static unsafe class SignalCalls
         for (Process* process = Processes.First; process != null; process = process->Next)
         {
             bool matches = id == -1 ? process != call.Process : process->Group == group;
-            if (!matches || process->State == ProcessState.Embryo)
+            if (!matches)
             {
                 continue;
             }
 
-            found = true;
+            // A child that fork is still making counts for nobody, but the signal reaches it.
+            bool counts = process->State != ProcessState.Embryo;
+            found |= counts;
             if (MaySignal(call.Process, process, signal))
             {
-                allowed = true;
+                allowed |= counts;
                 Signals.Send(process, in info);
             }
         }

@@ -20,6 +20,21 @@ public unsafe ref struct SystemCall
     public Process* Process;
     public UserThread* Thread;
     public UserContext* User;
+    /// <summary>The deadline that this call kept when a signal interrupted it, in Clock.NowNs time; 0 when it is not the continuation of such a call.</summary>
+    public ulong ResumedDeadlineNs;
+
+    /// <summary>
+    /// Fails with what a wait said; if that is EINTR, the call goes on to the same deadline when no handler runs, instead of waiting anew.
+    /// </summary>
+    public readonly long FailKeeping(Errno error, ulong deadlineNs)
+    {
+        if (error == Errno.EINTR)
+        {
+            Thread->InterruptedDeadlineNs = deadlineNs;
+        }
+
+        return Fail(error);
+    }
 
     /// <summary>The result that reports an error.</summary>
     public static long Fail(Errno error) => -(long)error;

@@ -1,7 +1,21 @@
-// Which system calls start again after a handler that was installed with SA_RESTART (signal(7), "Interruption of system calls and library functions by
-// signal handlers"). Without a handler (a stop and continue) every call starts again. Pure.
+// What becomes of a system call that a signal interrupted, once the signal has been acted on (signal(7), "Interruption of system calls and library
+// functions by signal handlers" and "... by stop signals"). The names in brackets are those of Linux's include/linux/errno.h. A call that waits for a
+// time leaves its deadline in the thread (SystemCall.FailKeeping): started again it waits for the rest, and SA_RESTART does not restart it. Pure.
 
 namespace Lego.Processor;
+
+/// <summary>When an interrupted call starts again.</summary>
+public enum RestartRule : byte
+{
+    /// <summary>It fails with EINTR, whatever interrupted it.</summary>
+    Never,
+    /// <summary>When no handler ran, as after a stop and continue (ERESTARTNOHAND, ERESTART_RESTARTBLOCK).</summary>
+    WithoutHandler,
+    /// <summary>When no handler ran, or one that was installed with SA_RESTART (ERESTARTSYS).</summary>
+    WithRestartFlag,
+    /// <summary>Always: the program never sees that it was interrupted (ERESTARTNOINTR).</summary>
+    Always,
+}
 
 /// <summary>Restart rules.</summary>
 public static class SystemCallRestart
@@ -9,8 +23,8 @@ public static class SystemCallRestart
     /// <summary>rt_sigreturn: its result is a restored register, never an error of its own.</summary>
     public const ulong SignalReturn = 15;
 
-    /// <summary>True for calls that SA_RESTART restarts; the others fail with EINTR.</summary>
-    public static bool IsRestartable(ulong number)
+    /// <summary>The rule of a call.</summary>
+    public static RestartRule RuleOf(ulong number)
     {
         switch (number)
         {
@@ -40,9 +54,17 @@ public static class SystemCallRestart
             case 296: // pwritev
             case 318: // getrandom
             case 326: // copy_file_range
-                return true;
+            case 327: // preadv2
+            case 328: // pwritev2
+                return RestartRule.WithRestartFlag;
+            case 56: // clone
+            case 57: // fork
+            case 58: // vfork
+                return RestartRule.Always;
+            case 128: // rt_sigtimedwait
+                return RestartRule.Never;
             default:
-                return false;
+                return RestartRule.WithoutHandler;
         }
     }
 }

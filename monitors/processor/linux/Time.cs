@@ -164,7 +164,7 @@ public static unsafe class Time
             duration = duration > clockNow ? duration - clockNow : 0;
         }
 
-        ulong deadline = TimeSpecification.DeadlineAfter(duration);
+        ulong deadline = call.ResumedDeadlineNs != 0 ? call.ResumedDeadlineNs : TimeSpecification.DeadlineAfter(duration);
         WaitQueue nobodyWakes = default;
         while (error == Errno.None && Clock.NowNs() < deadline)
         {
@@ -184,6 +184,6 @@ public static unsafe class Time
             error = written != Errno.None ? written : error;
         }
 
-        return SystemCall.Fail(error);
+        return isAbsolute ? SystemCall.Fail(error) : call.FailKeeping(error, deadline);
     }
 }

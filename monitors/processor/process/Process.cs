@@ -13,7 +13,7 @@ namespace Lego.Processor;
 /// <summary>Where a process is in its life.</summary>
 public enum ProcessState : byte
 {
-    /// <summary>Being built by fork or StartProcess; invisible to wait and kill.</summary>
+    /// <summary>Being built by fork or StartProcess; invisible to wait and to kill by id, but signals to its group reach it.</summary>
     Embryo = 0,
     Running = 1,
     /// <summary>Stopped by a signal; its thread waits for SIGCONT or SIGKILL.</summary>
@@ -103,10 +103,10 @@ public unsafe struct Process
     public WaitQueue ChildChanged;
     /// <summary>The thread of a stopped process waits here.</summary>
     public WaitQueue StopChanged;
-    /// <summary>A vfork parent waits here until the child has its own address space or is gone.</summary>
+    /// <summary>A vfork parent waits here until the child has executed a program or is gone.</summary>
     public WaitQueue SpaceReleased;
-    /// <summary>True while a vfork child runs in the parent's address space.</summary>
-    public bool BorrowsSpace;
+    /// <summary>True while the parent waits for this child's execve or exit (CLONE_VFORK).</summary>
+    public bool HoldsParent;
 
     // Accounting, nanoseconds.
     public ulong StartTimeNs;

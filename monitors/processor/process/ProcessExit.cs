@@ -61,7 +61,7 @@ public static unsafe class ProcessExit
         process->Space = null;
         Scheduler.Current->PageTableRoot = PageTable.KernelRoot;
         PageTable.Activate(PageTable.KernelRoot);
-        ReleaseBorrowedSpace(process);
+        ReleaseParent(process);
         if (space != null)
         {
             Spaces.Release(space);
@@ -69,11 +69,11 @@ public static unsafe class ProcessExit
     }
 
     /// <summary>A vfork child no longer needs its parent's memory: the parent may go on.</summary>
-    public static void ReleaseBorrowedSpace(Process* process)
+    private static void ReleaseParent(Process* process)
     {
-        if (process->BorrowsSpace)
+        if (process->HoldsParent)
         {
-            process->BorrowsSpace = false;
+            process->HoldsParent = false;
             if (process->Parent != null)
             {
                 process->Parent->SpaceReleased.WakeAll();

@@ -31,6 +31,13 @@ public static unsafe class ProcessFork
     /// <summary>Creates a child of the calling process; gives its id or -errno. EAGAIN, ENOMEM.</summary>
     public static long Fork(ref SystemCall call, in ForkOptions options)
     {
+        // A signal that has come before is acted on first, and the call starts again (SystemCallRestart): what a group was told before the fork, parent
+        // and child have both been told.
+        if (Signals.IsPending(call.Thread))
+        {
+            return SystemCall.Fail(Errno.EINTR);
+        }
+
         Process* parent = call.Process;
         Process* child = Processes.Create();
         if (child == null)
@@ -46,6 +53,12 @@ public static unsafe class ProcessFork
             error = child->Files == null ? Errno.ENOMEM : Errno.None;
         }
 
+        // A parent that was killed meanwhile leaves no child behind. From here to the end nothing blocks.
+        if (error == Errno.None && Signals.IsDying(call.Thread))
+        {
+            error = Errno.EINTR;
+        }
+
         if (error == Errno.None)
         {
             error = StartThread(ref call, child, in options);
@@ -58,7 +71,7 @@ public static unsafe class ProcessFork
         }
 
         child->ExitSignal = options.ExitSignal;
-        child->BorrowsSpace = options.SharesSpace;
+        child->HoldsParent = options.SharesSpace;
         Processes.Adopt(parent, child);
         child->State = ProcessState.Running;
         uint id = child->Id;
@@ -207,16 +220,17 @@ public static unsafe class ProcessFork
 
     private static void WaitForRelease(Process* parent, uint childId)
     {
-        // Only SIGKILL ends the wait early (vfork(2)); then the child keeps the space alive by its own count.
-        while (!parent->Thread->Doomed)
+        // Only the parent's own end ends the wait early (vfork(2)); then the child keeps the space alive by its own count.
+        Errno error = Errno.None;
+        while (error == Errno.None)
         {
             Process* child = Processes.Find(childId);
-            if (child == null || child->Parent != parent || !child->BorrowsSpace)
+            if (child == null || child->Parent != parent || !child->HoldsParent)
             {
                 return;
             }
 
-            parent->SpaceReleased.Wait();
+            error = Signals.WaitKillable(ref parent->SpaceReleased);
         }
     }
 }

@@ -62,8 +62,8 @@ public static unsafe class SignalDelivery
                 }
             }
         }
-        // No handler ran: the call is restarted as if nothing had happened.
-        RestartCall(thread, user);
+
+        ResumeInterruptedCall(thread, user);
         if (thread->RestoresSavedMask)
         {
             thread->RestoresSavedMask = false;
@@ -198,26 +198,42 @@ public static unsafe class SignalDelivery
         return true;
     }
 
-    private static void RestartCall(UserThread* thread, UserContext* user)
+    /// <summary>No handler ran: the call goes on as if nothing had happened, to the deadline that it had.</summary>
+    private static void ResumeInterruptedCall(UserThread* thread, UserContext* user)
     {
-        if (thread->InterruptedCall == 0)
+        if (thread->InterruptedCall != 0 && SystemCallRestart.RuleOf(thread->InterruptedCall - 1) != RestartRule.Never)
         {
-            return;
+            thread->ResumedDeadlineNs = thread->InterruptedDeadlineNs;
+            StepBack(thread, user);
         }
 
-        user->Rax = thread->InterruptedCall - 1;
-        user->Rip -= SystemCallBytes;
         thread->InterruptedCall = 0;
+        thread->InterruptedDeadlineNs = 0;
     }
 
+    /// <summary>A handler is about to run: afterwards the call starts anew, or it has failed with EINTR.</summary>
     private static void FinishInterruptedCall(UserThread* thread, UserContext* user, bool handlerRestarts)
     {
-        if (thread->InterruptedCall != 0 && handlerRestarts && SystemCallRestart.IsRestartable(thread->InterruptedCall - 1))
+        // The handler's own calls are not the continuation of the one that a signal reached before it could go on.
+        thread->ResumedDeadlineNs = 0;
+        if (thread->InterruptedCall != 0)
         {
-            RestartCall(thread, user);
+            RestartRule rule = SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
+            bool flagCounts = rule == RestartRule.WithRestartFlag && thread->InterruptedDeadlineNs == 0;
+            if (rule == RestartRule.Always || (flagCounts && handlerRestarts))
+            {
+                StepBack(thread, user);
+            }
         }
 
         thread->InterruptedCall = 0;
+        thread->InterruptedDeadlineNs = 0;
+    }
+
+    private static void StepBack(UserThread* thread, UserContext* user)
+    {
+        user->Rax = thread->InterruptedCall - 1;
+        user->Rip -= SystemCallBytes;
     }
 
     private static bool TryEnterHandler(UserThread* thread, UserContext* user, in SignalAction action, in SignalInfo info)

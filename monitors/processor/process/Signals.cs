@@ -20,6 +20,11 @@ public static unsafe class Signals
     private const ulong IgnoredByDefault = (1UL << (Signal.Child - 1)) | (1UL << (Signal.Continue - 1)) | (1UL << (Signal.Urgent - 1))
         | (1UL << (Signal.WindowChange - 1));
 
+    /// <summary>Signals whose default action ends the process with a core dump.</summary>
+    private const ulong DumpsCore = (1UL << (Signal.Quit - 1)) | (1UL << (Signal.IllegalInstruction - 1)) | (1UL << (Signal.Trap - 1))
+        | (1UL << (Signal.Abort - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.FloatingPoint - 1)) | (1UL << (Signal.SegmentationFault - 1))
+        | (1UL << (Signal.CpuTime - 1)) | (1UL << (Signal.FileSize - 1)) | (1UL << (Signal.BadSystemCall - 1));
+
     private const ulong ContinueBit = 1UL << (Signal.Continue - 1);
 
     /// <summary>
@@ -27,6 +32,22 @@ public static unsafe class Signals
     /// it is a plain wait. BLOCKS. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
     /// </summary>
     public static Errno Wait(ref WaitQueue queue) => WaitUntil(ref queue, ulong.MaxValue);
+
+    /// <summary>
+    /// Waits on a queue as a call that cannot be interrupted does: only the coming end of its process ends the wait (EINTR). Other signals are a
+    /// wake-up like any other. BLOCKS.
+    /// </summary>
+    public static Errno WaitKillable(ref WaitQueue queue)
+    {
+        UserThread* thread = UserThread.Current;
+        if (IsDying(thread))
+        {
+            return Errno.EINTR;
+        }
+
+        Wait(thread, ref queue, ulong.MaxValue);
+        return IsDying(thread) ? Errno.EINTR : Errno.None;
+    }
 
     /// <summary>As <see cref="Wait"/> with a deadline in Clock.NowNs time: ETIMEDOUT when it passes.</summary>
     public static Errno WaitUntil(ref WaitQueue queue, ulong deadlineNs)
@@ -42,11 +63,7 @@ public static unsafe class Signals
             return Errno.EINTR;
         }
 
-        thread->WaitsOn = (WaitQueue*)Unsafe.AsPointer(ref queue);
-        ulong start = Clock.NowNs();
-        bool woken = queue.WaitUntil(deadlineNs);
-        thread->WaitsOn = null;
-        thread->WaitedNs += Clock.NowNs() - start;
+        bool woken = Wait(thread, ref queue, deadlineNs);
         if (IsPending(thread))
         {
             return Errno.EINTR;
@@ -58,6 +75,32 @@ public static unsafe class Signals
     /// <summary>True when the thread has a signal to act on before it continues: pending, not blocked; or it is doomed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsPending(UserThread* thread) => thread->Doomed || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
+
+    /// <summary>
+    /// True when the process will end at the thread's next return to user mode: it is doomed, or a signal is pending whose default action is the end.
+    /// Deaths that leave a core dump are not among them, as in Linux (complete_signal).
+    /// </summary>
+    public static bool IsDying(UserThread* thread)
+    {
+        ulong pending = (thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals & ~(Stops | IgnoredByDefault | DumpsCore);
+        if (thread->Doomed || (pending & Signal.Bit(Signal.Kill)) != 0)
+        {
+            return true;
+        }
+
+        while (pending != 0)
+        {
+            int signal = System.Numerics.BitOperations.TrailingZeroCount(pending) + 1;
+            if ((*thread->Process->Actions)[signal].Handler == SignalAction.Default)
+            {
+                return true;
+            }
+
+            pending &= pending - 1;
+        }
+
+        return false;
+    }
 
     /// <summary>Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored.</summary>
     public static void Send(Process* process, in SignalInfo info)
@@ -79,15 +122,18 @@ public static unsafe class Signals
         }
     }
 
-    /// <summary>Sends a signal to all processes of a group; false when there is none.</summary>
+    /// <summary>
+    /// Sends a signal to all processes of a group; false when there is none. A child that fork is still making gets it, too, and acts on it when it
+    /// first runs: no member escapes because it is being born.
+    /// </summary>
     public static bool SendToGroup(uint group, in SignalInfo info)
     {
         bool found = false;
         for (Process* process = Processes.First; process != null; process = process->Next)
         {
-            if (process->Group == group && process->State is ProcessState.Running or ProcessState.Stopped)
+            if (process->Group == group)
             {
-                found = true;
+                found |= process->State is ProcessState.Running or ProcessState.Stopped;
                 Send(process, in info);
             }
         }
@@ -151,10 +197,20 @@ public static unsafe class Signals
         }
     }
 
+    private static bool Wait(UserThread* thread, ref WaitQueue queue, ulong deadlineNs)
+    {
+        thread->WaitsOn = (WaitQueue*)Unsafe.AsPointer(ref queue);
+        ulong start = Clock.NowNs();
+        bool woken = queue.WaitUntil(deadlineNs);
+        thread->WaitsOn = null;
+        thread->WaitedNs += Clock.NowNs() - start;
+        return woken;
+    }
+
     /// <summary>The effects of sending that do not wait for delivery; false when there is nothing to deliver.</summary>
     private static bool Prepare(Process* process, int signal)
     {
-        if (process->Thread == null || process->State is ProcessState.Zombie or ProcessState.Embryo || signal == 0)
+        if (process->Thread == null || process->State == ProcessState.Zombie || signal == 0)
         {
             return false;
         }

@@ -36,6 +36,8 @@ public static unsafe class UserEntry
         call.Process = thread->Process;
         call.Thread = thread;
         call.User = user;
+        call.ResumedDeadlineNs = thread->ResumedDeadlineNs;
+        thread->ResumedDeadlineNs = 0;
         long result = SystemCallTable.Dispatch(ref call);
         user->Rax = (ulong)result;
         if (result == -(long)Errno.EINTR && call.Number != SystemCallRestart.SignalReturn)

@@ -33,6 +33,10 @@ public unsafe struct UserThread
     public ulong AwaitedSignals;
     /// <summary>Number + 1 of the system call that just failed with EINTR; 0 otherwise. Decides about its restart.</summary>
     public ulong InterruptedCall;
+    /// <summary>The deadline that this call waited for and keeps when it starts again, in Clock.NowNs time; 0 = none.</summary>
+    public ulong InterruptedDeadlineNs;
+    /// <summary>The deadline of the call that is about to start again; 0 = none.</summary>
+    public ulong ResumedDeadlineNs;
     /// <summary>Address of the last page fault that became a signal (cr2 in signal frames), and the trap number with its error code.</summary>
     public ulong FaultAddress;
     public ulong TrapNumber;

@@ -78,14 +78,15 @@ public sealed unsafe class SignalTests
     }
 
     [Theory]
-    [InlineData(0, true)]
-    [InlineData(61, true)]
-    [InlineData(202, true)]
-    [InlineData(7, false)]
-    [InlineData(35, false)]
-    [InlineData(130, false)]
-    [InlineData(128, false)]
-    public void Restart_rules_are_those_of_signal_7(ulong number, bool restarts) => Assert.Equal(restarts, SystemCallRestart.IsRestartable(number));
+    [InlineData(0, RestartRule.WithRestartFlag)]
+    [InlineData(61, RestartRule.WithRestartFlag)]
+    [InlineData(202, RestartRule.WithRestartFlag)]
+    [InlineData(7, RestartRule.WithoutHandler)]
+    [InlineData(35, RestartRule.WithoutHandler)]
+    [InlineData(130, RestartRule.WithoutHandler)]
+    [InlineData(128, RestartRule.Never)]
+    [InlineData(57, RestartRule.Always)]
+    public void Restart_rules_are_those_of_signal_7(ulong number, RestartRule rule) => Assert.Equal(rule, SystemCallRestart.RuleOf(number));
 
     private static int Offset<T>(string field) where T : struct => (int)Marshal.OffsetOf<T>(field);
 }
