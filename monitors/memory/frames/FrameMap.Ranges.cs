@@ -56,6 +56,7 @@ public sealed unsafe partial class FrameMap
             return error;
         }
 
+        // Second pass: the frames change places. No block goes yet, because the block that gave its pages away may take others in.
         walk = new BlockWalk(space, from, from + lengthBytes);
         for (BlockMapping* mapping = walk.Next(this); mapping != null; mapping = walk.Next(this))
         {
@@ -76,13 +77,9 @@ public sealed unsafe partial class FrameMap
                 source->Frames[IndexOf(address)] = 0;
                 source->Used--;
             }
-
-            if (source->Used == 0)
-            {
-                RemoveMapping(space, mapping);
-            }
         }
 
+        RemoveEmptyBlocks(space, from, from + lengthBytes);
         return Errno.None;
     }
 
@@ -147,6 +144,18 @@ public sealed unsafe partial class FrameMap
         if (block->Used == 0)
         {
             RemoveMapping(space, mapping);
+        }
+    }
+
+    private void RemoveEmptyBlocks(AddressSpace* space, ulong start, ulong end)
+    {
+        BlockWalk walk = new(space, start, end);
+        for (BlockMapping* mapping = walk.Next(this); mapping != null; mapping = walk.Next(this))
+        {
+            if (mapping->Block->Used == 0)
+            {
+                RemoveMapping(space, mapping);
+            }
         }
     }
 

@@ -102,6 +102,64 @@ public sealed unsafe class FrameMapTests
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(64)]
+    [InlineData(70)]
+    public void Pages_move_up_and_down_whatever_blocks_of_64_source_and_target_have_in_common(int lengthPages)
+    {
+        const int BlockPages = 64;
+        const int Window = 8 * BlockPages;
+        using MemoryFixture fixture = new(64);
+        AddressSpace* space = fixture.NewSpace(1);
+        byte* page = (byte*)fixture.Frames.Allocate();
+        for (int from = 3 * BlockPages; from < 4 * BlockPages; from++)
+        {
+            for (int to = from - lengthPages - BlockPages; to <= from + lengthPages + BlockPages; to += 3)
+            {
+                if (Math.Abs(to - from) < lengthPages)
+                {
+                    continue;
+                }
+
+                // Some pages of the source are missing, and its neighbours stay where they are.
+                for (int index = from - 1; index <= from + lengthPages; index += (index % 5) + 1)
+                {
+                    bool isTarget = index >= to && index < to + lengthPages;
+                    if (!isTarget)
+                    {
+                        new Span<byte>(page, PageOperations.PageSize).Fill((byte)index);
+                        Assert.Equal(Errno.None, fixture.Map.Store(space, (ulong)index * Page, page));
+                    }
+                }
+
+                byte[] expected = Contents(fixture, space, Window);
+                Span<byte> source = expected.AsSpan(from, lengthPages);
+                source.CopyTo(expected.AsSpan(to));
+                source.Clear();
+                Assert.Equal(Errno.None, fixture.Map.Move(space, (ulong)from * Page, (ulong)to * Page, (ulong)lengthPages * Page));
+                Assert.Equal(expected, Contents(fixture, space, Window));
+                Assert.Equal(Errno.None, fixture.Map.Remove(space, 0, Window * Page));
+                Assert.Equal(0UL, space->BlockCount);
+            }
+        }
+
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    /// <summary>The first byte of each page, 0 where there is none.</summary>
+    private static byte[] Contents(MemoryFixture fixture, AddressSpace* space, int pages)
+    {
+        byte[] contents = new byte[pages];
+        for (int index = 0; index < pages; index++)
+        {
+            byte* frame = fixture.Map.Find(space, (ulong)index * Page);
+            contents[index] = frame == null ? (byte)0 : frame[0];
+        }
+
+        return contents;
+    }
+
     private static ulong RandomAddress(Random random) => random.Next(4) == 0
         ? AddressLayout.MapBase - ((ulong)random.Next(1, 500) * 100 * Page)
         : 0x40_0000 + ((ulong)random.Next(2000) * Page);
