@@ -1,4 +1,4 @@
-// Host stand-in for kernel/machine: the registers of a thread that runs in user mode, and the hooks of user mode.
+// Host stand-in for kernel/machine: the registers of a thread that runs in user mode.
 
 using System;
 
@@ -51,23 +51,6 @@ public enum PageFaultCode : uint
     User = 4,
     Reserved = 8,
     InstructionFetch = 16,
-}
-
-/// <summary>No program runs on the host.</summary>
-public static unsafe class UserMode
-{
-    public static delegate*<UserContext*, void> SystemCallHandler;
-    public static delegate*<UserContext*, ulong, PageFaultCode, void> PageFaultHandler;
-    public static delegate*<UserContext*, int, ulong, void> TrapHandler;
-    public static delegate*<UserContext*, void> ReturnHook;
-
-    public static UserContext* ContextOf(Thread* thread) => null;
-
-    public static void Enter(UserContext* context) => throw new NotSupportedException("UserMode.Enter on the host");
-
-    public static void SetFsBase(ulong address)
-    {
-    }
 }
 
 /// <summary>Vector numbers of exceptions.</summary>

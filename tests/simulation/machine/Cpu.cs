@@ -1,0 +1,15 @@
+// Simulation stand-in for kernel/machine: the one CPU of a simulated machine.
+
+namespace Lego.Kernel;
+
+public static class Cpu
+{
+    public static int Index => 0;
+
+    public static void Pause()
+    {
+    }
+
+    /// <summary>The time stamp counter; one tick a nanosecond.</summary>
+    public static ulong Timestamp() => Clock.NowNs();
+}

@@ -1,0 +1,228 @@
+// A whole rack in one process: p, m, s and g of the images' own sources, each on a machine of its own, joined by simulated links. The driver, a
+// thread on a machine of its own, plays the rack tool: it starts programs through the manager's control channel and hears how they end.
+
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Runtime.InteropServices;
+using System.Text;
+using Lego.Boot;
+using Lego.Common.Control;
+using Lego.Common.Membership;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+using Lego.Manager;
+using Lego.Memory;
+using Lego.Processor;
+using Lego.Storage;
+using Lego.Storage.Ext4;
+
+namespace Lego.Simulation;
+
+/// <summary>What differs between racks.</summary>
+internal sealed record RackOptions
+{
+    internal NetworkKind Network { get; init; } = NetworkKind.Ring;
+
+    /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
+    internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
+}
+
+/// <summary>The machines and monitors of one run.</summary>
+internal sealed unsafe class Rack : IDisposable
+{
+    private const ushort ProcessorNode = 1;
+    private const ushort MemoryNode = 2;
+    private const ushort StorageNode = 3;
+    private const ushort ManagerNode = 4;
+    private const int Workers = 2;
+    private const uint CacheBlocks = 256;
+    private const ulong RegionBytes = 1UL << 30;
+    private static readonly string[] s_names = ["p", "m", "s", "g"];
+    private static readonly ulong[] s_megabytes = [8, 12, 8, 8];
+
+    private readonly List<SimLink> _links = [];
+    private readonly RpcEndpoint[] _endpoints = new RpcEndpoint[ManagerNode + 1];
+    private readonly WaitQueue* _heard = (WaitQueue*)NativeMemory.AllocZeroed((nuint)sizeof(WaitQueue));
+    private readonly byte* _bootLine;
+    private ushort _sessions;
+
+    internal Rack(Simulation simulation, RackOptions options)
+    {
+        Simulation = simulation;
+        Tool = simulation.AddMachine("tool", 1);
+        Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, s_megabytes[index]))];
+        byte[] line = Encoding.ASCII.GetBytes(options.BootLine);
+        _bootLine = (byte*)NativeMemory.Alloc((nuint)line.Length);
+        line.CopyTo(new Span<byte>(_bootLine, line.Length));
+        BootArguments.Use(_bootLine, line.Length);
+        Channel = new SimChannel(Machines[ManagerNode - 1], _heard);
+        for (ushort node = ProcessorNode; node <= ManagerNode; node++)
+        {
+            simulation.As(Machines[node - 1], () => _endpoints[node] = new RpcEndpoint(node, Machines[node - 1].Frames, Workers));
+        }
+
+        for (ushort low = ProcessorNode; low <= ManagerNode; low++)
+        {
+            for (ushort high = (ushort)(low + 1); high <= ManagerNode; high++)
+            {
+                Join(low, high, options.Network);
+            }
+        }
+
+        simulation.Boot(Machines[ManagerNode - 1], StartManager);
+        simulation.Boot(Machines[ProcessorNode - 1], StartProcessor);
+        simulation.Boot(Machines[MemoryNode - 1], StartMemory);
+        simulation.Boot(Machines[StorageNode - 1], StartStorage);
+    }
+
+    internal Simulation Simulation { get; }
+
+    internal SimMachine Tool { get; }
+
+    /// <summary>p, m, s, g.</summary>
+    internal SimMachine[] Machines { get; }
+
+    internal SimChannel Channel { get; }
+
+    internal ProcessorMonitor? Processor { get; private set; }
+
+    internal MemoryMonitor? Memory { get; private set; }
+
+    internal StorageMonitor? Storage { get; private set; }
+
+    internal ManagerMonitor? Manager { get; private set; }
+
+    public void Dispose()
+    {
+        foreach (SimLink link in _links)
+        {
+            link.Dispose();
+        }
+
+        NativeMemory.Free(_heard);
+        NativeMemory.Free(_bootLine);
+    }
+
+    /// <summary>Driver only: waits until all components have joined.</summary>
+    internal void AwaitReady()
+    {
+        Channel.Send(ControlFrameType.Hello, 0, 1, 0, 0, 0);
+        Take(frame => frame.Type == ControlFrameType.HelloReply);
+    }
+
+    /// <summary>Driver only: starts the stand-in program of a number; gives its session.</summary>
+    internal ushort Start(int program)
+    {
+        ushort session = ++_sessions;
+        Channel.Start(session, "/bin/" + StandInElf.NameOf(program));
+        return session;
+    }
+
+    /// <summary>Driver only: waits for a session's end and gives the wait status. An error of the start is thrown.</summary>
+    internal uint AwaitExit(ushort session)
+    {
+        HeardFrame started = Take(frame => frame.Session == session && frame.Type == ControlFrameType.Started);
+        if (started.Number(0) != 0)
+        {
+            throw new CheckFailed($"session {session} does not start: errno {started.Number(0)}");
+        }
+
+        return Take(frame => frame.Session == session && frame.Type == ControlFrameType.Exited).Number(0);
+    }
+
+    /// <summary>Driver only: waits for a frame and forgets it.</summary>
+    internal HeardFrame Take(Predicate<HeardFrame> wanted)
+    {
+        while (true)
+        {
+            int index = Channel.Heard.FindIndex(wanted);
+            if (index >= 0)
+            {
+                HeardFrame frame = Channel.Heard[index];
+                Channel.Heard.RemoveAt(index);
+                return frame;
+            }
+
+            _heard->Wait();
+        }
+    }
+
+    private void Join(ushort low, ushort high, NetworkKind kind)
+    {
+        (SimLink a, SimLink b) = SimLink.Join(Machines[low - 1], Machines[high - 1], kind);
+        _links.Add(a);
+        _links.Add(b);
+        Simulation.As(Machines[low - 1], () => _endpoints[low].Attach(high, a));
+        Simulation.As(Machines[high - 1], () => _endpoints[high].Attach(low, b));
+    }
+
+    private void StartManager()
+    {
+        SimMachine machine = Machines[ManagerNode - 1];
+        ControlTransmitter transmitter = new(Channel, machine.Frames);
+        ControlServer control = new(Channel, transmitter, machine.Frames, "manager"u8, "g0"u8, &Leave);
+        ManagerOptions options = ManagerOptions.FromBootLine();
+        Manager = new ManagerMonitor(_endpoints[ManagerNode], transmitter, machine.Frames, in options);
+        Manager.Control.Expect(ProcessorNode);
+        Manager.Control.Expect(MemoryNode);
+        Manager.Control.Expect(StorageNode);
+        control.Add(Manager.Control);
+        Poller.Register(_endpoints[ManagerNode]);
+        Poller.Register(control);
+        Manager.Start();
+    }
+
+    private void StartProcessor()
+    {
+        SimMachine machine = Machines[ProcessorNode - 1];
+        Processor = new ProcessorMonitor(_endpoints[ProcessorNode], machine.Frames, ManagerNode, new SimEntropy(machine));
+        JoinRack(machine, ComponentKind.Processor, ProcessorNode, new ProcessorLoad(Processor));
+    }
+
+    private void StartMemory()
+    {
+        SimMachine machine = Machines[MemoryNode - 1];
+        Memory = new MemoryMonitor(_endpoints[MemoryNode], machine.Frames, ManagerNode, RegionBytes);
+        Memory.StartThreads();
+        JoinRack(machine, ComponentKind.Memory, MemoryNode, new MemoryLoad(Memory));
+    }
+
+    private void StartStorage()
+    {
+        SimMachine machine = Machines[StorageNode - 1];
+        Errno error = Volume.Mount(new SimDisk(machine, VolumeTemplate.Image), machine.Frames, CacheBlocks, out Volume? volume);
+        if (error != Errno.None)
+        {
+            throw new CheckFailed($"the volume cannot be mounted: {error}");
+        }
+
+        Storage = new StorageMonitor(volume!, machine.Frames);
+        _endpoints[StorageNode].Register(StorageMonitor.OpcodeGroup, Storage);
+        Storage.StartWriteBack();
+        JoinRack(machine, ComponentKind.Storage, StorageNode, new VolumeLoad(volume!));
+    }
+
+    private void JoinRack(SimMachine machine, ComponentKind kind, ushort node, LoadSource load)
+    {
+        Poller.Register(_endpoints[node]);
+        JoinRequest self = new()
+        {
+            Node = node,
+            Kind = kind,
+            Incarnation = (uint)machine.Simulation.Choices.Draw() | 1,
+            CapacityBytes = machine.Frames.TotalPages * PageOperations.PageSize,
+        };
+        new MembershipClient(_endpoints[node], ManagerNode, in self, load).Start();
+    }
+
+    /// <summary>A control server's last act; the driver ends the run.</summary>
+    private static void Leave() => Scheduler.Exit();
+
+    /// <summary>As boot/storage reports it.</summary>
+    private sealed class VolumeLoad(Volume volume) : LoadSource
+    {
+        public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = volume.FreeBytes };
+    }
+}
