@@ -96,6 +96,9 @@ public static unsafe class Processors
         }
     }
 
+    /// <summary>Makes another CPU enter the kernel, if only for a moment.</summary>
+    internal static void Interrupt(int index) => LocalApic.SendInterrupt(((CpuLocal*)s_table.Cpus[index])->ApicId, Interrupts.WakeVector);
+
     /// <summary>
     /// Makes every other CPU that runs a program forget its translations, and waits for it (SDM vol. 3, 4.10.5). CPUs on the kernel's own
     /// tables have none to forget.

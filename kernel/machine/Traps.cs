@@ -37,7 +37,8 @@ public static unsafe class Traps
         s_provokedAddress = 0;
         Thread* thread = Scheduler.Spawn(action, argument, "provoked"u8);
         s_expecting = thread;
-        while (s_expecting != null && Scheduler.IsAlive(thread))
+        uint id = thread->Id;
+        while (s_expecting != null && Scheduler.IsAlive(thread, id))
         {
             Scheduler.Yield();
         }
@@ -83,6 +84,7 @@ public static unsafe class Traps
         else
         {
             HandleInterrupt(vector);
+            Scheduler.PollAfterInterrupt();
         }
         UserMode.Leave(context);
         KernelLock.Release();

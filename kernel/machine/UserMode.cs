@@ -58,9 +58,12 @@ public static unsafe class UserMode
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Leave(UserContext* context)
     {
-        Scheduler.BeforeUserMode();
-        ReturnHook(context);
-        Scheduler.ArmForUserMode();
+        do
+        {
+            Scheduler.BeforeUserMode();
+            ReturnHook(context);
+        }
+        while (!Scheduler.ArmForUserMode());
     }
 
     /// <summary>Sets SYSCALL up on this CPU.</summary>

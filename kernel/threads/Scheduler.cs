@@ -1,6 +1,16 @@
-// Threads of one machine. Kernel code is never preempted; a thread gives the CPU up where it waits, and programs are switched at the timer
-// when others are runnable. Waiting is adaptive: a thread first polls for a few microseconds (a page arrives sooner than a halted CPU would
-// wake up), then lets others run; with nobody runnable the idle loop polls on, then arms wake-ups and halts.
+// Threads of one machine. Kernel code is never preempted; a thread gives the CPU up where it waits, and programs are switched on their way
+// to user mode. Waiting is adaptive: a thread first polls for a few microseconds (a page arrives sooner than a halted CPU would wake up),
+// then lets others run; with nobody runnable the idle loop polls on, then arms wake-ups and halts.
+//
+// Who runs next, each kind in order of arrival (RunQueue.cs):
+//   1. kernel threads;
+//   2. programs that were woken with credit left: a reply, a signal or input has come for them;
+//   3. programs that have used their credit up, so whoever computes ("ordinary").
+// Credit is CPU time: a slice when a program is taken from the ordinary queue, and a quarter of the time that it waits, up to a slice. So a
+// program that mostly waits runs as soon as it is woken, before one that computes, and one that only pretends to wait (two that wake each
+// other in turn) ends up in the ordinary queue, where everybody gets a slice in turn. A program that has credit is not put aside for
+// another one: a pipe's writer fills the pipe before the reader runs.
+//
 // All functions are called with the kernel lock held. Functions that may let other threads run say "blocks".
 
 using System;
@@ -12,15 +22,22 @@ namespace Lego.Kernel;
 public static unsafe partial class Scheduler
 {
     private const int StackPages = 8;
-    private const ulong TimeSliceNs = 10_000_000;
+    private const long TimeSliceNs = 4_000_000;
+    /// <summary>Of the time that a program waits, one part in so many becomes credit.</summary>
+    private const ulong WaitPerCredit = 4;
+    /// <summary>How long a wait polls while a computing program wants the CPU: an answer over the ring comes sooner than two switches take.</summary>
+    private const ulong ShortSpinNs = 20_000;
 
     private static FrameAllocator? s_frames;
     private static Slab<Thread>? s_threads;
     private static Thread* s_freeThreads;
-    private static Thread* s_firstRunnable;
-    private static Thread* s_lastRunnable;
-    private static Thread* s_firstWaiting;
-    private static uint s_runnableKernelThreads;
+    private static RunQueue s_kernelThreads;
+    private static RunQueue s_woken;
+    private static RunQueue s_ordinary;
+    /// <summary>Threads that wait for a flag: looked at when somebody notifies. With or without a deadline.</summary>
+    private static WaitList s_flagWaiters;
+    /// <summary>Threads that wait in a queue or sleep until a deadline: looked at when the next one has come.</summary>
+    private static WaitList s_sleepers;
     private static uint s_nextId;
     private static ulong s_nextDeadlineNs = ulong.MaxValue;
     private static bool s_notified;
@@ -58,6 +75,7 @@ public static unsafe partial class Scheduler
             }
         }
         thread->Id = ++s_nextId;
+        thread->CreditNs = CreditOfNewThread();
         thread->NameLength = Math.Min(name.Length, Thread.MaxNameBytes);
         for (int index = 0; index < thread->NameLength; index++)
         {
@@ -77,6 +95,19 @@ public static unsafe partial class Scheduler
         return thread;
     }
 
+    /// <summary>What a program starts, it shares its credit with, so that nobody gains by starting others; a kernel thread gives a slice.</summary>
+    private static long CreditOfNewThread()
+    {
+        Thread* current = Current;
+        if (current->PageTableRoot == 0)
+        {
+            return TimeSliceNs;
+        }
+
+        current->CreditNs /= 2;
+        return current->CreditNs;
+    }
+
     /// <summary>Ends the current thread. Its owner has released everything but the thread itself.</summary>
     public static void Exit()
     {
@@ -90,19 +121,32 @@ public static unsafe partial class Scheduler
         Switch();
     }
 
-    /// <summary>False once the thread has ended (its number is not reused).</summary>
-    public static bool IsAlive(Thread* thread) => thread->State != ThreadState.Free;
+    /// <summary>False once the thread has ended, though another one may use its memory: numbers are not used again.</summary>
+    public static bool IsAlive(Thread* thread, uint id) => thread->Id == id && thread->State != ThreadState.Free;
 
-    /// <summary>Lets other runnable threads run, and other CPUs enter the kernel; blocks.</summary>
+    /// <summary>Lets all other runnable threads run, and other CPUs enter the kernel; blocks.</summary>
     public static void Yield()
     {
         KernelLock.LetOthers();
         Poller.PollAll();
         WakeDue();
-        if (s_firstRunnable != null)
+        if (AnyRunnable)
         {
-            MakeRunnable(Current);
+            Thread* thread = Current;
+            Enqueue(ref thread->PageTableRoot == 0 ? ref s_kernelThreads : ref s_ordinary, thread);
             Switch();
+        }
+    }
+
+    /// <summary>
+    /// Something is due for a program before it goes on (a signal): if it runs on another CPU, that one enters the kernel now. A waiting thread
+    /// is not woken by this.
+    /// </summary>
+    public static void Interrupt(Thread* thread)
+    {
+        if (thread->State == ThreadState.Running && thread->CpuIndex != Cpu.Index)
+        {
+            Processors.Interrupt(thread->CpuIndex);
         }
     }
 
@@ -138,7 +182,7 @@ public static unsafe partial class Scheduler
             {
                 return false;
             }
-            if (s_firstRunnable != null)
+            if (!s_kernelThreads.IsEmpty || !s_woken.IsEmpty || (!s_ordinary.IsEmpty && now - start > ShortSpinNs))
             {
                 break;
             }
@@ -160,6 +204,8 @@ public static unsafe partial class Scheduler
     /// <summary>Says that a flag some thread waits for has been set.</summary>
     public static void Notify() => s_notified = true;
 
+    private static bool AnyRunnable => !s_kernelThreads.IsEmpty || !s_woken.IsEmpty || !s_ordinary.IsEmpty;
+
     /// <summary>Blocks until woken (true) or until the deadline (false).</summary>
     internal static bool BlockUntil(ulong deadlineNs)
     {
@@ -167,50 +213,104 @@ public static unsafe partial class Scheduler
         thread->State = ThreadState.Waiting;
         thread->TimedOut = false;
         thread->DeadlineNs = deadlineNs;
-        if (deadlineNs != ulong.MaxValue || thread->WaitFlag != null)
+        if (thread->WaitFlag != null)
         {
-            AddWaiting(thread);
-            s_nextDeadlineNs = Math.Min(s_nextDeadlineNs, deadlineNs);
+            s_flagWaiters.Add(thread);
         }
+        else if (deadlineNs != ulong.MaxValue)
+        {
+            s_sleepers.Add(thread);
+        }
+
+        s_nextDeadlineNs = Math.Min(s_nextDeadlineNs, deadlineNs);
         Switch();
         return !thread->TimedOut;
     }
 
-    /// <summary>Puts a thread at the end of the run queue.</summary>
+    /// <summary>Ends a thread's wait, or starts a new thread: it runs before those that compute, if it has credit.</summary>
     internal static void MakeRunnable(Thread* thread)
     {
-        RemoveWaiting(thread);
+        WaitList.Remove(thread);
         thread->WaitFlag = null;
-        thread->State = ThreadState.Runnable;
-        thread->Next = null;
-        if (s_lastRunnable == null)
+        bool isProgram = thread->PageTableRoot != 0;
+        if (isProgram && thread->State == ThreadState.Waiting)
         {
-            s_firstRunnable = thread;
+            long earnedNs = (long)((Clock.NowNs() - thread->SinceNs) / WaitPerCredit);
+            thread->CreditNs = Math.Min(thread->CreditNs + earnedNs, TimeSliceNs);
+        }
+
+        if (!isProgram)
+        {
+            Enqueue(ref s_kernelThreads, thread);
         }
         else
         {
-            s_lastRunnable->Next = thread;
+            Enqueue(ref thread->CreditNs > 0 ? ref s_woken : ref s_ordinary, thread);
         }
-        s_lastRunnable = thread;
-        if (thread->PageTableRoot == 0)
-        {
-            s_runnableKernelThreads++;
-        }
+
         Processors.WakeAnIdleOne();
+    }
+
+    private static void Enqueue(ref RunQueue queue, Thread* thread)
+    {
+        thread->State = ThreadState.Runnable;
+        queue.Append(thread);
+    }
+
+    /// <summary>Takes the thread that runs next; null when nobody wants to.</summary>
+    private static Thread* TakeNext()
+    {
+        Thread* next = s_kernelThreads.Take();
+        if (next == null)
+        {
+            next = s_woken.Take();
+        }
+
+        if (next != null)
+        {
+            next->IsOrdinary = false;
+            return next;
+        }
+
+        next = s_ordinary.Take();
+        if (next != null)
+        {
+            next->IsOrdinary = true;
+            if (next->CreditNs <= 0)
+            {
+                next->CreditNs = TimeSliceNs;
+            }
+        }
+
+        return next;
     }
 
     /// <summary>Wakes threads whose flag is set or whose time has come.</summary>
     private static void WakeDue()
     {
         ulong now = s_nextDeadlineNs == ulong.MaxValue ? 0 : Clock.NowNs();
-        if (!s_notified && now < s_nextDeadlineNs)
+        bool isTime = now >= s_nextDeadlineNs;
+        if (isTime)
         {
-            return;
+            s_nextDeadlineNs = ulong.MaxValue;
         }
-        s_notified = false;
-        s_nextDeadlineNs = ulong.MaxValue;
+
+        if (s_notified || isTime)
+        {
+            s_notified = false;
+            WakeDue(s_flagWaiters.First, now);
+        }
+
+        if (isTime)
+        {
+            WakeDue(s_sleepers.First, now);
+        }
+    }
+
+    private static void WakeDue(Thread* first, ulong now)
+    {
         Thread* next;
-        for (Thread* thread = s_firstWaiting; thread != null; thread = next)
+        for (Thread* thread = first; thread != null; thread = next)
         {
             next = thread->WaitNext;
             if (thread->WaitFlag != null && *thread->WaitFlag)
@@ -224,45 +324,13 @@ public static unsafe partial class Scheduler
                 {
                     thread->WaitingIn->Remove(thread);
                 }
+
                 MakeRunnable(thread);
             }
             else
             {
                 s_nextDeadlineNs = Math.Min(s_nextDeadlineNs, thread->DeadlineNs);
             }
-        }
-    }
-
-    private static void AddWaiting(Thread* thread)
-    {
-        thread->IsListed = true;
-        thread->WaitPrevious = null;
-        thread->WaitNext = s_firstWaiting;
-        if (s_firstWaiting != null)
-        {
-            s_firstWaiting->WaitPrevious = thread;
-        }
-        s_firstWaiting = thread;
-    }
-
-    private static void RemoveWaiting(Thread* thread)
-    {
-        if (!thread->IsListed)
-        {
-            return;
-        }
-        thread->IsListed = false;
-        if (thread->WaitPrevious == null)
-        {
-            s_firstWaiting = thread->WaitNext;
-        }
-        else
-        {
-            thread->WaitPrevious->WaitNext = thread->WaitNext;
-        }
-        if (thread->WaitNext != null)
-        {
-            thread->WaitNext->WaitPrevious = thread->WaitPrevious;
         }
     }
 }

@@ -12,8 +12,7 @@ public static unsafe partial class Scheduler
     /// <summary>Polls between two looks at clock and run queue: under emulation a look costs as much as several polls.</summary>
     private const int PollsPerLook = 16;
 
-    private static bool s_timeSliceOver;
-    private static bool s_deadlinePassed;
+    private static bool s_timerFired;
     /// <summary>The thread that has just blocked has used the budget up: the idle loop need not poll for it again.</summary>
     private static bool s_polledInVain;
 
@@ -52,7 +51,7 @@ public static unsafe partial class Scheduler
                 worked = Poller.PollAll();
             }
             WakeDue();
-            if (s_firstRunnable != null)
+            if (AnyRunnable)
             {
                 s_polledInVain = false;
                 Switch();
@@ -98,60 +97,90 @@ public static unsafe partial class Scheduler
         }
     }
 
-    /// <summary>The one-shot timer has fired: deadlines are looked at before user mode continues.</summary>
+    /// <summary>The one-shot timer has fired: deadlines and the time slice are looked at before user mode continues.</summary>
     internal static void TimerFired()
     {
         Processors.TimerDisarmed();
-        s_timeSliceOver = true;
-        s_deadlinePassed = true;
+        s_timerFired = true;
     }
 
-    /// <summary>On the way to user mode: service threads first, then other programs when the time slice is over; blocks.</summary>
+    /// <summary>
+    /// A device has interrupted a program: what it has brought is handled now, not when the program next enters the kernel. The sources are
+    /// armed again on the way back.
+    /// </summary>
+    internal static void PollAfterInterrupt()
+    {
+        Poller.Disarm();
+        Poller.PollAll();
+    }
+
+    /// <summary>On the way to user mode: threads that wait for the CPU and go before this one; blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void BeforeUserMode()
     {
-        // The timer fires at the next deadline, so that the clock need not be read each time.
-        if (s_notified || s_deadlinePassed)
-        {
-            s_deadlinePassed = false;
-            WakeDue();
-        }
-        if (s_runnableKernelThreads != 0 || (s_timeSliceOver && s_firstRunnable != null))
+        // The timer fires at the next deadline and at the end of a time slice, so that the clock need not be read each time.
+        while (s_notified || s_timerFired || IsOutranked)
         {
             GiveWay();
         }
     }
 
+    /// <summary>Kernel threads go before programs, and those that were woken before those that compute.</summary>
+    private static bool IsOutranked => !s_kernelThreads.IsEmpty || (!s_woken.IsEmpty && Current->IsOrdinary);
+
     private static void GiveWay()
     {
-        s_timeSliceOver = false;
-        MakeRunnable(Current);
-        Switch();
+        WakeDue();
+        Thread* current = Current;
+        bool isSliceOver = false;
+        if (s_timerFired)
+        {
+            s_timerFired = false;
+            isSliceOver = Clock.NowNs() - current->SinceNs >= (ulong)Math.Max(current->CreditNs, 0);
+        }
+
+        if (isSliceOver && AnyRunnable)
+        {
+            Enqueue(ref s_ordinary, current);
+            Switch();
+        }
+        else if (IsOutranked)
+        {
+            // Its turn is not over: it goes on before its equals.
+            current->State = ThreadState.Runnable;
+            (current->IsOrdinary ? ref s_ordinary : ref s_woken).Prepend(current);
+            Switch();
+        }
     }
 
-    /// <summary>The last step before user mode: from here on interrupts announce new work.</summary>
+    /// <summary>
+    /// The last step before user mode: from here on interrupts announce new work. False when there was some already, which may concern this
+    /// program or others that go first: the caller begins again.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void ArmForUserMode()
+    internal static bool ArmForUserMode()
     {
-        if (!Poller.IsArmed)
+        if (!Poller.IsArmed && ArmPoller())
         {
-            ArmPoller();
+            return false;
         }
+
         ulong deadline = s_nextDeadlineNs;
-        if (s_firstRunnable != null)
+        if (AnyRunnable)
         {
-            deadline = Math.Min(deadline, Clock.NowNs() + TimeSliceNs);
+            Thread* current = Current;
+            deadline = Math.Min(deadline, current->SinceNs + (ulong)Math.Max(current->CreditNs, 0));
         }
+
         Processors.ArmTimer(deadline);
+        return true;
     }
 
-    private static void ArmPoller()
+    /// <summary>True when something had arrived before the sources were armed.</summary>
+    private static bool ArmPoller()
     {
         Poller.Arm();
-        if (Poller.PollAll())
-        {
-            WakeDue();
-        }
+        return Poller.PollAll();
     }
 
     private static void Halt()
@@ -169,29 +198,23 @@ public static unsafe partial class Scheduler
     {
         CpuLocal* cpu = Cpu.Local;
         Thread* current = cpu->Current;
-        Thread* next = s_firstRunnable;
-        if (next != null)
-        {
-            s_firstRunnable = next->Next;
-            if (s_firstRunnable == null)
-            {
-                s_lastRunnable = null;
-            }
-            if (next->PageTableRoot == 0)
-            {
-                s_runnableKernelThreads--;
-            }
-        }
-        else
+        ulong now = Clock.NowNs();
+        current->CreditNs -= (long)(now - current->SinceNs);
+        current->SinceNs = now;
+        Thread* next = TakeNext();
+        if (next == null)
         {
             next = cpu->Idle;
         }
-        next->Next = null;
+
+        next->SinceNs = now;
         next->State = ThreadState.Running;
+        next->CpuIndex = cpu->Index;
         if (next == current)
         {
             return;
         }
+
         s_switches++;
         // x87, MXCSR and the vector registers that kernel code leaves alone belong to programs only.
         if (current->PageTableRoot != 0)

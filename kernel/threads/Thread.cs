@@ -51,10 +51,16 @@ public unsafe struct Thread
     internal WaitQueue* WaitingIn;
     internal ulong DeadlineNs;
     internal bool TimedOut;
-    internal bool IsListed;
+    internal WaitList* ListedIn;
 
-    /// <summary>Time that it has run, nanoseconds.</summary>
-    public ulong RunTimeNs;
+    /// <summary>CPU time that it may still use before others have their turn; see Scheduler. Negative: it has used more.</summary>
+    internal long CreditNs;
+    /// <summary>When it was given the CPU, or when it began to wait.</summary>
+    internal ulong SinceNs;
+    /// <summary>It was taken from the ordinary queue, so whoever is urgent goes first.</summary>
+    internal bool IsOrdinary;
+    /// <summary>The CPU that runs it, or ran it last.</summary>
+    internal int CpuIndex;
 
     internal fixed byte Name[MaxNameBytes];
     internal int NameLength;

@@ -331,5 +331,9 @@ public static unsafe class Signals
         {
             thread->WaitsOn->WakeAll();
         }
+        else if (acts && thread->Kernel != null)
+        {
+            Scheduler.Interrupt(thread->Kernel);
+        }
     }
 }

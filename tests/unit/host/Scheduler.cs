@@ -93,4 +93,9 @@ public static unsafe class Scheduler
     public static void Notify()
     {
     }
+
+    /// <summary>There is no other CPU.</summary>
+    public static void Interrupt(Thread* thread)
+    {
+    }
 }

@@ -1,0 +1,57 @@
+// Threads that want a CPU, in the order in which they get one. Never blocks; callers hold the kernel lock.
+
+namespace Lego.Kernel;
+
+/// <summary>A first-in, first-out queue of runnable threads; all zero means empty.</summary>
+internal unsafe struct RunQueue
+{
+    private Thread* _first;
+    private Thread* _last;
+
+    /// <summary>True when nobody wants to run.</summary>
+    internal readonly bool IsEmpty => _first == null;
+
+    /// <summary>Puts a thread behind all others.</summary>
+    internal void Append(Thread* thread)
+    {
+        thread->Next = null;
+        if (_last == null)
+        {
+            _first = thread;
+        }
+        else
+        {
+            _last->Next = thread;
+        }
+
+        _last = thread;
+    }
+
+    /// <summary>Puts a thread before all others: one that was put aside before its turn was over.</summary>
+    internal void Prepend(Thread* thread)
+    {
+        thread->Next = _first;
+        _first = thread;
+        if (_last == null)
+        {
+            _last = thread;
+        }
+    }
+
+    /// <summary>Takes the first thread out; null when there is none.</summary>
+    internal Thread* Take()
+    {
+        Thread* thread = _first;
+        if (thread != null)
+        {
+            _first = thread->Next;
+            thread->Next = null;
+            if (_first == null)
+            {
+                _last = null;
+            }
+        }
+
+        return thread;
+    }
+}
