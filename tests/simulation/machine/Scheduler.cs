@@ -84,6 +84,11 @@ public static unsafe class Scheduler
     /// <summary>Says that a flag some thread waits for has been set.</summary>
     public static void Notify() => Simulation.Simulation.Machine.Notified = true;
 
+    /// <summary>Each machine has one CPU.</summary>
+    public static void Interrupt(Thread* thread)
+    {
+    }
+
     /// <summary>What is due before user mode: an interrupt's poll, other threads.</summary>
     internal static void BeforeUserMode()
     {
