@@ -59,8 +59,8 @@ public sealed class ComponentStartup
     /// <summary>Adds the monitor's part of the control channel.</summary>
     public void Add(ControlService service) => _machine.Control.Add(service);
 
-    /// <summary>Starts membership: joins the manager in the background. The monitor's services must be registered by now.</summary>
-    public void JoinRack(ulong capacityBytes, LoadSource load)
+    /// <summary>Starts membership: joins the manager in the background. The monitor's services must be registered by now. The watcher hears of members that end.</summary>
+    public void JoinRack(ulong capacityBytes, LoadSource load, MemberWatcher? watcher = null)
     {
         var self = new JoinRequest
         {
@@ -69,7 +69,7 @@ public sealed class ComponentStartup
             Incarnation = _machine.NewIncarnation(),
             CapacityBytes = capacityBytes,
         };
-        var membership = new MembershipClient(Endpoint, _manager, in self, load);
+        var membership = new MembershipClient(Endpoint, _manager, in self, load, watcher);
         _machine.Control.Add(new MembershipStatistics(membership));
         membership.Start();
     }

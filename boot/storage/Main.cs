@@ -24,7 +24,7 @@ public static class StorageImage
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
-        component.JoinRack(component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume));
+        component.JoinRack(component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new StorageWatcher(monitor));
         component.Run();
     }
 }

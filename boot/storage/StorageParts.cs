@@ -15,6 +15,12 @@ public sealed class StorageLoad(Volume volume) : LoadSource
     public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = volume.FreeBytes };
 }
 
+/// <summary>What a storage machine remembers of components that are gone.</summary>
+public sealed class StorageWatcher(StorageMonitor monitor) : MemberWatcher
+{
+    public override void Departed(ushort node) => monitor.Departed(node);
+}
+
 /// <summary>Counters and shutdown of a storage machine.</summary>
 public sealed class StorageControl(StorageMonitor monitor) : ControlService
 {
@@ -22,7 +28,7 @@ public sealed class StorageControl(StorageMonitor monitor) : ControlService
 
     public override void Shutdown()
     {
-        Errno error = monitor.Sync();
+        Errno error = monitor.ShutDown();
         if (error != Errno.None)
         {
             Log.Error($"the volume could not be written: errno {(int)error}");

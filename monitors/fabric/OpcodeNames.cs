@@ -38,6 +38,7 @@ public static class OpcodeNames
         Opcode.ReadDirectory => "ReadDirectory"u8,
         Opcode.SetAttributes => "SetAttributes"u8,
         Opcode.VolumeStatus => "VolumeStatus"u8,
+        Opcode.Release => "Release"u8,
         Opcode.StorageRead => "StorageRead"u8,
         Opcode.StorageWrite => "StorageWrite"u8,
         Opcode.StorageSync => "StorageSync"u8,

@@ -28,7 +28,8 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
         }
 
         Caller caller = Caller.Of(head.Path);
-        using InodeHandle inode = _resolver.Open(path, caller, RequestParts.LastOf(head.Path.Flags), out _, out Errno error);
+        _volume.TimeNs = head.Path.TimeNs;
+        using InodeHandle inode = _resolver.Open(head.Path, path, out Errno error);
         if (error == Errno.None)
         {
             error = CheckChange(inode, caller, head.Mask);
@@ -63,7 +64,7 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
         return error == Errno.None && changesOwner && !caller.IsRoot ? Errno.EPERM : error;
     }
 
-    private static void Apply(in InodeHandle inode, in SetAttributesRequest head)
+    private void Apply(in InodeHandle inode, in SetAttributesRequest head)
     {
         uint mode = inode.Record->Mode;
         if ((head.Mask & (AttributeMask.UserId | AttributeMask.GroupId)) != 0)
@@ -95,7 +96,7 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
             inode.SetModifyTime(head.ModifyTimeNs);
         }
 
-        inode.SetChangeTime(Clock.UnixTimeNs());
+        inode.SetChangeTime(_volume.TimeNs);
         inode.Commit();
     }
 }

@@ -63,7 +63,7 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
         error = CheckMutable(inode);
         if (error == Errno.None)
         {
-            error = _volume.Contents.Write(inode, reply.Offset, data, TimeOf(head), out reply.Written);
+            error = _volume.Contents.Write(inode, reply.Offset, data, _volume.TimeNs, out reply.Written);
         }
 
         if (error == Errno.None && (head.Flags & FileWriteFlags.Synchronous) != 0)
@@ -113,7 +113,7 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
 
         if (error == Errno.None)
         {
-            error = _volume.Contents.Truncate(inode, head.Offset, TimeOf(head));
+            error = _volume.Contents.Truncate(inode, head.Offset, _volume.TimeNs);
         }
 
         ReplyAttributes(ref request, inode, error);
@@ -131,8 +131,6 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
         ReplyAttributes(ref request, inode, error);
     }
 
-    private static ulong TimeOf(in FileRequest head) => head.ModifyTimeNs != 0 ? head.ModifyTimeNs : Clock.UnixTimeNs();
-
     private static Errno CheckMutable(in InodeHandle inode) =>
         (inode.Record->Flags & InodeFlags.Immutable) != 0 ? Errno.EPERM : Errno.None;
 
@@ -149,7 +147,7 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
     }
 
     /// <summary>Takes the request apart; false when it was answered with EPROTO because it is too short for what it says.</summary>
-    private static bool TryReadRequest(
+    private bool TryReadRequest(
         scoped ref RpcRequest request, out FileRequest head, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> data)
     {
         path = default;
@@ -160,6 +158,7 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
             return false;
         }
 
+        _volume.TimeNs = head.ModifyTimeNs;
         path = rest[..head.PathLength];
         data = rest[head.PathLength..];
         return true;

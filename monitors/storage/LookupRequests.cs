@@ -39,27 +39,15 @@ public sealed unsafe class LookupRequests
         }
 
         Caller caller = Caller.Of(head.Path);
-        bool creates = (head.Path.Flags & PathFlags.Create) != 0;
-        bool exclusive = creates && (head.Path.Flags & PathFlags.Exclusive) != 0;
-        bool keepsLink = exclusive || (head.Path.Flags & PathFlags.NoFollow) != 0;
-        LastComponent last = !creates ? RequestParts.LastOf(head.Path.Flags)
-            : keepsLink ? LastComponent.CreateKeepLink : LastComponent.Create;
-        ushort created = 0;
-        InodeHandle found = _resolver.Open(path, caller, last, out ReadOnlySpan<byte> canonical, out Errno error);
-        if (error == Errno.ENOENT && creates)
-        {
-            found = Create(path, caller, last, head.Mode, out canonical, out error);
-            created = (ushort)(error == Errno.None ? 1 : 0);
-        }
-        else if (error == Errno.None && exclusive)
-        {
-            error = Errno.EEXIST;
-        }
-
-        using InodeHandle inode = found;
+        using InodeHandle inode = Find(head, path, caller, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error);
         if (error == Errno.None && created == 0)
         {
             error = CheckOpen(inode, caller, head);
+        }
+
+        if (error == Errno.None && (head.Path.Flags & PathFlags.Hold) != 0)
+        {
+            error = _volume.Held.Hold(inode.StableHandle, request.Source);
         }
 
         if (error != Errno.None)
@@ -105,11 +93,13 @@ public sealed unsafe class LookupRequests
             return;
         }
 
-        Caller caller = Caller.Of(head.Path);
-        using InodeHandle inode = _resolver.Open(path, caller, RequestParts.LastOf(head.Path.Flags), out _, out Errno error);
+        using InodeHandle inode = _resolver.Open(head.Path, path, out Errno error);
         if (error == Errno.None)
         {
-            error = inode.IsDirectory ? caller.Check(inode, AccessRights.Read) : Errno.ENOTDIR;
+            // An open directory was checked when it was opened.
+            error = !inode.IsDirectory ? Errno.ENOTDIR
+                : head.Path.Handle.Inode != 0 ? Errno.None
+                : Caller.Of(head.Path).Check(inode, AccessRights.Read);
         }
 
         int written = 0;
@@ -131,7 +121,7 @@ public sealed unsafe class LookupRequests
             return;
         }
 
-        using InodeHandle inode = _resolver.Open(path, Caller.Of(head), RequestParts.LastOf(head.Flags), out _, out Errno error);
+        using InodeHandle inode = _resolver.Open(head, path, out Errno error);
         if (error != Errno.None)
         {
             request.Reply(error);
@@ -166,6 +156,36 @@ public sealed unsafe class LookupRequests
         }
 
         return caller.Check(inode, (AccessRights)head.Access & AccessRights.All);
+    }
+
+    private InodeHandle Find(
+        in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error)
+    {
+        created = 0;
+        canonical = default;
+        _volume.TimeNs = head.Path.TimeNs;
+        if (head.Path.Handle.Inode != 0)
+        {
+            return _resolver.Open(head.Path, path, out error);
+        }
+
+        bool creates = (head.Path.Flags & PathFlags.Create) != 0;
+        bool exclusive = creates && (head.Path.Flags & PathFlags.Exclusive) != 0;
+        bool keepsLink = exclusive || (head.Path.Flags & PathFlags.NoFollow) != 0;
+        LastComponent last = !creates ? RequestParts.LastOf(head.Path.Flags)
+            : keepsLink ? LastComponent.CreateKeepLink : LastComponent.Create;
+        InodeHandle found = _resolver.Open(path, caller, last, out canonical, out error);
+        if (error == Errno.ENOENT && creates)
+        {
+            found = Create(path, caller, last, head.Mode, out canonical, out error);
+            created = (ushort)(error == Errno.None ? 1 : 0);
+        }
+        else if (error == Errno.None && exclusive)
+        {
+            error = Errno.EEXIST;
+        }
+
+        return found;
     }
 
     private InodeHandle Create(

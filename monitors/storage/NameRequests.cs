@@ -26,6 +26,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
+        _volume.TimeNs = head.Path.TimeNs;
         Caller caller = Caller.Of(head.Path);
         Errno error = CheckNode(head.Mode, text, caller);
         PathTarget target = default;
@@ -69,6 +70,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
+        _volume.TimeNs = head.Path.TimeNs;
         UnlinkKind kind = (head.Path.Flags & PathFlags.Directory) != 0 ? UnlinkKind.Directory : UnlinkKind.File;
         LostName lost = default;
         Errno error = _resolver.Walk(path, Caller.Of(head.Path), LastComponent.Name, out PathTarget target);
@@ -89,7 +91,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
-        UnlinkReply reply = new() { Handle = HandleOf(lost), LinksLeft = lost.LinksLeft };
+        UnlinkReply reply = new() { Handle = HandleOf(lost), LinksLeft = lost.LinksLeft, Flags = FlagsOf(lost) };
         request.Reply(Errno.None, in reply);
     }
 
@@ -103,6 +105,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
+        _volume.TimeNs = head.Old.TimeNs;
         Caller caller = Caller.Of(head.Old);
         PathTarget newTarget = default;
         Errno error = _resolver.Walk(oldPath, caller, LastComponent.Name, out PathTarget oldTarget);
@@ -131,7 +134,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
-        RenameReply reply = new() { Replaced = HandleOf(lost), ReplacedLinksLeft = lost.LinksLeft };
+        RenameReply reply = new() { Replaced = HandleOf(lost), ReplacedLinksLeft = lost.LinksLeft, Flags = FlagsOf(lost) };
         request.Reply(Errno.None, in reply);
     }
 
@@ -147,12 +150,13 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
+        _volume.TimeNs = head.Old.TimeNs;
         Caller caller = Caller.Of(head.Old);
         PathTarget newTarget = default;
-        Errno error = _resolver.Walk(oldPath, caller, RequestParts.LastOf(head.Old.Flags), out PathTarget oldTarget);
+        Errno error = FindLinked(head.Old, oldPath, caller, out uint linked);
         if (error == Errno.None)
         {
-            error = oldTarget.Inode == 0 ? Errno.ENOENT : _resolver.WalkSecond(newPath, caller, LastComponent.Name, out newTarget);
+            error = linked == 0 ? Errno.ENOENT : _resolver.WalkSecond(newPath, caller, LastComponent.Name, out newTarget);
         }
 
         if (error == Errno.None)
@@ -165,13 +169,30 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
 
         if (error == Errno.None)
         {
-            error = _volume.Names.Link(oldTarget.Inode, newTarget.Directory, newTarget.Name);
+            error = _volume.Names.Link(linked, newTarget.Directory, newTarget.Name);
         }
 
-        ReplyAttributes(ref request, oldTarget.Inode, error);
+        ReplyAttributes(ref request, linked, error);
+    }
+
+    /// <summary>The inode that is to have one name more; 0 = no such name. ENOENT: a handle whose file has lost its last name.</summary>
+    private Errno FindLinked(in PathRequest old, ReadOnlySpan<byte> path, Caller caller, out uint number)
+    {
+        if (old.Handle.Inode == 0)
+        {
+            Errno walked = _resolver.Walk(path, caller, RequestParts.LastOf(old.Flags), out PathTarget target);
+            number = target.Inode;
+            return walked;
+        }
+
+        number = old.Handle.Inode;
+        using InodeHandle inode = _resolver.Open(old, path, out Errno error);
+        return error == Errno.None && inode.Record->Links == 0 ? Errno.ENOENT : error;
     }
 
     private static FileHandle HandleOf(in LostName lost) => new() { Inode = lost.Inode, Generation = lost.Generation };
+
+    private static LostNameFlags FlagsOf(in LostName lost) => lost.LivesOn ? LostNameFlags.LivesOn : LostNameFlags.None;
 
     private static Errno CheckNode(uint mode, ReadOnlySpan<byte> text, Caller caller)
     {

@@ -72,6 +72,12 @@ public sealed class PathResolver
         return _volume.Inodes.Open(target.Inode, out error);
     }
 
+    /// <summary>The file that a request about a path names, by handle when it has one. ESTALE: the handle's file is gone.</summary>
+    public InodeHandle Open(scoped in PathRequest request, scoped ReadOnlySpan<byte> path, out Errno error) =>
+        request.Handle.Inode != 0
+            ? _volume.Inodes.OpenStable(request.Handle.Inode, request.Handle.Generation, out error)
+            : Open(path, Caller.Of(request), RequestParts.LastOf(request.Flags), out _, out error);
+
     /// <summary>
     /// The regular file that a request about contents names. ESTALE: the handle's file is gone; EISDIR; EINVAL: not a file with contents.
     /// </summary>

@@ -1,8 +1,9 @@
 // The storage monitor: serves opcode group 4 on one volume. Every request says all that it needs (full path or file handle, absolute
-// offset, caller), and nothing is remembered between requests but caches, so a storage component can be restarted under its clients. Each
-// request runs in a worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
+// offset, caller), and nothing is remembered between requests but caches and who holds which file (HeldFiles.cs). Each request runs in a
+// worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
 // NameRequests.cs and AttributeRequests.cs serve names (PathMessages.cs), ContentRequests.cs bytes (StorageMessages.cs).
 
+using System;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -29,6 +30,10 @@ public sealed unsafe class StorageMonitor : RpcService
     private readonly NameRequests _names;
     private readonly AttributeRequests _attributes;
     private readonly ContentRequests _contents;
+    private readonly HoldRequests _holds;
+    /// <summary>Nodes whose holds are to be forgotten by whoever has the volume next.</summary>
+    private readonly bool[] _departed = new bool[RpcEndpoint.MaxNode + 1];
+    private bool _anyDeparted;
 
     /// <summary>Boot time. Panics when there is no memory for the buffers.</summary>
     public StorageMonitor(Volume volume, FrameAllocator frames)
@@ -39,6 +44,7 @@ public sealed unsafe class StorageMonitor : RpcService
         _names = new NameRequests(volume, _resolver);
         _attributes = new AttributeRequests(volume, _resolver);
         _contents = new ContentRequests(volume, _resolver);
+        _holds = new HoldRequests(volume);
         if (!_resolver.IsUsable || !_lookups.IsUsable)
         {
             Panic.Because("StorageMonitor: no memory for buffers");
@@ -63,6 +69,8 @@ public sealed unsafe class StorageMonitor : RpcService
     {
         using VolumeLock.Holder _ = _lock.Acquire();
         RequestsServed++;
+        ForgetDeparted();
+        _volume.TimeNs = 0;
         switch (request.Opcode)
         {
             case Opcode.Open:
@@ -92,6 +100,9 @@ public sealed unsafe class StorageMonitor : RpcService
             case Opcode.VolumeStatus:
                 _lookups.VolumeStatus(ref request);
                 break;
+            case Opcode.Release:
+                _holds.Release(ref request);
+                break;
             case Opcode.StorageRead:
                 _contents.Read(ref request);
                 break;
@@ -113,11 +124,27 @@ public sealed unsafe class StorageMonitor : RpcService
         }
     }
 
-    /// <summary>Writes everything and marks the volume clean; before an orderly shutdown. BLOCKS. EIO.</summary>
+    /// <summary>Writes everything and marks the volume clean unless it has files without a name. BLOCKS. EIO.</summary>
     public Errno Sync()
     {
         using VolumeLock.Holder _ = _lock.Acquire();
+        ForgetDeparted();
         return _volume.Sync();
+    }
+
+    /// <summary>Orderly shutdown: nobody holds anything any more; writes everything and marks the volume clean. BLOCKS. EIO.</summary>
+    public Errno ShutDown()
+    {
+        _departed.AsSpan().Fill(true);
+        _anyDeparted = true;
+        return Sync();
+    }
+
+    /// <summary>A component failed, left, or lives again as another incarnation: what it held is released soon. Never blocks.</summary>
+    public void Departed(ushort node)
+    {
+        _departed[node] = true;
+        _anyDeparted = true;
     }
 
     /// <summary>From now on changes reach the device within seconds without being asked for. Boot time, one monitor per image.</summary>
@@ -135,6 +162,7 @@ public sealed unsafe class StorageMonitor : RpcService
     {
         writer.Add("storage.free_bytes"u8, _volume.FreeBytes);
         writer.Add("storage.free_inodes"u8, _volume.FreeInodes);
+        writer.Add("storage.held_files"u8, _volume.Held.Count);
         writer.Add("storage.cache.hits"u8, _volume.Cache.Hits);
         writer.Add("storage.cache.misses"u8, _volume.Cache.Misses);
         writer.Add("storage.cache.write_backs"u8, _volume.Cache.WriteBacks);
@@ -144,6 +172,23 @@ public sealed unsafe class StorageMonitor : RpcService
         writer.Add("storage.bytes_written"u8, _contents.BytesWritten);
     }
 
+    private void ForgetDeparted()
+    {
+        // Forgetting may block, and meanwhile others may depart.
+        while (_anyDeparted)
+        {
+            _anyDeparted = false;
+            for (int node = 0; node < _departed.Length; node++)
+            {
+                if (_departed[node])
+                {
+                    _departed[node] = false;
+                    _holds.ForgetHolder((ushort)node);
+                }
+            }
+        }
+    }
+
     private static void WriteBackEntry(void* argument) => s_writtenBack!.WriteBackForever();
 
     private void WriteBackForever()
@@ -151,7 +196,7 @@ public sealed unsafe class StorageMonitor : RpcService
         while (true)
         {
             Scheduler.Sleep(WriteBackIntervalNs);
-            if (_volume.IsChanged && Sync() != Errno.None)
+            if ((_volume.IsChanged || _anyDeparted) && Sync() != Errno.None)
             {
                 Log.Error($"storage: changes could not be written; trying again");
             }

@@ -36,6 +36,7 @@ public sealed unsafe class MembershipClient : RpcService
     private readonly ushort _manager;
     private readonly LoadSource _load;
     private readonly MemberRecord[] _members = new MemberRecord[MaxMembers];
+    private readonly MemberWatcher? _watcher;
     private JoinRequest _self;
     private int _memberCount;
     private uint _epoch;
@@ -44,12 +45,13 @@ public sealed unsafe class MembershipClient : RpcService
     private ulong _rejoins;
 
     /// <summary>A member of the rack managed by <paramref name="manager"/>; <paramref name="self"/>.Incarnation must differ from boot to boot.</summary>
-    public MembershipClient(RpcEndpoint endpoint, ushort manager, in JoinRequest self, LoadSource load)
+    public MembershipClient(RpcEndpoint endpoint, ushort manager, in JoinRequest self, LoadSource load, MemberWatcher? watcher = null)
     {
         _endpoint = endpoint;
         _manager = manager;
         _self = self;
         _load = load;
+        _watcher = watcher;
     }
 
     /// <summary>True while the manager counts this component as a member, as far as it has said.</summary>
@@ -217,6 +219,7 @@ public sealed unsafe class MembershipClient : RpcService
             return true;
         }
 
+        ReportDepartures(MemoryMarshal.Cast<byte, MemberRecord>(records));
         records.CopyTo(MemoryMarshal.AsBytes(new Span<MemberRecord>(_members)));
         _memberCount = (int)head.Count;
         _epoch = head.Epoch;
@@ -227,6 +230,31 @@ public sealed unsafe class MembershipClient : RpcService
         }
 
         return true;
+    }
+
+    /// <summary>Tells the watcher which members of the old list are not in the new one, as the same incarnation and not failed.</summary>
+    private void ReportDepartures(ReadOnlySpan<MemberRecord> news)
+    {
+        for (int index = 0; _watcher != null && index < _memberCount; index++)
+        {
+            if (_members[index].State != MemberState.Failed && !Continues(in _members[index], news))
+            {
+                _watcher.Departed(_members[index].Node);
+            }
+        }
+    }
+
+    private static bool Continues(in MemberRecord known, ReadOnlySpan<MemberRecord> news)
+    {
+        for (int index = 0; index < news.Length; index++)
+        {
+            if (news[index].Node == known.Node)
+            {
+                return news[index].Incarnation == known.Incarnation && news[index].State != MemberState.Failed;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Calls to a failed component end at once; a component that came back can be called again.</summary>

@@ -38,8 +38,8 @@ public struct FileRequest
     public ushort PathLength;
     public FileWriteFlags Flags;
     public uint Reserved;
-    /// <summary>StorageWrite, StorageTruncate: the modification time to record, nanoseconds since the epoch, because the program's write
-    /// happened earlier than the cache's write-back; 0 = now. Elsewhere 0.</summary>
+    /// <summary>FileWrite, FileTruncate, StorageWrite, StorageTruncate: what the clock of the program's component said at its call, to be
+    /// recorded as the time of modification, nanoseconds since the epoch; 0 = the target's own clock, now. Elsewhere 0.</summary>
     public ulong ModifyTimeNs;
 }
 

@@ -45,6 +45,7 @@ public enum Opcode : ushort
     ReadDirectory = 0x0407,
     SetAttributes = 0x0408,
     VolumeStatus = 0x0409,
+    Release = 0x040A,
     StorageRead = 0x0410,
     StorageWrite = 0x0411,
     StorageSync = 0x0412,

@@ -1,6 +1,8 @@
 // Messages about names: a processor component sends them to the storage component that holds the vNode's volume. Paths are absolute and as
 // the program gave them (after joining with its working directory); the storage component walks them with the file system's own rules for
-// "..", symbolic links and trailing slashes (path_resolution(7)). Stateless: each request says all that it needs.
+// "..", symbolic links and trailing slashes (path_resolution(7)). Each request says all that it needs; the one thing that a storage
+// component remembers is who holds which file (PathFlags.Hold, Release), counted as FUSE counts lookups and forgets: a held file outlives
+// its last name, on ext4's orphan list.
 //
 // Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no "..")
 // MakeNode       MakeNodeRequest + path + target      reply FileAttributes     (mkdir, mknod, symlink: by Mode's type; target for links)
@@ -11,6 +13,7 @@
 // ReadDirectory  ReadDirectoryRequest + path          reply DirectoryEntryHeader + name, repeated; empty = the end
 // SetAttributes  SetAttributesRequest + path          reply FileAttributes     (chmod, chown, utimensat)
 // VolumeStatus   PathRequest + path                   reply VolumeStatusReply  (statfs)
+// Release        ReleaseRequest + ReleaseEntry each   reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held
 
 using System.Runtime.InteropServices;
 
@@ -31,6 +34,8 @@ public enum PathFlags : uint
     Directory = 8,
     /// <summary>Rename: EEXIST when the new name is taken (RENAME_NOREPLACE).</summary>
     NoReplace = 16,
+    /// <summary>Open: the sender holds the file once more; it lives until as many Releases, whatever becomes of its names.</summary>
+    Hold = 32,
 }
 
 /// <summary>A request about one path; PathLength bytes follow, no terminator.</summary>
@@ -45,6 +50,12 @@ public struct PathRequest
     public ushort Reserved;
     public uint UserId;
     public uint GroupId;
+    /// <summary>Open, SetAttributes, ReadDirectory, VolumeStatus, Link (the old file): not 0 = this very file, with whatever name or none; the path is then
+    /// only a hint. ESTALE when it is gone.</summary>
+    public FileHandle Handle;
+    /// <summary>What the sender's clock, which programs read, said at the call: the time of a change, nanoseconds since the epoch.
+    /// 0 = the storage component's own clock.</summary>
+    public ulong TimeNs;
 }
 
 /// <summary>Look a path up, create it when asked.</summary>
@@ -88,13 +99,22 @@ public struct UnlinkRequest
     public PathRequest Path;
 }
 
+/// <summary>What became of a file without names.</summary>
+[System.Flags]
+public enum LostNameFlags : uint
+{
+    None = 0,
+    /// <summary>Somebody holds it: it lives on until the last Release.</summary>
+    LivesOn = 1,
+}
+
 /// <summary>Which file lost a name, and how many names it still has.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct UnlinkReply
 {
     public FileHandle Handle;
     public uint LinksLeft;
-    public uint Reserved;
+    public LostNameFlags Flags;
 }
 
 /// <summary>rename, link: both paths follow, old first.</summary>
@@ -113,6 +133,26 @@ public struct RenameReply
 {
     public FileHandle Replaced;
     public uint ReplacedLinksLeft;
+    public LostNameFlags Flags;
+}
+
+/// <summary>Gives holds of files back (PathFlags.Hold); Count entries follow.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReleaseRequest
+{
+    /// <summary>Most entries of one request.</summary>
+    public const int MaxEntries = 64;
+
+    public uint Count;
+    public uint Reserved;
+}
+
+/// <summary>How many holds of a file its holder gives back.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReleaseEntry
+{
+    public FileHandle Handle;
+    public uint Holds;
     public uint Reserved;
 }
 

@@ -9,7 +9,7 @@ namespace Lego.Memory;
 public sealed unsafe partial class FileCache
 {
     /// <summary>Sets the size, at the storage component first. Blocks.</summary>
-    internal Errno Truncate(CachedFile* file, ulong size)
+    internal Errno Truncate(CachedFile* file, ulong size, ulong timeNs = 0)
     {
         if (size > MaxFileBytes)
         {
@@ -18,7 +18,7 @@ public sealed unsafe partial class FileCache
 
         Acquire(file, FileActivity.Truncating);
         TransferBuffer* buffer = _buffers.Take();
-        Errno error = _store.Truncate(file, size, buffer);
+        Errno error = _store.Truncate(file, size, timeNs, buffer);
         _buffers.Return(buffer);
         if (error == Errno.None)
         {

@@ -46,7 +46,7 @@ public sealed unsafe partial class FileCache
             return CacheOutcome.NeedsFetch;
         }
 
-        int written = Put(file, offset, bytes);
+        int written = Put(file, offset, bytes, request.ModifyTimeNs);
         if (written < bytes.Length)
         {
             error = written == 0 ? Errno.ENOMEM : Errno.None;
@@ -128,7 +128,7 @@ public sealed unsafe partial class FileCache
     }
 
     /// <summary>Copies the bytes into pages, which become dirty; absent ones are made. Returns how many fitted.</summary>
-    private int Put(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes)
+    private int Put(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong timeNs)
     {
         int copied = 0;
         while (copied < bytes.Length)
@@ -160,7 +160,7 @@ public sealed unsafe partial class FileCache
         if (copied > 0)
         {
             file->Size = Math.Max(file->Size, offset + (ulong)copied);
-            file->ModifyTimeNs = Clock.UnixTimeNs();
+            file->ModifyTimeNs = timeNs != 0 ? timeNs : Clock.UnixTimeNs();
         }
 
         return copied;
@@ -195,7 +195,7 @@ public sealed unsafe partial class FileCache
         }
         else
         {
-            error = _store.Write(file, offset, bytes, 0, buffer, out reply);
+            error = _store.Write(file, offset, bytes, request.ModifyTimeNs, buffer, out reply);
             _storageWrites++;
         }
 

@@ -23,8 +23,8 @@ public abstract unsafe class FileStore
     public abstract Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, TransferBuffer* buffer,
         out FileWriteReply reply);
 
-    /// <summary>Sets the size.</summary>
-    public abstract Errno Truncate(CachedFile* file, ulong size, TransferBuffer* buffer);
+    /// <summary>Sets the size, and the times; 0 = now.</summary>
+    public abstract Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer);
 
     /// <summary>All written bytes of the file are on the device afterwards; null = the whole volume.</summary>
     public abstract Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer);

@@ -88,7 +88,7 @@ internal sealed unsafe class FileService : RpcService
                 request.Reply(_files.Sync(file, wanted.Flags));
                 break;
             case Opcode.FileTruncate:
-                request.Reply(_files.Truncate(file, wanted.Offset));
+                request.Reply(_files.Truncate(file, wanted.Offset, wanted.ModifyTimeNs));
                 break;
             case Opcode.FileStatus:
                 error = _files.Status(file, out FileAttributes attributes);

@@ -81,9 +81,9 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <inheritdoc/>
-    public override Errno Truncate(CachedFile* file, ulong size, TransferBuffer* buffer)
+    public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer)
     {
-        ReadOnlySpan<byte> head = Head(buffer, file, size, 0, 0);
+        ReadOnlySpan<byte> head = Head(buffer, file, size, 0, modifyTimeNs);
         RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
         return _rpc.Call(file->Storage, Opcode.StorageTruncate, context, head, default, buffer->Data, out _);
     }

@@ -32,6 +32,7 @@ public static unsafe class FileClient
         request.Offset = offset;
         request.Length = (uint)lengthBytes;
         request.Flags = flags;
+        request.ModifyTimeNs = Clock.UnixTimeNs();
         // Path and data go out as one piece: the path is put right before the data.
         ReadOnlySpan<byte> payload = buffer.PrefixData(node->Path, lengthBytes);
         return FileCaller.ToProgram(
@@ -65,6 +66,7 @@ public static unsafe class FileClient
             Handle = handle,
             Offset = sizeBytes,
             Storage = caller.Place.Storage,
+            ModifyTimeNs = Clock.UnixTimeNs(),
             PathLength = (ushort)path.Length,
         };
         return FileCaller.ToProgram(

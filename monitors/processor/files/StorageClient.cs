@@ -132,7 +132,14 @@ public static unsafe class StorageClient
             Rpc.Call(caller.Place.Storage, Opcode.StorageSync, in caller.Context, in request, default, default, out _));
     }
 
-    private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags) => new PathRequest { Flags = flags, PathLength = (ushort)path.Length, UserId = caller.UserId, GroupId = caller.GroupId };
+    private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags) => new()
+    {
+        Flags = flags,
+        PathLength = (ushort)path.Length,
+        UserId = caller.UserId,
+        GroupId = caller.GroupId,
+        TimeNs = Clock.UnixTimeNs(),
+    };
 
     private static TwoPathRequest TwoPaths(in FileCaller caller, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, PathFlags flags) => new TwoPathRequest { Old = Request(in caller, oldPath, flags), NewLength = (ushort)newPath.Length };
 

@@ -162,6 +162,8 @@ public sealed unsafe class Directories(Volume volume)
         writtenBytes = 0;
         uint blockBytes = _volume.Geometry.BlockBytes;
         Errno error = CountBlocks(directory, out uint blocks);
+        // A removed directory that somebody still holds shows nothing, not even "." (Linux's dead directories).
+        blocks = directory.Record->Links == 0 ? 0 : blocks;
         for (ulong logical = cookie / blockBytes; error == Errno.None && logical < blocks; logical++)
         {
             using BlockHandle block = OpenBlock(directory, (uint)logical, out error);

@@ -165,6 +165,13 @@ public sealed unsafe class FileContents
         return Errno.None;
     }
 
+    /// <summary>Frees blocks behind the end of the file that a truncation cut short by a crash has left.</summary>
+    public Errno CutBehindEnd(in InodeHandle inode)
+    {
+        uint blockBytes = _volume.Geometry.BlockBytes;
+        return inode.Size > MaxSize ? Errno.EUCLEAN : _volume.Extents.Truncate(inode, (uint)((inode.Size + blockBytes - 1) / blockBytes));
+    }
+
     private ulong SectorOf(ulong block) => block * _volume.Geometry.SectorsPerBlock;
 
     private Errno ReadRun(in Mapping mapping, uint blocks, byte* target)

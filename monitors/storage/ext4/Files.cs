@@ -117,7 +117,7 @@ public sealed unsafe class Files(Volume volume)
     /// <summary>What stat(2) reports.</summary>
     public FileAttributes Describe(in InodeHandle inode) => new()
     {
-        Handle = new FileHandle { Inode = inode.Number, Generation = inode.Record->Generation },
+        Handle = inode.StableHandle,
         Mode = inode.Record->Mode,
         Links = inode.Record->Links,
         UserId = inode.UserId,

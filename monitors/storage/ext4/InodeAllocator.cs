@@ -68,6 +68,21 @@ public sealed unsafe class InodeAllocator(Volume volume)
         return Errno.None;
     }
 
+    /// <summary>EUCLEAN: the inode is free.</summary>
+    public Errno CheckInUse(uint number)
+    {
+        using GroupHandle group = _volume.Groups.Open((number - 1) / _volume.Geometry.InodesPerGroup, out Errno error);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        using BlockHandle bitmap = OpenBitmap(group, out error);
+        return error != Errno.None ? error
+            : Bitmap.IsSet(bitmap.Bytes, (number - 1) % _volume.Geometry.InodesPerGroup) ? Errno.None
+            : Errno.EUCLEAN;
+    }
+
     private Errno AllocateInGroup(uint groupNumber, InodeUse use, out uint number)
     {
         number = 0;

@@ -3,6 +3,7 @@
 
 using System;
 using Lego.Fabric;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Storage.Ext4;
@@ -24,6 +25,9 @@ public readonly unsafe ref struct InodeHandle
     }
 
     public uint Number { get; }
+
+    /// <summary>What messages call the file: no other file has it, not even a later one with the same number.</summary>
+    public FileHandle StableHandle => new() { Inode = Number, Generation = Record->Generation };
 
     /// <summary>The on-disk record, for the fields that are whole.</summary>
     public InodeRecord* Record { get; }

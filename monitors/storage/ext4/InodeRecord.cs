@@ -62,6 +62,7 @@ public unsafe struct InodeRecord
     [FieldOffset(0x08)] public uint AccessTime;
     [FieldOffset(0x0C)] public uint ChangeTime;
     [FieldOffset(0x10)] public uint ModifyTime;
+    /// <summary>Of an orphan: the next one's number (OrphanList).</summary>
     [FieldOffset(0x14)] public uint DeleteTime;
     [FieldOffset(0x18)] public ushort GroupIdLow;
     [FieldOffset(0x1A)] public ushort Links;

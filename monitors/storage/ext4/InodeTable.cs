@@ -52,12 +52,35 @@ public sealed unsafe class InodeTable(Volume volume)
             return default;
         }
 
-        bool alive = inode.Record->Links != 0 && inode.Record->Generation == generation;
+        bool alive = inode.Record->Generation == generation && (inode.Record->Links != 0 || _volume.Held.IsOrphan(inode.StableHandle));
         error = alive ? Check(inode) : Errno.ESTALE;
         if (error != Errno.None)
         {
             inode.Dispose();
             return default;
+        }
+
+        return inode;
+    }
+
+    /// <summary>An inode on the list of orphans: as Open, but it need not have links. EUCLEAN also when it is not in use.</summary>
+    public InodeHandle OpenOrphan(uint number, out Errno error)
+    {
+        if (number < _volume.Geometry.FirstInode || number > _volume.Geometry.InodeCount)
+        {
+            error = Errno.EUCLEAN;
+            return default;
+        }
+
+        InodeHandle inode = Locate(number, out error);
+        if (error == Errno.None)
+        {
+            error = CheckRecord(inode);
+            if (error != Errno.None)
+            {
+                inode.Dispose();
+                return default;
+            }
         }
 
         return inode;
@@ -91,6 +114,13 @@ public sealed unsafe class InodeTable(Volume volume)
 
     private Errno Check(in InodeHandle inode)
     {
+        Errno error = CheckRecord(inode);
+        bool isFree = error == Errno.None && inode.Record->Links == 0 && !_volume.Held.IsOrphan(inode.StableHandle);
+        return isFree ? Errno.EUCLEAN : error;
+    }
+
+    private Errno CheckRecord(in InodeHandle inode)
+    {
         ulong bit = 1UL << (int)((inode.Number - 1) % (_volume.Geometry.BlockBytes / _volume.Geometry.InodeBytes));
         if ((inode.Block.Entry->VerifiedBits & bit) == 0)
         {
@@ -106,7 +136,7 @@ public sealed unsafe class InodeTable(Volume volume)
             inode.Block.Entry->VerifiedBits |= bit;
         }
 
-        if (inode.Record->Links == 0 || inode.Record->Mode == 0)
+        if (inode.Record->Mode == 0)
         {
             return Errno.EUCLEAN;
         }

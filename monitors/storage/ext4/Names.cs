@@ -1,6 +1,6 @@
 // Changes of the name space: making a file under a name, link, unlink, rmdir, rename. The steps that can fail for want of space come
-// first, so that ENOSPC leaves the volume as it was. Link counts are kept as POSIX says; a file goes with its last name (a processor
-// component that has it open renames it first). May BLOCK on the device. Callers hold the volume, have resolved the directories and
+// first, so that ENOSPC leaves the volume as it was. Link counts are kept as POSIX says; a file goes with its last name, or with its last
+// holder when one is left (HeldFiles, OrphanList). May BLOCK on the device. Callers hold the volume, have resolved the directories and
 // checked permissions; names are neither empty nor "." or "..".
 
 using System;
@@ -16,6 +16,8 @@ public struct LostName
     public uint Inode;
     public uint Generation;
     public uint LinksLeft;
+    /// <summary>Without a name, but held.</summary>
+    public bool LivesOn;
 }
 
 /// <summary>What kind of name Unlink may remove.</summary>
@@ -37,7 +39,7 @@ public sealed unsafe class Names(Volume volume)
     public Errno Create(uint directoryNumber, ReadOnlySpan<byte> name, in NewFile file, out uint number)
     {
         number = 0;
-        ulong timeNs = Clock.UnixTimeNs();
+        ulong timeNs = _volume.TimeNs;
         using InodeHandle directory = OpenForChange(directoryNumber, out Errno error);
         if (error != Errno.None)
         {
@@ -94,7 +96,7 @@ public sealed unsafe class Names(Volume volume)
     /// <summary>Gives an existing file another name. EPERM: a directory; EMLINK; EEXIST; ENOSPC; EROFS.</summary>
     public Errno Link(uint fileNumber, uint directoryNumber, ReadOnlySpan<byte> name)
     {
-        ulong timeNs = Clock.UnixTimeNs();
+        ulong timeNs = _volume.TimeNs;
         using InodeHandle directory = OpenForChange(directoryNumber, out Errno error);
         if (error != Errno.None)
         {
@@ -139,7 +141,7 @@ public sealed unsafe class Names(Volume volume)
     public Errno Unlink(uint directoryNumber, ReadOnlySpan<byte> name, UnlinkKind kind, out LostName lost)
     {
         lost = default;
-        ulong timeNs = Clock.UnixTimeNs();
+        ulong timeNs = _volume.TimeNs;
         using InodeHandle directory = OpenForChange(directoryNumber, out Errno error);
         if (error != Errno.None)
         {
@@ -394,14 +396,14 @@ public sealed unsafe class Names(Volume volume)
         }
 
         error = FinishRename(oldDirectory, oldName, newDirectory, file);
-        Errno dropped = DropLink(replaced, Clock.UnixTimeNs(), out lost);
+        Errno dropped = DropLink(replaced, _volume.TimeNs, out lost);
         return error != Errno.None ? error : dropped;
     }
 
     /// <summary>The new name is in: the old one goes, and a moved directory's ".." follows.</summary>
     private Errno FinishRename(in InodeHandle oldDirectory, ReadOnlySpan<byte> oldName, in InodeHandle newDirectory, in InodeHandle file)
     {
-        ulong timeNs = Clock.UnixTimeNs();
+        ulong timeNs = _volume.TimeNs;
         Errno error = _volume.Directories.Remove(oldDirectory, oldName);
         if (error == Errno.None && file.IsDirectory && oldDirectory.Number != newDirectory.Number)
         {
@@ -421,7 +423,16 @@ public sealed unsafe class Names(Volume volume)
         lost = new LostName { Inode = file.Number, Generation = file.Record->Generation };
         if (file.IsDirectory || file.Record->Links <= 1)
         {
-            return _volume.Files.Delete(file, timeNs);
+            HeldFile* held = _volume.Held.Find(file.StableHandle);
+            if (held == null)
+            {
+                return _volume.Files.Delete(file, timeNs);
+            }
+
+            lost.LivesOn = true;
+            file.SetChangeTime(timeNs);
+            _volume.Orphans.Add(file, held);
+            return Errno.None;
         }
 
         file.Record->Links--;

@@ -87,6 +87,8 @@ public unsafe struct Superblock
     [FieldOffset(0x64)] public ReadOnlyFeatures ReadOnly;
     [FieldOffset(0x68)] public fixed byte Uuid[16];
     [FieldOffset(0xCE)] public ushort ReservedDescriptorBlocks;
+    /// <summary>Newest inode on the list of orphans; 0 = none.</summary>
+    [FieldOffset(0xE8)] public uint LastOrphan;
     [FieldOffset(0xFE)] public ushort DescriptorSize;
     [FieldOffset(0x150)] public uint BlockCountHigh;
     [FieldOffset(0x154)] public uint ReservedBlocksHigh;

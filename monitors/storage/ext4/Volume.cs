@@ -17,7 +17,11 @@ public sealed unsafe class Volume
 
     private readonly Geometry _geometry;
     private CachedBlock* _superblock;
+    /// <summary>The unclean mark is on the device.</summary>
     private bool _changed;
+    /// <summary>Something may not be on the device yet; false with _changed while only orphans keep the volume unclean.</summary>
+    private bool _unwritten;
+    private ulong _timeNs;
 
     private Volume(BlockDevice device, FrameAllocator frames, in Geometry geometry, bool readOnly, uint cacheBlocks)
     {
@@ -34,6 +38,8 @@ public sealed unsafe class Volume
         Contents = new FileContents(this, frames);
         Files = new Files(this);
         Names = new Names(this);
+        Held = new HeldFiles(frames);
+        Orphans = new OrphanList(this);
     }
 
     public BlockDevice Device { get; }
@@ -62,6 +68,18 @@ public sealed unsafe class Volume
 
     public Names Names { get; }
 
+    public HeldFiles Held { get; }
+
+    public OrphanList Orphans { get; }
+
+    /// <summary>The time of the change under way, nanoseconds since the epoch: its caller's clock, which the programs read too, so that no
+    /// time of a file lies in their future. One clock for all that a component changes; 0 makes it this component's own.</summary>
+    public ulong TimeNs
+    {
+        get => _timeNs != 0 ? _timeNs : Clock.UnixTimeNs();
+        set => _timeNs = value;
+    }
+
     /// <summary>Blocks that no file has; kept exact by the allocator.</summary>
     public ulong FreeBlocks { get; set; }
 
@@ -70,7 +88,7 @@ public sealed unsafe class Volume
     public ulong FreeBytes => FreeBlocks * _geometry.BlockBytes;
 
     /// <summary>Whether something may not have been written to the device yet.</summary>
-    public bool IsChanged => _changed;
+    public bool IsChanged => _unwritten;
 
     private Superblock* Super => (Superblock*)(_superblock->Data + _geometry.SuperblockOffsetBytes);
 
@@ -114,15 +132,34 @@ public sealed unsafe class Volume
             return Errno.EROFS;
         }
 
+        _unwritten = true;
         if (_changed)
         {
             return Errno.None;
         }
 
-        _changed = true;
         Super->State &= ~VolumeState.Clean;
         CommitSuperblock();
-        return Cache.WriteBack();
+        Errno error = Cache.WriteBack();
+        _changed = error == Errno.None;
+        return error;
+    }
+
+    /// <summary>Something on the device contradicts itself: until e2fsck has seen it, the volume is never called clean.</summary>
+    public void MarkDamaged()
+    {
+        if (!ReadOnly)
+        {
+            Super->State |= VolumeState.HasErrors;
+            CommitSuperblock();
+        }
+    }
+
+    /// <summary>The head of the list of orphans.</summary>
+    internal void SetLastOrphan(uint number)
+    {
+        Super->LastOrphan = number;
+        CommitSuperblock();
     }
 
     /// <summary>Waits until the device has everything that was changed on stable storage; the volume stays marked unclean. EIO.</summary>
@@ -133,7 +170,8 @@ public sealed unsafe class Volume
     }
 
     /// <summary>
-    /// Writes everything that was changed, marks the volume clean and waits until the device has it all on stable storage. EIO.
+    /// Writes everything that was changed, marks the volume clean, unless it has orphans, and waits until the device has it all on stable
+    /// storage. EIO.
     /// </summary>
     public Errno Sync()
     {
@@ -143,11 +181,18 @@ public sealed unsafe class Volume
             return error;
         }
 
+        if (!Orphans.IsEmpty)
+        {
+            _unwritten = false;
+            return Errno.None;
+        }
+
         // Only now is all but the superblock in place: the mark may go.
         Super->State |= VolumeState.Clean;
         CommitSuperblock();
         error = Flush();
         _changed = error != Errno.None;
+        _unwritten = _changed;
         return error;
     }
 
@@ -172,7 +217,7 @@ public sealed unsafe class Volume
 
     private Errno Start()
     {
-        if (!Cache.IsUsable || !Contents.IsUsable)
+        if (!Cache.IsUsable || !Contents.IsUsable || !Held.IsUsable)
         {
             return Errno.ENOMEM;
         }
@@ -193,7 +238,14 @@ public sealed unsafe class Volume
         error = Groups.Verify(out ulong freeBlocks, out uint freeInodes);
         FreeBlocks = freeBlocks;
         FreeInodes = freeInodes;
-        return error;
+        // The list of a volume with errors is not to be trusted (e2fsck does not, either).
+        if (error != Errno.None || ReadOnly || Super->LastOrphan == 0 || (Super->State & VolumeState.HasErrors) != 0)
+        {
+            return error;
+        }
+
+        error = BeginChange();
+        return error == Errno.None ? Orphans.CleanUp(Super->LastOrphan) : error;
     }
 
     private void CommitSuperblock()

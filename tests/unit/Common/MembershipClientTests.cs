@@ -1,6 +1,7 @@
 // A component's membership against a manager made of C#: two endpoints over a local link.
 
 using System;
+using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Lego.Common.Membership;
 using Lego.Fabric;
@@ -20,6 +21,7 @@ public sealed unsafe class MembershipClientTests : IDisposable
     private readonly RpcEndpoint _manager;
     private readonly FakeManager _rack = new();
     private readonly MembershipClient _client;
+    private readonly RememberingWatcher _watcher = new();
 
     public MembershipClientTests()
     {
@@ -33,7 +35,7 @@ public sealed unsafe class MembershipClientTests : IDisposable
         _manager.Attach(Node, high!);
         _manager.Register(MembershipClient.OpcodeGroup, _rack);
         JoinRequest self = new JoinRequest { Node = Node, Kind = ComponentKind.Memory, Incarnation = 5, CapacityBytes = 1000 };
-        _client = new MembershipClient(_component, ManagerNode, in self, new FixedLoad());
+        _client = new MembershipClient(_component, ManagerNode, in self, new FixedLoad(), _watcher);
         _component.Register(MembershipClient.OpcodeGroup, _client);
         Poller.Register(_component);
         Poller.Register(_manager);
@@ -107,11 +109,34 @@ public sealed unsafe class MembershipClientTests : IDisposable
         Assert.Equal(12u, _component.Epoch);
     }
 
+    [Fact]
+    public void The_end_of_a_member_and_its_next_life_are_reported_once_each()
+    {
+        _client.Join();
+        _manager.Epoch = 20;
+        Assert.Equal(Errno.None, Push(FakeManager.Membership(8, MemberState.Suspect)));
+        Assert.Equal(Errno.None, Push(FakeManager.Membership(8, MemberState.Alive)));
+        Assert.Empty(_watcher.Departures);
+        Assert.Equal(Errno.None, Push(FakeManager.Membership(9, MemberState.Failed)));
+        Assert.Equal(Errno.None, Push(FakeManager.Membership(10, MemberState.Failed)));
+        Assert.Equal([Node], _watcher.Departures);
+        Assert.Equal(Errno.None, Push(FakeManager.Membership(11, MemberState.Alive)));
+        Assert.Equal(Errno.None, Push(FakeManager.Membership(12, MemberState.Alive, incarnation: 1)));
+        Assert.Equal([Node, Node], _watcher.Departures);
+    }
+
     private Errno Push(byte[] body) => _manager.Call(Node, Opcode.Membership, default, body, default, default, out _);
 
     private sealed class FixedLoad : LoadSource
     {
         public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = 600, Threads = 3 };
+    }
+
+    private sealed class RememberingWatcher : MemberWatcher
+    {
+        public List<ushort> Departures { get; } = [];
+
+        public override void Departed(ushort node) => Departures.Add(node);
     }
 
     private sealed class FakeManager : RpcService
@@ -123,11 +148,12 @@ public sealed unsafe class MembershipClientTests : IDisposable
 
         public Errno BeatStatus { get; set; }
 
-        public static byte[] Membership(uint epoch, MemberState state)
+        public static byte[] Membership(uint epoch, MemberState state, uint incarnation = 0)
         {
             byte[] body = new byte[sizeof(JoinReply) + sizeof(MemberRecord)];
             MemoryMarshal.Write(body, new JoinReply { Epoch = epoch, Count = 1 });
-            MemoryMarshal.Write(body.AsSpan(sizeof(JoinReply)), new MemberRecord { Node = Node, Kind = ComponentKind.Memory, State = state });
+            MemberRecord member = new() { Node = Node, Kind = ComponentKind.Memory, State = state, Incarnation = incarnation };
+            MemoryMarshal.Write(body.AsSpan(sizeof(JoinReply)), member);
             return body;
         }
 

@@ -127,7 +127,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    public override Errno Truncate(CachedFile* file, ulong size, TransferBuffer* buffer)
+    public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer)
     {
         if (!Files.TryGetValue(file->Handle.Inode, out StoredFile? stored))
         {
@@ -135,6 +135,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         }
 
         Array.Resize(ref stored.Bytes, (int)size);
+        stored.ModifyTimeNs = modifyTimeNs != 0 ? modifyTimeNs : Clock.UnixTimeNs();
         return Errno.None;
     }
 

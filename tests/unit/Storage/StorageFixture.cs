@@ -19,7 +19,7 @@ public readonly record struct ListedName(string Name, uint Inode, byte Type);
 public sealed unsafe class StorageFixture : IDisposable
 {
     private const ulong MemoryPages = 8192;
-    private const ushort ClientNode = 1;
+    public const ushort ClientNode = 1;
     private const ushort StorageNode = 2;
 
     private readonly void* _memory = NativeMemory.AlignedAlloc((nuint)(MemoryPages * PageOperations.PageSize), PageOperations.PageSize);
@@ -73,6 +73,24 @@ public sealed unsafe class StorageFixture : IDisposable
         return error;
     }
 
+    public Errno OpenHandle(FileHandle handle, uint access, out FileAttributes attributes)
+    {
+        OpenRequest head = new() { Path = Head(""), Access = access };
+        head.Path.Handle = handle;
+        Errno error = Call(Opcode.Open, head, [], out ReadOnlySpan<byte> reply);
+        attributes = error == Errno.None ? MemoryMarshal.Read<OpenReply>(reply).Attributes : default;
+        return error;
+    }
+
+    /// <summary>For each entry 1 when its file has gone with this.</summary>
+    public uint[] Release(params (FileHandle Handle, uint Holds)[] entries)
+    {
+        ReleaseRequest head = new() { Count = (uint)entries.Length };
+        ReleaseEntry[] wire = Array.ConvertAll(entries, entry => new ReleaseEntry { Handle = entry.Handle, Holds = entry.Holds });
+        byte[] body = MemoryMarshal.AsBytes<ReleaseEntry>(wire).ToArray();
+        return Call(Opcode.Release, head, body, out ReadOnlySpan<byte> reply) == Errno.None ? MemoryMarshal.Cast<byte, uint>(reply).ToArray() : [];
+    }
+
     public Errno MakeNode(string path, uint mode, string target = "", uint device = 0)
     {
         byte[] text = Encoding.UTF8.GetBytes(target);
@@ -106,12 +124,13 @@ public sealed unsafe class StorageFixture : IDisposable
     }
 
     /// <summary>All entries, fetched with room for <paramref name="roomBytes"/> at a time.</summary>
-    public Errno List(string path, List<ListedName> names, uint roomBytes = 4096, Action<ListedName>? afterEach = null)
+    public Errno List(string path, List<ListedName> names, uint roomBytes = 4096, Action<ListedName>? afterEach = null, FileHandle handle = default)
     {
         ulong cookie = 0;
         while (true)
         {
             ReadDirectoryRequest head = new() { Path = Head(path), Cookie = cookie, MaxBytes = roomBytes };
+            head.Path.Handle = handle;
             Errno error = Call(Opcode.ReadDirectory, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
             if (error != Errno.None || reply.Length == 0)
             {
@@ -138,7 +157,9 @@ public sealed unsafe class StorageFixture : IDisposable
 
     public Errno SetAttributes(string path, SetAttributesRequest change, out FileAttributes attributes, PathFlags flags = PathFlags.None)
     {
+        FileHandle handle = change.Path.Handle;
         change.Path = Head(path, flags);
+        change.Path.Handle = handle;
         Errno error = Call(Opcode.SetAttributes, change, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
         return Attributes(error, reply, out attributes);
     }

@@ -71,6 +71,14 @@ public sealed unsafe class VolumeImage : IDisposable
         Assert.True(status == 0, output);
     }
 
+    /// <summary>Has e2fsck mend what it finds; what it said.</summary>
+    public static string Repair(string path)
+    {
+        (int status, string output) = Try("e2fsck", $"-fy {path}");
+        Assert.True(status <= 1, output);
+        return output;
+    }
+
     /// <summary>A file's bytes as debugfs sees them on the synchronised image.</summary>
     public byte[] ReadBack(string path)
     {
