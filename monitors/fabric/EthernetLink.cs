@@ -22,7 +22,7 @@ public sealed unsafe class EthernetLink : Link
     private const int AddressBytes = 6;
     private const int EtherTypeOffset = 12;
     private const int PrefixAndHeaderBytes = PrefixBytes + MessageHeader.SizeBytes;
-    private const int OutstandingBytes = 192 * 1024;
+    private const int OutstandingBytes = 224 * 1024;
     /// <summary>Foreign frames dropped in one call, so that a flood of them cannot hold the poller.</summary>
     private const int MaxForeignFrames = 32;
 

@@ -30,7 +30,7 @@ internal static unsafe class MessageFrame
         uint bodyBytes = header->BodyBytes;
         return (*(ulong*)header & MarkMask) == Mark && ((ulong*)header)[5] == OneFragment
             && bodyBytes <= (uint)(frameBytes - MessageHeader.SizeBytes) && bodyBytes <= MessageHeader.MaxBodyBytes
-            && (uint)header->Kind - 1 < (uint)MessageKind.RawEchoReply && header->Class <= RpcClass.Background
+            && (uint)header->Kind - 1 < (uint)MessageKind.NotHere && header->Class <= RpcClass.Liveness
             ? (int)bodyBytes : NotSound;
     }
 
@@ -47,8 +47,8 @@ internal static unsafe class MessageFrame
         }
 
         FrameCopy.Header((byte*)header, frame);
-        if ((*(ulong*)header & MarkMask) != Mark || (uint)header->Kind - 1 >= (uint)MessageKind.RawEchoReply
-            || header->Class > RpcClass.Background || header->BodyBytes > MessageHeader.MaxBodyBytes)
+        if ((*(ulong*)header & MarkMask) != Mark || (uint)header->Kind - 1 >= (uint)MessageKind.NotHere
+            || header->Class > RpcClass.Liveness || header->BodyBytes > MessageHeader.MaxBodyBytes)
         {
             return NotSound;
         }

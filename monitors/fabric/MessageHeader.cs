@@ -20,12 +20,14 @@ public enum MessageKind : byte
     Busy = 4,
     /// <summary>The request carries an epoch older than the target's and was not executed. Epoch says the target's. No body.</summary>
     StaleEpoch = 5,
-    /// <summary>Asks what has become of a request, over a link that loses nothing. No body.</summary>
+    /// <summary>Asks what has become of a request, over a link that loses nothing, or (id 0) whether anybody is there. No body.</summary>
     Probe = 6,
     /// <summary>Goes back as it came, below the RPC layer: what a page's way there and back costs on the bare link.</summary>
     RawEcho = 7,
     /// <summary>A raw echo that has come back.</summary>
     RawEchoReply = 8,
+    /// <summary>Answer to a probe: no such request is being worked on. No body.</summary>
+    NotHere = 9,
 }
 
 /// <summary>Properties of a frame that its kind does not say.</summary>

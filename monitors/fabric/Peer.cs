@@ -1,5 +1,5 @@
-// What an endpoint knows about one other component: the link to it, the window of requests that this component has there (slots, bytes,
-// queues by class), and what it has served for it (one entry per slot; RequestId.cs says why that suffices). Made by Attach at boot.
+// What an endpoint knows about one other component: the link to it, the window of calls that this component has there, and what it has
+// served for it (one entry per slot; RequestId.cs says why that suffices). Made by Attach at boot.
 
 using Lego.Kernel;
 
@@ -28,31 +28,24 @@ internal unsafe struct ServedSlot
 /// <summary>One other component.</summary>
 internal sealed unsafe class Peer
 {
-    internal const int ClassCount = 4;
-
     internal readonly ushort Node;
     internal readonly Link Link;
     /// <summary>The link as a ring, on which frames are written in place; null for other links.</summary>
     internal readonly RingLink? Ring;
     internal readonly int MaxFrameBytes;
-    internal readonly int WindowBytes;
     internal readonly bool Reliable;
     internal readonly bool SameMachine;
     internal readonly ChecksumUse Checksum;
 
-    /// <summary>One per slot; null where the slot is free.</summary>
-    internal readonly PendingCall** Calls;
-    /// <summary>One per class.</summary>
-    internal readonly CallQueue* Queues;
+    /// <summary>The calls to the peer.</summary>
+    internal readonly CallWindow Window;
     /// <summary>One per slot.</summary>
     internal readonly ServedSlot* Served;
 
-    internal ulong FreeSlots = ulong.MaxValue;
     internal ulong Sequence;
     internal ulong AcknowledgedBelow;
-    internal int Outstanding;
-    internal int OutstandingBytes;
-    internal int Queued;
+    /// <summary>Counts sound frames from the peer, whatever they say: a peer that sends lives. Wraps.</summary>
+    internal uint FramesHeard;
     internal bool Down;
 
     /// <summary>Slots whose reply is remembered for the peer, and the id below which the peer has had all replies.</summary>
@@ -65,7 +58,6 @@ internal sealed unsafe class Peer
         Link = link;
         Ring = link as RingLink;
         MaxFrameBytes = link.MaxFrameBytes;
-        WindowBytes = link.WindowBytes;
         LinkTraits traits = link.Traits;
         Reliable = (traits & LinkTraits.Reliable) != 0;
         SameMachine = (traits & LinkTraits.SameMachine) != 0;
@@ -76,9 +68,8 @@ internal sealed unsafe class Peer
             Panic.Because("Peer: no memory at boot");
         }
 
-        Calls = (PendingCall**)page;
-        Queues = (CallQueue*)(Calls + RequestId.SlotCount);
-        Served = (ServedSlot*)(Queues + ClassCount);
+        Window = new CallWindow(page, link.WindowBytes);
+        Served = (ServedSlot*)(page + ((CallWindow.SizeBytes + 7) & ~7));
         Sequence = Clock.UnixTimeNs() / 1000;
     }
 }

@@ -37,7 +37,9 @@ public unsafe struct PendingCall
     internal int PayloadBytes;
     internal int ReplyCapacity;
     internal int ReplyBytes;
-    internal int WindowBytes;
+    /// <summary>What it takes of the window in each direction.</summary>
+    internal int RequestWindowBytes;
+    internal int ReplyWindowBytes;
     internal uint Epoch;
     internal uint Asid;
     internal ushort VNode;
@@ -52,6 +54,8 @@ public unsafe struct PendingCall
     internal bool Waiting;
     /// <summary>The target said that it works on it.</summary>
     internal bool InProgress;
+    /// <summary>A probe is on its way, on a link that loses nothing.</summary>
+    internal bool Probed;
     internal byte Attempt;
     internal byte ReplyAttempt;
     internal ulong FragmentsSeen;
@@ -81,8 +85,6 @@ internal unsafe struct CallQueue
 
         Last = call;
     }
-
-    internal void RemoveFirst() => First = First->Next;
 
     internal bool Remove(PendingCall* call)
     {

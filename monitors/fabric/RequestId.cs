@@ -13,6 +13,9 @@ public static class RequestId
     /// <summary>Slot of a request without reply: nothing is remembered for it.</summary>
     public const uint NoSlot = 0xFF;
 
+    /// <summary>The id that no request has.</summary>
+    internal const ulong None = 0;
+
     private const int SlotBits = 8;
     private const uint SlotMask = 0xFF;
 

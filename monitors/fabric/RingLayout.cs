@@ -9,6 +9,8 @@
 // the area's length. Each word has one writer (the receiver-sleeps word is set by the receiver and cleared by either side) and its own
 // cache line. Both sides treat every value they read as hostile.
 
+using Lego.Kernel;
+
 namespace Lego.Fabric;
 
 /// <summary>Offsets inside one ring.</summary>
@@ -27,6 +29,7 @@ internal static class RingLayout
     /// <summary>Most of a ring that is used: frames that keep cycling through more memory than the caches hold take 10 % longer.</summary>
     internal const ulong MaxDataBytes = 512 * 1024;
 
-    /// <summary>Smallest ring: a longest frame at its end, one at its beginning, and one for the other direction's replies.</summary>
-    internal const ulong MinRingBytes = 4UL * (MessageHeader.SizeBytes + MessageHeader.MaxBodyBytes);
+    /// <summary>Smallest ring: each side's least window of requests, the replies to the other side's, and what a wrap wastes.</summary>
+    internal const ulong MinRingBytes = ((2UL * CallWindow.LeastBytes) + MessageHeader.SizeBytes + MessageHeader.MaxBodyBytes + DataOffset
+        + PageOperations.PageSize - 1) & ~(ulong)(PageOperations.PageSize - 1);
 }

@@ -51,8 +51,8 @@ public sealed unsafe class RingLink : Link
         _sendRing = sendRing;
         _receiveRing = receiveRing;
         _capacity = Aligned(Math.Min(ringBytes - RingLayout.DataOffset, RingLayout.MaxDataBytes));
-        // Requests and the replies to the other side's requests share a ring, half each; a wrap wastes up to one frame.
-        _windowBytes = (int)(_capacity / 2) - MaxFrameBytes;
+        // This side's requests and its replies to the other side's requests share a ring, half each; a wrap wastes up to one frame.
+        _windowBytes = (int)(_capacity - (ulong)MaxFrameBytes) / 2;
         _peer = peer;
         _doorbell = doorbell;
         _traits = traits;

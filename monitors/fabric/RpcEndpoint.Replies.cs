@@ -1,7 +1,11 @@
 // The requesting side, second half: replies and notices that arrive, and the wait for them.
 //
 // Loss. On a lossy link the waiter sends the whole request again after a timeout that doubles; the reply is the acknowledgement. On a
-// reliable link it only asks (Probe) once a second. Any sign of life restarts the call's deadline, so that a slow answer is no failure.
+// reliable link it only asks (Probe) after a second without an answer.
+//
+// Patience. A call fails with ETIMEDOUT when its peer has been silent for TimeoutNs: any sound frame from the peer, about whatever, is a sign of
+// life, so that neither a slow answer nor a wait in this side's own queue is a failure. Silence is added up wait by wait, each counting no
+// more than was meant to be waited: a machine that stood still (its host was suspended, or busy) does not take the time for the peer's silence.
 
 using System;
 using Lego.Fabric.Messages;
@@ -36,7 +40,7 @@ public sealed unsafe partial class RpcEndpoint
         uint slot = RequestId.SlotOf(id);
         if (slot < RequestId.SlotCount)
         {
-            PendingCall* call = peer.Calls[slot];
+            PendingCall* call = peer.Window.Calls[slot];
             if (call != null && call->Id == id)
             {
                 return call;
@@ -76,7 +80,7 @@ public sealed unsafe partial class RpcEndpoint
         }
 
         Finish(peer, call, status);
-        if (peer.Queued != 0)
+        if (peer.Window.Queued != 0)
         {
             SendQueuedTo(peer);
         }
@@ -97,6 +101,12 @@ public sealed unsafe partial class RpcEndpoint
 
     private void AcceptNotice(Peer peer, MessageHeader* header)
     {
+        if (header->RequestId == RequestId.None)
+        {
+            // Answers a call that is still queued here: the peer lives, and that is counted already.
+            return;
+        }
+
         PendingCall* call = FindCall(peer, header->RequestId);
         if (call == null || call->State != CallState.Sent)
         {
@@ -112,6 +122,14 @@ public sealed unsafe partial class RpcEndpoint
                 call->State = CallState.TurnedAway;
                 _busyAnswers++;
                 break;
+            case MessageKind.NotHere:
+                // Answer to a probe. The target answered before, and this link keeps the order: its reply found no room there.
+                if (header->Attempt == call->Attempt)
+                {
+                    Finish(peer, call, Errno.ENOBUFS);
+                }
+
+                return;
             default:
                 call->State = CallState.Refused;
                 break;
@@ -146,7 +164,8 @@ public sealed unsafe partial class RpcEndpoint
     private void AwaitLong(Peer peer, PendingCall* call)
     {
         ulong now = Clock.NowNs();
-        ulong deadlineNs = now + TimeoutNs;
+        ulong silentNs = 0;
+        uint heard = peer.FramesHeard;
         ulong intervalNs = peer.Reliable ? ProbeNs : FirstRetransmitNs;
         ulong backoffNs = FirstBackoffNs;
         ulong refusedSinceNs = 0;
@@ -154,17 +173,24 @@ public sealed unsafe partial class RpcEndpoint
         call->Waiting = true;
         while (call->State != CallState.Done)
         {
-            bool changed = Scheduler.WaitUntil(ref call->Event, Math.Min(actAtNs, deadlineNs));
+            ulong waitNs = Math.Min(actAtNs - Math.Min(actAtNs, now), TimeoutNs - silentNs);
+            bool changed = Scheduler.WaitUntil(ref call->Event, now + waitNs);
+            ulong before = now;
             now = Clock.NowNs();
+            if (peer.FramesHeard != heard)
+            {
+                heard = peer.FramesHeard;
+                silentNs = 0;
+                call->Probed &= call->State != CallState.Queued;
+            }
+            else
+            {
+                silentNs += Math.Min(now - before, waitNs);
+            }
+
             if (changed)
             {
                 call->Event = false;
-                if (call->State != CallState.Refused)
-                {
-                    // A sign of life.
-                    deadlineNs = now + TimeoutNs;
-                }
-
                 if (call->State == CallState.TurnedAway)
                 {
                     actAtNs = now + backoffNs;
@@ -178,6 +204,7 @@ public sealed unsafe partial class RpcEndpoint
                 else if (call->InProgress)
                 {
                     call->InProgress = false;
+                    call->Probed = false;
                     intervalNs = peer.Reliable ? ProbeNs : InProgressRetransmitNs;
                     actAtNs = now + intervalNs;
                 }
@@ -189,10 +216,14 @@ public sealed unsafe partial class RpcEndpoint
             {
                 Finish(peer, call, Errno.EHOSTDOWN);
             }
-            else if (now >= deadlineNs)
+            else if (silentNs >= TimeoutNs)
             {
                 _timeouts++;
                 Finish(peer, call, Errno.ETIMEDOUT);
+            }
+            else if (now < actAtNs)
+            {
+                // A sign of life has come in the last moment of the patience.
             }
             else if (call->State == CallState.Refused && Epoch == call->Epoch)
             {
@@ -222,12 +253,18 @@ public sealed unsafe partial class RpcEndpoint
         if (call->State == CallState.Queued)
         {
             SendQueuedTo(peer);
-            return true;
         }
 
-        if (call->State == CallState.Sent && peer.Reliable)
+        if (call->State == CallState.Queued || (call->State == CallState.Sent && peer.Reliable))
         {
-            return SendProbe(peer, call);
+            // One is enough where nothing is lost: its answer is still to come, or the peer is silent.
+            if (!call->Probed || !peer.Reliable)
+            {
+                call->Probed = SendProbe(peer, call);
+                return call->Probed;
+            }
+
+            return true;
         }
 
         bool lost = call->State == CallState.Sent;
@@ -242,10 +279,12 @@ public sealed unsafe partial class RpcEndpoint
             _retransmissions++;
         }
 
+        call->Probed = false;
         call->State = CallState.Sent;
         return true;
     }
 
+    /// <summary>Asks what has become of the call; for one that still waits for room, whether the peer is there at all.</summary>
     private bool SendProbe(Peer peer, PendingCall* call)
     {
         MessageHeader header = default;
@@ -255,7 +294,8 @@ public sealed unsafe partial class RpcEndpoint
         header.Opcode = call->Opcode;
         header.Source = _node;
         header.Destination = peer.Node;
-        header.RequestId = call->Id;
+        header.RequestId = call->State == CallState.Queued ? RequestId.None : call->Id;
+        header.Attempt = call->Attempt;
         header.Epoch = Epoch;
         _probes++;
         return Transmit(peer, &header, null, 0, null, 0);

@@ -1,6 +1,5 @@
-// The requesting side. A call takes a slot in its peer's window, sends, and waits; a call that finds no slot, no room in the byte window or
-// no room on the link waits in a queue per class, most urgent first. The lower classes may not fill the window, so that a demand fetch
-// finds a place at once. What comes back, and what is done when nothing does: RpcEndpoint.Replies.cs.
+// The requesting side. A call takes room in its peer's window (CallWindow), sends, and waits; a call that finds no room there or on the link
+// waits in the queue of its class. What comes back, and what is done when nothing does: RpcEndpoint.Replies.cs.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -12,16 +11,10 @@ namespace Lego.Fabric;
 
 public sealed unsafe partial class RpcEndpoint
 {
-    /// <summary>Room in the window for what a message takes besides its bodies: headers, record padding, notices.</summary>
-    private const int MessageOverheadBytes = 512;
-
     private PendingCall* _freeCalls;
     private int _queuedCalls;
     /// <summary>The link whose wake-ups are off while this machine waits for a reply over it.</summary>
     private Link? _suspended;
-
-    /// <summary>Slots that a class may bring the window up to, by RpcClass.</summary>
-    private static ReadOnlySpan<byte> ClassSlots => [RequestId.SlotCount, 56, 48, 32];
 
     /// <summary>Sends a request and waits for its reply (BLOCKS). The spans must stay put meanwhile.</summary>
     /// <param name="to">Node asked.</param>
@@ -179,17 +172,17 @@ public sealed unsafe partial class RpcEndpoint
         peer.Down = true;
         for (int slot = 0; slot < RequestId.SlotCount; slot++)
         {
-            if (peer.Calls[slot] != null)
+            if (peer.Window.Calls[slot] != null)
             {
-                Finish(peer, peer.Calls[slot], Errno.EHOSTDOWN);
+                Finish(peer, peer.Window.Calls[slot], Errno.EHOSTDOWN);
             }
         }
 
-        for (int queue = 0; queue < Peer.ClassCount; queue++)
+        for (int queue = 0; queue < CallWindow.ClassCount; queue++)
         {
-            while (peer.Queues[queue].First != null)
+            while (peer.Window.FirstQueued(queue) != null)
             {
-                Finish(peer, peer.Queues[queue].First, Errno.EHOSTDOWN);
+                Finish(peer, peer.Window.FirstQueued(queue), Errno.EHOSTDOWN);
             }
         }
     }
@@ -249,17 +242,19 @@ public sealed unsafe partial class RpcEndpoint
         call->ReplyBytes = 0;
         call->To = to;
         call->Opcode = opcode;
-        call->Class = context.Class;
         call->VNode = context.VNode;
         call->Asid = context.Asid;
         call->State = CallState.Queued;
         call->Event = false;
         call->Waiting = false;
         call->InProgress = false;
+        call->Probed = false;
         call->Attempt = 0;
         call->ReplyAttempt = 0;
         call->FragmentsSeen = 0;
-        call->WindowBytes = call->HeadBytes + payload.Length + reply.Length + MessageOverheadBytes;
+        call->RequestWindowBytes = call->HeadBytes + payload.Length + CallWindow.FrameOverheadBytes;
+        call->ReplyWindowBytes = reply.Length + CallWindow.FrameOverheadBytes;
+        call->Class = CallWindow.ClassFor(context.Class, call->RequestWindowBytes, call->ReplyWindowBytes);
         Peer? peer = to <= MaxNode ? _peers[to] : null;
         if (peer is null || peer.Down || call->HeadBytes + payload.Length > MessageHeader.MaxBodyBytes)
         {
@@ -269,29 +264,26 @@ public sealed unsafe partial class RpcEndpoint
         }
 
         _requests[CounterIndex(opcode)]++;
-        if (peer.Queued == 0 && TryLaunch(peer, call))
+        if ((peer.Window.QueuedClasses & (1u << (int)call->Class)) == 0 && TryLaunch(peer, call))
         {
             return;
         }
 
-        peer.Queues[(int)call->Class].Append(call);
-        peer.Queued++;
+        peer.Window.Enqueue(call);
         _queuedCalls++;
-        SendQueuedTo(peer);
     }
 
-    /// <summary>Gives the call a slot and sends it, if window and link have room.</summary>
+    /// <summary>Sends the call, if window and link have room.</summary>
     private bool TryLaunch(Peer peer, PendingCall* call)
     {
-        if (peer.Outstanding >= ClassSlots[(int)call->Class]
-            || (peer.Outstanding != 0 && peer.OutstandingBytes + call->WindowBytes > peer.WindowBytes))
+        CallWindow window = peer.Window;
+        if (!window.TryAdmit(call, out uint slot))
         {
             return false;
         }
-        // A lone caller always finds slot 0 free.
-        uint slot = (peer.FreeSlots & 1) != 0 ? 0 : (uint)System.Numerics.BitOperations.TrailingZeroCount(peer.FreeSlots);
+
         call->Id = RequestId.Compose(++peer.Sequence, slot);
-        if (peer.Outstanding == 0)
+        if (window.Outstanding == 0)
         {
             peer.AcknowledgedBelow = call->Id;
         }
@@ -303,14 +295,12 @@ public sealed unsafe partial class RpcEndpoint
 
         if (!SendCall(peer, call, MessageFlags.None))
         {
+            window.GiveBack(call);
             return false;
         }
 
         call->State = CallState.Sent;
-        peer.FreeSlots &= ~(1UL << (int)slot);
-        peer.Calls[slot] = call;
-        peer.Outstanding++;
-        peer.OutstandingBytes += call->WindowBytes;
+        window.Occupy(call, slot);
         return true;
     }
 
@@ -373,27 +363,26 @@ public sealed unsafe partial class RpcEndpoint
     {
         for (int node = 0; node <= MaxNode && _queuedCalls != 0; node++)
         {
-            if (_peers[node] is { Queued: > 0 } peer)
+            if (_peers[node] is { } peer && peer.Window.Queued != 0)
             {
                 SendQueuedTo(peer);
             }
         }
     }
 
+    /// <summary>Sends what has room by now, the most urgent class first; a class without room does not keep the next one from its own.</summary>
     private void SendQueuedTo(Peer peer)
     {
-        for (int queue = 0; queue < Peer.ClassCount; queue++)
+        CallWindow window = peer.Window;
+        for (int queue = 0; queue < CallWindow.ClassCount; queue++)
         {
-            for (PendingCall* call = peer.Queues[queue].First; call != null; call = peer.Queues[queue].First)
+            PendingCall* call = window.FirstQueued(queue);
+            while (call != null && TryLaunch(peer, call))
             {
-                if (!TryLaunch(peer, call))
-                {
-                    return;
-                }
-
-                peer.Queues[queue].RemoveFirst();
-                peer.Queued--;
+                window.Dequeue(call);
                 _queuedCalls--;
+                call->Probed = false;
+                call = window.FirstQueued(queue);
             }
         }
     }
@@ -403,17 +392,12 @@ public sealed unsafe partial class RpcEndpoint
     {
         if (call->State == CallState.Queued)
         {
-            peer.Queues[(int)call->Class].Remove(call);
-            peer.Queued--;
+            peer.Window.Dequeue(call);
             _queuedCalls--;
         }
         else
         {
-            uint slot = RequestId.SlotOf(call->Id);
-            peer.Calls[slot] = null;
-            peer.FreeSlots |= 1UL << (int)slot;
-            peer.Outstanding--;
-            peer.OutstandingBytes -= call->WindowBytes;
+            peer.Window.Vacate(call);
         }
 
         call->Status = status;

@@ -23,7 +23,7 @@ public sealed unsafe partial class RpcEndpoint
     private static int s_endpointCount;
 
     private readonly MessageBuffers _buffers;
-    private readonly BufferQueue[] _deferred = new BufferQueue[Peer.ClassCount];
+    private readonly BufferQueue[] _deferred = new BufferQueue[CallWindow.ClassCount];
     private bool _inlineHandlers;
     private int _deferredCount;
     private WaitQueue _workersIdle;
@@ -416,11 +416,9 @@ public sealed unsafe partial class RpcEndpoint
     private void AnswerProbe(Peer peer, MessageHeader* header)
     {
         uint number = RequestId.SlotOf(header->RequestId);
-        if (number < RequestId.SlotCount && peer.Served[number].Id == header->RequestId
-            && peer.Served[number].State == ServedState.InProgress)
-        {
-            Answer(peer, header, MessageKind.InProgress);
-        }
+        bool isHere = number < RequestId.SlotCount && peer.Served[number].Id == header->RequestId
+            && peer.Served[number].State == ServedState.InProgress;
+        Answer(peer, header, isHere ? MessageKind.InProgress : MessageKind.NotHere);
     }
 
     /// <summary>Sends a notice: a header that says what becomes of the request.</summary>

@@ -186,8 +186,11 @@ public sealed unsafe partial class RpcEndpoint : PollSource
             || (peer.Checksum == ChecksumUse.Required && !MessageFrame.ChecksumHolds(&header, body, bodyBytes)))
         {
             _badFrames++;
+            return;
         }
-        else if (header.Kind == MessageKind.Reply)
+
+        peer.FramesHeard++;
+        if (header.Kind == MessageKind.Reply)
         {
             AcceptReply(peer, &header, body, bodyBytes);
         }

@@ -127,20 +127,27 @@ public sealed unsafe class ManagerMonitor : ControlService
         }
     }
 
-    /// <summary>Sends the membership to all living members. BLOCKS.</summary>
+    /// <summary>Sends the membership to all living members, so that one that does not answer keeps it from no other. BLOCKS.</summary>
     public void Push()
     {
         Span<byte> body = stackalloc byte[MembershipBytes];
         int length = _members.Write(body);
         uint epoch = _members.Epoch;
-        RpcContext context = new RpcContext { Class = RpcClass.Background };
+        RpcContext context = new RpcContext { Class = RpcClass.Liveness };
+        PendingCall** calls = stackalloc PendingCall*[MembershipTable.MaxMembers];
+        int count = 0;
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
-            if (member.Node != _node && member.State == MemberState.Alive)
+            if (member.Node != _node && member.State != MemberState.Failed)
             {
-                _endpoint.Call(member.Node, Opcode.Membership, context, body.Slice(0, length), default, default, out _);
+                calls[count++] = _endpoint.Begin(member.Node, Opcode.Membership, context, body.Slice(0, length), default, default);
             }
+        }
+
+        for (int index = 0; index < count; index++)
+        {
+            _endpoint.Complete(calls[index], out _);
         }
 
         _pushedEpoch = epoch;

@@ -166,7 +166,7 @@ public sealed unsafe class MembershipClient : RpcService
 
     private static int ReplyBytes => sizeof(JoinReply) + (MaxMembers * sizeof(MemberRecord));
 
-    private static RpcContext Context => new() { Class = RpcClass.Background };
+    private static RpcContext Context => new() { Class = RpcClass.Liveness };
 
     private static ReadOnlySpan<byte> AsBytes<T>(in T value) where T : unmanaged =>
         MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.AsRef(in value), 1));

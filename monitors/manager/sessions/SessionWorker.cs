@@ -184,7 +184,7 @@ public sealed unsafe class SessionWorker
         StreamRequest request = new StreamRequest { Session = session->Id };
         StreamReply reply = default;
         Errno error = _endpoint.Call(
-            session->Processor, Opcode.StandardInput, default, AsBytes(in request), bytes, new Span<byte>(&reply, sizeof(StreamReply)), out _);
+            session->Processor, Opcode.StandardInput, new RpcContext { Class = RpcClass.Stream }, AsBytes(in request), bytes, new Span<byte>(&reply, sizeof(StreamReply)), out _);
         taken = reply.Taken;
         return error;
     }

@@ -42,9 +42,10 @@ public static class Poller
     public static bool PollAll()
     {
         bool progress = false;
-        foreach (PollSource source in _sources ?? [])
+        // A source may register another one.
+        for (int index = 0; index < (_sources?.Count ?? 0); index++)
         {
-            progress |= source.Poll();
+            progress |= _sources![index].Poll();
         }
 
         return progress;
