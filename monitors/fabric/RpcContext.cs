@@ -30,4 +30,7 @@ public struct RpcContext
     public ushort VNode;
     public uint Asid;
     public RpcClass Class;
+
+    /// <summary>The same in another class.</summary>
+    public readonly RpcContext As(RpcClass other) => new() { VNode = VNode, Asid = Asid, Class = other };
 }

@@ -34,7 +34,8 @@ internal sealed unsafe class RemoteFileStore : FileStore
         path.CopyTo(buffer->Head.Slice(sizeof(OpenRequest)));
         ReadOnlySpan<byte> head = buffer->Head.Slice(0, sizeof(OpenRequest) + path.Length);
         RpcContext context = Context(vnode, RpcClass.DemandFetch);
-        Errno error = _rpc.Call(storage, Opcode.Open, context, head, default, buffer->Data, out int replyBytes);
+        Span<byte> answer = buffer->Data.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath);
+        Errno error = _rpc.Call(storage, Opcode.Open, context, head, default, answer, out int replyBytes);
         if (error != Errno.None)
         {
             return error;
@@ -54,16 +55,18 @@ internal sealed unsafe class RemoteFileStore : FileStore
     {
         ReadOnlySpan<byte> head = Head(buffer, file, 0, 0, 0);
         RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
-        Errno error = _rpc.Call(file->Storage, Opcode.StorageStatus, context, head, default, buffer->Data, out int replyBytes);
+        Span<byte> answer = buffer->Data.Slice(0, sizeof(FileAttributes));
+        Errno error = _rpc.Call(file->Storage, Opcode.StorageStatus, context, head, default, answer, out int replyBytes);
         attributes = default;
-        return error != Errno.None || MemoryMarshal.TryRead(buffer->Data.Slice(0, replyBytes), out attributes) ? error : Errno.EPROTO;
+        return error != Errno.None || MemoryMarshal.TryRead(answer.Slice(0, replyBytes), out attributes) ? error : Errno.EPROTO;
     }
 
     /// <inheritdoc/>
     public override Errno Read(CachedFile* file, ulong offset, uint lengthBytes, TransferBuffer* buffer, out int readBytes)
     {
         ReadOnlySpan<byte> head = Head(buffer, file, offset, lengthBytes, 0);
-        RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
+        // One page is what a fault waits for; more is reading ahead of a program that reads on.
+        RpcContext context = Context(file->VNode, lengthBytes <= PageOperations.PageSize ? RpcClass.DemandFetch : RpcClass.Transfer);
         return _rpc.Call(file->Storage, Opcode.StorageRead, context, head, default, buffer->Data.Slice(0, (int)lengthBytes), out readBytes);
     }
 
@@ -85,14 +88,15 @@ internal sealed unsafe class RemoteFileStore : FileStore
     {
         ReadOnlySpan<byte> head = Head(buffer, file, size, 0, modifyTimeNs);
         RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
-        return _rpc.Call(file->Storage, Opcode.StorageTruncate, context, head, default, buffer->Data, out _);
+        Span<byte> answer = buffer->Data.Slice(0, sizeof(FileAttributes));
+        return _rpc.Call(file->Storage, Opcode.StorageTruncate, context, head, default, answer, out _);
     }
 
     /// <inheritdoc/>
     public override Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer)
     {
         ReadOnlySpan<byte> head = Head(buffer, file, 0, 0, 0);
-        return _rpc.Call(storage, Opcode.StorageSync, Context(vnode, RpcClass.DemandFetch), head, default, buffer->Data, out _);
+        return _rpc.Call(storage, Opcode.StorageSync, Context(vnode, RpcClass.Transfer), head, default, default, out _);
     }
 
     private static RpcContext Context(ushort vnode, RpcClass urgency)

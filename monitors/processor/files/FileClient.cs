@@ -20,7 +20,7 @@ public static unsafe class FileClient
         request.Offset = offset;
         request.Length = (uint)to.Length;
         return FileCaller.ToProgram(
-            Rpc.Call(node->Place.FileMemory, Opcode.FileRead, in caller.Context, in request, node->Path, to, out lengthBytes));
+            Rpc.Call(node->Place.FileMemory, Opcode.FileRead, caller.Context.As(RpcClass.Transfer), in request, node->Path, to, out lengthBytes));
     }
 
     /// <summary>Writes the first bytes of the buffer's data part. The reply says how many were taken, and where.</summary>
@@ -36,7 +36,7 @@ public static unsafe class FileClient
         // Path and data go out as one piece: the path is put right before the data.
         ReadOnlySpan<byte> payload = buffer.PrefixData(node->Path, lengthBytes);
         return FileCaller.ToProgram(
-            Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, in caller.Context, in request, payload, out reply));
+            Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload, out reply));
     }
 
     public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
@@ -84,7 +84,7 @@ public static unsafe class FileClient
             Flags = flags,
         };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, in caller.Context, in request, path, default, out _));
+            Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, path, default, out _));
     }
 
     /// <summary>Writes the dirty bytes of all files back, to the device (sync(2)).</summary>
@@ -92,7 +92,7 @@ public static unsafe class FileClient
     {
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, in caller.Context, in request, default, default, out _));
+            Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
     }
 
     /// <summary>

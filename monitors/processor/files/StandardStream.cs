@@ -3,6 +3,7 @@
 // process that reads the terminal gets SIGTTIN. BLOCKS.
 
 using System;
+using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -85,8 +86,8 @@ public sealed unsafe class StandardStream : FileOperations
             if (gathered != 0)
             {
                 Errno sent = ProcessorMonitor.Instance.Rpc.Call(
-                    ProcessorMonitor.Instance.Manager, Opcode.StandardOutput, in caller.Context, in request, buffer.Data.Slice(0, gathered),
-                    default, out _);
+                    ProcessorMonitor.Instance.Manager, Opcode.StandardOutput, caller.Context.As(RpcClass.Stream), in request,
+                    buffer.Data.Slice(0, gathered), default, out _);
                 if (sent != Errno.None)
                 {
                     return total != 0 ? total : SystemCall.Fail(FileCaller.ToProgram(sent));

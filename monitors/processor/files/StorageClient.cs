@@ -22,13 +22,14 @@ public static unsafe class StorageClient
         reply = default;
         canonicalPath = default;
         OpenRequest request = new() { Path = Request(in caller, path, flags), Mode = mode, Access = access };
-        Errno error = Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path, buffer.Data, out int length);
+        Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath);
+        Errno error = Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path, answer, out int length);
         if (error != Errno.None)
         {
             return FileCaller.ToProgram(error);
         }
 
-        ReadOnlySpan<byte> body = buffer.Data.Slice(0, length);
+        ReadOnlySpan<byte> body = answer.Slice(0, length);
         if (!MemoryMarshal.TryRead(body, out reply) || sizeof(OpenReply) + reply.PathLength > length)
         {
             return Errno.EIO;
@@ -129,7 +130,7 @@ public static unsafe class StorageClient
     {
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.StorageSync, in caller.Context, in request, default, default, out _));
+            Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
     }
 
     private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags) => new()

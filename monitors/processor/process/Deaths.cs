@@ -52,7 +52,7 @@ public static unsafe class Deaths
         Log.Error($"{text.Slice(0, length)}");
         Append(text, ref length, "\n"u8);
         StreamRequest head = new() { Session = process->TerminalSession, Stream = StandardError };
-        RpcContext context = new() { Class = RpcClass.DemandFetch };
+        RpcContext context = new() { Class = RpcClass.Stream };
         ProcessorMonitor monitor = ProcessorMonitor.Instance;
         monitor.Rpc.Call(monitor.Manager, Opcode.StandardOutput, in context, in head, text.Slice(0, length), default, out _);
     }
