@@ -1,17 +1,87 @@
-using System;
-using System.Diagnostics;
-using Lego.Simulation;
+// The command: runs seeds, prints the failing ones with the command that replays them. Status 0: all held; 1: some failed.
 
-Scenario scenario = new FirstSteps();
-ulong first = args.Length > 0 ? ulong.Parse(args[0]) : 1;
-ulong count = args.Length > 1 ? ulong.Parse(args[1]) : 1;
-bool trace = args.Length > 2;
-for (ulong seed = first; seed < first + count; seed++)
+using System;
+using System.CommandLine;
+using System.Linq;
+
+namespace Lego.Simulation;
+
+/// <summary>Entry.</summary>
+internal static class Program
 {
-    long start = Stopwatch.GetTimestamp();
-    RunResult one = Runner.Run(scenario, seed, trace ? 10000 : 0);
-    double ms = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-    RunResult two = Runner.Run(scenario, seed);
-    if (trace) foreach (string line in one.Trace.Lines) Console.WriteLine(line);
-    Console.WriteLine($"seed {seed}: {one.Failure ?? "ok"} digest {one.Digest:x} {two.Digest:x} choices {one.Choices} sim {one.SimulatedNs/1e6:0.0} ms host {ms:0.0} ms");
+    private const ulong DefaultSeeds = 1000;
+    private const int MostFailures = 5;
+
+    private static int Main(string[] arguments)
+    {
+        Option<ulong> seeds = new("--seeds") { Description = "How many seeds to run.", DefaultValueFactory = _ => DefaultSeeds };
+        Option<ulong> first = new("--first") { Description = "The first seed.", DefaultValueFactory = _ => 1 };
+        Option<ulong?> seed = new("--seed") { Description = "Run this seed only, and print what it does." };
+        Option<string?> scenario = new("--scenario") { Description = "Run all seeds on this scenario." };
+        Option<bool> once = new("--once") { Description = "Do not check that each seed replays." };
+        RootCommand command = new("Runs whole racks in one process, deterministically by seed.") { seeds, first, seed, scenario, once };
+        command.SetAction(result =>
+        {
+            string? name = result.GetValue(scenario);
+            Scenario? named = name is null ? null : Scenarios.Named(name);
+            if (name is not null && named is null)
+            {
+                Console.Error.WriteLine($"--scenario: '{name}' is none of {Scenarios.Names}");
+                return 2;
+            }
+
+            ulong? single = result.GetValue(seed);
+            return single is { } only
+                ? Replay(named ?? Scenarios.Of(only), only)
+                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once));
+        });
+        return command.Parse(arguments).Invoke();
+    }
+
+    private static int RunAll(Scenario? named, ulong first, ulong count, bool twice)
+    {
+        int failures = 0;
+        for (ulong seed = first; seed < first + count && failures < MostFailures; seed++)
+        {
+            Scenario scenario = named ?? Scenarios.Of(seed);
+            if (Runner.Try(scenario, seed, twice) is { } failed)
+            {
+                failures++;
+                Print(failed, 0, named is null);
+            }
+        }
+
+        Console.WriteLine($"{count} seeds, {failures} failed");
+        return failures == 0 ? 0 : 1;
+    }
+
+    private static int Replay(Scenario scenario, ulong seed)
+    {
+        FailedSeed? failed = Runner.Try(scenario, seed, true);
+        if (failed is null)
+        {
+            Console.WriteLine($"seed {seed} ({scenario.Name}) holds");
+            return 0;
+        }
+
+        Print(failed, int.MaxValue, true);
+        return 1;
+    }
+
+    private static void Print(FailedSeed failed, int traceLines, bool isByNumber)
+    {
+        foreach (string line in failed.Result.Trace.Lines.TakeLast(traceLines))
+        {
+            Console.WriteLine(line);
+        }
+
+        string scenario = isByNumber ? "" : $" --scenario {failed.Scenario.Name}";
+        Console.WriteLine($"FAILED seed {failed.Seed} ({failed.Scenario.Name}): {failed.Result.Failure}");
+        if (failed.Plan.Length > 0)
+        {
+            Console.WriteLine(failed.Scenario.Describe(failed.Plan));
+        }
+
+        Console.WriteLine($"  replay: ./lego test --only simulation --seed {failed.Seed}{scenario}");
+    }
 }

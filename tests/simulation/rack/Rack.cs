@@ -27,6 +27,22 @@ internal sealed record RackOptions
 
     /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
     internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
+
+    /// <summary>A rack of some kind.</summary>
+    internal static RackOptions Any(Choices choices)
+    {
+        string[] sizes = ["128K", "256K", "1M"];
+        string[] ways = ["1", "4", "16"];
+        string[] policies = ["fifo", "lru", "clock", "random"];
+        string[] piggybacks = ["on", "off"];
+        int network = choices.Next(8);
+        return new RackOptions
+        {
+            Network = network < 5 ? NetworkKind.Ring : network < 7 ? NetworkKind.Ethernet : NetworkKind.SmallFrames,
+            BootLine = $"excache={sizes[choices.Next(sizes.Length)]} ways={ways[choices.Next(ways.Length)]} "
+                + $"policy={policies[choices.Next(policies.Length)]} piggyback={piggybacks[choices.Next(piggybacks.Length)]}",
+        };
+    }
 }
 
 /// <summary>The machines and monitors of one run.</summary>
@@ -103,6 +119,15 @@ internal sealed unsafe class Rack : IDisposable
 
         NativeMemory.Free(_heard);
         NativeMemory.Free(_bootLine);
+    }
+
+    /// <summary>All monitors' counters.</summary>
+    internal void Report(ref StatisticsWriter writer)
+    {
+        Processor!.Report(ref writer);
+        Memory!.Report(ref writer);
+        Storage!.Report(ref writer);
+        Manager!.Control.Report(ref writer);
     }
 
     /// <summary>Driver only: waits until all components have joined.</summary>

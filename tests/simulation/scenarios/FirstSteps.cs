@@ -10,8 +10,9 @@ internal sealed class FirstSteps : Scenario
 
     internal override string Name => "first-steps";
 
-    internal override void Drive(Rack rack, Choices choices)
+    internal override void Drive(Rack rack, Step[][] plan, Choices choices)
     {
+        ResourceCheck resources = new(rack);
         byte seed = (byte)choices.Next(200);
         rack.Simulation.Code.SetProgram(0, program =>
         {
@@ -38,5 +39,6 @@ internal sealed class FirstSteps : Scenario
         });
         ushort session = rack.Start(0);
         Check.Equal(3u << 8, rack.AwaitExit(session), "wait status");
+        resources.AreBack();
     }
 }

@@ -1,0 +1,61 @@
+// Nothing may be left when all programs have ended: the monitors' own counters say so, the same that `lego stats` prints.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Text;
+using Lego.Kernel;
+
+namespace Lego.Simulation;
+
+/// <summary>Compares counters with what they were when no program ran.</summary>
+internal sealed class ResourceCheck
+{
+    /// <summary>Time that ends of processes may take until all components have heard of them.</summary>
+    private const ulong SettleNs = 50_000_000;
+    private const int ReportBytes = 32 * 1024;
+
+    private static readonly string[] s_mustReturn =
+    [
+        "processor.processes", "processor.files.open", "processor.files.tables", "processor.files.nodes", "processor.files.pipes",
+        "processor.files.sessions", "processor.excache.lines_resident", "memory.spaces", "memory.vmas", "memory.frames_used",
+        "memory.cache_mapped_pages", "storage.free_inodes", "manager.sessions.running",
+    ];
+
+    private readonly Rack _rack;
+    private readonly Dictionary<string, ulong> _before;
+
+    internal ResourceCheck(Rack rack)
+    {
+        _rack = rack;
+        _before = Counters(rack);
+    }
+
+    /// <summary>Driver only. BLOCKS in simulated time.</summary>
+    internal void AreBack()
+    {
+        Scheduler.Sleep(SettleNs);
+        Dictionary<string, ulong> after = Counters(_rack);
+        foreach (string name in s_mustReturn)
+        {
+            Check.That(_before.ContainsKey(name), $"there is no counter {name}");
+            Check.Equal(_before[name], after[name], $"{name} when all programs have ended");
+        }
+    }
+
+    /// <summary>All counters of the rack.</summary>
+    internal static Dictionary<string, ulong> Counters(Rack rack)
+    {
+        StatisticsWriter writer = new(new byte[ReportBytes]);
+        rack.Report(ref writer);
+        Check.That(!writer.Truncated, "the report is longer than its buffer");
+        Dictionary<string, ulong> counters = [];
+        foreach (string line in Encoding.ASCII.GetString(writer.Text).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int space = line.IndexOf(' ');
+            counters[line[..space]] = ulong.Parse(line[(space + 1)..], CultureInfo.InvariantCulture);
+        }
+
+        return counters;
+    }
+}

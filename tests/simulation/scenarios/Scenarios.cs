@@ -1,0 +1,22 @@
+// All scenarios. A seed's scenario is its remainder by their number, unless one is named.
+
+using System.Linq;
+
+namespace Lego.Simulation;
+
+/// <summary>The list.</summary>
+internal static class Scenarios
+{
+    private static readonly Scenario[] s_all =
+    [
+        new FirstSteps(),
+        new ConcurrentFiles(),
+    ];
+
+    internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];
+
+    /// <summary>Null when there is none of that name.</summary>
+    internal static Scenario? Named(string name) => s_all.FirstOrDefault(scenario => scenario.Name == name);
+
+    internal static string Names => string.Join(", ", s_all.Select(scenario => scenario.Name));
+}
