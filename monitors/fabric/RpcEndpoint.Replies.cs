@@ -108,7 +108,9 @@ public sealed unsafe partial class RpcEndpoint
         }
 
         PendingCall* call = FindCall(peer, header->RequestId);
-        if (call == null || call->State != CallState.Sent)
+        // A request that was sent back undone, but has been sent again since, waits for the answer to its latest transmission.
+        bool isLate = header->Kind != MessageKind.InProgress && call != null && header->Attempt != call->Attempt;
+        if (call == null || call->State != CallState.Sent || isLate)
         {
             return;
         }

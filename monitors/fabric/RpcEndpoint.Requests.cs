@@ -338,7 +338,6 @@ public sealed unsafe partial class RpcEndpoint
         }
 
         uint epoch = Epoch;
-        call->Epoch = epoch;
         header->Magic = MessageHeader.MagicValue;
         header->Version = MessageHeader.CurrentVersion;
         header->Kind = MessageKind.Request;
@@ -356,7 +355,14 @@ public sealed unsafe partial class RpcEndpoint
         header->Reserved = 0;
         header->AcknowledgedBelow = peer.AcknowledgedBelow;
         header->ReplyCapacity = (uint)call->ReplyCapacity;
-        return CloseMessage(peer, header, call->Head, call->HeadBytes, call->Payload, call->PayloadBytes);
+        if (!CloseMessage(peer, header, call->Head, call->HeadBytes, call->Payload, call->PayloadBytes))
+        {
+            return false;
+        }
+
+        // Only now: a call that was refused and found the link full is still to be sent with the epoch that its peer wants.
+        call->Epoch = epoch;
+        return true;
     }
 
     private void SendQueued()

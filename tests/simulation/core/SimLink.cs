@@ -69,7 +69,8 @@ internal sealed unsafe class SimLink : Link, IDisposable
         header.CopyTo(bytes);
         a.CopyTo(bytes[header.Length..]);
         b.CopyTo(bytes[(header.Length + a.Length)..]);
-        if (_underWayBytes + length > CapacityBytes || simulation.Choices.Chance(FullPerMille))
+        // A ring has room for everything that the window allows; a card's queue may be full at any time.
+        if (_underWayBytes + length > CapacityBytes || (!_kind.IsReliable && simulation.Choices.Chance(FullPerMille)))
         {
             NativeMemory.Free((void*)frame.Bytes);
             return false;
