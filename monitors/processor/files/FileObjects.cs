@@ -17,6 +17,7 @@ public static class FileObjects
     private static Slab<FileNode>? s_nodes;
     private static Slab<Pipe>? s_pipes;
     private static Slab<TerminalSession>? s_sessions;
+    private static LockTable? s_locks;
 
     public static FrameAllocator Frames => s_frames!;
 
@@ -30,6 +31,9 @@ public static class FileObjects
 
     public static Slab<TerminalSession> Sessions => s_sessions!;
 
+    /// <summary>All locks on files.</summary>
+    public static LockTable Locks => s_locks!;
+
     /// <summary>Takes the memory; boot time, before the first process.</summary>
     public static void Initialize(FrameAllocator frames)
     {
@@ -39,6 +43,12 @@ public static class FileObjects
         s_nodes = new Slab<FileNode>(frames);
         s_pipes = new Slab<Pipe>(frames);
         s_sessions = new Slab<TerminalSession>(frames);
+        s_locks = new LockTable(frames);
+        if (!s_locks.IsUsable)
+        {
+            Panic.Because("FileObjects.Initialize: no memory for the lock table");
+        }
+
         TransferBuffers.Initialize(frames);
         FileNodes.Initialize(frames);
         TerminalSessions.Initialize();
@@ -53,5 +63,6 @@ public static class FileObjects
         writer.Add("processor.files.nodes"u8, Nodes.InUse);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
         writer.Add("processor.files.sessions"u8, Sessions.InUse);
+        writer.Add("processor.files.locks"u8, Locks.Count);
     }
 }

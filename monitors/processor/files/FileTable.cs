@@ -112,6 +112,10 @@ public unsafe struct FileTable
     /// <summary>Closes what is marked close-on-exec. May BLOCK.</summary>
     public void CloseOnExec() => Close(0, MaxDescriptors - 1, OnlyMarked.Yes);
 
+    /// <summary>Whose record locks those of its descriptors are.</summary>
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public LockOwner Owner => new((ulong)Unsafe.AsPointer(ref this), isOpenFile: false);
+
     /// <summary>The open file of a descriptor, or null (EBADF).</summary>
     public readonly OpenFile* Find(ulong descriptor) => FileOf(EntryValue(descriptor));
 
@@ -180,6 +184,7 @@ public unsafe struct FileTable
         *entry = (ulong)file | (closeOnExec ? CloseOnExecBit : 0);
         if (old != null)
         {
+            FileLocks.Closed(Owner, old);
             OpenFile.Release(old);
         }
 
@@ -197,6 +202,7 @@ public unsafe struct FileTable
 
         *EntryFor(descriptor) = 0;
         _firstMaybeFree = Math.Min(_firstMaybeFree, (int)descriptor);
+        FileLocks.Closed(Owner, file);
         OpenFile.Release(file);
         return Errno.None;
     }

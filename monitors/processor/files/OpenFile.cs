@@ -24,9 +24,15 @@ public unsafe struct OpenFile
     public TerminalSession* Session;
     public PseudoNode Pseudo;
 
-    public readonly bool IsReadable => (Flags & OpenFlags.AccessMask) != OpenFlags.WriteOnly && (Flags & OpenFlags.Path) == 0;
+    /// <summary>False for access mode 3, too, which lets a program do neither (open(2), "Access mode 3").</summary>
+    public readonly bool IsReadable =>
+        (Flags & OpenFlags.AccessMask) is OpenFlags.ReadOnly or OpenFlags.ReadWrite && (Flags & OpenFlags.Path) == 0;
 
-    public readonly bool IsWritable => (Flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly && (Flags & OpenFlags.Path) == 0;
+    public readonly bool IsWritable =>
+        (Flags & OpenFlags.AccessMask) is OpenFlags.WriteOnly or OpenFlags.ReadWrite && (Flags & OpenFlags.Path) == 0;
+
+    /// <summary>An O_PATH descriptor: most calls on it are EBADF.</summary>
+    public readonly bool IsPathOnly => (Flags & OpenFlags.Path) != 0;
 
     public readonly bool IsNonBlocking => (Flags & OpenFlags.NonBlocking) != 0;
 
@@ -38,7 +44,7 @@ public unsafe struct OpenFile
         {
             file->References = 1;
             file->Kind = kind;
-            file->Flags = flags & OpenFlags.Remembered;
+            file->Flags = flags & ((flags & OpenFlags.Path) != 0 ? OpenFlags.RememberedOfPath : OpenFlags.Remembered);
         }
 
         return file;
@@ -50,6 +56,7 @@ public unsafe struct OpenFile
         file->References--;
         if (file->References == 0)
         {
+            FileLocks.Closed(file);
             FileOperations.Of(file->Kind).Close(file);
             FileObjects.OpenFiles.Free(file);
         }

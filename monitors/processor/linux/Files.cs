@@ -1,4 +1,4 @@
-// Descriptors: open, openat, creat, close, close_range, dup, dup2, dup3, fcntl, flock (open(2), close(2), dup(2), fcntl(2), flock(2)).
+// Descriptors: open, openat, creat, close, close_range, dup, dup2, dup3, fcntl (open(2), close(2), dup(2), fcntl(2)).
 
 using Lego.Kernel;
 
@@ -22,14 +22,14 @@ public static unsafe class Files
     private const ulong GetLock = 5;
     private const ulong SetLock = 6;
     private const ulong SetLockAndWait = 7;
-    private const ulong SetOwner = 8;
-    private const ulong GetOwner = 9;
+    private const ulong GetOpenFileLock = 36;
+    private const ulong SetOpenFileLock = 37;
+    private const ulong SetOpenFileLockAndWait = 38;
     private const ulong DuplicateCloseOnExec = 1030;
     private const ulong SetPipeSize = 1031;
     private const ulong GetPipeSize = 1032;
 
     private const ulong DescriptorCloseOnExec = 1;
-    private const ushort Unlocked = 2;
 
     [SystemCall(2, "open", Support.Partial, "as openat")]
     internal static long Open(ref SystemCall call) => OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
@@ -95,13 +95,15 @@ public static unsafe class Files
             : DuplicateTo(ref call, ((OpenFlags)call.A2 & OpenFlags.CloseOnExec) != 0);
     }
 
-    [SystemCall(72, "fcntl", Support.Partial, "record locks are granted without effect, no leases, no signal-driven I/O, pipes keep 64 KB")]
+    [SystemCall(72, "fcntl", Support.Partial, "no leases, no signal-driven I/O (F_SETOWN, F_SETSIG), pipes keep 64 KB")]
     internal static long Control(ref SystemCall call)
     {
         FileTable* table = call.Process->Files;
         ulong number = (uint)call.A0;
         OpenFile* file = table->Find(number);
-        if (file == null)
+        bool allowed = file != null && (!file->IsPathOnly
+            || call.A1 is Duplicate or DuplicateCloseOnExec or GetDescriptorFlags or SetDescriptorFlags or GetStatusFlags);
+        if (!allowed)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
@@ -122,18 +124,16 @@ public static unsafe class Files
                 table->SetCloseOnExec(number, (call.A2 & DescriptorCloseOnExec) != 0);
                 return 0;
             case GetStatusFlags:
-                return (long)(file->Flags | OpenFlags.LargeFile);
+                return (long)file->Flags;
             case SetStatusFlags:
-                file->Flags = (file->Flags & ~OpenFlags.Settable) | ((OpenFlags)call.A2 & OpenFlags.Settable);
-                return 0;
+                return SystemCall.Result(ChangeStatusFlags(ref call, (OpenFlags)call.A2 & OpenFlags.Settable));
             case GetLock:
-                // struct flock begins with l_type: nobody else holds a lock.
-                return SystemCall.Result(new UserPointer<ushort>(call.A2).Write(call.Process, Unlocked));
             case SetLock:
             case SetLockAndWait:
-            case SetOwner:
-            case GetOwner:
-                return 0;
+            case GetOpenFileLock:
+            case SetOpenFileLock:
+            case SetOpenFileLockAndWait:
+                return LockCalls.Control(ref call);
             case GetPipeSize:
                 return file->Kind == FileKind.Pipe ? ByteRing.CapacityBytes : SystemCall.Fail(Errno.EBADF);
             case SetPipeSize:
@@ -143,9 +143,6 @@ public static unsafe class Files
                 return SystemCall.Fail(Errno.EINVAL);
         }
     }
-
-    [SystemCall(73, "flock", Support.Stub, "granted without effect")]
-    internal static long Lock(ref SystemCall call) => call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : 0;
 
     /// <summary>Gives an open file a descriptor; on failure the reference is dropped. The descriptor, or -errno.</summary>
     internal static long Install(Process* process, OpenFile* file, bool closeOnExec, ulong lowest = 0)
@@ -170,8 +167,7 @@ public static unsafe class Files
             return SystemCall.Fail(Errno.EOPNOTSUPP);
         }
 
-        if ((flags & OpenFlags.AccessMask) == OpenFlags.AccessMask
-            || (flags & (OpenFlags.Create | OpenFlags.Directory)) == (OpenFlags.Create | OpenFlags.Directory))
+        if ((flags & (OpenFlags.Create | OpenFlags.Directory)) == (OpenFlags.Create | OpenFlags.Directory))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -189,6 +185,24 @@ public static unsafe class Files
 
         Errno error = FileOpening.Open(call.Process, in path, flags, mode, out OpenFile* file);
         return error != Errno.None ? SystemCall.Fail(error) : Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+    }
+
+    /// <summary>F_SETFL. EPERM: O_NOATIME on another user's file.</summary>
+    private static Errno ChangeStatusFlags(ref SystemCall call, OpenFlags wanted)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        uint user = call.Process->FileSystemUserId;
+        if ((wanted & ~descriptor.File->Flags & OpenFlags.NoAccessTime) != 0 && user != 0)
+        {
+            Errno error = descriptor.Operations.Status(call.Process, descriptor.File, out FileStatus status);
+            if (error != Errno.None || status.Attributes.UserId != user)
+            {
+                return error != Errno.None ? error : Errno.EPERM;
+            }
+        }
+
+        descriptor.File->Flags = (descriptor.File->Flags & ~OpenFlags.Settable) | wanted;
+        return Errno.None;
     }
 
     private static long DuplicateFrom(ref SystemCall call, ulong lowest, bool closeOnExec)

@@ -74,7 +74,7 @@ public static partial class SystemCallTable
             case 62: return SignalCalls.Kill(ref call);
             case 63: return SystemInformation.Name(ref call);
             case 72: return Files.Control(ref call);
-            case 73: return Files.Lock(ref call);
+            case 73: return LockCalls.Lock(ref call);
             case 74: return FileIo.Synchronize(ref call);
             case 75: return FileIo.SynchronizeData(ref call);
             case 76: return FileIo.Truncate(ref call);

@@ -1,0 +1,86 @@
+// Locks on open files: names files and owners for the lock table, waits for locks, and drops what a close drops. A process loses its record
+// locks on a file with the first descriptor of it that it closes; an open file description loses its own with its last (fcntl(2), flock(2)).
+// Only Lock BLOCKS; a signal ends the wait.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Locks of open files.</summary>
+public static unsafe class FileLocks
+{
+    // Spaces of files that are on no volume, above all numbers of components.
+    private const uint PipeSpace = 0x1_0000;
+    private const uint StreamSpace = 0x2_0000;
+    private const uint PseudoSpace = 0x3_0000;
+
+    private static LockTable Table => FileObjects.Locks;
+
+    /// <summary>The file that an open file is about.</summary>
+    public static LockedFile FileOf(OpenFile* file)
+    {
+        if (file->Node != null)
+        {
+            return new LockedFile(file->Node->Place.Storage, file->Node->Handle);
+        }
+
+        return file->Kind switch
+        {
+            FileKind.Pipe => new LockedFile(PipeSpace, new FileHandle { Inode = file->Pipe->Inode }),
+            FileKind.StandardStream => new LockedFile(StreamSpace, new FileHandle { Inode = file->Session->Id, Generation = file->Stream }),
+            _ => new LockedFile(PseudoSpace, new FileHandle { Inode = PseudoTree.InodeOf(file->Pseudo) }),
+        };
+    }
+
+    /// <summary>An open file description as an owner.</summary>
+    public static LockOwner OwnerOf(OpenFile* file) => new((ulong)file, isOpenFile: true);
+
+    /// <summary>Sets a lock. EAGAIN, or with <paramref name="waits"/> EDEADLK and EINTR; ENOLCK.</summary>
+    public static Errno Lock(in FileLock wanted, bool waits)
+    {
+        while (wanted.Type != LockType.Unlock && Table.TryFindConflict(in wanted, out FileLock conflict))
+        {
+            if (!waits)
+            {
+                return Errno.EAGAIN;
+            }
+
+            LockTable.Waiter waiter = default;
+            Errno error = Table.BeginWait(&waiter, wanted.Owner, conflict.Owner);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            error = Signals.Wait(ref Table.Changed);
+            Table.EndWait(&waiter);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+
+        return Table.Set(wanted);
+    }
+
+    /// <summary>A descriptor of a table was closed.</summary>
+    public static void Closed(LockOwner table, OpenFile* file)
+    {
+        if (Table.Count != 0)
+        {
+            Table.Release(FileOf(file), table, LockFamily.Record);
+        }
+    }
+
+    /// <summary>The last reference to an open file is gone.</summary>
+    public static void Closed(OpenFile* file)
+    {
+        if (Table.Count != 0)
+        {
+            LockedFile locked = FileOf(file);
+            Table.Release(in locked, OwnerOf(file), LockFamily.Record);
+            Table.Release(in locked, OwnerOf(file), LockFamily.Whole);
+        }
+    }
+}
