@@ -1,5 +1,5 @@
-// A descriptor argument of a system call: the open file with a reference of the call's own, so that a close by somebody who shares the
-// table while the call blocks does not take it away.
+// A descriptor that a system call works with, its own or another process's: the open file with a reference of the call's own, so that a close
+// by its owner or by somebody who shares the table, while the call blocks, does not take it away.
 
 namespace Lego.Processor;
 
@@ -24,6 +24,9 @@ public readonly unsafe ref struct Descriptor
 
     /// <summary>Looks a descriptor argument up; only its low 32 bits count.</summary>
     public static Descriptor Of(Process* process, ulong number) => new Descriptor(process->Files->Find((uint)number));
+
+    /// <summary>The open file behind /proc/PID/fd/N.</summary>
+    public static Descriptor Of(PseudoNode link) => new Descriptor(PseudoTree.DescriptorFile(link));
 
     public void Dispose()
     {

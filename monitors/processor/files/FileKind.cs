@@ -55,6 +55,8 @@ public enum OpenFlags : uint
     Settable = Append | NonBlocking | Direct | Async | NoAccessTime,
     /// <summary>What an open file remembers.</summary>
     Remembered = AccessMask | Append | NonBlocking | Sync | Direct | Async | LargeFile | Directory | NoFollow | NoAccessTime | Path,
+    /// <summary>What an O_PATH descriptor remembers (open(2), O_PATH).</summary>
+    RememberedOfPath = Directory | NoFollow | Path,
 }
 
 /// <summary>Events of poll(2).</summary>

@@ -72,6 +72,13 @@ public static unsafe class FileNodes
 {
     private const uint BucketCount = PageOperations.PageSize / sizeof(ulong);
 
+    /// <summary>
+    /// Ties what the storage component says about names to the nodes here. Shared from the question "what is this name" until its node is held;
+    /// alone from the question "is the file behind this name open" until the name is gone. So no open gets a file that an unlink or rename of
+    /// this component has just freed. Taken before a transfer buffer.
+    /// </summary>
+    public static readonly SharedLock Names = new();
+
     private static FileNode** s_buckets;
 
     /// <summary>Takes the memory of the table; boot time.</summary>

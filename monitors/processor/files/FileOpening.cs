@@ -10,15 +10,14 @@ namespace Lego.Processor;
 /// <summary>Opens files.</summary>
 public static unsafe class FileOpening
 {
-    private const uint WantRead = 4;
-    private const uint WantWrite = 2;
-
     /// <summary>
     /// Opens a path with the flags of open(2); the result has one reference. All errors of open(2) but those about descriptors.
     /// </summary>
     public static Errno Open(Process* process, in PathName path, OpenFlags flags, uint mode, out OpenFile* file)
     {
         file = null;
+        // A 64-bit kernel adds it to every open (open(2), O_LARGEFILE); F_GETFL shows it.
+        flags |= OpenFlags.LargeFile;
         bool keepsLink = (flags & OpenFlags.NoFollow) != 0 || IsExclusive(flags);
         Errno error = path.Resolve(process, keepsLink ? LastLink.Keep : LastLink.Follow, out PseudoNode node);
         if (error != Errno.None)
@@ -31,6 +30,52 @@ public static unsafe class FileOpening
             : OpenPseudo(process, node, flags, out file);
     }
 
+    /// <summary>truncate(2): what is no regular file is refused before anything is opened. EISDIR, EINVAL, EACCES, EFBIG.</summary>
+    public static Errno Truncate(Process* process, in PathName path, ulong sizeBytes)
+    {
+        Errno error = path.Resolve(process, LastLink.Follow, out PseudoNode pseudo);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (pseudo.File == PseudoFile.ProcessDescriptor)
+        {
+            using Descriptor other = Descriptor.Of(pseudo);
+            if (other.IsBad || other.File->Node == null)
+            {
+                return other.IsBad ? Errno.ENOENT : Errno.EINVAL;
+            }
+
+            using NodeRef node = NodeRef.To(other.File->Node);
+            error = other.Operations.Status(process, other.File, out FileStatus status);
+            error = error == Errno.None ? FileAccess.Check(process, in status.Attributes, FileAccess.Write) : error;
+            return error == Errno.None ? Truncate(process, in node, in status.Attributes, sizeBytes) : error;
+        }
+
+        if (pseudo.File != PseudoFile.None)
+        {
+            return PseudoTree.IsDirectory(pseudo.File) ? Errno.EISDIR : Errno.EINVAL;
+        }
+
+        error = FindNode(process, path.Text, OpenFlags.WriteOnly, 0, out FileAttributes attributes, out _, out FileNode* found);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        using NodeRef held = NodeRef.Adopt(found);
+        return Truncate(process, in held, in attributes, sizeBytes);
+    }
+
+    private static Errno Truncate(Process* process, in NodeRef node, in FileAttributes attributes, ulong sizeBytes)
+    {
+        uint type = attributes.Mode & FileMode.TypeMask;
+        return type == FileMode.Regular ? RegularFile.Truncate(process, node.Node, sizeBytes)
+            : type == FileMode.Directory ? Errno.EISDIR
+            : Errno.EINVAL;
+    }
+
     /// <summary>Opens an entry of /proc, /sys or /dev.</summary>
     private static Errno OpenPseudo(Process* process, PseudoNode node, OpenFlags flags, out OpenFile* file)
     {
@@ -40,31 +85,47 @@ public static unsafe class FileOpening
             return Errno.EEXIST;
         }
 
+        PseudoType type = PseudoTree.TypeOf(node.File);
+        if (node.File == PseudoFile.ProcessDescriptor && (flags & OpenFlags.NoFollow) == 0)
+        {
+            using Descriptor other = Descriptor.Of(node);
+            return other.IsBad ? Errno.ENOENT : OpenAgain(process, other.File, flags, out file);
+        }
+
+        if ((flags & OpenFlags.Directory) != 0 && type != PseudoType.Directory)
+        {
+            return Errno.ENOTDIR;
+        }
+
         if ((flags & OpenFlags.Path) != 0)
         {
             return Make(FileKind.PathOnly, flags, node, out file);
         }
 
-        PseudoType type = PseudoTree.TypeOf(node.File);
         bool writes = (flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly;
-        switch (type)
+        if (type == PseudoType.Link)
         {
-            case PseudoType.Directory:
-                return writes || (flags & OpenFlags.Create) != 0 ? Errno.EISDIR : Make(FileKind.PseudoDirectory, flags, node, out file);
-            case PseudoType.Link:
-                return node.File == PseudoFile.ProcessDescriptor && (flags & OpenFlags.NoFollow) == 0
-                    ? OpenAgain(process, PseudoTree.DescriptorFile(node), flags, out file)
-                    : Errno.ELOOP;
+            return Errno.ELOOP;
         }
 
-        if ((flags & OpenFlags.Directory) != 0)
+        if (type == PseudoType.Directory && (writes || (flags & OpenFlags.Create) != 0))
         {
-            return Errno.ENOTDIR;
+            return Errno.EISDIR;
         }
 
-        return type == PseudoType.Device
-            ? OpenDevice(process, node.File, flags, out file)
-            : Make(FileKind.PseudoText, flags, node, out file);
+        Errno error = PseudoTree.Status(process, node, out FileStatus status);
+        error = error == Errno.None ? CheckOpen(process, in status.Attributes, flags) : error;
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        return type switch
+        {
+            PseudoType.Directory => Make(FileKind.PseudoDirectory, flags, node, out file),
+            PseudoType.Device => OpenDevice(process, node.File, flags, out file),
+            _ => Make(FileKind.PseudoText, flags, node, out file),
+        };
     }
 
     private static Errno OpenDevice(Process* process, PseudoFile device, OpenFlags flags, out OpenFile* file)
@@ -94,108 +155,148 @@ public static unsafe class FileOpening
         return file == null ? Errno.ENFILE : Errno.None;
     }
 
-    /// <summary>Opens what another descriptor refers to once more (/proc/PID/fd/N, /dev/stdin), with a position of its own.</summary>
+    /// <summary>
+    /// Opens what another descriptor refers to once more (/proc/PID/fd/N, /dev/stdin), with a position of its own and the inode's permissions
+    /// checked as for any open. The caller holds the other open file.
+    /// </summary>
     private static Errno OpenAgain(Process* process, OpenFile* other, OpenFlags flags, out OpenFile* file)
     {
         file = null;
-        if (other == null)
+        if (other->Node == null && other->Kind is not (FileKind.Pipe or FileKind.StandardStream))
         {
-            return Errno.ENOENT;
+            // A link that was opened itself (O_PATH with O_NOFOLLOW) leads nowhere, least of all to itself.
+            return PseudoTree.IsLink(other->Pseudo.File) ? Errno.ELOOP : OpenPseudo(process, other->Pseudo, flags, out file);
         }
 
-        switch (other->Kind)
+        Errno error = FileOperations.Of(other->Kind).Status(process, other, out FileStatus status);
+        if (error == Errno.None && (flags & OpenFlags.Path) == 0)
         {
-            case FileKind.Pipe:
-                file = PipeEnd.Open(other->Pipe, flags);
-                if (file != null && other->Node != null)
-                {
-                    file->Node = other->Node;
-                    file->Node->References++;
-                }
-
-                return file == null ? Errno.ENFILE : Errno.None;
-            case FileKind.StandardStream:
-                file = StandardStream.Open(other->Session, other->Stream, flags);
-                return file == null ? Errno.ENFILE : Errno.None;
-            case FileKind.Regular:
-            case FileKind.Directory:
-                if (other->Kind == FileKind.Regular && (flags & OpenFlags.Truncate) != 0 && (flags & OpenFlags.AccessMask) != 0)
-                {
-                    Errno error = FileOperations.Of(other->Kind).Truncate(process, other, 0);
-                    if (error != Errno.None)
-                    {
-                        return error;
-                    }
-                }
-
-                Errno made = Make(other->Kind, flags, default, out file);
-                if (made == Errno.None)
-                {
-                    file->Node = other->Node;
-                    file->Node->References++;
-                }
-
-                return made;
-            default:
-                return other->Node == null ? Make(other->Kind, flags, other->Pseudo, out file) : Errno.ELOOP;
+            error = CheckOpen(process, in status.Attributes, flags);
         }
+
+        if (error == Errno.None && (flags & OpenFlags.Directory) != 0 && (status.Attributes.Mode & FileMode.TypeMask) != FileMode.Directory)
+        {
+            error = Errno.ENOTDIR;
+        }
+
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (other->Node != null)
+        {
+            using NodeRef node = NodeRef.To(other->Node);
+            return OpenNode(process, in node, in status.Attributes, flags, created: false, out file);
+        }
+
+        if ((flags & OpenFlags.Path) != 0)
+        {
+            // A name for something that has none: nothing here could be done with it.
+            return Errno.ENXIO;
+        }
+
+        if (other->Kind == FileKind.StandardStream)
+        {
+            file = StandardStream.Open(other->Session, other->Stream, flags);
+            return file == null ? Errno.ENFILE : Errno.None;
+        }
+
+        error = OpenPipe(other->Pipe, null, flags, out file);
+        return error == Errno.None ? WaitForOtherSide(ref file) : error;
     }
 
     private static Errno OpenVolume(Process* process, ReadOnlySpan<byte> path, OpenFlags flags, uint mode, out OpenFile* file)
     {
         file = null;
+        Errno error = FindNode(process, path, flags, mode, out FileAttributes attributes, out bool created, out FileNode* found);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        using NodeRef node = NodeRef.Adopt(found);
+        return OpenNode(process, in node, in attributes, flags, created, out file);
+    }
+
+    /// <summary>Looks a path up, or creates it; the node has one reference for the caller.</summary>
+    private static Errno FindNode(
+        Process* process, ReadOnlySpan<byte> path, OpenFlags flags, uint mode, out FileAttributes attributes, out bool created,
+        out FileNode* node)
+    {
+        node = null;
         FileCaller caller = FileCaller.Of(process);
+        using SharedLock.Guard names = FileNodes.Names.Share();
         using TransferBuffer buffer = TransferBuffers.Take();
         uint access = (flags & OpenFlags.Path) != 0 ? 0 : AccessOf(flags);
         Errno error = StorageClient.Open(
             in caller, in buffer, path, PathFlagsOf(flags), mode & ~process->Umask & FileMode.PermissionMask, access, out OpenReply reply,
             out ReadOnlySpan<byte> canonicalPath);
+        attributes = reply.Attributes;
+        created = reply.Created != 0;
+        if (error == Errno.None && !created && (flags & OpenFlags.Path) == 0)
+        {
+            error = CheckAccessTime(process, in attributes, flags);
+        }
+
         if (error != Errno.None)
         {
             return error;
         }
 
+        node = FileNodes.Acquire(in caller.Place, in attributes, canonicalPath);
+        return node == null ? Errno.ENOMEM : Errno.None;
+    }
+
+    /// <summary>
+    /// Opens a file of the volume, permissions checked. May wait for the other side of a FIFO, so nothing that others need is held here.
+    /// </summary>
+    private static Errno OpenNode(
+        Process* process, in NodeRef node, in FileAttributes attributes, OpenFlags flags, bool created, out OpenFile* file)
+    {
+        file = null;
         FileKind kind = FileKind.PathOnly;
-        uint type = reply.Attributes.Mode & FileMode.TypeMask;
-        if ((flags & OpenFlags.Path) == 0)
+        Errno error = (flags & OpenFlags.Path) != 0 ? Errno.None : KindOf(in attributes, flags, out kind);
+        if (error == Errno.None && kind == FileKind.Null)
         {
-            error = KindOf(in reply.Attributes, flags, out kind);
-            if (error == Errno.None && kind == FileKind.Null)
-            {
-                PseudoFile device = PseudoTree.FindDevice(reply.Attributes.DeviceNumber);
-                return device == PseudoFile.None ? Errno.ENXIO : OpenDevice(process, device, flags, out file);
-            }
-
-            if (error != Errno.None)
-            {
-                return error;
-            }
+            PseudoFile device = PseudoTree.FindDevice(attributes.DeviceNumber);
+            return device == PseudoFile.None ? Errno.ENXIO : OpenDevice(process, device, flags, out file);
         }
 
-        FileNode* node = FileNodes.Acquire(in caller.Place, in reply.Attributes, canonicalPath);
-        if (node == null)
+        if (error == Errno.None && kind == FileKind.Regular && (flags & OpenFlags.Truncate) != 0 && !created)
         {
-            return Errno.ENOMEM;
-        }
-
-        if (kind == FileKind.Regular && (flags & OpenFlags.Truncate) != 0 && (flags & OpenFlags.AccessMask) != 0 && reply.Created == 0)
-        {
-            error = FileClient.Truncate(in caller, in node->Handle, node->Path, 0);
+            FileCaller caller = FileCaller.Of(process);
+            error = FileClient.Truncate(in caller, in node.Node->Handle, node.Node->Path, 0);
         }
 
         if (error == Errno.None)
         {
-            error = kind == FileKind.Pipe ? OpenFifo(node, flags, out file) : Make(kind, flags, default, out file);
+            error = kind == FileKind.Pipe
+                ? OpenPipe(node.Node->Fifo, node.Node, flags, out file)
+                : Make(kind, flags, default, out file);
         }
 
         if (error != Errno.None)
         {
-            FileNodes.Release(node);
             return error;
         }
 
-        file->Node = node;
-        return type == FileMode.Fifo && kind == FileKind.Pipe ? WaitForOtherSide(ref file) : Errno.None;
+        file->Node = node.Share();
+        return kind == FileKind.Pipe ? WaitForOtherSide(ref file) : Errno.None;
+    }
+
+    /// <summary>What open(2) asks of an inode that was not looked up by the storage component for this open.</summary>
+    private static Errno CheckOpen(Process* process, in FileAttributes attributes, OpenFlags flags)
+    {
+        Errno error = FileAccess.Check(process, in attributes, AccessOf(flags));
+        return error == Errno.None ? CheckAccessTime(process, in attributes, flags) : error;
+    }
+
+    /// <summary>O_NOATIME is the owner's (open(2)).</summary>
+    private static Errno CheckAccessTime(Process* process, in FileAttributes attributes, OpenFlags flags)
+    {
+        bool asks = (flags & OpenFlags.NoAccessTime) != 0;
+        return asks && process->FileSystemUserId != 0 && process->FileSystemUserId != attributes.UserId ? Errno.EPERM : Errno.None;
     }
 
     /// <summary>What an inode is opened as; FileKind.Null stands for any device.</summary>
@@ -223,33 +324,31 @@ public static unsafe class FileOpening
         }
     }
 
-    /// <summary>Opens one side of a FIFO (fifo(7)).</summary>
-    private static Errno OpenFifo(FileNode* node, OpenFlags flags, out OpenFile* file)
+    /// <summary>Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists.</summary>
+    private static Errno OpenPipe(Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
     {
         file = null;
-        bool onlyWrites = (flags & OpenFlags.AccessMask) == OpenFlags.WriteOnly;
-        if (node->Fifo == null)
-        {
-            if (onlyWrites && (flags & OpenFlags.NonBlocking) != 0)
-            {
-                return Errno.ENXIO;
-            }
-
-            node->Fifo = Pipe.Create();
-            if (node->Fifo == null)
-            {
-                return Errno.ENOMEM;
-            }
-        }
-        else if (onlyWrites && (flags & OpenFlags.NonBlocking) != 0 && node->Fifo->Readers == 0)
+        bool writesAtOnce = (flags & (OpenFlags.AccessMask | OpenFlags.NonBlocking)) == (OpenFlags.WriteOnly | OpenFlags.NonBlocking);
+        if (writesAtOnce && (pipe == null || pipe->Readers == 0))
         {
             return Errno.ENXIO;
         }
 
-        file = PipeEnd.Open(node->Fifo, flags);
-        if (file == null && node->Fifo->Readers == 0 && node->Fifo->Writers == 0)
+        if (pipe == null)
         {
-            Pipe.Free(node->Fifo);
+            pipe = Pipe.Create();
+            if (pipe == null)
+            {
+                return Errno.ENOMEM;
+            }
+
+            node->Fifo = pipe;
+        }
+
+        file = PipeEnd.Open(pipe, flags);
+        if (file == null && pipe->Readers == 0 && pipe->Writers == 0)
+        {
+            Pipe.Free(pipe);
             node->Fifo = null;
         }
 
@@ -300,11 +399,11 @@ public static unsafe class FileOpening
     {
         uint access = (flags & OpenFlags.AccessMask) switch
         {
-            OpenFlags.ReadOnly => WantRead,
-            OpenFlags.WriteOnly => WantWrite,
-            _ => WantRead | WantWrite,
+            OpenFlags.ReadOnly => FileAccess.Read,
+            OpenFlags.WriteOnly => FileAccess.Write,
+            _ => FileAccess.Read | FileAccess.Write,
         };
-        return (flags & OpenFlags.Truncate) != 0 ? access | WantWrite : access;
+        return (flags & OpenFlags.Truncate) != 0 ? access | FileAccess.Write : access;
     }
 
     private static PathFlags PathFlagsOf(OpenFlags flags)

@@ -26,8 +26,8 @@ public static unsafe class FileStatusLookup
 
         if (node.File == PseudoFile.ProcessDescriptor && lastLink == LastLink.Follow)
         {
-            OpenFile* file = PseudoTree.DescriptorFile(node);
-            return file == null ? Errno.ENOENT : OfFile(process, file, out status);
+            using Descriptor descriptor = Descriptor.Of(node);
+            return descriptor.IsBad ? Errno.ENOENT : descriptor.Operations.Status(process, descriptor.File, out status);
         }
 
         return node.File == PseudoFile.None
@@ -44,8 +44,8 @@ public static unsafe class FileStatusLookup
             return OfVolumeOrPseudo(process, out status);
         }
 
-        OpenFile* file = process->Files->Find((uint)descriptor);
-        return file == null ? Errno.EBADF : OfFile(process, file, out status);
+        using Descriptor open = Descriptor.Of(process, descriptor);
+        return open.IsBad ? Errno.EBADF : open.Operations.Status(process, open.File, out status);
     }
 
     /// <summary>Attributes of a path of the volume; EACCES when <paramref name="access"/> (as access(2)) is not granted.</summary>
@@ -54,6 +54,7 @@ public static unsafe class FileStatusLookup
         status = default;
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
+        using SharedLock.Guard names = FileNodes.Names.Share();
         using TransferBuffer buffer = TransferBuffers.Take();
         PathFlags flags = lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
         Errno error = StorageClient.Open(in caller, in buffer, path, flags, 0, access, out OpenReply reply,
@@ -73,13 +74,5 @@ public static unsafe class FileStatusLookup
         status = default;
         using PathName path = PathName.FromText(Processes.TextOf(process->Cwd));
         return path.Error != Errno.None ? path.Error : Find(process, in path, 0, LastLink.Follow, out status);
-    }
-
-    private static Errno OfFile(Process* process, OpenFile* file, out FileStatus status)
-    {
-        file->References++;
-        Errno error = FileOperations.Of(file->Kind).Status(process, file, out status);
-        OpenFile.Release(file);
-        return error;
     }
 }

@@ -20,18 +20,21 @@ public static unsafe class HiddenNames
     public static ReadOnlySpan<byte> Prefix => ".lego-"u8;
 
     /// <summary>
-    /// The open file behind a name that is about to go, or null. One message, and only if some open file's path has the name in it.
+    /// The open file behind a name that is about to go, or none. One message, and only if some open file's path has the name in it. The caller
+    /// has FileNodes.Names alone.
     /// </summary>
-    public static FileNode* OpenFileAt(in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path)
+    public static NodeRef OpenFileAt(in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path)
     {
         if (!FileNodes.AnyPathContains(PathText.LastComponent(path)))
         {
-            return null;
+            return default;
         }
 
         Errno error = StorageClient.Open(in caller, in buffer, path, PathFlags.NoFollow, 0, 0, out OpenReply reply, out _);
         bool isDirectory = (reply.Attributes.Mode & FileMode.TypeMask) == FileMode.Directory;
-        return error != Errno.None || isDirectory ? null : FileNodes.Find(caller.Place.Storage, in reply.Attributes.Handle);
+        return error != Errno.None || isDirectory
+            ? default
+            : NodeRef.To(FileNodes.Find(caller.Place.Storage, in reply.Attributes.Handle));
     }
 
     /// <summary>Moves an open file's name away instead of removing it.</summary>

@@ -174,6 +174,12 @@ public readonly unsafe ref struct PathName
                 continue;
             }
 
+            Errno searched = PseudoTree.CheckSearch(process, node);
+            if (searched != Errno.None)
+            {
+                return searched;
+            }
+
             if (!PseudoTree.TryFind(process, node, component, out PseudoNode child))
             {
                 return Errno.ENOENT;
@@ -223,10 +229,10 @@ public readonly unsafe ref struct PathName
             return Errno.EBADF;
         }
 
-        if (file->Kind == FileKind.PseudoDirectory)
+        if (file->Node == null && file->Kind is FileKind.PseudoDirectory or FileKind.PathOnly && PseudoTree.IsDirectory(file->Pseudo.File))
         {
             Span<byte> text = stackalloc byte[PseudoLinks.MaxTargetBytes];
-            int length = PseudoDirectoryFile.Instance.Describe(file, text);
+            int length = PseudoTree.PathOf(file->Pseudo, text);
             return Prepend(text.Slice(0, length));
         }
 

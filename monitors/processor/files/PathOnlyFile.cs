@@ -27,6 +27,8 @@ public sealed unsafe class PathOnlyFile : FileOperations
                 : DirectoryFile.Instance.Status(process, file, out status);
     }
 
+    public override PollEvents Poll(OpenFile* file) => PollEvents.Invalid;
+
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument) => SystemCall.Fail(Errno.EBADF);
 
     public override int Describe(OpenFile* file, Span<byte> text) => file->Node == null ? PseudoTree.PathOf(file->Pseudo, text) : RegularFile.DescribeNode(file->Node, text);

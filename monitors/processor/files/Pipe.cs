@@ -26,6 +26,8 @@ public unsafe struct Pipe
     public WaitQueue WritersWait;
     /// <summary>Distinguishes pipes in stat and /proc/PID/fd.</summary>
     public uint Inode;
+    /// <summary>Owner, permissions and times of a pipe; a FIFO has those of its file.</summary>
+    public SyntheticInode Attributes;
 
     private static uint s_lastInode;
 

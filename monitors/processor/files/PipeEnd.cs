@@ -121,9 +121,8 @@ public sealed unsafe class PipeEnd : FileOperations
             return StorageClient.Status(in caller, file->Node, out status.Attributes);
         }
 
-        status = FileStatus.Synthetic(DeviceNumber.Pipes, file->Pipe->Inode, FileMode.Fifo | 0x180);
-        status.Attributes.UserId = process->EffectiveUserId;
-        status.Attributes.GroupId = process->EffectiveGroupId;
+        status = FileStatus.Synthetic(DeviceNumber.Pipes, file->Pipe->Inode, FileMode.Fifo);
+        file->Pipe->Attributes.Describe(ref status);
         return Errno.None;
     }
 
@@ -234,13 +233,9 @@ public sealed unsafe class PipeEnd : FileOperations
         return total;
     }
 
+    /// <summary>No reader is left: SIGPIPE in any case, EPIPE when nothing was written before.</summary>
     private static long Broken(Process* process, long total)
     {
-        if (total != 0)
-        {
-            return total;
-        }
-
         SignalInfo info = new()
         {
             Number = Signal.Pipe,
@@ -249,6 +244,6 @@ public sealed unsafe class PipeEnd : FileOperations
             UserId = process->UserId
         };
         Signals.Send(process, in info);
-        return SystemCall.Fail(Errno.EPIPE);
+        return total != 0 ? total : SystemCall.Fail(Errno.EPIPE);
     }
 }

@@ -20,10 +20,16 @@ public sealed unsafe class RegularFile : FileOperations
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
         FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = TransferBuffers.Take();
         long total = 0;
         while (to.RemainingBytes != 0)
         {
+            // A call may move gigabytes: between pieces others get the buffer, and a fatal signal ends it.
+            if (Signals.IsDying(process->Thread))
+            {
+                return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
+            }
+
+            using TransferBuffer buffer = TransferBuffers.Take();
             int wanted = (int)Math.Min(to.RemainingBytes, TransferBuffer.DataBytes);
             Errno error = FileClient.Read(in caller, file->Node, position, buffer.Data.Slice(0, wanted), out int length);
             int moved = 0;
@@ -53,21 +59,28 @@ public sealed unsafe class RegularFile : FileOperations
         FileCaller caller = FileCaller.Of(process);
         FileWriteFlags flags = ((file->Flags & OpenFlags.Append) != 0 ? FileWriteFlags.Append : FileWriteFlags.None)
             | ((file->Flags & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None);
-        using TransferBuffer buffer = TransferBuffers.Take();
         long total = 0;
         while (from.RemainingBytes != 0)
         {
-            ulong room = RoomBelowLimit(process, position);
-            if (room == 0)
+            if (Signals.IsDying(process->Thread))
             {
-                if (total == 0)
-                {
-                    Signals.Send(process, SignalInfo.FromKernel(Signal.FileSize));
-                }
-
-                return total != 0 ? total : SystemCall.Fail(Errno.EFBIG);
+                return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
             }
 
+            ulong limited = position;
+            Errno sized = (flags & FileWriteFlags.Append) != 0 ? EndForLimit(process, file, out limited) : Errno.None;
+            if (sized != Errno.None)
+            {
+                return total != 0 ? total : SystemCall.Fail(sized);
+            }
+
+            ulong room = RoomBelowLimit(process, limited);
+            if (room == 0)
+            {
+                return total != 0 ? total : TooLarge(process);
+            }
+
+            using TransferBuffer buffer = TransferBuffers.Take();
             int wanted = (int)Math.Min(Math.Min(from.RemainingBytes, room), TransferBuffer.DataBytes);
             Errno fault = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
             if (gathered == 0)
@@ -92,6 +105,53 @@ public sealed unsafe class RegularFile : FileOperations
             {
                 return total != 0 ? total : SystemCall.Fail(Errno.ENOSPC);
             }
+        }
+
+        return total;
+    }
+
+    /// <summary>Copies between two files piece by piece, moving both positions; the bytes stay in one buffer of the kernel.</summary>
+    internal static long Copy(Process* process, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, ulong lengthBytes)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        FileWriteFlags flags = (to->Flags & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None;
+        long total = 0;
+        while ((ulong)total < lengthBytes)
+        {
+            if (Signals.IsDying(process->Thread))
+            {
+                return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
+            }
+
+            ulong room = RoomBelowLimit(process, target);
+            if (room == 0)
+            {
+                return total != 0 ? total : TooLarge(process);
+            }
+
+            using TransferBuffer buffer = TransferBuffers.Take();
+            int wanted = (int)Math.Min(Math.Min(lengthBytes - (ulong)total, room), TransferBuffer.DataBytes);
+            Errno error = FileClient.Read(in caller, from->Node, source, buffer.Data.Slice(0, wanted), out int length);
+            if (error == Errno.None && length == 0)
+            {
+                break;
+            }
+
+            FileWriteReply reply = default;
+            error = error == Errno.None ? FileClient.Write(in caller, to->Node, in buffer, target, length, flags, out reply) : error;
+            if (error == Errno.None && reply.Written == 0)
+            {
+                error = Errno.ENOSPC;
+            }
+
+            if (error != Errno.None)
+            {
+                return total != 0 ? total : SystemCall.Fail(error);
+            }
+
+            source += reply.Written;
+            target += reply.Written;
+            total += reply.Written;
         }
 
         return total;
@@ -140,7 +200,10 @@ public sealed unsafe class RegularFile : FileOperations
         return FileClient.Status(in caller, file->Node, out status.Attributes);
     }
 
-    public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes)
+    public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
+
+    /// <summary>Gives a file another size. EFBIG with SIGXFSZ above RLIMIT_FSIZE.</summary>
+    internal static Errno Truncate(Process* process, FileNode* node, ulong sizeBytes)
     {
         if (RoomBelowLimit(process, 0) < sizeBytes)
         {
@@ -149,7 +212,7 @@ public sealed unsafe class RegularFile : FileOperations
         }
 
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Truncate(in caller, in file->Node->Handle, file->Node->Path, sizeBytes);
+        return FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes);
     }
 
     public override Errno Synchronize(Process* process, OpenFile* file)
@@ -173,6 +236,28 @@ public sealed unsafe class RegularFile : FileOperations
         }
 
         return buffer.Text.Length;
+    }
+
+    /// <summary>RLIMIT_FSIZE leaves no room: SIGXFSZ and EFBIG (setrlimit(2)).</summary>
+    private static long TooLarge(Process* process)
+    {
+        Signals.Send(process, SignalInfo.FromKernel(Signal.FileSize));
+        return SystemCall.Fail(Errno.EFBIG);
+    }
+
+    /// <summary>Where an append will begin, as far as RLIMIT_FSIZE needs to know; costs a message only when there is a limit.</summary>
+    private static Errno EndForLimit(Process* process, OpenFile* file, out ulong end)
+    {
+        end = 0;
+        if (process->Limits[2 * FileSizeLimit] == ulong.MaxValue)
+        {
+            return Errno.None;
+        }
+
+        FileCaller caller = FileCaller.Of(process);
+        Errno error = FileClient.Status(in caller, file->Node, out FileAttributes attributes);
+        end = attributes.Size;
+        return error;
     }
 
     private static ulong RoomBelowLimit(Process* process, ulong position)

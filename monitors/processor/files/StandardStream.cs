@@ -75,19 +75,32 @@ public sealed unsafe class StandardStream : FileOperations
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
+        // The reply comes when somebody has read what went before, perhaps never: the bytes wait in a frame of the writer's own.
+        byte* page = (byte*)FileObjects.Frames.Allocate();
+        if (page == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        long result = Write(process, file, new Span<byte>(page, PageOperations.PageSize), ref from);
+        FileObjects.Frames.Free(page);
+        return result;
+    }
+
+    private static long Write(Process* process, OpenFile* file, Span<byte> buffer, ref IoVector from)
+    {
         FileCaller caller = FileCaller.Of(process);
         StreamRequest request = new() { Session = file->Session->Id, Stream = file->Stream == 2 ? (ushort)2 : (ushort)1 };
-        using TransferBuffer buffer = TransferBuffers.Take();
         long total = 0;
         while (from.RemainingBytes != 0)
         {
-            int wanted = (int)Math.Min(from.RemainingBytes, StreamRequest.MaxBytes);
-            Errno error = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
+            int wanted = (int)Math.Min(from.RemainingBytes, (ulong)buffer.Length);
+            Errno error = from.Take(buffer.Slice(0, wanted), out int gathered);
             if (gathered != 0)
             {
                 Errno sent = ProcessorMonitor.Instance.Rpc.Call(
                     ProcessorMonitor.Instance.Manager, Opcode.StandardOutput, caller.Context.As(RpcClass.Stream), in request,
-                    buffer.Data.Slice(0, gathered), default, out _);
+                    buffer.Slice(0, gathered), default, out _);
                 if (sent != Errno.None)
                 {
                     return total != 0 ? total : SystemCall.Fail(FileCaller.ToProgram(sent));
@@ -111,7 +124,8 @@ public sealed unsafe class StandardStream : FileOperations
         bool isTerminal = file->Session->IsTerminal(file->Stream);
         status = isTerminal
             ? PseudoTree.StatusOf(new PseudoNode { File = PseudoFile.DevTerminal0 })
-            : FileStatus.Synthetic(DeviceNumber.Pipes, StreamInode(file), FileMode.Fifo | 0x180);
+            : FileStatus.Synthetic(DeviceNumber.Pipes, StreamInode(file), FileMode.Fifo);
+        file->Session->Attributes.Describe(ref status);
         return Errno.None;
     }
 
@@ -168,10 +182,13 @@ public sealed unsafe class StandardStream : FileOperations
         return session->IsTerminal(file->Stream) && process->SessionId == session->SessionId && process->Group != session->ForegroundGroup;
     }
 
-    /// <summary>Stops a background process's group; false when it ignores or blocks that, and the read fails with EIO instead.</summary>
+    /// <summary>
+    /// Stops a background process's group; false when it ignores or blocks that, or when nobody is left who could continue it, and the read
+    /// fails with EIO instead (tty_ioctl, POSIX "Terminal Access Control").
+    /// </summary>
     private static bool StopForTerminal(Process* process, int signal)
     {
-        if (Signals.IsIgnored(process, signal) || (process->Thread->BlockedSignals & Signal.Bit(signal)) != 0)
+        if (SignalDelivery.IsOrphanedGroup(process) || Signals.IsIgnored(process, signal) || (process->Thread->BlockedSignals & Signal.Bit(signal)) != 0)
         {
             return false;
         }

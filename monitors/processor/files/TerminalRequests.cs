@@ -69,13 +69,12 @@ public static unsafe class TerminalRequests
             case Flush:
                 if (argument is FlushInput or FlushBoth)
                 {
-                    session->Input.Clear();
+                    TerminalSessions.FlushInput(session);
                 }
 
                 return 0;
             case SetControlling:
-                session->SessionId = process->SessionId;
-                return 0;
+                return SystemCall.Result(TerminalSessions.TakeControl(process, session, steals: argument == 1));
             case SendBreak:
             case Flow:
             case GiveUpControlling:
@@ -96,7 +95,7 @@ public static unsafe class TerminalRequests
         session->Modes = modes;
         if (request == SetModesFlushed)
         {
-            session->Input.Clear();
+            TerminalSessions.FlushInput(session);
         }
 
         return 0;
@@ -149,6 +148,12 @@ public static unsafe class TerminalRequests
             || (process->Thread->BlockedSignals & Signal.Bit(Signal.TerminalOutput)) != 0;
         if (process->Group != session->ForegroundGroup && !shielded)
         {
+            // EIO: nobody is left who could continue an orphaned group (tcsetpgrp(3), POSIX).
+            if (SignalDelivery.IsOrphanedGroup(process))
+            {
+                return SystemCall.Fail(Errno.EIO);
+            }
+
             Signals.SendToGroup(process->Group, SignalInfo.FromKernel(Signal.TerminalOutput));
             return SystemCall.Fail(Errno.EINTR);
         }

@@ -28,6 +28,8 @@ public unsafe struct TerminalSession
     public bool InputEnded;
     public SleepLock InputLock;
     public WaitQueue InputWait;
+    /// <summary>Owner, permissions and times of all its streams.</summary>
+    public SyntheticInode Attributes;
     public TerminalModes Modes;
 
     public readonly bool IsTerminal(int stream) => (Flags & (StartFlags)(1u << stream)) != 0;
@@ -98,6 +100,7 @@ public static unsafe class TerminalSessions
             session->ForegroundGroup = leader;
             session->SessionId = leader;
             session->Modes = TerminalModes.Default;
+            session->Attributes = SyntheticInode.Create(userId: 0, groupId: 0);
             session->Next = s_first;
             s_first = session;
         }
@@ -122,6 +125,67 @@ public static unsafe class TerminalSessions
     {
         TerminalSession* session = Find(process->TerminalSession);
         return session != null && session->HasTerminal && session->SessionId == process->SessionId ? session : null;
+    }
+
+    /// <summary>
+    /// TIOCSCTTY (ioctl_tty(2)): the terminal becomes the caller's, whose group comes to the foreground. Only a session leader without a
+    /// terminal may take one, and only root one that another session has, if it says so. EPERM.
+    /// </summary>
+    public static Errno TakeControl(Process* process, TerminalSession* session, bool steals)
+    {
+        if (process->Id == process->SessionId && session->SessionId == process->SessionId)
+        {
+            return Errno.None;
+        }
+
+        if (process->Id != process->SessionId || HasControlling(process))
+        {
+            return Errno.EPERM;
+        }
+
+        bool taken = HasMembers(session->SessionId);
+        if (taken && !(steals && process->EffectiveUserId == 0))
+        {
+            return Errno.EPERM;
+        }
+
+        session->SessionId = process->SessionId;
+        session->ForegroundGroup = process->Group;
+        process->TerminalSession = session->Id;
+        return Errno.None;
+    }
+
+    /// <summary>Forgets input that nobody has read yet; after whoever is reading now. BLOCKS.</summary>
+    public static void FlushInput(TerminalSession* session)
+    {
+        using SleepLock.Guard input = session->InputLock.Acquire();
+        session->Input.Clear();
+    }
+
+    private static bool HasMembers(uint session)
+    {
+        for (Process* process = Processes.First; process != null; process = process->Next)
+        {
+            if (process->SessionId == session && process->State != ProcessState.Zombie)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool HasControlling(Process* process)
+    {
+        for (TerminalSession* session = s_first; session != null; session = session->Next)
+        {
+            if (session->HasTerminal && session->SessionId == process->SessionId)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public static void Release(TerminalSession* session)

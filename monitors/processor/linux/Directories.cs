@@ -67,8 +67,14 @@ public static unsafe class Directories
         OpenFile* file = descriptor.File;
         if (file->Node != null)
         {
-            bool isDirectory = (file->Node->Mode & FileMode.TypeMask) == FileMode.Directory;
-            return isDirectory ? SystemCall.Result(SetCwd(call.Process, file->Node->Path)) : SystemCall.Fail(Errno.ENOTDIR);
+            if ((file->Node->Mode & FileMode.TypeMask) != FileMode.Directory)
+            {
+                return SystemCall.Fail(Errno.ENOTDIR);
+            }
+
+            Errno error = descriptor.Operations.Status(call.Process, file, out FileStatus status);
+            error = error == Errno.None ? FileAccess.Check(call.Process, in status.Attributes, FileAccess.Execute) : error;
+            return SystemCall.Result(error == Errno.None ? SetCwd(call.Process, file->Node->Path) : error);
         }
 
         bool isPseudo = file->Kind is FileKind.PseudoDirectory or FileKind.PathOnly && PseudoTree.IsDirectory(file->Pseudo.File);

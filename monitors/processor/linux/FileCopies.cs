@@ -1,9 +1,7 @@
-// Copies between descriptors inside the kernel: sendfile, copy_file_range (sendfile(2), copy_file_range(2)). The bytes pass through a few
-// frames here; a copy inside the memory component is a matter of speed and comes with it.
+// Copies between descriptors inside the kernel: sendfile, copy_file_range (sendfile(2), copy_file_range(2)). The bytes pass through a buffer
+// here; a copy inside the memory component is a matter of speed and comes with it.
 
 using System;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -70,23 +68,10 @@ public static unsafe class FileCopies
             return SystemCall.Fail(error);
         }
 
-        // Large pieces make few messages; a single frame does when memory is in pieces itself.
-        ulong pages = lengthBytes <= PageOperations.PageSize ? 1 : (ulong)TransferBuffer.DataBytes / PageOperations.PageSize;
-        byte* buffer = (byte*)FileObjects.Frames.AllocateContiguous(pages);
-        if (buffer == null)
-        {
-            pages = 1;
-            buffer = (byte*)FileObjects.Frames.Allocate();
-        }
-
-        if (buffer == null)
-        {
-            return SystemCall.Fail(Errno.ENOMEM);
-        }
-
-        Span<byte> room = new(buffer, (int)pages * PageOperations.PageSize);
-        long total = CopyThrough(process, room, from, ref source, to, ref target, toPosition != 0, Math.Min(lengthBytes, MaxBytes));
-        FileObjects.Frames.FreeContiguous(buffer, pages);
+        ulong bounded = Math.Min(lengthBytes, MaxBytes);
+        long total = from->Kind == FileKind.Regular && to->Kind == FileKind.Regular
+            ? CopyContents(process, from, ref source, to, ref target, toPosition != 0, bounded)
+            : CopyThroughFrame(process, from, ref source, to, ref target, toPosition != 0, bounded);
         if (fromPosition == 0)
         {
             from->Offset = source;
@@ -104,17 +89,43 @@ public static unsafe class FileCopies
         return error != Errno.None && total >= 0 ? SystemCall.Fail(error) : total;
     }
 
+    private static long CopyContents(
+        Process* process, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget, ulong lengthBytes)
+    {
+        if (usesTarget)
+        {
+            return RegularFile.Copy(process, from, ref source, to, ref target, lengthBytes);
+        }
+
+        using SleepLock.Guard position = to->PositionLock.Acquire();
+        return RegularFile.Copy(process, from, ref source, to, ref to->Offset, lengthBytes);
+    }
+
+    /// <summary>A target such as a pipe makes the caller wait for others, so the bytes wait in a frame of his own.</summary>
+    private static long CopyThroughFrame(
+        Process* process, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget, ulong lengthBytes)
+    {
+        byte* frame = (byte*)FileObjects.Frames.Allocate();
+        if (frame == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        long total = CopyThrough(process, frame, from, ref source, to, ref target, usesTarget, lengthBytes);
+        FileObjects.Frames.Free(frame);
+        return total;
+    }
+
     private static long CopyThrough(
-        Process* process, Span<byte> buffer, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget,
+        Process* process, byte* bytes, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget,
         ulong lengthBytes)
     {
-        byte* bytes = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer));
         FileOperations reader = FileOperations.Of(from->Kind);
         FileOperations writer = FileOperations.Of(to->Kind);
         long total = 0;
         while ((ulong)total < lengthBytes)
         {
-            IoVector into = IoVector.OfKernel(bytes, Math.Min(lengthBytes - (ulong)total, (ulong)buffer.Length));
+            IoVector into = IoVector.OfKernel(bytes, Math.Min(lengthBytes - (ulong)total, PageOperations.PageSize));
             ulong next = source;
             long got = reader.Read(process, from, ref next, ref into);
             if (got <= 0)

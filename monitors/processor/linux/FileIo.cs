@@ -114,22 +114,14 @@ public static unsafe class FileIo
             return SystemCall.Fail(path.Error);
         }
 
-        Errno error = FileOpening.Open(call.Process, in path, OpenFlags.WriteOnly, 0, out OpenFile* file);
-        if (error != Errno.None)
-        {
-            return SystemCall.Fail(error);
-        }
-
-        error = FileOperations.Of(file->Kind).Truncate(call.Process, file, call.A1);
-        OpenFile.Release(file);
-        return SystemCall.Result(error);
+        return SystemCall.Result(FileOpening.Truncate(call.Process, in path, call.A1));
     }
 
     [SystemCall(77, "ftruncate", Support.Full)]
     internal static long TruncateDescriptor(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        if (descriptor.IsBad)
+        if (descriptor.IsBad || descriptor.File->IsPathOnly)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
@@ -172,7 +164,7 @@ public static unsafe class FileIo
     internal static long Synchronize(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        return descriptor.IsBad
+        return descriptor.IsBad || descriptor.File->IsPathOnly
             ? SystemCall.Fail(Errno.EBADF)
             : SystemCall.Result(descriptor.Operations.Synchronize(call.Process, descriptor.File));
     }

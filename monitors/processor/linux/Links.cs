@@ -121,14 +121,12 @@ public static unsafe class Links
         }
 
         FileCaller caller = FileCaller.Of(call.Process);
+        using SharedLock.Guard names = FileNodes.Names.Exclude();
         using TransferBuffer buffer = TransferBuffers.Take();
-        FileNode* open = HiddenNames.OpenFileAt(in caller, in buffer, path.Text);
-        if (open != null && !open->IsUnlinked)
+        using NodeRef open = HiddenNames.OpenFileAt(in caller, in buffer, path.Text);
+        if (!open.IsNone && !open.Node->IsUnlinked)
         {
-            open->References++;
-            error = HiddenNames.Hide(in caller, in buffer, open, path.Text);
-            FileNodes.Release(open);
-            return SystemCall.Result(error);
+            return SystemCall.Result(HiddenNames.Hide(in caller, in buffer, open.Node, path.Text));
         }
 
         error = StorageClient.Unlink(in caller, path.Text, PathFlags.None, out UnlinkReply reply);
@@ -167,6 +165,7 @@ public static unsafe class Links
     {
         FileCaller caller = FileCaller.Of(process);
         PathFlags pathFlags = (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
+        using SharedLock.Guard names = FileNodes.Names.Exclude();
         using TransferBuffer buffer = TransferBuffers.Take();
         // Only when somebody has the old name in a path do canonical paths matter.
         ReadOnlySpan<byte> oldName = PathText.LastComponent(oldPath);
@@ -177,14 +176,10 @@ public static unsafe class Links
             ? CanonicalOf(in caller, in buffer, PathText.DirectoryOf(newPath), PathText.LastComponent(newPath))
             : default;
 
-        FileNode* replaced = (flags & RenameNoReplace) == 0 ? HiddenNames.OpenFileAt(in caller, in buffer, newPath) : null;
-        bool keeps = replaced != null && !replaced->IsUnlinked && !IsSameFile(in caller, in buffer, replaced, oldPath);
-        Errno error = Errno.None;
-        if (keeps)
-        {
-            replaced->References++;
-            error = HiddenNames.Keep(in caller, in buffer, replaced, newPath);
-        }
+        using NodeRef replaced = (flags & RenameNoReplace) == 0 ? HiddenNames.OpenFileAt(in caller, in buffer, newPath) : default;
+        bool keeps = !replaced.IsNone && !replaced.Node->IsUnlinked && !IsSameFile(in caller, in buffer, replaced.Node, oldPath);
+        // After a failed rename the file still has its name, but it keeps working under the hidden one as well.
+        Errno error = keeps ? HiddenNames.Keep(in caller, in buffer, replaced.Node, newPath) : Errno.None;
 
         if (error == Errno.None)
         {
@@ -198,12 +193,6 @@ public static unsafe class Links
             {
                 Moved(canonicalOld.Text, canonicalNew.Text);
             }
-        }
-
-        if (keeps)
-        {
-            // After a failed rename the file still has its name, but it keeps working under the hidden one as well.
-            FileNodes.Release(replaced);
         }
 
         return error;
@@ -221,11 +210,11 @@ public static unsafe class Links
         using PathName newPath = PathName.FromUser(process, newDirectory, newAddress);
         Errno error = oldPath.Error != Errno.None ? oldPath.Error : newPath.Error;
         ReadOnlySpan<byte> source = default;
+        using Descriptor descriptor = oldPath.IsDescriptor ? Descriptor.Of(process, oldDirectory) : default;
         if (error == Errno.None && oldPath.IsDescriptor)
         {
-            OpenFile* file = process->Files->Find((uint)oldDirectory);
-            error = file == null ? Errno.EBADF : file->Node == null ? Errno.EXDEV : Errno.None;
-            source = error == Errno.None ? file->Node->Path : default;
+            error = descriptor.IsBad ? Errno.EBADF : descriptor.File->Node == null ? Errno.EXDEV : Errno.None;
+            source = error == Errno.None ? descriptor.File->Node->Path : default;
         }
         else if (error == Errno.None)
         {

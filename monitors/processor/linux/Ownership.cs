@@ -227,27 +227,37 @@ public static unsafe class Ownership
 
         if (node.File == PseudoFile.ProcessDescriptor && last == LastLink.Follow)
         {
-            OpenFile* file = PseudoTree.DescriptorFile(node);
-            return SystemCall.Result(file == null ? Errno.ENOENT : ChangeFile(process, file, request));
+            using Descriptor descriptor = Descriptor.Of(node);
+            return SystemCall.Result(descriptor.IsBad ? Errno.ENOENT : ChangeFile(process, descriptor.File, request));
         }
 
-        // Owners and modes of what is served here are fixed; a touch of /dev/null succeeds as on Linux.
-        return node.File != PseudoFile.None
-            ? PseudoTree.TypeOf(node.File) == PseudoType.Device ? 0 : SystemCall.Fail(Errno.EPERM)
-            : SystemCall.Result(ChangeVolume(process, path.Text, last, request));
+        return SystemCall.Result(
+            node.File != PseudoFile.None ? ChangePseudo(node, in request) : ChangeVolume(process, path.Text, last, request));
+    }
+
+    /// <summary>Owners and modes of what is served here are fixed, and devices' times are nobody's business: a touch of /dev/null succeeds.</summary>
+    private static Errno ChangePseudo(PseudoNode node, in SetAttributesRequest request)
+    {
+        const AttributeMask Fixed = AttributeMask.Mode | AttributeMask.UserId | AttributeMask.GroupId;
+        return PseudoTree.TypeOf(node.File) == PseudoType.Device && (request.Mask & Fixed) == 0 ? Errno.None : Errno.EPERM;
     }
 
     private static Errno ChangeDescriptor(Process* process, ulong number, SetAttributesRequest request)
     {
         using Descriptor descriptor = Descriptor.Of(process, number);
-        return descriptor.IsBad ? Errno.EBADF : ChangeFile(process, descriptor.File, request);
+        return descriptor.IsBad || descriptor.File->IsPathOnly ? Errno.EBADF : ChangeFile(process, descriptor.File, request);
     }
 
     private static Errno ChangeFile(Process* process, OpenFile* file, SetAttributesRequest request)
     {
         if (file->Node == null)
         {
-            return file->Kind is FileKind.PseudoText or FileKind.PseudoDirectory ? Errno.EPERM : Errno.None;
+            return file->Kind switch
+            {
+                FileKind.Pipe => file->Pipe->Attributes.Change(process, in request),
+                FileKind.StandardStream => file->Session->Attributes.Change(process, in request),
+                _ => ChangePseudo(file->Pseudo, in request),
+            };
         }
 
         using PathName path = PathName.FromText(file->Node->Path);
@@ -261,6 +271,7 @@ public static unsafe class Ownership
         if ((request.Mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) != 0)
         {
             // Dirty pages are written back first, so that their write-back does not change the times later.
+            using SharedLock.Guard names = FileNodes.Names.Share();
             using TransferBuffer buffer = TransferBuffers.Take();
             Errno error = StorageClient.Open(
                 in caller, in buffer, path, flags, 0, 0, out OpenReply reply, out ReadOnlySpan<byte> canonical);

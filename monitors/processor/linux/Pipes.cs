@@ -26,6 +26,7 @@ public static unsafe class Pipes
             return SystemCall.Fail(Errno.ENFILE);
         }
 
+        pipe->Attributes = SyntheticInode.Create(process->FileSystemUserId, process->FileSystemGroupId);
         OpenFlags status = flags & OpenFlags.NonBlocking;
         OpenFile* reader = PipeEnd.Open(pipe, OpenFlags.ReadOnly | status);
         OpenFile* writer = reader == null ? null : PipeEnd.Open(pipe, OpenFlags.WriteOnly | status);

@@ -304,9 +304,10 @@ public static unsafe class Polling
         }
 
         PollEvents events = FileOperations.Of(file->Kind).Poll(file);
-        Report(sets, results, word, bit, (events & (PollEvents.In | PollEvents.HangUp | PollEvents.Error)) != 0, ref ready);
-        Report(sets, results, words + word, bit, (events & (PollEvents.Out | PollEvents.Error)) != 0, ref ready);
-        Report(sets, results, (2 * words) + word, bit, (events & PollEvents.Priority) != 0, ref ready);
+        const PollEvents Failed = PollEvents.Error | PollEvents.Invalid;
+        Report(sets, results, word, bit, (events & (PollEvents.In | PollEvents.HangUp | Failed)) != 0, ref ready);
+        Report(sets, results, words + word, bit, (events & (PollEvents.Out | Failed)) != 0, ref ready);
+        Report(sets, results, (2 * words) + word, bit, (events & (PollEvents.Priority | PollEvents.Invalid)) != 0, ref ready);
         return Errno.None;
     }
 

@@ -184,7 +184,7 @@ public static unsafe class SignalDelivery
     }
 
     /// <summary>A group without a member whose parent is in the same session but another group: nobody could continue it (POSIX 3.93).</summary>
-    private static bool IsOrphanedGroup(Process* process)
+    internal static bool IsOrphanedGroup(Process* process)
     {
         for (Process* member = Processes.First; member != null; member = member->Next)
         {

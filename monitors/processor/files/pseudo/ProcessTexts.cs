@@ -46,6 +46,8 @@ public static unsafe class ProcessTexts
             case PseudoFile.ProcessOomScoreAdjust:
                 text.Append("0\n"u8);
                 break;
+            case PseudoFile.ProcessDescriptorInfo:
+                return DescriptorTexts.Write(node, ref text);
             case PseudoFile.ProcessStat:
                 Stat(process, ref text);
                 break;

@@ -68,6 +68,8 @@ public enum PseudoFile : byte
     ProcessTask,
     /// <summary>/proc/PID/fd/N, a link to an open file.</summary>
     ProcessDescriptor,
+    /// <summary>/proc/PID/fdinfo/N.</summary>
+    ProcessDescriptorInfo,
 
     Sys,
     SysDevices,
@@ -108,10 +110,12 @@ public enum PseudoType : byte
     Device,
 }
 
-/// <summary>A particular entry: with its process, and its descriptor for ProcessDescriptor.</summary>
+/// <summary>A particular entry: with its process and thread, and its descriptor for ProcessDescriptor and ProcessDescriptorInfo.</summary>
 public struct PseudoNode
 {
     public PseudoFile File;
     public int Descriptor;
     public uint ProcessId;
+    /// <summary>Not 0 at and below /proc/PID/task/TID, which looks like /proc/PID but has no task.</summary>
+    public uint ThreadId;
 }

@@ -13,7 +13,10 @@ public static unsafe class PseudoLinks
     /// </summary>
     public const int MaxTargetBytes = 1024;
 
-    /// <summary>The target of a link; relative ones are relative to the link's directory. ENOENT when the process has gone.</summary>
+    /// <summary>
+    /// The target of a link; relative ones are relative to the link's directory. ENOENT when the process has gone, EACCES when it is another
+    /// user's.
+    /// </summary>
     public static Errno Target(Process* caller, PseudoNode link, Span<byte> target, out int lengthBytes)
     {
         TextBuffer text = new(target);
@@ -22,6 +25,11 @@ public static unsafe class PseudoLinks
         if (process == null)
         {
             return Errno.ENOENT;
+        }
+
+        if (!FileAccess.MayInspect(caller, process))
+        {
+            return Errno.EACCES;
         }
 
         switch (link.File)

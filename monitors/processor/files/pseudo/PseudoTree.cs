@@ -14,6 +14,8 @@ public static unsafe class PseudoTree
     private const uint ReadExecute = 0x16D;
     private const uint ReadOnly = 0x124;
     private const uint OwnerReadExecute = 0x140;
+    private const uint OwnerWriteExecute = 0xC0;
+    private const uint OwnerRead = 0x100;
     private const uint All = 0x1FF;
     private const uint ReadWrite = 0x1B6;
 
@@ -44,14 +46,33 @@ public static unsafe class PseudoTree
     /// <summary>The directory above.</summary>
     public static PseudoNode ParentOf(PseudoNode node)
     {
+        if (node.File == PseudoFile.Process && node.ThreadId != 0)
+        {
+            return new PseudoNode { File = PseudoFile.ProcessTask, ProcessId = node.ProcessId };
+        }
+
         Row(node.File, out PseudoFile parent, out _);
-        return new PseudoNode { File = parent, ProcessId = BelongsToProcess(parent) ? node.ProcessId : 0 };
+        return BelongsToProcess(parent)
+            ? new PseudoNode { File = parent, ProcessId = node.ProcessId, ThreadId = node.ThreadId }
+            : new PseudoNode { File = parent };
+    }
+
+    /// <summary>EACCES when a process may not look names up in a directory: another user's descriptors. ENOENT: its process has gone.</summary>
+    public static Errno CheckSearch(Process* caller, PseudoNode directory)
+    {
+        if (directory.File is not (PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo))
+        {
+            return Errno.None;
+        }
+
+        Process* process = Processes.Find(directory.ProcessId);
+        return process == null ? Errno.ENOENT : FileAccess.MayInspect(caller, process) ? Errno.None : Errno.EACCES;
     }
 
     /// <summary>An entry of a directory. False: ENOENT.</summary>
     public static bool TryFind(Process* caller, PseudoNode directory, ReadOnlySpan<byte> name, out PseudoNode child)
     {
-        child = new PseudoNode { ProcessId = directory.ProcessId };
+        child = new PseudoNode { ProcessId = directory.ProcessId, ThreadId = directory.ThreadId };
         if (BelongsToProcess(directory.File) && Processes.Find(directory.ProcessId) == null)
         {
             return false;
@@ -67,13 +88,13 @@ public static unsafe class PseudoTree
 
             if (directory.File == PseudoFile.ProcessTask)
             {
-                child = new PseudoNode { File = PseudoFile.Process, ProcessId = number };
+                child = new PseudoNode { File = PseudoFile.Process, ProcessId = directory.ProcessId, ThreadId = number };
                 return number == directory.ProcessId;
             }
 
-            if (directory.File == PseudoFile.ProcessFd)
+            if (directory.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo)
             {
-                child.File = PseudoFile.ProcessDescriptor;
+                child.File = NumberedChild(directory.File);
                 child.Descriptor = (int)number;
                 return DescriptorFile(child) != null;
             }
@@ -81,7 +102,8 @@ public static unsafe class PseudoTree
 
         for (PseudoFile file = PseudoFile.Root; file < PseudoFile.End; file++)
         {
-            if (Row(file, out PseudoFile parent, out _).SequenceEqual(name) && parent == directory.File && !name.IsEmpty)
+            if (Row(file, out PseudoFile parent, out _).SequenceEqual(name) && parent == directory.File && !name.IsEmpty
+                && IsThere(directory, file))
             {
                 child.File = file;
                 return file != PseudoFile.DevTerminal0 || TerminalSessions.Find(caller->TerminalSession) != null;
@@ -92,17 +114,18 @@ public static unsafe class PseudoTree
     }
 
     /// <summary>
-    /// The entry of a directory at or after a cookie, in a fixed order: static entries, then processes or descriptors by number.
+    /// The entry of a directory at or after a cookie, in a fixed order: static entries, then processes, threads or descriptors by number.
     /// False at the end.
     /// </summary>
     public static bool TryNext(PseudoNode directory, ulong cookie, out PseudoNode child, out ulong nextCookie)
     {
-        child = new PseudoNode { ProcessId = directory.ProcessId };
+        child = new PseudoNode { ProcessId = directory.ProcessId, ThreadId = directory.ThreadId };
         nextCookie = 0;
         for (ulong file = cookie; file < (ulong)PseudoFile.End; file++)
         {
             Row((PseudoFile)file, out PseudoFile parent, out _);
-            if (parent == directory.File && !NameOf((PseudoFile)file).IsEmpty && file > (ulong)PseudoFile.Root)
+            if (parent == directory.File && !NameOf((PseudoFile)file).IsEmpty && file > (ulong)PseudoFile.Root
+                && IsThere(directory, (PseudoFile)file))
             {
                 child.File = (PseudoFile)file;
                 nextCookie = file + 1;
@@ -116,9 +139,10 @@ public static unsafe class PseudoTree
             return false;
         }
 
-        child.File = directory.File == PseudoFile.ProcessFd ? PseudoFile.ProcessDescriptor : PseudoFile.Process;
-        child.Descriptor = directory.File == PseudoFile.ProcessFd ? (int)found : 0;
+        child.File = NumberedChild(directory.File);
+        child.Descriptor = child.File == PseudoFile.Process ? 0 : (int)found;
         child.ProcessId = directory.File == PseudoFile.Proc ? found : directory.ProcessId;
+        child.ThreadId = directory.File == PseudoFile.ProcessTask ? found : directory.ThreadId;
         nextCookie = (ulong)PseudoFile.End + found + 1;
         return true;
     }
@@ -136,9 +160,9 @@ public static unsafe class PseudoTree
     {
         if (node.File == PseudoFile.Process)
         {
-            text.AppendNumber(node.ProcessId);
+            text.AppendNumber(node.ThreadId != 0 ? node.ThreadId : node.ProcessId);
         }
-        else if (node.File == PseudoFile.ProcessDescriptor)
+        else if (node.File is PseudoFile.ProcessDescriptor or PseudoFile.ProcessDescriptorInfo)
         {
             text.AppendNumber((uint)node.Descriptor);
         }
@@ -148,10 +172,11 @@ public static unsafe class PseudoTree
         }
     }
 
-    public static uint InodeOf(PseudoNode node) => (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
+    public static uint InodeOf(PseudoNode node) =>
+        (node.ThreadId != 0 ? 1u << 31 : 0) + (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
 
-    /// <summary>The open file behind /proc/PID/fd/N, or null.</summary>
-    public static OpenFile* DescriptorFile(PseudoNode node)
+    /// <summary>The open file behind /proc/PID/fd/N, or null. Descriptor.Of holds it for whoever blocks.</summary>
+    internal static OpenFile* DescriptorFile(PseudoNode node)
     {
         Process* process = Processes.Find(node.ProcessId);
         return process == null || process->Files == null ? null : process->Files->Find((ulong)node.Descriptor);
@@ -174,6 +199,19 @@ public static unsafe class PseudoTree
 
         status.Attributes.UserId = process->EffectiveUserId;
         status.Attributes.GroupId = process->EffectiveGroupId;
+        if (node.File == PseudoFile.ProcessDescriptor)
+        {
+            OpenFile* file = DescriptorFile(node);
+            if (file == null)
+            {
+                return Errno.ENOENT;
+            }
+
+            // The link's permissions say how the file is open (proc_pid_fd(5)).
+            uint mode = (file->IsReadable ? OwnerReadExecute : 0) | (file->IsWritable ? OwnerWriteExecute : 0);
+            status.Attributes.Mode = FileMode.SymbolicLink | mode;
+        }
+
         return Errno.None;
     }
 
@@ -183,10 +221,10 @@ public static unsafe class PseudoTree
         uint device = node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
         uint mode = TypeOf(node.File) switch
         {
-            PseudoType.Directory => FileMode.Directory | (node.File == PseudoFile.ProcessFd ? OwnerReadExecute : ReadExecute),
+            PseudoType.Directory => FileMode.Directory | (node.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo ? OwnerReadExecute : ReadExecute),
             PseudoType.Link => FileMode.SymbolicLink | All,
             PseudoType.Device => FileMode.CharacterDevice | (node.File == PseudoFile.DevTerminal0 ? 0x190u : ReadWrite),
-            _ => FileMode.Regular | ReadOnly,
+            _ => FileMode.Regular | (node.File == PseudoFile.ProcessDescriptorInfo ? OwnerRead : ReadOnly),
         };
         FileStatus status = FileStatus.Synthetic(device, InodeOf(node), mode, DeviceNumberOf(node.File));
         status.Attributes.Links = TypeOf(node.File) == PseudoType.Directory ? 2u : 1u;
@@ -224,12 +262,23 @@ public static unsafe class PseudoTree
         return PseudoFile.None;
     }
 
-    public static bool BelongsToProcess(PseudoFile file) => file is >= PseudoFile.Process and <= PseudoFile.ProcessDescriptor;
+    public static bool BelongsToProcess(PseudoFile file) => file is >= PseudoFile.Process and <= PseudoFile.ProcessDescriptorInfo;
+
+    /// <summary>What the numbers in a directory of /proc stand for.</summary>
+    private static PseudoFile NumberedChild(PseudoFile directory) => directory switch
+    {
+        PseudoFile.ProcessFd => PseudoFile.ProcessDescriptor,
+        PseudoFile.ProcessFdInfo => PseudoFile.ProcessDescriptorInfo,
+        _ => PseudoFile.Process,
+    };
+
+    /// <summary>A thread's directory has no threads of its own: the tree must end somewhere.</summary>
+    private static bool IsThere(PseudoNode directory, PseudoFile entry) => directory.ThreadId == 0 || entry != PseudoFile.ProcessTask;
 
     private static bool TryNextNumber(PseudoNode directory, uint from, out uint found)
     {
         found = uint.MaxValue;
-        if (directory.File == PseudoFile.ProcessFd)
+        if (directory.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo)
         {
             Process* owner = Processes.Find(directory.ProcessId);
             int descriptor = owner == null || owner->Files == null ? -1 : owner->Files->NextOpen(from);
@@ -333,6 +382,7 @@ public static unsafe class PseudoTree
             case PseudoFile.ProcessStatus: parent = PseudoFile.Process; return "status"u8;
             case PseudoFile.ProcessTask: type = PseudoType.Directory; parent = PseudoFile.Process; return "task"u8;
             case PseudoFile.ProcessDescriptor: type = PseudoType.Link; parent = PseudoFile.ProcessFd; return default;
+            case PseudoFile.ProcessDescriptorInfo: parent = PseudoFile.ProcessFdInfo; return default;
             case PseudoFile.Sys: type = PseudoType.Directory; parent = PseudoFile.Root; return "sys"u8;
             case PseudoFile.SysDevices: type = PseudoType.Directory; parent = PseudoFile.Sys; return "devices"u8;
             case PseudoFile.SysDevicesSystem: type = PseudoType.Directory; parent = PseudoFile.SysDevices; return "system"u8;

@@ -38,7 +38,7 @@ public sealed unsafe class PseudoTreeTests
             string expected = file switch
             {
                 PseudoFile.Process => "12",
-                PseudoFile.ProcessDescriptor => "3",
+                PseudoFile.ProcessDescriptor or PseudoFile.ProcessDescriptorInfo => "3",
                 _ => Encoding.ASCII.GetString(PseudoTree.NameOf(file)),
             };
             Assert.NotEmpty(expected);
@@ -57,6 +57,29 @@ public sealed unsafe class PseudoTreeTests
         Assert.Equal(["online", "possible", "present"], List(PseudoFile.SysCpu));
         Assert.Contains("meminfo", List(PseudoFile.Proc));
         Assert.DoesNotContain("proc", List(PseudoFile.Proc));
+    }
+
+    [Fact]
+    public void A_threads_directory_has_no_task_so_that_the_tree_ends()
+    {
+        using FileObjectsFixture fixture = new FileObjectsFixture();
+        Processes.Initialize(fixture.Frames);
+        Process* process = Processes.Create();
+        process->State = ProcessState.Running;
+        PseudoNode directory = new() { File = PseudoFile.Process, ProcessId = process->Id };
+        Assert.True(PseudoTree.TryFind(process, directory, "task"u8, out PseudoNode task));
+        Assert.True(PseudoTree.TryFind(process, task, Encoding.ASCII.GetBytes(process->Id.ToString()), out PseudoNode thread));
+        Assert.True(PseudoTree.TryFind(process, thread, "stat"u8, out PseudoNode stat));
+        Assert.False(PseudoTree.TryFind(process, thread, "task"u8, out _));
+        byte[] text = new byte[128];
+        string path = Encoding.ASCII.GetString(text.AsSpan(0, PseudoTree.PathOf(stat, text)));
+        Assert.Equal($"/proc/{process->Id}/task/{process->Id}/stat", path);
+        ulong cookie = 0;
+        while (PseudoTree.TryNext(thread, cookie, out PseudoNode child, out cookie))
+        {
+            Assert.NotEqual(PseudoFile.ProcessTask, child.File);
+            Assert.Equal(process->Id, child.ThreadId);
+        }
     }
 
     [Fact]

@@ -1,0 +1,68 @@
+// Owner, permissions and times of what exists only in this kernel but behaves like an inode: a pipe (both ends are one inode) and a session's
+// streams. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never blocks.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Attributes in memory.</summary>
+public unsafe struct SyntheticInode
+{
+    private const uint OwnerReadWrite = 0x180;
+
+    private uint _permissions;
+    private uint _userId;
+    private uint _groupId;
+    private ulong _accessTimeNs;
+    private ulong _modifyTimeNs;
+    private ulong _changeTimeNs;
+
+    /// <summary>A new inode of a user: mode 0600, times are now.</summary>
+    public static SyntheticInode Create(uint userId, uint groupId)
+    {
+        ulong now = Clock.UnixTimeNs();
+        return new SyntheticInode
+        {
+            _permissions = OwnerReadWrite,
+            _userId = userId,
+            _groupId = groupId,
+            _accessTimeNs = now,
+            _modifyTimeNs = now,
+            _changeTimeNs = now,
+        };
+    }
+
+    /// <summary>Puts owner, permissions and times into a status whose type is set.</summary>
+    public readonly void Describe(ref FileStatus status)
+    {
+        status.Attributes.Mode = (status.Attributes.Mode & FileMode.TypeMask) | _permissions;
+        status.Attributes.UserId = _userId;
+        status.Attributes.GroupId = _groupId;
+        status.Attributes.AccessTimeNs = _accessTimeNs;
+        status.Attributes.ModifyTimeNs = _modifyTimeNs;
+        status.Attributes.ChangeTimeNs = _changeTimeNs;
+    }
+
+    /// <summary>chmod, chown, utimensat. EPERM.</summary>
+    public Errno Change(Process* process, in SetAttributesRequest request)
+    {
+        uint user = process->FileSystemUserId;
+        bool owns = user == 0 || user == _userId;
+        bool givesAway = (request.Mask & AttributeMask.UserId) != 0 && request.UserId != _userId;
+        bool foreignGroup = (request.Mask & AttributeMask.GroupId) != 0 && request.GroupId != _groupId
+            && request.GroupId != process->FileSystemGroupId;
+        if (!owns || (user != 0 && (givesAway || foreignGroup)))
+        {
+            return Errno.EPERM;
+        }
+
+        _permissions = (request.Mask & AttributeMask.Mode) != 0 ? request.Mode & FileMode.PermissionMask : _permissions;
+        _userId = (request.Mask & AttributeMask.UserId) != 0 ? request.UserId : _userId;
+        _groupId = (request.Mask & AttributeMask.GroupId) != 0 ? request.GroupId : _groupId;
+        _accessTimeNs = (request.Mask & AttributeMask.AccessTime) != 0 ? request.AccessTimeNs : _accessTimeNs;
+        _modifyTimeNs = (request.Mask & AttributeMask.ModifyTime) != 0 ? request.ModifyTimeNs : _modifyTimeNs;
+        _changeTimeNs = Clock.UnixTimeNs();
+        return Errno.None;
+    }
+}
