@@ -23,6 +23,7 @@ public static class OpcodeNames
         Opcode.Protect => "Protect"u8,
         Opcode.Remap => "Remap"u8,
         Opcode.Break => "Break"u8,
+        Opcode.Discard => "Discard"u8,
         Opcode.FileRead => "FileRead"u8,
         Opcode.FileWrite => "FileWrite"u8,
         Opcode.FileSync => "FileSync"u8,

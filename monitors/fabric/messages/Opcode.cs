@@ -26,6 +26,7 @@ public enum Opcode : ushort
     Protect = 0x0206,
     Remap = 0x0207,
     Break = 0x0208,
+    Discard = 0x0209,
 
     // Group 3, processor -> memory: file contents through the file cache (FileMessages.cs).
     FileRead = 0x0301,

@@ -12,6 +12,8 @@
 // Protect  RangeRequest                             reply SpaceReply + records
 // Remap    RemapRequest                             reply SpaceReply + records
 // Break    RangeRequest (Address = wanted break; 0 asks)      reply SpaceReply + records
+// Discard  RangeRequest                             reply SpaceReply + records; forgets pages, keeps ranges
+// Replies with an error carry the records, too: some requests are carried out in part.
 // Records are VmaCount VmaRecords, then RegionCount RegionRecords: always the complete list of the space after the operation, sorted by
 // address, so that a processor component that lost a reply is right again after the next one.
 
@@ -119,7 +121,7 @@ public struct MapRequest
     public uint Reserved2;
 }
 
-/// <summary>munmap(2), mprotect(2), brk(2).</summary>
+/// <summary>munmap(2), mprotect(2), brk(2), madvise(2).</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct RangeRequest
 {

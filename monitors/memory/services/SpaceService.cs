@@ -10,7 +10,7 @@ using Lego.Kernel;
 
 namespace Lego.Memory;
 
-/// <summary>Serves Execute, Fork, Exit, Map, Unmap, Protect, Remap and Break.</summary>
+/// <summary>Serves Execute, Fork, Exit, Map, Unmap, Discard, Protect, Remap and Break.</summary>
 internal sealed unsafe class SpaceService : RpcService
 {
     private readonly AddressSpaces _spaces;
@@ -117,6 +117,13 @@ internal sealed unsafe class SpaceService : RpcService
                 if (request.TryReadHead(out RangeRequest unmap, out _))
                 {
                     error = _spaces.Unmap(space, unmap.Address, unmap.Length);
+                }
+
+                break;
+            case Opcode.Discard:
+                if (request.TryReadHead(out RangeRequest discard, out _))
+                {
+                    error = _spaces.Discard(space, discard.Address, discard.Length);
                 }
 
                 break;

@@ -35,6 +35,12 @@ public sealed unsafe partial class AddressSpaces
                 return Errno.None;
             }
 
+            // More than the component has can never be filled (Linux: __vm_enough_memory by overcommit_memory 0).
+            if ((newEnd - oldEnd) / PageOperations.PageSize > _pool.TotalFrames)
+            {
+                return Errno.None;
+            }
+
             Errno error = _regions.Check(space, oldEnd, newEnd, out demand);
             if (error == Errno.EINPROGRESS)
             {

@@ -75,12 +75,27 @@ public sealed unsafe partial class AddressSpaces
             error = _regions.Check(space, address, address + length, out demand);
         }
 
-        if (error == Errno.None)
+        if (error != Errno.None)
         {
-            error = Clear(space, address, address + length);
+            return error;
         }
 
-        return error != Errno.None ? error : AddVma(space, wish, address, address + length);
+        // Taken before anything goes, so that a failure changes nothing.
+        Vma* vma = _vmas.Allocate();
+        if (vma == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        error = Clear(space, address, address + length);
+        if (error != Errno.None)
+        {
+            _vmas.Free(vma);
+            return error;
+        }
+
+        InsertVma(space, vma, wish, address, address + length);
+        return Errno.None;
     }
 
     private Errno ChooseAddress(AddressSpace* space, in MapWish wish, ulong length, out ulong address)
@@ -149,6 +164,12 @@ public sealed unsafe partial class AddressSpaces
             return Errno.ENOMEM;
         }
 
+        InsertVma(space, vma, wish, start, end);
+        return Errno.None;
+    }
+
+    private void InsertVma(AddressSpace* space, Vma* vma, in MapWish wish, ulong start, ulong end)
+    {
         vma->Start = start;
         vma->End = end;
         vma->Protection = wish.Protection;
@@ -172,6 +193,5 @@ public sealed unsafe partial class AddressSpaces
 
         _vmas.Insert(space, vma);
         JoinNeighbours(space, start, end);
-        return Errno.None;
     }
 }

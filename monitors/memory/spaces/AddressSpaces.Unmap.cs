@@ -1,4 +1,4 @@
-// munmap(2), and the removal of whatever a MAP_FIXED mapping replaces.
+// munmap(2), the removal of whatever a MAP_FIXED mapping replaces, and madvise(2) where it gives pages up.
 
 using Lego.Kernel;
 
@@ -16,6 +16,18 @@ public sealed unsafe partial class AddressSpaces
 
         length = AddressLayout.PageUp(length);
         return length == 0 ? Errno.EINVAL : Clear(space, address, address + length);
+    }
+
+    /// <summary>MADV_DONTNEED: forgets the pages of a range, whose mappings stay. EINVAL, ENOMEM; then no page has gone.</summary>
+    public Errno Discard(AddressSpace* space, ulong address, ulong length)
+    {
+        if (!AddressLayout.IsPageAligned(address) || address > AddressLayout.TaskSize || length > AddressLayout.TaskSize - address)
+        {
+            return Errno.EINVAL;
+        }
+
+        length = AddressLayout.PageUp(length);
+        return length == 0 ? Errno.None : _frames.Remove(space, address, address + length);
     }
 
     /// <summary>Removes all mappings and pages of a page-aligned range. On ENOMEM no mapping has changed.</summary>

@@ -164,6 +164,43 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     }
 
     [Fact]
+    public void Discarded_pages_are_zero_again_and_their_mapping_stays()
+    {
+        Start(1);
+        ulong address = Map(1, 4 * Page);
+        Assert.Equal(Errno.None, Flush(1, (address, 1), (address + Page, 2), (address + (2 * Page), 3)));
+        RangeRequest request = new() { Address = address + Page, Length = Page };
+        Assert.Equal(Errno.None, Space(Opcode.Discard, 1, request, [], out _, out VmaRecord[] vmas));
+        Assert.Contains(vmas, vma => vma.Start == address && vma.End == address + (4 * Page));
+        Assert.Equal(1, Missed(1, address)[0]);
+        Assert.Empty(Missed(1, address + Page));
+        Assert.Equal(3, Missed(1, address + (2 * Page))[0]);
+    }
+
+    [Fact]
+    public void A_refused_request_answers_with_the_ranges_as_they_are()
+    {
+        Start(1);
+        ulong address = Map(1, 4 * Page);
+        Assert.Equal(Errno.None, Space(Opcode.Unmap, 1, new RangeRequest { Address = address + (2 * Page), Length = Page }, [], out _, out _));
+        RangeRequest protect = new() { Address = address, Length = 4 * Page, Protection = Protection.Read };
+        Assert.Equal(Errno.ENOMEM, Space(Opcode.Protect, 1, protect, [], out _, out VmaRecord[] vmas));
+        Assert.Contains(vmas, vma => vma.Start == address && vma.End == address + (2 * Page) && vma.Protection == Protection.Read);
+        Assert.Contains(vmas, vma => vma.Start == address + (3 * Page) && vma.Protection == (Protection.Read | Protection.Write));
+    }
+
+    [Fact]
+    public void A_break_below_the_heap_or_far_beyond_all_memory_changes_nothing()
+    {
+        Start(1);
+        ulong start = Break(1, 0);
+        Assert.Equal(start + Page, Break(1, start + Page));
+        Assert.Equal(start + Page, Break(1, start - (8 * Page)));
+        Assert.Equal(start + Page, Break(1, start + (1UL << 46)));
+        Assert.Equal(start + Page, Break(1, 0));
+    }
+
+    [Fact]
     public void A_program_is_loaded_and_its_pages_travel_only_when_they_are_missed()
     {
         byte[] program = SmallProgram();
