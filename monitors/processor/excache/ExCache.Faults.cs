@@ -76,7 +76,8 @@ public sealed unsafe partial class ExCache
                 return FaultOutcome.Resident;
             }
 
-            if (state == PageState.InFlight)
+            // What is known of a space that is being changed may be wrong by the time that a page has come.
+            if (state == PageState.InFlight || space->IsChanging)
             {
                 _fillWaits++;
                 _arrivals.Wait();
@@ -118,10 +119,9 @@ public sealed unsafe partial class ExCache
         int index = TakeFree(set);
         if (index == Line.None)
         {
-            *entry = PageState.InFlight;
-            space->InFlight++;
+            BeginFill(space, entry);
             Errno error = MakeRoom(set, out index);
-            space->InFlight--;
+            EndFill(space);
             *entry = PageState.Untouched;
             if (error != Errno.None)
             {
@@ -143,31 +143,32 @@ public sealed unsafe partial class ExCache
     {
         _stages.LookedUp();
         ulong before = *entry;
-        *entry = PageState.InFlight;
-        space->InFlight++;
+        BeginFill(space, entry);
         int set = SetFor(address, placement);
         ushort owner = space->OwnerOf(address);
         MissRequest miss = new() { Address = address, Access = access };
         RpcContext context = new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
         Errno error = Errno.None;
+        // An error of the victim's write-back says nothing about the page that is wanted.
+        bool isVictims = false;
         bool fetched = false;
         int index = TakeFree(set);
         int received = 0;
         if (index == Line.None)
         {
             index = WaitForVictim(set);
-            if (_lines[index].State == LineState.Resident)
+            if (_lines[index].State == LineState.Resident && !TryTakeOut(index))
             {
                 ref Line victim = ref _lines[index];
-                bool dirty = (*victim.Entry & PageTable.Dirty) != 0;
-                if (dirty && _piggyback && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
+                if (_piggyback && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
                 {
                     fetched = true;
-                    error = FetchAndFlush(index, owner, in context, in miss, spare, out received);
+                    error = FetchAndFlush(index, owner, in context, in miss, spare, out received, out isVictims);
                 }
                 else
                 {
-                    error = Evict(index, dirty);
+                    error = WriteBackVictim(index);
+                    isVictims = error != Errno.None;
                 }
             }
         }
@@ -183,13 +184,13 @@ public sealed unsafe partial class ExCache
         }
 
         _stages.Fetched();
-        space->InFlight--;
+        EndFill(space);
         if (error != Errno.None)
         {
             *entry = before;
             _fillsFailed++;
             _arrivals.WakeAll();
-            return OutcomeOfMiss(error);
+            return isVictims ? OutcomeOfFlush(error) : OutcomeOfMiss(error);
         }
 
         if (received == 0)
@@ -204,6 +205,19 @@ public sealed unsafe partial class ExCache
         return FaultOutcome.Resident;
     }
 
+    private static void BeginFill(AddressSpace* space, ulong* entry)
+    {
+        *entry = PageState.InFlight;
+        space->InFlight++;
+        space->Fills++;
+    }
+
+    private static void EndFill(AddressSpace* space)
+    {
+        space->InFlight--;
+        space->Fills--;
+    }
+
     private int SetFor(ulong address, LinePlacement placement)
     {
         if (placement == LinePlacement.OwnSet)
@@ -215,16 +229,11 @@ public sealed unsafe partial class ExCache
         return _setCount;
     }
 
-    /// <summary>A line of a full set for a page that needs no fetch.</summary>
+    /// <summary>A line of a full set for a page that needs no fetch. On an error there is none.</summary>
     private Errno MakeRoom(int set, out int index)
     {
         index = WaitForVictim(set);
-        if (_lines[index].State == LineState.Filling)
-        {
-            return Errno.None;
-        }
-
-        return Evict(index, (*_lines[index].Entry & PageTable.Dirty) != 0);
+        return _lines[index].State == LineState.Filling || TryTakeOut(index) ? Errno.None : WriteBackVictim(index);
     }
 
     /// <summary>
@@ -251,21 +260,32 @@ public sealed unsafe partial class ExCache
         }
     }
 
-    /// <summary>Takes the page out of a victim's line, writing it back first when it is dirty. The line is then Filling.</summary>
-    private Errno Evict(int index, bool dirty)
+    /// <summary>
+    /// Takes a victim's page out of its page table. True: it was clean, the line is Filling. False: it was dirty, the line is WritingBack
+    /// and its entry in flight.
+    /// </summary>
+    private bool TryTakeOut(int index)
     {
         ref Line victim = ref _lines[index];
         _evictions++;
         _trace.Record(victim.Address);
-        if (!dirty)
+        if ((Detach(index, PageState.InFlight) & PageTable.Dirty) != 0)
         {
-            _evictionsClean++;
-            Detach(index, StateBehind(ref victim));
-            victim.State = LineState.Filling;
-            return Errno.None;
+            victim.State = LineState.WritingBack;
+            victim.Space->InFlight++;
+            return false;
         }
 
-        ulong mapped = BeginWriteBack(index);
+        *victim.Entry = StateBehind(ref victim);
+        victim.State = LineState.Filling;
+        _evictionsClean++;
+        return true;
+    }
+
+    /// <summary>Sends a victim that is WritingBack to its owner. The line is then Filling, or on an error resident again.</summary>
+    private Errno WriteBackVictim(int index)
+    {
+        ref Line victim = ref _lines[index];
         RpcContext context = new() { Asid = victim.Space->Asid, Class = RpcClass.WriteBack };
         SingleFlush head = default;
         head.Request.Count = 1;
@@ -273,25 +293,25 @@ public sealed unsafe partial class ExCache
         head.Entry.Asid = victim.Space->Asid;
         ushort owner = victim.Space->OwnerOf(victim.Address);
         Errno error = _rpc.Call(owner, Opcode.Flush, in context, in head, PageSpan(victim.Frame), default, out _);
-        return EndWriteBack(index, mapped, error);
+        return EndWriteBack(index, error);
     }
 
     /// <summary>
     /// Sends a dirty victim away and fetches a page into the spare frame, in one message. On success the line holds the fetched page's
-    /// frame and is Filling. An error that speaks of the fetch alone leaves the line free: the victim was taken over before.
+    /// frame and is Filling. An error that speaks of the fetch alone leaves the line free: the victim was taken over before. An error that
+    /// is the victim's leaves it resident.
     /// </summary>
-    private Errno FetchAndFlush(int index, ushort owner, in RpcContext context, in MissRequest miss, int spare, out int received)
+    private Errno FetchAndFlush(int index, ushort owner, in RpcContext context, in MissRequest miss, int spare, out int received,
+        out bool isVictims)
     {
         ref Line victim = ref _lines[index];
-        _evictions++;
-        _trace.Record(victim.Address);
-        ulong mapped = BeginWriteBack(index);
         MissFlushRequest head = new() { Miss = miss, VictimAddress = victim.Address, VictimAsid = victim.Space->Asid };
         _stages.VictimChosen();
         Errno error = _rpc.Call(owner, Opcode.MissFlush, in context, in head, PageSpan(victim.Frame), PageSpan(spare), out received);
         bool taken = error is Errno.None or Errno.EFAULT or Errno.EACCES or Errno.EIO;
-        Errno written = EndWriteBack(index, mapped, taken ? Errno.None : error);
-        if (written != Errno.None)
+        Errno written = EndWriteBack(index, taken ? Errno.None : error);
+        isVictims = written != Errno.None;
+        if (isVictims)
         {
             _spares.Push(spare);
             return written;
@@ -311,41 +331,41 @@ public sealed unsafe partial class ExCache
         return Errno.None;
     }
 
-    /// <summary>Unmaps a dirty victim; gives its entry as it was.</summary>
-    private ulong BeginWriteBack(int index)
-    {
-        ref Line victim = ref _lines[index];
-        ulong mapped = *victim.Entry;
-        Detach(index, PageState.InFlight);
-        victim.State = LineState.WritingBack;
-        victim.Space->InFlight++;
-        return mapped;
-    }
-
     /// <summary>
-    /// The owner has answered. Taken over: the page is remote, the line Filling. Otherwise the page goes back where it was, at the list's tail,
-    /// and the error is the caller's.
+    /// The owner of a victim has answered. Taken over: the page is remote, the line Filling. So it is, without the page, when the owner knows
+    /// no such page: nobody will ask for it again. Otherwise the page goes back where it was, at the list's tail, and the error comes back.
     /// </summary>
-    private Errno EndWriteBack(int index, ulong mapped, Errno error)
+    private Errno EndWriteBack(int index, Errno error)
     {
         ref Line victim = ref _lines[index];
-        victim.Space->InFlight--;
+        AddressSpace* space = victim.Space;
+        space->InFlight--;
         if (error == Errno.None)
         {
             *victim.Entry = PageState.Remote;
             victim.State = LineState.Filling;
             _flushes++;
         }
+        else if (IsDisowned(error) || !space->TryFindRange(victim.Address, out VmaRecord range))
+        {
+            *victim.Entry = PageState.Remote;
+            victim.State = LineState.Filling;
+            _disowned++;
+            error = Errno.None;
+        }
         else
         {
-            AddressSpace* space = victim.Space;
-            ulong address = victim.Address;
-            Install(index, space, address, victim.Entry, mapped & ~PageTable.AddressMask, victim.Origin);
+            // Its rights may have changed meanwhile.
+            ulong bits = PageState.Bits(range.Protection) | PageTable.Dirty;
+            Install(index, space, victim.Address, victim.Entry, bits, victim.Origin);
         }
 
         _arrivals.WakeAll();
         return error;
     }
+
+    /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>
+    private static bool IsDisowned(Errno error) => error is Errno.EFAULT or Errno.EACCES or Errno.ESRCH or Errno.EREMOTE;
 
     private Span<byte> PageSpan(int frame) => new Span<byte>(FrameAddress(frame), PageOperations.PageSize);
 

@@ -1,6 +1,7 @@
 // Operations on all lines of a range of an address space: for munmap, mprotect, mremap, brk, fork and exit. They go through the page
 // table two megabytes (one table of 512 entries) at a time, so an unused gigabyte costs 512 look-ups.
-// What BLOCKS says so. Ranges are page-aligned. The caller is the only thread that runs in the space.
+// What BLOCKS says so; walks do because others have their turn after each SliceEntries. Ranges are page-aligned. The caller holds the space
+// (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -17,28 +18,31 @@ public sealed unsafe partial class ExCache
     /// <summary>Most bytes that a new space may begin with besides its files: arguments, environment and what stands around them.</summary>
     private const ulong MaxInitialBytes = 1UL << 20;
 
+    /// <summary>Entries that a walk looks at before others have their turn: some 100 us of an emulated CPU.</summary>
+    private const int SliceEntries = 4096;
+    /// <summary>A dropped line costs as much as looking at so many entries.</summary>
+    private const int DropCost = 16;
+
     /// <summary>
-    /// Forgets everything about the pages of a range: lines are dropped without write-back, every entry becomes untouched. Waits for pages
-    /// in flight (BLOCKS). For memory that ceases to exist.
+    /// Forgets everything about the pages of a range: lines are dropped without write-back, every entry becomes untouched, tables that have
+    /// become empty are freed. Waits for pages in flight. BLOCKS. For memory that has ceased to exist.
     /// </summary>
     public void Drop(AddressSpace* space, ulong start, ulong end)
     {
+        int slice = SliceEntries;
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
-            {
-                while (*entry == PageState.InFlight)
-                {
-                    _arrivals.Wait();
-                }
-
-                DropEntry(entry);
-            }
+            ulong from = address;
+            DropStretch(entry, ref address, stop, ref slice);
+            PageTable.FreeEmpty(space->PageTableRoot, from, stop, _kernelFrames);
         }
     }
 
-    /// <summary>Drops a whole space that nobody runs in any more and frees its page table. BLOCKS while fills and write-backs are under way.</summary>
+    /// <summary>
+    /// Drops a whole space that nobody runs in any more and frees its page table, whatever its ranges say. BLOCKS while fills and write-backs
+    /// are under way.
+    /// </summary>
     public void DropSpace(AddressSpace* space)
     {
         while (space->InFlight != 0)
@@ -46,37 +50,20 @@ public sealed unsafe partial class ExCache
             _arrivals.Wait();
         }
 
-        for (int index = 0; index < space->Ranges.Count; index++)
+        int slice = SliceEntries;
+        ulong address = 0;
+        for (ulong* entry; (entry = NextStretch(space, ref address, PageTable.UserEnd, out ulong stop)) != null;)
         {
-            Drop(space, space->Ranges[index].Start, space->Ranges[index].End);
+            DropStretch(entry, ref address, stop, ref slice);
         }
 
         if (space->ResidentLines != 0)
         {
-            Panic.Because("ExCache.DropSpace: a line lies outside all ranges");
+            Panic.Because("ExCache.DropSpace: a line is in no page table");
         }
 
         PageTable.Free(space->PageTableRoot, _kernelFrames);
         space->PageTableRoot = 0;
-    }
-
-    /// <summary>Gives the resident lines of a range new permissions.</summary>
-    public void Protect(AddressSpace* space, ulong start, ulong end, Protection protection)
-    {
-        const ulong Kept = PageTable.AddressMask | PageTable.Accessed | PageTable.Dirty;
-        ulong bits = PageState.Bits(protection);
-        ulong address = start;
-        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
-        {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
-            {
-                if (PageState.IsPresent(*entry))
-                {
-                    *entry = (*entry & Kept) | bits;
-                    PageTable.Invalidate(address);
-                }
-            }
-        }
     }
 
     /// <summary>
@@ -89,18 +76,16 @@ public sealed unsafe partial class ExCache
     /// <param name="buffer">Scratch memory for one message, at least FlushBufferBytes.</param>
     public Errno WriteBack(AddressSpace* space, ulong start, ulong end, Span<byte> buffer)
     {
+        int slice = SliceEntries;
         FlushBatch batch = default;
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
+                GiveTurn(ref slice, 1);
                 // Entries behind this one may be in flight for the batch itself; this one is not in it, so the wait ends.
-                while (*entry == PageState.InFlight)
-                {
-                    _arrivals.Wait();
-                }
-
+                WaitWhileInFlight(entry);
                 const ulong PresentDirty = PageTable.Present | PageTable.Dirty;
                 if ((*entry & PresentDirty) != PresentDirty)
                 {
@@ -160,10 +145,11 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Fills a child's page table after fork: what the parent has resident or remote is remote to the child, what was never written back from a
-    /// zero fill or never touched is untouched. All lines of the parent are clean. ENOMEM when a page table cannot be had.
+    /// zero fill or never touched is untouched. All lines of the parent are clean. ENOMEM when a page table cannot be had. BLOCKS.
     /// </summary>
     public Errno CopyStates(AddressSpace* parent, AddressSpace* child)
     {
+        int slice = SliceEntries;
         for (int index = 0; index < parent->Ranges.Count; index++)
         {
             ulong end = parent->Ranges[index].End;
@@ -172,6 +158,8 @@ public sealed unsafe partial class ExCache
             {
                 for (; address < stop; address += PageOperations.PageSize, entry++)
                 {
+                    GiveTurn(ref slice, 1);
+                    WaitWhileInFlight(entry);
                     ulong state = StateWithoutLine(*entry);
                     if (state == PageState.Untouched)
                     {
@@ -193,9 +181,44 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// After mremap has moved a range at its owner: takes the states of the old pages along and drops their lines, which are clean. ENOMEM.
+    /// The most page-table frames that MoveStates can need for a range of a space: those of the last level, of which each source table leads to
+    /// two at most, and the two levels above.
     /// </summary>
-    public Errno MoveStates(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
+    public static ulong TablesToMove(AddressSpace* space, ulong from, ulong lengthBytes)
+    {
+        const ulong MiddleSpanBytes = TableSpanBytes << 9;
+        ulong sources = 0;
+        ulong address = from;
+        while (NextStretch(space, ref address, from + lengthBytes, out ulong stop) != null)
+        {
+            sources++;
+            address = stop;
+        }
+
+        ulong most = 2 * sources;
+        ulong last = Math.Min(most, (lengthBytes / TableSpanBytes) + 2);
+        ulong middle = Math.Min(most, (lengthBytes / MiddleSpanBytes) + 2);
+        return last + (2 * middle);
+    }
+
+    /// <summary>Waits until no page of a range is in flight. BLOCKS.</summary>
+    public void WaitForFlights(AddressSpace* space, ulong start, ulong end)
+    {
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        {
+            for (; address < stop; address += PageOperations.PageSize, entry++)
+            {
+                WaitWhileInFlight(entry);
+            }
+        }
+    }
+
+    /// <summary>
+    /// After mremap has moved a range at its owner: takes the states of the old pages along and drops their lines, which are clean. Atomic; no
+    /// page is in flight, and the caller has kept TablesToMove frames free: it cannot fail.
+    /// </summary>
+    public void MoveStates(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
     {
         ulong address = from;
         for (ulong* old; (old = NextStretch(space, ref address, from + lengthBytes, out ulong stop)) != null;)
@@ -210,7 +233,7 @@ public sealed unsafe partial class ExCache
                 ulong* moved = PageTable.Entry(space->PageTableRoot, to + (address - from), _kernelFrames);
                 if (moved == null)
                 {
-                    return Errno.ENOMEM;
+                    Panic.Because("ExCache.MoveStates: fewer frames for page tables than were set aside");
                 }
 
                 ulong state = StateWithoutLine(*old);
@@ -219,17 +242,35 @@ public sealed unsafe partial class ExCache
             }
         }
 
-        return Errno.None;
+        PageTable.FreeEmpty(space->PageTableRoot, from, from + lengthBytes, _kernelFrames);
     }
 
-    /// <summary>True when any page of a range has contents at its owner.</summary>
+    /// <summary>What a space costs: pages that hold something, in lines or at their owners, and last-level page tables.</summary>
+    public static void Measure(AddressSpace* space, out ulong pages, out ulong tables)
+    {
+        pages = 0;
+        tables = 0;
+        ulong address = 0;
+        for (ulong* entry; (entry = NextStretch(space, ref address, PageTable.UserEnd, out ulong stop)) != null;)
+        {
+            tables++;
+            for (; address < stop; address += PageOperations.PageSize, entry++)
+            {
+                pages += *entry == PageState.Untouched ? 0UL : 1;
+            }
+        }
+    }
+
+    /// <summary>True when any page of a range has contents at its owner. BLOCKS.</summary>
     public bool AnyRemote(AddressSpace* space, ulong start, ulong end)
     {
+        int slice = SliceEntries;
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
+                GiveTurn(ref slice, 1);
                 if (*entry == PageState.InFlight || StateWithoutLine(*entry) == PageState.Remote)
                 {
                     return true;
@@ -249,6 +290,35 @@ public sealed unsafe partial class ExCache
         ulong* entry = PageTable.NextEntry(space->PageTableRoot, ref address, end);
         stop = Math.Min(end, (address | (TableSpanBytes - 1)) + 1);
         return entry;
+    }
+
+    private void DropStretch(ulong* entry, ref ulong address, ulong stop, ref int slice)
+    {
+        for (; address < stop; address += PageOperations.PageSize, entry++)
+        {
+            GiveTurn(ref slice, PageState.IsPresent(*entry) ? DropCost : 1);
+            WaitWhileInFlight(entry);
+            DropEntry(entry);
+        }
+    }
+
+    private void WaitWhileInFlight(ulong* entry)
+    {
+        while (*entry == PageState.InFlight)
+        {
+            _arrivals.Wait();
+        }
+    }
+
+    /// <summary>Lets others run when a walk's slice is used up. BLOCKS then.</summary>
+    private static void GiveTurn(ref int slice, int cost)
+    {
+        slice -= cost;
+        if (slice <= 0)
+        {
+            slice = SliceEntries;
+            Scheduler.Yield();
+        }
     }
 
     private void DropEntry(ulong* entry)
@@ -273,7 +343,6 @@ public sealed unsafe partial class ExCache
         public int Count;
         public ushort Owner;
         private Lines _lines;
-        private Mapped _mapped;
 
         [InlineArray(FlushRequest.MaxCount)]
         private struct Lines
@@ -281,28 +350,23 @@ public sealed unsafe partial class ExCache
             private int _first;
         }
 
-        [InlineArray(FlushRequest.MaxCount)]
-        private struct Mapped
-        {
-            private ulong _first;
-        }
-
-        public void Add(int line, ulong mapped)
+        public void Add(int line)
         {
             _lines[Count] = line;
-            _mapped[Count] = mapped;
             Count++;
         }
 
         public readonly int LineAt(int index) => _lines[index];
-
-        public readonly ulong MappedAt(int index) => _mapped[index];
     }
 
     private void AddToBatch(ref FlushBatch batch, ulong* entry)
     {
         int index = LineOf(*entry);
-        batch.Add(index, BeginWriteBack(index));
+        ref Line line = ref _lines[index];
+        Detach(index, PageState.InFlight);
+        line.State = LineState.WritingBack;
+        line.Space->InFlight++;
+        batch.Add(index);
     }
 
     private Errno SendBatch(AddressSpace* space, ref FlushBatch batch, Span<byte> buffer)
@@ -327,7 +391,7 @@ public sealed unsafe partial class ExCache
         Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);
         for (int item = 0; item < batch.Count; item++)
         {
-            EndBatchedWriteBack(batch.LineAt(item), batch.MappedAt(item), error);
+            EndBatchedWriteBack(batch.LineAt(item), error);
         }
 
         batch = default;
@@ -335,20 +399,33 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    private void EndBatchedWriteBack(int index, ulong mapped, Errno error)
+    private void EndBatchedWriteBack(int index, Errno error)
     {
         ref Line line = ref _lines[index];
-        line.Space->InFlight--;
-        ulong bits = mapped & ~PageTable.AddressMask;
+        AddressSpace* space = line.Space;
+        space->InFlight--;
+        if (!space->TryFindRange(line.Address, out VmaRecord range))
+        {
+            // A stranger to the ranges: its home has no place for it, so it ends here.
+            *line.Entry = PageState.Untouched;
+            GiveBack(index);
+            _disowned++;
+            return;
+        }
+
+        ulong bits = PageState.Bits(range.Protection);
         LineOrigin origin = line.Origin;
         if (error == Errno.None)
         {
-            bits &= ~PageTable.Dirty;
             origin = LineOrigin.Owner;
             _flushes++;
             _flushesBatched++;
         }
+        else
+        {
+            bits |= PageTable.Dirty;
+        }
 
-        Install(index, line.Space, line.Address, line.Entry, bits, origin);
+        Install(index, space, line.Address, line.Entry, bits, origin);
     }
 }

@@ -107,6 +107,7 @@ public sealed unsafe partial class ExCache
     private ulong _flushesPiggybacked;
     private ulong _flushesBatched;
     private ulong _drops;
+    private ulong _disowned;
 
     /// <summary>Takes the memory and makes all lines free. Panics when the machine is too small for the options: boot time.</summary>
     public ExCache(FrameAllocator kernelFrames, RpcEndpoint rpc, in ExCacheOptions options)
@@ -174,6 +175,7 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.flushes_piggybacked"u8, _flushesPiggybacked);
         writer.Add("processor.excache.flushes_batched"u8, _flushesBatched);
         writer.Add("processor.excache.drops"u8, _drops);
+        writer.Add("processor.excache.disowned"u8, _disowned);
         _stages.Report(ref writer);
         _trace.Report(ref writer);
     }
@@ -261,15 +263,23 @@ public sealed unsafe partial class ExCache
         _residentLines++;
     }
 
-    /// <summary>Takes a resident line off its list and out of its page table, leaving <paramref name="state"/> in the entry.</summary>
-    private void Detach(int index, ulong state)
+    /// <summary>
+    /// Takes a resident or leaving line out of its page table (and off its list), putting <paramref name="state"/> into the entry. Gives the
+    /// entry as it was: only its dirty bit says whether anything was written up to that moment.
+    /// </summary>
+    private ulong Detach(int index, ulong state)
     {
         ref Line line = ref _lines[index];
-        LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
-        *line.Entry = state;
+        if (line.State == LineState.Resident)
+        {
+            LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
+        }
+
+        ulong mapped = PageTable.Exchange(line.Entry, state);
         PageTable.Invalidate(line.Address);
         line.Space->ResidentLines--;
         _residentLines--;
+        return mapped;
     }
 
     /// <summary>Where the page of a clean line is when the line is gone.</summary>

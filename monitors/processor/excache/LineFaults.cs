@@ -1,6 +1,7 @@
 // The two users of the fault path: page faults of user mode, and the kernel's own copies to and from a program's memory. Turns the outcomes
 // of ExCache.Resolve into signals or errors. BLOCKS.
 
+using System;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -21,7 +22,16 @@ public static unsafe class LineFaults
             return Errno.EFAULT;
         }
 
-        FaultOutcome outcome = ProcessorMonitor.Instance.ExCache.Resolve(process->Space, address, access, LinePlacement.OwnSet, out ulong* entry);
+        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        MemoryShortage shortage = default;
+        FaultOutcome outcome;
+        ulong* entry;
+        do
+        {
+            outcome = cache.Resolve(process->Space, address, access, LinePlacement.OwnSet, out entry);
+        }
+        while (outcome >= FaultOutcome.OutOfMemory && shortage.IsRelieved(process, outcome));
+
         if (outcome != FaultOutcome.Resident)
         {
             if (outcome >= FaultOutcome.OutOfMemory)
@@ -32,8 +42,33 @@ public static unsafe class LineFaults
             return Errno.EFAULT;
         }
 
-        *entry |= access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed;
+        PageTable.SetBits(entry, access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed);
         line = ExCache.PageOf(*entry);
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// Copies from a space that is not the caller's own (/proc/PID/cmdline). The caller holds it (Spaces.Hold). EFAULT for whatever cannot be
+    /// read; nobody dies of it. BLOCKS.
+    /// </summary>
+    public static Errno CopyFromStranger(AddressSpace* space, ulong address, Span<byte> to)
+    {
+        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        for (int done = 0; done < to.Length;)
+        {
+            ulong at = address + (ulong)done;
+            if (at >= UserMemory.Limit || cache.Resolve(space, at, MissAccess.Read, LinePlacement.OwnSet, out ulong* entry) != FaultOutcome.Resident)
+            {
+                return Errno.EFAULT;
+            }
+
+            PageTable.SetBits(entry, PageTable.Accessed);
+            ulong inPage = at & (PageOperations.PageSize - 1);
+            int chunk = Math.Min((int)(PageOperations.PageSize - inPage), to.Length - done);
+            new ReadOnlySpan<byte>(ExCache.PageOf(*entry) + inPage, chunk).CopyTo(to.Slice(done));
+            done += chunk;
+        }
+
         return Errno.None;
     }
 
@@ -48,9 +83,16 @@ public static unsafe class LineFaults
             placement = LinePlacement.Overflow;
         }
 
-        FaultOutcome outcome = address < UserMemory.Limit
-            ? cache.Resolve(thread->Process->Space, address, access, placement, out _)
-            : FaultOutcome.NotMapped;
+        MemoryShortage shortage = default;
+        FaultOutcome outcome;
+        do
+        {
+            outcome = address < UserMemory.Limit
+                ? cache.Resolve(thread->Process->Space, address, access, placement, out _)
+                : FaultOutcome.NotMapped;
+        }
+        while (outcome >= FaultOutcome.OutOfMemory && shortage.IsRelieved(thread->Process, outcome));
+
         if (outcome != FaultOutcome.Resident)
         {
             Fail(thread, address, outcome);

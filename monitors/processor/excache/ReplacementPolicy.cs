@@ -136,13 +136,11 @@ public unsafe struct ReplacementPolicy
 
     private static bool TakeAccessed(ref Line line)
     {
-        ulong entry = *line.Entry;
-        if ((entry & PageTable.Accessed) == 0)
+        if ((PageTable.ClearBits(line.Entry, PageTable.Accessed) & PageTable.Accessed) == 0)
         {
             return false;
         }
 
-        *line.Entry = entry & ~PageTable.Accessed;
         PageTable.Invalidate(line.Address);
         return true;
     }

@@ -15,7 +15,7 @@ public static unsafe class MappedFiles
     /// <summary>
     /// Checks a descriptor against mmap(2)'s rules and fills the request's file, offset, storage and path length. A device without
     /// contents (/dev/zero)
-    /// turns the request into an anonymous one. EBADF, EACCES, ENODEV, EINVAL.
+    /// turns the request into an anonymous one. EBADF, EACCES, ENODEV.
     /// </summary>
     public static Errno Describe(Process* process, uint descriptor, ulong offset, scoped ref MapRequest request,
         out ReadOnlySpan<byte> path)
@@ -25,11 +25,6 @@ public static unsafe class MappedFiles
         if (file == null || (file->Flags & OpenFlags.Path) != 0)
         {
             return Errno.EBADF;
-        }
-
-        if (offset % PageOperations.PageSize != 0)
-        {
-            return Errno.EINVAL;
         }
 
         if (!file->IsReadable)

@@ -53,9 +53,9 @@ public static partial class SystemCallTable
             case 23: return Polling.Select(ref call);
             case 24: return SchedulingCalls.Yield(ref call);
             case 25: return MemoryCalls.Remap(ref call);
-            case 26: return MemoryCalls.Synchronize(ref call);
-            case 27: return MemoryCalls.InCore(ref call);
-            case 28: return MemoryCalls.Advise(ref call);
+            case 26: return MemoryAdvice.Synchronize(ref call);
+            case 27: return MemoryAdvice.InCore(ref call);
+            case 28: return MemoryAdvice.Advise(ref call);
             case 32: return Files.Dup(ref call);
             case 33: return Files.Dup2(ref call);
             case 34: return SignalCalls.Pause(ref call);
@@ -142,8 +142,8 @@ public static partial class SystemCallTable
             case 145: return SchedulingCalls.GetScheduler(ref call);
             case 146: return SchedulingCalls.MaximumPriority(ref call);
             case 147: return SchedulingCalls.MinimumPriority(ref call);
-            case 149: return MemoryCalls.Lock(ref call);
-            case 150: return MemoryCalls.Unlock(ref call);
+            case 149: return MemoryAdvice.Lock(ref call);
+            case 150: return MemoryAdvice.Unlock(ref call);
             case 157: return ThreadCalls.ProcessControl(ref call);
             case 158: return ThreadCalls.ArchitectureControl(ref call);
             case 160: return Limits.Set(ref call);

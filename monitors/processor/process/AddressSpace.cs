@@ -16,7 +16,7 @@ public unsafe struct AddressSpace
 {
     /// <summary>Name of the space in messages; unique in the rack.</summary>
     public uint Asid;
-    /// <summary>Processes that use it (2 between vfork and execve).</summary>
+    /// <summary>Who holds it: processes that use it (2 between vfork and execve), and whoever copies from it as a stranger.</summary>
     public uint Users;
     /// <summary>Home memory component: takes every operation on ranges.</summary>
     public ushort Home;
@@ -26,6 +26,10 @@ public unsafe struct AddressSpace
     public ulong ResidentLines;
     /// <summary>Fills and write-backs under way; the space must not go away before they end.</summary>
     public uint InFlight;
+    /// <summary>Fills among them. None begins while the ranges are being changed.</summary>
+    public uint Fills;
+    /// <summary>The map lock: a map call is under way (ExCache.BeginChange); faults that need a fill wait for its end.</summary>
+    public bool IsChanging;
 
     /// <summary>Facts of the loaded program (ExecuteReply).</summary>
     public ulong Break;
@@ -54,6 +58,13 @@ public unsafe struct AddressSpace
         return false;
     }
 
+    /// <summary>Where the next range above an address that is in none begins; <paramref name="end"/> when that is not below it.</summary>
+    public ulong NextRangeStart(ulong address, ulong end)
+    {
+        int next = Ranges.FindAtOrBelow(address) + 1;
+        return next < Ranges.Count ? Math.Min(Ranges[next].Start, end) : end;
+    }
+
     /// <summary>The memory component that owns an address: the vRegion's, or the home where no vRegion is known.</summary>
     public ushort OwnerOf(ulong address)
     {
@@ -68,6 +79,16 @@ public unsafe struct AddressSpace
         }
 
         return Home;
+    }
+
+    /// <summary>Makes room for the records that one map call can add (a mapping in the middle of another: two; mremap: three). ENOMEM.</summary>
+    public Errno ReserveRecords(FrameAllocator frames)
+    {
+        const int MostAdded = 4;
+        Errno error = Ranges.Reserve(frames, Math.Min(Ranges.Count + MostAdded, RecordTable<VmaRecord>.MaxRecords));
+        return error == Errno.None
+            ? Regions.Reserve(frames, Math.Min(Regions.Count + MostAdded, RecordTable<RegionRecord>.MaxRecords))
+            : error;
     }
 
     /// <summary>

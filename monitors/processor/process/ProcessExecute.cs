@@ -375,6 +375,14 @@ public static unsafe class ProcessExecute
             error = Errno.EPROTO;
         }
 
+        if (error is Errno.EPROTO or Errno.ETIMEDOUT)
+        {
+            // The home may have made the space all the same.
+            Spaces.Release(space);
+            space = null;
+            return error;
+        }
+
         if (error != Errno.None)
         {
             Spaces.Discard(space);

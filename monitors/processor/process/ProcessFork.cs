@@ -170,6 +170,7 @@ public static unsafe class ProcessFork
     {
         ExCache cache = ProcessorMonitor.Instance.ExCache;
         using Scratch scratch = ScratchBuffers.Take();
+        cache.BeginChange(space);
         Errno error = Errno.None;
         for (int index = 0; index < space->Ranges.Count && error == Errno.None; index++)
         {
@@ -182,19 +183,19 @@ public static unsafe class ProcessFork
             error = Spaces.Request(space, copy, Opcode.Fork, in request, default, scratch.Reply, out _);
         }
 
-        if (error != Errno.None)
+        if (error == Errno.None)
         {
-            Spaces.Discard(copy);
-            return error;
+            copy->Break = space->Break;
+            copy->StackStart = space->StackStart;
+            copy->ArgumentStart = space->ArgumentStart;
+            copy->ArgumentEnd = space->ArgumentEnd;
+            error = cache.CopyStates(space, copy);
         }
 
-        copy->Break = space->Break;
-        copy->StackStart = space->StackStart;
-        copy->ArgumentStart = space->ArgumentStart;
-        copy->ArgumentEnd = space->ArgumentEnd;
-        error = cache.CopyStates(space, copy);
+        cache.EndChange(space);
         if (error != Errno.None)
         {
+            // The home may have the copy all the same: an answer got lost, or what it says finds no room here.
             Spaces.Release(copy);
         }
 

@@ -33,16 +33,15 @@ public unsafe struct RecordTable<T> where T : unmanaged
     /// <summary>Record <paramref name="index"/>, which must be below Count.</summary>
     public readonly ref T this[int index] => ref ((T*)_pages[index >> PerPageShift])[index & (PerPage - 1)];
 
-    /// <summary>Replaces the table. On ENOMEM the table is as before.</summary>
-    public Errno Replace(FrameAllocator frames, ReadOnlySpan<T> records)
+    /// <summary>Makes room for so many records, so that a later Replace with no more of them cannot fail. ENOMEM.</summary>
+    public Errno Reserve(FrameAllocator frames, int records)
     {
-        int pagesNeeded = (records.Length + PerPage - 1) >> PerPageShift;
-        if (records.Length > MaxRecords)
+        if (records > MaxRecords)
         {
             return Errno.ENOMEM;
         }
 
-        for (int page = 0; page < pagesNeeded; page++)
+        for (int page = 0; page << PerPageShift < records; page++)
         {
             if (_pages[page] == 0)
             {
@@ -52,6 +51,18 @@ public unsafe struct RecordTable<T> where T : unmanaged
                     return Errno.ENOMEM;
                 }
             }
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>Replaces the table. On ENOMEM the table is as before.</summary>
+    public Errno Replace(FrameAllocator frames, ReadOnlySpan<T> records)
+    {
+        Errno error = Reserve(frames, records.Length);
+        if (error != Errno.None)
+        {
+            return error;
         }
 
         for (int index = 0; index < records.Length; index++)

@@ -1,5 +1,6 @@
-// Requests of a process's address space to its home memory component, and the life of the space at this component. Each successful reply replaces
-// the cached ranges. Everything here that sends BLOCKS. Messages: monitors/fabric/messages/SpaceMessages.cs.
+// Requests of a process's address space to its home memory component, and the life of the space at this component. Each reply replaces
+// the cached ranges, that of a refused request, too: it may have been carried out in part. Everything here that sends BLOCKS.
+// Messages: monitors/fabric/messages/SpaceMessages.cs.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -41,6 +42,11 @@ public static unsafe class Spaces
         return space;
     }
 
+    /// <summary>
+    /// Keeps the space alive over waits for somebody who is not one of its processes; Release ends it.
+    /// </summary>
+    public static void Hold(AddressSpace* space) => space->Users++;
+
     /// <summary>One user less; the last one drops all lines and tells the home. BLOCKS.</summary>
     public static void Release(AddressSpace* space)
     {
@@ -76,35 +82,82 @@ public static unsafe class Spaces
         Processes.Spaces.Free(space);
     }
 
-    /// <summary>Sends a request whose reply is a SpaceReply with records, and applies them.</summary>
-    public static Errno Request<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, out ulong address)
-        where T : unmanaged
+    /// <summary>
+    /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them once
+    /// it has agreed. On an error they are as before. EPROTO as for Request. BLOCKS.
+    /// </summary>
+    public static Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
+        out ulong address) where T : unmanaged
     {
+        ExCache cache = ProcessorMonitor.Instance.ExCache;
         using Scratch scratch = ScratchBuffers.Take();
-        return Request(space, space, opcode, in head, payload, scratch.Reply, out address);
+        cache.BeginChange(space);
+        cache.Leave(space, start, end);
+        Errno error = Request(space, space, opcode, in head, payload, scratch.Reply, out address);
+        if (error == Errno.None)
+        {
+            cache.Drop(space, start, end);
+        }
+        else
+        {
+            cache.Settle(space, start, end);
+        }
+
+        cache.EndChange(space);
+        return error;
     }
 
-    /// <summary>As above with the caller's buffer; the records go to <paramref name="target"/> (fork: the child's space).</summary>
+    /// <summary>Asks the home for a change that leaves all pages where they are, and lets lines of [start, end) follow it. BLOCKS.</summary>
+    public static Errno Change<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
+        out ulong address) where T : unmanaged
+    {
+        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        using Scratch scratch = ScratchBuffers.Take();
+        cache.BeginChange(space);
+        Errno error = Request(space, space, opcode, in head, payload, scratch.Reply, out address);
+        cache.Settle(space, start, end);
+        cache.EndChange(space);
+        return error;
+    }
+
+    /// <summary>
+    /// Sends a request whose reply is a SpaceReply with records, and applies them to <paramref name="target"/> (fork: the child's space). EPROTO:
+    /// what the home says makes no sense, so nothing is known about the space any more and its processes must end. The caller holds the space.
+    /// </summary>
     public static Errno Request<T>(AddressSpace* space, AddressSpace* target, Opcode opcode, in T head, ReadOnlySpan<byte> payload,
         Span<byte> reply, out ulong address) where T : unmanaged
     {
         address = 0;
         ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        RpcContext context = ContextOf(space);
-        Errno error = monitor.Rpc.Call(space->Home, opcode, in context, in head, payload, reply, out int received);
+        Errno error = target->ReserveRecords(monitor.Frames);
         if (error != Errno.None)
         {
             return error;
         }
 
-        if (received < sizeof(SpaceReply))
+        RpcContext context = ContextOf(space);
+        error = monitor.Rpc.Call(space->Home, opcode, in context, in head, payload, reply, out int received);
+        bool hasRecords = received >= sizeof(SpaceReply);
+        if (error != Errno.None && (!hasRecords || target != space))
+        {
+            return error;
+        }
+
+        if (!hasRecords)
         {
             return Errno.EPROTO;
         }
 
         SpaceReply answer = MemoryMarshal.Read<SpaceReply>(reply);
+        ReadOnlySpan<byte> records = reply.Slice(sizeof(SpaceReply), received - sizeof(SpaceReply));
+        Errno applied = target->Apply(monitor.Frames, answer.VmaCount, answer.RegionCount, records);
+        if (applied != Errno.None)
+        {
+            return applied == Errno.ENOMEM && target != space ? applied : Errno.EPROTO;
+        }
+
         address = answer.Address;
-        return target->Apply(monitor.Frames, answer.VmaCount, answer.RegionCount, reply.Slice(sizeof(SpaceReply), received - sizeof(SpaceReply)));
+        return error;
     }
 
     /// <summary>The message context of a space.</summary>

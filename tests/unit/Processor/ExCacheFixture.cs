@@ -21,10 +21,13 @@ internal sealed unsafe class FakeMemory : RpcService
     internal readonly Dictionary<Opcode, int> Requests = [];
     internal Errno MissError;
     internal Errno FlushError;
+    /// <summary>Called while a request is under way.</summary>
+    internal Action? Meanwhile;
 
     public override RpcDisposition TryHandle(ref RpcRequest request)
     {
         Requests[request.Opcode] = Requests.GetValueOrDefault(request.Opcode) + 1;
+        Meanwhile?.Invoke();
         switch (request.Opcode)
         {
             case Opcode.Miss:

@@ -248,10 +248,10 @@ public sealed unsafe class ExCacheTests
         using ExCacheFixture machine = new(lines: 16, ways: 4, PolicyKind.Fifo);
         Assert.Equal(FaultOutcome.Resident, machine.Store(Base, 5));
         machine.SetRanges(new VmaRecord { Start = Base, End = Base + 4096, Kind = VmaKind.Anonymous, Protection = Protection.None });
-        machine.Cache.Protect(machine.Space, Base, Base + 4096, Protection.None);
+        machine.Cache.Settle(machine.Space, Base, Base + 4096);
         Assert.Equal(FaultOutcome.NotAllowed, machine.Load(Base, out _));
         machine.SetRanges(new VmaRecord { Start = Base, End = Base + 4096, Kind = VmaKind.Anonymous, Protection = Protection.Read });
-        machine.Cache.Protect(machine.Space, Base, Base + 4096, Protection.Read);
+        machine.Cache.Settle(machine.Space, Base, Base + 4096);
         Assert.Equal(FaultOutcome.Resident, machine.Load(Base, out byte value));
         Assert.Equal(5, value);
         Assert.Equal(FaultOutcome.NotAllowed, machine.Store(Base, 6));
@@ -270,7 +270,7 @@ public sealed unsafe class ExCacheTests
             machine.Memory.Pages[(7, target + (page * 4096))] = machine.Memory.Pages[(7, Base + (page * 4096))];
         }
 
-        Assert.Equal(Errno.None, machine.Cache.MoveStates(machine.Space, Base, target, 8 * 4096));
+        machine.Cache.MoveStates(machine.Space, Base, target, 8 * 4096);
         for (ulong page = 0; page < 8; page++)
         {
             machine.Load(target + (page * 4096), out byte moved);

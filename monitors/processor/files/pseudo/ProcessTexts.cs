@@ -78,26 +78,24 @@ public static unsafe class ProcessTexts
             return;
         }
 
-        uint id = process->Id;
-        ulong address = process->Space->ArgumentStart;
-        ulong end = process->Space->ArgumentEnd;
+        AddressSpace* space = process->Space;
+        Spaces.Hold(space);
+        ulong address = space->ArgumentStart;
+        ulong end = space->ArgumentEnd;
         Span<byte> piece = stackalloc byte[PieceBytes];
         while (address < end && !text.IsFull)
         {
             Span<byte> part = piece.Slice(0, (int)Math.Min(end - address, PieceBytes));
-            if (UserMemory.CopyIn(process, address, part) != Errno.None)
+            if (LineFaults.CopyFromStranger(space, address, part) != Errno.None)
             {
-                return;
+                break;
             }
 
             text.Append(part);
             address += (ulong)part.Length;
-            process = Processes.Find(id);
-            if (process == null || process->Space == null)
-            {
-                return;
-            }
         }
+
+        Spaces.Release(space);
     }
 
     private static uint ParentOf(Process* process) => process->Parent == null ? Processes.AbsentParentId : process->Parent->Id;

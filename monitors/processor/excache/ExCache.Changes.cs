@@ -1,0 +1,104 @@
+// Changes of an address space's ranges: agree first, then forget. A map call (mmap, munmap, mprotect, mremap, brk, madvise, fork)
+//   1. takes the space (BeginChange): its map lock, held over messages. No fill begins any more and none is under way;
+//   2. takes the lines of memory that is to go out of the victims' reach (Leave): until the home has answered nobody knows whether they are still
+//      wanted, and once it has agreed, a write-back could overwrite what has taken their place there;
+//   3. asks the home;
+//   4. when it has agreed, drops the pages (Drop), else makes lines and rights follow what the home says is mapped (Settle): on a refusal
+//      nothing has changed, and what was done in part (mprotect up to a hole) is done here as well;
+//   5. lets the space go (EndChange).
+// Between 1 and 5 the caller touches no memory of the program. All BLOCK but EndChange.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+public sealed unsafe partial class ExCache
+{
+    /// <summary>Takes the space for a change of its ranges. BLOCKS while another change or a fill is under way.</summary>
+    public void BeginChange(AddressSpace* space)
+    {
+        while (space->IsChanging)
+        {
+            _arrivals.Wait();
+        }
+
+        space->IsChanging = true;
+        while (space->Fills != 0)
+        {
+            _arrivals.Wait();
+        }
+    }
+
+    /// <summary>Lets the space go.</summary>
+    public void EndChange(AddressSpace* space)
+    {
+        space->IsChanging = false;
+        _arrivals.WakeAll();
+    }
+
+    /// <summary>Keeps the lines of a range from being chosen as victims until Drop or Settle. BLOCKS while write-backs are under way.</summary>
+    public void Leave(AddressSpace* space, ulong start, ulong end)
+    {
+        int slice = SliceEntries;
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        {
+            for (; address < stop; address += PageOperations.PageSize, entry++)
+            {
+                WaitWhileInFlight(entry);
+                int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
+                if (index != Line.None && _lines[index].State == LineState.Resident)
+                {
+                    LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
+                    _lines[index].State = LineState.Leaving;
+                }
+
+                GiveTurn(ref slice, 1);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Makes the lines of a range follow the space's ranges: they get the rights of the range that holds them, and those that none holds are dropped.
+    /// Lines that were leaving stay. BLOCKS.
+    /// </summary>
+    public void Settle(AddressSpace* space, ulong start, ulong end)
+    {
+        const ulong Kept = PageTable.AddressMask | PageTable.Accessed | PageTable.Dirty;
+        int slice = SliceEntries;
+        VmaRecord range = default;
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        {
+            for (; address < stop; address += PageOperations.PageSize, entry++)
+            {
+                GiveTurn(ref slice, 1);
+                bool isHeld = (address >= range.Start && address < range.End) || space->TryFindRange(address, out range);
+                if (!isHeld)
+                {
+                    WaitWhileInFlight(entry);
+                    DropEntry(entry);
+                }
+                else if (PageState.IsPresent(*entry))
+                {
+                    Stay(LineOf(*entry));
+                    PageTable.ReplaceBits(entry, Kept, PageState.Bits(range.Protection));
+                    PageTable.Invalidate(address);
+                }
+            }
+        }
+    }
+
+    /// <summary>A line that was leaving is a candidate again, at its list's tail.</summary>
+    private void Stay(int index)
+    {
+        ref Line line = ref _lines[index];
+        if (line.State == LineState.Leaving)
+        {
+            line.State = LineState.Resident;
+            LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
+            _arrivals.WakeAll();
+        }
+    }
+}

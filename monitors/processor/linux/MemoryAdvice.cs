@@ -1,0 +1,176 @@
+// What programs say and ask about memory that is mapped already: madvise, msync, mincore, mlock. A call that cannot do what it is for fails; advice
+// that asks for nothing that a program could see the lack of is taken note of. All BLOCK.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls about mapped memory.</summary>
+public static unsafe class MemoryAdvice
+{
+    private const ulong PageMask = PageOperations.PageSize - 1;
+
+    /// <summary>MADV_* of madvise(2).</summary>
+    private enum Advice : ulong
+    {
+        Normal = 0,
+        Random = 1,
+        Sequential = 2,
+        WillNeed = 3,
+        DontNeed = 4,
+        Free = 8,
+        NoHugePage = 15,
+        DontDump = 16,
+        DoDump = 17,
+    }
+
+    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, MADV_FREE (at once), and hints that need nothing: NORMAL, RANDOM, SEQUENTIAL, WILLNEED, NOHUGEPAGE, DONTDUMP, DODUMP; all else is EINVAL")]
+    public static long Advise(ref SystemCall call)
+    {
+        Advice advice = (Advice)call.A2;
+        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.NoHugePage and <= Advice.DoDump);
+        if (!isKnown || !MemoryCalls.TryRange(call.A0, call.A1, out ulong end))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        bool discards = advice is Advice.DontNeed or Advice.Free;
+        AddressSpace* space = call.Process->Space;
+        Errno result = Errno.None;
+        // Holes are skipped and reported in the end, as Linux's madvise_walk_vmas does.
+        for (ulong start = call.A0; start < end;)
+        {
+            if (!space->TryFindRange(start, out VmaRecord range))
+            {
+                result = Errno.ENOMEM;
+                start = space->NextRangeStart(start, end);
+                continue;
+            }
+
+            ulong stop = Math.Min(range.End, end);
+            if (advice == Advice.Free && range.Kind == VmaKind.File)
+            {
+                return SystemCall.Fail(Errno.EINVAL);
+            }
+
+            Errno error = discards ? Discard(space, start, stop) : Errno.None;
+            if (error != Errno.None)
+            {
+                return MemoryCalls.Answer(ref call, error, 0);
+            }
+
+            start = stop;
+        }
+
+        return SystemCall.Result(result);
+    }
+
+    [SystemCall(26, "msync", Support.Full)]
+    public static long Synchronize(ref SystemCall call)
+    {
+        // No mapping is shared and writable, so none has anything that its file lacks: the work is done.
+        const ulong Asynchronous = 1;
+        const ulong Synchronous = 4;
+        const ulong Known = 7;
+        bool both = (call.A2 & Asynchronous) != 0 && (call.A2 & Synchronous) != 0;
+        if ((call.A2 & ~Known) != 0 || both || (call.A0 & PageMask) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        return MemoryCalls.TryRange(call.A0, call.A1, out ulong end) && IsMapped(call.Process->Space, call.A0, end) ? 0 : SystemCall.Fail(Errno.ENOMEM);
+    }
+
+    [SystemCall(27, "mincore", Support.Partial, "resident means: in a line of this processor component, so that a touch costs no fault")]
+    public static long InCore(ref SystemCall call)
+    {
+        if ((call.A0 & PageMask) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        AddressSpace* space = call.Process->Space;
+        if (!MemoryCalls.TryRange(call.A0, call.A1, out ulong end) || !IsMapped(space, call.A0, end))
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        const int PieceBytes = 256;
+        Span<byte> resident = stackalloc byte[PieceBytes];
+        UserBuffer vector = new(call.A2, (end - call.A0) / PageOperations.PageSize);
+        for (ulong done = 0; done < vector.LengthBytes; done += PieceBytes)
+        {
+            int piece = (int)Math.Min(PieceBytes, vector.LengthBytes - done);
+            for (int index = 0; index < piece; index++)
+            {
+                ulong address = call.A0 + ((done + (ulong)index) * PageOperations.PageSize);
+                ulong* entry = PageTable.Entry(space->PageTableRoot, address, null);
+                resident[index] = entry != null && PageState.IsPresent(*entry) ? (byte)1 : (byte)0;
+            }
+
+            if (vector.CopyOut(call.Process, done, resident.Slice(0, piece)) != Errno.None)
+            {
+                return SystemCall.Fail(Errno.EFAULT);
+            }
+        }
+
+        return 0;
+    }
+
+    [SystemCall(149, "mlock", Support.Partial, "EPERM: every line can be evicted, so nobody has the right to lock one")]
+    public static long Lock(ref SystemCall call) => CheckMapped(ref call) == Errno.None ? SystemCall.Fail(Errno.EPERM) : SystemCall.Fail(Errno.ENOMEM);
+
+    [SystemCall(150, "munlock", Support.Full)]
+    public static long Unlock(ref SystemCall call) => SystemCall.Result(CheckMapped(ref call));
+
+    private static Errno CheckMapped(ref SystemCall call)
+    {
+        ulong start = call.A0 & ~PageMask;
+        bool mapped = MemoryCalls.TryRange(start, call.A1 + (call.A0 - start), out ulong end) && IsMapped(call.Process->Space, start, end);
+        return mapped ? Errno.None : Errno.ENOMEM;
+    }
+
+    /// <summary>
+    /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when it has
+    /// any of them.
+    /// </summary>
+    private static Errno Discard(AddressSpace* space, ulong start, ulong end)
+    {
+        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        RangeRequest request = new() { Address = start, Length = end - start };
+        using Scratch scratch = ScratchBuffers.Take();
+        cache.BeginChange(space);
+        Errno error = Errno.None;
+        cache.Leave(space, start, end);
+        if (cache.AnyRemote(space, start, end))
+        {
+            error = Spaces.Request(space, space, Opcode.Discard, in request, default, scratch.Reply, out _);
+        }
+
+        if (error == Errno.None)
+        {
+            cache.Drop(space, start, end);
+        }
+
+        cache.Settle(space, start, end);
+        cache.EndChange(space);
+        return error;
+    }
+
+    private static bool IsMapped(AddressSpace* space, ulong start, ulong end)
+    {
+        while (start < end)
+        {
+            if (!space->TryFindRange(start, out VmaRecord range))
+            {
+                return false;
+            }
+
+            start = range.End;
+        }
+
+        return true;
+    }
+}
