@@ -52,7 +52,8 @@ public sealed unsafe class LookupRequests
 
         if (error != Errno.None)
         {
-            request.Reply(error);
+            // Where others go on, they need the rest of the path.
+            request.Reply(error, error == Errno.EREMOTE ? canonical : default);
             return;
         }
 
@@ -74,7 +75,7 @@ public sealed unsafe class LookupRequests
             return;
         }
 
-        using InodeHandle inode = _resolver.Open(path, Caller.Of(head), LastComponent.KeepLink, out _, out Errno error);
+        using InodeHandle inode = _resolver.Open(head, path, LastComponent.KeepLink, out _, out Errno error);
         ReadOnlySpan<byte> target = default;
         if (error == Errno.None)
         {
@@ -98,7 +99,7 @@ public sealed unsafe class LookupRequests
         {
             // An open directory was checked when it was opened.
             error = !inode.IsDirectory ? Errno.ENOTDIR
-                : head.Path.Handle.Inode != 0 ? Errno.None
+                : PathResolver.IsByHandle(head.Path) ? Errno.None
                 : Caller.Of(head.Path).Check(inode, AccessRights.Read);
         }
 
@@ -159,12 +160,12 @@ public sealed unsafe class LookupRequests
     }
 
     private InodeHandle Find(
-        in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error)
+        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error)
     {
         created = 0;
         canonical = default;
         _volume.TimeNs = head.Path.TimeNs;
-        if (head.Path.Handle.Inode != 0)
+        if (PathResolver.IsByHandle(head.Path))
         {
             return _resolver.Open(head.Path, path, out error);
         }
@@ -174,10 +175,10 @@ public sealed unsafe class LookupRequests
         bool keepsLink = exclusive || (head.Path.Flags & PathFlags.NoFollow) != 0;
         LastComponent last = !creates ? RequestParts.LastOf(head.Path.Flags)
             : keepsLink ? LastComponent.CreateKeepLink : LastComponent.Create;
-        InodeHandle found = _resolver.Open(path, caller, last, out canonical, out error);
+        InodeHandle found = _resolver.Open(head.Path, path, last, out canonical, out error);
         if (error == Errno.ENOENT && creates)
         {
-            found = Create(path, caller, last, head.Mode, out canonical, out error);
+            found = Create(head, path, caller, last, out canonical, out error);
             created = (ushort)(error == Errno.None ? 1 : 0);
         }
         else if (error == Errno.None && exclusive)
@@ -189,10 +190,10 @@ public sealed unsafe class LookupRequests
     }
 
     private InodeHandle Create(
-        ReadOnlySpan<byte> path, Caller caller, LastComponent last, uint mode, out ReadOnlySpan<byte> canonical, out Errno error)
+        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, LastComponent last, out ReadOnlySpan<byte> canonical, out Errno error)
     {
         canonical = default;
-        error = _resolver.Walk(path, caller, last, out PathTarget target);
+        error = _resolver.Walk(head.Path, path, last, out PathTarget target);
         if (error == Errno.None)
         {
             error = _resolver.CheckEntering(target.Directory, caller);
@@ -205,7 +206,7 @@ public sealed unsafe class LookupRequests
 
         NewFile file = new()
         {
-            Mode = FileMode.Regular | (mode & FileMode.PermissionMask),
+            Mode = FileMode.Regular | (head.Mode & FileMode.PermissionMask),
             UserId = caller.UserId,
             GroupId = caller.GroupId,
         };
@@ -216,7 +217,11 @@ public sealed unsafe class LookupRequests
         }
 
         canonical = target.Canonical;
-        _resolver.Table.Remember(canonical, number);
+        if (canonical.Length != 0)
+        {
+            _resolver.Table.Remember(canonical, number);
+        }
+
         return _volume.Inodes.Open(number, out error);
     }
 }

@@ -32,7 +32,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         PathTarget target = default;
         if (error == Errno.None)
         {
-            error = _resolver.Walk(path, caller, LastComponent.Name, out target);
+            error = _resolver.Walk(head.Path, path, LastComponent.Name, out target);
         }
 
         if (error == Errno.None)
@@ -73,7 +73,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         _volume.TimeNs = head.Path.TimeNs;
         UnlinkKind kind = (head.Path.Flags & PathFlags.Directory) != 0 ? UnlinkKind.Directory : UnlinkKind.File;
         LostName lost = default;
-        Errno error = _resolver.Walk(path, Caller.Of(head.Path), LastComponent.Name, out PathTarget target);
+        Errno error = _resolver.Walk(head.Path, path, LastComponent.Name, out PathTarget target);
         if (error == Errno.None)
         {
             error = CheckUnlink(target, kind, Caller.Of(head.Path));
@@ -81,7 +81,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
 
         if (error == Errno.None)
         {
-            _resolver.Table.Forget(target.Canonical);
+            _resolver.Forget(target.Canonical);
             error = _volume.Names.Unlink(target.Directory, target.Name, kind, out lost);
         }
 
@@ -108,10 +108,10 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         _volume.TimeNs = head.Old.TimeNs;
         Caller caller = Caller.Of(head.Old);
         PathTarget newTarget = default;
-        Errno error = _resolver.Walk(oldPath, caller, LastComponent.Name, out PathTarget oldTarget);
+        Errno error = _resolver.Walk(head.Old, oldPath, LastComponent.Name, out PathTarget oldTarget);
         if (error == Errno.None)
         {
-            error = _resolver.WalkSecond(newPath, caller, LastComponent.Name, out newTarget);
+            error = _resolver.WalkSecond(head, newPath, LastComponent.Name, out newTarget);
         }
 
         bool isDirectory = false;
@@ -153,10 +153,10 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         _volume.TimeNs = head.Old.TimeNs;
         Caller caller = Caller.Of(head.Old);
         PathTarget newTarget = default;
-        Errno error = FindLinked(head.Old, oldPath, caller, out uint linked);
+        Errno error = FindLinked(head.Old, oldPath, out uint linked);
         if (error == Errno.None)
         {
-            error = linked == 0 ? Errno.ENOENT : _resolver.WalkSecond(newPath, caller, LastComponent.Name, out newTarget);
+            error = linked == 0 ? Errno.ENOENT : _resolver.WalkSecond(head, newPath, LastComponent.Name, out newTarget);
         }
 
         if (error == Errno.None)
@@ -176,11 +176,11 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
     }
 
     /// <summary>The inode that is to have one name more; 0 = no such name. ENOENT: a handle whose file has lost its last name.</summary>
-    private Errno FindLinked(in PathRequest old, ReadOnlySpan<byte> path, Caller caller, out uint number)
+    private Errno FindLinked(in PathRequest old, ReadOnlySpan<byte> path, out uint number)
     {
-        if (old.Handle.Inode == 0)
+        if (!PathResolver.IsByHandle(old))
         {
-            Errno walked = _resolver.Walk(path, caller, RequestParts.LastOf(old.Flags), out PathTarget target);
+            Errno walked = _resolver.Walk(old, path, RequestParts.LastOf(old.Flags), out PathTarget target);
             number = target.Inode;
             return walked;
         }
@@ -294,8 +294,8 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
-        _resolver.Table.Forget(from.Canonical);
-        _resolver.Table.Forget(to.Canonical);
+        _resolver.Forget(from.Canonical);
+        _resolver.Forget(to.Canonical);
     }
 
     private void ReplyAttributes(scoped ref RpcRequest request, uint number, Errno error)

@@ -9,7 +9,7 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>Walkers for up to two paths, and the table.</summary>
-public sealed class PathResolver
+public sealed unsafe class PathResolver
 {
     private readonly Volume _volume;
     private readonly PathWalker _first;
@@ -29,21 +29,28 @@ public sealed class PathResolver
 
     public PathTable Table { get; }
 
-    /// <summary>Walks a path; errors as <see cref="PathWalker.Walk"/>. The result is valid until the next call.</summary>
-    public Errno Walk(scoped ReadOnlySpan<byte> path, Caller caller, LastComponent last, out PathTarget target) =>
-        _first.Walk(path, caller, last, out target);
+    /// <summary>Walks a request's path; errors as <see cref="PathWalker.Walk"/>, and ESTALE: its start is gone. The result is valid until the next call.</summary>
+    public Errno Walk(scoped in PathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last, out PathTarget target)
+    {
+        bool isRelative = (request.Flags & PathFlags.At) != 0;
+        return Walk(_first, request, isRelative, request.Handle, request.StartLength, path, last, out target);
+    }
 
     /// <summary>Walks the second path of a request; the result of the first stays valid.</summary>
-    public Errno WalkSecond(scoped ReadOnlySpan<byte> path, Caller caller, LastComponent last, out PathTarget target) =>
-        _second.Walk(path, caller, last, out target);
+    public Errno WalkSecond(scoped in TwoPathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last, out PathTarget target)
+    {
+        bool isRelative = (request.Old.Flags & PathFlags.NewAt) != 0;
+        return Walk(_second, request.Old, isRelative, request.NewStart, request.NewStartLength, path, last, out target);
+    }
 
     /// <summary>
-    /// The file at the end of a path, and the path without links: errors as Walk, and ENOENT when the name is free.
+    /// The file at the end of a request's path, and the path without links: errors as Walk, and ENOENT when the name is free. After EREMOTE
+    /// <paramref name="canonical"/> is the rest of the path.
     /// </summary>
     public InodeHandle Open(
-        scoped ReadOnlySpan<byte> path, Caller caller, LastComponent last, out ReadOnlySpan<byte> canonical, out Errno error)
+        scoped in PathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last, out ReadOnlySpan<byte> canonical, out Errno error)
     {
-        if (caller.IsRoot && Table.TryFind(path, out uint known, out canonical))
+        if (request.UserId == 0 && Table.TryFind(path, out uint known, out canonical))
         {
             InodeHandle hit = _volume.Inodes.Open(known, out error);
             if (error != Errno.None || !hit.IsSymbolicLink || last is not (LastComponent.Follow or LastComponent.Create))
@@ -54,29 +61,47 @@ public sealed class PathResolver
             hit.Dispose();
         }
 
-        canonical = default;
-        error = Walk(path, caller, last, out PathTarget target);
+        error = Walk(request, path, last, out PathTarget target);
+        canonical = target.Canonical;
         if (error != Errno.None)
         {
             return default;
         }
 
-        canonical = target.Canonical;
         if (target.Inode == 0)
         {
             error = Errno.ENOENT;
             return default;
         }
 
-        Table.Remember(canonical, target.Inode);
+        if (canonical.Length != 0)
+        {
+            Table.Remember(canonical, target.Inode);
+        }
+
         return _volume.Inodes.Open(target.Inode, out error);
     }
 
     /// <summary>The file that a request about a path names, by handle when it has one. ESTALE: the handle's file is gone.</summary>
     public InodeHandle Open(scoped in PathRequest request, scoped ReadOnlySpan<byte> path, out Errno error) =>
-        request.Handle.Inode != 0
+        IsByHandle(request)
             ? _volume.Inodes.OpenStable(request.Handle.Inode, request.Handle.Generation, out error)
-            : Open(path, Caller.Of(request), RequestParts.LastOf(request.Flags), out _, out error);
+            : Open(request, path, RequestParts.LastOf(request.Flags), out _, out error);
+
+    /// <summary>True when a request is about the very file that it names by handle.</summary>
+    public static bool IsByHandle(scoped in PathRequest request) => request.Handle.Inode != 0 && (request.Flags & PathFlags.At) == 0;
+
+    /// <summary>The path of a name is no longer true; without a path, of any.</summary>
+    public void Forget(scoped ReadOnlySpan<byte> canonical)
+    {
+        if (canonical.Length == 0)
+        {
+            Table.ForgetAll();
+            return;
+        }
+
+        Table.Forget(canonical);
+    }
 
     /// <summary>
     /// The regular file that a request about contents names. ESTALE: the handle's file is gone; EISDIR; EINVAL: not a file with contents.
@@ -98,12 +123,70 @@ public sealed class PathResolver
     public InodeHandle OpenAny(scoped in FileRequest request, scoped ReadOnlySpan<byte> path, out Errno error) =>
         request.Handle.Inode != 0
             ? _volume.Inodes.OpenStable(request.Handle.Inode, request.Handle.Generation, out error)
-            : Open(path, Caller.Root, LastComponent.Follow, out _, out error);
+            : Open(default, path, LastComponent.Follow, out _, out error);
 
-    /// <summary>Whether the caller may enter a name into a directory.</summary>
+    /// <summary>Whether the caller may enter a name into a directory. ENOENT: the directory was removed.</summary>
     public Errno CheckEntering(uint number, Caller caller)
     {
         using InodeHandle directory = _volume.Inodes.Open(number, out Errno error);
-        return error == Errno.None ? caller.Check(directory, AccessRights.Write | AccessRights.Execute) : error;
+        return error != Errno.None ? error
+            : directory.Record->Links == 0 ? Errno.ENOENT
+            : caller.Check(directory, AccessRights.Write | AccessRights.Execute);
+    }
+
+    private Errno Walk(
+        PathWalker walker, scoped in PathRequest request, bool isRelative, FileHandle directory, int startLength,
+        scoped ReadOnlySpan<byte> path, LastComponent last, out PathTarget target)
+    {
+        target = default;
+        WalkStart start = new() { StopsAtMounts = (request.Flags & PathFlags.Mounts) != 0 };
+        if (!isRelative)
+        {
+            return walker.Walk(path, start, default, Caller.Of(request), last, out target);
+        }
+
+        if (startLength > path.Length)
+        {
+            return Errno.EPROTO;
+        }
+
+        using InodeHandle inode = _volume.Inodes.OpenStable(directory.Inode, directory.Generation, out Errno error);
+        if (error == Errno.None && !inode.IsDirectory)
+        {
+            error = Errno.ENOTDIR;
+        }
+
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        start.Directory = directory.Inode;
+        bool isKnown = IsPathOf(walker, path[..startLength], directory.Inode);
+        return walker.Walk(path[startLength..], start, path[..(isKnown ? startLength : 0)], Caller.Of(request), last, out target);
+    }
+
+    /// <summary>Whether a directory still is where the sender knows it to be: others may have moved it.</summary>
+    private bool IsPathOf(PathWalker walker, scoped ReadOnlySpan<byte> canonical, uint directory)
+    {
+        if (canonical.Length == 0)
+        {
+            return false;
+        }
+
+        if (Table.TryFind(canonical, out uint known, out _))
+        {
+            return known == directory;
+        }
+
+        bool isThere = walker.Walk(canonical, default, default, Caller.Root, LastComponent.KeepLink, out PathTarget target) == Errno.None
+            && target.Inode == directory;
+        if (isThere && target.Canonical.SequenceEqual(canonical))
+        {
+            Table.Remember(canonical, directory);
+            return true;
+        }
+
+        return false;
     }
 }

@@ -31,6 +31,15 @@ public enum LastComponent
 /// <summary>What the last component is.</summary>
 public enum LastKind { Name, Root, Dot, DotDot }
 
+/// <summary>Where a walk begins and where it has to stop; the default is the root and nowhere.</summary>
+public struct WalkStart
+{
+    /// <summary>The directory of a relative path; 0: only absolute paths are walked.</summary>
+    public uint Directory;
+    /// <summary>Names of the root directory that others serve end the walk with EREMOTE.</summary>
+    public bool StopsAtMounts;
+}
+
 /// <summary>Where a path leads.</summary>
 public ref struct PathTarget
 {
@@ -45,7 +54,7 @@ public ref struct PathTarget
     public bool NameTooLong;
     /// <summary>Last name; empty for other kinds.</summary>
     public ReadOnlySpan<byte> Name;
-    /// <summary>The path without links, "." and "..".</summary>
+    /// <summary>The path without links, "." and ".."; empty when it is longer than any path or the start's is unknown. After EREMOTE: the rest.</summary>
     public ReadOnlySpan<byte> Canonical;
 }
 
@@ -66,6 +75,9 @@ public sealed unsafe class PathWalker
     private int _canonicalLength;
     private int _links;
     private uint _current;
+    private bool _stopsAtMounts;
+    /// <summary>Where the walk is has a path, but it is not known, or too long.</summary>
+    private bool _isLost;
 
     /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
     public PathWalker(Volume volume, FrameAllocator frames)
@@ -79,10 +91,12 @@ public sealed unsafe class PathWalker
     public bool IsUsable => _pending != null && _canonical != null;
 
     /// <summary>
-    /// Walks an absolute path. A free last name is no error (Inode is 0). ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL
-    /// byte; EIO, EUCLEAN.
+    /// Walks a path; <paramref name="startPath"/> is where its start is, or empty. A free last name is no error (Inode is 0). ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL
+    /// byte; EREMOTE: a name that others serve; EIO, EUCLEAN.
     /// </summary>
-    public Errno Walk(scoped ReadOnlySpan<byte> path, Caller caller, LastComponent last, out PathTarget target)
+    public Errno Walk(
+        scoped ReadOnlySpan<byte> path, WalkStart start, scoped ReadOnlySpan<byte> startPath, Caller caller, LastComponent last,
+        out PathTarget target)
     {
         target = default;
         if (path.Length >= PathRequest.MaxPath)
@@ -90,7 +104,7 @@ public sealed unsafe class PathWalker
             return Errno.ENAMETOOLONG;
         }
 
-        if (path.Length == 0 || path[0] != Slash)
+        if (path.Length == 0 || (path[0] != Slash && start.Directory == 0))
         {
             return Errno.ENOENT;
         }
@@ -103,11 +117,22 @@ public sealed unsafe class PathWalker
         _position = PendingBytes - path.Length;
         path.CopyTo(new Span<byte>(_pending + _position, path.Length));
         _links = 0;
+        _stopsAtMounts = start.StopsAtMounts;
         GoToRoot();
+        if (path[0] != Slash)
+        {
+            BeginAt(start.Directory, startPath);
+        }
+
         bool done = false;
         while (!done)
         {
             Errno error = Step(caller, last, ref target, out done);
+            if (error == Errno.EREMOTE)
+            {
+                target.Canonical = new ReadOnlySpan<byte>(_pending + _position, PendingBytes - _position);
+            }
+
             if (error != Errno.None)
             {
                 return error;
@@ -118,12 +143,25 @@ public sealed unsafe class PathWalker
         return Errno.None;
     }
 
-    private ReadOnlySpan<byte> Canonical => _canonicalLength == 0 ? "/"u8 : new ReadOnlySpan<byte>(_canonical, _canonicalLength);
+    private ReadOnlySpan<byte> Canonical => _isLost ? default : _canonicalLength == 0 ? "/"u8 : new ReadOnlySpan<byte>(_canonical, _canonicalLength);
 
     private void GoToRoot()
     {
         _current = Geometry.RootInode;
         _canonicalLength = 0;
+        _isLost = false;
+    }
+
+    /// <summary>Begins at a directory; its path is empty when it is not known.</summary>
+    private void BeginAt(uint directory, scoped ReadOnlySpan<byte> path)
+    {
+        _current = directory;
+        _isLost = path.Length is 0 or > CanonicalBytes;
+        if (!_isLost && path.Length > 1)
+        {
+            path.CopyTo(new Span<byte>(_canonical, CanonicalBytes));
+            _canonicalLength = path.Length;
+        }
     }
 
     /// <summary>Takes one component from the rest of the path.</summary>
@@ -137,6 +175,7 @@ public sealed unsafe class PathWalker
             return Errno.None;
         }
 
+        int nameStart = _position;
         ReadOnlySpan<byte> name = TakeName();
         bool trailing = _position != PendingBytes;
         SkipSlashes();
@@ -166,6 +205,12 @@ public sealed unsafe class PathWalker
         if (name.SequenceEqual(".."u8))
         {
             return GoUp(directory, ref target);
+        }
+
+        if (_stopsAtMounts && _current == Geometry.RootInode && MountNames.Has(name))
+        {
+            _position = nameStart;
+            return Errno.EREMOTE;
         }
 
         if (target.TrailingSlash && last is (LastComponent.Create or LastComponent.CreateKeepLink))
@@ -200,6 +245,11 @@ public sealed unsafe class PathWalker
 
             while (_canonicalLength > 0 && _canonical[--_canonicalLength] != Slash)
             {
+            }
+
+            if (_current == Geometry.RootInode)
+            {
+                GoToRoot();
             }
         }
 
@@ -236,21 +286,19 @@ public sealed unsafe class PathWalker
         }
 
         _current = found;
-        return Append(name);
+        Append(name);
+        return Errno.None;
     }
 
     private Errno Arrive(ReadOnlySpan<byte> name, uint found, ref PathTarget target)
     {
-        Errno error = Append(name);
-        if (error == Errno.None)
-        {
-            target.Kind = LastKind.Name;
-            target.Directory = _current;
-            target.Inode = found;
-            target.Name = new ReadOnlySpan<byte>(_canonical + _canonicalLength - name.Length, name.Length);
-        }
-
-        return error;
+        Append(name);
+        target.Kind = LastKind.Name;
+        target.Directory = _current;
+        target.Inode = found;
+        // It lies in the rest of the path, which no link changes any more.
+        target.Name = name;
+        return Errno.None;
     }
 
     /// <summary>Puts a symbolic link's target in front of the rest of the path.</summary>
@@ -295,17 +343,18 @@ public sealed unsafe class PathWalker
         return Errno.None;
     }
 
-    private Errno Append(ReadOnlySpan<byte> name)
+    private void Append(ReadOnlySpan<byte> name)
     {
-        if (_canonicalLength + 1 + name.Length >= CanonicalBytes)
+        // Deeper than a path can say is allowed, as long as the path that was asked for is not too long itself.
+        _isLost |= _canonicalLength + 1 + name.Length >= CanonicalBytes;
+        if (_isLost)
         {
-            return Errno.ENAMETOOLONG;
+            return;
         }
 
         _canonical[_canonicalLength++] = Slash;
         name.CopyTo(new Span<byte>(_canonical + _canonicalLength, name.Length));
         _canonicalLength += name.Length;
-        return Errno.None;
     }
 
     private void SkipSlashes()

@@ -1,10 +1,10 @@
-// Messages about names: a processor component sends them to the storage component that holds the vNode's volume. Paths are absolute and as
-// the program gave them (after joining with its working directory); the storage component walks them with the file system's own rules for
-// "..", symbolic links and trailing slashes (path_resolution(7)). Each request says all that it needs; the one thing that a storage
+// Messages about names: a processor component sends them to the storage component that holds the vNode's volume. Paths are as the program gave
+// them, absolute or relative to a directory that the request names (PathFlags.At); the storage component walks them with the file system's own
+// rules for "..", symbolic links and trailing slashes (path_resolution(7)). Each request says all that it needs; the one thing that a storage
 // component remembers is who holds which file (PathFlags.Hold, Release), counted as FUSE counts lookups and forgets: a held file outlives
 // its last name, on ext4's orphan list.
 //
-// Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no "..")
+// Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no ".."; empty: unknown)
 // MakeNode       MakeNodeRequest + path + target      reply FileAttributes     (mkdir, mknod, symlink: by Mode's type; target for links)
 // Unlink         UnlinkRequest + path                 reply UnlinkReply        (unlink, rmdir)
 // Rename         TwoPathRequest + old + new           reply RenameReply        (what the new name replaced, if anything)
@@ -15,12 +15,13 @@
 // VolumeStatus   PathRequest + path                   reply VolumeStatusReply  (statfs)
 // Release        ReleaseRequest + ReleaseEntry each   reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held
 
+using System;
 using System.Runtime.InteropServices;
 
 namespace Lego.Fabric.Messages;
 
 /// <summary>How the last component of a path is treated.</summary>
-[System.Flags]
+[Flags]
 public enum PathFlags : uint
 {
     None = 0,
@@ -36,6 +37,25 @@ public enum PathFlags : uint
     NoReplace = 16,
     /// <summary>Open: the sender holds the file once more; it lives until as many Releases, whatever becomes of its names.</summary>
     Hold = 32,
+    /// <summary>
+    /// Handle names the directory where a relative path begins (openat(2)). The first StartLength bytes of the path are the directory's own
+    /// path as far as the sender knows it, a hint for the canonical one; what follows them is walked.
+    /// </summary>
+    At = 64,
+    /// <summary>As At, for the second path of a TwoPathRequest.</summary>
+    NewAt = 128,
+    /// <summary>
+    /// The sender serves some names of the root directory itself (MountNames): a walk that meets one ends with EREMOTE. Open's reply then is
+    /// the rest of the path from that name on.
+    /// </summary>
+    Mounts = 256,
+}
+
+/// <summary>Names in the root directory that a processor component serves (PathFlags.Mounts).</summary>
+public static class MountNames
+{
+    /// <summary>True for "dev", "proc" and "sys".</summary>
+    public static bool Has(ReadOnlySpan<byte> name) => name.SequenceEqual("dev"u8) || name.SequenceEqual("proc"u8) || name.SequenceEqual("sys"u8);
 }
 
 /// <summary>A request about one path; PathLength bytes follow, no terminator.</summary>
@@ -47,10 +67,11 @@ public struct PathRequest
 
     public PathFlags Flags;
     public ushort PathLength;
-    public ushort Reserved;
+    /// <summary>PathFlags.At: bytes of the path that tell where the start is.</summary>
+    public ushort StartLength;
     public uint UserId;
     public uint GroupId;
-    /// <summary>Open, SetAttributes, ReadDirectory, VolumeStatus, Link (the old file): not 0 = this very file, with whatever name or none; the path is then
+    /// <summary>PathFlags.At: the start. Else, for Open, SetAttributes, ReadDirectory, VolumeStatus, Link (the old file): not 0 = this very file, with whatever name or none; the path is then
     /// only a hint. ESTALE when it is gone.</summary>
     public FileHandle Handle;
     /// <summary>What the sender's clock, which programs read, said at the call: the time of a change, nanoseconds since the epoch.
@@ -100,7 +121,7 @@ public struct UnlinkRequest
 }
 
 /// <summary>What became of a file without names.</summary>
-[System.Flags]
+[Flags]
 public enum LostNameFlags : uint
 {
     None = 0,
@@ -123,8 +144,10 @@ public struct TwoPathRequest
 {
     public PathRequest Old;
     public ushort NewLength;
-    public ushort Reserved0;
-    public uint Reserved1;
+    /// <summary>As Old.StartLength and Old.Handle, for the second path (PathFlags.NewAt).</summary>
+    public ushort NewStartLength;
+    public uint Reserved;
+    public FileHandle NewStart;
 }
 
 /// <summary>The file that rename replaced (Handle 0 = none).</summary>
@@ -180,7 +203,7 @@ public struct DirectoryEntryHeader
 }
 
 /// <summary>Which of SetAttributesRequest's fields apply.</summary>
-[System.Flags]
+[Flags]
 public enum AttributeMask : uint { Mode = 1, UserId = 2, GroupId = 4, AccessTime = 8, ModifyTime = 16 }
 
 /// <summary>chmod, chown, utimensat.</summary>

@@ -82,6 +82,39 @@ public sealed unsafe class StorageFixture : IDisposable
         return error;
     }
 
+    /// <summary>
+    /// Open of a path relative to a directory whose own path is <paramref name="hint"/> or unknown (""); after EREMOTE the rest of the path
+    /// is in <paramref name="canonical"/>.
+    /// </summary>
+    public Errno OpenAt(FileHandle directory, string hint, string path, PathFlags flags, out string canonical, out FileAttributes attributes)
+    {
+        OpenRequest head = new() { Path = Head(hint + path, flags | (directory.Inode != 0 ? PathFlags.At : PathFlags.None)), Mode = 0x1A4 };
+        head.Path.Handle = directory;
+        head.Path.StartLength = LengthOf(hint);
+        Errno error = Call(Opcode.Open, head, Encoding.UTF8.GetBytes(hint + path), out ReadOnlySpan<byte> reply);
+        OpenReply open = error == Errno.None ? MemoryMarshal.Read<OpenReply>(reply) : default;
+        attributes = open.Attributes;
+        canonical = Encoding.UTF8.GetString(error == Errno.None ? reply.Slice(sizeof(OpenReply), open.PathLength) : reply);
+        return error;
+    }
+
+    /// <summary>MakeNode of a path relative to a directory.</summary>
+    public Errno MakeAt(FileHandle directory, string path, uint mode, out FileAttributes attributes)
+    {
+        MakeNodeRequest head = new() { Path = Head(path, PathFlags.At), Mode = mode };
+        head.Path.Handle = directory;
+        Errno error = Call(Opcode.MakeNode, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
+        return Attributes(error, reply, out attributes);
+    }
+
+    /// <summary>Unlink of a path relative to a directory.</summary>
+    public Errno UnlinkAt(FileHandle directory, string path)
+    {
+        UnlinkRequest head = new() { Path = Head(path, PathFlags.At) };
+        head.Path.Handle = directory;
+        return Call(Opcode.Unlink, head, Encoding.UTF8.GetBytes(path), out _);
+    }
+
     /// <summary>For each entry 1 when its file has gone with this.</summary>
     public uint[] Release(params (FileHandle Handle, uint Holds)[] entries)
     {
