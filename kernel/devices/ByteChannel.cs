@@ -12,8 +12,12 @@ public abstract unsafe class ByteChannel : PollSource
     public abstract bool Connected { get; }
 
     /// <summary>Takes a prefix of the bytes for sending and returns its length; 0 when there is no room.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract int Write(ReadOnlySpan<byte> bytes);
 
     /// <summary>Moves received bytes into the buffer and returns how many; 0 when none are there.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract int Read(Span<byte> bytes);
 }

@@ -15,14 +15,20 @@ public abstract unsafe class NetDevice : PollSource
     public abstract int MaxFrameBytes { get; }
 
     /// <summary>Copies the three pieces into one transmit buffer and sends it. False: the ring is full, or the frame is too long.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract bool TrySend(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, ReadOnlySpan<byte> c);
 
     /// <summary>
     /// Lends the oldest received frame until <see cref="ReleaseReceived"/>. Calling it again before that lends the same frame.
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract bool TryReceive(out ReadOnlySpan<byte> frame);
 
     /// <summary>Ends the loan; does nothing when no frame is lent.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract void ReleaseReceived();
 
     /// <summary>Adds the device's counters, net.*.</summary>

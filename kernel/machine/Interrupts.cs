@@ -80,6 +80,8 @@ public static unsafe class Interrupts
     public static ulong CountOf(byte vector) => s_handlers[vector].Count;
 
     /// <summary>Runs a device's handler.</summary>
+    [NoBlock]
+    [NoAllocation]
     internal static void Dispatch(int vector)
     {
         Handler* handler = s_handlers + vector;

@@ -99,6 +99,8 @@ public static unsafe class Traps
         KernelLock.Release();
     }
 
+    [NoBlock]
+    [NoAllocation]
     private static void HandleInterrupt(int vector)
     {
         if (vector == Interrupts.TimerVector)

@@ -87,6 +87,8 @@ public sealed unsafe class FrameAllocator
     }
 
     /// <summary>One zeroed frame, or null.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void* AllocateCleared()
     {
         void* frame = Allocate();
@@ -132,6 +134,8 @@ public sealed unsafe class FrameAllocator
     }
 
     /// <summary>Takes a frame back. Freeing what is free is a broken invariant and panics.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void Free(void* page)
     {
         ulong index = IndexOf(page);

@@ -50,6 +50,8 @@ public sealed unsafe class Slab<T> where T : unmanaged
     private static int Capacity => (PageOperations.PageSize - HeaderBytes) / ItemBytes;
 
     /// <summary>A zeroed object, or null when memory or the limit is exhausted.</summary>
+    [NoBlock]
+    [NoAllocation]
     public T* Allocate()
     {
         if (_inUse >= _limit)
@@ -91,6 +93,8 @@ public sealed unsafe class Slab<T> where T : unmanaged
     }
 
     /// <summary>Gives an object back.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void Free(T* item)
     {
         PageHeader* page = (PageHeader*)((nuint)item & ~(nuint)(PageOperations.PageSize - 1));

@@ -8,14 +8,17 @@ namespace Lego.Kernel;
 public abstract class PollSource
 {
     /// <summary>Handles what has arrived; true when there was something. Must not block.</summary>
+    [NoBlock]
     public abstract bool Poll();
 
     /// <summary>From now on an interrupt comes for new work. Poll is called once more afterwards, so nothing slips through.</summary>
+    [NoBlock]
     public virtual void ArmWakeup()
     {
     }
 
     /// <summary>Interrupts for new work are not needed while the machine polls.</summary>
+    [NoBlock]
     public virtual void DisarmWakeup()
     {
     }
@@ -54,6 +57,7 @@ public static class Poller
     public static bool IsArmed => s_state == WakeupState.Armed;
 
     /// <summary>Polls every source once; true when any had work.</summary>
+    [NoBlock]
     public static bool PollAll()
     {
         bool worked = false;

@@ -125,6 +125,7 @@ public static unsafe partial class Scheduler
     public static bool IsAlive(Thread* thread, uint id) => thread->Id == id && thread->State != ThreadState.Free;
 
     /// <summary>Lets all other runnable threads run, and other CPUs enter the kernel; blocks.</summary>
+    [Blocks]
     public static void Yield()
     {
         KernelLock.LetOthers();
@@ -142,6 +143,7 @@ public static unsafe partial class Scheduler
     /// Something is due for a program before it goes on (a signal): if it runs on another CPU, that one enters the kernel now. A waiting thread
     /// is not woken by this.
     /// </summary>
+    [NoBlock]
     public static void Interrupt(Thread* thread)
     {
         if (thread->State == ThreadState.Running && thread->CpuIndex != Cpu.Index)
@@ -151,6 +153,7 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>Waits for a time; blocks.</summary>
+    [Blocks]
     public static void Sleep(ulong nanoseconds)
     {
         Current->WaitFlag = null;
@@ -161,6 +164,7 @@ public static unsafe partial class Scheduler
     /// Waits until a poll source sets the flag (true) or the time has come (false). Polls briefly, then blocks. Whoever sets a flag calls
     /// <see cref="Notify"/>.
     /// </summary>
+    [Blocks]
     public static bool WaitUntil(ref bool flag, ulong deadlineNs)
     {
         if (Volatile.Read(ref flag))
@@ -207,6 +211,7 @@ public static unsafe partial class Scheduler
     private static bool AnyRunnable => !s_kernelThreads.IsEmpty || !s_woken.IsEmpty || !s_ordinary.IsEmpty;
 
     /// <summary>Blocks until woken (true) or until the deadline (false).</summary>
+    [Blocks]
     internal static bool BlockUntil(ulong deadlineNs)
     {
         Thread* thread = Current;
@@ -228,6 +233,8 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>Ends a thread's wait, or starts a new thread: it runs before those that compute, if it has credit.</summary>
+    [NoBlock]
+    [NoAllocation]
     internal static void MakeRunnable(Thread* thread)
     {
         WaitList.Remove(thread);

@@ -98,6 +98,8 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>The one-shot timer has fired: deadlines and the time slice are looked at before user mode continues.</summary>
+    [NoBlock]
+    [NoAllocation]
     internal static void TimerFired()
     {
         Processors.TimerDisarmed();
@@ -108,6 +110,7 @@ public static unsafe partial class Scheduler
     /// A device has interrupted a program: what it has brought is handled now, not when the program next enters the kernel. The sources are
     /// armed again on the way back.
     /// </summary>
+    [NoBlock]
     internal static void PollAfterInterrupt()
     {
         Poller.Disarm();

@@ -13,9 +13,11 @@ public unsafe struct WaitQueue
     public readonly bool IsEmpty => _first == null;
 
     /// <summary>Blocks until woken.</summary>
+    [Blocks]
     public void Wait() => WaitUntil(ulong.MaxValue);
 
     /// <summary>Blocks until woken (true) or until the time has come (false).</summary>
+    [Blocks]
     public bool WaitUntil(ulong deadlineNs)
     {
         Thread* thread = Scheduler.Current;
@@ -37,6 +39,8 @@ public unsafe struct WaitQueue
     }
 
     /// <summary>Wakes the longest waiting thread.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void WakeOne()
     {
         if (_first != null)
@@ -48,6 +52,8 @@ public unsafe struct WaitQueue
     }
 
     /// <summary>Wakes all threads.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void WakeAll()
     {
         while (_first != null)

@@ -3,6 +3,7 @@
 // Release, in memory that does not move and that the peer may still be able to write (ring): readers copy what they check.
 
 using System;
+using Lego.Kernel;
 using System.Runtime.CompilerServices;
 using System.Threading;
 
@@ -48,12 +49,18 @@ public abstract unsafe class Link
     }
 
     /// <summary>Copies header, a and b into one frame for the node. False: no room now.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract bool TrySend(ushort destinationNode, ReadOnlySpan<byte> header, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b);
 
     /// <summary>Lends the oldest frame; <see cref="Release"/> must follow before the next call.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract bool TryReceive(out ReadOnlySpan<byte> frame);
 
     /// <summary>Ends the loan.</summary>
+    [NoBlock]
+    [NoAllocation]
     public abstract void Release();
 
     /// <summary>From now on a frame's arrival interrupts this machine.</summary>

@@ -25,6 +25,7 @@ public sealed unsafe partial class RpcEndpoint
     /// <param name="reply">Receives the reply's body; too small is EMSGSIZE.</param>
     /// <param name="replyLengthBytes">Length of the reply's body.</param>
     /// <returns>The reply's status, or ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH (no such peer), ESTALE (fenced), ENOMEM.</returns>
+    [Blocks]
     public Errno Call(
         ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply, out int replyLengthBytes)
     {
@@ -61,6 +62,7 @@ public sealed unsafe partial class RpcEndpoint
 
     /// <summary>Sends a request and returns at once; the spans must stay in place until <see cref="Complete"/> has returned.</summary>
     /// <returns>The ticket for Complete; null when there is no memory for one (Complete turns it into ENOMEM).</returns>
+    [NoBlock]
     public PendingCall* Begin(ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply)
     {
         PendingCall* call = TakeCall();
@@ -97,6 +99,7 @@ public sealed unsafe partial class RpcEndpoint
     }
 
     /// <summary>Waits for a call's reply (BLOCKS) and ends the call.</summary>
+    [Blocks]
     public Errno Complete(PendingCall* call, out int replyLengthBytes)
     {
         if (call == null)

@@ -8,6 +8,7 @@
 // again, the replies of all others are remembered, except those that RunsReplays claims because remembering their reply would cost more.
 
 using Lego.Fabric.Messages;
+using Lego.Kernel;
 
 namespace Lego.Fabric;
 
@@ -24,6 +25,7 @@ public enum RpcDisposition
 public abstract unsafe class RpcService
 {
     /// <summary>Serves the request without blocking, or defers it.</summary>
+    [NoBlock]
     public abstract RpcDisposition TryHandle(ref RpcRequest request);
 
     /// <summary>Serves a deferred request; may BLOCK. Runs in a worker thread.</summary>

@@ -64,23 +64,38 @@ public sealed unsafe partial class FileCache
     {
         Hold(file);
         Acquire(file, FileActivity.Truncating);
-        if (!file->IsDead)
-        {
-            Unhash(file);
-            file->IsDead = true;
-            if (file->Mappings == 0)
-            {
-                DropPages(file, 0);
-            }
-
-            for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
-            {
-                MakeOrphan(page);
-            }
-        }
-
+        MarkDead(file);
         ReleaseActivity(file);
         Release(file);
+    }
+
+    /// <summary><see cref="Forget"/> for a file of which <see cref="CanForgetNow"/> holds. Never blocks.</summary>
+    [NoBlock]
+    internal void ForgetNow(CachedFile* file)
+    {
+        Hold(file);
+        MarkDead(file);
+        Release(file);
+    }
+
+    private void MarkDead(CachedFile* file)
+    {
+        if (file->IsDead)
+        {
+            return;
+        }
+
+        Unhash(file);
+        file->IsDead = true;
+        if (file->Mappings == 0)
+        {
+            DropPages(file, 0);
+        }
+
+        for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
+        {
+            MakeOrphan(page);
+        }
     }
 
     private void MakeOrphan(CachePage* page)

@@ -216,7 +216,7 @@ internal sealed unsafe class FileService : RpcService
 
         if (file != null)
         {
-            _files.Forget(file);
+            _files.ForgetNow(file);
         }
 
         request.Reply(Errno.None);

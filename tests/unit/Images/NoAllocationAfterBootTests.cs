@@ -5,7 +5,6 @@
 
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Linq;
 using Xunit;
 
@@ -28,9 +27,7 @@ public sealed class NoAllocationAfterBootTests
     [MemberData(nameof(Images))]
     public void No_entry_and_no_function_pointer_leads_to_an_allocator(string image)
     {
-        string path = Path.Combine(RepositoryRoot(), "out", "images", image + ".elf");
-        Assert.True(File.Exists(path), $"{path} is missing: build the images first (dotnet build LegoKernel.sln)");
-        ImageCallGraph graph = ImageCallGraph.Read(path);
+        ImageCallGraph graph = ImageCallGraph.Read(ImageFiles.ImageOf(image));
         HashSet<string> allocating = graph.ReachingDirectly(name => name.StartsWith("RhpNew", StringComparison.Ordinal));
         Assert.Contains("RhpNewFast", graph.Functions);
         Assert.Contains("KernelMain", allocating);
@@ -45,16 +42,5 @@ public sealed class NoAllocationAfterBootTests
             .Where(name => !name.StartsWith("RhpNew", StringComparison.Ordinal))
             .Where(name => !s_bootEntries.Concat(s_bootOnlyVirtuals).Any(boot => name.EndsWith(boot, StringComparison.Ordinal)));
         Assert.Equal("", string.Join(" ", reachableByPointer));
-    }
-
-    private static string RepositoryRoot()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder != null && !File.Exists(Path.Combine(folder.FullName, "LegoKernel.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? throw new InvalidOperationException("LegoKernel.sln not found above the test binaries");
     }
 }
