@@ -18,7 +18,7 @@ public sealed unsafe class MemoryMonitor
     private const ulong MostRegionBytes = 1UL << 40;
     private const ulong WriteBackIntervalNs = 1_000_000_000;
 
-    /// <summary>A thread's argument is no object reference; the write-back thread finds its monitor here.</summary>
+    /// <summary>A thread's argument is no object reference; the threads find their monitor here.</summary>
     private static MemoryMonitor? s_instance;
 
     private readonly FramePool _pool;
@@ -60,13 +60,13 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Bytes that programs could still get: frames that are free or hold clean pages of files.</summary>
     public ulong FreeBytes => (_pool.FreeFrames + _files.PageCount - _files.DirtyPages) * PageOperations.PageSize;
 
-    /// <summary>Starts the write-back thread.</summary>
+    /// <summary>Starts the write-back thread and the reaper.</summary>
     public void StartThreads()
     {
         s_instance = this;
-        if (Scheduler.Spawn(&WriteBackThread, null, "write-back"u8) == null)
+        if (Scheduler.Spawn(&WriteBackThread, null, "write-back"u8) == null || Scheduler.Spawn(&ReaperThread, null, "reaper"u8) == null)
         {
-            Panic.Because("MemoryMonitor.StartThreads: no memory for the write-back thread");
+            Panic.Because("MemoryMonitor.StartThreads: no memory for the threads");
         }
     }
 
@@ -86,6 +86,8 @@ public sealed unsafe class MemoryMonitor
         _spaceRequests.Report(ref writer);
         _fileRequests.Report(ref writer);
     }
+
+    private static void ReaperThread(void* argument) => s_instance!._frames.ReapForever();
 
     private static void WriteBackThread(void* argument)
     {

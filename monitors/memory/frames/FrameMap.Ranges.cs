@@ -29,6 +29,7 @@ public sealed unsafe partial class FrameMap
             RemovePart(space, mapping, start, end);
         }
 
+        ReapSomeNow();
         return Errno.None;
     }
 
@@ -100,12 +101,15 @@ public sealed unsafe partial class FrameMap
         return Errno.None;
     }
 
-    /// <summary>Forgets all pages of a space.</summary>
+    /// <summary>Forgets all pages of a space, whose number names nothing any more. Large ones are left to the reaper.</summary>
     public void Drop(AddressSpace* space)
     {
-        while (space->Blocks != null)
+        if (space->Blocks != null)
         {
-            RemoveMapping(space, space->Blocks);
+            Bury(space->Blocks);
+            space->Blocks = null;
+            space->BlockCount = 0;
+            ReapSomeNow();
         }
     }
 
@@ -125,7 +129,10 @@ public sealed unsafe partial class FrameMap
         PartOf(mapping, start, end, out ulong address, out ulong to);
         if (to - address == BlockBytes)
         {
-            RemoveMapping(space, mapping);
+            Unlink(space, mapping);
+            mapping->Next = null;
+            mapping->Previous = null;
+            Bury(mapping);
             return;
         }
 

@@ -1,7 +1,7 @@
 // The map from (address space, page) to physical frame: a hash table whose look-up touches one bucket, a 64-byte line (Clio, ASPLOS'22),
 // sized once by the machine's memory. An entry leads to a PageBlock of 64 pages.
 // A page gets a frame when it is first written back, not before. Frames and blocks are shared copy-on-write after fork.
-// This file: single pages and the table. FrameMap.Ranges.cs: ranges and whole spaces.
+// This file: single pages and the table. FrameMap.Ranges.cs: ranges and whole spaces. FrameMap.Graves.cs: what they leave behind.
 // Never blocks; runs inline in the poller. Callers hold the kernel lock. On ENOMEM nothing has changed unless a method says otherwise.
 
 using System.Runtime.CompilerServices;
@@ -10,7 +10,7 @@ using Lego.Kernel;
 namespace Lego.Memory;
 
 /// <summary>Where the pages of all address spaces are.</summary>
-public sealed unsafe partial class FrameMap
+public sealed unsafe partial class FrameMap : FrameReclaimer
 {
     private const int PageShift = 12;
     private const uint WordBytes = 8;
@@ -37,6 +37,7 @@ public sealed unsafe partial class FrameMap
     public FrameMap(FrameAllocator frames, FramePool pool)
     {
         _pool = pool;
+        pool.SetGraves(this);
         _blocks = new Slab<PageBlock>(frames);
         _mappings = new Slab<BlockMapping>(frames);
         _overflowBuckets = new Slab<Bucket>(frames);
@@ -227,13 +228,19 @@ public sealed unsafe partial class FrameMap
     private Errno CopyBlock(BlockMapping* mapping)
     {
         _pool.EnsureReserve();
+        PageBlock* shared = mapping->Block;
+        if (shared->References == 1)
+        {
+            // The others were in their graves.
+            return Errno.None;
+        }
+
         PageBlock* copy = _blocks.Allocate();
         if (copy == null)
         {
             return Errno.ENOMEM;
         }
 
-        PageBlock* shared = mapping->Block;
         *copy = *shared;
         copy->References = 1;
         for (int index = 0; index < PageBlock.Pages; index++)
@@ -312,7 +319,16 @@ public sealed unsafe partial class FrameMap
 
     private void RemoveMapping(AddressSpace* space, BlockMapping* mapping)
     {
+        Unlink(space, mapping);
+        ReleaseBlock(mapping->Block);
+        _mappings.Free(mapping);
+    }
+
+    /// <summary>Takes a mapping out of the table and off its space's list.</summary>
+    private void Unlink(AddressSpace* space, BlockMapping* mapping)
+    {
         RemoveEntry(mapping->Key);
+        mapping->Key = 0;
         if (mapping->Previous != null)
         {
             mapping->Previous->Next = mapping->Next;
@@ -328,8 +344,6 @@ public sealed unsafe partial class FrameMap
         }
 
         space->BlockCount--;
-        ReleaseBlock(mapping->Block);
-        _mappings.Free(mapping);
     }
 
     private bool InsertEntry(BlockMapping* mapping)

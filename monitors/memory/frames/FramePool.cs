@@ -25,6 +25,7 @@ public sealed unsafe class FramePool
     private readonly ushort* _references;
     private readonly ulong _reservePages;
     private FrameReclaimer? _reclaimer;
+    private FrameReclaimer? _graves;
     private ulong _anonymousFrames;
     private ulong _anonymousPeak;
     private ulong _reclaims;
@@ -59,6 +60,9 @@ public sealed unsafe class FramePool
     /// <summary>All frames of this component.</summary>
     public ulong TotalFrames => _frames.TotalPages;
 
+    /// <summary>Names the holder of frames that nobody needs any more: they go first. Boot time.</summary>
+    public void SetGraves(FrameReclaimer graves) => _graves = graves;
+
     /// <summary>Names the holder of reclaimable frames; boot time.</summary>
     public void SetReclaimer(FrameReclaimer reclaimer) => _reclaimer = reclaimer;
 
@@ -70,6 +74,11 @@ public sealed unsafe class FramePool
     {
         while (_frames.FreePages < _reservePages + frames)
         {
+            if (_graves != null && _graves.TryReclaim())
+            {
+                continue;
+            }
+
             if (_reclaimer == null || !_reclaimer.TryReclaim())
             {
                 return false;

@@ -16,6 +16,9 @@ public unsafe struct AddressSpace
 {
     /// <summary>Name of the space in messages; unique in the rack.</summary>
     public uint Asid;
+    /// <summary>Neighbours on the list of all spaces of this component (Spaces.First).</summary>
+    public AddressSpace* Next;
+    public AddressSpace* Previous;
     /// <summary>Who holds it: processes that use it (2 between vfork and execve), and whoever copies from it as a stranger.</summary>
     public uint Users;
     /// <summary>Home memory component: takes every operation on ranges.</summary>

@@ -16,7 +16,11 @@ public static unsafe class Spaces
 {
     private const int NodeShift = 24;
 
-    private static uint s_nextNumber;
+    private static uint s_lastNumber;
+    private static AddressSpace* s_first;
+
+    /// <summary>The first of all spaces of this component, linked by Next.</summary>
+    public static AddressSpace* First => s_first;
 
     /// <summary>A space with an empty page table and a name of its own; null when memory is exhausted.</summary>
     public static AddressSpace* Create(ushort home)
@@ -35,11 +39,37 @@ public static unsafe class Spaces
             return null;
         }
 
-        s_nextNumber = (s_nextNumber + 1) & ((1u << NodeShift) - 1);
-        space->Asid = ((uint)monitor.Node << NodeShift) | s_nextNumber;
+        space->Asid = NextName(monitor.Node, ref s_lastNumber, s_first);
         space->Home = home;
         space->Users = 1;
+        space->Next = s_first;
+        if (s_first != null)
+        {
+            s_first->Previous = space;
+        }
+
+        s_first = space;
         return space;
+    }
+
+    /// <summary>A name that no space on the list has: numbers come round after 2^24 forks and execs, and some processes live long.</summary>
+    internal static uint NextName(ushort node, ref uint last, AddressSpace* first)
+    {
+        while (true)
+        {
+            last = (last + 1) & ((1u << NodeShift) - 1);
+            uint name = ((uint)node << NodeShift) | last;
+            AddressSpace* space = first;
+            while (space != null && space->Asid != name)
+            {
+                space = space->Next;
+            }
+
+            if (space == null)
+            {
+                return name;
+            }
+        }
     }
 
     /// <summary>
@@ -79,6 +109,20 @@ public static unsafe class Spaces
 
         space->Ranges.Clear(monitor.Frames);
         space->Regions.Clear(monitor.Frames);
+        if (space->Previous != null)
+        {
+            space->Previous->Next = space->Next;
+        }
+        else
+        {
+            s_first = space->Next;
+        }
+
+        if (space->Next != null)
+        {
+            space->Next->Previous = space->Previous;
+        }
+
         Processes.Spaces.Free(space);
     }
 

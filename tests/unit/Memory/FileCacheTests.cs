@@ -296,6 +296,7 @@ public sealed unsafe class FileCacheTests
         Assert.Equal(0UL, fixture.Files.PageCount);
         Assert.True(stored1 > fixture.Frames.TotalPages / 2);
         fixture.Spaces.Destroy(space);
+        fixture.ReapAll();
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
         Assert.Equal(Errno.None, fixture.Files.Read(file, 0, buffer, out _));
     }

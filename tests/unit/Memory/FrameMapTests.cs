@@ -71,6 +71,44 @@ public sealed unsafe class FrameMapTests
             fixture.Spaces.Destroy((AddressSpace*)space);
         }
 
+        fixture.ReapAll();
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_end_of_much_memory_frees_little_at_once_and_all_of_it_for_whoever_needs_frames(bool unmaps)
+    {
+        using MemoryFixture fixture = new(96);
+        AddressSpace* space = fixture.NewSpace(1);
+        byte* page = (byte*)fixture.Frames.Allocate();
+        ulong stored = 0;
+        while (fixture.Map.Store(space, 0x1000_0000 + (stored * Page), page) == Errno.None)
+        {
+            stored++;
+        }
+
+        AddressSpace* other = fixture.NewSpace(2);
+        if (unmaps)
+        {
+            Assert.Equal(Errno.None, fixture.Map.Remove(space, 0x1000_0000, 0x1000_0000 + (stored * Page)));
+            Assert.True(fixture.Map.Find(space, 0x1000_0000) == null);
+            Assert.Equal(0UL, space->BlockCount);
+        }
+        else
+        {
+            fixture.Spaces.Destroy(space);
+        }
+
+        Assert.InRange(fixture.Pool.AnonymousFrames, stored - 2048, stored - 1);
+        for (ulong index = 0; index < stored; index++)
+        {
+            Assert.Equal(Errno.None, fixture.Map.Store(other, 0x1000_0000 + (index * Page), page));
+        }
+
+        fixture.Spaces.Destroy(other);
+        fixture.ReapAll();
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
     }
 
@@ -97,8 +135,10 @@ public sealed unsafe class FrameMapTests
 
         Assert.Equal(Pages + 100, fixture.Pool.AnonymousFrames);
         fixture.Spaces.Destroy(parent);
+        fixture.ReapAll();
         Assert.Equal(Pages, fixture.Pool.AnonymousFrames);
         fixture.Spaces.Destroy(child);
+        fixture.ReapAll();
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
     }
 

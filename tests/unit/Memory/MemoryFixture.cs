@@ -205,6 +205,14 @@ internal sealed unsafe class MemoryFixture : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
+    /// <summary>What the reaper does in the background.</summary>
+    internal void ReapAll()
+    {
+        while (Map.TryReclaim())
+        {
+        }
+    }
+
     internal AddressSpace* NewSpace(uint asid)
     {
         if (Spaces.Create(VNode, asid, out AddressSpace* space) != Errno.None || Spaces.Publish(space) != Errno.None)

@@ -53,6 +53,16 @@ public sealed unsafe class AddressSpaceTests : IDisposable
     }
 
     [Fact]
+    public void Names_that_come_round_pass_by_the_spaces_that_still_have_them()
+    {
+        AddressSpace older = new() { Asid = (3u << 24) | 1 };
+        AddressSpace newer = new() { Asid = 3u << 24, Next = &older };
+        uint last = (1u << 24) - 2;
+        Assert.Equal((3u << 24) | 0xFF_FFFF, Spaces.NextName(3, ref last, &newer));
+        Assert.Equal((3u << 24) | 2, Spaces.NextName(3, ref last, &newer));
+    }
+
+    [Fact]
     public void Owners_are_those_of_the_vregion_and_the_home_elsewhere()
     {
         AddressSpace space = new() { Home = Home };
