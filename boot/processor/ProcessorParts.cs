@@ -14,7 +14,7 @@ public sealed class ProcessorLoad(ProcessorMonitor monitor) : LoadSource
     public override void Measure(out ComponentLoad load) => load = new ComponentLoad
     {
         FreeBytes = monitor.Frames.FreePages * PageOperations.PageSize,
-        Threads = (uint)Processes.Count,
+        Threads = (uint)monitor.Processes.Count,
     };
 }
 

@@ -75,11 +75,11 @@ public static unsafe class Traps
         KernelLock.Acquire();
         if (vector == PageFault)
         {
-            UserMode.PageFaultHandler(context, faultAddress, (PageFaultCode)context->ErrorCode);
+            UserMode.Handler.OnPageFault(context, faultAddress, (PageFaultCode)context->ErrorCode);
         }
         else if (vector < FirstInterrupt)
         {
-            UserMode.TrapHandler(context, vector, context->ErrorCode);
+            UserMode.Handler.OnTrap(context, vector, context->ErrorCode);
         }
         else
         {
@@ -94,7 +94,7 @@ public static unsafe class Traps
     private static void SystemCallEntry(UserContext* context)
     {
         KernelLock.Acquire();
-        UserMode.SystemCallHandler(context);
+        UserMode.Handler.OnSystemCall(context);
         UserMode.Leave(context);
         KernelLock.Release();
     }

@@ -1,4 +1,4 @@
-// Ring 3: who handles what a program does, and the way in and out. The processor monitor sets the handlers once at boot; on images that
+// Ring 3: who handles what a program does, and the way in and out. The processor monitor sets the handler once at boot; on images that
 // run no programs nothing ever comes from ring 3.
 
 using System;
@@ -18,20 +18,29 @@ public enum PageFaultCode : uint
     InstructionFetch = 16,
 }
 
-/// <summary>Hooks of the processor monitor, and transitions.</summary>
-public static unsafe class UserMode
+/// <summary>
+/// Whoever runs programs: the processor monitor. All are called with the kernel lock held, in the program's own kernel thread, and may block.
+/// </summary>
+public abstract unsafe class UserModeHandler
 {
     /// <summary>SYSCALL: number and arguments are in the context; the result goes into Rax.</summary>
-    public static delegate*<UserContext*, void> SystemCallHandler;
+    public abstract void OnSystemCall(UserContext* user);
 
     /// <summary>A page fault at an address.</summary>
-    public static delegate*<UserContext*, ulong, PageFaultCode, void> PageFaultHandler;
+    public abstract void OnPageFault(UserContext* user, ulong address, PageFaultCode code);
 
     /// <summary>Any other exception: vector and error code.</summary>
-    public static delegate*<UserContext*, int, ulong, void> TrapHandler;
+    public abstract void OnTrap(UserContext* user, int vector, ulong errorCode);
 
     /// <summary>Runs before each return to user mode: delivers signals, ends killed programs.</summary>
-    public static delegate*<UserContext*, void> ReturnHook;
+    public abstract void OnReturn(UserContext* user);
+}
+
+/// <summary>The handler, and transitions.</summary>
+public static unsafe class UserMode
+{
+    /// <summary>Who is told what programs do; set once, at boot. Measurements take its place for a moment.</summary>
+    public static UserModeHandler Handler { get; set; } = null!;
 
     private const ulong SystemCallFlagsMask = 0x47700;
     private const ulong StarSelectors = (ulong)DescriptorTables.KernelCode << 32 | (ulong)(DescriptorTables.UserData - 8 & ~3) << 48;
@@ -61,7 +70,7 @@ public static unsafe class UserMode
         do
         {
             Scheduler.BeforeUserMode();
-            ReturnHook(context);
+            Handler.OnReturn(context);
         }
         while (!Scheduler.ArmForUserMode());
     }

@@ -95,6 +95,21 @@ public static unsafe partial class Scheduler
         return thread;
     }
 
+    /// <summary>Makes a runnable thread that runs a body; null when memory is exhausted.</summary>
+    public static Thread* Spawn(ThreadBody body, void* argument, ReadOnlySpan<byte> name)
+    {
+        // The kernel lock is held: the thread cannot run before it knows its body.
+        Thread* thread = Spawn(&RunBody, argument, name);
+        if (thread != null)
+        {
+            thread->Body = new ObjectPointer<ThreadBody>(body);
+        }
+
+        return thread;
+    }
+
+    private static void RunBody(void* argument) => Current->Body.Target.Run(argument);
+
     /// <summary>What a program starts, it shares its credit with, so that nobody gains by starting others; a kernel thread gives a slice.</summary>
     private static long CreditOfNewThread()
     {

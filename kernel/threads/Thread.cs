@@ -36,6 +36,9 @@ public unsafe struct Thread
     /// <summary>The monitor's object for the program (processor monitor: Process).</summary>
     public void* Owner;
 
+    /// <summary>What it runs, unless that is a function.</summary>
+    internal ObjectPointer<ThreadBody> Body;
+
     /// <summary>The program's FS base.</summary>
     public ulong FsBase;
 

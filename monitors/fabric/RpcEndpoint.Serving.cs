@@ -14,13 +14,8 @@ public sealed unsafe partial class RpcEndpoint
     private const int SmallBuffers = 8;
     private const int SmallBuffersPerWorker = 4;
     private const int LargeBuffers = 2;
-    private const int MaxEndpoints = 8;
     /// <summary>Of a 68 KB message; holds a remembered reply while it is sent again.</summary>
     private const ulong ReplayBufferPages = 17;
-
-    /// <summary>Worker threads find their endpoint here: a thread's argument is a number, not an object.</summary>
-    private static RpcEndpoint[]? s_endpoints;
-    private static int s_endpointCount;
 
     private readonly MessageBuffers _buffers;
     private readonly BufferQueue[] _deferred = new BufferQueue[CallWindow.ClassCount];
@@ -73,7 +68,10 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    private static void WorkerEntry(void* argument) => s_endpoints![(int)(nint)argument].Work();
+    private sealed class Worker(RpcEndpoint endpoint) : ThreadBody
+    {
+        public override void Run(void* argument) => endpoint.Work();
+    }
 
     private void StartWorkers(int workers)
     {
@@ -83,17 +81,10 @@ public sealed unsafe partial class RpcEndpoint
             return;
         }
 
-        s_endpoints ??= new RpcEndpoint[MaxEndpoints];
-        if (s_endpointCount == MaxEndpoints)
-        {
-            Panic.Because("RpcEndpoint: too many endpoints in one image");
-        }
-
-        int number = s_endpointCount++;
-        s_endpoints[number] = this;
+        Worker body = new(this);
         for (int worker = 0; worker < workers; worker++)
         {
-            if (Scheduler.Spawn(&WorkerEntry, (void*)number, "rpc-worker"u8) == null)
+            if (Scheduler.Spawn(body, null, "rpc-worker"u8) == null)
             {
                 Panic.Because("RpcEndpoint: no memory for worker threads at boot");
             }

@@ -24,8 +24,6 @@ public sealed unsafe class ManagerMonitor : ControlService
     private const ulong TickNs = 250_000_000;
     private const ulong NsPerMillisecond = 1_000_000;
 
-    private static ManagerMonitor? s_instance;
-
     private readonly bool[] _suspected = new bool[MembershipTable.MaxMembers];
     private readonly RpcEndpoint _endpoint;
     private readonly ushort _node;
@@ -54,7 +52,6 @@ public sealed unsafe class ManagerMonitor : ControlService
         _members.Join(in self, Clock.NowNs());
         _endpoint.Epoch = _members.Epoch;
         _endpoint.Register(OpcodeGroup, _service);
-        s_instance = this;
     }
 
     /// <summary>The manager's frames on the control channel; the image adds it to the ControlServer.</summary>
@@ -67,7 +64,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     /// <summary>Starts the threads; boot time.</summary>
     public void Start()
     {
-        if (Scheduler.Spawn(&TickThread, null, "membership"u8) == null || Scheduler.Spawn(&PushThread, null, "push"u8) == null)
+        if (Scheduler.Spawn(new Ticks(this), null, "membership"u8) == null || Scheduler.Spawn(new Pushes(this), null, "push"u8) == null)
         {
             Panic.Because("ManagerMonitor.Start: no memory for threads at boot");
         }
@@ -153,26 +150,31 @@ public sealed unsafe class ManagerMonitor : ControlService
         _pushedEpoch = epoch;
     }
 
-    private static void TickThread(void* argument)
+    private sealed class Ticks(ManagerMonitor manager) : ThreadBody
     {
-        while (true)
+        public override void Run(void* argument)
         {
-            Scheduler.Sleep(TickNs);
-            s_instance!.Tick(Clock.NowNs());
+            while (true)
+            {
+                Scheduler.Sleep(TickNs);
+                manager.Tick(Clock.NowNs());
+            }
         }
     }
 
-    private static void PushThread(void* argument)
+    private sealed class Pushes(ManagerMonitor manager) : ThreadBody
     {
-        ManagerMonitor manager = s_instance!;
-        while (true)
+        public override void Run(void* argument)
         {
-            if (manager._pushedEpoch == manager._members.Epoch)
+            while (true)
             {
-                manager._membershipChanged.Wait();
-            }
+                if (manager._pushedEpoch == manager._members.Epoch)
+                {
+                    manager._membershipChanged.Wait();
+                }
 
-            manager.Push();
+                manager.Push();
+            }
         }
     }
 

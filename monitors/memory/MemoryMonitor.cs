@@ -18,9 +18,6 @@ public sealed unsafe class MemoryMonitor
     private const ulong MostRegionBytes = 1UL << 40;
     private const ulong WriteBackIntervalNs = 1_000_000_000;
 
-    /// <summary>A thread's argument is no object reference; the threads find their monitor here.</summary>
-    private static MemoryMonitor? s_instance;
-
     private readonly FramePool _pool;
     private readonly FrameMap _frames;
     private readonly FileCache _files;
@@ -63,8 +60,7 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Starts the write-back thread and the reaper.</summary>
     public void StartThreads()
     {
-        s_instance = this;
-        if (Scheduler.Spawn(&WriteBackThread, null, "write-back"u8) == null || Scheduler.Spawn(&ReaperThread, null, "reaper"u8) == null)
+        if (Scheduler.Spawn(new WriteBack(_files), null, "write-back"u8) == null || Scheduler.Spawn(new Reaper(_frames), null, "reaper"u8) == null)
         {
             Panic.Because("MemoryMonitor.StartThreads: no memory for the threads");
         }
@@ -87,14 +83,20 @@ public sealed unsafe class MemoryMonitor
         _fileRequests.Report(ref writer);
     }
 
-    private static void ReaperThread(void* argument) => s_instance!._frames.ReapForever();
-
-    private static void WriteBackThread(void* argument)
+    private sealed unsafe class Reaper(FrameMap frames) : ThreadBody
     {
-        while (true)
+        public override void Run(void* argument) => frames.ReapForever();
+    }
+
+    private sealed unsafe class WriteBack(FileCache files) : ThreadBody
+    {
+        public override void Run(void* argument)
         {
-            Scheduler.Sleep(WriteBackIntervalNs);
-            s_instance!._files.WriteBackInBackground();
+            while (true)
+            {
+                Scheduler.Sleep(WriteBackIntervalNs);
+                files.WriteBackInBackground();
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-// The processor monitor of one processor component: what its parts share. Built once at start-up by the image (processor or solo), before any
-// program runs. One instance per machine. Nothing here blocks.
+// The processor monitor of one processor component: made once at start-up by the image (processor or solo), before any program runs.
+// Nothing here blocks, except for the entropy device.
 
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -7,72 +7,47 @@ using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>Singletons and addresses of the processor monitor.</summary>
-public sealed unsafe class ProcessorMonitor
+/// <summary>The parts of the processor monitor, lowest first: each knows those before it.</summary>
+public sealed class ProcessorMonitor
 {
     private const byte ProgramGroup = (byte)((ushort)Opcode.StartProcess >> 8);
-
-    private static ProcessorMonitor? s_instance;
-
-    private readonly EntropySource? _entropy;
 
     /// <summary>Makes the monitor, its ExCache (boot arguments) and tables, and registers its service.</summary>
     public ProcessorMonitor(RpcEndpoint rpc, FrameAllocator frames, ushort manager, EntropySource? entropy)
     {
-        s_instance = this;
-        Rpc = rpc;
-        Frames = frames;
-        Manager = manager;
-        _entropy = entropy;
-        Processes.Initialize(frames);
-        ScratchBuffers.Initialize(frames);
-        FileObjects.Initialize(frames);
+        ExCache = new ExCache(frames, rpc, ExCacheOptions.FromBootArguments());
+        Processes = new Processes(frames, rpc, ExCache, manager);
         if (entropy != null)
         {
-            RandomBytes.Seed(entropy);
+            Processes.Random.Seed(entropy);
         }
 
-        ExCache = new ExCache(frames, rpc, ExCacheOptions.FromBootArguments());
-        UserEntry.Install();
-        rpc.Register(ProgramGroup, new ProgramService());
+        Files = new FileSystem(Processes);
+        UserEntry entry = new(this);
+        TrapMeasurement = new TrapMeasurement(entry);
+        UserMode.Handler = entry;
+        rpc.Register(ProgramGroup, new ProgramService(Files));
     }
-
-    /// <summary>The monitor of this machine.</summary>
-    public static ProcessorMonitor Instance => s_instance!;
-
-    public RpcEndpoint Rpc { get; }
-
-    /// <summary>Memory of the kernel region; the ExCache's lines are taken out of it at boot.</summary>
-    public FrameAllocator Frames { get; }
 
     public ExCache ExCache { get; }
 
-    /// <summary>This component's node id.</summary>
-    public ushort Node => Rpc.Node;
+    public Processes Processes { get; }
 
-    /// <summary>Node of the manager component.</summary>
-    public ushort Manager { get; }
+    public FileSystem Files { get; }
 
-    /// <summary>CPUID.1:EDX, which programs find as AT_HWCAP.</summary>
-    public ulong HardwareCapabilities { get; set; }
+    /// <summary>Memory of the kernel region; the ExCache's lines are taken out of it at boot.</summary>
+    public FrameAllocator Frames => Processes.Frames;
 
-    /// <summary>64 random bits, for layouts, canaries and /dev/urandom's seed.</summary>
-    public ulong NextRandom()
-    {
-        ulong value = Cpu.Timestamp();
-        if (_entropy != null)
-        {
-            _entropy.Fill(new System.Span<byte>(&value, sizeof(ulong)));
-        }
+    /// <summary>System calls that the log has been told about.</summary>
+    internal ReportedCalls Reported { get; } = new();
 
-        return value;
-    }
+    internal TrapMeasurement TrapMeasurement { get; }
 
     /// <summary>Adds the counters of the ExCache and of processes.</summary>
     public void Report(ref StatisticsWriter writer)
     {
         ExCache.Report(ref writer);
-        FileObjects.Report(ref writer);
+        Files.Report(ref writer);
         writer.Add("processor.processes"u8, Processes.Count);
         writer.Add("processor.processes_created"u8, Processes.Created);
         writer.Add("processor.kernel_frames_free"u8, Frames.FreePages);

@@ -20,9 +20,6 @@ public sealed unsafe class StorageMonitor : RpcService
     /// <summary>How long a change may stay in the cache while nobody asks for it to be written.</summary>
     private const ulong WriteBackIntervalNs = 2_000_000_000;
 
-    /// <summary>The write-back thread finds its monitor here: a thread's argument cannot be an object.</summary>
-    private static StorageMonitor? s_writtenBack;
-
     private readonly Volume _volume;
     private readonly VolumeLock _lock = new();
     private readonly PathResolver _resolver;
@@ -147,11 +144,10 @@ public sealed unsafe class StorageMonitor : RpcService
         _anyDeparted = true;
     }
 
-    /// <summary>From now on changes reach the device within seconds without being asked for. Boot time, one monitor per image.</summary>
+    /// <summary>From now on changes reach the device within seconds without being asked for. Boot time.</summary>
     public void StartWriteBack()
     {
-        s_writtenBack = this;
-        if (Scheduler.Spawn(&WriteBackEntry, null, "write-back"u8) == null)
+        if (Scheduler.Spawn(new WriteBack(this), null, "write-back"u8) == null)
         {
             Panic.Because("StorageMonitor: no memory for the write-back thread");
         }
@@ -189,7 +185,10 @@ public sealed unsafe class StorageMonitor : RpcService
         }
     }
 
-    private static void WriteBackEntry(void* argument) => s_writtenBack!.WriteBackForever();
+    private sealed unsafe class WriteBack(StorageMonitor storage) : ThreadBody
+    {
+        public override void Run(void* argument) => storage.WriteBackForever();
+    }
 
     private void WriteBackForever()
     {

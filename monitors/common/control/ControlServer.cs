@@ -15,8 +15,6 @@ public sealed unsafe class ControlServer : PollSource
     private const int ReceiveBytes = ControlFrame.HeaderBytes + ControlFrame.MaxPayloadBytes;
     private const int StatisticsBytes = ControlFrame.MaxPayloadBytes;
 
-    private static ControlServer? s_shuttingDown;
-
     private readonly ByteChannel _channel;
     private readonly ControlTransmitter _transmitter;
     private readonly ControlService[] _services = new ControlService[MaxServices];
@@ -25,6 +23,8 @@ public sealed unsafe class ControlServer : PollSource
     private readonly byte* _greeting;
     private readonly int _greetingBytes;
     private readonly delegate*<void> _leave;
+    private readonly ShutdownThread _shutdown;
+    private bool _shutsDown;
     private int _serviceCount;
     private int _receivedBytes;
     private bool _connected;
@@ -40,6 +40,7 @@ public sealed unsafe class ControlServer : PollSource
     {
         _channel = channel;
         _transmitter = transmitter;
+        _shutdown = new ShutdownThread(this);
         _leave = leave;
         _received = Reserve(frames, ReceiveBytes);
         _statistics = Reserve(frames, StatisticsBytes);
@@ -101,7 +102,10 @@ public sealed unsafe class ControlServer : PollSource
         _leave();
     }
 
-    private static void ShutDownThread(void* argument) => s_shuttingDown!.ShutDown();
+    private sealed class ShutdownThread(ControlServer server) : ThreadBody
+    {
+        public override void Run(void* argument) => server.ShutDown();
+    }
 
     private static byte* Reserve(FrameAllocator frames, int lengthBytes)
     {
@@ -257,18 +261,8 @@ public sealed unsafe class ControlServer : PollSource
 
     private bool StartShutdown()
     {
-        if (s_shuttingDown != null)
-        {
-            return true;
-        }
-
-        s_shuttingDown = this;
-        if (Scheduler.Spawn(&ShutDownThread, null, "shutdown"u8) == null)
-        {
-            s_shuttingDown = null;
-            return false;
-        }
-
-        return true;
+        // Until there is memory for the thread, the tool's next frame tries again.
+        _shutsDown = _shutsDown || Scheduler.Spawn(_shutdown, null, "shutdown"u8) != null;
+        return _shutsDown;
     }
 }

@@ -26,12 +26,6 @@ public sealed unsafe class MembershipClient : RpcService
 
     private const ulong JoinRetryNs = 100_000_000;
 
-    /// <summary>Clients of one image: one, or one per monitor in solo.</summary>
-    private const int MaxClients = 4;
-
-    private static MembershipClient?[]? s_clients;
-    private static int s_clientCount;
-
     private readonly RpcEndpoint _endpoint;
     private readonly ushort _manager;
     private readonly LoadSource _load;
@@ -77,20 +71,11 @@ public sealed unsafe class MembershipClient : RpcService
     /// <summary>Begins to serve membership pushes and starts the thread that joins; boot time.</summary>
     public void Start()
     {
-        if (s_clientCount == MaxClients)
-        {
-            Panic.Because("MembershipClient.Start: too many clients");
-        }
-
         _endpoint.Register(OpcodeGroup, this);
-        s_clients ??= new MembershipClient?[MaxClients];
-        s_clients[s_clientCount] = this;
-        if (Scheduler.Spawn(&ThreadEntry, (void*)s_clientCount, "membership"u8) == null)
+        if (Scheduler.Spawn(new Heartbeats(this), null, "membership"u8) == null)
         {
             Panic.Because("MembershipClient.Start: no memory for a thread at boot");
         }
-
-        s_clientCount++;
     }
 
     /// <summary>Asks to be a member. BLOCKS. Any error: try again later.</summary>
@@ -171,7 +156,10 @@ public sealed unsafe class MembershipClient : RpcService
     private static ReadOnlySpan<byte> AsBytes<T>(in T value) where T : unmanaged =>
         MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.AsRef(in value), 1));
 
-    private static void ThreadEntry(void* argument) => s_clients![(int)argument]!.Run();
+    private sealed class Heartbeats(MembershipClient client) : ThreadBody
+    {
+        public override void Run(void* argument) => client.Run();
+    }
 
     /// <summary>The manager gave this boot up; what it knew may be lost, so it comes back as another incarnation.</summary>
     private void GiveUpIncarnation()

@@ -17,8 +17,6 @@ public sealed unsafe class SessionControl : ControlService
     private const uint HighestSignal = 64;
     private const int ListBytes = 16 * 1024;
 
-    private static SessionControl? s_instance;
-
     private readonly SessionTable _sessions;
     private readonly SessionWorker _worker;
     private readonly MembershipTable _members;
@@ -44,8 +42,6 @@ public sealed unsafe class SessionControl : ControlService
         {
             Panic.Because("SessionControl: no memory for its buffer at boot");
         }
-
-        s_instance = this;
     }
 
     /// <summary>A node that has to join before the rack is ready; boot time.</summary>
@@ -125,8 +121,6 @@ public sealed unsafe class SessionControl : ControlService
         writer.Add("manager.sessions.input_bytes"u8, _inputBytes);
     }
 
-    private static void WorkerThread(void* session) => s_instance!._worker.Run((Session*)session);
-
     private static void AddSignal(Session* session, uint signal)
     {
         if (session == null || signal is 0 or > HighestSignal || session->SignalCount == Session.MaxSignals)
@@ -190,7 +184,7 @@ public sealed unsafe class SessionControl : ControlService
             TerminalRows = start.TerminalRows,
             TerminalColumns = start.TerminalColumns,
         };
-        if (Scheduler.Spawn(&WorkerThread, session, "session"u8) == null)
+        if (Scheduler.Spawn(_worker, session, "session"u8) == null)
         {
             _frames.FreeContiguous(session->Strings, session->StringPages);
             _sessions.Free(session);

@@ -17,7 +17,7 @@ using Lego.Kernel;
 namespace Lego.Manager.Sessions;
 
 /// <summary>The life of a session.</summary>
-public sealed unsafe class SessionWorker
+public sealed unsafe class SessionWorker : ThreadBody
 {
     /// <summary>First and longest pause before input that was not taken is offered again.</summary>
     private const ulong FirstPauseNs = 2_000_000;
@@ -48,9 +48,10 @@ public sealed unsafe class SessionWorker
         _frames = frames;
     }
 
-    /// <summary>From Starting to Free. BLOCKS for as long as the program runs.</summary>
-    public void Run(Session* session)
+    /// <summary>A session from Starting to Free. BLOCKS for as long as the program runs.</summary>
+    public override void Run(void* argument)
     {
+        Session* session = (Session*)argument;
         Errno error = StartProgram(session);
         ReleaseStrings(session);
         SendStarted(session, error);

@@ -22,7 +22,7 @@ public static unsafe class LineFaults
             return Errno.EFAULT;
         }
 
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        ExCache cache = process->Table.Cache;
         MemoryShortage shortage = default;
         FaultOutcome outcome;
         ulong* entry;
@@ -51,9 +51,8 @@ public static unsafe class LineFaults
     /// Copies from a space that is not the caller's own (/proc/PID/cmdline). The caller holds it (Spaces.Hold). EFAULT for whatever cannot be
     /// read; nobody dies of it. BLOCKS.
     /// </summary>
-    public static Errno CopyFromStranger(AddressSpace* space, ulong address, Span<byte> to)
+    public static Errno CopyFromStranger(ExCache cache, AddressSpace* space, ulong address, Span<byte> to)
     {
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
         for (int done = 0; done < to.Length;)
         {
             ulong at = address + (ulong)done;
@@ -75,7 +74,7 @@ public static unsafe class LineFaults
     /// <summary>A page fault of the current thread in user mode.</summary>
     public static void OnUserFault(UserThread* thread, ulong address, MissAccess access)
     {
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        ExCache cache = thread->Process->Table.Cache;
         cache.CountFault();
         LinePlacement placement = LinePlacement.OwnSet;
         if (cache.HasOverflowLines && HasMadeNoProgress(thread))

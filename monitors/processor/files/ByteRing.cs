@@ -33,7 +33,7 @@ public unsafe struct ByteRing
     public readonly bool IsEmpty => _written == _read;
 
     /// <summary>Contiguous room for the next bytes; empty when the ring is full, or (Room > 0) when memory is exhausted.</summary>
-    public Span<byte> NextRoom()
+    public Span<byte> NextRoom(FrameAllocator frames)
     {
         if (Room == 0)
         {
@@ -43,7 +43,7 @@ public unsafe struct ByteRing
         ref nuint page = ref PageAt(_written);
         if (page == 0)
         {
-            page = (nuint)FileObjects.Frames.Allocate();
+            page = (nuint)frames.Allocate();
             if (page == 0)
             {
                 return default;
@@ -71,7 +71,7 @@ public unsafe struct ByteRing
     }
 
     /// <summary>The first bytes of the last NextData have been used.</summary>
-    public void Consume(int lengthBytes)
+    public void Consume(FrameAllocator frames, int lengthBytes)
     {
         if (lengthBytes == 0)
         {
@@ -83,17 +83,17 @@ public unsafe struct ByteRing
         // The writer of a nearly full ring may be at work in the first part of the frame whose last part was just read.
         if (_read % PageOperations.PageSize == 0 && !Unsafe.AreSame(ref page, ref PageAt(_written)))
         {
-            Free(ref page);
+            Free(frames, ref page);
         }
     }
 
     /// <summary>Copies as much as fits; bytes taken.</summary>
-    public int Append(ReadOnlySpan<byte> bytes)
+    public int Append(FrameAllocator frames, ReadOnlySpan<byte> bytes)
     {
         int taken = 0;
         while (taken < bytes.Length)
         {
-            Span<byte> room = NextRoom();
+            Span<byte> room = NextRoom(frames);
             if (room.IsEmpty)
             {
                 break;
@@ -109,11 +109,11 @@ public unsafe struct ByteRing
     }
 
     /// <summary>Forgets everything and gives the frames back.</summary>
-    public void Clear()
+    public void Clear(FrameAllocator frames)
     {
         for (int index = 0; index < PageCount; index++)
         {
-            Free(ref _pages[index]);
+            Free(frames, ref _pages[index]);
         }
 
         _read = 0;
@@ -123,11 +123,11 @@ public unsafe struct ByteRing
     [System.Diagnostics.CodeAnalysis.UnscopedRef]
     private ref nuint PageAt(ulong position) => ref _pages[(int)(position / PageOperations.PageSize % PageCount)];
 
-    private static void Free(ref nuint page)
+    private static void Free(FrameAllocator frames, ref nuint page)
     {
         if (page != 0)
         {
-            FileObjects.Frames.Free((void*)page);
+            frames.Free((void*)page);
             page = 0;
         }
     }

@@ -20,13 +20,13 @@ public readonly unsafe ref struct Descriptor
 
     public bool IsBad => File == null;
 
-    public FileOperations Operations => FileOperations.Of(File->Kind);
+    public FileOperations Operations => File->Operations;
 
     /// <summary>Looks a descriptor argument up; only its low 32 bits count.</summary>
-    public static Descriptor Of(Process* process, ulong number) => new Descriptor(process->Files->Find((uint)number));
+    public static Descriptor Of(Process* process, ulong number) => new Descriptor(FileTable.Of(process)->Find((uint)number));
 
     /// <summary>The open file behind /proc/PID/fd/N.</summary>
-    public static Descriptor Of(PseudoNode link) => new Descriptor(PseudoTree.DescriptorFile(link));
+    public static Descriptor Of(Processes processes, PseudoNode link) => new Descriptor(PseudoTree.DescriptorFile(processes, link));
 
     public void Dispose()
     {

@@ -9,10 +9,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of directories of the volume.</summary>
-public sealed unsafe class DirectoryFile : FileOperations
+public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(files)
 {
-    public static readonly DirectoryFile Instance = new();
-
     /// <summary>Cookies from here on are this component's own entries of the root directory.</summary>
     private const ulong OwnEntries = 1UL << 62;
 
@@ -48,7 +46,7 @@ public sealed unsafe class DirectoryFile : FileOperations
         if (file->Offset < OwnEntries)
         {
             FileCaller caller = FileCaller.Of(process);
-            using TransferBuffer buffer = TransferBuffers.Take();
+            using TransferBuffer buffer = Files.Buffers.Take();
             error = PassOn(in caller, file, buffer.Data, isRoot, ref writer);
         }
 
@@ -76,7 +74,7 @@ public sealed unsafe class DirectoryFile : FileOperations
 
     public override int Describe(OpenFile* file, Span<byte> text) => RegularFile.DescribeNode(file->Node, text);
 
-    public override void Close(OpenFile* file) => FileNodes.Release(file->Node);
+    public override void Close(OpenFile* file) => Files.Nodes.Release(file->Node);
 
     /// <summary>Entries of the storage component until the buffer is full (EINVAL when not even one fits) or the directory ends.</summary>
     private static Errno PassOn(in FileCaller caller, OpenFile* file, Span<byte> reply, bool isRoot, ref DirectoryWriter writer)

@@ -8,17 +8,22 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Sender of a request about files.</summary>
-public unsafe struct FileCaller
+public unsafe ref struct FileCaller
 {
+    /// <summary>The component that asks, and its way to the others.</summary>
+    public Processes Processes;
     public PlaceReply Place;
     public uint UserId;
     public uint GroupId;
     public RpcContext Context;
 
+    public readonly RpcEndpoint Rpc => Processes.Rpc;
+
     /// <summary>A process, with its file-system identity.</summary>
     public static FileCaller Of(Process* process)
     {
         FileCaller caller = default;
+        caller.Processes = process->Table;
         caller.Place = process->Place;
         caller.UserId = process->FileSystemUserId;
         caller.GroupId = process->FileSystemGroupId;
@@ -27,7 +32,7 @@ public unsafe struct FileCaller
     }
 
     /// <summary>This kernel itself, as root: hidden names, named above every process.</summary>
-    public static FileCaller Kernel(in PlaceReply place) => new FileCaller { Place = place, Context = ContextOf(null) };
+    public static FileCaller Kernel(Processes processes, in PlaceReply place) => new FileCaller { Processes = processes, Place = place, Context = ContextOf(null) };
 
     /// <summary>What a program sees of a failed message: the rack's own failures are I/O errors to it.</summary>
     public static Errno ToProgram(Errno error) => error is Errno.ETIMEDOUT or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.EPROTO or Errno.EMSGSIZE ? Errno.EIO : error;

@@ -11,8 +11,6 @@ namespace Lego.Processor;
 /// <summary>File contents, as the memory component serves them.</summary>
 public static unsafe class FileClient
 {
-    private static RpcEndpoint Rpc => ProcessorMonitor.Instance.Rpc;
-
     /// <summary>Bytes from an offset on; fewer than asked only at the end of the file.</summary>
     public static Errno Read(in FileCaller caller, FileNode* node, ulong offset, Span<byte> to, out int lengthBytes)
     {
@@ -20,7 +18,7 @@ public static unsafe class FileClient
         request.Offset = offset;
         request.Length = (uint)to.Length;
         return FileCaller.ToProgram(
-            Rpc.Call(node->Place.FileMemory, Opcode.FileRead, caller.Context.As(RpcClass.Transfer), in request, node->Path, to, out lengthBytes));
+            caller.Rpc.Call(node->Place.FileMemory, Opcode.FileRead, caller.Context.As(RpcClass.Transfer), in request, node->Path, to, out lengthBytes));
     }
 
     /// <summary>Writes the first bytes of the buffer's data part. The reply says how many were taken, and where.</summary>
@@ -36,7 +34,7 @@ public static unsafe class FileClient
         // Path and data go out as one piece: the path is put right before the data.
         ReadOnlySpan<byte> payload = buffer.PrefixData(node->Path, lengthBytes);
         return FileCaller.ToProgram(
-            Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload, out reply));
+            caller.Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload, out reply));
     }
 
     public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
@@ -56,7 +54,7 @@ public static unsafe class FileClient
     {
         FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes));
+            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes));
     }
 
     public static Errno Truncate(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, ulong sizeBytes)
@@ -70,7 +68,7 @@ public static unsafe class FileClient
             PathLength = (ushort)path.Length,
         };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.FileMemory, Opcode.FileTruncate, in caller.Context, in request, path, default, out _));
+            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileTruncate, in caller.Context, in request, path, default, out _));
     }
 
     /// <summary>Writes dirty bytes back; to the device unless FileWriteFlags.NoDevice.</summary>
@@ -84,7 +82,7 @@ public static unsafe class FileClient
             Flags = flags,
         };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, path, default, out _));
+            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, path, default, out _));
     }
 
     /// <summary>Writes the dirty bytes of all files back, to the device (sync(2)).</summary>
@@ -92,7 +90,7 @@ public static unsafe class FileClient
     {
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
+            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
     }
 
     /// <summary>
@@ -101,7 +99,7 @@ public static unsafe class FileClient
     public static void Forget(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path)
     {
         FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
-        Rpc.Call(caller.Place.FileMemory, Opcode.FileForget, in caller.Context, in request, path, default, out _);
+        caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileForget, in caller.Context, in request, path, default, out _);
     }
 
     private static FileRequest Request(FileNode* node) => new FileRequest { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)node->Path.Length };

@@ -25,6 +25,7 @@ public unsafe struct FileNode
     /// <summary>The ring of a FIFO while somebody has it open.</summary>
     public Pipe* Fifo;
 
+    private ObjectPointer<FileNodes> _table;
     private ushort _pathLength;
     private InlinePath _inlinePath;
     private byte* _longPath;
@@ -39,12 +40,15 @@ public unsafe struct FileNode
     public ReadOnlySpan<byte> Path =>
         new(_longPath != null ? _longPath : (byte*)Unsafe.AsPointer(ref _inlinePath), _pathLength);
 
+    /// <summary>The table that it stands in.</summary>
+    public readonly FileNodes Table => _table.Target;
+
     /// <summary>Changes the path; ENOMEM.</summary>
-    public Errno SetPath(scoped ReadOnlySpan<byte> path)
+    public Errno SetPath(FrameAllocator frames, scoped ReadOnlySpan<byte> path)
     {
         if (path.Length > InlinePathBytes && _longPath == null)
         {
-            _longPath = (byte*)FileObjects.Frames.Allocate();
+            _longPath = (byte*)frames.Allocate();
             if (_longPath == null)
             {
                 return Errno.ENOMEM;
@@ -57,18 +61,20 @@ public unsafe struct FileNode
         return Errno.None;
     }
 
-    internal void FreePath()
+    internal void SetTable(ObjectPointer<FileNodes> table) => _table = table;
+
+    internal void FreePath(FrameAllocator frames)
     {
         if (_longPath != null)
         {
-            FileObjects.Frames.Free(_longPath);
+            frames.Free(_longPath);
             _longPath = null;
         }
     }
 }
 
 /// <summary>All nodes, by handle.</summary>
-public static unsafe class FileNodes
+public sealed unsafe class FileNodes
 {
     private const uint BucketCount = PageOperations.PageSize / sizeof(ulong);
 
@@ -77,22 +83,35 @@ public static unsafe class FileNodes
     /// alone from the question "is the file behind this name open" until the name is gone. So no open gets a file that an unlink or rename of
     /// this component has just freed. Taken before a transfer buffer.
     /// </summary>
-    public static readonly SharedLock Names = new();
+    public SharedLock Names { get; } = new();
 
-    private static FileNode** s_buckets;
+    private readonly ObjectPointer<FileNodes> _self;
+    private readonly FrameAllocator _frames;
+    private readonly Slab<FileNode> _nodes;
+    private readonly FileNode** _buckets;
 
     /// <summary>Takes the memory of the table; boot time.</summary>
-    public static void Initialize(FrameAllocator frames)
+    public FileNodes(Processes processes)
     {
-        s_buckets = (FileNode**)frames.AllocateCleared();
-        if (s_buckets == null)
+        _self = new ObjectPointer<FileNodes>(this);
+        _frames = processes.Frames;
+        _nodes = new Slab<FileNode>(_frames);
+        Hidden = new HiddenNames(processes, this);
+        _buckets = (FileNode**)_frames.AllocateCleared();
+        if (_buckets == null)
         {
-            Panic.Because("FileNodes.Initialize: no memory");
+            Panic.Because("FileNodes: no memory");
         }
     }
 
+    /// <summary>Nodes that exist.</summary>
+    public ulong Count => _nodes.InUse;
+
+    /// <summary>Names of those that have been unlinked.</summary>
+    public HiddenNames Hidden { get; }
+
     /// <summary>The node of an open file, or null.</summary>
-    public static FileNode* Find(ushort storage, in FileHandle handle)
+    public FileNode* Find(ushort storage, in FileHandle handle)
     {
         FileNode* node = *Bucket(in handle);
         while (node != null && !(node->Handle.Inode == handle.Inode && node->Handle.Generation == handle.Generation
@@ -105,23 +124,24 @@ public static unsafe class FileNodes
     }
 
     /// <summary>The node of a file that was just looked up, with one more reference; null when memory is exhausted.</summary>
-    public static FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath)
+    public FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath)
     {
         FileNode* node = Find(place.Storage, in attributes.Handle);
         if (node == null)
         {
-            node = FileObjects.Nodes.Allocate();
+            node = _nodes.Allocate();
             if (node == null)
             {
                 return null;
             }
 
-            if (node->SetPath(canonicalPath) != Errno.None)
+            if (node->SetPath(_frames, canonicalPath) != Errno.None)
             {
-                FileObjects.Nodes.Free(node);
+                _nodes.Free(node);
                 return null;
             }
 
+            node->SetTable(_self);
             node->Handle = attributes.Handle;
             node->Place = place;
             FileNode** bucket = Bucket(in attributes.Handle);
@@ -135,7 +155,7 @@ public static unsafe class FileNodes
     }
 
     /// <summary>Drops a reference; the last one removes an unlinked file from the volume. May BLOCK.</summary>
-    public static void Release(FileNode* node)
+    public void Release(FileNode* node)
     {
         if (--node->References != 0)
         {
@@ -151,21 +171,21 @@ public static unsafe class FileNodes
         *link = node->Next;
         if (node->IsUnlinked)
         {
-            HiddenNames.Remove(node);
+            Hidden.Remove(node);
         }
 
-        node->FreePath();
-        FileObjects.Nodes.Free(node);
+        node->FreePath(_frames);
+        _nodes.Free(node);
     }
 
     /// <summary>
     /// True when some open file's path has this component: only then can removing or renaming such a name concern an open file.
     /// </summary>
-    public static bool AnyPathContains(ReadOnlySpan<byte> component)
+    public bool AnyPathContains(ReadOnlySpan<byte> component)
     {
         for (uint bucket = 0; bucket < BucketCount; bucket++)
         {
-            for (FileNode* node = s_buckets[bucket]; node != null; node = node->Next)
+            for (FileNode* node = _buckets[bucket]; node != null; node = node->Next)
             {
                 if (PathText.HasComponent(node->Path, component))
                 {
@@ -177,10 +197,13 @@ public static unsafe class FileNodes
         return false;
     }
 
+    /// <summary>Gives a node another path. ENOMEM: it keeps the old one.</summary>
+    public Errno Rename(FileNode* node, scoped ReadOnlySpan<byte> path) => node->SetPath(_frames, path);
+
     /// <summary>A name was moved: open files at or below it get their new paths. Best effort when memory is exhausted.</summary>
-    public static void Rebase(scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
+    public void Rebase(scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
     {
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        byte* page = (byte*)_frames.Allocate();
         if (page == null)
         {
             return;
@@ -189,17 +212,17 @@ public static unsafe class FileNodes
         Span<byte> rebased = new(page, PageOperations.PageSize);
         for (uint bucket = 0; bucket < BucketCount; bucket++)
         {
-            for (FileNode* node = s_buckets[bucket]; node != null; node = node->Next)
+            for (FileNode* node = _buckets[bucket]; node != null; node = node->Next)
             {
                 if (PathText.TryRebase(node->Path, oldPath, newPath, rebased, out int length))
                 {
-                    node->SetPath(rebased.Slice(0, length));
+                    node->SetPath(_frames, rebased.Slice(0, length));
                 }
             }
         }
 
-        FileObjects.Frames.Free(page);
+        _frames.Free(page);
     }
 
-    private static FileNode** Bucket(in FileHandle handle) => &s_buckets[(handle.Inode * 2654435761u) % BucketCount];
+    private FileNode** Bucket(in FileHandle handle) => &_buckets[(handle.Inode * 2654435761u) % BucketCount];
 }

@@ -41,7 +41,7 @@ public static unsafe class FileOpening
 
         if (pseudo.File == PseudoFile.ProcessDescriptor)
         {
-            using Descriptor other = Descriptor.Of(pseudo);
+            using Descriptor other = Descriptor.Of(process->Table, pseudo);
             if (other.IsBad || other.File->Node == null)
             {
                 return other.IsBad ? Errno.ENOENT : Errno.EINVAL;
@@ -80,6 +80,7 @@ public static unsafe class FileOpening
     private static Errno OpenPseudo(Process* process, PseudoNode node, OpenFlags flags, out OpenFile* file)
     {
         file = null;
+        FileSystem files = FileSystem.Of(process);
         if (IsExclusive(flags))
         {
             return Errno.EEXIST;
@@ -88,7 +89,7 @@ public static unsafe class FileOpening
         PseudoType type = PseudoTree.TypeOf(node.File);
         if (node.File == PseudoFile.ProcessDescriptor && (flags & OpenFlags.NoFollow) == 0)
         {
-            using Descriptor other = Descriptor.Of(node);
+            using Descriptor other = Descriptor.Of(process->Table, node);
             return other.IsBad ? Errno.ENOENT : OpenAgain(process, other.File, flags, out file);
         }
 
@@ -99,7 +100,7 @@ public static unsafe class FileOpening
 
         if ((flags & OpenFlags.Path) != 0)
         {
-            return Make(FileKind.PathOnly, flags, node, out file);
+            return Make(files, FileKind.PathOnly, flags, node, out file);
         }
 
         bool writes = (flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly;
@@ -122,36 +123,37 @@ public static unsafe class FileOpening
 
         return type switch
         {
-            PseudoType.Directory => Make(FileKind.PseudoDirectory, flags, node, out file),
+            PseudoType.Directory => Make(files, FileKind.PseudoDirectory, flags, node, out file),
             PseudoType.Device => OpenDevice(process, node.File, flags, out file),
-            _ => Make(FileKind.PseudoText, flags, node, out file),
+            _ => Make(files, FileKind.PseudoText, flags, node, out file),
         };
     }
 
     private static Errno OpenDevice(Process* process, PseudoFile device, OpenFlags flags, out OpenFile* file)
     {
         file = null;
+        FileSystem files = FileSystem.Of(process);
         PseudoNode node = new() { File = device };
         switch (device)
         {
             case PseudoFile.DevNull:
-                return Make(FileKind.Null, flags, node, out file);
+                return Make(files, FileKind.Null, flags, node, out file);
             case PseudoFile.DevZero:
-                return Make(FileKind.Zero, flags, node, out file);
+                return Make(files, FileKind.Zero, flags, node, out file);
             case PseudoFile.DevFull:
-                return Make(FileKind.Full, flags, node, out file);
+                return Make(files, FileKind.Full, flags, node, out file);
             case PseudoFile.DevRandom:
             case PseudoFile.DevURandom:
-                return Make(FileKind.Random, flags, node, out file);
+                return Make(files, FileKind.Random, flags, node, out file);
         }
 
-        TerminalSession* session = TerminalSessions.TerminalOf(process);
+        TerminalSession* session = files.Sessions.TerminalOf(process);
         if (session == null)
         {
             return Errno.ENXIO;
         }
 
-        file = StandardStream.Open(session, session->TerminalStream, flags);
+        file = StandardStream.Open(files, session, session->TerminalStream, flags);
         return file == null ? Errno.ENFILE : Errno.None;
     }
 
@@ -168,7 +170,7 @@ public static unsafe class FileOpening
             return PseudoTree.IsLink(other->Pseudo.File) ? Errno.ELOOP : OpenPseudo(process, other->Pseudo, flags, out file);
         }
 
-        Errno error = FileOperations.Of(other->Kind).Status(process, other, out FileStatus status);
+        Errno error = other->Operations.Status(process, other, out FileStatus status);
         if (error == Errno.None && (flags & OpenFlags.Path) == 0)
         {
             error = CheckOpen(process, in status.Attributes, flags);
@@ -198,11 +200,11 @@ public static unsafe class FileOpening
 
         if (other->Kind == FileKind.StandardStream)
         {
-            file = StandardStream.Open(other->Session, other->Stream, flags);
+            file = StandardStream.Open(FileSystem.Of(process), other->Session, other->Stream, flags);
             return file == null ? Errno.ENFILE : Errno.None;
         }
 
-        error = OpenPipe(other->Pipe, null, flags, out file);
+        error = OpenPipe(FileSystem.Of(process), other->Pipe, null, flags, out file);
         return error == Errno.None ? WaitForOtherSide(ref file) : error;
     }
 
@@ -226,8 +228,9 @@ public static unsafe class FileOpening
     {
         node = null;
         FileCaller caller = FileCaller.Of(process);
-        using SharedLock.Guard names = FileNodes.Names.Share();
-        using TransferBuffer buffer = TransferBuffers.Take();
+        FileSystem files = FileSystem.Of(process);
+        using SharedLock.Guard names = files.Nodes.Names.Share();
+        using TransferBuffer buffer = files.Buffers.Take();
         uint access = (flags & OpenFlags.Path) != 0 ? 0 : AccessOf(flags);
         Errno error = StorageClient.Open(
             in caller, in buffer, path, PathFlagsOf(flags), mode & ~process->Umask & FileMode.PermissionMask, access, out OpenReply reply,
@@ -244,7 +247,7 @@ public static unsafe class FileOpening
             return error;
         }
 
-        node = FileNodes.Acquire(in caller.Place, in attributes, canonicalPath);
+        node = files.Nodes.Acquire(in caller.Place, in attributes, canonicalPath);
         return node == null ? Errno.ENOMEM : Errno.None;
     }
 
@@ -272,8 +275,8 @@ public static unsafe class FileOpening
         if (error == Errno.None)
         {
             error = kind == FileKind.Pipe
-                ? OpenPipe(node.Node->Fifo, node.Node, flags, out file)
-                : Make(kind, flags, default, out file);
+                ? OpenPipe(FileSystem.Of(process), node.Node->Fifo, node.Node, flags, out file)
+                : Make(FileSystem.Of(process), kind, flags, default, out file);
         }
 
         if (error != Errno.None)
@@ -325,7 +328,7 @@ public static unsafe class FileOpening
     }
 
     /// <summary>Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists.</summary>
-    private static Errno OpenPipe(Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
+    private static Errno OpenPipe(FileSystem files, Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
     {
         file = null;
         bool writesAtOnce = (flags & (OpenFlags.AccessMask | OpenFlags.NonBlocking)) == (OpenFlags.WriteOnly | OpenFlags.NonBlocking);
@@ -336,7 +339,7 @@ public static unsafe class FileOpening
 
         if (pipe == null)
         {
-            pipe = Pipe.Create();
+            pipe = Pipe.Create(files);
             if (pipe == null)
             {
                 return Errno.ENOMEM;
@@ -345,7 +348,7 @@ public static unsafe class FileOpening
             node->Fifo = pipe;
         }
 
-        file = PipeEnd.Open(pipe, flags);
+        file = PipeEnd.Open(files, pipe, flags);
         if (file == null && pipe->Readers == 0 && pipe->Writers == 0)
         {
             Pipe.Free(pipe);
@@ -381,9 +384,9 @@ public static unsafe class FileOpening
         return Errno.None;
     }
 
-    private static Errno Make(FileKind kind, OpenFlags flags, PseudoNode node, out OpenFile* file)
+    private static Errno Make(FileSystem files, FileKind kind, OpenFlags flags, PseudoNode node, out OpenFile* file)
     {
-        file = OpenFile.Create(kind, flags);
+        file = OpenFile.Create(files, kind, flags);
         if (file == null)
         {
             return Errno.ENFILE;

@@ -1,4 +1,4 @@
-// What can be done with an open file, one singleton per kind. System calls check descriptors and arguments, then come here. All may BLOCK
+// What can be done with an open file, one object per kind and file system. System calls check descriptors and arguments, then come here. All may BLOCK
 // except Poll. Results are as system calls give them: a count, or -(long)errno.
 
 using System;
@@ -20,27 +20,20 @@ public enum SeekOrigin : uint
 /// <summary>The operations of one kind of open file; the defaults are what the kernel answers where a kind has no such operation.</summary>
 public abstract unsafe class FileOperations
 {
+    protected FileOperations(FileSystem files)
+    {
+        Files = files;
+        Self = new ObjectPointer<FileOperations>(this);
+    }
+
+    /// <summary>The file system that the open files of this kind belong to.</summary>
+    public FileSystem Files { get; }
+
+    /// <summary>How open files refer to this object.</summary>
+    public ObjectPointer<FileOperations> Self { get; }
+
     /// <summary>True when the file has a position: read and write move it, pread and lseek work.</summary>
     public virtual bool IsSeekable => false;
-
-    /// <summary>The singleton of a kind.</summary>
-    public static FileOperations Of(FileKind kind)
-    {
-        return kind switch
-        {
-            FileKind.Regular => RegularFile.Instance,
-            FileKind.Directory => DirectoryFile.Instance,
-            FileKind.Pipe => PipeEnd.Instance,
-            FileKind.StandardStream => StandardStream.Instance,
-            FileKind.Null => NullDevice.Instance,
-            FileKind.Zero => ZeroDevice.Instance,
-            FileKind.Full => FullDevice.Instance,
-            FileKind.Random => RandomDevice.Instance,
-            FileKind.PseudoText => PseudoTextFile.Instance,
-            FileKind.PseudoDirectory => PseudoDirectoryFile.Instance,
-            _ => PathOnlyFile.Instance,
-        };
-    }
 
     /// <summary>Reads from <paramref name="position"/> on and moves it; 0 is the end of the file.</summary>
     public virtual long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EINVAL);

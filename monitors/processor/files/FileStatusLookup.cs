@@ -26,7 +26,7 @@ public static unsafe class FileStatusLookup
 
         if (node.File == PseudoFile.ProcessDescriptor && lastLink == LastLink.Follow)
         {
-            using Descriptor descriptor = Descriptor.Of(node);
+            using Descriptor descriptor = Descriptor.Of(process->Table, node);
             return descriptor.IsBad ? Errno.ENOENT : descriptor.Operations.Status(process, descriptor.File, out status);
         }
 
@@ -54,8 +54,8 @@ public static unsafe class FileStatusLookup
         status = default;
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
-        using SharedLock.Guard names = FileNodes.Names.Share();
-        using TransferBuffer buffer = TransferBuffers.Take();
+        using SharedLock.Guard names = FileSystem.Of(process).Nodes.Names.Share();
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         PathFlags flags = lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
         Errno error = StorageClient.Open(in caller, in buffer, path, flags, 0, access, out OpenReply reply,
             out ReadOnlySpan<byte> canonical);
@@ -72,7 +72,7 @@ public static unsafe class FileStatusLookup
     private static Errno OfVolumeOrPseudo(Process* process, out FileStatus status)
     {
         status = default;
-        using PathName path = PathName.FromText(Processes.TextOf(process->Cwd));
+        using PathName path = PathName.FromText(process->Table.Frames, Processes.TextOf(process->Cwd));
         return path.Error != Errno.None ? path.Error : Find(process, in path, 0, LastLink.Follow, out status);
     }
 }

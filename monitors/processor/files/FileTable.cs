@@ -18,6 +18,7 @@ public unsafe struct FileTable
     private const int PageCount = 16;
     private const ulong CloseOnExecBit = 1;
 
+    private ObjectPointer<FileSystem> _files;
     private uint _references;
     /// <summary>All descriptors below are in use.</summary>
     private int _firstMaybeFree;
@@ -29,12 +30,18 @@ public unsafe struct FileTable
         private nuint _first;
     }
 
+    private readonly FileSystem Files => _files.Target;
+
+    /// <summary>The table of a process; null when it has ended.</summary>
+    public static FileTable* Of(Process* process) => (FileTable*)process->Resources;
+
     /// <summary>An empty table; null when memory is exhausted.</summary>
-    public static FileTable* Create()
+    public static FileTable* Create(FileSystem files)
     {
-        FileTable* table = FileObjects.Tables.Allocate();
+        FileTable* table = files.Tables.Allocate();
         if (table != null)
         {
+            table->_files = files.Self;
             table->_references = 1;
         }
 
@@ -44,7 +51,7 @@ public unsafe struct FileTable
     /// <summary>A copy whose descriptors name the same open files; null when memory is exhausted.</summary>
     public static FileTable* Fork(FileTable* parent)
     {
-        FileTable* child = Create();
+        FileTable* child = Create(parent->Files);
         if (child == null)
         {
             return null;
@@ -58,7 +65,7 @@ public unsafe struct FileTable
                 continue;
             }
 
-            void* copy = FileObjects.Frames.Allocate();
+            void* copy = parent->Files.Frames.Allocate();
             if (copy == null)
             {
                 // The entries so far have their references: an ordinary release undoes them.
@@ -102,11 +109,11 @@ public unsafe struct FileTable
         {
             if (table->_pages[page] != 0)
             {
-                FileObjects.Frames.Free((void*)table->_pages[page]);
+                table->Files.Frames.Free((void*)table->_pages[page]);
             }
         }
 
-        FileObjects.Tables.Free(table);
+        table->Files.Tables.Free(table);
     }
 
     /// <summary>Closes what is marked close-on-exec. May BLOCK.</summary>
@@ -268,7 +275,7 @@ public unsafe struct FileTable
         ref nuint page = ref _pages[(int)(descriptor / EntriesPerPage)];
         if (page == 0)
         {
-            page = (nuint)FileObjects.Frames.AllocateCleared();
+            page = (nuint)Files.Frames.AllocateCleared();
             if (page == 0)
             {
                 return null;

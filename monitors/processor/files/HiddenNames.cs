@@ -9,12 +9,12 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Hidden names of unlinked open files.</summary>
-public static unsafe class HiddenNames
+public sealed unsafe class HiddenNames(Processes processes, FileNodes nodes)
 {
     private const int MaxNameBytes = 48;
     private const int MaxTries = 16;
 
-    private static ulong s_next;
+    private ulong _next;
 
     /// <summary>First bytes of a hidden name.</summary>
     public static ReadOnlySpan<byte> Prefix => ".lego-"u8;
@@ -23,9 +23,9 @@ public static unsafe class HiddenNames
     /// The open file behind a name that is about to go, or none. One message, and only if some open file's path has the name in it. The caller
     /// has FileNodes.Names alone.
     /// </summary>
-    public static NodeRef OpenFileAt(in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path)
+    public NodeRef OpenFileAt(in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path)
     {
-        if (!FileNodes.AnyPathContains(PathText.LastComponent(path)))
+        if (!nodes.AnyPathContains(PathText.LastComponent(path)))
         {
             return default;
         }
@@ -34,19 +34,19 @@ public static unsafe class HiddenNames
         bool isDirectory = (reply.Attributes.Mode & FileMode.TypeMask) == FileMode.Directory;
         return error != Errno.None || isDirectory
             ? default
-            : NodeRef.To(FileNodes.Find(caller.Place.Storage, in reply.Attributes.Handle));
+            : NodeRef.To(nodes.Find(caller.Place.Storage, in reply.Attributes.Handle));
     }
 
     /// <summary>Moves an open file's name away instead of removing it.</summary>
-    public static Errno Hide(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path) => Move(in caller, in buffer, node, path, HideBy.Rename);
+    public Errno Hide(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path) => Move(in caller, in buffer, node, path, HideBy.Rename);
 
     /// <summary>Gives an open file a hidden name besides the one that rename is about to replace.</summary>
-    public static Errno Keep(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path) => Move(in caller, in buffer, node, path, HideBy.Link);
+    public Errno Keep(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path) => Move(in caller, in buffer, node, path, HideBy.Link);
 
     /// <summary>The last close of a hidden file: its name and its cached pages go.</summary>
-    public static void Remove(FileNode* node)
+    public void Remove(FileNode* node)
     {
-        FileCaller kernel = FileCaller.Kernel(in node->Place);
+        FileCaller kernel = FileCaller.Kernel(processes, in node->Place);
         Errno error = StorageClient.Unlink(in kernel, node->Path, PathFlags.None, out UnlinkReply reply);
         if (error != Errno.None)
         {
@@ -66,7 +66,7 @@ public static unsafe class HiddenNames
         Link,
     }
 
-    private static Errno Move(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path, HideBy how)
+    private Errno Move(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path, HideBy how)
     {
         // The clock makes names of an earlier boot unlikely to be met.
         ulong boot = (Clock.UnixTimeNs() - Clock.NowNs()) / 1_000_000_000;
@@ -81,7 +81,7 @@ public static unsafe class HiddenNames
             name.Append(Prefix);
             name.AppendHex(boot);
             name.Append((byte)'-');
-            name.AppendNumber(s_next++);
+            name.AppendNumber(_next++);
             Errno error = how == HideBy.Rename
                 ? StorageClient.Rename(in caller, in buffer, path, name.Text, PathFlags.NoReplace, out _)
                 : StorageClient.Link(in root, in buffer, path, name.Text, PathFlags.NoFollow);
@@ -92,7 +92,7 @@ public static unsafe class HiddenNames
 
             if (error == Errno.None)
             {
-                node->SetPath(name.Text);
+                nodes.Rename(node, name.Text);
                 node->IsUnlinked = true;
             }
 

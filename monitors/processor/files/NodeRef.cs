@@ -41,7 +41,7 @@ public readonly unsafe ref struct NodeRef
     {
         if (Node != null)
         {
-            FileNodes.Release(Node);
+            Node->Table.Release(Node);
         }
     }
 }

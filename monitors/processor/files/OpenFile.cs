@@ -23,6 +23,10 @@ public unsafe struct OpenFile
     public Pipe* Pipe;
     public TerminalSession* Session;
     public PseudoNode Pseudo;
+    private ObjectPointer<FileOperations> _operations;
+
+    /// <summary>What can be done with it.</summary>
+    public readonly FileOperations Operations => _operations.Target;
 
     /// <summary>False for access mode 3, too, which lets a program do neither (open(2), "Access mode 3").</summary>
     public readonly bool IsReadable =>
@@ -37,13 +41,14 @@ public unsafe struct OpenFile
     public readonly bool IsNonBlocking => (Flags & OpenFlags.NonBlocking) != 0;
 
     /// <summary>A new open file with one reference; null when memory is exhausted.</summary>
-    public static OpenFile* Create(FileKind kind, OpenFlags flags)
+    public static OpenFile* Create(FileSystem files, FileKind kind, OpenFlags flags)
     {
-        OpenFile* file = FileObjects.OpenFiles.Allocate();
+        OpenFile* file = files.OpenFiles.Allocate();
         if (file != null)
         {
             file->References = 1;
             file->Kind = kind;
+            file->_operations = files.OperationsOf(kind).Self;
             file->Flags = flags & ((flags & OpenFlags.Path) != 0 ? OpenFlags.RememberedOfPath : OpenFlags.Remembered);
         }
 
@@ -57,8 +62,9 @@ public unsafe struct OpenFile
         if (file->References == 0)
         {
             FileLocks.Closed(file);
-            FileOperations.Of(file->Kind).Close(file);
-            FileObjects.OpenFiles.Free(file);
+            FileOperations operations = file->Operations;
+            operations.Close(file);
+            operations.Files.OpenFiles.Free(file);
         }
     }
 }

@@ -37,10 +37,12 @@ public readonly unsafe ref struct PathName
     /// <summary>Symbolic links followed before ELOOP (path_resolution(7)).</summary>
     private const int MaxLinks = 40;
 
+    private readonly FrameAllocator? _frames;
     private readonly byte* _page;
 
-    private PathName(byte* page, Errno error, bool isDescriptor)
+    private PathName(FrameAllocator? frames, byte* page, Errno error, bool isDescriptor)
     {
+        _frames = frames;
         _page = page;
         Error = error;
         IsDescriptor = isDescriptor;
@@ -63,20 +65,21 @@ public readonly unsafe ref struct PathName
     /// <summary>The path at a program's address, relative to a directory descriptor.</summary>
     public static PathName FromUser(Process* process, ulong directory, ulong address, EmptyPath empty = EmptyPath.Error)
     {
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        FrameAllocator frames = process->Table.Frames;
+        byte* page = (byte*)frames.Allocate();
         if (page == null)
         {
-            return new PathName(null, Errno.ENOMEM, false);
+            return new PathName(null, null, Errno.ENOMEM, false);
         }
 
-        PathName path = new(page, Errno.None, false);
+        PathName path = new(frames, page, Errno.None, false);
         Errno error = UserString.Copy(process, address, path.Room, out int length);
         if (error == Errno.None && length == 0)
         {
             if (empty == EmptyPath.Descriptor)
             {
                 *(ushort*)page = 0;
-                return new PathName(page, Errno.None, true);
+                return new PathName(frames, page, Errno.None, true);
             }
 
             error = Errno.ENOENT;
@@ -88,19 +91,19 @@ public readonly unsafe ref struct PathName
             error = page[LengthBytes] == (byte)'/' ? Errno.None : path.MakeAbsolute(process, (int)directory);
         }
 
-        return new PathName(page, error, false);
+        return new PathName(frames, page, error, false);
     }
 
     /// <summary>A path known to the kernel, absolute, and a name in it unless that is empty. ENOMEM, ENAMETOOLONG.</summary>
-    public static PathName FromText(scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> name = default)
+    public static PathName FromText(FrameAllocator frames, scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> name = default)
     {
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        byte* page = (byte*)frames.Allocate();
         if (page == null)
         {
-            return new PathName(null, Errno.ENOMEM, false);
+            return new PathName(null, null, Errno.ENOMEM, false);
         }
 
-        PathName path = new(page, Errno.None, false);
+        PathName path = new(frames, page, Errno.None, false);
         bool fits = path.Replace(text, default, 0);
         if (fits && !name.IsEmpty)
         {
@@ -108,11 +111,11 @@ public readonly unsafe ref struct PathName
             fits = (isRoot || path.Replace("/"u8, default, path.Text.Length)) && path.Replace(name, default, path.Text.Length);
         }
 
-        return fits ? path : new PathName(page, Errno.ENAMETOOLONG, false);
+        return fits ? path : new PathName(frames, page, Errno.ENAMETOOLONG, false);
     }
 
     /// <summary>No path, because of an error.</summary>
-    public static PathName Failed(Errno error) => new PathName(null, error, false);
+    public static PathName Failed(Errno error) => new PathName(null, null, error, false);
 
     /// <summary>
     /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; the path then is what to ask
@@ -145,7 +148,7 @@ public readonly unsafe ref struct PathName
     {
         if (_page != null)
         {
-            FileObjects.Frames.Free(_page);
+            _frames!.Free(_page);
         }
     }
 
@@ -223,7 +226,7 @@ public readonly unsafe ref struct PathName
             return Prepend(Processes.TextOf(process->Cwd));
         }
 
-        OpenFile* file = process->Files->Find((ulong)(uint)directory);
+        OpenFile* file = FileTable.Of(process)->Find((ulong)(uint)directory);
         if (file == null)
         {
             return Errno.EBADF;

@@ -6,10 +6,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of O_PATH files: EBADF for all that touches contents.</summary>
-public sealed unsafe class PathOnlyFile : FileOperations
+public sealed unsafe class PathOnlyFile(FileSystem files) : FileOperations(files)
 {
-    public static readonly PathOnlyFile Instance = new();
-
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EBADF);
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.EBADF);
@@ -23,8 +21,8 @@ public sealed unsafe class PathOnlyFile : FileOperations
         return file->Node == null
             ? PseudoTree.Status(process, file->Pseudo, out status)
             : (file->Node->Mode & FileMode.TypeMask) == FileMode.Regular
-                ? RegularFile.Instance.Status(process, file, out status)
-                : DirectoryFile.Instance.Status(process, file, out status);
+                ? Files.OperationsOf(FileKind.Regular).Status(process, file, out status)
+                : Files.OperationsOf(FileKind.Directory).Status(process, file, out status);
     }
 
     public override PollEvents Poll(OpenFile* file) => PollEvents.Invalid;
@@ -37,7 +35,7 @@ public sealed unsafe class PathOnlyFile : FileOperations
     {
         if (file->Node != null)
         {
-            FileNodes.Release(file->Node);
+            Files.Nodes.Release(file->Node);
         }
     }
 }

@@ -29,15 +29,16 @@ public unsafe struct Pipe
     /// <summary>Owner, permissions and times of a pipe; a FIFO has those of its file.</summary>
     public SyntheticInode Attributes;
 
-    private static uint s_lastInode;
+    private ObjectPointer<FileSystem> _files;
 
     /// <summary>An empty pipe without ends; null when memory is exhausted.</summary>
-    public static Pipe* Create()
+    public static Pipe* Create(FileSystem files)
     {
-        Pipe* pipe = FileObjects.Pipes.Allocate();
+        Pipe* pipe = files.Pipes.Allocate();
         if (pipe != null)
         {
-            pipe->Inode = ++s_lastInode;
+            pipe->_files = files.Self;
+            pipe->Inode = files.NextPipeInode();
         }
 
         return pipe;
@@ -67,19 +68,20 @@ public unsafe struct Pipe
     /// <summary>Frees a pipe that has no ends.</summary>
     public static void Free(Pipe* pipe)
     {
-        pipe->Ring.Clear();
-        FileObjects.Pipes.Free(pipe);
+        FileSystem files = pipe->_files.Target;
+        pipe->Ring.Clear(files.Frames);
+        files.Pipes.Free(pipe);
     }
 
     public void WakeReaders()
     {
         ReadersWait.WakeAll();
-        Readiness.Notify();
+        _files.Target.Readiness.Notify();
     }
 
     public void WakeWriters()
     {
         WritersWait.WakeAll();
-        Readiness.Notify();
+        _files.Target.Readiness.Notify();
     }
 }

@@ -7,14 +7,12 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of pipe ends.</summary>
-public sealed unsafe class PipeEnd : FileOperations
+public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
 {
-    public static readonly PipeEnd Instance = new();
-
     /// <summary>Open file on one side of a pipe, counted as an end; null when memory is exhausted.</summary>
-    public static OpenFile* Open(Pipe* pipe, OpenFlags flags)
+    public static OpenFile* Open(FileSystem files, Pipe* pipe, OpenFlags flags)
     {
-        OpenFile* file = OpenFile.Create(FileKind.Pipe, flags);
+        OpenFile* file = OpenFile.Create(files, FileKind.Pipe, flags);
         if (file != null)
         {
             file->Pipe = pipe;
@@ -182,19 +180,19 @@ public sealed unsafe class PipeEnd : FileOperations
 
         if (node != null)
         {
-            FileNodes.Release(node);
+            Files.Nodes.Release(node);
         }
     }
 
     /// <summary>Copies what is there to the reader.</summary>
-    private static long Drain(Pipe* pipe, ref IoVector to, out Errno error)
+    private long Drain(Pipe* pipe, ref IoVector to, out Errno error)
     {
         error = Errno.None;
         long total = 0;
         while (to.RemainingBytes != 0 && error == Errno.None && !pipe->Ring.IsEmpty)
         {
             error = to.Give(pipe->Ring.NextData(), out int moved);
-            pipe->Ring.Consume(moved);
+            pipe->Ring.Consume(Files.Frames, moved);
             total += moved;
         }
 
@@ -207,13 +205,13 @@ public sealed unsafe class PipeEnd : FileOperations
     }
 
     /// <summary>Copies what the writer has and the ring takes.</summary>
-    private static long Fill(Pipe* pipe, ref IoVector from, out Errno error)
+    private long Fill(Pipe* pipe, ref IoVector from, out Errno error)
     {
         error = Errno.None;
         long total = 0;
         while (from.RemainingBytes != 0 && error == Errno.None && pipe->Ring.Room != 0)
         {
-            Span<byte> room = pipe->Ring.NextRoom();
+            Span<byte> room = pipe->Ring.NextRoom(Files.Frames);
             if (room.IsEmpty)
             {
                 error = Errno.ENOMEM;

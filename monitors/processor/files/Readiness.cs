@@ -6,23 +6,22 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Wakes everybody who polls.</summary>
-public static class Readiness
+public sealed class Readiness
 {
-    private static WaitQueue s_changed;
-    private static ulong s_changes;
+    private WaitQueue _changed;
 
     /// <summary>Pollers wait here and then check their files again.</summary>
-    public static ref WaitQueue Changed => ref s_changed;
+    public ref WaitQueue Changed => ref _changed;
 
     /// <summary>
     /// Changes so far. Whoever takes it before looking at files, and sleeps only if it is still the same, misses none, whatever blocks in between.
     /// </summary>
-    public static ulong Changes => s_changes;
+    public ulong Changes { get; private set; }
 
     /// <summary>Some file may have become readable or writable, or been hung up.</summary>
-    public static void Notify()
+    public void Notify()
     {
-        s_changes++;
-        s_changed.WakeAll();
+        Changes++;
+        _changed.WakeAll();
     }
 }

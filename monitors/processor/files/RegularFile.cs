@@ -8,10 +8,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of regular files.</summary>
-public sealed unsafe class RegularFile : FileOperations
+public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 {
-    public static readonly RegularFile Instance = new();
-
     /// <summary>RLIMIT_FSIZE.</summary>
     private const int FileSizeLimit = 1;
 
@@ -29,7 +27,7 @@ public sealed unsafe class RegularFile : FileOperations
                 return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
             }
 
-            using TransferBuffer buffer = TransferBuffers.Take();
+            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(to.RemainingBytes, TransferBuffer.DataBytes);
             Errno error = FileClient.Read(in caller, file->Node, position, buffer.Data.Slice(0, wanted), out int length);
             int moved = 0;
@@ -80,7 +78,7 @@ public sealed unsafe class RegularFile : FileOperations
                 return total != 0 ? total : TooLarge(process);
             }
 
-            using TransferBuffer buffer = TransferBuffers.Take();
+            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(Math.Min(from.RemainingBytes, room), TransferBuffer.DataBytes);
             Errno fault = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
             if (gathered == 0)
@@ -129,7 +127,7 @@ public sealed unsafe class RegularFile : FileOperations
                 return total != 0 ? total : TooLarge(process);
             }
 
-            using TransferBuffer buffer = TransferBuffers.Take();
+            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(Math.Min(lengthBytes - (ulong)total, room), TransferBuffer.DataBytes);
             Errno error = FileClient.Read(in caller, from->Node, source, buffer.Data.Slice(0, wanted), out int length);
             if (error == Errno.None && length == 0)
@@ -223,7 +221,7 @@ public sealed unsafe class RegularFile : FileOperations
 
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);
 
-    public override void Close(OpenFile* file) => FileNodes.Release(file->Node);
+    public override void Close(OpenFile* file) => Files.Nodes.Release(file->Node);
 
     /// <summary>A node's path, cut to the text's room, with " (deleted)" where it has no name left.</summary>
     internal static int DescribeNode(FileNode* node, Span<byte> text)

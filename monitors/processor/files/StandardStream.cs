@@ -10,17 +10,15 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of standard streams and terminals.</summary>
-public sealed unsafe class StandardStream : FileOperations
+public sealed unsafe class StandardStream(FileSystem files) : FileOperations(files)
 {
-    public static readonly StandardStream Instance = new();
-
     /// <summary>Name under which a session's terminal is known (ttyname(3)).</summary>
     public static ReadOnlySpan<byte> TerminalPath => "/dev/pts/0"u8;
 
     /// <summary>Open file on a session's stream; null when memory is exhausted.</summary>
-    public static OpenFile* Open(TerminalSession* session, byte stream, OpenFlags flags)
+    public static OpenFile* Open(FileSystem files, TerminalSession* session, byte stream, OpenFlags flags)
     {
-        OpenFile* file = OpenFile.Create(FileKind.StandardStream, flags);
+        OpenFile* file = OpenFile.Create(files, FileKind.StandardStream, flags);
         if (file != null)
         {
             file->Session = session;
@@ -49,7 +47,7 @@ public sealed unsafe class StandardStream : FileOperations
                 while (to.RemainingBytes != 0 && error == Errno.None && !session->Input.IsEmpty)
                 {
                     error = to.Give(session->Input.NextData(), out int moved);
-                    session->Input.Consume(moved);
+                    session->Input.Consume(Files.Frames, moved);
                     total += moved;
                 }
             }
@@ -76,14 +74,14 @@ public sealed unsafe class StandardStream : FileOperations
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
         // The reply comes when somebody has read what went before, perhaps never: the bytes wait in a frame of the writer's own.
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        byte* page = (byte*)Files.Frames.Allocate();
         if (page == null)
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
         long result = Write(process, file, new Span<byte>(page, PageOperations.PageSize), ref from);
-        FileObjects.Frames.Free(page);
+        Files.Frames.Free(page);
         return result;
     }
 
@@ -98,8 +96,8 @@ public sealed unsafe class StandardStream : FileOperations
             Errno error = from.Take(buffer.Slice(0, wanted), out int gathered);
             if (gathered != 0)
             {
-                Errno sent = ProcessorMonitor.Instance.Rpc.Call(
-                    ProcessorMonitor.Instance.Manager, Opcode.StandardOutput, caller.Context.As(RpcClass.Stream), in request,
+                Errno sent = caller.Rpc.Call(
+                    process->Table.Manager, Opcode.StandardOutput, caller.Context.As(RpcClass.Stream), in request,
                     buffer.Slice(0, gathered), default, out _);
                 if (sent != Errno.None)
                 {
@@ -171,7 +169,7 @@ public sealed unsafe class StandardStream : FileOperations
         return buffer.Text.Length;
     }
 
-    public override void Close(OpenFile* file) => TerminalSessions.Release(file->Session);
+    public override void Close(OpenFile* file) => Files.Sessions.Release(file->Session);
 
     /// <summary>Inode numbers of streams are far above those of pipes made here.</summary>
     private static uint StreamInode(OpenFile* file) => 0x8000_0000 | (file->Session->Id << 2) | file->Stream;
@@ -193,7 +191,7 @@ public sealed unsafe class StandardStream : FileOperations
             return false;
         }
 
-        Signals.SendToGroup(process->Group, SignalInfo.FromKernel(signal));
+        Signals.SendToGroup(process->Table, process->Group, SignalInfo.FromKernel(signal));
         return true;
     }
 }

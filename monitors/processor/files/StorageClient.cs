@@ -12,8 +12,6 @@ namespace Lego.Processor;
 /// <summary>The name space, as the storage component serves it.</summary>
 public static unsafe class StorageClient
 {
-    private static RpcEndpoint Rpc => ProcessorMonitor.Instance.Rpc;
-
     /// <summary>Looks a path up or creates it. The canonical path lies in the buffer until its next use.</summary>
     public static Errno Open(
         in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path, PathFlags flags, uint mode, uint access,
@@ -23,7 +21,7 @@ public static unsafe class StorageClient
         canonicalPath = default;
         OpenRequest request = new() { Path = Request(in caller, path, flags), Mode = mode, Access = access };
         Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath);
-        Errno error = Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path, answer, out int length);
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path, answer, out int length);
         if (error != Errno.None)
         {
             return FileCaller.ToProgram(error);
@@ -52,14 +50,14 @@ public static unsafe class StorageClient
         };
         ReadOnlySpan<byte> strings = Join(in buffer, path, target);
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.MakeNode, in caller.Context, in request, strings, out FileAttributes _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.MakeNode, in caller.Context, in request, strings, out FileAttributes _));
     }
 
     /// <summary>unlink, or rmdir with PathFlags.Directory.</summary>
     public static Errno Unlink(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags, out UnlinkReply reply)
     {
         UnlinkRequest request = new() { Path = Request(in caller, path, flags | PathFlags.NoFollow) };
-        return FileCaller.ToProgram(Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path, out reply));
+        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path, out reply));
     }
 
     public static Errno Rename(
@@ -68,7 +66,7 @@ public static unsafe class StorageClient
     {
         TwoPathRequest request = TwoPaths(in caller, oldPath, newPath, flags);
         ReadOnlySpan<byte> strings = Join(in buffer, oldPath, newPath);
-        return FileCaller.ToProgram(Rpc.Call(caller.Place.Storage, Opcode.Rename, in caller.Context, in request, strings, out reply));
+        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.Rename, in caller.Context, in request, strings, out reply));
     }
 
     /// <summary>A hard link; PathFlags.NoFollow links a symbolic link itself.</summary>
@@ -78,7 +76,7 @@ public static unsafe class StorageClient
         TwoPathRequest request = TwoPaths(in caller, oldPath, newPath, flags);
         ReadOnlySpan<byte> strings = Join(in buffer, oldPath, newPath);
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.Link, in caller.Context, in request, strings, out FileAttributes _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.Link, in caller.Context, in request, strings, out FileAttributes _));
     }
 
     /// <summary>A symbolic link's target.</summary>
@@ -86,7 +84,7 @@ public static unsafe class StorageClient
     {
         PathRequest request = Request(in caller, path, PathFlags.NoFollow);
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path, target, out lengthBytes));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path, target, out lengthBytes));
     }
 
     /// <summary>Entries from a cookie on; nothing at the end.</summary>
@@ -99,7 +97,7 @@ public static unsafe class StorageClient
             MaxBytes = (uint)entries.Length,
         };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.ReadDirectory, in caller.Context, in request, path, entries, out lengthBytes));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadDirectory, in caller.Context, in request, path, entries, out lengthBytes));
     }
 
     /// <summary>chmod, chown, utimensat; the request's Path is filled in here.</summary>
@@ -107,13 +105,13 @@ public static unsafe class StorageClient
     {
         request.Path = Request(in caller, path, flags);
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path, out FileAttributes _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path, out FileAttributes _));
     }
 
     public static Errno VolumeStatus(in FileCaller caller, ReadOnlySpan<byte> path, out VolumeStatusReply reply)
     {
         PathRequest request = Request(in caller, path, PathFlags.None);
-        return FileCaller.ToProgram(Rpc.Call(caller.Place.Storage, Opcode.VolumeStatus, in caller.Context, in request, path, out reply));
+        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.VolumeStatus, in caller.Context, in request, path, out reply));
     }
 
     /// <summary>Attributes of an open directory (for a regular file the memory component knows better).</summary>
@@ -122,7 +120,7 @@ public static unsafe class StorageClient
         ReadOnlySpan<byte> path = node->Path;
         FileRequest request = new() { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)path.Length };
         return FileCaller.ToProgram(
-            Rpc.Call(node->Place.Storage, Opcode.StorageStatus, in caller.Context, in request, path, out attributes));
+            caller.Rpc.Call(node->Place.Storage, Opcode.StorageStatus, in caller.Context, in request, path, out attributes));
     }
 
     /// <summary>Everything written reaches the device (sync(2), directories).</summary>
@@ -130,7 +128,7 @@ public static unsafe class StorageClient
     {
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
-            Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
     }
 
     private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags) => new()

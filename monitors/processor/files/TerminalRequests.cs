@@ -69,12 +69,12 @@ public static unsafe class TerminalRequests
             case Flush:
                 if (argument is FlushInput or FlushBoth)
                 {
-                    TerminalSessions.FlushInput(session);
+                    FileSystem.Of(process).Sessions.FlushInput(session);
                 }
 
                 return 0;
             case SetControlling:
-                return SystemCall.Result(TerminalSessions.TakeControl(process, session, steals: argument == 1));
+                return SystemCall.Result(FileSystem.Of(process).Sessions.TakeControl(process, session, steals: argument == 1));
             case SendBreak:
             case Flow:
             case GiveUpControlling:
@@ -95,7 +95,7 @@ public static unsafe class TerminalRequests
         session->Modes = modes;
         if (request == SetModesFlushed)
         {
-            TerminalSessions.FlushInput(session);
+            FileSystem.Of(process).Sessions.FlushInput(session);
         }
 
         return 0;
@@ -114,7 +114,7 @@ public static unsafe class TerminalRequests
         session->Columns = size.Columns;
         if (changed)
         {
-            Signals.SendToGroup(session->ForegroundGroup, SignalInfo.FromKernel(Signal.WindowChange));
+            Signals.SendToGroup(process->Table, session->ForegroundGroup, SignalInfo.FromKernel(Signal.WindowChange));
         }
 
         return 0;
@@ -139,7 +139,7 @@ public static unsafe class TerminalRequests
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        if (!Processes.IsGroupInSession((uint)group, session->SessionId))
+        if (!process->Table.IsGroupInSession((uint)group, session->SessionId))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
@@ -154,7 +154,7 @@ public static unsafe class TerminalRequests
                 return SystemCall.Fail(Errno.EIO);
             }
 
-            Signals.SendToGroup(process->Group, SignalInfo.FromKernel(Signal.TerminalOutput));
+            Signals.SendToGroup(process->Table, process->Group, SignalInfo.FromKernel(Signal.TerminalOutput));
             return SystemCall.Fail(Errno.EINTR);
         }
 

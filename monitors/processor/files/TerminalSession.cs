@@ -79,17 +79,18 @@ public struct TerminalModes
 }
 
 /// <summary>All sessions of this component.</summary>
-public static unsafe class TerminalSessions
+public sealed unsafe class TerminalSessions(FileSystem files)
 {
-    private static TerminalSession* s_first;
+    private readonly Slab<TerminalSession> _sessions = new(files.Frames);
+    private TerminalSession* _first;
 
-    /// <summary>Boot time.</summary>
-    public static void Initialize() => s_first = null;
+    /// <summary>Sessions that exist.</summary>
+    public ulong Count => _sessions.InUse;
 
     /// <summary>A session for a program that is about to start, with one reference for the caller; null when memory is exhausted.</summary>
-    public static TerminalSession* Create(in StartProcessRequest request, uint leader)
+    public TerminalSession* Create(in StartProcessRequest request, uint leader)
     {
-        TerminalSession* session = FileObjects.Sessions.Allocate();
+        TerminalSession* session = _sessions.Allocate();
         if (session != null)
         {
             session->Id = request.Session;
@@ -101,17 +102,17 @@ public static unsafe class TerminalSessions
             session->SessionId = leader;
             session->Modes = TerminalModes.Default;
             session->Attributes = SyntheticInode.Create(userId: 0, groupId: 0);
-            session->Next = s_first;
-            s_first = session;
+            session->Next = _first;
+            _first = session;
         }
 
         return session;
     }
 
     /// <summary>The session with the manager's name, or null when nothing refers to it any more.</summary>
-    public static TerminalSession* Find(uint id)
+    public TerminalSession* Find(uint id)
     {
-        TerminalSession* session = s_first;
+        TerminalSession* session = _first;
         while (session != null && session->Id != id)
         {
             session = session->Next;
@@ -121,7 +122,7 @@ public static unsafe class TerminalSessions
     }
 
     /// <summary>The session that a process belongs to when that has a terminal (/dev/tty), or null.</summary>
-    public static TerminalSession* TerminalOf(Process* process)
+    public TerminalSession* TerminalOf(Process* process)
     {
         TerminalSession* session = Find(process->TerminalSession);
         return session != null && session->HasTerminal && session->SessionId == process->SessionId ? session : null;
@@ -131,7 +132,7 @@ public static unsafe class TerminalSessions
     /// TIOCSCTTY (ioctl_tty(2)): the terminal becomes the caller's, whose group comes to the foreground. Only a session leader without a
     /// terminal may take one, and only root one that another session has, if it says so. EPERM.
     /// </summary>
-    public static Errno TakeControl(Process* process, TerminalSession* session, bool steals)
+    public Errno TakeControl(Process* process, TerminalSession* session, bool steals)
     {
         if (process->Id == process->SessionId && session->SessionId == process->SessionId)
         {
@@ -156,15 +157,15 @@ public static unsafe class TerminalSessions
     }
 
     /// <summary>Forgets input that nobody has read yet; after whoever is reading now. BLOCKS.</summary>
-    public static void FlushInput(TerminalSession* session)
+    public void FlushInput(TerminalSession* session)
     {
         using SleepLock.Guard input = session->InputLock.Acquire();
-        session->Input.Clear();
+        session->Input.Clear(files.Frames);
     }
 
-    private static bool HasMembers(uint session)
+    private bool HasMembers(uint session)
     {
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = files.Processes.First; process != null; process = process->Next)
         {
             if (process->SessionId == session && process->State != ProcessState.Zombie)
             {
@@ -175,9 +176,9 @@ public static unsafe class TerminalSessions
         return false;
     }
 
-    private static bool HasControlling(Process* process)
+    private bool HasControlling(Process* process)
     {
-        for (TerminalSession* session = s_first; session != null; session = session->Next)
+        for (TerminalSession* session = _first; session != null; session = session->Next)
         {
             if (session->HasTerminal && session->SessionId == process->SessionId)
             {
@@ -188,20 +189,20 @@ public static unsafe class TerminalSessions
         return false;
     }
 
-    public static void Release(TerminalSession* session)
+    public void Release(TerminalSession* session)
     {
         if (--session->References != 0)
         {
             return;
         }
 
-        if (s_first == session)
+        if (_first == session)
         {
-            s_first = session->Next;
+            _first = session->Next;
         }
         else
         {
-            TerminalSession* previous = s_first;
+            TerminalSession* previous = _first;
             while (previous->Next != session)
             {
                 previous = previous->Next;
@@ -210,17 +211,17 @@ public static unsafe class TerminalSessions
             previous->Next = session->Next;
         }
 
-        session->Input.Clear();
-        FileObjects.Sessions.Free(session);
+        session->Input.Clear(files.Frames);
+        _sessions.Free(session);
     }
 
     /// <summary>Gives a new process descriptors 0, 1 and 2 on its session. ENOMEM.</summary>
-    public static Errno OpenStandardStreams(FileTable* table, TerminalSession* session)
+    public Errno OpenStandardStreams(FileTable* table, TerminalSession* session)
     {
         for (byte stream = 0; stream < 3; stream++)
         {
             OpenFlags flags = session->IsTerminal(stream) ? OpenFlags.ReadWrite : stream == 0 ? OpenFlags.ReadOnly : OpenFlags.WriteOnly;
-            OpenFile* file = StandardStream.Open(session, stream, flags);
+            OpenFile* file = StandardStream.Open(files, session, stream, flags);
             if (file == null)
             {
                 return Errno.ENOMEM;
@@ -241,7 +242,7 @@ public static unsafe class TerminalSessions
     /// Standard input has arrived from the manager (none = its end); bytes taken, the rest is to be offered again. Bytes for a session that
     /// nothing reads any more are taken and dropped. Never blocks: called by the service of group 6.
     /// </summary>
-    public static uint AcceptInput(uint id, ReadOnlySpan<byte> bytes)
+    public uint AcceptInput(uint id, ReadOnlySpan<byte> bytes)
     {
         TerminalSession* session = Find(id);
         if (session == null)
@@ -256,11 +257,11 @@ public static unsafe class TerminalSessions
         }
         else
         {
-            taken = (uint)session->Input.Append(bytes);
+            taken = (uint)session->Input.Append(files.Frames, bytes);
         }
 
         session->InputWait.WakeAll();
-        Readiness.Notify();
+        files.Readiness.Notify();
         return taken;
     }
 }

@@ -18,11 +18,13 @@ public readonly unsafe ref struct TransferBuffer
     /// <summary>Room for the data of one message.</summary>
     public const int DataBytes = FileRequest.MaxTransfer;
 
+    private readonly TransferBuffers _pool;
     private readonly int _index;
     private readonly byte* _memory;
 
-    internal TransferBuffer(int index, byte* memory)
+    internal TransferBuffer(TransferBuffers pool, int index, byte* memory)
     {
+        _pool = pool;
         _index = index;
         _memory = memory;
     }
@@ -39,47 +41,45 @@ public readonly unsafe ref struct TransferBuffer
         return new ReadOnlySpan<byte>(start, prefix.Length + dataBytes);
     }
 
-    public void Dispose() => TransferBuffers.GiveBack(_index);
+    public void Dispose() => _pool.GiveBack(_index);
 }
 
 /// <summary>The pool.</summary>
-public static unsafe class TransferBuffers
+public sealed unsafe class TransferBuffers
 {
     private const int Count = 12;
     private const int BufferBytes = TransferBuffer.RequestBytes + TransferBuffer.DataBytes;
 
-    private static byte* s_memory;
-    private static uint s_free;
-    private static WaitQueue s_returned;
+    private readonly byte* _memory;
+    private uint _free = (1u << Count) - 1;
+    private WaitQueue _returned;
 
     /// <summary>Takes the memory; boot time.</summary>
-    public static void Initialize(FrameAllocator frames)
+    public TransferBuffers(FrameAllocator frames)
     {
-        s_memory = (byte*)frames.AllocateContiguous(Count * BufferBytes / PageOperations.PageSize);
-        s_free = (1u << Count) - 1;
-        s_returned = default;
-        if (s_memory == null)
+        _memory = (byte*)frames.AllocateContiguous(Count * BufferBytes / PageOperations.PageSize);
+        if (_memory == null)
         {
-            Panic.Because("TransferBuffers.Initialize: no memory");
+            Panic.Because("TransferBuffers: no memory");
         }
     }
 
     /// <summary>A buffer of one's own until Dispose. BLOCKS while all are in use.</summary>
-    public static TransferBuffer Take()
+    public TransferBuffer Take()
     {
-        while (s_free == 0)
+        while (_free == 0)
         {
-            s_returned.Wait();
+            _returned.Wait();
         }
 
-        int index = BitOperations.TrailingZeroCount(s_free);
-        s_free &= s_free - 1;
-        return new TransferBuffer(index, s_memory + (index * BufferBytes));
+        int index = BitOperations.TrailingZeroCount(_free);
+        _free &= _free - 1;
+        return new TransferBuffer(this, index, _memory + (index * BufferBytes));
     }
 
-    internal static void GiveBack(int index)
+    internal void GiveBack(int index)
     {
-        s_free |= 1u << index;
-        s_returned.WakeOne();
+        _free |= 1u << index;
+        _returned.WakeOne();
     }
 }

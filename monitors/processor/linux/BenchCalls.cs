@@ -23,10 +23,6 @@ public static unsafe class BenchCalls
     private const ulong LinkEcho = 2;
     private const int MaxSamples = PageOperations.PageSize / sizeof(uint);
 
-    private static ulong* s_trapEntry;
-    private static ulong s_trapValue;
-    private static delegate*<UserContext*, ulong, PageFaultCode, void> s_ordinaryHandler;
-
     /// <summary>Whether the boot line allows it.</summary>
     public static bool Enabled => BootArguments.Is("bench"u8, "on"u8);
 
@@ -40,13 +36,13 @@ public static unsafe class BenchCalls
 
     private static long MeasureEcho(ref SystemCall call)
     {
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        Processes processes = call.Process->Table;
         ushort home = call.Process->Space->Home;
-        byte* page = (byte*)monitor.Frames.AllocateCleared();
-        uint* samples = (uint*)monitor.Frames.Allocate();
+        byte* page = (byte*)processes.Frames.AllocateCleared();
+        uint* samples = (uint*)processes.Frames.Allocate();
         if (page == null || samples == null)
         {
-            Release(monitor.Frames, page, samples);
+            Release(processes.Frames, page, samples);
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
@@ -58,13 +54,13 @@ public static unsafe class BenchCalls
         {
             ulong start = Clock.NowNs();
             failed = call.A0 == LinkEcho
-                ? !monitor.Rpc.RawEcho(home, page)
-                : monitor.Rpc.Call(home, Opcode.Echo, in context, default, bytes, bytes, out _) != Errno.None;
+                ? !processes.Rpc.RawEcho(home, page)
+                : processes.Rpc.Call(home, Opcode.Echo, in context, default, bytes, bytes, out _) != Errno.None;
             samples[index] = (uint)(Clock.NowNs() - start);
         }
 
         long median = failed ? SystemCall.Fail(Errno.EIO) : Median(new Span<uint>(samples, count));
-        Release(monitor.Frames, page, samples);
+        Release(processes.Frames, page, samples);
         return median;
     }
 
@@ -94,19 +90,10 @@ public static unsafe class BenchCalls
             return SystemCall.Fail(Errno.EFAULT);
         }
 
-        s_trapEntry = entry;
-        s_trapValue = *entry;
+        call.Processor.TrapMeasurement.Arm(entry);
         *entry &= ~PageTable.Present;
         PageTable.Invalidate(call.A1);
-        s_ordinaryHandler = UserMode.PageFaultHandler;
-        UserMode.PageFaultHandler = &PutBack;
         return 0;
-    }
-
-    private static void PutBack(UserContext* user, ulong address, PageFaultCode code)
-    {
-        *s_trapEntry = s_trapValue;
-        UserMode.PageFaultHandler = s_ordinaryHandler;
     }
 
     private static void Release(FrameAllocator frames, byte* page, uint* samples)
@@ -121,4 +108,31 @@ public static unsafe class BenchCalls
             frames.Free(samples);
         }
     }
+}
+
+/// <summary>Takes the place of the ordinary handler for one page fault, which only puts the entry back.</summary>
+public sealed unsafe class TrapMeasurement(UserModeHandler ordinary) : UserModeHandler
+{
+    private ulong* _entry;
+    private ulong _value;
+
+    /// <summary>The next page fault is the one of this entry, which is present until then.</summary>
+    public void Arm(ulong* entry)
+    {
+        _entry = entry;
+        _value = *entry;
+        UserMode.Handler = this;
+    }
+
+    public override void OnPageFault(UserContext* user, ulong address, PageFaultCode code)
+    {
+        *_entry = _value;
+        UserMode.Handler = ordinary;
+    }
+
+    public override void OnSystemCall(UserContext* user) => ordinary.OnSystemCall(user);
+
+    public override void OnTrap(UserContext* user, int vector, ulong errorCode) => ordinary.OnTrap(user, vector, errorCode);
+
+    public override void OnReturn(UserContext* user) => ordinary.OnReturn(user);
 }

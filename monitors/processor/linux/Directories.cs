@@ -118,7 +118,7 @@ public static unsafe class Directories
     private static Errno ChangeToVolume(Process* process, ReadOnlySpan<byte> path)
     {
         FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = TransferBuffers.Take();
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         Errno error = StorageClient.Open(
             in caller, in buffer, path, PathFlags.Directory, 0, Search, out _, out ReadOnlySpan<byte> canonical);
         return error == Errno.None ? SetCwd(process, canonical) : error;

@@ -105,14 +105,14 @@ public static unsafe class FileCopies
     private static long CopyThroughFrame(
         Process* process, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget, ulong lengthBytes)
     {
-        byte* frame = (byte*)FileObjects.Frames.Allocate();
+        byte* frame = (byte*)process->Table.Frames.Allocate();
         if (frame == null)
         {
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
         long total = CopyThrough(process, frame, from, ref source, to, ref target, usesTarget, lengthBytes);
-        FileObjects.Frames.Free(frame);
+        process->Table.Frames.Free(frame);
         return total;
     }
 
@@ -120,8 +120,8 @@ public static unsafe class FileCopies
         Process* process, byte* bytes, OpenFile* from, ref ulong source, OpenFile* to, ref ulong target, bool usesTarget,
         ulong lengthBytes)
     {
-        FileOperations reader = FileOperations.Of(from->Kind);
-        FileOperations writer = FileOperations.Of(to->Kind);
+        FileOperations reader = from->Operations;
+        FileOperations writer = to->Operations;
         long total = 0;
         while ((ulong)total < lengthBytes)
         {

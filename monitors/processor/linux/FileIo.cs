@@ -183,19 +183,19 @@ public static unsafe class FileIo
     }
 
     [SystemCall(306, "syncfs", Support.Partial, "as sync")]
-    internal static long SynchronizeFileSystem(ref SystemCall call) => call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
+    internal static long SynchronizeFileSystem(ref SystemCall call) => FileTable.Of(call.Process)->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
 
     [SystemCall(221, "fadvise64", Support.Stub, "accepted without effect")]
     internal static long Advise(ref SystemCall call)
     {
-        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
         return file == null ? SystemCall.Fail(Errno.EBADF) : file->Kind == FileKind.Pipe ? SystemCall.Fail(Errno.ESPIPE) : 0;
     }
 
     [SystemCall(187, "readahead", Support.Stub, "accepted without effect")]
     internal static long ReadAhead(ref SystemCall call)
     {
-        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
         return file == null ? SystemCall.Fail(Errno.EBADF) : file->Kind != FileKind.Regular ? SystemCall.Fail(Errno.EINVAL) : 0;
     }
 
@@ -213,7 +213,7 @@ public static unsafe class FileIo
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        FileOperations operations = FileOperations.Of(file->Kind);
+        FileOperations operations = file->Operations;
         if (!operations.IsSeekable)
         {
             ulong none = 0;

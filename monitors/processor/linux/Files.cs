@@ -45,7 +45,7 @@ public static unsafe class Files
     }
 
     [SystemCall(3, "close", Support.Full)]
-    internal static long Close(ref SystemCall call) => SystemCall.Result(call.Process->Files->Close((uint)call.A0));
+    internal static long Close(ref SystemCall call) => SystemCall.Result(FileTable.Of(call.Process)->Close((uint)call.A0));
 
     [SystemCall(436, "close_range", Support.Partial, "no CLOSE_RANGE_UNSHARE")]
     internal static long CloseRange(ref SystemCall call)
@@ -57,7 +57,7 @@ public static unsafe class Files
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        FileTable* table = call.Process->Files;
+        FileTable* table = FileTable.Of(call.Process);
         if ((call.A2 & CloseRangeCloseOnExec) == 0)
         {
             table->Close(first, last, OnlyMarked.No);
@@ -80,7 +80,7 @@ public static unsafe class Files
     {
         if ((uint)call.A0 == (uint)call.A1)
         {
-            return call.Process->Files->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : (long)call.A1;
+            return FileTable.Of(call.Process)->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : (long)call.A1;
         }
 
         return DuplicateTo(ref call, closeOnExec: false);
@@ -98,7 +98,7 @@ public static unsafe class Files
     [SystemCall(72, "fcntl", Support.Partial, "no leases, no signal-driven I/O (F_SETOWN, F_SETSIG), pipes keep 64 KB")]
     internal static long Control(ref SystemCall call)
     {
-        FileTable* table = call.Process->Files;
+        FileTable* table = FileTable.Of(call.Process);
         ulong number = (uint)call.A0;
         OpenFile* file = table->Find(number);
         bool allowed = file != null && (!file->IsPathOnly
@@ -147,7 +147,7 @@ public static unsafe class Files
     /// <summary>Gives an open file a descriptor; on failure the reference is dropped. The descriptor, or -errno.</summary>
     internal static long Install(Process* process, OpenFile* file, bool closeOnExec, ulong lowest = 0)
     {
-        Errno error = process->Files->Install(file, closeOnExec, lowest, LimitOf(process), out int descriptor);
+        Errno error = FileTable.Of(process)->Install(file, closeOnExec, lowest, LimitOf(process), out int descriptor);
         if (error != Errno.None)
         {
             OpenFile.Release(file);
@@ -178,7 +178,7 @@ public static unsafe class Files
             return SystemCall.Fail(path.Error);
         }
 
-        if (!call.Process->Files->HasFree(LimitOf(call.Process)))
+        if (!FileTable.Of(call.Process)->HasFree(LimitOf(call.Process)))
         {
             return SystemCall.Fail(Errno.EMFILE);
         }
@@ -207,7 +207,7 @@ public static unsafe class Files
 
     private static long DuplicateFrom(ref SystemCall call, ulong lowest, bool closeOnExec)
     {
-        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
         if (file == null)
         {
             return SystemCall.Fail(Errno.EBADF);
@@ -219,14 +219,14 @@ public static unsafe class Files
 
     private static long DuplicateTo(ref SystemCall call, bool closeOnExec)
     {
-        OpenFile* file = call.Process->Files->Find((uint)call.A0);
+        OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
         if (file == null || (uint)call.A1 >= LimitOf(call.Process) || (uint)call.A1 >= FileTable.MaxDescriptors)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
 
         file->References++;
-        Errno error = call.Process->Files->Replace((uint)call.A1, file, closeOnExec);
+        Errno error = FileTable.Of(call.Process)->Replace((uint)call.A1, file, closeOnExec);
         if (error != Errno.None)
         {
             OpenFile.Release(file);

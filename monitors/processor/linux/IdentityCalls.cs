@@ -71,7 +71,7 @@ public static unsafe class IdentityCalls
 
         uint wanted = group == 0 ? target->Id : (uint)group;
         bool leadsSession = target->Id == target->SessionId;
-        bool groupExists = wanted == target->Id || Processes.IsGroupInSession(wanted, call.Process->SessionId);
+        bool groupExists = wanted == target->Id || call.Process->Table.IsGroupInSession(wanted, call.Process->SessionId);
         if (leadsSession || target->SessionId != call.Process->SessionId || !groupExists)
         {
             return SystemCall.Fail(Errno.EPERM);
@@ -85,7 +85,7 @@ public static unsafe class IdentityCalls
     public static long SetSession(ref SystemCall call)
     {
         Process* process = call.Process;
-        for (Process* other = Processes.First; other != null; other = other->Next)
+        for (Process* other = call.Process->Table.First; other != null; other = other->Next)
         {
             if (other->Group == process->Id)
             {
@@ -217,7 +217,7 @@ public static unsafe class IdentityCalls
         return call.A0 > MaxGroups ? SystemCall.Fail(Errno.EINVAL) : 0;
     }
 
-    private static Process* Target(ref SystemCall call, int id) => id == 0 ? call.Process : id < 0 ? null : Processes.Find((uint)id);
+    private static Process* Target(ref SystemCall call, int id) => id == 0 ? call.Process : id < 0 ? null : call.Process->Table.Find((uint)id);
 
     private static long SetUserIds(Process* process, uint real, uint effective, uint saved)
     {

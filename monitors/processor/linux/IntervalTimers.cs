@@ -32,7 +32,7 @@ public static unsafe class IntervalTimers
         ulong now = Clock.NowNs();
         ulong leftNs = RemainingNs(call.Process, now);
         uint seconds = (uint)call.A0;
-        AlarmClock.Set(call.Process, seconds == 0 ? 0 : now + (seconds * SecondNs), 0);
+        call.Process->Table.Alarms.Set(call.Process, seconds == 0 ? 0 : now + (seconds * SecondNs), 0);
         // Rounded to the nearest second, but an armed timer never reads as none.
         return leftNs == 0 ? 0 : (long)Math.Max(1, (leftNs + (SecondNs / 2)) / SecondNs);
     }
@@ -67,7 +67,7 @@ public static unsafe class IntervalTimers
         {
             ulong valueNs = ToNs(setting.Seconds, setting.Microseconds);
             ulong periodNs = ToNs(setting.IntervalSeconds, setting.IntervalMicroseconds);
-            AlarmClock.Set(call.Process, valueNs == 0 ? 0 : Clock.NowNs() + valueNs, periodNs);
+            call.Process->Table.Alarms.Set(call.Process, valueNs == 0 ? 0 : Clock.NowNs() + valueNs, periodNs);
         }
         else if (ToNs(setting.Seconds, setting.Microseconds) != 0)
         {

@@ -32,7 +32,7 @@ public static unsafe class Limits
     internal static long Exchange(ref SystemCall call)
     {
         uint id = (uint)call.A0;
-        Process* target = id == 0 ? call.Process : Processes.Find(id);
+        Process* target = id == 0 ? call.Process : call.Process->Table.Find(id);
         return target == null ? SystemCall.Fail(Errno.ESRCH) : Exchange(ref call, target, call.A1, call.A2, call.A3);
     }
 
@@ -85,7 +85,7 @@ public static unsafe class Limits
                 return SystemCall.Fail(error);
             }
 
-            target = Processes.Find(targetId);
+            target = call.Process->Table.Find(targetId);
             if (target == null)
             {
                 return SystemCall.Fail(Errno.ESRCH);

@@ -90,7 +90,7 @@ public static unsafe class Links
         }
 
         FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = TransferBuffers.Take();
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         return SystemCall.Result(StorageClient.MakeNode(in caller, in buffer, path.Text, mode, deviceNumber, target));
     }
 
@@ -120,13 +120,14 @@ public static unsafe class Links
             return SystemCall.Fail(error);
         }
 
+        FileSystem files = call.Files;
         FileCaller caller = FileCaller.Of(call.Process);
-        using SharedLock.Guard names = FileNodes.Names.Exclude();
-        using TransferBuffer buffer = TransferBuffers.Take();
-        using NodeRef open = HiddenNames.OpenFileAt(in caller, in buffer, path.Text);
+        using SharedLock.Guard names = files.Nodes.Names.Exclude();
+        using TransferBuffer buffer = files.Buffers.Take();
+        using NodeRef open = files.Nodes.Hidden.OpenFileAt(in caller, in buffer, path.Text);
         if (!open.IsNone && !open.Node->IsUnlinked)
         {
-            return SystemCall.Result(HiddenNames.Hide(in caller, in buffer, open.Node, path.Text));
+            return SystemCall.Result(files.Nodes.Hidden.Hide(in caller, in buffer, open.Node, path.Text));
         }
 
         error = StorageClient.Unlink(in caller, path.Text, PathFlags.None, out UnlinkReply reply);
@@ -163,23 +164,24 @@ public static unsafe class Links
 
     private static Errno Rename(Process* process, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, uint flags)
     {
+        FileSystem files = FileSystem.Of(process);
         FileCaller caller = FileCaller.Of(process);
         PathFlags pathFlags = (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
-        using SharedLock.Guard names = FileNodes.Names.Exclude();
-        using TransferBuffer buffer = TransferBuffers.Take();
+        using SharedLock.Guard names = files.Nodes.Names.Exclude();
+        using TransferBuffer buffer = files.Buffers.Take();
         // Only when somebody has the old name in a path do canonical paths matter.
         ReadOnlySpan<byte> oldName = PathText.LastComponent(oldPath);
-        bool moves = FileNodes.AnyPathContains(oldName) || AnyCwdContains(oldName);
+        bool moves = files.Nodes.AnyPathContains(oldName) || AnyCwdContains(process->Table, oldName);
         using PathName canonicalOld = moves ? CanonicalOf(in caller, in buffer, oldPath, default) : default;
         // The new path may lead through the directory that is moved ("../new"): its directory is looked up before.
         using PathName canonicalNew = moves
             ? CanonicalOf(in caller, in buffer, PathText.DirectoryOf(newPath), PathText.LastComponent(newPath))
             : default;
 
-        using NodeRef replaced = (flags & RenameNoReplace) == 0 ? HiddenNames.OpenFileAt(in caller, in buffer, newPath) : default;
+        using NodeRef replaced = (flags & RenameNoReplace) == 0 ? files.Nodes.Hidden.OpenFileAt(in caller, in buffer, newPath) : default;
         bool keeps = !replaced.IsNone && !replaced.Node->IsUnlinked && !IsSameFile(in caller, in buffer, replaced.Node, oldPath);
         // After a failed rename the file still has its name, but it keeps working under the hidden one as well.
-        Errno error = keeps ? HiddenNames.Keep(in caller, in buffer, replaced.Node, newPath) : Errno.None;
+        Errno error = keeps ? files.Nodes.Hidden.Keep(in caller, in buffer, replaced.Node, newPath) : Errno.None;
 
         if (error == Errno.None)
         {
@@ -191,7 +193,7 @@ public static unsafe class Links
 
             if (error == Errno.None && moves && canonicalOld.Error == Errno.None && canonicalNew.Error == Errno.None)
             {
-                Moved(canonicalOld.Text, canonicalNew.Text);
+                Moved(files, canonicalOld.Text, canonicalNew.Text);
             }
         }
 
@@ -233,14 +235,14 @@ public static unsafe class Links
         }
 
         FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = TransferBuffers.Take();
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         PathFlags pathFlags = (flags & FollowLink) != 0 ? PathFlags.None : PathFlags.NoFollow;
         return SystemCall.Result(StorageClient.Link(in caller, in buffer, source, newPath.Text, pathFlags));
     }
 
     private static long SymbolicLink(Process* process, ulong target, ulong directory, ulong address)
     {
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        byte* page = (byte*)process->Table.Frames.Allocate();
         if (page == null)
         {
             return SystemCall.Fail(Errno.ENOMEM);
@@ -254,7 +256,7 @@ public static unsafe class Links
         long result = error != Errno.None
             ? SystemCall.Fail(error)
             : MakeNode(process, in path, FileMode.SymbolicLink | 0x1FF, 0, text.Slice(0, length));
-        FileObjects.Frames.Free(page);
+        process->Table.Frames.Free(page);
         return result;
     }
 
@@ -277,7 +279,7 @@ public static unsafe class Links
             return SystemCall.Fail(error);
         }
 
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        byte* page = (byte*)process->Table.Frames.Allocate();
         if (page == null)
         {
             return SystemCall.Fail(Errno.ENOMEM);
@@ -301,7 +303,7 @@ public static unsafe class Links
             error = buffer.CopyOut(process, 0, target.Slice(0, length));
         }
 
-        FileObjects.Frames.Free(page);
+        process->Table.Frames.Free(page);
         return SystemCall.Result(error, length);
     }
 
@@ -346,7 +348,7 @@ public static unsafe class Links
     {
         Errno error = StorageClient.Open(
             in caller, in buffer, path, PathFlags.NoFollow, 0, 0, out _, out ReadOnlySpan<byte> canonical);
-        return error == Errno.None ? PathName.FromText(canonical, name) : PathName.Failed(error);
+        return error == Errno.None ? PathName.FromText(caller.Processes.Frames, canonical, name) : PathName.Failed(error);
     }
 
     /// <summary>rename(2) of two names of one file does nothing: then nothing is replaced.</summary>
@@ -356,9 +358,9 @@ public static unsafe class Links
         return error != Errno.None || reply.Attributes.Handle.Inode == node->Handle.Inode;
     }
 
-    private static bool AnyCwdContains(ReadOnlySpan<byte> name)
+    private static bool AnyCwdContains(Processes processes, ReadOnlySpan<byte> name)
     {
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = processes.First; process != null; process = process->Next)
         {
             if (PathText.HasComponent(Processes.TextOf(process->Cwd), name))
             {
@@ -370,17 +372,17 @@ public static unsafe class Links
     }
 
     /// <summary>Open files, working directories and programs below a moved name follow it.</summary>
-    private static void Moved(ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
+    private static void Moved(FileSystem files, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
     {
-        FileNodes.Rebase(oldPath, newPath);
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        files.Nodes.Rebase(oldPath, newPath);
+        byte* page = (byte*)files.Frames.Allocate();
         if (page == null)
         {
             return;
         }
 
         Span<byte> rebased = new(page, PageOperations.PageSize);
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = files.Processes.First; process != null; process = process->Next)
         {
             if (PathText.TryRebase(Processes.TextOf(process->Cwd), oldPath, newPath, rebased, out int length))
             {
@@ -393,6 +395,6 @@ public static unsafe class Links
             }
         }
 
-        FileObjects.Frames.Free(page);
+        files.Frames.Free(page);
     }
 }

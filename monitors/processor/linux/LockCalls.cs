@@ -64,13 +64,13 @@ public static unsafe class LockCalls
             Family = LockFamily.Whole,
             Last = FileLock.EndOfFile,
         };
-        if (FileObjects.Locks.TryFindConflict(in wanted, out _))
+        if (call.Files.Locks.TryFindConflict(in wanted, out _))
         {
             // A lock is not converted in one step: the old one goes before the new one is waited for (flock(2)).
-            FileObjects.Locks.Release(in wanted.File, wanted.Owner, LockFamily.Whole);
+            call.Files.Locks.Release(in wanted.File, wanted.Owner, LockFamily.Whole);
         }
 
-        return SystemCall.Result(FileLocks.Lock(in wanted, (call.A1 & NonBlocking) == 0));
+        return SystemCall.Result(FileLocks.Lock(call.Files.Locks, in wanted, (call.A1 & NonBlocking) == 0));
     }
 
     /// <summary>fcntl's commands about record locks. EBADF was checked.</summary>
@@ -92,7 +92,7 @@ public static unsafe class LockCalls
         }
 
         wanted.File = FileLocks.FileOf(descriptor.File);
-        wanted.Owner = ofOpenFile ? FileLocks.OwnerOf(descriptor.File) : call.Process->Files->Owner;
+        wanted.Owner = ofOpenFile ? FileLocks.OwnerOf(descriptor.File) : FileTable.Of(call.Process)->Owner;
         wanted.ProcessId = ofOpenFile ? uint.MaxValue : call.Process->Id;
         if (call.A1 is GetLock or GetOpenFileLock)
         {
@@ -106,11 +106,11 @@ public static unsafe class LockCalls
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        error = FileLocks.Lock(in wanted, call.A1 is SetLockAndWait or SetOpenFileLockAndWait);
-        if (error == Errno.None && call.Process->Files->Find((uint)call.A0) != descriptor.File)
+        error = FileLocks.Lock(call.Files.Locks, in wanted, call.A1 is SetLockAndWait or SetOpenFileLockAndWait);
+        if (error == Errno.None && FileTable.Of(call.Process)->Find((uint)call.A0) != descriptor.File)
         {
             // Closed by somebody who shares the table while this call waited: the close did not see the lock.
-            FileLocks.Closed(call.Process->Files->Owner, descriptor.File);
+            FileLocks.Closed(FileTable.Of(call.Process)->Owner, descriptor.File);
             error = Errno.EBADF;
         }
 
@@ -125,7 +125,7 @@ public static unsafe class LockCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        if (wanted.Type != LockType.Unlock && FileObjects.Locks.TryFindConflict(in wanted, out FileLock conflict))
+        if (wanted.Type != LockType.Unlock && call.Files.Locks.TryFindConflict(in wanted, out FileLock conflict))
         {
             record.Type = conflict.Type;
             record.Whence = (short)SeekOrigin.Start;

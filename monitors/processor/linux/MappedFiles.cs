@@ -21,7 +21,7 @@ public static unsafe class MappedFiles
         out ReadOnlySpan<byte> path)
     {
         path = default;
-        OpenFile* file = process->Files->Find(descriptor);
+        OpenFile* file = FileTable.Of(process)->Find(descriptor);
         if (file == null || (file->Flags & OpenFlags.Path) != 0)
         {
             return Errno.EBADF;

@@ -55,7 +55,7 @@ public static unsafe class MemoryAdvice
                 return SystemCall.Fail(Errno.EINVAL);
             }
 
-            Errno error = discards ? Discard(space, start, stop) : Errno.None;
+            Errno error = discards ? Discard(call.Process->Table, space, start, stop) : Errno.None;
             if (error != Errno.None)
             {
                 return MemoryCalls.Answer(ref call, error, 0);
@@ -136,17 +136,17 @@ public static unsafe class MemoryAdvice
     /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when it has
     /// any of them.
     /// </summary>
-    private static Errno Discard(AddressSpace* space, ulong start, ulong end)
+    private static Errno Discard(Processes processes, AddressSpace* space, ulong start, ulong end)
     {
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        ExCache cache = processes.Cache;
         RangeRequest request = new() { Address = start, Length = end - start };
-        using Scratch scratch = ScratchBuffers.Take();
+        using Scratch scratch = processes.Scratch.Take();
         cache.BeginChange(space);
         Errno error = Errno.None;
         cache.Leave(space, start, end);
         if (cache.AnyRemote(space, start, end))
         {
-            error = Spaces.Request(space, space, Opcode.Discard, in request, default, scratch.Reply, out _);
+            error = processes.Spaces.Request(space, space, Opcode.Discard, in request, default, scratch.Reply, out _);
         }
 
         if (error == Errno.None)

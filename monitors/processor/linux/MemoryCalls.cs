@@ -74,7 +74,7 @@ public static unsafe class MemoryCalls
 
         request.Length = length;
         bool replaces = (request.Flags & MapFixed) != 0 && (request.Flags & MapFixedNoReplace) == 0;
-        Errno error = Spaces.Replace(call.Process->Space, Opcode.Map, in request, path, address, replaces ? address + length : address, out ulong mapped);
+        Errno error = call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Map, in request, path, address, replaces ? address + length : address, out ulong mapped);
         return Answer(ref call, error, (long)mapped);
     }
 
@@ -87,7 +87,7 @@ public static unsafe class MemoryCalls
         }
 
         RangeRequest request = new() { Address = call.A0, Length = end - call.A0 };
-        return Answer(ref call, Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, out _), 0);
+        return Answer(ref call, call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, out _), 0);
     }
 
     [SystemCall(10, "mprotect", Support.Partial, "no PROT_GROWSDOWN, no protection keys")]
@@ -109,7 +109,7 @@ public static unsafe class MemoryCalls
         }
 
         RangeRequest request = new() { Address = call.A0, Length = end - call.A0, Protection = (Protection)call.A2 };
-        return Answer(ref call, Spaces.Change(call.Process->Space, Opcode.Protect, in request, default, call.A0, end, out _), 0);
+        return Answer(ref call, call.Process->Table.Spaces.Change(call.Process->Space, Opcode.Protect, in request, default, call.A0, end, out _), 0);
     }
 
     [SystemCall(12, "brk", Support.Full)]
@@ -123,14 +123,14 @@ public static unsafe class MemoryCalls
         }
 
         // Only the home knows where the heap begins. What it answers is the break as it is now, wherever that was asked to be.
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        ExCache cache = call.Process->Table.Cache;
         ulong oldEnd = RoundUp(space->Break);
         ulong start = Math.Min(RoundUp(wanted), oldEnd);
         RangeRequest request = new() { Address = wanted };
-        using Scratch scratch = ScratchBuffers.Take();
+        using Scratch scratch = call.Process->Table.Scratch.Take();
         cache.BeginChange(space);
         cache.Leave(space, start, oldEnd);
-        Errno error = Spaces.Request(space, space, Opcode.Break, in request, default, scratch.Reply, out ulong reached);
+        Errno error = call.Process->Table.Spaces.Request(space, space, Opcode.Break, in request, default, scratch.Reply, out ulong reached);
         if (error == Errno.None)
         {
             space->Break = reached;
@@ -159,7 +159,7 @@ public static unsafe class MemoryCalls
         }
 
         AddressSpace* space = call.Process->Space;
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        ExCache cache = call.Process->Table.Cache;
         RemapRequest request = new()
         {
             OldAddress = from,
@@ -168,18 +168,18 @@ public static unsafe class MemoryCalls
             NewAddress = call.A4,
             Flags = (uint)flags,
         };
-        using Scratch scratch = ScratchBuffers.Take();
+        using Scratch scratch = call.Process->Table.Scratch.Take();
         cache.BeginChange(space);
-        Errno error = Remap(space, in request, isFixed, in scratch, out ulong to);
+        Errno error = Remap(call.Process->Table, space, in request, isFixed, in scratch, out ulong to);
         cache.EndChange(space);
         return Answer(ref call, error, (long)to);
     }
 
     /// <summary>mremap of a space that is held.</summary>
-    private static Errno Remap(AddressSpace* space, in RemapRequest request, bool isFixed, in Scratch scratch, out ulong to)
+    private static Errno Remap(Processes processes, AddressSpace* space, in RemapRequest request, bool isFixed, in Scratch scratch, out ulong to)
     {
         to = 0;
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
+        ExCache cache = processes.Cache;
         ulong from = request.OldAddress;
         ulong moved = Math.Min(request.OldLength, request.NewLength);
         ulong end = from + request.OldLength;
@@ -190,7 +190,7 @@ public static unsafe class MemoryCalls
             return error;
         }
 
-        SpareFrames tables = new(ProcessorMonitor.Instance.Frames);
+        SpareFrames tables = new(processes.Frames);
         error = tables.Take(ExCache.TablesToMove(space, from, moved));
         if (error != Errno.None)
         {
@@ -201,7 +201,7 @@ public static unsafe class MemoryCalls
         ulong targetEnd = isFixed ? target + request.NewLength : 0;
         cache.Leave(space, from + moved, end);
         cache.Leave(space, target, targetEnd);
-        error = Spaces.Request(space, space, Opcode.Remap, in request, default, scratch.Reply, out to);
+        error = processes.Spaces.Request(space, space, Opcode.Remap, in request, default, scratch.Reply, out to);
         if (error == Errno.None)
         {
             cache.Drop(space, from + moved, end);

@@ -227,7 +227,7 @@ public static unsafe class Ownership
 
         if (node.File == PseudoFile.ProcessDescriptor && last == LastLink.Follow)
         {
-            using Descriptor descriptor = Descriptor.Of(node);
+            using Descriptor descriptor = Descriptor.Of(process->Table, node);
             return SystemCall.Result(descriptor.IsBad ? Errno.ENOENT : ChangeFile(process, descriptor.File, request));
         }
 
@@ -260,7 +260,7 @@ public static unsafe class Ownership
             };
         }
 
-        using PathName path = PathName.FromText(file->Node->Path);
+        using PathName path = PathName.FromText(process->Table.Frames, file->Node->Path);
         return path.Error != Errno.None ? path.Error : ChangeVolume(process, path.Text, LastLink.Keep, request);
     }
 
@@ -271,8 +271,8 @@ public static unsafe class Ownership
         if ((request.Mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) != 0)
         {
             // Dirty pages are written back first, so that their write-back does not change the times later.
-            using SharedLock.Guard names = FileNodes.Names.Share();
-            using TransferBuffer buffer = TransferBuffers.Take();
+            using SharedLock.Guard names = FileSystem.Of(process).Nodes.Names.Share();
+            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             Errno error = StorageClient.Open(
                 in caller, in buffer, path, flags, 0, 0, out OpenReply reply, out ReadOnlySpan<byte> canonical);
             if (error == Errno.None && (reply.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular)

@@ -20,7 +20,7 @@ public static unsafe class Pipes
     private static long Make(ref SystemCall call, OpenFlags flags)
     {
         Process* process = call.Process;
-        Pipe* pipe = Processor.Pipe.Create();
+        Pipe* pipe = Processor.Pipe.Create(call.Files);
         if (pipe == null)
         {
             return SystemCall.Fail(Errno.ENFILE);
@@ -28,8 +28,8 @@ public static unsafe class Pipes
 
         pipe->Attributes = SyntheticInode.Create(process->FileSystemUserId, process->FileSystemGroupId);
         OpenFlags status = flags & OpenFlags.NonBlocking;
-        OpenFile* reader = PipeEnd.Open(pipe, OpenFlags.ReadOnly | status);
-        OpenFile* writer = reader == null ? null : PipeEnd.Open(pipe, OpenFlags.WriteOnly | status);
+        OpenFile* reader = PipeEnd.Open(call.Files, pipe, OpenFlags.ReadOnly | status);
+        OpenFile* writer = reader == null ? null : PipeEnd.Open(call.Files, pipe, OpenFlags.WriteOnly | status);
         if (writer == null)
         {
             // Releasing the reader frees the pipe with it.
@@ -56,7 +56,7 @@ public static unsafe class Pipes
         long write = Files.Install(process, writer, closeOnExec);
         if (write < 0)
         {
-            process->Files->Close((ulong)read);
+            FileTable.Of(process)->Close((ulong)read);
             return write;
         }
 
@@ -64,8 +64,8 @@ public static unsafe class Pipes
         Errno error = new UserPointer<ulong>(call.A0).Write(process, in numbers);
         if (error != Errno.None)
         {
-            process->Files->Close((ulong)read);
-            process->Files->Close((ulong)write);
+            FileTable.Of(process)->Close((ulong)read);
+            FileTable.Of(process)->Close((ulong)write);
         }
 
         return SystemCall.Result(error);

@@ -182,10 +182,10 @@ public static unsafe class Polling
     }
 
     /// <summary>Waits for the next change after a moment that Readiness.Changes told. ETIMEDOUT, EINTR.</summary>
-    private static Errno WaitForChange(ulong since, ulong deadline)
+    private static Errno WaitForChange(Readiness readiness, ulong since, ulong deadline)
     {
-        bool changed = Readiness.Changes != since && Clock.NowNs() < deadline;
-        return changed ? Errno.None : Signals.WaitUntil(ref Readiness.Changed, deadline);
+        bool changed = readiness.Changes != since && Clock.NowNs() < deadline;
+        return changed ? Errno.None : Signals.WaitUntil(ref readiness.Changed, deadline);
     }
 
     private static long WaitForEntries(ref SystemCall call, ulong deadline)
@@ -200,7 +200,7 @@ public static unsafe class Polling
         while (true)
         {
             // The copies of the round may block: what changes meanwhile is seen by the count.
-            ulong since = Readiness.Changes;
+            ulong since = call.Files.Readiness.Changes;
             long ready = 0;
             for (uint index = 0; index < count; index++)
             {
@@ -218,7 +218,7 @@ public static unsafe class Polling
                 }
             }
 
-            Errno waited = ready != 0 ? Errno.None : WaitForChange(since, deadline);
+            Errno waited = ready != 0 ? Errno.None : WaitForChange(call.Files.Readiness, since, deadline);
             if (ready != 0 || waited == Errno.ETIMEDOUT)
             {
                 return ready;
@@ -238,8 +238,8 @@ public static unsafe class Polling
             return PollEvents.None;
         }
 
-        OpenFile* file = process->Files->Find((uint)descriptor);
-        return file == null ? PollEvents.Invalid : FileOperations.Of(file->Kind).Poll(file) & (wanted | AlwaysReported);
+        OpenFile* file = FileTable.Of(process)->Find((uint)descriptor);
+        return file == null ? PollEvents.Invalid : file->Operations.Poll(file) & (wanted | AlwaysReported);
     }
 
     private static long WaitForSets(ref SystemCall call, ulong deadline)
@@ -265,7 +265,7 @@ public static unsafe class Polling
 
         while (error == Errno.None)
         {
-            ulong since = Readiness.Changes;
+            ulong since = call.Files.Readiness.Changes;
             results.Clear();
             long ready = 0;
             for (int descriptor = 0; descriptor < count && error == Errno.None; descriptor++)
@@ -275,7 +275,7 @@ public static unsafe class Polling
 
             if (error == Errno.None && ready == 0)
             {
-                error = WaitForChange(since, deadline);
+                error = WaitForChange(call.Files.Readiness, since, deadline);
             }
 
             if (error == Errno.ETIMEDOUT || (error == Errno.None && ready != 0))
@@ -297,13 +297,13 @@ public static unsafe class Polling
             return Errno.None;
         }
 
-        OpenFile* file = process->Files->Find((uint)descriptor);
+        OpenFile* file = FileTable.Of(process)->Find((uint)descriptor);
         if (file == null)
         {
             return Errno.EBADF;
         }
 
-        PollEvents events = FileOperations.Of(file->Kind).Poll(file);
+        PollEvents events = file->Operations.Poll(file);
         const PollEvents Failed = PollEvents.Error | PollEvents.Invalid;
         Report(sets, results, word, bit, (events & (PollEvents.In | PollEvents.HangUp | Failed)) != 0, ref ready);
         Report(sets, results, words + word, bit, (events & (PollEvents.Out | Failed)) != 0, ref ready);

@@ -28,7 +28,7 @@ public static unsafe class ProcessCalls
         ulong flags = call.A0;
         if ((flags & CloneThread) != 0)
         {
-            if (SystemCallTable.IsFirstReport(call.Number))
+            if (call.Processor.Reported.IsFirst(call.Number))
             {
                 Log.Warn($"clone with CLONE_THREAD is not implemented; first asked for by process {call.Process->Id}");
             }
@@ -103,7 +103,7 @@ public static unsafe class ProcessCalls
 
     private static long ExecutePath(ref SystemCall call, ulong address, ulong arguments, ulong environment)
     {
-        byte* page = (byte*)ProcessorMonitor.Instance.Frames.Allocate();
+        byte* page = (byte*)call.Process->Table.Frames.Allocate();
         if (page == null)
         {
             return SystemCall.Fail(Errno.ENOMEM);
@@ -114,7 +114,7 @@ public static unsafe class ProcessCalls
         long result = error == Errno.None
             ? ProcessExecute.Execute(ref call, path.Slice(0, length), arguments, environment)
             : SystemCall.Fail(error);
-        ProcessorMonitor.Instance.Frames.Free(page);
+        call.Process->Table.Frames.Free(page);
         return result;
     }
 }

@@ -105,5 +105,5 @@ public static unsafe class SchedulingCalls
         };
     }
 
-    private static bool Find(ulong id, ref SystemCall call) => (int)id == 0 || Processes.Find((uint)id) != null;
+    private static bool Find(ulong id, ref SystemCall call) => (int)id == 0 || call.Process->Table.Find((uint)id) != null;
 }

@@ -45,8 +45,8 @@ public static unsafe class SignalCalls
             (*process->Actions)[signal] = wanted;
             if (Signals.IsIgnored(process, signal))
             {
-                Signals.Remove(ref process->Pending, Signal.Bit(signal));
-                Signals.Remove(ref call.Thread->Pending, Signal.Bit(signal));
+                Signals.Remove(call.Process->Table, ref process->Pending, Signal.Bit(signal));
+                Signals.Remove(call.Process->Table, ref call.Thread->Pending, Signal.Bit(signal));
             }
         }
 
@@ -245,7 +245,7 @@ public static unsafe class SignalCalls
         bool found = false;
         bool allowed = false;
         uint group = id == 0 ? call.Process->Group : (uint)-id;
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
             bool matches = id == -1 ? process != call.Process : process->Group == group;
             if (!matches)
@@ -321,7 +321,7 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Process* target = Processes.Find((uint)processId);
+        Process* target = call.Process->Table.Find((uint)processId);
         if (target == null || target->Thread == null || target->Thread->Id != (uint)threadId)
         {
             return SystemCall.Fail(Errno.ESRCH);
@@ -340,7 +340,7 @@ public static unsafe class SignalCalls
 
     private static long SendToProcess(Process* sender, uint id, in SignalInfo info)
     {
-        Process* target = Processes.Find(id);
+        Process* target = sender->Table.Find(id);
         if (target == null || target->State == ProcessState.Embryo)
         {
             return SystemCall.Fail(Errno.ESRCH);

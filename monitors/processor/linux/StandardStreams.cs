@@ -14,20 +14,21 @@ public static unsafe class StandardStreams
     /// <summary>Opens descriptors 0, 1 and 2 of a session's first process. ENOMEM.</summary>
     public static Errno Attach(Process* process, in StartProcessRequest request)
     {
-        TerminalSession* session = TerminalSessions.Create(in request, process->Id);
+        TerminalSessions sessions = FileSystem.Of(process).Sessions;
+        TerminalSession* session = sessions.Create(in request, process->Id);
         if (session == null)
         {
             return Errno.ENOMEM;
         }
 
-        Errno error = TerminalSessions.OpenStandardStreams(process->Files, session);
+        Errno error = sessions.OpenStandardStreams(FileTable.Of(process), session);
         // The descriptors keep it from here on.
-        TerminalSessions.Release(session);
+        sessions.Release(session);
         return error;
     }
 
     /// <summary>Takes standard input from the manager; replies to the request. Never blocks.</summary>
-    public static void TakeInput(ref RpcRequest request)
+    public static void TakeInput(FileSystem files, ref RpcRequest request)
     {
         if (!request.TryReadHead(out StreamRequest head, out ReadOnlySpan<byte> bytes))
         {
@@ -35,14 +36,14 @@ public static unsafe class StandardStreams
             return;
         }
 
-        StreamReply reply = new() { Taken = TerminalSessions.AcceptInput(head.Session, bytes) };
+        StreamReply reply = new() { Taken = files.Sessions.AcceptInput(head.Session, bytes) };
         request.Reply(Errno.None, in reply);
     }
 
     /// <summary>The foreground process group of a session; 0 when the session does not exist.</summary>
-    public static uint ForegroundGroup(uint session)
+    public static uint ForegroundGroup(FileSystem files, uint session)
     {
-        TerminalSession* found = TerminalSessions.Find(session);
+        TerminalSession* found = files.Sessions.Find(session);
         return found == null ? 0 : found->ForegroundGroup;
     }
 }

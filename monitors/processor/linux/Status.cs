@@ -38,7 +38,7 @@ public static unsafe class Status
     [SystemCall(5, "fstat", Support.Full)]
     internal static long DescriptorStat(ref SystemCall call)
     {
-        if (call.Process->Files->Find((uint)call.A0) == null)
+        if (FileTable.Of(call.Process)->Find((uint)call.A0) == null)
         {
             return SystemCall.Fail(Errno.EBADF);
         }

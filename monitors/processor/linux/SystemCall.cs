@@ -17,6 +17,8 @@ public unsafe ref struct SystemCall
     public ulong A3;
     public ulong A4;
     public ulong A5;
+    /// <summary>The component that the call is made on.</summary>
+    public ProcessorMonitor Processor;
     public Process* Process;
     public UserThread* Thread;
     public UserContext* User;
@@ -35,6 +37,9 @@ public unsafe ref struct SystemCall
 
         return Fail(error);
     }
+
+    /// <summary>The file system of the component.</summary>
+    public readonly FileSystem Files => Processor.Files;
 
     /// <summary>The result that reports an error.</summary>
     public static long Fail(Errno error) => -(long)error;

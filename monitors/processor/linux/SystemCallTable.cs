@@ -9,17 +9,6 @@ namespace Lego.Processor;
 /// <summary>Dispatch of system calls.</summary>
 public static partial class SystemCallTable
 {
-    private const int WordBits = 64;
-    private const int TrackedNumbers = 512;
-
-    private static Words s_reported;
-
-    [InlineArray(TrackedNumbers / WordBits)]
-    private struct Words
-    {
-        private ulong _first;
-    }
-
     /// <summary>Runs the handler; the result or -errno. May BLOCK.</summary>
     // Without the attribute the prologue would clear the locals of every handler that the compiler has inlined.
     [SkipLocalsInit]
@@ -215,24 +204,9 @@ public static partial class SystemCallTable
         }
     }
 
-    /// <summary>True when an implemented call's unusual flavour should be logged: once per number and boot, like an unknown call.</summary>
-    public static bool IsFirstReport(ulong number)
-    {
-        if (number >= TrackedNumbers)
-        {
-            return false;
-        }
-
-        ref ulong word = ref s_reported[(int)(number / WordBits)];
-        ulong bit = 1UL << (int)(number % WordBits);
-        bool first = (word & bit) == 0;
-        word |= bit;
-        return first;
-    }
-
     private static unsafe long Unknown(ref SystemCall call)
     {
-        if (IsFirstReport(call.Number))
+        if (call.Processor.Reported.IsFirst(call.Number))
         {
             Log.Warn($"system call {call.Number} ({SystemCallNames.Of(call.Number)}) is not implemented; first asked for by process {call.Process->Id}");
         }

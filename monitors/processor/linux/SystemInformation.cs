@@ -44,7 +44,7 @@ public static unsafe class SystemInformation
         Span<byte> record = stackalloc byte[NameFieldCount * NameFieldBytes];
         record.Clear();
         SystemFacts.System.CopyTo(record);
-        SystemFacts.HostName.CopyTo(record.Slice(NameFieldBytes));
+        FileSystem.Of(call.Process).Facts.HostName.CopyTo(record.Slice(NameFieldBytes));
         SystemFacts.Release.CopyTo(record.Slice(2 * NameFieldBytes));
         SystemFacts.Version.CopyTo(record.Slice(3 * NameFieldBytes));
         SystemFacts.Machine.CopyTo(record.Slice(4 * NameFieldBytes));
@@ -70,7 +70,7 @@ public static unsafe class SystemInformation
         Errno error = UserMemory.CopyIn(call.Process, call.A0, name);
         if (error == Errno.None)
         {
-            SystemFacts.SetHostName(name);
+            FileSystem.Of(call.Process).Facts.SetHostName(name);
         }
 
         return SystemCall.Result(error);
@@ -86,16 +86,16 @@ public static unsafe class SystemInformation
     [SystemCall(99, "sysinfo", Support.Partial, "memory is that of the processor component; loads are the present ones")]
     internal static long Information(ref SystemCall call)
     {
-        ulong load = (ulong)SystemFacts.RunningCount << LoadShift;
+        ulong load = (ulong)FileSystem.Of(call.Process).Facts.RunningCount << LoadShift;
         SystemInformationRecord record = new()
         {
             UptimeSeconds = (long)(Clock.NowNs() / SecondNs),
             Load1 = load,
             Load5 = load,
             Load15 = load,
-            TotalMemory = SystemFacts.TotalMemoryBytes,
-            FreeMemory = SystemFacts.FreeMemoryBytes,
-            Processes = (ushort)Processes.Count,
+            TotalMemory = FileSystem.Of(call.Process).Facts.TotalMemoryBytes,
+            FreeMemory = FileSystem.Of(call.Process).Facts.FreeMemoryBytes,
+            Processes = (ushort)call.Process->Table.Count,
             MemoryUnitBytes = 1,
         };
         return SystemCall.Result(new UserPointer<SystemInformationRecord>(call.A0).Write(call.Process, in record));

@@ -22,7 +22,7 @@ public static unsafe class Terminal
         {
             case TerminalRequests.SetCloseOnExec:
             case TerminalRequests.ClearCloseOnExec:
-                call.Process->Files->SetCloseOnExec((uint)call.A0, (uint)call.A1 == TerminalRequests.SetCloseOnExec);
+                FileTable.Of(call.Process)->SetCloseOnExec((uint)call.A0, (uint)call.A1 == TerminalRequests.SetCloseOnExec);
                 return 0;
             case TerminalRequests.SetNonBlocking:
                 Errno error = new UserPointer<int>(call.A2).Read(call.Process, out int on);

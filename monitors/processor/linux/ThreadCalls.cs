@@ -57,7 +57,7 @@ public static unsafe class ThreadCalls
     [SystemCall(274, "get_robust_list", Support.Full)]
     public static long GetRobustList(ref SystemCall call)
     {
-        Process* target = call.A0 == 0 ? call.Process : Processes.Find((uint)call.A0);
+        Process* target = call.A0 == 0 ? call.Process : call.Process->Table.Find((uint)call.A0);
         if (target == null || target->Thread == null)
         {
             return SystemCall.Fail(Errno.ESRCH);

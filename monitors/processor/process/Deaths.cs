@@ -23,9 +23,8 @@ public static unsafe class Deaths
             FaultOutcome.OutOfKernelMemory => " has no memory left for page tables"u8,
             _ => " does not answer"u8,
         };
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
         bool atHome = reason == FaultOutcome.OutOfKernelMemory;
-        Kill(process, atHome ? "processor component "u8 : "memory component "u8, atHome ? monitor.Node : component, why);
+        Kill(process, atHome ? "processor component "u8 : "memory component "u8, atHome ? process->Table.Node : component, why);
     }
 
     /// <summary>Ends a process with the sentence "process ID (NAME) killed: WHAT NODE WHY".</summary>
@@ -53,8 +52,8 @@ public static unsafe class Deaths
         Append(text, ref length, "\n"u8);
         StreamRequest head = new() { Session = process->TerminalSession, Stream = StandardError };
         RpcContext context = new() { Class = RpcClass.Stream };
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        monitor.Rpc.Call(monitor.Manager, Opcode.StandardOutput, in context, in head, text.Slice(0, length), default, out _);
+        Processes table = process->Table;
+        table.Rpc.Call(table.Manager, Opcode.StandardOutput, in context, in head, text.Slice(0, length), default, out _);
     }
 
     private static void Append(Span<byte> text, ref int length, ReadOnlySpan<byte> part)

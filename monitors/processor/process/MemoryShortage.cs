@@ -28,7 +28,7 @@ public unsafe struct MemoryShortage
         }
 
         _pauses++;
-        Process* taker = FindTaker(outcome, out bool isEnding);
+        Process* taker = FindTaker(faulting->Table, outcome, out bool isEnding);
         if (!isEnding)
         {
             if (taker == null || taker == faulting)
@@ -44,12 +44,12 @@ public unsafe struct MemoryShortage
     }
 
     /// <summary>The process that has taken most. While one that was ended for it still holds its memory, none other need go.</summary>
-    private static Process* FindTaker(FaultOutcome outcome, out bool isEnding)
+    private static Process* FindTaker(Processes processes, FaultOutcome outcome, out bool isEnding)
     {
         Process* taker = null;
         ulong most = 0;
         isEnding = false;
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = processes.First; process != null; process = process->Next)
         {
             if (process->Space == null || process->Thread == null)
             {

@@ -31,6 +31,8 @@ public unsafe struct Process
     /// <summary>Number of resource limits (RLIM_NLIMITS).</summary>
     public const int LimitCount = 16;
 
+    private ObjectPointer<Processes> _table;
+
     /// <summary>Process id; also the thread id of its first thread.</summary>
     public uint Id;
     /// <summary>Process group id (getpgid).</summary>
@@ -68,7 +70,8 @@ public unsafe struct Process
     public UserThread* Thread;
     /// <summary>Shared with the parent between vfork and execve; null for a zombie.</summary>
     public AddressSpace* Space;
-    public FileTable* Files;
+    /// <summary>Its open files: what ProcessResources keeps for it.</summary>
+    public void* Resources;
     /// <summary>Handlers of all signals (shared by threads in CLONE_SIGHAND's sense).</summary>
     public SignalActions* Actions;
     /// <summary>Signals sent to the process as a whole.</summary>
@@ -120,6 +123,11 @@ public unsafe struct Process
     /// <summary>Expiry of ITIMER_REAL or alarm in Clock.NowNs time, 0 = not armed; and its period.</summary>
     public ulong AlarmTimeNs;
     public ulong AlarmPeriodNs;
+
+    /// <summary>The table that it stands in: the way from a process to everything of its component.</summary>
+    public readonly Processes Table => _table.Target;
+
+    internal void SetTable(ObjectPointer<Processes> table) => _table = table;
 
     /// <summary>Storage for a command name.</summary>
     [InlineArray(NameBytes)]

@@ -177,7 +177,7 @@ public static unsafe class ProcessExecute
     public static long Execute(ref SystemCall call, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
     {
         Process* process = call.Process;
-        using Scratch scratch = ScratchBuffers.Take();
+        using Scratch scratch = process->Table.Scratch.Take();
         ProgramStrings strings = new(scratch.Request);
         Errno error = strings.AddPath(path);
         if (error == Errno.None)
@@ -285,7 +285,7 @@ public static unsafe class ProcessExecute
         request.Path.GroupId = process->FileSystemGroupId;
         request.Access = ExecutePermission;
         RpcContext context = new() { Class = RpcClass.DemandFetch };
-        error = ProcessorMonitor.Instance.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, absolute.Slice(0, length),
+        error = process->Table.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, absolute.Slice(0, length),
             reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out int received);
         if (error != Errno.None)
         {
@@ -345,13 +345,13 @@ public static unsafe class ProcessExecute
         out AddressSpace* space, out ExecuteReply program)
     {
         program = default;
-        space = Spaces.Create(process->Place.HomeMemory);
+        space = process->Table.Spaces.Create(process->Place.HomeMemory);
         if (space == null)
         {
             return Errno.ENOMEM;
         }
 
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        Processes table = process->Table;
         ExecuteRequest request = new()
         {
             ArgumentCount = strings.ArgumentCount,
@@ -362,14 +362,13 @@ public static unsafe class ProcessExecute
             Storage = process->Place.Storage,
             FilePathLength = (ushort)(head.Length - sizeof(ExecuteRequest)),
             File = found.Attributes.Handle,
-            Seed0 = monitor.NextRandom(),
-            Seed1 = monitor.NextRandom(),
-            HardwareCapabilities = monitor.HardwareCapabilities,
+            Seed0 = table.Random.NextWord(),
+            Seed1 = table.Random.NextWord(),
         };
         RpcContext context = Spaces.ContextOf(space);
         MemoryMarshal.Write(head, in request);
         ReadOnlySpan<byte> body = head;
-        Errno error = monitor.Rpc.Call(space->Home, Opcode.Execute, in context, body, strings.Bytes, reply, out int received);
+        Errno error = table.Rpc.Call(space->Home, Opcode.Execute, in context, body, strings.Bytes, reply, out int received);
         if (error == Errno.None && received < sizeof(ExecuteReply))
         {
             error = Errno.EPROTO;
@@ -378,29 +377,29 @@ public static unsafe class ProcessExecute
         if (error is Errno.EPROTO or Errno.ETIMEDOUT)
         {
             // The home may have made the space all the same.
-            Spaces.Release(space);
+            table.Spaces.Release(space);
             space = null;
             return error;
         }
 
         if (error != Errno.None)
         {
-            Spaces.Discard(space);
+            table.Spaces.Discard(space);
             space = null;
             return error;
         }
 
         program = MemoryMarshal.Read<ExecuteReply>(reply);
-        error = space->Apply(monitor.Frames, program.VmaCount, program.RegionCount, reply.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
+        error = space->Apply(table.Frames, program.VmaCount, program.RegionCount, reply.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
         if (error == Errno.None)
         {
             // The loader has written the initial stack; the pages below it are zero until the program writes them.
-            error = monitor.ExCache.MarkRemote(space, program.StackPointer, program.StackStart);
+            error = table.Cache.MarkRemote(space, program.StackPointer, program.StackStart);
         }
 
         if (error != Errno.None)
         {
-            Spaces.Release(space);
+            table.Spaces.Release(space);
             space = null;
             return error;
         }
@@ -423,7 +422,7 @@ public static unsafe class ProcessExecute
             PathLength = (ushort)canonical.Length,
         };
         RpcContext context = new() { Class = RpcClass.DemandFetch };
-        Errno error = ProcessorMonitor.Instance.Rpc.Call(process->Place.FileMemory, Opcode.FileRead, in context, in request, canonical,
+        Errno error = process->Table.Rpc.Call(process->Place.FileMemory, Opcode.FileRead, in context, in request, canonical,
             buffer.Slice(0, ScriptLineBytes), out int received);
         if (error != Errno.None)
         {
@@ -449,7 +448,7 @@ public static unsafe class ProcessExecute
         Scheduler.Current->PageTableRoot = space->PageTableRoot;
         PageTable.Activate(space->PageTableRoot);
         UserMode.SetFsBase(0);
-        process->Files->CloseOnExec();
+        process->Table.Resources!.Replace(process);
         for (int signal = 1; signal <= Signal.Count; signal++)
         {
             ref SignalAction action = ref (*process->Actions)[signal];

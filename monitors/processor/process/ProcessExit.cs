@@ -19,17 +19,11 @@ public static unsafe class ProcessExit
         // No signal interrupts what follows.
         thread->Doomed = false;
         thread->BlockedSignals = ulong.MaxValue;
-        Signals.Clear(ref thread->Pending);
-        Signals.Clear(ref process->Pending);
+        Signals.Clear(process->Table, ref thread->Pending);
+        Signals.Clear(process->Table, ref process->Pending);
         process->AlarmTimeNs = 0;
         ClearThreadIdAddress(thread);
-        if (process->Files != null)
-        {
-            FileTable* files = process->Files;
-            process->Files = null;
-            FileTable.Release(files);
-        }
-
+        process->Table.Resources!.Release(process);
         LeaveSpace(process);
         ReleaseChildren(process);
         if (process->LeadsTerminalSession)
@@ -51,7 +45,7 @@ public static unsafe class ProcessExit
             parent->ChildrenSystemTimeNs += child->SystemTimeNs + child->ChildrenSystemTimeNs;
         }
 
-        Processes.Remove(child);
+        child->Table.Remove(child);
     }
 
     /// <summary>Gives up the address space, at exit or for a new one in execve: a vfork parent may go on, the last user drops it. BLOCKS.</summary>
@@ -64,7 +58,7 @@ public static unsafe class ProcessExit
         ReleaseParent(process);
         if (space != null)
         {
-            Spaces.Release(space);
+            process->Table.Spaces.Release(space);
         }
     }
 
@@ -100,7 +94,7 @@ public static unsafe class ProcessExit
             Processes.Disown(child);
             if (child->State == ProcessState.Zombie)
             {
-                Processes.Remove(child);
+                child->Table.Remove(child);
             }
             else if (child->ParentDeathSignal != 0)
             {
@@ -112,7 +106,7 @@ public static unsafe class ProcessExit
 
     private static void ReportToManager(Process* process, uint waitStatus)
     {
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
+        Processes table = process->Table;
         ProcessExitedRequest report = new()
         {
             Session = process->TerminalSession,
@@ -120,7 +114,7 @@ public static unsafe class ProcessExit
             WaitStatus = waitStatus,
         };
         RpcContext context = new() { Class = RpcClass.DemandFetch };
-        Errno error = monitor.Rpc.Call(monitor.Manager, Opcode.ProcessExited, in context, in report, default, default, out _);
+        Errno error = table.Rpc.Call(table.Manager, Opcode.ProcessExited, in context, in report, default, default, out _);
         if (error != Errno.None)
         {
             Log.Warn($"process {process->Id}: the manager did not take the end of session {process->TerminalSession}, error {(int)error}");
@@ -133,7 +127,7 @@ public static unsafe class ProcessExit
         process->WaitStatus = waitStatus;
         Process* parent = process->Parent;
         bool isAwaited = parent != null && !IgnoresChildren(parent);
-        Processes.FreeThread(process);
+        process->Table.FreeThread(process);
         bool killed = !WaitStatus.IsExited(waitStatus);
         int code = killed ? SignalCode.ChildKilled : SignalCode.ChildExited;
         ProcessStops.NotifyParent(process, code, killed ? WaitStatus.TerminatingSignal(waitStatus) : WaitStatus.Code(waitStatus));

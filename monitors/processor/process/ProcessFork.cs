@@ -39,7 +39,7 @@ public static unsafe class ProcessFork
         }
 
         Process* parent = call.Process;
-        Process* child = Processes.Create();
+        Process* child = parent->Table.Create();
         if (child == null)
         {
             return SystemCall.Fail(Errno.EAGAIN);
@@ -49,8 +49,7 @@ public static unsafe class ProcessFork
         Errno error = InheritSpace(parent, child, options.SharesSpace);
         if (error == Errno.None)
         {
-            child->Files = FileTable.Fork(parent->Files);
-            error = child->Files == null ? Errno.ENOMEM : Errno.None;
+            error = parent->Table.Resources!.Inherit(parent, child);
         }
 
         // A parent that was killed meanwhile leaves no child behind. From here to the end nothing blocks.
@@ -91,21 +90,15 @@ public static unsafe class ProcessFork
     /// <summary>Undoes what has been built of a child that will not run. BLOCKS.</summary>
     public static void Abandon(Process* child)
     {
-        if (child->Files != null)
-        {
-            FileTable* files = child->Files;
-            child->Files = null;
-            FileTable.Release(files);
-        }
-
+        child->Table.Resources!.Release(child);
         if (child->Space != null)
         {
             AddressSpace* space = child->Space;
             child->Space = null;
-            Spaces.Release(space);
+            child->Table.Spaces.Release(space);
         }
 
-        Processes.Remove(child);
+        child->Table.Remove(child);
     }
 
     private static void Inherit(Process* parent, Process* child)
@@ -150,13 +143,13 @@ public static unsafe class ProcessFork
             return Errno.None;
         }
 
-        AddressSpace* copy = Spaces.Create(space->Home);
+        AddressSpace* copy = parent->Table.Spaces.Create(space->Home);
         if (copy == null)
         {
             return Errno.ENOMEM;
         }
 
-        Errno error = CopySpace(space, copy);
+        Errno error = CopySpace(parent->Table, space, copy);
         if (error != Errno.None)
         {
             return error;
@@ -166,10 +159,10 @@ public static unsafe class ProcessFork
         return Errno.None;
     }
 
-    private static Errno CopySpace(AddressSpace* space, AddressSpace* copy)
+    private static Errno CopySpace(Processes table, AddressSpace* space, AddressSpace* copy)
     {
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
-        using Scratch scratch = ScratchBuffers.Take();
+        ExCache cache = table.Cache;
+        using Scratch scratch = table.Scratch.Take();
         cache.BeginChange(space);
         Errno error = Errno.None;
         for (int index = 0; index < space->Ranges.Count && error == Errno.None; index++)
@@ -180,7 +173,7 @@ public static unsafe class ProcessFork
         if (error == Errno.None)
         {
             ForkRequest request = new() { ChildAsid = copy->Asid };
-            error = Spaces.Request(space, copy, Opcode.Fork, in request, default, scratch.Reply, out _);
+            error = table.Spaces.Request(space, copy, Opcode.Fork, in request, default, scratch.Reply, out _);
         }
 
         if (error == Errno.None)
@@ -196,7 +189,7 @@ public static unsafe class ProcessFork
         if (error != Errno.None)
         {
             // The home may have the copy all the same: an answer got lost, or what it says finds no room here.
-            Spaces.Release(copy);
+            table.Spaces.Release(copy);
         }
 
         return error;
@@ -216,7 +209,7 @@ public static unsafe class ProcessFork
         thread->ClearChildThreadId = options.ClearChildThreadId;
         thread->SetsThreadId = options.ChildThreadId;
         FloatingPoint.Save(&thread->InitialVectors);
-        return ThreadStart.Spawn(thread) ? Errno.None : Errno.EAGAIN;
+        return child->Table.Threads.Spawn(thread) ? Errno.None : Errno.EAGAIN;
     }
 
     private static void WaitForRelease(Process* parent, uint childId)
@@ -225,7 +218,7 @@ public static unsafe class ProcessFork
         Errno error = Errno.None;
         while (error == Errno.None)
         {
-            Process* child = Processes.Find(childId);
+            Process* child = parent->Table.Find(childId);
             if (child == null || child->Parent != parent || !child->HoldsParent)
             {
                 return;

@@ -2,12 +2,13 @@
 // There is no init process: the id 1 stays unused, a process whose parent has ended has none, and its zombie disappears at once.
 
 using System;
+using Lego.Fabric;
 using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>The process table.</summary>
-public static unsafe class Processes
+/// <summary>The process table; the root of what the processes of one component share.</summary>
+public sealed unsafe class Processes
 {
     /// <summary>getppid of a process without a parent: where Linux would say init.</summary>
     public const uint AbsentParentId = 1;
@@ -24,60 +25,95 @@ public static unsafe class Processes
     private const uint FirstId = 2;
     private const int BucketCount = PageOperations.PageSize / sizeof(ulong);
 
-    private static FrameAllocator? s_frames;
-    private static Slab<Process>? s_processes;
-    private static Slab<UserThread>? s_threads;
-    private static Slab<AddressSpace>? s_spaces;
-    private static Slab<SignalActions>? s_actions;
-    private static Slab<PendingSignal>? s_pendingSignals;
-    private static Process** s_buckets;
-    private static Process* s_first;
-    private static Process* s_last;
-    private static uint s_nextId;
-    private static ulong s_created;
+    private readonly ObjectPointer<Processes> _self;
+    private readonly Slab<Process> _processes;
+    private readonly Slab<UserThread> _threads;
+    private readonly Slab<SignalActions> _actions;
+    private readonly Process** _buckets;
+    private Process* _first;
+    private Process* _last;
+    private uint _nextId = FirstId;
+    private ulong _created;
 
-    /// <summary>Oldest process; follow Process.Next for the others.</summary>
-    public static Process* First => s_first;
-
-    /// <summary>Processes that exist now, zombies included.</summary>
-    public static ulong Count => s_processes!.InUse;
-
-    /// <summary>Processes ever created (the "processes" line of /proc/stat).</summary>
-    public static ulong Created => s_created;
-
-    /// <summary>Id of the process created last (/proc/loadavg).</summary>
-    public static uint LastId => s_nextId - 1;
-
-    /// <summary>Memory for signals that wait for delivery.</summary>
-    public static Slab<PendingSignal> PendingSignals => s_pendingSignals!;
-
-    /// <summary>Memory for address spaces.</summary>
-    public static Slab<AddressSpace> Spaces => s_spaces!;
-
-    /// <summary>Makes an empty table; boot time.</summary>
-    public static void Initialize(FrameAllocator frames)
+    /// <summary>An empty table; boot time.</summary>
+    /// <param name="frames">Memory of the kernel region.</param>
+    /// <param name="rpc">The way to the other components.</param>
+    /// <param name="cache">Lines of the programs' memory.</param>
+    /// <param name="manager">Node of the manager component.</param>
+    public Processes(FrameAllocator frames, RpcEndpoint rpc, ExCache cache, ushort manager)
     {
-        s_frames = frames;
-        s_processes = new Slab<Process>(frames, MaxProcesses);
-        s_threads = new Slab<UserThread>(frames, MaxProcesses);
-        s_spaces = new Slab<AddressSpace>(frames);
-        s_actions = new Slab<SignalActions>(frames);
-        s_pendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
-        s_buckets = (Process**)frames.AllocateCleared();
-        s_first = null;
-        s_last = null;
-        s_nextId = FirstId;
-        s_created = 0;
-        if (s_buckets == null)
+        _self = new ObjectPointer<Processes>(this);
+        Frames = frames;
+        Rpc = rpc;
+        Cache = cache;
+        Manager = manager;
+        _processes = new Slab<Process>(frames, MaxProcesses);
+        _threads = new Slab<UserThread>(frames, MaxProcesses);
+        _actions = new Slab<SignalActions>(frames);
+        PendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
+        Scratch = new ScratchBuffers(frames);
+        Spaces = new Spaces(frames, rpc, cache, Scratch);
+        Random = new RandomBytes();
+        Alarms = new AlarmClock(this);
+        _buckets = (Process**)frames.AllocateCleared();
+        if (_buckets == null)
         {
-            Panic.Because("Processes.Initialize: no memory");
+            Panic.Because("Processes: no memory");
         }
     }
 
+    /// <summary>Memory of the kernel region; the ExCache's lines were taken out of it at boot.</summary>
+    public FrameAllocator Frames { get; }
+
+    public RpcEndpoint Rpc { get; }
+
+    public ExCache Cache { get; }
+
+    /// <summary>This component's node id.</summary>
+    public ushort Node => Rpc.Node;
+
+    /// <summary>Node of the manager component.</summary>
+    public ushort Manager { get; }
+
+    /// <summary>The processes' address spaces.</summary>
+    public Spaces Spaces { get; }
+
+    /// <summary>Buffers for large messages.</summary>
+    public ScratchBuffers Scratch { get; }
+
+    public RandomBytes Random { get; }
+
+    /// <summary>What the kernel threads of programs run.</summary>
+    public ThreadStart Threads { get; } = new();
+
+    /// <summary>Timers of processes.</summary>
+    public AlarmClock Alarms { get; }
+
+    /// <summary>What processes have beside their memory; set once, at boot, by the layer that keeps it.</summary>
+    public ProcessResources? Resources { get; set; }
+
+    /// <summary>Shares of the kernel's time for long copies.</summary>
+    public CopyTurns Turns { get; } = new();
+
+    /// <summary>Oldest process; follow Process.Next for the others.</summary>
+    public Process* First => _first;
+
+    /// <summary>Processes that exist now, zombies included.</summary>
+    public ulong Count => _processes.InUse;
+
+    /// <summary>Processes ever created (the "processes" line of /proc/stat).</summary>
+    public ulong Created => _created;
+
+    /// <summary>Id of the process created last (/proc/loadavg).</summary>
+    public uint LastId => _nextId - 1;
+
+    /// <summary>Memory for signals that wait for delivery.</summary>
+    public Slab<PendingSignal> PendingSignals { get; }
+
     /// <summary>The process with an id, zombies included; null when there is none.</summary>
-    public static Process* Find(uint id)
+    public Process* Find(uint id)
     {
-        Process* process = s_buckets[id % BucketCount];
+        Process* process = _buckets[id % BucketCount];
         while (process != null && process->Id != id)
         {
             process = process->NextInBucket;
@@ -90,18 +126,18 @@ public static unsafe class Processes
     /// A new process (State Embryo) with one thread, default signal actions, two pages for paths and a fresh id; null when memory or ids are
     /// exhausted. Not in any family yet.
     /// </summary>
-    public static Process* Create()
+    public Process* Create()
     {
-        Process* process = s_processes!.Allocate();
+        Process* process = _processes.Allocate();
         if (process == null)
         {
             return null;
         }
 
-        process->Thread = s_threads!.Allocate();
-        process->Actions = s_actions!.Allocate();
-        process->Cwd = (byte*)s_frames!.AllocateCleared();
-        process->Executable = (byte*)s_frames.AllocateCleared();
+        process->Thread = _threads.Allocate();
+        process->Actions = _actions.Allocate();
+        process->Cwd = (byte*)Frames.AllocateCleared();
+        process->Executable = (byte*)Frames.AllocateCleared();
         uint id = process->Thread == null || process->Actions == null || process->Cwd == null || process->Executable == null ? 0 : NewId();
         if (id == 0)
         {
@@ -110,25 +146,26 @@ public static unsafe class Processes
         }
 
         process->Id = id;
+        process->SetTable(_self);
         process->Thread->Id = id;
         process->Thread->Process = process;
         process->ExitSignal = Signal.Child;
         process->Dumpable = 1;
         process->StartTimeNs = Clock.NowNs();
-        process->NextInBucket = s_buckets[id % BucketCount];
-        s_buckets[id % BucketCount] = process;
-        process->Previous = s_last;
-        if (s_last == null)
+        process->NextInBucket = _buckets[id % BucketCount];
+        _buckets[id % BucketCount] = process;
+        process->Previous = _last;
+        if (_last == null)
         {
-            s_first = process;
+            _first = process;
         }
         else
         {
-            s_last->Next = process;
+            _last->Next = process;
         }
 
-        s_last = process;
-        s_created++;
+        _last = process;
+        _created++;
         return process;
     }
 
@@ -180,10 +217,10 @@ public static unsafe class Processes
     }
 
     /// <summary>Removes a process that has ended, or never ran, and frees what is left of it.</summary>
-    public static void Remove(Process* process)
+    public void Remove(Process* process)
     {
         Disown(process);
-        Process** link = &s_buckets[process->Id % BucketCount];
+        Process** link = &_buckets[process->Id % BucketCount];
         while (*link != process)
         {
             link = &(*link)->NextInBucket;
@@ -192,7 +229,7 @@ public static unsafe class Processes
         *link = process->NextInBucket;
         if (process->Previous == null)
         {
-            s_first = process->Next;
+            _first = process->Next;
         }
         else
         {
@@ -201,7 +238,7 @@ public static unsafe class Processes
 
         if (process->Next == null)
         {
-            s_last = process->Previous;
+            _last = process->Previous;
         }
         else
         {
@@ -212,17 +249,17 @@ public static unsafe class Processes
     }
 
     /// <summary>Frees the thread's part of a process: the last thing that its own kernel thread does.</summary>
-    public static void FreeThread(Process* process)
+    public void FreeThread(Process* process)
     {
-        Signals.Clear(ref process->Thread->Pending);
-        s_threads!.Free(process->Thread);
+        Signals.Clear(this, ref process->Thread->Pending);
+        _threads.Free(process->Thread);
         process->Thread = null;
     }
 
     /// <summary>True when an id is in use as a process, group or session.</summary>
-    public static bool IsGroupInSession(uint group, uint session)
+    public bool IsGroupInSession(uint group, uint session)
     {
-        for (Process* process = s_first; process != null; process = process->Next)
+        for (Process* process = _first; process != null; process = process->Next)
         {
             if (process->Group == group && process->SessionId == session)
             {
@@ -265,12 +302,12 @@ public static unsafe class Processes
         return true;
     }
 
-    private static uint NewId()
+    private uint NewId()
     {
         for (uint tries = 0; tries < IdLimit; tries++)
         {
-            uint id = s_nextId;
-            s_nextId = id + 1 == IdLimit ? FirstId : id + 1;
+            uint id = _nextId;
+            _nextId = id + 1 == IdLimit ? FirstId : id + 1;
             if (IsFree(id))
             {
                 return id;
@@ -280,15 +317,15 @@ public static unsafe class Processes
         return 0;
     }
 
-    private static bool IsFree(uint id)
+    private bool IsFree(uint id)
     {
         // Ids below IdLimit came round at most once in a long time: the walk is needed only then.
-        if (s_created < IdLimit - FirstId)
+        if (_created < IdLimit - FirstId)
         {
             return true;
         }
 
-        for (Process* process = s_first; process != null; process = process->Next)
+        for (Process* process = _first; process != null; process = process->Next)
         {
             if (process->Id == id || process->Group == id || process->SessionId == id)
             {
@@ -299,7 +336,7 @@ public static unsafe class Processes
         return true;
     }
 
-    private static void FreeMemory(Process* process)
+    private void FreeMemory(Process* process)
     {
         if (process->Thread != null)
         {
@@ -308,20 +345,20 @@ public static unsafe class Processes
 
         if (process->Actions != null)
         {
-            s_actions!.Free(process->Actions);
+            _actions.Free(process->Actions);
         }
 
         if (process->Cwd != null)
         {
-            s_frames!.Free(process->Cwd);
+            Frames.Free(process->Cwd);
         }
 
         if (process->Executable != null)
         {
-            s_frames!.Free(process->Executable);
+            Frames.Free(process->Executable);
         }
 
-        Signals.Clear(ref process->Pending);
-        s_processes!.Free(process);
+        Signals.Clear(this, ref process->Pending);
+        _processes.Free(process);
     }
 }

@@ -12,10 +12,12 @@ public readonly unsafe ref struct Scratch
     /// <summary>Bytes of each part: what one message can carry.</summary>
     public const int PartBytes = 64 * 1024;
 
+    private readonly ScratchBuffers _pool;
     private readonly int _index;
 
-    internal Scratch(int index, byte* memory)
+    internal Scratch(ScratchBuffers pool, int index, byte* memory)
     {
+        _pool = pool;
         _index = index;
         Request = new Span<byte>(memory, PartBytes);
         Reply = new Span<byte>(memory + PartBytes, PartBytes);
@@ -25,46 +27,44 @@ public readonly unsafe ref struct Scratch
 
     public Span<byte> Reply { get; }
 
-    public void Dispose() => ScratchBuffers.GiveBack(_index);
+    public void Dispose() => _pool.GiveBack(_index);
 }
 
 /// <summary>The pool.</summary>
-public static unsafe class ScratchBuffers
+public sealed unsafe class ScratchBuffers
 {
     private const int Count = 6;
 
-    private static byte* s_memory;
-    private static uint s_free;
-    private static WaitQueue s_returned;
+    private readonly byte* _memory;
+    private uint _free = (1u << Count) - 1;
+    private WaitQueue _returned;
 
     /// <summary>Takes the memory; boot time.</summary>
-    public static void Initialize(FrameAllocator frames)
+    public ScratchBuffers(FrameAllocator frames)
     {
-        s_memory = (byte*)frames.AllocateContiguous(Count * 2 * Scratch.PartBytes / PageOperations.PageSize);
-        s_free = (1u << Count) - 1;
-        s_returned = default;
-        if (s_memory == null)
+        _memory = (byte*)frames.AllocateContiguous(Count * 2 * Scratch.PartBytes / PageOperations.PageSize);
+        if (_memory == null)
         {
-            Panic.Because("ScratchBuffers.Initialize: no memory");
+            Panic.Because("ScratchBuffers: no memory");
         }
     }
 
     /// <summary>A buffer of one's own until Dispose. BLOCKS while all are in use.</summary>
-    public static Scratch Take()
+    public Scratch Take()
     {
-        while (s_free == 0)
+        while (_free == 0)
         {
-            s_returned.Wait();
+            _returned.Wait();
         }
 
-        int index = System.Numerics.BitOperations.TrailingZeroCount(s_free);
-        s_free &= s_free - 1;
-        return new Scratch(index, s_memory + (index * 2 * Scratch.PartBytes));
+        int index = System.Numerics.BitOperations.TrailingZeroCount(_free);
+        _free &= _free - 1;
+        return new Scratch(this, index, _memory + (index * 2 * Scratch.PartBytes));
     }
 
-    internal static void GiveBack(int index)
+    internal void GiveBack(int index)
     {
-        s_free |= 1u << index;
-        s_returned.WakeOne();
+        _free |= 1u << index;
+        _returned.WakeOne();
     }
 }

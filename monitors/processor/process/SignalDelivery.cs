@@ -186,7 +186,7 @@ public static unsafe class SignalDelivery
     /// <summary>A group without a member whose parent is in the same session but another group: nobody could continue it (POSIX 3.93).</summary>
     internal static bool IsOrphanedGroup(Process* process)
     {
-        for (Process* member = Processes.First; member != null; member = member->Next)
+        for (Process* member = process->Table.First; member != null; member = member->Next)
         {
             if (member->Group == process->Group && member->State != ProcessState.Zombie && member->Parent != null
                 && member->Parent->SessionId == process->SessionId && member->Parent->Group != process->Group)

@@ -107,7 +107,7 @@ public static unsafe class Signals
     {
         if (Prepare(process, info.Number))
         {
-            Enqueue(ref process->Pending, in info);
+            Enqueue(process->Table, ref process->Pending, in info);
             Wake(process->Thread, info.Number);
         }
     }
@@ -117,7 +117,7 @@ public static unsafe class Signals
     {
         if (Prepare(thread->Process, info.Number))
         {
-            Enqueue(ref thread->Pending, in info);
+            Enqueue(thread->Process->Table, ref thread->Pending, in info);
             Wake(thread, info.Number);
         }
     }
@@ -126,10 +126,10 @@ public static unsafe class Signals
     /// Sends a signal to all processes of a group; false when there is none. A child that fork is still making gets it, too, and acts on it when it
     /// first runs: no member escapes because it is being born.
     /// </summary>
-    public static bool SendToGroup(uint group, in SignalInfo info)
+    public static bool SendToGroup(Processes table, uint group, in SignalInfo info)
     {
         bool found = false;
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = table.First; process != null; process = process->Next)
         {
             if (process->Group == group)
             {
@@ -155,7 +155,7 @@ public static unsafe class Signals
             thread->BlockedSignals &= ~bit;
         }
 
-        Enqueue(ref thread->Pending, in info);
+        Enqueue(thread->Process->Table, ref thread->Pending, in info);
     }
 
     /// <summary>Ends a process with a wait status at its next return to user mode, whatever its signals say.</summary>
@@ -184,15 +184,17 @@ public static unsafe class Signals
     }
 
     /// <summary>Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.</summary>
-    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info) => TryTake(ref thread->Pending, ~blocked, out info) || TryTake(ref thread->Process->Pending, ~blocked, out info);
+    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info) =>
+        TryTake(thread->Process->Table, ref thread->Pending, ~blocked, out info)
+        || TryTake(thread->Process->Table, ref thread->Process->Pending, ~blocked, out info);
 
     /// <summary>Forgets all pending signals of a queue.</summary>
-    public static void Clear(ref SignalQueue queue) => Remove(ref queue, ulong.MaxValue);
+    public static void Clear(Processes table, ref SignalQueue queue) => Remove(table, ref queue, ulong.MaxValue);
 
     /// <summary>Forgets pending signals of a mask.</summary>
-    public static void Remove(ref SignalQueue queue, ulong mask)
+    public static void Remove(Processes table, ref SignalQueue queue, ulong mask)
     {
-        while (TryTake(ref queue, mask, out _))
+        while (TryTake(table, ref queue, mask, out _))
         {
         }
     }
@@ -219,21 +221,21 @@ public static unsafe class Signals
         ulong bit = Signal.Bit(signal);
         if (signal == Signal.Continue || signal == Signal.Kill)
         {
-            Remove(ref process->Pending, Stops);
-            Remove(ref thread->Pending, Stops);
+            Remove(process->Table, ref process->Pending, Stops);
+            Remove(process->Table, ref thread->Pending, Stops);
             ProcessStops.Resume(process, signal);
         }
         else if ((bit & Stops) != 0)
         {
-            Remove(ref process->Pending, ContinueBit);
-            Remove(ref thread->Pending, ContinueBit);
+            Remove(process->Table, ref process->Pending, ContinueBit);
+            Remove(process->Table, ref thread->Pending, ContinueBit);
         }
 
         bool blocked = (thread->BlockedSignals & bit & ~Unblockable) != 0 || (thread->AwaitedSignals & bit) != 0;
         return blocked || !IsIgnored(process, signal);
     }
 
-    private static void Enqueue(ref SignalQueue queue, in SignalInfo info)
+    private static void Enqueue(Processes table, ref SignalQueue queue, in SignalInfo info)
     {
         ulong bit = Signal.Bit(info.Number);
         if ((queue.Mask & bit) != 0 && info.Number < Signal.FirstRealTime)
@@ -242,7 +244,7 @@ public static unsafe class Signals
         }
 
         queue.Mask |= bit;
-        PendingSignal* item = Processes.PendingSignals.Allocate();
+        PendingSignal* item = table.PendingSignals.Allocate();
         if (item == null)
         {
             // Like Linux at RLIMIT_SIGPENDING: the signal arrives, its details are lost.
@@ -265,7 +267,7 @@ public static unsafe class Signals
         last->Next = item;
     }
 
-    private static bool TryTake(ref SignalQueue queue, ulong wanted, out SignalInfo info)
+    private static bool TryTake(Processes table, ref SignalQueue queue, ulong wanted, out SignalInfo info)
     {
         const ulong Synchronous = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.IllegalInstruction - 1))
             | (1UL << (Signal.Trap - 1)) | (1UL << (Signal.FloatingPoint - 1)) | (1UL << (Signal.BadSystemCall - 1));
@@ -311,7 +313,7 @@ public static unsafe class Signals
                     previous->Next = next;
                 }
 
-                Processes.PendingSignals.Free(item);
+                table.PendingSignals.Free(item);
             }
         }
 

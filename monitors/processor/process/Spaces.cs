@@ -12,43 +12,57 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Address spaces and their home.</summary>
-public static unsafe class Spaces
+public sealed unsafe class Spaces
 {
     private const int NodeShift = 24;
 
-    private static uint s_lastNumber;
-    private static AddressSpace* s_first;
+    private readonly FrameAllocator _frames;
+    private readonly RpcEndpoint _rpc;
+    private readonly ExCache _cache;
+    private readonly ScratchBuffers _scratch;
+    private readonly Slab<AddressSpace> _spaces;
+    private AddressSpace* _first;
+    private uint _lastNumber;
+
+    /// <summary>No spaces yet; boot time.</summary>
+    public Spaces(FrameAllocator frames, RpcEndpoint rpc, ExCache cache, ScratchBuffers scratch)
+    {
+        _frames = frames;
+        _rpc = rpc;
+        _cache = cache;
+        _scratch = scratch;
+        _spaces = new Slab<AddressSpace>(frames);
+    }
 
     /// <summary>The first of all spaces of this component, linked by Next.</summary>
-    public static AddressSpace* First => s_first;
+    public AddressSpace* First => _first;
 
     /// <summary>A space with an empty page table and a name of its own; null when memory is exhausted.</summary>
-    public static AddressSpace* Create(ushort home)
+    public AddressSpace* Create(ushort home)
     {
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        AddressSpace* space = Processes.Spaces.Allocate();
+        AddressSpace* space = _spaces.Allocate();
         if (space == null)
         {
             return null;
         }
 
-        space->PageTableRoot = PageTable.CreateUser(monitor.Frames);
+        space->PageTableRoot = PageTable.CreateUser(_frames);
         if (space->PageTableRoot == 0)
         {
-            Processes.Spaces.Free(space);
+            _spaces.Free(space);
             return null;
         }
 
-        space->Asid = NextName(monitor.Node, ref s_lastNumber, s_first);
+        space->Asid = NextName(_rpc.Node, ref _lastNumber, _first);
         space->Home = home;
         space->Users = 1;
-        space->Next = s_first;
-        if (s_first != null)
+        space->Next = _first;
+        if (_first != null)
         {
-            s_first->Previous = space;
+            _first->Previous = space;
         }
 
-        s_first = space;
+        _first = space;
         return space;
     }
 
@@ -78,7 +92,7 @@ public static unsafe class Spaces
     public static void Hold(AddressSpace* space) => space->Users++;
 
     /// <summary>One user less; the last one drops all lines and tells the home. BLOCKS.</summary>
-    public static void Release(AddressSpace* space)
+    public void Release(AddressSpace* space)
     {
         space->Users--;
         if (space->Users != 0)
@@ -86,10 +100,9 @@ public static unsafe class Spaces
             return;
         }
 
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        monitor.ExCache.DropSpace(space);
+        _cache.DropSpace(space);
         RpcContext context = ContextOf(space);
-        Errno error = monitor.Rpc.Call(space->Home, Opcode.Exit, in context, default, default, default, out _);
+        Errno error = _rpc.Call(space->Home, Opcode.Exit, in context, default, default, default, out _);
         if (error is not (Errno.None or Errno.ESRCH))
         {
             Log.Warn($"address space {space->Asid:x}: its home, component {(int)space->Home}, did not confirm the end, error {(int)error}");
@@ -99,23 +112,22 @@ public static unsafe class Spaces
     }
 
     /// <summary>Frees a space that its home does not know.</summary>
-    public static void Discard(AddressSpace* space)
+    public void Discard(AddressSpace* space)
     {
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
         if (space->PageTableRoot != 0)
         {
-            PageTable.Free(space->PageTableRoot, monitor.Frames);
+            PageTable.Free(space->PageTableRoot, _frames);
         }
 
-        space->Ranges.Clear(monitor.Frames);
-        space->Regions.Clear(monitor.Frames);
+        space->Ranges.Clear(_frames);
+        space->Regions.Clear(_frames);
         if (space->Previous != null)
         {
             space->Previous->Next = space->Next;
         }
         else
         {
-            s_first = space->Next;
+            _first = space->Next;
         }
 
         if (space->Next != null)
@@ -123,18 +135,18 @@ public static unsafe class Spaces
             space->Next->Previous = space->Previous;
         }
 
-        Processes.Spaces.Free(space);
+        _spaces.Free(space);
     }
 
     /// <summary>
     /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them once
     /// it has agreed. On an error they are as before. EPROTO as for Request. BLOCKS.
     /// </summary>
-    public static Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
+    public Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
         out ulong address) where T : unmanaged
     {
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
-        using Scratch scratch = ScratchBuffers.Take();
+        ExCache cache = _cache;
+        using Scratch scratch = _scratch.Take();
         cache.BeginChange(space);
         cache.Leave(space, start, end);
         Errno error = Request(space, space, opcode, in head, payload, scratch.Reply, out address);
@@ -152,11 +164,11 @@ public static unsafe class Spaces
     }
 
     /// <summary>Asks the home for a change that leaves all pages where they are, and lets lines of [start, end) follow it. BLOCKS.</summary>
-    public static Errno Change<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
+    public Errno Change<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
         out ulong address) where T : unmanaged
     {
-        ExCache cache = ProcessorMonitor.Instance.ExCache;
-        using Scratch scratch = ScratchBuffers.Take();
+        ExCache cache = _cache;
+        using Scratch scratch = _scratch.Take();
         cache.BeginChange(space);
         Errno error = Request(space, space, opcode, in head, payload, scratch.Reply, out address);
         cache.Settle(space, start, end);
@@ -168,19 +180,18 @@ public static unsafe class Spaces
     /// Sends a request whose reply is a SpaceReply with records, and applies them to <paramref name="target"/> (fork: the child's space). EPROTO:
     /// what the home says makes no sense, so nothing is known about the space any more and its processes must end. The caller holds the space.
     /// </summary>
-    public static Errno Request<T>(AddressSpace* space, AddressSpace* target, Opcode opcode, in T head, ReadOnlySpan<byte> payload,
+    public Errno Request<T>(AddressSpace* space, AddressSpace* target, Opcode opcode, in T head, ReadOnlySpan<byte> payload,
         Span<byte> reply, out ulong address) where T : unmanaged
     {
         address = 0;
-        ProcessorMonitor monitor = ProcessorMonitor.Instance;
-        Errno error = target->ReserveRecords(monitor.Frames);
+        Errno error = target->ReserveRecords(_frames);
         if (error != Errno.None)
         {
             return error;
         }
 
         RpcContext context = ContextOf(space);
-        error = monitor.Rpc.Call(space->Home, opcode, in context, in head, payload, reply, out int received);
+        error = _rpc.Call(space->Home, opcode, in context, in head, payload, reply, out int received);
         bool hasRecords = received >= sizeof(SpaceReply);
         if (error != Errno.None && (!hasRecords || target != space))
         {
@@ -194,7 +205,7 @@ public static unsafe class Spaces
 
         SpaceReply answer = MemoryMarshal.Read<SpaceReply>(reply);
         ReadOnlySpan<byte> records = reply.Slice(sizeof(SpaceReply), received - sizeof(SpaceReply));
-        Errno applied = target->Apply(monitor.Frames, answer.VmaCount, answer.RegionCount, records);
+        Errno applied = target->Apply(_frames, answer.VmaCount, answer.RegionCount, records);
         if (applied != Errno.None)
         {
             return applied == Errno.ENOMEM && target != space ? applied : Errno.EPROTO;

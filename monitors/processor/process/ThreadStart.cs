@@ -5,16 +5,16 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Starts user threads.</summary>
-public static unsafe class ThreadStart
+public sealed unsafe class ThreadStart : ThreadBody
 {
     /// <summary>Gives a user thread a kernel thread, which starts with thread->Initial. False when memory is exhausted.</summary>
-    public static bool Spawn(UserThread* thread)
+    public bool Spawn(UserThread* thread)
     {
-        thread->Kernel = Scheduler.Spawn(&Run, thread, "program"u8);
+        thread->Kernel = Scheduler.Spawn(this, thread, "program"u8);
         return thread->Kernel != null;
     }
 
-    private static void Run(void* argument)
+    public override void Run(void* argument)
     {
         UserThread* thread = (UserThread*)argument;
         Thread* kernel = Scheduler.Current;

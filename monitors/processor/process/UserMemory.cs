@@ -102,11 +102,6 @@ public static unsafe class UserMemory
     /// <summary>First address above the user half (the last page of the lower canonical half stays unused, as in Linux: TASK_SIZE_MAX).</summary>
     public const ulong Limit = 0x0000_7fff_ffff_f000;
 
-    /// <summary>Bytes copied until others have their turn: a call may move gigabytes, and nothing else interrupts the kernel.</summary>
-    private const ulong BytesPerTurn = 1 << 20;
-
-    private static ulong s_sinceTurnBytes;
-
     /// <summary>Copies from the program. EFAULT; what was copied before the fault stays in <paramref name="to"/>.</summary>
     public static Errno CopyIn(Process* process, ulong address, Span<byte> to) => Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
 
@@ -122,12 +117,7 @@ public static unsafe class UserMemory
             return lengthBytes == 0 ? Errno.None : Errno.EFAULT;
         }
 
-        s_sinceTurnBytes += lengthBytes;
-        if (s_sinceTurnBytes >= BytesPerTurn)
-        {
-            s_sinceTurnBytes = 0;
-            Scheduler.Yield();
-        }
+        process->Table.Turns.Spend(lengthBytes);
 
         while (copiedBytes < lengthBytes)
         {

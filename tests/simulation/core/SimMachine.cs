@@ -25,6 +25,8 @@ internal sealed unsafe class SimMachine(Simulation simulation, string name, int 
     /// <summary>A flag that a thread may wait for has been set.</summary>
     internal bool Notified;
     internal ulong Switches;
+    /// <summary>Who is told what the programs of this machine do.</summary>
+    internal UserModeHandler? UserModeHandler;
 
     /// <summary>Memory that the machine's kernel was given.</summary>
     internal MachineMemory Memory => memory;

@@ -130,9 +130,9 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
     }
 
     /// <summary>Makes a thread of the current machine that is ready to run.</summary>
-    internal SimThread Spawn(nint entry, nint argument, string name)
+    internal SimThread Spawn(ThreadBody body, nint argument, string name)
     {
-        SimThread thread = new(Machine, _threads.Count, name) { Main = () => ((delegate*<void*, void>)entry)((void*)argument) };
+        SimThread thread = new(Machine, _threads.Count, name) { Main = () => body.Run((void*)argument) };
         thread.Kernel = Lego.Kernel.Thread.New(thread);
         thread.Kernel->Id = (uint)thread.Number;
         _threads.Add(thread);

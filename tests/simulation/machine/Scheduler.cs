@@ -21,8 +21,8 @@ public static unsafe class Scheduler
 
     public static ulong Switches => Simulation.Simulation.Machine.Switches;
 
-    public static Thread* Spawn(delegate*<void*, void> entry, void* argument, ReadOnlySpan<byte> name) =>
-        Simulation.Simulation.Machine.Simulation.Spawn((nint)entry, (nint)argument, Encoding.ASCII.GetString(name)).Kernel;
+    public static Thread* Spawn(ThreadBody body, void* argument, ReadOnlySpan<byte> name) =>
+        Simulation.Simulation.Machine.Simulation.Spawn(body, (nint)argument, Encoding.ASCII.GetString(name)).Kernel;
 
     /// <summary>Ends the current thread.</summary>
     public static void Exit()

@@ -1,15 +1,13 @@
-// Simulation stand-in for kernel/machine's UserMode: a "program" is C# that runs where ring 3 would, and enters the kernel by the handlers that
+// Simulation stand-in for kernel/machine's UserMode: a "program" is C# that runs where ring 3 would, and enters the kernel by the handler that
 // the processor monitor has installed.
 
 namespace Lego.Kernel;
 
-/// <summary>Hooks of the processor monitor, and transitions.</summary>
+/// <summary>The handler, and transitions.</summary>
 public static unsafe class UserMode
 {
-    public static delegate*<UserContext*, void> SystemCallHandler;
-    public static delegate*<UserContext*, ulong, PageFaultCode, void> PageFaultHandler;
-    public static delegate*<UserContext*, int, ulong, void> TrapHandler;
-    public static delegate*<UserContext*, void> ReturnHook;
+    /// <summary>The handler of the machine whose code runs.</summary>
+    public static UserModeHandler Handler { get => Simulation.Simulation.Machine.UserModeHandler!; set => Simulation.Simulation.Machine.UserModeHandler = value; }
 
     public static UserContext* ContextOf(Thread* thread) => &thread->Context;
 
@@ -26,6 +24,6 @@ public static unsafe class UserMode
     internal static void Leave(UserContext* context)
     {
         Scheduler.BeforeUserMode();
-        ReturnHook(context);
+        Handler.OnReturn(context);
     }
 }

@@ -108,7 +108,7 @@ internal sealed unsafe partial class UserProgram
 
     private void EnterCall()
     {
-        UserMode.SystemCallHandler(_user);
+        UserMode.Handler.OnSystemCall(_user);
         UserMode.Leave(_user);
     }
 
@@ -174,7 +174,7 @@ internal sealed unsafe partial class UserProgram
 
             _user->Rip = AccessSite;
             _user->Rcx = address;
-            UserMode.PageFaultHandler(_user, address, code);
+            UserMode.Handler.OnPageFault(_user, address, code);
             UserMode.Leave(_user);
             Resume(AccessSite);
         }

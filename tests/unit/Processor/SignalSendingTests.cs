@@ -9,15 +9,12 @@ using Xunit;
 
 namespace Lego.Tests.Processor;
 
-[Collection(FileObjectsCollection.Name)]
 public sealed unsafe class SignalSendingTests : IDisposable
 {
     private const ulong Handler = 0x1000;
     private const ulong Poll = 7;
 
-    private readonly FileObjectsFixture _memory = new();
-
-    public SignalSendingTests() => Processes.Initialize(_memory.Frames);
+    private readonly FileSystemFixture _memory = new();
 
     public void Dispose() => _memory.Dispose();
 
@@ -26,7 +23,7 @@ public sealed unsafe class SignalSendingTests : IDisposable
     {
         Process* parent = Member(ProcessState.Running);
         Process* child = Member(ProcessState.Embryo);
-        Assert.True(Signals.SendToGroup(parent->Group, SignalInfo.FromKernel(Signal.Kill)));
+        Assert.True(Signals.SendToGroup(_memory.Files.Processes, parent->Group, SignalInfo.FromKernel(Signal.Kill)));
         Assert.True(Signals.IsDying(parent->Thread));
         Assert.True(Signals.IsDying(child->Thread));
     }
@@ -35,7 +32,7 @@ public sealed unsafe class SignalSendingTests : IDisposable
     public void A_group_of_children_that_are_still_being_made_is_no_group_yet()
     {
         Process* child = Member(ProcessState.Embryo);
-        Assert.False(Signals.SendToGroup(child->Group, SignalInfo.FromKernel(Signal.Kill)));
+        Assert.False(Signals.SendToGroup(_memory.Files.Processes, child->Group, SignalInfo.FromKernel(Signal.Kill)));
     }
 
     [Theory]
@@ -97,9 +94,9 @@ public sealed unsafe class SignalSendingTests : IDisposable
         Assert.Equal((1002UL, unchecked((ulong)-(long)Errno.EINTR)), (user.Rip, user.Rax));
     }
 
-    private static Process* Member(ProcessState state)
+    private Process* Member(ProcessState state)
     {
-        Process* process = Processes.Create();
+        Process* process = _memory.Files.Processes.Create();
         process->Group = 77;
         process->State = state;
         return process;

@@ -28,24 +28,24 @@ public static unsafe class Scheduler
 
     /// <summary>Threads that were asked for and have not run: there is one stack here. A test runs what it wants with <see cref="RunSpawned"/>.</summary>
     [ThreadStatic]
-    private static Queue<(nint Entry, nint Argument)>? s_spawned;
+    private static Queue<(ThreadBody Body, nint Argument)>? s_spawned;
 
     /// <summary>Remembers the thread; it runs when the test says so.</summary>
-    public static Thread* Spawn(delegate*<void*, void> entry, void* argument, ReadOnlySpan<byte> name)
+    public static Thread* Spawn(ThreadBody body, void* argument, ReadOnlySpan<byte> name)
     {
-        (s_spawned ??= new()).Enqueue(((nint)entry, (nint)argument));
+        (s_spawned ??= new()).Enqueue((body, (nint)argument));
         return (Thread*)NativeMemory.AllocZeroed((nuint)sizeof(Thread));
     }
 
     /// <summary>Test only: runs the oldest spawned thread to its end; false when there is none.</summary>
     public static bool RunSpawned()
     {
-        if (s_spawned == null || !s_spawned.TryDequeue(out (nint Entry, nint Argument) next))
+        if (s_spawned == null || !s_spawned.TryDequeue(out (ThreadBody Body, nint Argument) next))
         {
             return false;
         }
 
-        ((delegate*<void*, void>)next.Entry)((void*)next.Argument);
+        next.Body.Run((void*)next.Argument);
         return true;
     }
 

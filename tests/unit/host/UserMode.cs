@@ -7,10 +7,11 @@ namespace Lego.Kernel;
 /// <summary>No program runs on the host.</summary>
 public static unsafe class UserMode
 {
-    public static delegate*<UserContext*, void> SystemCallHandler;
-    public static delegate*<UserContext*, ulong, PageFaultCode, void> PageFaultHandler;
-    public static delegate*<UserContext*, int, ulong, void> TrapHandler;
-    public static delegate*<UserContext*, void> ReturnHook;
+    /// <summary>The handler of this test's thread.</summary>
+    [ThreadStatic]
+    private static UserModeHandler? s_handler;
+
+    public static UserModeHandler Handler { get => s_handler!; set => s_handler = value; }
 
     public static UserContext* ContextOf(Thread* thread) => null;
 

@@ -6,10 +6,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of /dev/null.</summary>
-public sealed unsafe class NullDevice : FileOperations
+public sealed unsafe class NullDevice(FileSystem files) : FileOperations(files)
 {
-    public static readonly NullDevice Instance = new();
-
     public override bool IsSeekable => true;
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => 0;

@@ -6,10 +6,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of /dev/random and /dev/urandom.</summary>
-public sealed unsafe class RandomDevice : FileOperations
+public sealed unsafe class RandomDevice(FileSystem files) : FileOperations(files)
 {
-    public static readonly RandomDevice Instance = new();
-
     private const int PieceBytes = 256;
 
     public override bool IsSeekable => true;
@@ -38,7 +36,7 @@ public sealed unsafe class RandomDevice : FileOperations
         while (to.RemainingBytes != 0)
         {
             Span<byte> part = piece.Slice(0, (int)Math.Min(to.RemainingBytes, PieceBytes));
-            RandomBytes.Fill(part);
+            process->Table.Random.Fill(part);
             Errno error = to.Give(part, out int moved);
             total += moved;
             if (error != Errno.None)

@@ -6,10 +6,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of /dev/zero; /dev/full refines them.</summary>
-public unsafe class ZeroDevice : FileOperations
+public unsafe class ZeroDevice(FileSystem files) : FileOperations(files)
 {
-    public static readonly ZeroDevice Instance = new();
-
     private const int PieceBytes = 512;
 
     public override bool IsSeekable => true;
@@ -51,9 +49,7 @@ public unsafe class ZeroDevice : FileOperations
 }
 
 /// <summary>Operations of /dev/full.</summary>
-public sealed unsafe class FullDevice : ZeroDevice
+public sealed unsafe class FullDevice(FileSystem files) : ZeroDevice(files)
 {
-    public static new readonly FullDevice Instance = new();
-
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.ENOSPC);
 }

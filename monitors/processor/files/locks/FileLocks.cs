@@ -15,8 +15,6 @@ public static unsafe class FileLocks
     private const uint StreamSpace = 0x2_0000;
     private const uint PseudoSpace = 0x3_0000;
 
-    private static LockTable Table => FileObjects.Locks;
-
     /// <summary>The file that an open file is about.</summary>
     public static LockedFile FileOf(OpenFile* file)
     {
@@ -37,9 +35,9 @@ public static unsafe class FileLocks
     public static LockOwner OwnerOf(OpenFile* file) => new((ulong)file, isOpenFile: true);
 
     /// <summary>Sets a lock. EAGAIN, or with <paramref name="waits"/> EDEADLK and EINTR; ENOLCK.</summary>
-    public static Errno Lock(in FileLock wanted, bool waits)
+    public static Errno Lock(LockTable locks, in FileLock wanted, bool waits)
     {
-        while (wanted.Type != LockType.Unlock && Table.TryFindConflict(in wanted, out FileLock conflict))
+        while (wanted.Type != LockType.Unlock && locks.TryFindConflict(in wanted, out FileLock conflict))
         {
             if (!waits)
             {
@@ -47,40 +45,42 @@ public static unsafe class FileLocks
             }
 
             LockTable.Waiter waiter = default;
-            Errno error = Table.BeginWait(&waiter, wanted.Owner, conflict.Owner);
+            Errno error = locks.BeginWait(&waiter, wanted.Owner, conflict.Owner);
             if (error != Errno.None)
             {
                 return error;
             }
 
-            error = Signals.Wait(ref Table.Changed);
-            Table.EndWait(&waiter);
+            error = Signals.Wait(ref locks.Changed);
+            locks.EndWait(&waiter);
             if (error != Errno.None)
             {
                 return error;
             }
         }
 
-        return Table.Set(wanted);
+        return locks.Set(wanted);
     }
 
     /// <summary>A descriptor of a table was closed.</summary>
     public static void Closed(LockOwner table, OpenFile* file)
     {
-        if (Table.Count != 0)
+        LockTable locks = file->Operations.Files.Locks;
+        if (locks.Count != 0)
         {
-            Table.Release(FileOf(file), table, LockFamily.Record);
+            locks.Release(FileOf(file), table, LockFamily.Record);
         }
     }
 
     /// <summary>The last reference to an open file is gone.</summary>
     public static void Closed(OpenFile* file)
     {
-        if (Table.Count != 0)
+        LockTable locks = file->Operations.Files.Locks;
+        if (locks.Count != 0)
         {
             LockedFile locked = FileOf(file);
-            Table.Release(in locked, OwnerOf(file), LockFamily.Record);
-            Table.Release(in locked, OwnerOf(file), LockFamily.Whole);
+            locks.Release(in locked, OwnerOf(file), LockFamily.Record);
+            locks.Release(in locked, OwnerOf(file), LockFamily.Whole);
         }
     }
 }

@@ -11,15 +11,15 @@ public static unsafe class DescriptorTexts
     private const uint OtherMount = 2;
 
     /// <summary>Writes the text. ENOENT when the descriptor or its process has gone.</summary>
-    public static Errno Write(PseudoNode node, ref TextBuffer text)
+    public static Errno Write(Processes processes, PseudoNode node, ref TextBuffer text)
     {
-        OpenFile* file = PseudoTree.DescriptorFile(node);
+        OpenFile* file = PseudoTree.DescriptorFile(processes, node);
         if (file == null)
         {
             return Errno.ENOENT;
         }
 
-        bool closes = Processes.Find(node.ProcessId)->Files->IsCloseOnExec((ulong)node.Descriptor);
+        bool closes = FileTable.Of(processes.Find(node.ProcessId))->IsCloseOnExec((ulong)node.Descriptor);
         text.AppendLine("pos:\t"u8, file->Offset);
         text.Append("flags:\t0"u8);
         text.AppendOctal((ulong)(file->Flags | (closes ? OpenFlags.CloseOnExec : 0)), 1);

@@ -15,9 +15,9 @@ public static unsafe class ProcessTexts
     private const uint TerminalDevice = DeviceNumber.FirstPseudoTerminal;
 
     /// <summary>Writes an entry's text. ENOENT when the process has gone.</summary>
-    public static Errno Write(PseudoNode node, ref TextBuffer text)
+    public static Errno Write(Processes processes, PseudoNode node, ref TextBuffer text)
     {
-        Process* process = Processes.Find(node.ProcessId);
+        Process* process = processes.Find(node.ProcessId);
         if (process == null)
         {
             return Errno.ENOENT;
@@ -47,7 +47,7 @@ public static unsafe class ProcessTexts
                 text.Append("0\n"u8);
                 break;
             case PseudoFile.ProcessDescriptorInfo:
-                return DescriptorTexts.Write(node, ref text);
+                return DescriptorTexts.Write(processes, node, ref text);
             case PseudoFile.ProcessStat:
                 Stat(process, ref text);
                 break;
@@ -79,6 +79,7 @@ public static unsafe class ProcessTexts
         }
 
         AddressSpace* space = process->Space;
+        Spaces spaces = process->Table.Spaces;
         Spaces.Hold(space);
         ulong address = space->ArgumentStart;
         ulong end = space->ArgumentEnd;
@@ -86,7 +87,7 @@ public static unsafe class ProcessTexts
         while (address < end && !text.IsFull)
         {
             Span<byte> part = piece.Slice(0, (int)Math.Min(end - address, PieceBytes));
-            if (LineFaults.CopyFromStranger(space, address, part) != Errno.None)
+            if (LineFaults.CopyFromStranger(process->Table.Cache, space, address, part) != Errno.None)
             {
                 break;
             }
@@ -95,7 +96,7 @@ public static unsafe class ProcessTexts
             address += (ulong)part.Length;
         }
 
-        Spaces.Release(space);
+        spaces.Release(space);
     }
 
     private static uint ParentOf(Process* process) => process->Parent == null ? Processes.AbsentParentId : process->Parent->Id;
@@ -107,7 +108,7 @@ public static unsafe class ProcessTexts
 
     private static void Stat(Process* process, ref TextBuffer text)
     {
-        TerminalSession* terminal = TerminalSessions.TerminalOf(process);
+        TerminalSession* terminal = FileSystem.Of(process).Sessions.TerminalOf(process);
         text.AppendNumber(process->Id);
         text.Append(" ("u8);
         text.Append(NameOf(process));

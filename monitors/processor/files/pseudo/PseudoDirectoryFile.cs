@@ -7,10 +7,8 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of pseudo-directories.</summary>
-public sealed unsafe class PseudoDirectoryFile : FileOperations
+public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperations(files)
 {
-    public static readonly PseudoDirectoryFile Instance = new();
-
     private const int MaxNameBytes = 32;
     private const ulong FirstEntry = 2;
 
@@ -18,7 +16,7 @@ public sealed unsafe class PseudoDirectoryFile : FileOperations
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EISDIR);
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => DirectoryFile.Instance.Seek(process, file, offset, origin);
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
 
     public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
     {
@@ -36,7 +34,7 @@ public sealed unsafe class PseudoDirectoryFile : FileOperations
             }
             else
             {
-                if (!PseudoTree.TryNext(file->Pseudo, file->Offset - FirstEntry, out PseudoNode child, out ulong cookie))
+                if (!PseudoTree.TryNext(Files.Processes, file->Pseudo, file->Offset - FirstEntry, out PseudoNode child, out ulong cookie))
                 {
                     break;
                 }

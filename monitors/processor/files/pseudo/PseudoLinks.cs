@@ -21,7 +21,7 @@ public static unsafe class PseudoLinks
     {
         TextBuffer text = new(target);
         lengthBytes = 0;
-        Process* process = PseudoTree.BelongsToProcess(link.File) ? Processes.Find(link.ProcessId) : caller;
+        Process* process = PseudoTree.BelongsToProcess(link.File) ? caller->Table.Find(link.ProcessId) : caller;
         if (process == null)
         {
             return Errno.ENOENT;
@@ -67,13 +67,13 @@ public static unsafe class PseudoLinks
                 text.Append("/proc/self/fd/2"u8);
                 break;
             case PseudoFile.ProcessDescriptor:
-                OpenFile* file = PseudoTree.DescriptorFile(link);
+                OpenFile* file = PseudoTree.DescriptorFile(caller->Table, link);
                 if (file == null)
                 {
                     return Errno.ENOENT;
                 }
 
-                lengthBytes = FileOperations.Of(file->Kind).Describe(file, target);
+                lengthBytes = file->Operations.Describe(file, target);
                 return Errno.None;
             default:
                 return Errno.EINVAL;

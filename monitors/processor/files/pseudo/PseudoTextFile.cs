@@ -7,15 +7,13 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Operations of pseudo-texts.</summary>
-public sealed unsafe class PseudoTextFile : FileOperations
+public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(files)
 {
-    public static readonly PseudoTextFile Instance = new();
-
     public override bool IsSeekable => true;
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
-        byte* page = (byte*)FileObjects.Frames.Allocate();
+        byte* page = (byte*)Files.Frames.Allocate();
         if (page == null)
         {
             return SystemCall.Fail(Errno.ENOMEM);
@@ -38,14 +36,14 @@ public sealed unsafe class PseudoTextFile : FileOperations
             total += moved;
         }
 
-        FileObjects.Frames.Free(page);
+        Files.Frames.Free(page);
         return total != 0 ? total : SystemCall.Result(error);
     }
 
     /// <summary>Settings are accepted and have no effect: there is nothing here that a program could tune.</summary>
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => DirectoryFile.Instance.Seek(process, file, offset, origin);
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Errno.None;
 

@@ -2,7 +2,6 @@
 // procps, busybox and glibc parse. Except for ProcessTexts, never blocks.
 
 using System;
-using System.Buffers.Binary;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -12,18 +11,17 @@ public static unsafe class PseudoTexts
 {
     private const ulong SecondNs = 1_000_000_000;
     private const ulong KilobyteBytes = 1024;
-    private const uint UuidBytes = 16;
-
-    private static ulong s_bootIdLow;
-    private static ulong s_bootIdHigh;
 
     /// <summary>Writes an entry's text. ENOENT when its process has gone.</summary>
     public static Errno Write(Process* caller, PseudoNode node, ref TextBuffer text)
     {
         if (PseudoTree.BelongsToProcess(node.File))
         {
-            return ProcessTexts.Write(node, ref text);
+            return ProcessTexts.Write(caller->Table, node, ref text);
         }
+
+        FileSystem files = FileSystem.Of(caller);
+        SystemFacts facts = files.Facts;
 
         switch (node.File)
         {
@@ -43,34 +41,34 @@ public static unsafe class PseudoTexts
                 text.Append("           CPU0\n"u8);
                 break;
             case PseudoFile.ProcLoadAverage:
-                LoadAverage(ref text);
+                LoadAverage(files, ref text);
                 break;
             case PseudoFile.ProcMemInfo:
-                MemInfo(ref text);
+                MemInfo(facts, ref text);
                 break;
             case PseudoFile.ProcPartitions:
                 text.Append("major minor  #blocks  name\n\n"u8);
                 break;
             case PseudoFile.ProcStat:
-                Stat(ref text);
+                Stat(files, ref text);
                 break;
             case PseudoFile.ProcSwaps:
                 text.Append("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"u8);
                 break;
             case PseudoFile.ProcUptime:
-                Uptime(ref text);
+                Uptime(facts, ref text);
                 break;
             case PseudoFile.ProcVersion:
                 text.Append(SystemFacts.System);
                 text.Append(" version "u8);
                 text.Append(SystemFacts.Release);
                 text.Append(" ("u8);
-                text.Append(SystemFacts.HostName);
+                text.Append(facts.HostName);
                 text.Append(") "u8);
                 Line(ref text, SystemFacts.Version);
                 break;
             case PseudoFile.ProcVmStat:
-                text.AppendLine("nr_free_pages "u8, FileObjects.Frames.FreePages);
+                text.AppendLine("nr_free_pages "u8, files.Frames.FreePages);
                 text.Append("pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"u8);
                 break;
             case PseudoFile.ProcNetDev:
@@ -79,7 +77,7 @@ public static unsafe class PseudoTexts
                 text.Append("carrier compressed\n"u8);
                 break;
             default:
-                Setting(node.File, ref text);
+                Setting(files, node.File, ref text);
                 break;
         }
 
@@ -110,12 +108,12 @@ public static unsafe class PseudoTexts
         text.Append((byte)'\n');
     }
 
-    private static void Setting(PseudoFile file, ref TextBuffer text)
+    private static void Setting(FileSystem files, PseudoFile file, ref TextBuffer text)
     {
         switch (file)
         {
             case PseudoFile.ProcSysHostName:
-                Line(ref text, SystemFacts.HostName);
+                Line(ref text, files.Facts.HostName);
                 break;
             case PseudoFile.ProcSysDomainName:
                 Line(ref text, SystemFacts.DomainName);
@@ -136,10 +134,10 @@ public static unsafe class PseudoTexts
                 text.AppendLine(default, Processes.MaxProcesses);
                 break;
             case PseudoFile.ProcSysBootId:
-                BootId(ref text);
+                AppendUuid(ref text, files.Facts.BootIdHigh, files.Facts.BootIdLow);
                 break;
             case PseudoFile.ProcSysUuid:
-                Uuid(ref text);
+                AppendUuid(ref text, files.Processes.Random.NextWord(), files.Processes.Random.NextWord());
                 break;
             case PseudoFile.ProcSysEntropy:
                 text.Append("256\n"u8);
@@ -189,10 +187,10 @@ public static unsafe class PseudoTexts
         }
     }
 
-    private static void MemInfo(ref TextBuffer text)
+    private static void MemInfo(SystemFacts facts, ref TextBuffer text)
     {
-        ulong totalKb = SystemFacts.TotalMemoryBytes / KilobyteBytes;
-        ulong freeKb = SystemFacts.FreeMemoryBytes / KilobyteBytes;
+        ulong totalKb = facts.TotalMemoryBytes / KilobyteBytes;
+        ulong freeKb = facts.FreeMemoryBytes / KilobyteBytes;
         Kilobytes(ref text, "MemTotal:       "u8, totalKb);
         Kilobytes(ref text, "MemFree:        "u8, freeKb);
         Kilobytes(ref text, "MemAvailable:   "u8, freeKb);
@@ -220,9 +218,9 @@ public static unsafe class PseudoTexts
         text.Append(" kB\n"u8);
     }
 
-    private static void Stat(ref TextBuffer text)
+    private static void Stat(FileSystem files, ref TextBuffer text)
     {
-        SystemFacts.ProcessorTimes(out ulong userNs, out ulong systemNs);
+        files.Facts.ProcessorTimes(out ulong userNs, out ulong systemNs);
         ulong uptimeNs = Clock.NowNs() * SystemFacts.ProcessorCount;
         ulong idleNs = uptimeNs > userNs + systemNs ? uptimeNs - userNs - systemNs : 0;
         CpuLine(ref text, "cpu  "u8, userNs, systemNs, idleNs);
@@ -236,8 +234,8 @@ public static unsafe class PseudoTexts
 
         text.Append("intr 0\nctxt 0\n"u8);
         text.AppendLine("btime "u8, (Clock.UnixTimeNs() - Clock.NowNs()) / SecondNs);
-        text.AppendLine("processes "u8, Processes.Created);
-        text.AppendLine("procs_running "u8, SystemFacts.RunningCount);
+        text.AppendLine("processes "u8, files.Processes.Created);
+        text.AppendLine("procs_running "u8, files.Facts.RunningCount);
         text.Append("procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n"u8);
     }
 
@@ -252,10 +250,10 @@ public static unsafe class PseudoTexts
         text.Append(" 0 0 0 0 0 0\n"u8);
     }
 
-    private static void LoadAverage(ref TextBuffer text)
+    private static void LoadAverage(FileSystem files, ref TextBuffer text)
     {
         // There is no history of the run queue: the present stands for all three spans.
-        uint running = SystemFacts.RunningCount;
+        uint running = files.Facts.RunningCount;
         for (int span = 0; span < 3; span++)
         {
             text.AppendHundredths(running * 100);
@@ -264,43 +262,21 @@ public static unsafe class PseudoTexts
 
         text.AppendNumber(running);
         text.Append((byte)'/');
-        text.AppendNumber(Processes.Count);
+        text.AppendNumber(files.Processes.Count);
         text.Append((byte)' ');
-        text.AppendNumber(Processes.LastId);
+        text.AppendNumber(files.Processes.LastId);
         text.Append((byte)'\n');
     }
 
-    private static void Uptime(ref TextBuffer text)
+    private static void Uptime(SystemFacts facts, ref TextBuffer text)
     {
-        SystemFacts.ProcessorTimes(out ulong userNs, out ulong systemNs);
+        facts.ProcessorTimes(out ulong userNs, out ulong systemNs);
         ulong uptimeNs = Clock.NowNs();
         ulong busyNs = Math.Min(userNs + systemNs, uptimeNs);
         text.AppendHundredths(uptimeNs / SystemFacts.NanosecondsPerTick);
         text.Append((byte)' ');
         text.AppendHundredths((uptimeNs - busyNs) / SystemFacts.NanosecondsPerTick);
         text.Append((byte)'\n');
-    }
-
-    private static void BootId(ref TextBuffer text)
-    {
-        if (s_bootIdLow == 0)
-        {
-            Span<byte> bytes = stackalloc byte[(int)UuidBytes];
-            RandomBytes.Fill(bytes);
-            s_bootIdLow = BinaryPrimitives.ReadUInt64LittleEndian(bytes) | 1;
-            s_bootIdHigh = BinaryPrimitives.ReadUInt64LittleEndian(bytes.Slice(8));
-        }
-
-        AppendUuid(ref text, s_bootIdHigh, s_bootIdLow);
-    }
-
-    private static void Uuid(ref TextBuffer text)
-    {
-        Span<byte> bytes = stackalloc byte[(int)UuidBytes];
-        RandomBytes.Fill(bytes);
-        AppendUuid(
-            ref text, BinaryPrimitives.ReadUInt64LittleEndian(bytes),
-            BinaryPrimitives.ReadUInt64LittleEndian(bytes.Slice(8)));
     }
 
     /// <summary>A random UUID (RFC 9562 version 4).</summary>

@@ -65,7 +65,7 @@ public static unsafe class PseudoTree
             return Errno.None;
         }
 
-        Process* process = Processes.Find(directory.ProcessId);
+        Process* process = caller->Table.Find(directory.ProcessId);
         return process == null ? Errno.ENOENT : FileAccess.MayInspect(caller, process) ? Errno.None : Errno.EACCES;
     }
 
@@ -73,7 +73,7 @@ public static unsafe class PseudoTree
     public static bool TryFind(Process* caller, PseudoNode directory, ReadOnlySpan<byte> name, out PseudoNode child)
     {
         child = new PseudoNode { ProcessId = directory.ProcessId, ThreadId = directory.ThreadId };
-        if (BelongsToProcess(directory.File) && Processes.Find(directory.ProcessId) == null)
+        if (BelongsToProcess(directory.File) && caller->Table.Find(directory.ProcessId) == null)
         {
             return false;
         }
@@ -83,7 +83,7 @@ public static unsafe class PseudoTree
             if (directory.File == PseudoFile.Proc)
             {
                 child = new PseudoNode { File = PseudoFile.Process, ProcessId = number };
-                return Processes.Find(number) != null;
+                return caller->Table.Find(number) != null;
             }
 
             if (directory.File == PseudoFile.ProcessTask)
@@ -96,7 +96,7 @@ public static unsafe class PseudoTree
             {
                 child.File = NumberedChild(directory.File);
                 child.Descriptor = (int)number;
-                return DescriptorFile(child) != null;
+                return DescriptorFile(caller->Table, child) != null;
             }
         }
 
@@ -106,7 +106,7 @@ public static unsafe class PseudoTree
                 && IsThere(directory, file))
             {
                 child.File = file;
-                return file != PseudoFile.DevTerminal0 || TerminalSessions.Find(caller->TerminalSession) != null;
+                return file != PseudoFile.DevTerminal0 || FileSystem.Of(caller).Sessions.Find(caller->TerminalSession) != null;
             }
         }
 
@@ -117,7 +117,7 @@ public static unsafe class PseudoTree
     /// The entry of a directory at or after a cookie, in a fixed order: static entries, then processes, threads or descriptors by number.
     /// False at the end.
     /// </summary>
-    public static bool TryNext(PseudoNode directory, ulong cookie, out PseudoNode child, out ulong nextCookie)
+    public static bool TryNext(Processes processes, PseudoNode directory, ulong cookie, out PseudoNode child, out ulong nextCookie)
     {
         child = new PseudoNode { ProcessId = directory.ProcessId, ThreadId = directory.ThreadId };
         nextCookie = 0;
@@ -134,7 +134,7 @@ public static unsafe class PseudoTree
         }
 
         uint number = cookie <= (ulong)PseudoFile.End ? 0 : (uint)(cookie - (ulong)PseudoFile.End);
-        if (!TryNextNumber(directory, number, out uint found))
+        if (!TryNextNumber(processes, directory, number, out uint found))
         {
             return false;
         }
@@ -176,10 +176,10 @@ public static unsafe class PseudoTree
         (node.ThreadId != 0 ? 1u << 31 : 0) + (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
 
     /// <summary>The open file behind /proc/PID/fd/N, or null. Descriptor.Of holds it for whoever blocks.</summary>
-    internal static OpenFile* DescriptorFile(PseudoNode node)
+    internal static OpenFile* DescriptorFile(Processes processes, PseudoNode node)
     {
-        Process* process = Processes.Find(node.ProcessId);
-        return process == null || process->Files == null ? null : process->Files->Find((ulong)node.Descriptor);
+        Process* process = processes.Find(node.ProcessId);
+        return process == null || process->Resources == null ? null : FileTable.Of(process)->Find((ulong)node.Descriptor);
     }
 
     /// <summary>stat(2) of an entry; ENOENT when its process has gone.</summary>
@@ -191,7 +191,7 @@ public static unsafe class PseudoTree
             return Errno.None;
         }
 
-        Process* process = Processes.Find(node.ProcessId);
+        Process* process = caller->Table.Find(node.ProcessId);
         if (process == null)
         {
             return Errno.ENOENT;
@@ -201,7 +201,7 @@ public static unsafe class PseudoTree
         status.Attributes.GroupId = process->EffectiveGroupId;
         if (node.File == PseudoFile.ProcessDescriptor)
         {
-            OpenFile* file = DescriptorFile(node);
+            OpenFile* file = DescriptorFile(caller->Table, node);
             if (file == null)
             {
                 return Errno.ENOENT;
@@ -275,13 +275,13 @@ public static unsafe class PseudoTree
     /// <summary>A thread's directory has no threads of its own: the tree must end somewhere.</summary>
     private static bool IsThere(PseudoNode directory, PseudoFile entry) => directory.ThreadId == 0 || entry != PseudoFile.ProcessTask;
 
-    private static bool TryNextNumber(PseudoNode directory, uint from, out uint found)
+    private static bool TryNextNumber(Processes processes, PseudoNode directory, uint from, out uint found)
     {
         found = uint.MaxValue;
         if (directory.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo)
         {
-            Process* owner = Processes.Find(directory.ProcessId);
-            int descriptor = owner == null || owner->Files == null ? -1 : owner->Files->NextOpen(from);
+            Process* owner = processes.Find(directory.ProcessId);
+            int descriptor = owner == null || owner->Resources == null ? -1 : FileTable.Of(owner)->NextOpen(from);
             found = (uint)descriptor;
             return descriptor >= 0;
         }
@@ -289,12 +289,12 @@ public static unsafe class PseudoTree
         if (directory.File == PseudoFile.ProcessTask)
         {
             found = directory.ProcessId;
-            return from <= found && Processes.Find(found) != null;
+            return from <= found && processes.Find(found) != null;
         }
 
         if (directory.File == PseudoFile.Proc)
         {
-            for (Process* process = Processes.First; process != null; process = process->Next)
+            for (Process* process = processes.First; process != null; process = process->Next)
             {
                 if (process->Id >= from && process->Id < found && process->State != ProcessState.Embryo)
                 {

@@ -8,7 +8,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Name, version, sizes and loads.</summary>
-public static unsafe class SystemFacts
+public sealed unsafe class SystemFacts(Processes processes)
 {
     /// <summary>Longest name without its terminator (__NEW_UTS_LEN).</summary>
     public const int MaxNameBytes = 64;
@@ -18,14 +18,19 @@ public static unsafe class SystemFacts
 
     public const ulong NanosecondsPerTick = 1_000_000_000 / TicksPerSecond;
 
-    private static NameBytes s_hostName;
-    private static int s_hostNameLength;
+    private NameBytes _hostName;
+    private int _hostNameLength;
 
     [InlineArray(MaxNameBytes)]
     private struct NameBytes
     {
         private byte _first;
     }
+
+    /// <summary>Random since the component started (/proc/sys/kernel/random/boot_id).</summary>
+    public ulong BootIdHigh { get; } = processes.Random.NextWord();
+
+    public ulong BootIdLow { get; } = processes.Random.NextWord();
 
     public static ReadOnlySpan<byte> System => "Linux"u8;
 
@@ -39,23 +44,23 @@ public static unsafe class SystemFacts
     public static ReadOnlySpan<byte> DomainName => "(none)"u8;
 
     /// <summary>The component's name until sethostname(2).</summary>
-    public static ReadOnlySpan<byte> HostName =>
-        s_hostNameLength == 0 ? Log.Name : ((ReadOnlySpan<byte>)s_hostName).Slice(0, s_hostNameLength);
+    public ReadOnlySpan<byte> HostName =>
+        _hostNameLength == 0 ? Log.Name : ((ReadOnlySpan<byte>)_hostName).Slice(0, _hostNameLength);
 
     /// <summary>Processors that programs run on.</summary>
     public static uint ProcessorCount => 1;
 
-    public static ulong TotalMemoryBytes => FileObjects.Frames.TotalPages * PageOperations.PageSize;
+    public ulong TotalMemoryBytes => processes.Frames.TotalPages * PageOperations.PageSize;
 
-    public static ulong FreeMemoryBytes => FileObjects.Frames.FreePages * PageOperations.PageSize;
+    public ulong FreeMemoryBytes => processes.Frames.FreePages * PageOperations.PageSize;
 
     /// <summary>Processes that could run now.</summary>
-    public static uint RunningCount
+    public uint RunningCount
     {
         get
         {
             uint running = 0;
-            for (Process* process = Processes.First; process != null; process = process->Next)
+            for (Process* process = processes.First; process != null; process = process->Next)
             {
                 running += StateLetter(process) == (byte)'R' ? 1u : 0;
             }
@@ -64,18 +69,18 @@ public static unsafe class SystemFacts
         }
     }
 
-    public static void SetHostName(ReadOnlySpan<byte> name)
+    public void SetHostName(ReadOnlySpan<byte> name)
     {
-        name.CopyTo(s_hostName);
-        s_hostNameLength = name.Length;
+        name.CopyTo(_hostName);
+        _hostNameLength = name.Length;
     }
 
     /// <summary>Processor time of all processes that exist, and of the children that they have waited for.</summary>
-    public static void ProcessorTimes(out ulong userNs, out ulong systemNs)
+    public void ProcessorTimes(out ulong userNs, out ulong systemNs)
     {
         userNs = 0;
         systemNs = 0;
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = processes.First; process != null; process = process->Next)
         {
             userNs += process->UserTimeNs + process->ChildrenUserTimeNs;
             systemNs += process->SystemTimeNs + process->ChildrenSystemTimeNs;

@@ -7,13 +7,12 @@ using Xunit;
 
 namespace Lego.Tests.Processor.Files;
 
-[Collection(FileObjectsCollection.Name)]
 public sealed class ByteRingTests
 {
     [Fact]
     public void Bytes_come_out_in_the_order_in_which_they_went_in()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
+        using FileSystemFixture fixture = new();
         Random random = new Random(20260921);
         ByteRing ring = default;
         Queue<byte> model = new Queue<byte>();
@@ -28,7 +27,7 @@ public sealed class ByteRingTests
                     bytes[index] = next++;
                 }
 
-                int taken = ring.Append(bytes);
+                int taken = ring.Append(fixture.Frames, bytes);
                 Assert.Equal(Math.Min(bytes.Length, ByteRing.CapacityBytes - model.Count), taken);
                 next -= (byte)(bytes.Length - taken);
                 for (int index = 0; index < taken; index++)
@@ -45,44 +44,44 @@ public sealed class ByteRingTests
                     Assert.Equal(model.Dequeue(), data[index]);
                 }
 
-                ring.Consume(used);
+                ring.Consume(fixture.Frames, used);
             }
 
             Assert.Equal(model.Count, ring.Count);
             Assert.Equal(ByteRing.CapacityBytes, ring.Count + ring.Room);
         }
 
-        ring.Clear();
+        ring.Clear(fixture.Frames);
     }
 
     [Fact]
     public void A_full_ring_takes_nothing_and_an_empty_one_holds_at_most_a_frame()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
+        using FileSystemFixture fixture = new();
         ulong before = fixture.Frames.FreePages;
         ByteRing ring = default;
-        Assert.Equal(ByteRing.CapacityBytes, ring.Append(new byte[100_000]));
-        Assert.True(ring.NextRoom().IsEmpty);
+        Assert.Equal(ByteRing.CapacityBytes, ring.Append(fixture.Frames, new byte[100_000]));
+        Assert.True(ring.NextRoom(fixture.Frames).IsEmpty);
         while (!ring.IsEmpty)
         {
-            ring.Consume(Math.Min(ring.NextData().Length, 1000));
+            ring.Consume(fixture.Frames, Math.Min(ring.NextData().Length, 1000));
         }
 
         Assert.InRange(before - fixture.Frames.FreePages, 0UL, 1UL);
-        ring.Clear();
+        ring.Clear(fixture.Frames);
         Assert.Equal(before, fixture.Frames.FreePages);
     }
 
     [Fact]
     public void Room_that_a_writer_is_filling_stays_his_while_the_reader_goes_past()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
+        using FileSystemFixture fixture = new();
         ByteRing ring = default;
-        ring.Append(new byte[ByteRing.CapacityBytes]);
-        ring.Consume(100);
-        Span<byte> room = ring.NextRoom();
+        ring.Append(fixture.Frames, new byte[ByteRing.CapacityBytes]);
+        ring.Consume(fixture.Frames, 100);
+        Span<byte> room = ring.NextRoom(fixture.Frames);
         Assert.Equal(100, room.Length);
-        ring.Consume(ring.NextData().Length);
+        ring.Consume(fixture.Frames, ring.NextData().Length);
         room.Fill(7);
         ring.Commit(room.Length);
         ReadOnlySpan<byte> last = default;
@@ -95,9 +94,9 @@ public sealed class ByteRingTests
                 Assert.Equal(7, last[^1]);
             }
 
-            ring.Consume(last.Length);
+            ring.Consume(fixture.Frames, last.Length);
         }
 
-        ring.Clear();
+        ring.Clear(fixture.Frames);
     }
 }

@@ -9,7 +9,6 @@ using Xunit;
 
 namespace Lego.Tests.Processor.Files;
 
-[Collection(FileObjectsCollection.Name)]
 public sealed unsafe class LockTableTests
 {
     private const int Bytes = 40;
@@ -30,7 +29,7 @@ public sealed unsafe class LockTableTests
     [Fact]
     public void Random_locks_leave_what_a_model_of_single_bytes_says()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
+        using FileSystemFixture fixture = new();
         LockTable table = new LockTable(fixture.Frames);
         Random random = new Random(20261127);
         LockType[,] model = new LockType[Owners, Bytes];
@@ -88,7 +87,7 @@ public sealed unsafe class LockTableTests
     [Fact]
     public void A_lock_on_one_file_or_of_one_family_is_in_nobody_elses_way()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
+        using FileSystemFixture fixture = new();
         LockTable table = new LockTable(fixture.Frames);
         table.Set(Wanted(1, LockType.Write, 0, 100));
         FileLock other = Wanted(2, LockType.Write, 0, 100);
@@ -104,7 +103,7 @@ public sealed unsafe class LockTableTests
     [Fact]
     public void A_wait_that_closes_a_circle_is_a_deadlock_and_leaves_no_trace()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
+        using FileSystemFixture fixture = new();
         LockTable table = new LockTable(fixture.Frames);
         LockTable.Waiter first = default;
         LockTable.Waiter second = default;

@@ -9,14 +9,13 @@ using Xunit;
 
 namespace Lego.Tests.Processor.Files;
 
-[Collection(FileObjectsCollection.Name)]
 public sealed unsafe class PseudoTreeTests
 {
-    private static List<string> List(PseudoFile directory)
+    private static List<string> List(Processes processes, PseudoFile directory)
     {
         List<string> names = new List<string>();
         ulong cookie = 0;
-        while (PseudoTree.TryNext(new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
+        while (PseudoTree.TryNext(processes, new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
         {
             Assert.True(next > cookie);
             cookie = next;
@@ -49,22 +48,20 @@ public sealed unsafe class PseudoTreeTests
     [Fact]
     public void Listings_hold_the_entries_of_their_directory_and_no_others()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
-        Processes.Initialize(fixture.Frames);
+        using FileSystemFixture fixture = new();
         Assert.Equal(
             ["null", "zero", "full", "random", "urandom", "tty", "console", "stdin", "stdout", "stderr", "fd", "pts"],
-            List(PseudoFile.Dev));
-        Assert.Equal(["online", "possible", "present"], List(PseudoFile.SysCpu));
-        Assert.Contains("meminfo", List(PseudoFile.Proc));
-        Assert.DoesNotContain("proc", List(PseudoFile.Proc));
+            List(fixture.Files.Processes, PseudoFile.Dev));
+        Assert.Equal(["online", "possible", "present"], List(fixture.Files.Processes, PseudoFile.SysCpu));
+        Assert.Contains("meminfo", List(fixture.Files.Processes, PseudoFile.Proc));
+        Assert.DoesNotContain("proc", List(fixture.Files.Processes, PseudoFile.Proc));
     }
 
     [Fact]
     public void A_threads_directory_has_no_task_so_that_the_tree_ends()
     {
-        using FileObjectsFixture fixture = new FileObjectsFixture();
-        Processes.Initialize(fixture.Frames);
-        Process* process = Processes.Create();
+        using FileSystemFixture fixture = new();
+        Process* process = fixture.Files.Processes.Create();
         process->State = ProcessState.Running;
         PseudoNode directory = new() { File = PseudoFile.Process, ProcessId = process->Id };
         Assert.True(PseudoTree.TryFind(process, directory, "task"u8, out PseudoNode task));
@@ -75,7 +72,7 @@ public sealed unsafe class PseudoTreeTests
         string path = Encoding.ASCII.GetString(text.AsSpan(0, PseudoTree.PathOf(stat, text)));
         Assert.Equal($"/proc/{process->Id}/task/{process->Id}/stat", path);
         ulong cookie = 0;
-        while (PseudoTree.TryNext(thread, cookie, out PseudoNode child, out cookie))
+        while (PseudoTree.TryNext(fixture.Files.Processes, thread, cookie, out PseudoNode child, out cookie))
         {
             Assert.NotEqual(PseudoFile.ProcessTask, child.File);
             Assert.Equal(process->Id, child.ThreadId);

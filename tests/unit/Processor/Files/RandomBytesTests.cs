@@ -12,13 +12,14 @@ public sealed class RandomBytesTests
     [Fact]
     public void Output_does_not_repeat_and_covers_all_values()
     {
-        RandomBytes.Seed("seed"u8);
+        RandomBytes random = new();
+        random.Seed("seed"u8);
         HashSet<string> blocks = new HashSet<string>();
         HashSet<byte> values = new HashSet<byte>();
         byte[] block = new byte[33];
         for (int round = 0; round < 1000; round++)
         {
-            RandomBytes.Fill(block);
+            random.Fill(block);
             Assert.True(blocks.Add(Convert.ToHexString(block)));
             values.UnionWith(block);
         }

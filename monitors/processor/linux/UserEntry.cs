@@ -8,24 +8,16 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Handlers of user mode.</summary>
-public static unsafe class UserEntry
+public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandler
 {
-    /// <summary>Installs the handlers; boot time.</summary>
-    public static void Install()
-    {
-        UserMode.SystemCallHandler = &OnSystemCall;
-        UserMode.PageFaultHandler = &OnPageFault;
-        UserMode.TrapHandler = &OnTrap;
-        UserMode.ReturnHook = &OnReturn;
-    }
-
     [SkipLocalsInit]
-    private static void OnSystemCall(UserContext* user)
+    public override void OnSystemCall(UserContext* user)
     {
         UserThread* thread = UserThread.Current;
         thread->User = user;
         CpuTime.EnterHandler(thread);
         SystemCall call;
+        call.Processor = processor;
         call.Number = user->Rax;
         call.A0 = user->Rdi;
         call.A1 = user->Rsi;
@@ -48,7 +40,7 @@ public static unsafe class UserEntry
         CpuTime.LeaveHandler(thread);
     }
 
-    private static void OnPageFault(UserContext* user, ulong address, PageFaultCode code)
+    public override void OnPageFault(UserContext* user, ulong address, PageFaultCode code)
     {
         UserThread* thread = UserThread.Current;
         thread->User = user;
@@ -69,7 +61,7 @@ public static unsafe class UserEntry
         CpuTime.LeaveHandler(thread);
     }
 
-    private static void OnTrap(UserContext* user, int vector, ulong errorCode)
+    public override void OnTrap(UserContext* user, int vector, ulong errorCode)
     {
         UserThread* thread = UserThread.Current;
         thread->User = user;
@@ -114,7 +106,7 @@ public static unsafe class UserEntry
         Signals.Force(thread, in info);
     }
 
-    private static void OnReturn(UserContext* user)
+    public override void OnReturn(UserContext* user)
     {
         UserThread* thread = UserThread.Current;
         thread->User = user;

@@ -9,7 +9,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Serves StartProcess, StandardInput and SignalProcess.</summary>
-public sealed unsafe class ProgramService : RpcService
+public sealed unsafe class ProgramService(FileSystem files) : RpcService
 {
     public override RpcDisposition TryHandle(ref RpcRequest request)
     {
@@ -21,7 +21,7 @@ public sealed unsafe class ProgramService : RpcService
                 SignalSession(ref request);
                 return RpcDisposition.Done;
             case Opcode.StandardInput:
-                StandardStreams.TakeInput(ref request);
+                StandardStreams.TakeInput(files, ref request);
                 return RpcDisposition.Done;
             default:
                 request.Reply(Errno.EOPNOTSUPP);
@@ -37,7 +37,7 @@ public sealed unsafe class ProgramService : RpcService
             return;
         }
 
-        Errno error = ProgramStart.Start(in start, text, out uint processId);
+        Errno error = ProgramStart.Start(files.Processes, in start, text, out uint processId);
         StartProcessReply reply = new() { ProcessId = processId };
         if (error == Errno.None)
         {
@@ -49,7 +49,7 @@ public sealed unsafe class ProgramService : RpcService
         }
     }
 
-    private static void SignalSession(ref RpcRequest request)
+    private void SignalSession(ref RpcRequest request)
     {
         if (!request.TryReadHead(out SignalRequest wanted, out _) || wanted.Signal == 0 || wanted.Signal > Signal.Count)
         {
@@ -57,9 +57,9 @@ public sealed unsafe class ProgramService : RpcService
             return;
         }
 
-        uint group = StandardStreams.ForegroundGroup(wanted.Session);
+        uint group = StandardStreams.ForegroundGroup(files, wanted.Session);
         SignalInfo info = SignalInfo.FromKernel((int)wanted.Signal);
-        bool found = group != 0 && Signals.SendToGroup(group, in info);
+        bool found = group != 0 && Signals.SendToGroup(files.Processes, group, in info);
         request.Reply(found ? Errno.None : Errno.ESRCH);
     }
 }

@@ -25,7 +25,7 @@ public static unsafe class ProgramStart
     /// Starts the program of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The first argument is the program:
     /// with a slash a path, else it is searched in the environment's PATH. Gives its id, or what execve says about it.
     /// </summary>
-    public static Errno Start(in StartProcessRequest request, ReadOnlySpan<byte> text, out uint processId)
+    public static Errno Start(Processes table, in StartProcessRequest request, ReadOnlySpan<byte> text, out uint processId)
     {
         processId = 0;
         int cwdEnd = text.IndexOf((byte)0);
@@ -34,7 +34,7 @@ public static unsafe class ProgramStart
             return Errno.EINVAL;
         }
 
-        Process* process = Processes.Create();
+        Process* process = table.Create();
         if (process == null)
         {
             return Errno.EAGAIN;
@@ -50,8 +50,8 @@ public static unsafe class ProgramStart
         Errno error = Processes.SetText(process->Cwd, text.Slice(0, cwdEnd)) ? Errno.None : Errno.ENAMETOOLONG;
         if (error == Errno.None)
         {
-            process->Files = FileTable.Create();
-            error = process->Files == null ? Errno.ENOMEM : StandardStreams.Attach(process, in request);
+            process->Resources = FileTable.Create(FileSystem.Of(process));
+            error = process->Resources == null ? Errno.ENOMEM : StandardStreams.Attach(process, in request);
         }
 
         if (error == Errno.None)
@@ -78,7 +78,7 @@ public static unsafe class ProgramStart
         }
 
         ReadOnlySpan<byte> name = strings.Slice(0, nameEnd);
-        using Scratch scratch = ScratchBuffers.Take();
+        using Scratch scratch = process->Table.Scratch.Take();
         Errno error = Errno.ENOENT;
         AddressSpace* space = null;
         ExecuteReply program = default;
@@ -100,7 +100,7 @@ public static unsafe class ProgramStart
         ProcessExecute.Adopt(process->Thread, in program, &process->Thread->Initial);
         process->LeadsTerminalSession = true;
         process->State = ProcessState.Running;
-        return ThreadStart.Spawn(process->Thread) ? Errno.None : Errno.EAGAIN;
+        return process->Table.Threads.Spawn(process->Thread) ? Errno.None : Errno.EAGAIN;
     }
 
     /// <summary>execvp(3): each directory of PATH in turn; EACCES is remembered, other errors but ENOENT end the search.</summary>

@@ -10,7 +10,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>The generator behind getrandom, /dev/urandom and AT_RANDOM.</summary>
-public static class RandomBytes
+public sealed class RandomBytes
 {
     private const int BlockWords = 16;
     private const int KeyWords = 8;
@@ -18,8 +18,8 @@ public static class RandomBytes
     private const int KeyBytes = 32;
     private const int DoubleRounds = 10;
 
-    private static Key s_key;
-    private static ulong s_blocks;
+    private Key _key;
+    private ulong _blocks;
 
     [InlineArray(KeyWords)]
     private struct Key
@@ -34,7 +34,7 @@ public static class RandomBytes
     }
 
     /// <summary>Mixes entropy into the key; boot time, and whenever there is more. BLOCKS in the source.</summary>
-    public static void Seed(EntropySource source)
+    public void Seed(EntropySource source)
     {
         Span<byte> fresh = stackalloc byte[KeyBytes];
         source.Fill(fresh);
@@ -42,9 +42,9 @@ public static class RandomBytes
     }
 
     /// <summary>Mixes up to 32 bytes into the key.</summary>
-    public static void Seed(ReadOnlySpan<byte> entropy)
+    public void Seed(ReadOnlySpan<byte> entropy)
     {
-        Span<byte> key = MemoryMarshal.AsBytes((Span<uint>)s_key);
+        Span<byte> key = MemoryMarshal.AsBytes((Span<uint>)_key);
         for (int index = 0; index < key.Length && index < entropy.Length; index++)
         {
             key[index] ^= entropy[index];
@@ -54,15 +54,23 @@ public static class RandomBytes
         Fill(discarded);
     }
 
+    /// <summary>64 random bits.</summary>
+    public ulong NextWord()
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        Fill(bytes);
+        return MemoryMarshal.Read<ulong>(bytes);
+    }
+
     /// <summary>Fills the whole span.</summary>
-    public static void Fill(Span<byte> bytes)
+    public void Fill(Span<byte> bytes)
     {
         Block block = default;
         while (!bytes.IsEmpty)
         {
             NextBlock(ref block);
             ReadOnlySpan<byte> output = MemoryMarshal.AsBytes((Span<uint>)block);
-            output.Slice(0, KeyBytes).CopyTo(MemoryMarshal.AsBytes((Span<uint>)s_key));
+            output.Slice(0, KeyBytes).CopyTo(MemoryMarshal.AsBytes((Span<uint>)_key));
             int chunk = Math.Min(bytes.Length, BlockBytes - KeyBytes);
             output.Slice(KeyBytes, chunk).CopyTo(bytes);
             bytes = bytes.Slice(chunk);
@@ -70,7 +78,7 @@ public static class RandomBytes
     }
 
     /// <summary>The ChaCha20 block function (RFC 8439 section 2.3) with the number of blocks made so far as counter and nonce.</summary>
-    private static void NextBlock(ref Block block)
+    private void NextBlock(ref Block block)
     {
         Block initial = default;
         initial[0] = 0x61707865;
@@ -79,12 +87,12 @@ public static class RandomBytes
         initial[3] = 0x6b206574;
         for (int word = 0; word < KeyWords; word++)
         {
-            initial[4 + word] = s_key[word];
+            initial[4 + word] = _key[word];
         }
 
-        s_blocks++;
-        initial[12] = (uint)s_blocks;
-        initial[13] = (uint)(s_blocks >> 32);
+        _blocks++;
+        initial[12] = (uint)_blocks;
+        initial[13] = (uint)(_blocks >> 32);
         ulong now = Cpu.Timestamp();
         initial[14] = (uint)now;
         initial[15] = (uint)(now >> 32);

@@ -7,22 +7,15 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>Timers of all processes.</summary>
-public static unsafe class AlarmClock
+public sealed unsafe class AlarmClock(Processes processes) : ThreadBody
 {
-    private static WaitQueue s_changed;
-    private static bool s_runs;
-
-    /// <summary>Boot time.</summary>
-    public static void Initialize()
-    {
-        s_changed = default;
-        s_runs = false;
-    }
+    private WaitQueue _changed;
+    private bool _runs;
 
     /// <summary>
     /// Arms a process's timer for a time of Clock.NowNs (0 = disarms it), repeated with a period (0 = once). Never blocks.
     /// </summary>
-    public static void Set(Process* process, ulong timeNs, ulong periodNs)
+    public void Set(Process* process, ulong timeNs, ulong periodNs)
     {
         process->AlarmTimeNs = timeNs;
         process->AlarmPeriodNs = timeNs == 0 ? 0 : periodNs;
@@ -31,23 +24,23 @@ public static unsafe class AlarmClock
             return;
         }
 
-        if (!s_runs)
+        if (!_runs)
         {
-            s_runs = Scheduler.Spawn(&Run, null, "alarms"u8) != null;
-            if (!s_runs)
+            _runs = Scheduler.Spawn(this, null, "alarms"u8) != null;
+            if (!_runs)
             {
                 Log.Warn($"no memory for the thread that sends alarms; process {process->Id} gets none");
             }
         }
 
-        s_changed.WakeAll();
+        _changed.WakeAll();
     }
 
     /// <summary>Sends the signals that are due and gives the time of the next one. Never blocks.</summary>
-    public static ulong SendDue(ulong now)
+    public ulong SendDue(ulong now)
     {
         ulong next = ulong.MaxValue;
-        for (Process* process = Processes.First; process != null; process = process->Next)
+        for (Process* process = processes.First; process != null; process = process->Next)
         {
             if (process->AlarmTimeNs == 0)
             {
@@ -71,11 +64,11 @@ public static unsafe class AlarmClock
         return next;
     }
 
-    private static void Run(void* argument)
+    public override void Run(void* argument)
     {
         while (true)
         {
-            s_changed.WaitUntil(SendDue(Clock.NowNs()));
+            _changed.WaitUntil(SendDue(Clock.NowNs()));
         }
     }
 }

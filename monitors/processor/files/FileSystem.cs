@@ -1,0 +1,147 @@
+// Everything that the file part of one processor component keeps at run time: slabs for its kinds of objects, the frames that pipes and paths take, and
+// one object for each kind of operation. Made once at boot; running out is ENOMEM or ENFILE for the program that asks.
+//
+// How code gets here: an open file knows the operations of its kind, and those know the file system; a table of descriptors and a pipe know it as well;
+// everything else comes from a process (Of).
+
+using System.Runtime.CompilerServices;
+using Lego.Fabric;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>The file part of a processor component; to processes, what they have beside their memory.</summary>
+public sealed unsafe class FileSystem : ProcessResources
+{
+    /// <summary>Most open files of the component (ENFILE beyond).</summary>
+    private const ulong MaxOpenFiles = 65536;
+
+    private uint _lastPipeInode;
+    private readonly DirectoryFile _directory;
+    private readonly NullDevice _null;
+    private readonly ZeroDevice _zero;
+    private readonly FullDevice _full;
+    private readonly RandomDevice _random;
+    private readonly PseudoTextFile _pseudoText;
+    private readonly PseudoDirectoryFile _pseudoDirectory;
+    private readonly PathOnlyFile _pathOnly;
+    private readonly RegularFile _regular;
+    private readonly PipeEnd _pipeEnd;
+    private readonly StandardStream _standardStream;
+
+    /// <summary>Takes the memory and becomes what processes have; boot time, before the first process.</summary>
+    public FileSystem(Processes processes)
+    {
+        FrameAllocator frames = processes.Frames;
+        Self = new ObjectPointer<FileSystem>(this);
+        Processes = processes;
+        OpenFiles = new Slab<OpenFile>(frames, MaxOpenFiles);
+        Tables = new Slab<FileTable>(frames);
+        Pipes = new Slab<Pipe>(frames);
+        Locks = new LockTable(frames);
+        if (!Locks.IsUsable)
+        {
+            Panic.Because("FileSystem: no memory for the lock table");
+        }
+
+        Nodes = new FileNodes(processes);
+        Sessions = new TerminalSessions(this);
+        Buffers = new TransferBuffers(frames);
+        Readiness = new Readiness();
+        Facts = new SystemFacts(processes);
+        _regular = new RegularFile(this);
+        _directory = new DirectoryFile(this);
+        _pipeEnd = new PipeEnd(this);
+        _standardStream = new StandardStream(this);
+        _null = new NullDevice(this);
+        _zero = new ZeroDevice(this);
+        _full = new FullDevice(this);
+        _random = new RandomDevice(this);
+        _pseudoText = new PseudoTextFile(this);
+        _pseudoDirectory = new PseudoDirectoryFile(this);
+        _pathOnly = new PathOnlyFile(this);
+        processes.Resources = this;
+    }
+
+    /// <summary>How unmanaged memory refers to this object.</summary>
+    public ObjectPointer<FileSystem> Self { get; }
+
+    public Processes Processes { get; }
+
+    public FrameAllocator Frames => Processes.Frames;
+
+    public RpcEndpoint Rpc => Processes.Rpc;
+
+    public Slab<OpenFile> OpenFiles { get; }
+
+    public Slab<FileTable> Tables { get; }
+
+    public Slab<Pipe> Pipes { get; }
+
+    /// <summary>All locks on files.</summary>
+    public LockTable Locks { get; }
+
+    public FileNodes Nodes { get; }
+
+    public TerminalSessions Sessions { get; }
+
+    public TransferBuffers Buffers { get; }
+
+    public Readiness Readiness { get; }
+
+    public SystemFacts Facts { get; }
+
+    /// <summary>The file system of a process's component.</summary>
+    public static FileSystem Of(Process* process) => Unsafe.As<FileSystem>(process->Table.Resources!);
+
+    /// <summary>The operations of a kind of open file.</summary>
+    public FileOperations OperationsOf(FileKind kind)
+    {
+        return kind switch
+        {
+            FileKind.Regular => _regular,
+            FileKind.Directory => _directory,
+            FileKind.Pipe => _pipeEnd,
+            FileKind.StandardStream => _standardStream,
+            FileKind.Null => _null,
+            FileKind.Zero => _zero,
+            FileKind.Full => _full,
+            FileKind.Random => _random,
+            FileKind.PseudoText => _pseudoText,
+            FileKind.PseudoDirectory => _pseudoDirectory,
+            _ => _pathOnly,
+        };
+    }
+
+    /// <summary>A number that distinguishes a new pipe in stat and /proc/PID/fd.</summary>
+    internal uint NextPipeInode() => ++_lastPipeInode;
+
+    public override Errno Inherit(Process* parent, Process* child)
+    {
+        child->Resources = FileTable.Fork(FileTable.Of(parent));
+        return child->Resources == null ? Errno.ENOMEM : Errno.None;
+    }
+
+    public override void Replace(Process* process) => FileTable.Of(process)->CloseOnExec();
+
+    public override void Release(Process* process)
+    {
+        FileTable* table = FileTable.Of(process);
+        process->Resources = null;
+        if (table != null)
+        {
+            FileTable.Release(table);
+        }
+    }
+
+    /// <summary>Adds the counters of this part.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("processor.files.open"u8, OpenFiles.InUse);
+        writer.Add("processor.files.tables"u8, Tables.InUse);
+        writer.Add("processor.files.nodes"u8, Nodes.Count);
+        writer.Add("processor.files.pipes"u8, Pipes.InUse);
+        writer.Add("processor.files.sessions"u8, Sessions.Count);
+        writer.Add("processor.files.locks"u8, Locks.Count);
+    }
+}
