@@ -75,6 +75,11 @@ internal static class Program
             Console.WriteLine(line);
         }
 
+        if (traceLines > 0)
+        {
+            Console.WriteLine(failed.Result.Waits);
+        }
+
         string scenario = isByNumber ? "" : $" --scenario {failed.Scenario.Name}";
         Console.WriteLine($"FAILED seed {failed.Seed} ({failed.Scenario.Name}): {failed.Result.Failure}");
         if (failed.Plan.Length > 0)

@@ -6,7 +6,7 @@ using CsCheck;
 namespace Lego.Simulation;
 
 /// <summary>How a run ended.</summary>
-internal sealed record RunResult(string? Failure, ulong Digest, ulong Choices, ulong SimulatedNs, Trace Trace);
+internal sealed record RunResult(string? Failure, ulong Digest, ulong Choices, ulong SimulatedNs, Trace Trace, string Waits);
 
 /// <summary>A seed that failed, with the smallest plan that still does.</summary>
 internal sealed record FailedSeed(ulong Seed, Scenario Scenario, Step[][] Plan, RunResult Result);
@@ -53,7 +53,7 @@ internal static class Runner
             rack.AwaitReady();
             scenario.Drive(rack, plan, simulation.Choices);
         });
-        return new RunResult(simulation.Failure, simulation.Choices.Digest, simulation.Choices.Count, simulation.NowNs, trace);
+        return new RunResult(simulation.Failure, simulation.Choices.Digest, simulation.Choices.Count, simulation.NowNs, trace, simulation.Waits);
     }
 
     /// <summary>CsCheck's random shrinking: any smaller plan that fails as well, until none is found.</summary>

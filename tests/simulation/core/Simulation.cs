@@ -11,6 +11,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Lego.Kernel;
 
 namespace Lego.Simulation;
@@ -67,6 +68,9 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
     internal string? Failure { get; private set; }
 
     internal bool IsOver => _over;
+
+    /// <summary>Where each thread stood when the run was given up; for people who read about a hang.</summary>
+    internal string Waits => string.Join('\n', _threads.Where(thread => thread.Stack != null).Select(thread => $"  {thread} waits:\n{thread.Stack}"));
 
     /// <summary>The machine whose code runs on this host thread.</summary>
     internal static SimMachine Machine => t_machine!;

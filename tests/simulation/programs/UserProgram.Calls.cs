@@ -132,14 +132,13 @@ internal sealed unsafe partial class UserProgram
         return Call(35, StructArea);
     }
 
-    /// <summary>Installs a handler for a signal.</summary>
-    internal long Handle(int signal, Action<UserProgram, int> handler, bool restarts)
+    /// <summary>Installs a handler for a signal, with SA_ flags.</summary>
+    internal long Handle(int signal, Action<UserProgram, int> handler, ulong flags)
     {
         const ulong RestorerFlag = 0x04000000;
-        const ulong RestartFlag = 0x10000000;
         byte[] action = new byte[32];
         BitConverter.TryWriteBytes(action, Code.AddHandler(handler));
-        BitConverter.TryWriteBytes(action.AsSpan(8), RestorerFlag | (restarts ? RestartFlag : 0));
+        BitConverter.TryWriteBytes(action.AsSpan(8), RestorerFlag | flags);
         BitConverter.TryWriteBytes(action.AsSpan(16), CallSite);
         Store(StructArea, action);
         return Call(13, (ulong)signal, StructArea, 0, 8);

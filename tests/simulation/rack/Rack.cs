@@ -121,6 +121,9 @@ internal sealed unsafe class Rack : IDisposable
         NativeMemory.Free(_bootLine);
     }
 
+    /// <summary>What holds between any two atomic pieces of kernel code.</summary>
+    internal void CheckInvariants() => Processor!.ExCache.CheckInvariants();
+
     /// <summary>All monitors' counters.</summary>
     internal void Report(ref StatisticsWriter writer)
     {
@@ -138,10 +141,10 @@ internal sealed unsafe class Rack : IDisposable
     }
 
     /// <summary>Driver only: starts the stand-in program of a number; gives its session.</summary>
-    internal ushort Start(int program)
+    internal ushort Start(int program, params string[] arguments)
     {
         ushort session = ++_sessions;
-        Channel.Start(session, "/bin/" + StandInElf.NameOf(program));
+        Channel.Start(session, ["/bin/" + StandInElf.NameOf(program), .. arguments]);
         return session;
     }
 

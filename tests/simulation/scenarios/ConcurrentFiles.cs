@@ -9,11 +9,14 @@ using Lego.Kernel;
 namespace Lego.Simulation;
 
 /// <summary>Random file operations of up to three programs against a model.</summary>
-internal class ConcurrentFiles : Scenario
+internal sealed class ConcurrentFiles(string name, params FileStep[] kinds) : Scenario
 {
-    internal override string Name => "files";
+    internal override string Name => name;
 
-    internal override Gen<Step[][]> Plans => Step.Programs(FileModel.Kinds, 2, 3, 2, 9);
+    /// <summary>Without kinds: all of them.</summary>
+    internal override Gen<Step[][]> Plans => kinds.Length == 0
+        ? Step.Programs(FileModel.Kinds, 2, 3, 2, 9)
+        : Step.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 2, 9);
 
     internal override string Describe(Step step) => FileModel.Describe(step);
 

@@ -10,7 +10,12 @@ internal static class Scenarios
     private static readonly Scenario[] s_all =
     [
         new FirstSteps(),
-        new ConcurrentFiles(),
+        new ConcurrentFiles("files"),
+        new ConcurrentFiles("appends", FileStep.OpenAppend, FileStep.Write, FileStep.Write, FileStep.Truncate, FileStep.Allocate, FileStep.Allocate,
+            FileStep.Size, FileStep.ReadAt, FileStep.Sync),
+        new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename, FileStep.Rename,
+            FileStep.Write, FileStep.Size),
+        new ConcurrentMemory(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];
