@@ -124,6 +124,8 @@ internal sealed unsafe partial class UserProgram
         return result;
     }
 
+    internal long Pause() => Call(34);
+
     /// <summary>Waits in simulated time; EINTR ends it early.</summary>
     internal long Sleep(ulong nanoseconds)
     {
@@ -143,6 +145,9 @@ internal sealed unsafe partial class UserProgram
         Store(StructArea, action);
         return Call(13, (ulong)signal, StructArea, 0, 8);
     }
+
+    /// <summary>The address of a path, until the next call that takes one.</summary>
+    internal ulong PathAt(string path) => PutString(PathArea, path);
 
     private ulong PutString(ulong address, string text)
     {

@@ -148,8 +148,8 @@ internal sealed unsafe class Rack : IDisposable
         return session;
     }
 
-    /// <summary>Driver only: waits for a session's end and gives the wait status. An error of the start is thrown.</summary>
-    internal uint AwaitExit(ushort session)
+    /// <summary>Driver only: waits until a session's program has started and gives its process id. An error is thrown.</summary>
+    internal uint AwaitStart(ushort session)
     {
         HeardFrame started = Take(frame => frame.Session == session && frame.Type == ControlFrameType.Started);
         if (started.Number(0) != 0)
@@ -157,7 +157,17 @@ internal sealed unsafe class Rack : IDisposable
             throw new CheckFailed($"session {session} does not start: errno {started.Number(0)}");
         }
 
-        return Take(frame => frame.Session == session && frame.Type == ControlFrameType.Exited).Number(0);
+        return started.Number(1);
+    }
+
+    /// <summary>Driver only: waits for the end of a started session's program and gives its wait status.</summary>
+    internal uint AwaitEnd(ushort session) => Take(frame => frame.Session == session && frame.Type == ControlFrameType.Exited).Number(0);
+
+    /// <summary>Driver only: waits for start and end.</summary>
+    internal uint AwaitExit(ushort session)
+    {
+        AwaitStart(session);
+        return AwaitEnd(session);
     }
 
     /// <summary>Driver only: waits for a frame and forgets it.</summary>

@@ -16,6 +16,7 @@ internal static class Scenarios
         new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename, FileStep.Rename,
             FileStep.Write, FileStep.Size),
         new ConcurrentMemory(),
+        new ProcessTrees(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];
