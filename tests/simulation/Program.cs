@@ -11,6 +11,8 @@ internal static class Program
 {
     private const ulong DefaultSeeds = 1000;
     private const int MostFailures = 5;
+    /// <summary>Last lines of a failing seed's trace that are shown; all of them when it is replayed.</summary>
+    private const int TraceLines = 25;
 
     private static int Main(string[] arguments)
     {
@@ -18,8 +20,9 @@ internal static class Program
         Option<ulong> first = new("--first") { Description = "The first seed.", DefaultValueFactory = _ => 1 };
         Option<ulong?> seed = new("--seed") { Description = "Run this seed only, and print what it does." };
         Option<string?> scenario = new("--scenario") { Description = "Run all seeds on this scenario." };
+        Option<string?> progress = new("--progress") { Description = "A file that always holds the number of the seed that runs." };
         Option<bool> once = new("--once") { Description = "Do not check that each seed replays." };
-        RootCommand command = new("Runs whole racks in one process, deterministically by seed.") { seeds, first, seed, scenario, once };
+        RootCommand command = new("Runs whole racks in one process, deterministically by seed.") { seeds, first, seed, scenario, progress, once };
         command.SetAction(result =>
         {
             string? name = result.GetValue(scenario);
@@ -30,24 +33,26 @@ internal static class Program
                 return 2;
             }
 
+            using SeedProgress running = new(result.GetValue(progress));
             ulong? single = result.GetValue(seed);
             return single is { } only
-                ? Replay(named ?? Scenarios.Of(only), only)
-                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once));
+                ? Replay(named ?? Scenarios.Of(only), only, named is null)
+                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once), running);
         });
         return command.Parse(arguments).Invoke();
     }
 
-    private static int RunAll(Scenario? named, ulong first, ulong count, bool twice)
+    private static int RunAll(Scenario? named, ulong first, ulong count, bool twice, SeedProgress running)
     {
         int failures = 0;
         for (ulong seed = first; seed < first + count && failures < MostFailures; seed++)
         {
+            running.At(seed);
             Scenario scenario = named ?? Scenarios.Of(seed);
             if (Runner.Try(scenario, seed, twice) is { } failed)
             {
                 failures++;
-                Print(failed, 0, named is null);
+                Print(failed, TraceLines, false, named is null);
             }
         }
 
@@ -55,7 +60,7 @@ internal static class Program
         return failures == 0 ? 0 : 1;
     }
 
-    private static int Replay(Scenario scenario, ulong seed)
+    private static int Replay(Scenario scenario, ulong seed, bool isByNumber)
     {
         FailedSeed? failed = Runner.Try(scenario, seed, true);
         if (failed is null)
@@ -64,18 +69,18 @@ internal static class Program
             return 0;
         }
 
-        Print(failed, int.MaxValue, true);
+        Print(failed, int.MaxValue, true, isByNumber);
         return 1;
     }
 
-    private static void Print(FailedSeed failed, int traceLines, bool isByNumber)
+    private static void Print(FailedSeed failed, int traceLines, bool withWaits, bool isByNumber)
     {
         foreach (string line in failed.Result.Trace.Lines.TakeLast(traceLines))
         {
             Console.WriteLine(line);
         }
 
-        if (traceLines > 0)
+        if (withWaits)
         {
             Console.WriteLine(failed.Result.Waits);
         }

@@ -23,15 +23,18 @@ public sealed unsafe partial class ExCache
 
         int lines = _lineCount + _overflowLines;
         int listed = 0;
+        ulong leaving = 0;
         for (int index = 0; index < lines; index++)
         {
             Check.That(frames.Add(_lines[index].Frame), $"line {index}: its frame belongs to another line as well");
             Check.Equal(index, _lineOfFrame[_lines[index].Frame], $"line of the frame of line {index}");
             listed += _lines[index].State == LineState.Resident ? 1 : 0;
+            // Mapped, but no victim while its home is asked whether its range goes.
+            leaving += _lines[index].State == LineState.Leaving ? 1UL : 0;
         }
 
         Check.Equal((ulong)listed, resident, "lines on lists of resident ones");
-        Check.Equal(resident, _residentLines, "counter of resident lines");
+        Check.Equal(resident + leaving, _residentLines, "counter of resident lines");
     }
 
     private void CheckFreeList(int set)

@@ -1,5 +1,6 @@
-// `lego test`: everything that can be tested, cheapest first. Host tests run the images' own sources in this process's world; the suites image
-// runs named cases on bare metal; rack tests drive this very tool. The last line counts; the status is 1 when anything failed.
+// `lego test`: everything that can be tested, cheapest first. Host tests run the images' own sources in this process's world; the simulation runs
+// whole racks of them by seed; the suites image runs named cases on bare metal; rack tests drive this very tool. The last line counts; the status is
+// 1 when anything failed.
 
 using System;
 using System.Collections.Generic;
@@ -14,19 +15,31 @@ namespace Lego.Tool;
 /// <summary>The test command.</summary>
 public static class TestCommand
 {
-    private static readonly string[] s_stages = ["unit", "tool", "suites", "rack"];
+    private const string Simulation = "simulation";
+    private const ulong DefaultSeeds = 3000;
+
+    private static readonly string[] s_stages = ["unit", "tool", Simulation, "suites", "rack"];
 
     public static Command Create()
     {
-        Command command = new("test", "Run the tests: on the host (unit, tool), on bare metal (suites), and on whole racks (rack).");
+        Command command = new("test", "Run the tests: on the host (unit, tool), on simulated racks (simulation), on bare metal (suites), and on whole racks (rack).");
         Option<string?> filter = new("--filter")
         {
-            Description = "Only tests whose names contain TEXT (suites: whose names begin with it).",
+            Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",
             HelpName = "TEXT",
         };
-        Option<string?> only = new("--only") { Description = "Only this stage: unit, tool, suites or rack.", HelpName = "STAGE" };
+        Option<string?> only = new("--only") { Description = "Only this stage: unit, tool, simulation, suites or rack.", HelpName = "STAGE" };
+        Option<ulong> seeds = new("--seeds")
+        {
+            Description = $"How many seeds the simulation runs ({DefaultSeeds} if not given).",
+            DefaultValueFactory = _ => DefaultSeeds,
+            HelpName = "N",
+        };
+        Option<ulong?> seed = new("--seed") { Description = "The simulation replays this seed and prints what happens in it.", HelpName = "S" };
         command.Options.Add(filter);
         command.Options.Add(only);
+        command.Options.Add(seeds);
+        command.Options.Add(seed);
         command.SetAction(async (result, cancellation) =>
         {
             string? stage = result.GetValue(only);
@@ -35,12 +48,13 @@ public static class TestCommand
                 throw ToolException.Usage($"--only: '{stage}' is none of {string.Join(", ", s_stages)}");
             }
 
-            return await RunAsync(stage, result.GetValue(filter), cancellation);
+            TestWish wish = new(result.GetValue(filter), result.GetValue(seeds), result.GetValue(seed));
+            return await RunAsync(stage, wish, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(string? only, string? filter, CancellationToken cancellation)
+    private static async Task<int> RunAsync(string? only, TestWish wish, CancellationToken cancellation)
     {
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         int signal = 0;
@@ -59,7 +73,7 @@ public static class TestCommand
             {
                 if (only is null || only == stage)
                 {
-                    await RunStageAsync(stage, filter, total, stop.Token);
+                    await RunStageAsync(stage, wish, total, stop.Token);
                 }
             }
         }
@@ -72,18 +86,21 @@ public static class TestCommand
         return total.Failed == 0 ? ExitStatus.Success : ExitStatus.Failed;
     }
 
-    private static async Task RunStageAsync(string stage, string? filter, TestCount total, CancellationToken cancellation)
+    private static async Task RunStageAsync(string stage, TestWish wish, TestCount total, CancellationToken cancellation)
     {
         string title = stage switch
         {
             "unit" => "host tests of the images' sources (tests/unit)",
             "tool" => "host tests of the rack tool (tests/tool)",
+            Simulation => "seeds on simulated racks (tests/simulation)",
             "suites" => "cases on bare metal (tests/suites)",
             _ => "tests on whole racks (tests/rack)",
         };
         Console.WriteLine($"== {title}");
         long start = Stopwatch.GetTimestamp();
-        TestCount count = await RunProjectAsync(stage, filter, cancellation);
+        TestCount count = stage == Simulation
+            ? await SimulationRun.RunAsync(wish, cancellation)
+            : await RunProjectAsync(stage, wish.Filter, cancellation);
         foreach (string failure in count.Failures)
         {
             Console.WriteLine($"   FAILED {failure}");

@@ -1,0 +1,102 @@
+// Runs the simulation (tests/simulation) on all CPUs: a process for each, because one simulated rack after the other uses one CPU only, with a share of
+// the seeds each. What they print goes to the user; a failing seed counts as a failed test, and so does one that takes its process down.
+
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+using Medallion.Shell;
+
+namespace Lego.Tool;
+
+/// <summary>Builds and runs the simulation.</summary>
+public static class SimulationRun
+{
+    private const string FailureMark = "FAILED ";
+    private const int OrderlyFailure = 1;
+
+    /// <summary>Every seed that holds is a passed test.</summary>
+    public static async Task<TestCount> RunAsync(TestWish wish, CancellationToken cancellation)
+    {
+        string directory = Path.Combine(HostPaths.Root, "tests", "simulation");
+        string dotnet = Environment.ProcessPath!;
+        using (new Progress(ProgressStyle.Open).Step("building tests/simulation"))
+        {
+            HostResult build = await HostProgram.TryRunAsync(dotnet, ["build", directory, "-nodeReuse:false", "-v", "quiet"]);
+            if (!build.Succeeded)
+            {
+                string first = build.Output.Split('\n').FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal)) ?? build.LastWords;
+                return new TestCount(0, 0, [$"{directory} does not build: {first.Trim()}"]);
+            }
+        }
+
+        string program = Path.Combine(directory, "bin", "Debug", "net10.0", "Lego.Simulation.dll");
+        string[] scenario = wish.Filter is null ? [] : ["--scenario", wish.Filter];
+        if (wish.Seed is { } seed)
+        {
+            return await RunSeedsAsync([program, "--seed", $"{seed}", .. scenario], 1, cancellation);
+        }
+
+        ulong shares = (ulong)Math.Max(1, Environment.ProcessorCount);
+        List<Task<TestCount>> runs = [];
+        for (ulong share = 0; share < shares; share++)
+        {
+            ulong first = 1 + (wish.Seeds * share / shares);
+            ulong count = (wish.Seeds * (share + 1) / shares) - first + 1;
+            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", .. scenario];
+            runs.Add(Task.Run(() => RunSeedsAsync(arguments, count, cancellation), cancellation));
+        }
+
+        TestCount total = new();
+        foreach (TestCount count in await Task.WhenAll(runs))
+        {
+            total.Add(count);
+        }
+
+        return total;
+    }
+
+    private static async Task<TestCount> RunSeedsAsync(string[] arguments, ulong seeds, CancellationToken cancellation)
+    {
+        string progress = Path.Combine(Directory.CreateTempSubdirectory("lego-seed-").FullName, "running");
+        try
+        {
+            using Command command = Command.Run(
+                Environment.ProcessPath!, [.. arguments, "--progress", progress], o => o.ThrowOnError(false).CancellationToken(cancellation));
+            command.StandardInput.Dispose();
+            List<string> failures = [];
+            foreach (string line in command.GetOutputAndErrorLines())
+            {
+                if (line.StartsWith(FailureMark, StringComparison.Ordinal))
+                {
+                    failures.Add(line[FailureMark.Length..]);
+                }
+
+                Console.WriteLine("   " + line);
+            }
+
+            CommandResult result = await command.Task;
+            if (!result.Success && result.ExitCode != OrderlyFailure)
+            {
+                failures.Add(WordsOnDeath(result.ExitCode, progress));
+            }
+
+            return new TestCount((int)seeds - failures.Count, 0, failures);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(progress)!, recursive: true);
+        }
+    }
+
+    /// <summary>The simulation died: kernel code has written where it must not.</summary>
+    private static string WordsOnDeath(int status, string progress)
+    {
+        ulong seed = File.Exists(progress) ? BitConverter.ToUInt64(File.ReadAllBytes(progress)) : 0;
+        return seed == 0
+            ? $"the simulation has ended with status {status}"
+            : $"seed {seed}: its process has ended with status {status}; replay: ./lego test --only simulation --seed {seed}";
+    }
+}
