@@ -41,7 +41,8 @@ public sealed class ComponentStartup
     public static ComponentStartup Begin(ComponentKind kind, int workers)
     {
         var machine = new MachineStartup(ComponentNames.Of(kind));
-        var endpoint = new RpcEndpoint(machine.Node, machine.Frames, workers);
+        uint incarnation = new ComponentLife(machine.Devices.Entropy).NewIncarnation();
+        var endpoint = new RpcEndpoint(machine.Node, machine.Frames, workers, incarnation);
         RackLinks.Join(endpoint, machine.Devices, machine.Node, PeerText, machine.Frames);
         ushort manager = kind == ComponentKind.Manager ? machine.Node : PeerList.First(PeerText, ComponentKind.Manager);
         if (manager == 0)
@@ -59,17 +60,19 @@ public sealed class ComponentStartup
     /// <summary>Adds the monitor's part of the control channel.</summary>
     public void Add(ControlService service) => _machine.Control.Add(service);
 
-    /// <summary>Starts membership: joins the manager in the background. The monitor's services must be registered by now. The watcher hears of members that end.</summary>
-    public void JoinRack(ulong capacityBytes, LoadSource load, MemberWatcher? watcher = null)
+    /// <summary>
+    /// Starts membership: joins the manager in the background. The monitor's services must be registered by now. The watcher hears of the ends of other
+    /// components; the life ends what this one has when the rack has given it up.
+    /// </summary>
+    public void JoinRack(ulong capacityBytes, LoadSource load, ComponentLife life, PeerWatcher? watcher = null)
     {
-        var self = new JoinRequest
+        var self = new JoinRequest { Node = Endpoint.Node, Kind = Kind, CapacityBytes = capacityBytes };
+        if (watcher != null)
         {
-            Node = Endpoint.Node,
-            Kind = Kind,
-            Incarnation = _machine.NewIncarnation(),
-            CapacityBytes = capacityBytes,
-        };
-        var membership = new MembershipClient(Endpoint, _manager, in self, load, watcher);
+            Endpoint.Watch(watcher);
+        }
+
+        var membership = new MembershipClient(Endpoint, _manager, in self, load, life);
         _machine.Control.Add(new MembershipStatistics(membership));
         membership.Start();
     }

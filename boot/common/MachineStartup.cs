@@ -42,18 +42,6 @@ public sealed unsafe class MachineStartup
 
     public ControlServer Control { get; }
 
-    /// <summary>A number that differs from boot to boot. BLOCKS for the entropy device.</summary>
-    public uint NewIncarnation()
-    {
-        uint random = (uint)Clock.UnixTimeNs();
-        if (Devices.Entropy != null)
-        {
-            Devices.Entropy.Fill(new Span<byte>(&random, sizeof(uint)));
-        }
-
-        return random | 1;
-    }
-
     /// <summary>The last step of a Main: from here on the machine lives from interrupts, polls and threads, and allocates no objects.</summary>
     public void Run()
     {

@@ -3,6 +3,7 @@
 
 using Lego.Common.Control;
 using Lego.Common.Membership;
+using Lego.Fabric;
 using Lego.Kernel;
 using Lego.Memory;
 
@@ -27,4 +28,16 @@ public sealed class MemoryControl(MemoryMonitor monitor) : ControlService
             Log.Error($"the file cache could not be written back: errno {(int)error}");
         }
     }
+}
+
+/// <summary>Lives of a memory component: its address spaces end with each.</summary>
+public sealed class MemoryLife(EntropySource? entropy, MemoryMonitor monitor) : ComponentLife(entropy)
+{
+    public override void End() => monitor.EndSpaces();
+}
+
+/// <summary>What a memory component keeps for processor components ends with them.</summary>
+public sealed class MemoryWatcher(MemoryMonitor monitor) : PeerWatcher
+{
+    public override void Departed(ushort node) => monitor.Departed(node);
 }

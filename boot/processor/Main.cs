@@ -20,7 +20,7 @@ public static class ProcessorImage
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
         component.Add(new ProcessorControl(monitor));
-        component.JoinRack(monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor));
+        component.JoinRack(monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor));
         component.Run();
     }
 }

@@ -23,3 +23,9 @@ public sealed class ProcessorControl(ProcessorMonitor monitor) : ControlService
 {
     public override void Report(ref StatisticsWriter writer) => monitor.Report(ref writer);
 }
+
+/// <summary>Lives of a processor component: its programs end with each.</summary>
+public sealed class ProcessorLife(EntropySource? entropy, ProcessorMonitor monitor) : ComponentLife(entropy)
+{
+    public override void End() => monitor.EndPrograms();
+}

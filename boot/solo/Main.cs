@@ -4,6 +4,7 @@
 // Memory: memory= on the boot line goes to the memory monitor, as its own machine's would; the other monitors share what remains.
 
 using System.Runtime;
+using Lego.Common.Membership;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -100,7 +101,7 @@ public static unsafe class SoloImage
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
         component.Add(new ProcessorControl(monitor));
-        component.JoinRack(monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor));
+        component.JoinRack(monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor));
     }
 
     private static void StartMemory(ComponentStartup component, FrameAllocator frames)
@@ -109,7 +110,7 @@ public static unsafe class SoloImage
         var monitor = new MemoryMonitor(component.Endpoint, frames, component.Manager, regionBytes);
         monitor.StartThreads();
         component.Add(new MemoryControl(monitor));
-        component.JoinRack(monitor.FreeBytes, new MemoryLoad(monitor));
+        component.JoinRack(monitor.FreeBytes, new MemoryLoad(monitor), new MemoryLife(component.Machine.Devices.Entropy, monitor), new MemoryWatcher(monitor));
     }
 
     private static void StartStorage(ComponentStartup component)
@@ -119,6 +120,8 @@ public static unsafe class SoloImage
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
-        component.JoinRack(component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new StorageWatcher(monitor));
+        component.JoinRack(
+            component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new ComponentLife(component.Machine.Devices.Entropy),
+            new StorageWatcher(monitor));
     }
 }

@@ -1,6 +1,7 @@
 // The storage image: one ext4 volume, served by path.
 
 using System.Runtime;
+using Lego.Common.Membership;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Storage;
@@ -24,7 +25,9 @@ public static class StorageImage
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
-        component.JoinRack(component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new StorageWatcher(monitor));
+        component.JoinRack(
+            component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new ComponentLife(component.Machine.Devices.Entropy),
+            new StorageWatcher(monitor));
         component.Run();
     }
 }

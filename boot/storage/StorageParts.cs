@@ -3,6 +3,7 @@
 
 using Lego.Common.Control;
 using Lego.Common.Membership;
+using Lego.Fabric;
 using Lego.Kernel;
 using Lego.Storage;
 using Lego.Storage.Ext4;
@@ -16,7 +17,7 @@ public sealed class StorageLoad(Volume volume) : LoadSource
 }
 
 /// <summary>What a storage machine remembers of components that are gone.</summary>
-public sealed class StorageWatcher(StorageMonitor monitor) : MemberWatcher
+public sealed class StorageWatcher(StorageMonitor monitor) : PeerWatcher
 {
     public override void Departed(ushort node) => monitor.Departed(node);
 }

@@ -14,8 +14,8 @@ internal static unsafe class MessageFrame
     /// <summary>Magic and version as they lie in the header's first word.</summary>
     private const ulong Mark = MessageHeader.MagicValue | ((ulong)MessageHeader.CurrentVersion << 32);
     private const ulong MarkMask = 0xFF_FFFF_FFFF;
-    /// <summary>The sixth word of a message in one frame: offset and index 0, count 1.</summary>
-    private const ulong OneFragment = 1UL << 48;
+    /// <summary>The upper half of the sixth word of a message in one frame: index 0, count 1.</summary>
+    private const uint OneFragment = 1U << 16;
 
     /// <summary>Check for what nearly every frame is: a sound message in one frame. A negative length says only that Check must look.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -28,9 +28,9 @@ internal static unsafe class MessageFrame
 
         FrameCopy.Header((byte*)header, frame);
         uint bodyBytes = header->BodyBytes;
-        return (*(ulong*)header & MarkMask) == Mark && ((ulong*)header)[5] == OneFragment
+        return (*(ulong*)header & MarkMask) == Mark && ((uint*)header)[11] == OneFragment
             && bodyBytes <= (uint)(frameBytes - MessageHeader.SizeBytes) && bodyBytes <= MessageHeader.MaxBodyBytes
-            && (uint)header->Kind - 1 < (uint)MessageKind.NotHere && header->Class <= RpcClass.Liveness
+            && (uint)header->Kind - 1 < (uint)MessageKind.Greeting && header->Class <= RpcClass.Liveness
             ? (int)bodyBytes : NotSound;
     }
 
@@ -47,7 +47,7 @@ internal static unsafe class MessageFrame
         }
 
         FrameCopy.Header((byte*)header, frame);
-        if ((*(ulong*)header & MarkMask) != Mark || (uint)header->Kind - 1 >= (uint)MessageKind.NotHere
+        if ((*(ulong*)header & MarkMask) != Mark || (uint)header->Kind - 1 >= (uint)MessageKind.Greeting
             || header->Class > RpcClass.Liveness || header->BodyBytes > MessageHeader.MaxBodyBytes)
         {
             return NotSound;
@@ -55,7 +55,7 @@ internal static unsafe class MessageFrame
 
         uint part = header->BodyBytes;
         bool fits = header->FragmentCount == 1
-            ? header->FragmentIndex == 0 && header->FragmentOffset == 0
+            ? header->FragmentIndex == 0
             : FragmentFits(*header, out part);
         return fits && part <= (uint)(frameBytes - MessageHeader.SizeBytes) ? (int)part : NotSound;
     }
@@ -87,8 +87,8 @@ internal static unsafe class MessageFrame
         }
 
         uint unit = MessageHeader.FragmentUnit(header.BodyBytes, count);
-        uint offset = unit * header.FragmentIndex;
-        if (header.FragmentOffset != offset || offset >= header.BodyBytes)
+        uint offset = header.FragmentOffset;
+        if (offset >= header.BodyBytes)
         {
             return false;
         }

@@ -28,6 +28,8 @@ public enum MessageKind : byte
     RawEchoReply = 8,
     /// <summary>Answer to a probe: no such request is being worked on. No body.</summary>
     NotHere = 9,
+    /// <summary>Makes two lives known to each other (PeerIdentity.cs). Body: a Greeting.</summary>
+    Greeting = 10,
 }
 
 /// <summary>Properties of a frame that its kind does not say.</summary>
@@ -37,8 +39,6 @@ public enum MessageFlags : byte
     None = 0,
     /// <summary>The requester has sent this request before.</summary>
     Retransmit = 1,
-    /// <summary>A request that nobody waits for; the target sends nothing back.</summary>
-    NoReply = 2,
     /// <summary>The checksum is filled in.</summary>
     Checksummed = 4,
 }
@@ -50,7 +50,7 @@ public struct MessageHeader
     public const int SizeBytes = 64;
     /// <summary>"LEGO" in memory order.</summary>
     public const uint MagicValue = 0x4F47454C;
-    public const byte CurrentVersion = 1;
+    public const byte CurrentVersion = 2;
     /// <summary>Longest body of a message, all fragments together: 64 KB and one page.</summary>
     public const int MaxBodyBytes = (64 * 1024) + 4096;
     /// <summary>Most fragments of one message.</summary>
@@ -81,16 +81,34 @@ public struct MessageHeader
     public byte Reserved;
     /// <summary>Body of the whole message.</summary>
     public uint BodyBytes;
-    /// <summary>Where this frame's part of the body belongs.</summary>
-    public uint FragmentOffset;
-    public ushort FragmentIndex;
-    public ushort FragmentCount;
-    /// <summary>The requester has the replies of all its requests to this target whose ids are below this one.</summary>
-    public ulong AcknowledgedBelow;
     /// <summary>Longest reply body that the requester has room for; longer ones become EMSGSIZE at the target.</summary>
     public uint ReplyCapacity;
+    public ushort FragmentIndex;
+    public ushort FragmentCount;
+    /// <summary>The sender's present life.</summary>
+    public uint SourceIncarnation;
+    /// <summary>The life that the sender believes it talks to; 0 in the greeting of a stranger.</summary>
+    public uint TargetIncarnation;
+    /// <summary>
+    /// How many sequence numbers the oldest request whose reply the requester lacks lies before this one: it has the replies of all earlier ones.
+    /// </summary>
+    public uint OldestOpen;
     /// <summary>CRC32C (RFC 3720) of this header with the field zero and of the body's digest (BodyDigest.cs); unchecked where nothing corrupts.</summary>
     public uint Checksum;
+
+    /// <summary>Where this frame's part of the body belongs.</summary>
+    public readonly uint FragmentOffset => FragmentUnit(BodyBytes, FragmentCount) * FragmentIndex;
+
+    /// <summary>Both incarnations: the sender's in the low half.</summary>
+    internal ulong Incarnations
+    {
+        readonly get => SourceIncarnation | ((ulong)TargetIncarnation << 32);
+        set
+        {
+            SourceIncarnation = (uint)value;
+            TargetIncarnation = (uint)(value >> 32);
+        }
+    }
 
     /// <summary>Body bytes of every fragment but the last: equal shares, rounded up so that each begins 8-aligned.</summary>
     public static uint FragmentUnit(uint bodyBytes, uint fragmentCount) =>

@@ -8,6 +8,9 @@ namespace Lego.Fabric;
 /// <summary>Opcodes as text.</summary>
 public static class OpcodeNames
 {
+    /// <summary>Opcode groups that there are: the high bytes from 0 up.</summary>
+    internal const int GroupCount = 7;
+
     /// <summary>The name in <see cref="Opcode"/>; empty for a value that it does not have.</summary>
     public static ReadOnlySpan<byte> Of(Opcode opcode) => opcode switch
     {

@@ -1,29 +1,9 @@
-// What an endpoint knows about one other component: the link to it, the window of calls that this component has there, and what it has
-// served for it (one entry per slot; RequestId.cs says why that suffices). Made by Attach at boot.
+// What an endpoint knows about one other component: the link to it, who it is (PeerIdentity), the window of calls that this component has there
+// (CallWindow), and what it has served for it (ReplyMemory). Made by Attach at boot.
 
 using Lego.Kernel;
 
 namespace Lego.Fabric;
-
-/// <summary>How far the request that last occupied a slot has come.</summary>
-internal enum ServedState : byte
-{
-    None = 0,
-    InProgress = 1,
-    Done = 2,
-    /// <summary>Executed, but there was no memory to remember its reply.</summary>
-    Forgotten = 3,
-}
-
-/// <summary>The latest request that the peer sent in one slot.</summary>
-internal unsafe struct ServedSlot
-{
-    internal ulong Id;
-    internal void* Remembered;
-    internal int RememberedBytes;
-    internal Errno Status;
-    internal ServedState State;
-}
 
 /// <summary>One other component.</summary>
 internal sealed unsafe class Peer
@@ -39,18 +19,15 @@ internal sealed unsafe class Peer
 
     /// <summary>The calls to the peer.</summary>
     internal readonly CallWindow Window;
-    /// <summary>One per slot.</summary>
-    internal readonly ServedSlot* Served;
+    /// <summary>The requests from the peer.</summary>
+    internal readonly ReplyMemory Served;
+    internal PeerIdentity Identity;
 
+    /// <summary>Sequence number of the latest call, and of the oldest that may still lack its reply.</summary>
     internal ulong Sequence;
-    internal ulong AcknowledgedBelow;
-    /// <summary>Counts sound frames from the peer, whatever they say: a peer that sends lives. Wraps.</summary>
+    internal ulong OldestOpen;
+    /// <summary>Counts sound frames from the peer's present life, whatever they say: a peer that sends lives. Wraps.</summary>
     internal uint FramesHeard;
-    internal bool Down;
-
-    /// <summary>Slots whose reply is remembered for the peer, and the id below which the peer has had all replies.</summary>
-    internal int RememberedReplies;
-    internal ulong ReleasedBelow;
 
     internal Peer(ushort node, Link link, FrameAllocator frames)
     {
@@ -68,8 +45,7 @@ internal sealed unsafe class Peer
             Panic.Because("Peer: no memory at boot");
         }
 
-        Window = new CallWindow(page, link.WindowBytes);
-        Served = (ServedSlot*)(page + ((CallWindow.SizeBytes + 7) & ~7));
-        Sequence = Clock.UnixTimeNs() / 1000;
+        Served = new ReplyMemory(page, frames, Reliable);
+        Window = new CallWindow(page + ReplyMemory.SizeBytes, link.WindowBytes);
     }
 }

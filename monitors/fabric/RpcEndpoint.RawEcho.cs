@@ -2,7 +2,6 @@
 // no service and no scheduler in between. Used by `bench fetch` only; a lost frame (ethernet) is given up after a while.
 
 using System;
-using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Fabric;
@@ -24,15 +23,11 @@ public sealed unsafe partial class RpcEndpoint
             return false;
         }
 
-        MessageHeader header = NewRawEchoHeader(peer, MessageKind.RawEcho);
+        MessageHeader header = MessageForms.Bare(_node, peer, MessageKind.RawEcho, Epoch);
         _rawEchoTarget = (byte*)page;
         _rawEchoArrived = false;
-        if (Poller.IsArmed)
-        {
-            SuspendWakeup(peer.Link);
-        }
-
-        if (!Transmit(peer, &header, (byte*)page, PageOperations.PageSize, null, 0))
+        _watch.Begin(peer.Link);
+        if (!_sender.Transmit(peer, &header, (byte*)page, PageOperations.PageSize, null, 0))
         {
             return false;
         }
@@ -47,21 +42,18 @@ public sealed unsafe partial class RpcEndpoint
         }
 
         _rawEchoTarget = null;
-        if (_suspended is not null)
-        {
-            ResumeWakeup();
-        }
+        EndWatch();
 
         return _rawEchoArrived;
     }
 
     private void ReturnRawEcho(Peer peer, ReadOnlySpan<byte> body)
     {
-        MessageHeader header = NewRawEchoHeader(peer, MessageKind.RawEchoReply);
+        MessageHeader header = MessageForms.Bare(_node, peer, MessageKind.RawEchoReply, Epoch);
         fixed (byte* bytes = body)
         {
             // A full link drops the echo, as it may drop any frame below the RPC layer.
-            Transmit(peer, &header, bytes, body.Length, null, 0);
+            _sender.Transmit(peer, &header, bytes, body.Length, null, 0);
         }
     }
 
@@ -72,17 +64,5 @@ public sealed unsafe partial class RpcEndpoint
             PageOperations.Copy(_rawEchoTarget, body);
             _rawEchoArrived = true;
         }
-    }
-
-    private MessageHeader NewRawEchoHeader(Peer peer, MessageKind kind)
-    {
-        MessageHeader header = default;
-        header.Magic = MessageHeader.MagicValue;
-        header.Version = MessageHeader.CurrentVersion;
-        header.Kind = kind;
-        header.Opcode = Opcode.Echo;
-        header.Source = _node;
-        header.Destination = peer.Node;
-        return header;
     }
 }

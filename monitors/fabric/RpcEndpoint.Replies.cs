@@ -68,7 +68,7 @@ public sealed unsafe partial class RpcEndpoint
         {
             if (bodyBytes != 0)
             {
-                FrameCopy.Bytes(call->Reply + header->FragmentOffset, body, bodyBytes);
+                FrameCopy.Bytes(call->Reply + (header->FragmentCount == 1 ? 0 : header->FragmentOffset), body, bodyBytes);
             }
 
             if (header->FragmentCount != 1 && !LastFragmentOf(call, header))
@@ -126,11 +126,7 @@ public sealed unsafe partial class RpcEndpoint
                 break;
             case MessageKind.NotHere:
                 // Answer to a probe. The target answered before, and this link keeps the order: its reply found no room there.
-                if (header->Attempt == call->Attempt)
-                {
-                    Finish(peer, call, Errno.ENOBUFS);
-                }
-
+                Finish(peer, call, Errno.ENOBUFS);
                 return;
             default:
                 call->State = CallState.Refused;
@@ -259,6 +255,12 @@ public sealed unsafe partial class RpcEndpoint
 
         if (call->State == CallState.Queued || (call->State == CallState.Sent && peer.Reliable))
         {
+            if (peer.Identity.Known == PeerIdentity.None)
+            {
+                Greet(peer);
+                return true;
+            }
+
             // One is enough where nothing is lost: its answer is still to come, or the peer is silent.
             if (!call->Probed || !peer.Reliable)
             {
@@ -289,17 +291,11 @@ public sealed unsafe partial class RpcEndpoint
     /// <summary>Asks what has become of the call; for one that still waits for room, whether the peer is there at all.</summary>
     private bool SendProbe(Peer peer, PendingCall* call)
     {
-        MessageHeader header = default;
-        header.Magic = MessageHeader.MagicValue;
-        header.Version = MessageHeader.CurrentVersion;
-        header.Kind = MessageKind.Probe;
+        MessageHeader header = MessageForms.Bare(_node, peer, MessageKind.Probe, Epoch);
         header.Opcode = call->Opcode;
-        header.Source = _node;
-        header.Destination = peer.Node;
         header.RequestId = call->State == CallState.Queued ? RequestId.None : call->Id;
         header.Attempt = call->Attempt;
-        header.Epoch = Epoch;
         _probes++;
-        return Transmit(peer, &header, null, 0, null, 0);
+        return _sender.Transmit(peer, &header, null, 0, null, 0);
     }
 }

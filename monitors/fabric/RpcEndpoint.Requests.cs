@@ -13,8 +13,6 @@ public sealed unsafe partial class RpcEndpoint
 {
     private PendingCall* _freeCalls;
     private int _queuedCalls;
-    /// <summary>The link whose wake-ups are off while this machine waits for a reply over it.</summary>
-    private Link? _suspended;
 
     /// <summary>Sends a request and waits for its reply (BLOCKS). The spans must stay put meanwhile.</summary>
     /// <param name="to">Node asked.</param>
@@ -113,9 +111,9 @@ public sealed unsafe partial class RpcEndpoint
             Await(_peers[call->To]!, call);
         }
 
-        if (_suspended is not null)
+        if (_watch.IsOn)
         {
-            ResumeWakeup();
+            EndWatch();
         }
 
         Errno status = call->Status;
@@ -123,80 +121,6 @@ public sealed unsafe partial class RpcEndpoint
         call->Next = _freeCalls;
         _freeCalls = call;
         return status;
-    }
-
-    /// <summary>Sends a request that wants no reply; one frame at most, best effort. EAGAIN: no room on the link, EHOSTDOWN, EMSGSIZE.</summary>
-    public Errno Post(ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload)
-    {
-        if (IsDown(to))
-        {
-            return Errno.EHOSTDOWN;
-        }
-
-        Peer peer = _peers[to]!;
-        if (head.Length + payload.Length > peer.MaxFrameBytes - MessageHeader.SizeBytes)
-        {
-            return Errno.EMSGSIZE;
-        }
-
-        MessageHeader header = default;
-        header.Magic = MessageHeader.MagicValue;
-        header.Version = MessageHeader.CurrentVersion;
-        header.Kind = MessageKind.Request;
-        header.Flags = MessageFlags.NoReply;
-        header.Class = context.Class;
-        header.Opcode = opcode;
-        header.Source = _node;
-        header.Destination = to;
-        header.RequestId = RequestId.Compose(++peer.Sequence, RequestId.NoSlot);
-        header.Epoch = Epoch;
-        header.VNode = context.VNode;
-        header.Asid = context.Asid;
-        fixed (byte* headBytes = head, payloadBytes = payload)
-        {
-            if (!Transmit(peer, &header, headBytes, head.Length, payloadBytes, payload.Length))
-            {
-                return Errno.EAGAIN;
-            }
-        }
-
-        _requests[CounterIndex(opcode)]++;
-        return Errno.None;
-    }
-
-    /// <summary>The membership says that a peer has failed: its calls end with EHOSTDOWN, and new ones do at once.</summary>
-    public void MarkDown(ushort node)
-    {
-        if (node > MaxNode || _peers[node] is not { } peer)
-        {
-            return;
-        }
-
-        peer.Down = true;
-        for (int slot = 0; slot < RequestId.SlotCount; slot++)
-        {
-            if (peer.Window.Calls[slot] != null)
-            {
-                Finish(peer, peer.Window.Calls[slot], Errno.EHOSTDOWN);
-            }
-        }
-
-        for (int queue = 0; queue < CallWindow.ClassCount; queue++)
-        {
-            while (peer.Window.FirstQueued(queue) != null)
-            {
-                Finish(peer, peer.Window.FirstQueued(queue), Errno.EHOSTDOWN);
-            }
-        }
-    }
-
-    /// <summary>The peer is a member again.</summary>
-    public void MarkUp(ushort node)
-    {
-        if (node <= MaxNode && _peers[node] is { } peer)
-        {
-            peer.Down = false;
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -259,15 +183,16 @@ public sealed unsafe partial class RpcEndpoint
         call->ReplyWindowBytes = reply.Length + CallWindow.FrameOverheadBytes;
         call->Class = CallWindow.ClassFor(context.Class, call->RequestWindowBytes, call->ReplyWindowBytes);
         Peer? peer = to <= MaxNode ? _peers[to] : null;
-        if (peer is null || peer.Down || call->HeadBytes + payload.Length > MessageHeader.MaxBodyBytes)
+        Errno refusal = Refusal(peer, call);
+        if (refusal != Errno.None)
         {
-            call->Status = peer is null ? Errno.EHOSTUNREACH : peer.Down ? Errno.EHOSTDOWN : Errno.EMSGSIZE;
+            call->Status = refusal;
             call->State = CallState.Done;
             return;
         }
 
-        _requests[CounterIndex(opcode)]++;
-        if ((peer.Window.QueuedClasses & (1u << (int)call->Class)) == 0 && TryLaunch(peer, call))
+        _counters.CountRequest(opcode);
+        if ((peer!.Window.QueuedClasses & (1u << (int)call->Class)) == 0 && TryLaunch(peer, call))
         {
             return;
         }
@@ -276,10 +201,34 @@ public sealed unsafe partial class RpcEndpoint
         _queuedCalls++;
     }
 
-    /// <summary>Sends the call, if window and link have room.</summary>
+    /// <summary>Why a call cannot even be queued; None: it can.</summary>
+    private Errno Refusal(Peer? peer, PendingCall* call)
+    {
+        if (peer is null)
+        {
+            return Errno.EHOSTUNREACH;
+        }
+
+        if (IsFenced && call->Class != RpcClass.Liveness)
+        {
+            return Errno.ESTALE;
+        }
+
+        return peer.Identity.IsDown ? Errno.EHOSTDOWN
+            : call->HeadBytes + call->PayloadBytes > MessageHeader.MaxBodyBytes ? Errno.EMSGSIZE
+            : Errno.None;
+    }
+
+    /// <summary>Sends the call, if the peer is known, and window and link have room.</summary>
     private bool TryLaunch(Peer peer, PendingCall* call)
     {
         CallWindow window = peer.Window;
+        if (peer.Identity.Known == PeerIdentity.None)
+        {
+            Greet(peer);
+            return false;
+        }
+
         if (!window.TryAdmit(call, out uint slot))
         {
             return false;
@@ -288,14 +237,10 @@ public sealed unsafe partial class RpcEndpoint
         call->Id = RequestId.Compose(++peer.Sequence, slot);
         if (window.Outstanding == 0)
         {
-            peer.AcknowledgedBelow = call->Id;
+            peer.OldestOpen = peer.Sequence;
         }
 
-        if (Poller.IsArmed)
-        {
-            SuspendWakeup(peer.Link);
-        }
-
+        _watch.Begin(peer.Link);
         if (!SendCall(peer, call, MessageFlags.None))
         {
             window.GiveBack(call);
@@ -307,24 +252,14 @@ public sealed unsafe partial class RpcEndpoint
         return true;
     }
 
-    /// <summary>A call from user mode's side of the kernel (a fault): its reply shall not interrupt, the machine is awake and looks for it.</summary>
-    private void SuspendWakeup(Link link)
+    /// <summary>The wait is over: what came over the watched link meanwhile is taken, and its frames interrupt again.</summary>
+    private void EndWatch()
     {
-        Poller.Suspend();
-        link.DisarmWakeup();
-        _suspended = link;
-    }
-
-    private void ResumeWakeup()
-    {
-        Link link = _suspended!;
-        _suspended = null;
-        if (!Poller.Resume())
+        if (_watch.End() is not { } link)
         {
             return;
         }
 
-        link.ArmWakeup();
         while (link.MayHaveFrame && ReceiveOne(link))
         {
         }
@@ -334,31 +269,15 @@ public sealed unsafe partial class RpcEndpoint
     private bool SendCall(Peer peer, PendingCall* call, MessageFlags flags)
     {
         MessageHeader local;
-        MessageHeader* header = OpenMessage(peer, &local, call->HeadBytes + call->PayloadBytes);
+        MessageHeader* header = MessageSender.Open(peer, &local, call->HeadBytes + call->PayloadBytes);
         if (header == null)
         {
             return false;
         }
 
         uint epoch = Epoch;
-        header->Magic = MessageHeader.MagicValue;
-        header->Version = MessageHeader.CurrentVersion;
-        header->Kind = MessageKind.Request;
-        header->Flags = flags;
-        header->Class = call->Class;
-        header->Opcode = call->Opcode;
-        header->Status = 0;
-        header->Source = _node;
-        header->Destination = peer.Node;
-        header->RequestId = call->Id;
-        header->Epoch = epoch;
-        header->Asid = call->Asid;
-        header->VNode = call->VNode;
-        header->Attempt = call->Attempt;
-        header->Reserved = 0;
-        header->AcknowledgedBelow = peer.AcknowledgedBelow;
-        header->ReplyCapacity = (uint)call->ReplyCapacity;
-        if (!CloseMessage(peer, header, call->Head, call->HeadBytes, call->Payload, call->PayloadBytes))
+        MessageForms.Request(header, _node, peer, call, flags, epoch);
+        if (!_sender.Close(peer, header, call->Head, call->HeadBytes, call->Payload, call->PayloadBytes))
         {
             return false;
         }

@@ -1,6 +1,6 @@
-// The serving side: at most once. Each peer has one entry per slot of its window; an id above the entry's is new, an equal one is a
-// repetition, a lower one is a straggler. A repetition of a request that is still being worked on is told so; of one that is done, it gets
-// the remembered reply, or runs again where that is harmless (RpcService says). Over reliable links nothing is repeated, nothing remembered.
+// The serving side: at most once (ReplyMemory). A repetition of a request that is still being worked on is told so; of one that is done, it gets the
+// remembered reply, or runs again where that is harmless (RpcService says). What waits for a worker and comes from a life that has ended meanwhile,
+// or was meant for one of this component's own, is dropped undone.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -22,19 +22,12 @@ public sealed unsafe partial class RpcEndpoint
     private bool _inlineHandlers;
     private int _deferredCount;
     private WaitQueue _workersIdle;
-    /// <summary>Requests whose fragments are being collected, latest first.</summary>
-    private MessageBuffer* _collecting;
     private byte* _replayBuffer;
 
     /// <summary>Answers a request; called by RpcRequest.</summary>
     [SkipLocalsInit]
     internal void SendReply(Peer peer, MessageHeader* request, Errno status, byte* head, int headBytes, byte* payload, int payloadBytes)
     {
-        if ((request->Flags & MessageFlags.NoReply) != 0)
-        {
-            return;
-        }
-
         if ((uint)(headBytes + payloadBytes) > Math.Min(request->ReplyCapacity, MessageHeader.MaxBodyBytes))
         {
             status = Errno.EMSGSIZE;
@@ -42,18 +35,16 @@ public sealed unsafe partial class RpcEndpoint
             payloadBytes = 0;
         }
 
-        ServedSlot* slot = &peer.Served[RequestId.SlotOf(request->RequestId)];
-        if (slot->Id == request->RequestId)
+        if (!IsCurrent(peer, request))
         {
-            slot->State = ServedState.Done;
-            if (!peer.Reliable)
-            {
-                Remember(peer, slot, request->Opcode, status, head, headBytes, payload, payloadBytes);
-            }
+            // Its requester is gone; the present life's request in that slot is another one.
+            _fromFormerSelf++;
+            return;
         }
 
+        peer.Served.End(request->RequestId, IsRemembered(peer, request->Opcode), status, head, headBytes, payload, payloadBytes);
         MessageHeader local;
-        MessageHeader* header = OpenMessage(peer, &local, headBytes + payloadBytes);
+        MessageHeader* header = MessageSender.Open(peer, &local, headBytes + payloadBytes);
         if (header == null)
         {
             // Requesters reserve room for replies on a ring: only a peer that breaks that rule loses one.
@@ -61,10 +52,11 @@ public sealed unsafe partial class RpcEndpoint
             return;
         }
 
-        FillAnswer(header, peer, request, MessageKind.Reply, status);
-        if (!CloseMessage(peer, header, head, headBytes, payload, payloadBytes))
+        MessageForms.Answer(header, request, MessageKind.Reply, status, Epoch);
+        if (!_sender.Close(peer, header, head, headBytes, payload, payloadBytes)
+            && !_sender.TransmitOnce(peer, header, head, headBytes, payload, payloadBytes))
         {
-            RetryReply(peer, header, head, headBytes, payload, payloadBytes);
+            _repliesDropped++;
         }
     }
 
@@ -105,35 +97,34 @@ public sealed unsafe partial class RpcEndpoint
 
     private void AcceptRequest(Peer peer, MessageHeader* header, byte* body, int bodyBytes)
     {
-        // A component that the membership has fenced (or that missed a change) must not touch anything; joining is how it gets back in.
-        if (header->Epoch < Epoch && header->Opcode != Opcode.Join)
+        // A component that missed a change must not touch anything; the membership's answers are how it learns of it.
+        if (header->Epoch < Epoch && header->Opcode is not (Opcode.Join or Opcode.Heartbeat))
         {
             _refusedEpoch++;
             Answer(peer, header, MessageKind.StaleEpoch);
             return;
         }
 
-        bool replay = false;
-        uint number = RequestId.SlotOf(header->RequestId);
-        if (number < RequestId.SlotCount)
-        {
-            ServedSlot* slot = &peer.Served[number];
-            if (header->RequestId <= slot->Id && !MayRunAgain(peer, slot, header, out replay))
-            {
-                return;
-            }
-
-            if (header->AcknowledgedBelow > peer.ReleasedBelow && !peer.Reliable)
-            {
-                ReleaseAcknowledged(peer, header->AcknowledgedBelow);
-            }
-        }
-        else if (number != RequestId.NoSlot || (header->Flags & MessageFlags.NoReply) == 0 || header->FragmentCount != 1)
+        if (RequestId.SlotOf(header->RequestId) >= RequestId.SlotCount)
         {
             _badFrames++;
             return;
         }
 
+        Arrival arrival = peer.Served.Consider(header->RequestId);
+        if (arrival is not (Arrival.New or Arrival.RunAgain))
+        {
+            AnswerAgain(peer, header, arrival);
+            return;
+        }
+
+        if (!peer.Reliable)
+        {
+            ulong sequence = RequestId.SequenceOf(header->RequestId);
+            peer.Served.Acknowledge(RequestId.Compose(sequence - Math.Min(sequence, header->OldestOpen), 0));
+        }
+
+        bool replay = arrival == Arrival.RunAgain;
         if (header->FragmentCount == 1)
         {
             Run(peer, header, body, bodyBytes, replay, null);
@@ -144,63 +135,35 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    /// <summary>Deals with a repetition; true when the way to answer it is to run it again.</summary>
-    private bool MayRunAgain(Peer peer, ServedSlot* slot, MessageHeader* header, out bool replay)
+    /// <summary>A repetition that is not run again.</summary>
+    private void AnswerAgain(Peer peer, MessageHeader* header, Arrival arrival)
     {
-        replay = false;
         _duplicates++;
-        if (header->RequestId < slot->Id || header->RequestId < peer.ReleasedBelow || peer.Reliable)
+        if (arrival == Arrival.Straggler || header->FragmentIndex != 0)
         {
-            return false;
+            return;
         }
 
-        RpcService? service = ServiceOf(header->Opcode);
-        if (slot->State == ServedState.Done && service is not null && slot->Remembered == null && slot->RememberedBytes < 0)
+        if (arrival == Arrival.InProgress)
         {
-            replay = true;
-            return true;
+            Answer(peer, header, MessageKind.InProgress);
+            return;
         }
 
-        if (header->FragmentIndex != 0)
-        {
-            return false;
-        }
-
-        switch (slot->State)
-        {
-            case ServedState.InProgress:
-                Answer(peer, header, MessageKind.InProgress);
-                break;
-            case ServedState.Done:
-                SendRemembered(peer, slot, header);
-                break;
-            default:
-                MessageHeader reply;
-                FillAnswer(&reply, peer, header, MessageKind.Reply, Errno.ENOBUFS);
-                Transmit(peer, &reply, null, 0, null, 0);
-                break;
-        }
-
-        return false;
+        ServedSlot* slot = peer.Served.SlotOf(header->RequestId);
+        bool isThere = arrival == Arrival.Remembered;
+        int bytes = isThere ? slot->RememberedBytes : 0;
+        MessageHeader reply;
+        MessageForms.Answer(&reply, header, MessageKind.Reply, isThere ? slot->Status : Errno.ENOBUFS, Epoch);
+        RememberedReply.Load(slot->Remembered, _replayBuffer, bytes);
+        _sender.Transmit(peer, &reply, _replayBuffer, bytes, null, 0);
     }
 
     /// <summary>Runs a request from the link, or from a buffer that holds it already.</summary>
     private void Run(Peer peer, MessageHeader* header, byte* body, int bodyBytes, bool replay, MessageBuffer* buffer)
     {
-        ServedSlot* slot = null;
-        uint number = RequestId.SlotOf(header->RequestId);
-        if (number < RequestId.SlotCount)
-        {
-            slot = &peer.Served[number];
-            if (slot->Remembered != null)
-            {
-                Forget(peer, slot);
-            }
-
-            slot->Id = header->RequestId;
-            slot->State = ServedState.InProgress;
-        }
-
+        peer.Served.Begin(header->RequestId);
+        _duplicates += replay ? 1UL : 0;
         RpcService? service = ServiceOf(header->Opcode);
         RpcRequest request = new(this, peer, header, new ReadOnlySpan<byte>(body, bodyBytes), replay);
         if (service is null)
@@ -209,10 +172,10 @@ public sealed unsafe partial class RpcEndpoint
         }
         else
         {
-            _served[CounterIndex(header->Opcode)]++;
+            _counters.CountServed(header->Opcode);
             if (service.TryHandle(ref request) == RpcDisposition.Deferred)
             {
-                Defer(peer, header, body, bodyBytes, replay, slot, buffer);
+                Defer(peer, header, body, bodyBytes, replay, buffer);
                 return;
             }
 
@@ -228,14 +191,14 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    private void Defer(Peer peer, MessageHeader* header, byte* body, int bodyBytes, bool replay, ServedSlot* slot, MessageBuffer* buffer)
+    private void Defer(Peer peer, MessageHeader* header, byte* body, int bodyBytes, bool replay, MessageBuffer* buffer)
     {
         if (buffer == null)
         {
-            buffer = _buffers.Take(bodyBytes);
+            buffer = _collector.Take(bodyBytes);
             if (buffer == null)
             {
-                TurnAway(peer, header, replay, slot);
+                TurnAway(peer, header, replay);
                 return;
             }
 
@@ -253,22 +216,10 @@ public sealed unsafe partial class RpcEndpoint
     }
 
     /// <summary>No room to queue: the request has not happened, and its sender tries again later.</summary>
-    private void TurnAway(Peer peer, MessageHeader* header, bool replay, ServedSlot* slot)
+    private void TurnAway(Peer peer, MessageHeader* header, bool replay)
     {
         _turnedAway++;
-        if (slot != null)
-        {
-            if (replay)
-            {
-                slot->State = ServedState.Done;
-            }
-            else
-            {
-                slot->Id = header->RequestId - 1;
-                slot->State = ServedState.None;
-            }
-        }
-
+        peer.Served.TakeBack(header->RequestId, replay);
         Answer(peer, header, MessageKind.Busy);
     }
 
@@ -305,8 +256,16 @@ public sealed unsafe partial class RpcEndpoint
         MessageBuffer* buffer = _deferred[queue].TakeFirst();
         _deferredCount--;
         MessageHeader* header = &buffer->Header;
+        Peer peer = _peers[header->Source]!;
+        if (!IsCurrent(peer, header))
+        {
+            _fromFormerSelf++;
+            _buffers.Free(buffer);
+            return;
+        }
+
         ReadOnlySpan<byte> body = new(MessageBuffers.BodyOf(buffer), (int)header->BodyBytes);
-        RpcRequest request = new(this, _peers[header->Source]!, header, body, buffer->IsReplay);
+        RpcRequest request = new(this, peer, header, body, buffer->IsReplay);
         ServiceOf(header->Opcode)!.Handle(ref request);
         if (!request.Replied)
         {
@@ -319,202 +278,42 @@ public sealed unsafe partial class RpcEndpoint
     /// <summary>Adds a fragment to its request; runs the request when it is whole.</summary>
     private void Collect(Peer peer, MessageHeader* header, byte* body, int bodyBytes, bool replay)
     {
-        MessageBuffer* previous = null;
-        MessageBuffer* buffer = _collecting;
-        while (buffer != null && (buffer->Header.RequestId != header->RequestId || buffer->Header.Source != header->Source))
+        MessageBuffer* whole = _collector.Add(header, body, bodyBytes, out bool isNonsense);
+        if (whole != null)
         {
-            previous = buffer;
-            buffer = buffer->Next;
+            Run(peer, &whole->Header, MessageBuffers.BodyOf(whole), (int)whole->Header.BodyBytes, replay, whole);
         }
-
-        if (buffer == null)
-        {
-            buffer = TakeForCollecting((int)header->BodyBytes);
-            if (buffer == null)
-            {
-                return;
-            }
-
-            buffer->Header = *header;
-            buffer->FragmentsSeen = 0;
-            buffer->Next = _collecting;
-            _collecting = buffer;
-            previous = null;
-        }
-
-        MessageHeader* first = &buffer->Header;
-        if (first->BodyBytes != header->BodyBytes || first->FragmentCount != header->FragmentCount || first->Opcode != header->Opcode)
+        else if (isNonsense)
         {
             _badFrames++;
-            return;
         }
-
-        FrameCopy.Bytes(MessageBuffers.BodyOf(buffer) + header->FragmentOffset, body, bodyBytes);
-        buffer->FragmentsSeen |= 1UL << header->FragmentIndex;
-        first->Attempt = header->Attempt;
-        if (buffer->FragmentsSeen != ulong.MaxValue >> (MessageHeader.MaxFragments - header->FragmentCount))
-        {
-            return;
-        }
-
-        if (previous == null)
-        {
-            _collecting = buffer->Next;
-        }
-        else
-        {
-            previous->Next = buffer->Next;
-        }
-
-        Run(peer, first, MessageBuffers.BodyOf(buffer), (int)first->BodyBytes, replay, buffer);
     }
 
-    /// <summary>A buffer for a new collection; takes that of the one begun longest ago when none is free (its sender will repeat it).</summary>
-    private MessageBuffer* TakeForCollecting(int bodyBytes)
-    {
-        MessageBuffer* buffer = _buffers.Take(bodyBytes);
-        MessageBuffer* previous = null;
-        MessageBuffer* oldest = _collecting;
-        if (buffer != null || oldest == null)
-        {
-            return buffer;
-        }
+    /// <summary>False when requester or target of a request have begun another life since it came. A life that is given up may still ask the membership.</summary>
+    internal bool IsCurrent(Peer peer, MessageHeader* request) =>
+        request->Incarnations == peer.Identity.Inward
+        || (request->TargetIncarnation == Incarnation && peer.Identity.IsGivenUp(request->SourceIncarnation)
+            && request->Opcode is Opcode.Join or Opcode.Heartbeat);
 
-        while (oldest->Next != null)
-        {
-            previous = oldest;
-            oldest = oldest->Next;
-        }
+    private RpcService? ServiceOf(Opcode opcode) => _services[(int)opcode >> 8];
 
-        if (previous == null)
-        {
-            _collecting = null;
-        }
-        else
-        {
-            previous->Next = null;
-        }
-
-        _buffers.Free(oldest);
-        return _buffers.Take(bodyBytes);
-    }
-
-    private RpcService? ServiceOf(Opcode opcode)
-    {
-        int group = (int)opcode >> 8;
-        return group < MaxGroups ? _services[group] : null;
-    }
+    /// <summary>Whether the reply of a request must be kept for repetitions: it cannot be made again by running the request.</summary>
+    private bool IsRemembered(Peer peer, Opcode opcode) =>
+        !peer.Reliable && (ServiceOf(opcode) is not { } service || !(service.IsIdempotent(opcode) || service.RunsReplays(opcode)));
 
     private void AnswerProbe(Peer peer, MessageHeader* header)
     {
-        uint number = RequestId.SlotOf(header->RequestId);
-        bool isHere = number < RequestId.SlotCount && peer.Served[number].Id == header->RequestId
-            && peer.Served[number].State == ServedState.InProgress;
+        ulong id = header->RequestId;
+        bool isHere = RequestId.SlotOf(id) < RequestId.SlotCount && peer.Served.SlotOf(id)->Id == id
+            && peer.Served.SlotOf(id)->State == ServedState.InProgress;
         Answer(peer, header, isHere ? MessageKind.InProgress : MessageKind.NotHere);
     }
 
     /// <summary>Sends a notice: a header that says what becomes of the request.</summary>
     private void Answer(Peer peer, MessageHeader* request, MessageKind kind)
     {
-        if ((request->Flags & MessageFlags.NoReply) != 0)
-        {
-            return;
-        }
-
         MessageHeader notice;
-        FillAnswer(&notice, peer, request, kind, Errno.None);
-        Transmit(peer, &notice, null, 0, null, 0);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void FillAnswer(MessageHeader* answer, Peer peer, MessageHeader* request, MessageKind kind, Errno status)
-    {
-        answer->Magic = MessageHeader.MagicValue;
-        answer->Version = MessageHeader.CurrentVersion;
-        answer->Kind = kind;
-        answer->Flags = MessageFlags.None;
-        answer->Class = request->Class;
-        answer->Opcode = request->Opcode;
-        answer->Status = (ushort)status;
-        answer->Source = _node;
-        answer->Destination = peer.Node;
-        answer->RequestId = request->RequestId;
-        answer->Epoch = Epoch;
-        answer->Asid = request->Asid;
-        answer->VNode = request->VNode;
-        answer->Attempt = request->Attempt;
-        answer->Reserved = 0;
-        answer->AcknowledgedBelow = 0;
-        answer->ReplyCapacity = 0;
-        answer->Checksum = 0;
-    }
-
-    /// <summary>A card's transmit ring is full: tries a while, then leaves it to the requester to ask again.</summary>
-    private void RetryReply(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
-    {
-        for (int tries = 0; header->FragmentCount == 1 && tries < FullLinkTries; tries++)
-        {
-            Cpu.Pause();
-            if (Transmit(peer, header, head, headBytes, payload, payloadBytes))
-            {
-                return;
-            }
-        }
-
-        _repliesDropped++;
-    }
-
-    private void Remember(Peer peer, ServedSlot* slot, Opcode opcode, Errno status, byte* head, int headBytes, byte* payload, int payloadBytes)
-    {
-        RpcService? service = ServiceOf(opcode);
-        slot->Status = status;
-        slot->RememberedBytes = headBytes + payloadBytes;
-        if (service is not null && (service.IsIdempotent(opcode) || service.RunsReplays(opcode)))
-        {
-            slot->RememberedBytes = -1;
-            return;
-        }
-
-        if (slot->RememberedBytes == 0)
-        {
-            return;
-        }
-
-        slot->Remembered = RememberedReply.Save(_frames, head, headBytes, payload, payloadBytes);
-        if (slot->Remembered == null)
-        {
-            slot->State = ServedState.Forgotten;
-            return;
-        }
-
-        peer.RememberedReplies++;
-    }
-
-    private void SendRemembered(Peer peer, ServedSlot* slot, MessageHeader* request)
-    {
-        MessageHeader reply;
-        FillAnswer(&reply, peer, request, MessageKind.Reply, slot->Status);
-        RememberedReply.Load(slot->Remembered, _replayBuffer, slot->RememberedBytes);
-        Transmit(peer, &reply, _replayBuffer, slot->RememberedBytes, null, 0);
-    }
-
-    private void Forget(Peer peer, ServedSlot* slot)
-    {
-        RememberedReply.Free(_frames, slot->Remembered);
-        slot->Remembered = null;
-        peer.RememberedReplies--;
-    }
-
-    private void ReleaseAcknowledged(Peer peer, ulong below)
-    {
-        peer.ReleasedBelow = below;
-        for (int number = 0; number < RequestId.SlotCount && peer.RememberedReplies != 0; number++)
-        {
-            ServedSlot* slot = &peer.Served[number];
-            if (slot->Remembered != null && slot->Id < below)
-            {
-                Forget(peer, slot);
-            }
-        }
+        MessageForms.Answer(&notice, request, kind, Errno.None, Epoch);
+        _sender.Transmit(peer, &notice, null, 0, null, 0);
     }
 }

@@ -1,7 +1,8 @@
 // One component's end of the fabric: every message that a monitor sends or serves passes through here (one RPC library for the rack).
-// This file: peers, services, polling and the first look at a received frame. RpcEndpoint.Requests.cs: calls of this component.
+// This file: peers, services, polling, the first look at a received frame, and what is counted. RpcEndpoint.Requests.cs: calls of this component.
 // RpcEndpoint.Replies.cs: what comes back, and the wait for it. RpcEndpoint.Serving.cs: requests of others, at most once.
-// RpcEndpoint.Sending.cs: frames and fragments. RpcEndpoint.Statistics.cs: counters.
+// RpcEndpoint.Lives.cs: who the peers are. The ideas with a state of their own are types: CallWindow, PeerIdentity and ReplyMemory of each peer;
+// MessageSender, ReplyWatch, FragmentCollector and OpcodeCounters of the endpoint.
 //
 // Contract: made at boot, then registered with the Poller by the image's start-up. Begin, Poll and TryHandle never block; Call and Complete
 // do. Kernel code is atomic between blocking points (one kernel lock), so nothing here takes locks. No allocation after boot except page
@@ -20,7 +21,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
     /// <summary>Largest node number; the ethernet link has one byte for it.</summary>
     public const int MaxNode = 255;
 
-    private const int MaxGroups = 8;
+    private const int GroupCount = 256;
     private const int MaxLinks = 16;
     /// <summary>Frames taken from one link before the next has its turn.</summary>
     private const int FramesPerTurn = 16;
@@ -29,26 +30,42 @@ public sealed unsafe partial class RpcEndpoint : PollSource
     private readonly FrameAllocator _frames;
     private readonly Peer?[] _peers = new Peer?[MaxNode + 1];
     private readonly Link[] _links = new Link[MaxLinks];
-    private readonly RpcService?[] _services = new RpcService?[MaxGroups];
+    private readonly RpcService?[] _services = new RpcService?[GroupCount];
+    private readonly OpcodeCounters _counters;
+    private readonly MessageSender _sender = new();
+    private readonly ReplyWatch _watch = new();
+    private readonly FragmentCollector _collector;
     private int _linkCount;
     private bool _dispatching;
+    private ulong _bytesReceived;
+    private ulong _retransmissions;
+    private ulong _duplicates;
+    private ulong _badFrames;
+    private ulong _refusedEpoch;
+    private ulong _busyAnswers;
+    private ulong _turnedAway;
+    private ulong _timeouts;
+    private ulong _probes;
+    private ulong _repliesDropped;
 
-    /// <summary>Boot time. With <paramref name="workers"/> 0 deferred requests run inside Poll (host tests, which have one thread).</summary>
-    public RpcEndpoint(ushort node, FrameAllocator frames, int workers)
+    /// <summary>
+    /// Boot time. With <paramref name="workers"/> 0 deferred requests run inside Poll (host tests, which have one thread).
+    /// <paramref name="incarnation"/> names this life; no earlier life of the node may have had it.
+    /// </summary>
+    public RpcEndpoint(ushort node, FrameAllocator frames, int workers, uint incarnation = FirstIncarnation)
     {
         _node = node;
         _frames = frames;
-        _requests = (ulong*)frames.AllocateCleared();
-        if (_requests == null)
-        {
-            Panic.Because("RpcEndpoint: no memory at boot");
-        }
-
-        _served = _requests + CountersPerTable;
+        Incarnation = incarnation;
+        _counters = new OpcodeCounters(frames);
         _buffers = new MessageBuffers(frames, SmallBuffers + (SmallBuffersPerWorker * workers), LargeBuffers + workers);
+        _collector = new FragmentCollector(_buffers);
         _services[0] = new EchoService();
         StartWorkers(workers);
     }
+
+    /// <summary>The life of an endpoint that has but one: host tests, and monitors of one image that live and end together.</summary>
+    public const uint FirstIncarnation = 1;
 
     /// <summary>This component's node number.</summary>
     public ushort Node => _node;
@@ -67,7 +84,9 @@ public sealed unsafe partial class RpcEndpoint : PollSource
             Panic.Because("RpcEndpoint.Attach: bad node number");
         }
 
-        _peers[peer] = new Peer(peer, link, _frames);
+        Peer added = new(peer, link, _frames);
+        added.Identity.BeginLife(Incarnation);
+        _peers[peer] = added;
         if ((link.Traits & LinkTraits.Reliable) == 0)
         {
             NeedReplayBuffer();
@@ -90,18 +109,10 @@ public sealed unsafe partial class RpcEndpoint : PollSource
     }
 
     /// <summary>Serves an opcode group (the high byte of its opcodes) from now on; boot time.</summary>
-    public void Register(byte opcodeGroup, RpcService service)
-    {
-        if (opcodeGroup >= MaxGroups)
-        {
-            Panic.Because("RpcEndpoint.Register: bad group");
-        }
-
-        _services[opcodeGroup] = service;
-    }
+    public void Register(byte opcodeGroup, RpcService service) => _services[opcodeGroup] = service;
 
     /// <summary>True when the membership (or a broken link) says that the peer is gone.</summary>
-    public bool IsDown(ushort peer) => peer > MaxNode || _peers[peer] is not { } known || known.Down || known.Link.Failed;
+    public bool IsDown(ushort peer) => peer > MaxNode || _peers[peer] is not { } known || known.Identity.IsDown || known.Link.Failed;
 
     /// <inheritdoc/>
     public override bool Poll()
@@ -148,6 +159,62 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         }
     }
 
+    /// <summary>Requests repeated because no reply came in time.</summary>
+    public ulong Retransmissions => _retransmissions;
+
+    /// <summary>Frames that were thrown away: not well-formed, not for this node, or from somebody else than they say.</summary>
+    public ulong BadFrames => _badFrames;
+
+    /// <summary>Repeated requests and replies that were recognised as such.</summary>
+    public ulong Duplicates => _duplicates;
+
+    /// <summary>Requests refused for their old epoch.</summary>
+    public ulong RefusedEpoch => _refusedEpoch;
+
+    /// <summary>Frames that were meant for a former life of this component.</summary>
+    public ulong RefusedToFormerSelf => _toFormerSelf;
+
+    /// <summary>Frames from a life of a peer that is not its present one, as far as that is known.</summary>
+    public ulong RefusedFromFormerSelf => _fromFormerSelf;
+
+    /// <summary>Requests of one kind that this endpoint has begun.</summary>
+    public ulong RequestsOf(Opcode opcode) => _counters.RequestsOf(opcode);
+
+    /// <summary>Requests of one kind that this endpoint has handed to a service.</summary>
+    public ulong ServedOf(Opcode opcode) => _counters.ServedOf(opcode);
+
+    /// <summary>Writes all counters; opcodes that never occurred are left out.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        _counters.Report(ref writer);
+        LinkCounters links = default;
+        for (int index = 0; index < _linkCount; index++)
+        {
+            _links[index].AddTo(ref links);
+        }
+
+        writer.Add("fabric.bytes_sent"u8, _sender.BytesSent);
+        writer.Add("fabric.bytes_received"u8, _bytesReceived);
+        writer.Add("fabric.retransmissions"u8, _retransmissions);
+        writer.Add("fabric.duplicates"u8, _duplicates);
+        writer.Add("fabric.bad_frames"u8, _badFrames);
+        writer.Add("fabric.refused_epoch"u8, _refusedEpoch);
+        writer.Add("fabric.refused_to_former_self"u8, _toFormerSelf);
+        writer.Add("fabric.refused_from_former_self"u8, _fromFormerSelf);
+        writer.Add("fabric.refused_from_given_up"u8, _fromGivenUp);
+        writer.Add("fabric.greetings"u8, _greetings);
+        writer.Add("fabric.busy_answers"u8, _busyAnswers);
+        writer.Add("fabric.turned_away"u8, _turnedAway);
+        writer.Add("fabric.timeouts"u8, _timeouts);
+        writer.Add("fabric.probes"u8, _probes);
+        writer.Add("fabric.replies_dropped"u8, _repliesDropped);
+        writer.Add("fabric.collections_abandoned"u8, _collector.Abandoned);
+        writer.Add("fabric.doorbells"u8, links.Doorbells);
+        writer.Add("fabric.link_full"u8, links.Full);
+        writer.Add("fabric.frames_ignored"u8, links.Ignored);
+        writer.Add("fabric.faults_injected"u8, links.Faults);
+    }
+
     /// <summary>Takes one frame from a link; false when there is none.</summary>
     private bool ReceiveOne(Link link)
     {
@@ -189,6 +256,12 @@ public sealed unsafe partial class RpcEndpoint : PollSource
             return;
         }
 
+        if (header.Incarnations != peer.Identity.Inward)
+        {
+            AcceptStranger(peer, &header, body, bodyBytes);
+            return;
+        }
+
         peer.FramesHeard++;
         if (header.Kind == MessageKind.Reply)
         {
@@ -217,6 +290,9 @@ public sealed unsafe partial class RpcEndpoint : PollSource
                 break;
             case MessageKind.RawEchoReply:
                 AcceptRawEcho(body, bodyBytes);
+                break;
+            case MessageKind.Greeting:
+                AcceptGreeting(peer, header, body, bodyBytes);
                 break;
             default:
                 AcceptNotice(peer, header);

@@ -30,6 +30,15 @@ public unsafe ref struct RpcRequest
     /// <summary>Node that asks.</summary>
     public readonly ushort Source => _header->Source;
 
+    /// <summary>The life of it that asks.</summary>
+    public readonly uint SourceIncarnation => _header->SourceIncarnation;
+
+    /// <summary>False when the requester's life, or this component's, has ended since the request came: nobody gets its reply.</summary>
+    public readonly bool IsWanted => _endpoint.IsCurrent(_peer, _header);
+
+    /// <summary>The membership epoch that it knows.</summary>
+    public readonly uint Epoch => _header->Epoch;
+
     public readonly ushort VNode => _header->VNode;
 
     /// <summary>Address space that the request is about.</summary>

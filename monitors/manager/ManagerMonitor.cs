@@ -22,6 +22,8 @@ public sealed unsafe class ManagerMonitor : ControlService
     public static int MembershipBytes => sizeof(JoinReply) + (MembershipTable.MaxMembers * sizeof(MemberRecord));
 
     private const ulong TickNs = 250_000_000;
+    /// <summary>Most that one tick counts as time of silence: a tick that comes much later shows that this machine stood still.</summary>
+    private const ulong MostPerTickNs = 2 * TickNs;
     private const ulong NsPerMillisecond = 1_000_000;
 
     private readonly bool[] _suspected = new bool[MembershipTable.MaxMembers];
@@ -33,6 +35,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     private readonly SessionControl _control;
     private readonly ControlTransmitter _transmitter;
     private WaitQueue _membershipChanged;
+    private ulong _lastTickNs;
     private uint _pushedEpoch;
     private ulong _failures;
 
@@ -42,14 +45,14 @@ public sealed unsafe class ManagerMonitor : ControlService
         _endpoint = endpoint;
         _node = endpoint.Node;
         _transmitter = transmitter;
-        _members = new MembershipTable(options.FirstEpoch, options.SuspectNs, options.FailNs);
+        _members = new MembershipTable(options.SuspectNs, options.FailNs);
         Placement placement = new Placement(_members, options.MemoryPolicy);
         _sessions = new SessionTable(frames);
         SessionWorker worker = new SessionWorker(endpoint, transmitter, _members, placement, _sessions, frames);
         _control = new SessionControl(_sessions, worker, _members, transmitter, frames);
         _service = new ManagerService(this, _members, placement, _sessions, transmitter);
-        JoinRequest self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = options.FirstEpoch };
-        _members.Join(in self, Clock.NowNs());
+        JoinRequest self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = endpoint.Incarnation };
+        _members.Join(in self, 0);
         _endpoint.Epoch = _members.Epoch;
         _endpoint.Register(OpcodeGroup, _service);
     }
@@ -81,7 +84,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     /// <summary>A component has joined; runs in the poller.</summary>
     internal void MemberJoined(in JoinRequest join, JoinOutcome outcome)
     {
-        _endpoint.MarkUp(join.Node);
+        _endpoint.MarkUp(join.Node, join.Incarnation);
         Log.Info($"{ComponentNames.Of(join.Kind)} node {(int)join.Node} joined, epoch {_members.Epoch}");
         if (outcome == JoinOutcome.Replaced)
         {
@@ -95,20 +98,28 @@ public sealed unsafe class ManagerMonitor : ControlService
     /// <summary>Lets time pass once: gives up who has been silent for too long. Does not block.</summary>
     public void Tick(ulong nowNs)
     {
-        for (int index = _members.NextFailure(nowNs, _node); index >= 0; index = _members.NextFailure(nowNs, _node))
+        for (int index = 0; index < _members.Count; index++)
+        {
+            _members.Hear(index, _endpoint.FramesHeardFrom(_members[index].Node));
+        }
+
+        ulong elapsedNs = _lastTickNs == 0 ? 0 : nowNs - _lastTickNs;
+        _lastTickNs = nowNs;
+        _members.Pass(Math.Min(elapsedNs, MostPerTickNs), _node);
+        for (int index = _members.NextFailure(); index >= 0; index = _members.NextFailure())
         {
             Member failed = _members[index];
-            _endpoint.MarkDown(failed.Node);
+            _endpoint.MarkDown(failed.Node, failed.Incarnation);
             EndSessionsOf(failed.Node);
-            ReportFailure(failed.Kind, failed.Node, "failed: no sign of life for"u8, (nowNs - failed.HeardNs) / NsPerMillisecond);
+            ReportFailure(failed.Kind, failed.Node, "failed: no sign of life for"u8, failed.SilentNs / NsPerMillisecond);
             MembershipChanged();
         }
 
-        LogSuspicions(nowNs);
+        LogSuspicions();
     }
 
     /// <summary>One line for each member that has become silent since the last time.</summary>
-    private void LogSuspicions(ulong nowNs)
+    private void LogSuspicions()
     {
         for (int index = 0; index < _members.Count; index++)
         {
@@ -116,7 +127,7 @@ public sealed unsafe class ManagerMonitor : ControlService
             bool suspected = member.State == MemberState.Suspect;
             if (suspected && !_suspected[index])
             {
-                ulong silentMs = (nowNs - member.HeardNs) / NsPerMillisecond;
+                ulong silentMs = member.SilentNs / NsPerMillisecond;
                 Log.Warn($"{ComponentNames.Of(member.Kind)} node {(int)member.Node} is suspected: no sign of life for {silentMs} ms");
             }
 

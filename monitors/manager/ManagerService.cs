@@ -80,16 +80,17 @@ public sealed unsafe class ManagerService : RpcService
 
     private void Join(ref RpcRequest request)
     {
-        if (!request.TryReadHead(out JoinRequest join, out _) || join.Node != request.Source)
+        if (!request.TryReadHead(out JoinRequest join, out _) || join.Node != request.Source
+            || join.Incarnation != request.SourceIncarnation)
         {
             request.Reply(Errno.EINVAL);
             return;
         }
 
-        JoinOutcome outcome = _members.Join(in join, Clock.NowNs());
-        if (outcome == JoinOutcome.Refused)
+        JoinOutcome outcome = _members.Join(in join, request.Epoch);
+        if (outcome is JoinOutcome.Refused or JoinOutcome.GivenUp)
         {
-            request.Reply(Errno.ESRCH);
+            request.Reply(outcome == JoinOutcome.GivenUp ? Errno.ESRCH : Errno.EPERM);
             return;
         }
 
@@ -103,13 +104,14 @@ public sealed unsafe class ManagerService : RpcService
 
     private void Heartbeat(ref RpcRequest request)
     {
-        if (!request.TryReadHead(out HeartbeatRequest heartbeat, out _) || heartbeat.Self.Node != request.Source)
+        if (!request.TryReadHead(out HeartbeatRequest heartbeat, out _) || heartbeat.Self.Node != request.Source
+            || heartbeat.Self.Incarnation != request.SourceIncarnation)
         {
             request.Reply(Errno.EINVAL);
             return;
         }
 
-        Errno error = _members.Heartbeat(in heartbeat, Clock.NowNs());
+        Errno error = _members.Heartbeat(in heartbeat);
         if (error != Errno.None)
         {
             request.Reply(error);

@@ -19,6 +19,8 @@ public struct Member
     public ulong RequestsServed;
     /// <summary>Processes (p): as the last heartbeat said, plus those started since.</summary>
     public uint Processes;
-    /// <summary>Clock time of the last sign of life.</summary>
-    public ulong HeardNs;
+    /// <summary>Time without a sign of life, as far as the manager was there to see it.</summary>
+    public ulong SilentNs;
+    /// <summary>The endpoint's count of its frames when it was last looked at.</summary>
+    public uint FramesHeard;
 }

@@ -1,11 +1,15 @@
-// Who is in the rack: a pure state machine over Join, Heartbeat and the passing of time, which the caller brings along.
+// Who is in the rack: a pure state machine over Join, Heartbeat, other signs of life and the passing of time, which the caller brings along.
 //
 //            Join                silent > SuspectNs             silent > FailNs
 //   (none) ---------> Alive ---------------------> Suspect ---------------------> Failed --Join (new incarnation)--> Alive
-//                       ^----------Heartbeat----------'
+//                       ^------sign of life-----------'
 //
-// The epoch grows whenever the set of members changes (Join, Failed), not on suspicion: a suspect is still trusted with what it owns.
-// A failed member stays in the table, fenced: its heartbeats get ESRCH until it joins as another incarnation.
+// Silence is time that the manager itself was there to see: the caller adds what passed, tick by tick, and no more for a tick than it meant to
+// wait. A manager that stood still (a host that was suspended) does not take that time for the others' silence.
+//
+// The epoch grows whenever the set of members changes (Join, Failed), not on suspicion: a suspect is still trusted with what it owns. A manager that
+// has rebooted begins low and takes up from the highest epoch that a joining component knows, so that the rack's epoch never goes back.
+// A failed life stays in the table, fenced: its heartbeats and joins get ESRCH. One that the table does not know gets ENOENT: it has to join.
 // Never blocks or allocates after construction.
 
 using System;
@@ -24,6 +28,8 @@ public enum JoinOutcome
     Joined,
     /// <summary>A new boot of a node whose earlier boot had not been given up yet: that one has failed.</summary>
     Replaced,
+    /// <summary>This life has been given up.</summary>
+    GivenUp,
     /// <summary>The table is full, or the request makes no sense.</summary>
     Refused,
 }
@@ -44,10 +50,10 @@ public sealed class MembershipTable
     private readonly ulong _failNs;
     private int _count;
 
-    /// <summary>Epochs start at <paramref name="firstEpoch"/>, which a manager chooses higher than any of its earlier boots'.</summary>
-    public MembershipTable(uint firstEpoch = 1, ulong suspectNs = DefaultSuspectNs, ulong failNs = DefaultFailNs)
+    /// <summary>An empty membership.</summary>
+    public MembershipTable(ulong suspectNs = DefaultSuspectNs, ulong failNs = DefaultFailNs)
     {
-        Epoch = firstEpoch;
+        Epoch = 1;
         _suspectNs = suspectNs;
         _failNs = failNs;
     }
@@ -82,8 +88,8 @@ public sealed class MembershipTable
         return index >= 0 && _members[index].State == MemberState.Alive;
     }
 
-    /// <summary>A component asks to be a member.</summary>
-    public JoinOutcome Join(in JoinRequest request, ulong nowNs)
+    /// <summary>A component asks to be a member; <paramref name="knownEpoch"/> is the newest one that it has heard of.</summary>
+    public JoinOutcome Join(in JoinRequest request, uint knownEpoch)
     {
         if (request.Node == 0 || request.Kind is < ComponentKind.Processor or > ComponentKind.Network)
         {
@@ -99,10 +105,10 @@ public sealed class MembershipTable
             {
                 if (known.State == MemberState.Failed || known.Kind != request.Kind)
                 {
-                    return JoinOutcome.Refused;
+                    return known.State == MemberState.Failed ? JoinOutcome.GivenUp : JoinOutcome.Refused;
                 }
 
-                Hear(ref known, nowNs);
+                Hear(ref known);
                 return JoinOutcome.Known;
             }
 
@@ -125,23 +131,27 @@ public sealed class MembershipTable
             Incarnation = request.Incarnation,
             CapacityBytes = request.CapacityBytes,
             FreeBytes = request.CapacityBytes,
-            HeardNs = nowNs,
         };
-        Epoch++;
+        Epoch = Math.Max(Epoch, knownEpoch) + 1;
         return outcome;
     }
 
-    /// <summary>A sign of life with the sender's load. ESRCH: not a member (any more), it has to join.</summary>
-    public Errno Heartbeat(in HeartbeatRequest request, ulong nowNs)
+    /// <summary>A sign of life with the sender's load. ENOENT: this life is no member, it has to join; ESRCH: it has been given up.</summary>
+    public Errno Heartbeat(in HeartbeatRequest request)
     {
         int index = Find(request.Self.Node);
-        if (index < 0 || _members[index].Incarnation != request.Self.Incarnation || _members[index].State == MemberState.Failed)
+        if (index < 0 || _members[index].Incarnation != request.Self.Incarnation)
+        {
+            return Errno.ENOENT;
+        }
+
+        ref Member member = ref _members[index];
+        if (member.State == MemberState.Failed)
         {
             return Errno.ESRCH;
         }
 
-        ref Member member = ref _members[index];
-        Hear(ref member, nowNs);
+        Hear(ref member);
         member.FreeBytes = request.FreeBytes;
         member.RecentRequests = request.RequestsServed - Math.Min(request.RequestsServed, member.RequestsServed);
         member.RequestsServed = request.RequestsServed;
@@ -149,11 +159,20 @@ public sealed class MembershipTable
         return Errno.None;
     }
 
-    /// <summary>
-    /// Applies the passing of time: the position of one member that has just failed, or -1 when there is no (further) one.
-    /// Members for which <paramref name="self"/> is the node never age.
-    /// </summary>
-    public int NextFailure(ulong nowNs, ushort self)
+    /// <summary>So many frames have come from a member's present life by now; any new one is a sign of life.</summary>
+    public void Hear(int index, uint framesHeard)
+    {
+        ref Member member = ref _members[index];
+        if (member.FramesHeard != framesHeard && member.State != MemberState.Failed)
+        {
+            Hear(ref member);
+        }
+
+        member.FramesHeard = framesHeard;
+    }
+
+    /// <summary>Time passes for all members but <paramref name="self"/>.</summary>
+    public void Pass(ulong elapsedNs, ushort self)
     {
         for (int index = 0; index < _count; index++)
         {
@@ -163,15 +182,23 @@ public sealed class MembershipTable
                 continue;
             }
 
-            ulong silentNs = nowNs - Math.Min(nowNs, member.HeardNs);
-            if (silentNs > _failNs)
+            member.SilentNs += elapsedNs;
+            member.State = member.SilentNs > _suspectNs ? MemberState.Suspect : MemberState.Alive;
+        }
+    }
+
+    /// <summary>Gives up one member that has been silent for too long: its position, or -1 when there is no (further) one.</summary>
+    public int NextFailure()
+    {
+        for (int index = 0; index < _count; index++)
+        {
+            ref Member member = ref _members[index];
+            if (member.State == MemberState.Suspect && member.SilentNs > _failNs)
             {
                 member.State = MemberState.Failed;
                 Epoch++;
                 return index;
             }
-
-            member.State = silentNs > _suspectNs ? MemberState.Suspect : MemberState.Alive;
         }
 
         return -1;
@@ -204,9 +231,9 @@ public sealed class MembershipTable
         return length;
     }
 
-    private static void Hear(ref Member member, ulong nowNs)
+    private static void Hear(ref Member member)
     {
-        member.HeardNs = nowNs;
+        member.SilentNs = 0;
         member.State = MemberState.Alive;
     }
 }

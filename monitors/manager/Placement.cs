@@ -1,6 +1,6 @@
 // The coarse decisions of the rack, taken on approximate load (heartbeats): GPM, which processor component starts a program; GMM, which
 // memory component is a process's home and which one owns new vRegions; GSM, where files and their cache are.
-// Pure functions of the membership table but for the round-robin counters. Never block or allocate. EHOSTDOWN: no such component is alive.
+// Pure functions of the membership table but for the round-robin counters. Never block or allocate. EHOSTDOWN: no such component is there.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -86,7 +86,22 @@ public sealed class Placement
         return error != Errno.None ? error : ChooseFileMemory(out place.FileMemory);
     }
 
-    private static bool IsCandidate(in Member member, ComponentKind kind) => member.Kind == kind && member.State == MemberState.Alive;
+    /// <summary>A suspect, which may only be slow, is given work when there is nobody else of its kind.</summary>
+    private bool IsCandidate(in Member member, ComponentKind kind) =>
+        member.Kind == kind && (member.State == MemberState.Alive || (member.State == MemberState.Suspect && !HasLiving(kind)));
+
+    private bool HasLiving(ComponentKind kind)
+    {
+        for (int index = 0; index < _members.Count; index++)
+        {
+            if (_members[index].Kind == kind && _members[index].State == MemberState.Alive)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private Errno Result(int index, out ushort node)
     {

@@ -69,6 +69,12 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Orderly shutdown: all written bytes reach the storage components' devices. Blocks; the first error.</summary>
     public Errno Flush() => _files.WriteBackAll();
 
+    /// <summary>A processor component has ended: so have its address spaces. Does not block; the reaper gives their memory back.</summary>
+    public void Departed(ushort node) => _spaces.DestroyAllOf(node);
+
+    /// <summary>The rack takes this component for dead: it ends all address spaces. Files stay, dirty or not.</summary>
+    public void EndSpaces() => _spaces.DestroyAllOf(AddressSpaces.EveryProcessor);
+
     /// <summary>All counters of this component.</summary>
     public void Report(ref StatisticsWriter writer)
     {

@@ -11,6 +11,7 @@ namespace Lego.Processor;
 public sealed class ProcessorMonitor
 {
     private const byte ProgramGroup = (byte)((ushort)Opcode.StartProcess >> 8);
+    private const ulong EndPauseNs = 10_000_000;
 
     /// <summary>Makes the monitor, its ExCache (boot arguments) and tables, and registers its service.</summary>
     public ProcessorMonitor(RpcEndpoint rpc, FrameAllocator frames, ushort manager, EntropySource? entropy)
@@ -42,6 +43,20 @@ public sealed class ProcessorMonitor
     internal ReportedCalls Reported { get; } = new();
 
     internal TrapMeasurement TrapMeasurement { get; }
+
+    /// <summary>The rack takes this component for dead: it ends every program, as SIGKILL does. BLOCKS until none is left.</summary>
+    public unsafe void EndPrograms()
+    {
+        while (Processes.Count != 0)
+        {
+            for (Process* process = Processes.First; process != null; process = process->Next)
+            {
+                Signals.Doom(process, WaitStatus.Killed(Signal.Kill));
+            }
+
+            Scheduler.Sleep(EndPauseNs);
+        }
+    }
 
     /// <summary>Adds the counters of the ExCache and of processes.</summary>
     public void Report(ref StatisticsWriter writer)

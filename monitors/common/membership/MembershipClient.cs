@@ -1,7 +1,13 @@
 // A component's part in the rack's membership: joins the manager at boot (as often as it takes), sends a heartbeat every second, takes the
 // membership from replies and pushes, and keeps the endpoint's epoch at the membership's. Runs on every component but the manager, in one
 // thread that sleeps between heartbeats; the service side runs in the poller and does not block.
-// Soft state only: whatever the manager last said is right, and a manager that restarts learns everything again from Join.
+// Soft state only: whatever the manager last said is right.
+//
+//   Joining   Join until it is answered.
+//   Member    Heartbeats. ENOENT: the manager does not know this life (it has rebooted): Joining, as the same life. ESRCH: it has given this life up
+//             (a stand-still that was too long, a cut link): Ending.
+//   Ending    The endpoint is fenced: nothing that this life has begun reaches anybody any more. The monitor ends what the rack takes for dead
+//             (ComponentLife.End). Then a new life begins, under a new name: Joining.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -30,22 +36,23 @@ public sealed unsafe class MembershipClient : RpcService
     private readonly ushort _manager;
     private readonly LoadSource _load;
     private readonly MemberRecord[] _members = new MemberRecord[MaxMembers];
-    private readonly MemberWatcher? _watcher;
+    private readonly ComponentLife _life;
     private JoinRequest _self;
     private int _memberCount;
     private uint _epoch;
     private bool _joined;
+    private bool _givenUp;
     private ulong _heartbeats;
     private ulong _rejoins;
 
-    /// <summary>A member of the rack managed by <paramref name="manager"/>; <paramref name="self"/>.Incarnation must differ from boot to boot.</summary>
-    public MembershipClient(RpcEndpoint endpoint, ushort manager, in JoinRequest self, LoadSource load, MemberWatcher? watcher = null)
+    /// <summary>A member of the rack managed by <paramref name="manager"/>. Its incarnation is the endpoint's.</summary>
+    public MembershipClient(RpcEndpoint endpoint, ushort manager, in JoinRequest self, LoadSource load, ComponentLife life)
     {
         _endpoint = endpoint;
         _manager = manager;
         _self = self;
         _load = load;
-        _watcher = watcher;
+        _life = life;
     }
 
     /// <summary>True while the manager counts this component as a member, as far as it has said.</summary>
@@ -78,28 +85,27 @@ public sealed unsafe class MembershipClient : RpcService
         }
     }
 
-    /// <summary>Asks to be a member. BLOCKS. Any error: try again later.</summary>
+    /// <summary>Asks to be a member. BLOCKS. ESRCH: this life has been given up; any other error: try again later.</summary>
     public Errno Join()
     {
         Span<byte> reply = stackalloc byte[ReplyBytes];
+        _self.Incarnation = _endpoint.Incarnation;
         Errno status = _endpoint.Call(_manager, Opcode.Join, Context, AsBytes(in _self), default, reply, out int replyBytes);
         if (status == Errno.None)
         {
             _joined = Apply(reply.Slice(0, replyBytes));
             status = _joined ? Errno.None : Errno.EPROTO;
         }
-        else if (status == Errno.ESRCH)
-        {
-            GiveUpIncarnation();
-        }
 
+        _givenUp |= status == Errno.ESRCH;
         return status;
     }
 
-    /// <summary>One heartbeat. BLOCKS. ESRCH: the manager does not know this boot (it restarted, or gave it up): join again.</summary>
+    /// <summary>One heartbeat. BLOCKS. ENOENT: the manager does not know this life, ESRCH: it has given it up; either way it is no member.</summary>
     public Errno Beat()
     {
         _load.Measure(out ComponentLoad load);
+        _self.Incarnation = _endpoint.Incarnation;
         HeartbeatRequest request = new HeartbeatRequest
         {
             Self = _self,
@@ -114,17 +120,22 @@ public sealed unsafe class MembershipClient : RpcService
             _heartbeats++;
             Apply(reply.Slice(0, replyBytes));
         }
-        else if (status == Errno.ESRCH)
-        {
-            GiveUpIncarnation();
-        }
-        else if (status is not (Errno.ETIMEDOUT or Errno.EHOSTDOWN))
-        {
-            // Refused for an old epoch: a push has been missed. Join is the one request that any epoch may send.
-            status = Join();
-        }
 
+        _joined &= status is not (Errno.ENOENT or Errno.ESRCH);
+        _givenUp |= status == Errno.ESRCH;
         return status;
+    }
+
+    /// <summary>Ends this life, which the rack has given up, and begins the next. BLOCKS until the monitor has nothing left of the former.</summary>
+    public void StartAnew()
+    {
+        Log.Warn($"{ComponentNames.Of(_self.Kind)} node {(int)_self.Node}: the rack has given this component up; it ends what it has and joins again");
+        _joined = false;
+        _endpoint.Fence();
+        _life.End();
+        _endpoint.BeginLife(_life.NewIncarnation());
+        _givenUp = false;
+        _rejoins++;
     }
 
     public override RpcDisposition TryHandle(ref RpcRequest request)
@@ -161,21 +172,19 @@ public sealed unsafe class MembershipClient : RpcService
         public override void Run(void* argument) => client.Run();
     }
 
-    /// <summary>The manager gave this boot up; what it knew may be lost, so it comes back as another incarnation.</summary>
-    private void GiveUpIncarnation()
-    {
-        _joined = false;
-        _rejoins++;
-        _self.Incarnation++;
-    }
-
     private void Run()
     {
         while (true)
         {
-            while (Join() != Errno.None)
+            if (_givenUp)
+            {
+                StartAnew();
+            }
+
+            if (Join() != Errno.None)
             {
                 Scheduler.Sleep(JoinRetryNs);
+                continue;
             }
 
             Log.Info($"{ComponentNames.Of(_self.Kind)} node {(int)_self.Node} joined the rack, epoch {_epoch}, {_memberCount} members");
@@ -201,13 +210,12 @@ public sealed unsafe class MembershipClient : RpcService
             return false;
         }
 
-        // A push may be overtaken by a newer one; a manager that restarted begins at a higher epoch (its clock is in it), so older is stale.
+        // A push may be overtaken by a newer one. A manager that rebooted takes up from the highest epoch of those that join it, so older is stale.
         if (head.Epoch < _epoch)
         {
             return true;
         }
 
-        ReportDepartures(MemoryMarshal.Cast<byte, MemberRecord>(records));
         records.CopyTo(MemoryMarshal.AsBytes(new Span<MemberRecord>(_members)));
         _memberCount = (int)head.Count;
         _epoch = head.Epoch;
@@ -220,41 +228,21 @@ public sealed unsafe class MembershipClient : RpcService
         return true;
     }
 
-    /// <summary>Tells the watcher which members of the old list are not in the new one, as the same incarnation and not failed.</summary>
-    private void ReportDepartures(ReadOnlySpan<MemberRecord> news)
-    {
-        for (int index = 0; _watcher != null && index < _memberCount; index++)
-        {
-            if (_members[index].State != MemberState.Failed && !Continues(in _members[index], news))
-            {
-                _watcher.Departed(_members[index].Node);
-            }
-        }
-    }
-
-    private static bool Continues(in MemberRecord known, ReadOnlySpan<MemberRecord> news)
-    {
-        for (int index = 0; index < news.Length; index++)
-        {
-            if (news[index].Node == known.Node)
-            {
-                return news[index].Incarnation == known.Incarnation && news[index].State != MemberState.Failed;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>Calls to a failed component end at once; a component that came back can be called again.</summary>
+    /// <summary>Calls to a failed life end at once; another life can be called.</summary>
     private void Follow(in MemberRecord member)
     {
-        if (member.State != MemberState.Failed)
+        if (member.Node == _self.Node)
         {
-            _endpoint.MarkUp(member.Node);
+            return;
         }
-        else if (!_endpoint.IsDown(member.Node))
+
+        if (member.State == MemberState.Failed)
         {
-            _endpoint.MarkDown(member.Node);
+            _endpoint.MarkDown(member.Node, member.Incarnation);
+        }
+        else
+        {
+            _endpoint.MarkUp(member.Node, member.Incarnation);
         }
     }
 }

@@ -98,7 +98,11 @@ internal sealed unsafe class SpaceService : RpcService
                 if (request.TryReadHead(out ForkRequest fork, out _))
                 {
                     error = _spaces.Fork(space, fork.ChildAsid, out AddressSpace* child);
-                    space = error == Errno.None ? child : space;
+                    if (error == Errno.None)
+                    {
+                        child->Processor = request.Source;
+                        space = child;
+                    }
                 }
 
                 break;
@@ -219,6 +223,15 @@ internal sealed unsafe class SpaceService : RpcService
             return;
         }
 
+        if (!request.IsWanted)
+        {
+            // Its processor component has ended while the program was being loaded, and all its other spaces with it.
+            _spaces.Destroy(space);
+            request.Reply(Errno.ESRCH);
+            return;
+        }
+
+        space->Processor = request.Source;
         int bytes = SpaceRecords.Write(space, Records, out reply.VmaCount, out reply.RegionCount);
         request.Reply(Errno.None, reply, Records.Slice(0, bytes));
     }

@@ -11,6 +11,8 @@ public unsafe struct AddressSpace
     internal AddressSpace* NextInBucket;
     internal uint Asid;
     internal ushort VNode;
+    /// <summary>Node of the processor component that made it; what it leaves behind ends with it.</summary>
+    internal ushort Processor;
     /// <summary>Never reused while the component runs; names the space in the frame map.</summary>
     internal uint Number;
 

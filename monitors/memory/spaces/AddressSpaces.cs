@@ -15,6 +15,9 @@ public sealed unsafe partial class AddressSpaces
     private const ulong BucketCount = PageOperations.PageSize / 8;
     private const ulong MaxSpaces = 4096;
 
+    /// <summary>No node has this number.</summary>
+    public const ushort EveryProcessor = 0;
+
     private readonly FramePool _pool;
     private readonly FrameMap _frames;
     private readonly VmaTree _vmas;
@@ -108,6 +111,24 @@ public sealed unsafe partial class AddressSpaces
 
         _regions.Drop(space);
         _spaces.Free(space);
+    }
+
+    /// <summary>Ends the spaces that a processor component has made: it has ended, and its next life names its spaces from the beginning.</summary>
+    /// <param name="processor">Its node, or EveryProcessor.</param>
+    public void DestroyAllOf(ushort processor)
+    {
+        for (ulong bucket = 0; bucket < BucketCount; bucket++)
+        {
+            AddressSpace* next;
+            for (AddressSpace* space = _buckets[bucket]; space != null; space = next)
+            {
+                next = space->NextInBucket;
+                if (processor == EveryProcessor || space->Processor == processor)
+                {
+                    Destroy(space);
+                }
+            }
+        }
     }
 
     /// <summary>fork(2): a child with the same mappings and the same pages, copy-on-write. EEXIST, ENOMEM; then there is no

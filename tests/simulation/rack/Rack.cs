@@ -76,7 +76,8 @@ internal sealed unsafe class Rack : IDisposable
         Channel = new SimChannel(Machines[ManagerNode - 1], _heard);
         for (ushort node = ProcessorNode; node <= ManagerNode; node++)
         {
-            simulation.As(Machines[node - 1], () => _endpoints[node] = new RpcEndpoint(node, Machines[node - 1].Frames, Workers));
+            simulation.As(Machines[node - 1], () => _endpoints[node] = new RpcEndpoint(
+                node, Machines[node - 1].Frames, Workers, new ComponentLife(new SimEntropy(Machines[node - 1])).NewIncarnation()));
         }
 
         for (ushort low = ProcessorNode; low <= ManagerNode; low++)
@@ -216,7 +217,7 @@ internal sealed unsafe class Rack : IDisposable
     {
         SimMachine machine = Machines[ProcessorNode - 1];
         Processor = new ProcessorMonitor(_endpoints[ProcessorNode], machine.Frames, ManagerNode, new SimEntropy(machine));
-        JoinRack(machine, ComponentKind.Processor, ProcessorNode, new ProcessorLoad(Processor));
+        JoinRack(machine, ComponentKind.Processor, ProcessorNode, new ProcessorLoad(Processor), new ProcessorLife(new SimEntropy(machine), Processor));
     }
 
     private void StartMemory()
@@ -224,7 +225,7 @@ internal sealed unsafe class Rack : IDisposable
         SimMachine machine = Machines[MemoryNode - 1];
         Memory = new MemoryMonitor(_endpoints[MemoryNode], machine.Frames, ManagerNode, RegionBytes);
         Memory.StartThreads();
-        JoinRack(machine, ComponentKind.Memory, MemoryNode, new MemoryLoad(Memory));
+        JoinRack(machine, ComponentKind.Memory, MemoryNode, new MemoryLoad(Memory), new MemoryLife(new SimEntropy(machine), Memory), new MemoryWatcher(Memory));
     }
 
     private void StartStorage()
@@ -239,20 +240,25 @@ internal sealed unsafe class Rack : IDisposable
         Storage = new StorageMonitor(volume!, machine.Frames);
         _endpoints[StorageNode].Register(StorageMonitor.OpcodeGroup, Storage);
         Storage.StartWriteBack();
-        JoinRack(machine, ComponentKind.Storage, StorageNode, new VolumeLoad(volume!));
+        JoinRack(machine, ComponentKind.Storage, StorageNode, new VolumeLoad(volume!), new ComponentLife(new SimEntropy(machine)));
     }
 
-    private void JoinRack(SimMachine machine, ComponentKind kind, ushort node, LoadSource load)
+    private void JoinRack(
+        SimMachine machine, ComponentKind kind, ushort node, LoadSource load, ComponentLife life, PeerWatcher? watcher = null)
     {
         Poller.Register(_endpoints[node]);
         JoinRequest self = new()
         {
             Node = node,
             Kind = kind,
-            Incarnation = (uint)machine.Simulation.Choices.Draw() | 1,
             CapacityBytes = machine.Frames.TotalPages * PageOperations.PageSize,
         };
-        new MembershipClient(_endpoints[node], ManagerNode, in self, load).Start();
+        if (watcher is not null)
+        {
+            _endpoints[node].Watch(watcher);
+        }
+
+        new MembershipClient(_endpoints[node], ManagerNode, in self, load, life).Start();
     }
 
     /// <summary>A control server's last act; the driver ends the run.</summary>

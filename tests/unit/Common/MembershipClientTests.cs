@@ -1,7 +1,6 @@
 // A component's membership against a manager made of C#: two endpoints over a local link.
 
 using System;
-using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Lego.Common.Membership;
 using Lego.Fabric;
@@ -21,7 +20,7 @@ public sealed unsafe class MembershipClientTests : IDisposable
     private readonly RpcEndpoint _manager;
     private readonly FakeManager _rack = new();
     private readonly MembershipClient _client;
-    private readonly RememberingWatcher _watcher = new();
+    private readonly CountedLife _life = new();
 
     public MembershipClientTests()
     {
@@ -29,13 +28,13 @@ public sealed unsafe class MembershipClientTests : IDisposable
         Scheduler.ForgetSpawned();
         FrameAllocator frames = _frames.Allocator;
         Assert.Equal(Errno.None, LocalLink.CreatePair(frames, Node, ManagerNode, out RingLink? low, out RingLink? high));
-        _component = new RpcEndpoint(Node, frames, 0);
+        _component = new RpcEndpoint(Node, frames, 0, 5);
         _manager = new RpcEndpoint(ManagerNode, frames, 0);
         _component.Attach(ManagerNode, low!);
         _manager.Attach(Node, high!);
         _manager.Register(MembershipClient.OpcodeGroup, _rack);
-        JoinRequest self = new JoinRequest { Node = Node, Kind = ComponentKind.Memory, Incarnation = 5, CapacityBytes = 1000 };
-        _client = new MembershipClient(_component, ManagerNode, in self, new FixedLoad(), _watcher);
+        JoinRequest self = new JoinRequest { Node = Node, Kind = ComponentKind.Memory, CapacityBytes = 1000 };
+        _client = new MembershipClient(_component, ManagerNode, in self, new FixedLoad(), _life);
         _component.Register(MembershipClient.OpcodeGroup, _client);
         Poller.Register(_component);
         Poller.Register(_manager);
@@ -68,15 +67,33 @@ public sealed unsafe class MembershipClientTests : IDisposable
     }
 
     [Fact]
-    public void A_boot_that_was_given_up_comes_back_as_another_incarnation()
+    public void A_life_that_was_given_up_ends_what_it_has_and_comes_back_under_another_name()
     {
         _client.Join();
         _rack.BeatStatus = Errno.ESRCH;
         Assert.Equal(Errno.ESRCH, _client.Beat());
         Assert.False(_client.Joined);
-        _client.Join();
-        Assert.Equal(6u, _rack.LastJoin.Incarnation);
+        _life.AtEnd = () =>
+        {
+            // Nothing that the former life still tries gets out.
+            Assert.Equal(Errno.ESTALE, _component.Call(ManagerNode, Opcode.Echo, default, default, default, default, out _));
+        };
+        _client.StartAnew();
+        Assert.Equal(1, _life.Ends);
+        Assert.Equal(Errno.None, _client.Join());
+        Assert.Equal(101u, _rack.LastJoin.Incarnation);
         Assert.True(_client.Joined);
+    }
+
+    [Fact]
+    public void A_manager_that_rebooted_is_joined_again_by_the_same_life()
+    {
+        _client.Join();
+        _rack.BeatStatus = Errno.ENOENT;
+        Assert.Equal(Errno.ENOENT, _client.Beat());
+        Assert.False(_client.Joined);
+        Assert.Equal(Errno.None, _client.Join());
+        Assert.Equal((5u, 0), (_rack.LastJoin.Incarnation, _life.Ends));
     }
 
     [Fact]
@@ -100,29 +117,13 @@ public sealed unsafe class MembershipClientTests : IDisposable
     }
 
     [Fact]
-    public void A_component_that_missed_a_push_learns_the_epoch_by_joining_again()
+    public void A_component_that_missed_a_push_learns_the_epoch_from_its_next_heartbeat()
     {
         _client.Join();
         _rack.Epoch = 12;
         _manager.Epoch = 12;
         Assert.Equal(Errno.None, _client.Beat());
         Assert.Equal(12u, _component.Epoch);
-    }
-
-    [Fact]
-    public void The_end_of_a_member_and_its_next_life_are_reported_once_each()
-    {
-        _client.Join();
-        _manager.Epoch = 20;
-        Assert.Equal(Errno.None, Push(FakeManager.Membership(8, MemberState.Suspect)));
-        Assert.Equal(Errno.None, Push(FakeManager.Membership(8, MemberState.Alive)));
-        Assert.Empty(_watcher.Departures);
-        Assert.Equal(Errno.None, Push(FakeManager.Membership(9, MemberState.Failed)));
-        Assert.Equal(Errno.None, Push(FakeManager.Membership(10, MemberState.Failed)));
-        Assert.Equal([Node], _watcher.Departures);
-        Assert.Equal(Errno.None, Push(FakeManager.Membership(11, MemberState.Alive)));
-        Assert.Equal(Errno.None, Push(FakeManager.Membership(12, MemberState.Alive, incarnation: 1)));
-        Assert.Equal([Node, Node], _watcher.Departures);
     }
 
     private Errno Push(byte[] body) => _manager.Call(Node, Opcode.Membership, default, body, default, default, out _);
@@ -132,11 +133,21 @@ public sealed unsafe class MembershipClientTests : IDisposable
         public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = 600, Threads = 3 };
     }
 
-    private sealed class RememberingWatcher : MemberWatcher
+    private sealed class CountedLife() : ComponentLife(null)
     {
-        public List<ushort> Departures { get; } = [];
+        private uint _names = 100;
 
-        public override void Departed(ushort node) => Departures.Add(node);
+        public int Ends { get; private set; }
+
+        public Action? AtEnd { get; set; }
+
+        public override uint NewIncarnation() => ++_names;
+
+        public override void End()
+        {
+            Ends++;
+            AtEnd?.Invoke();
+        }
     }
 
     private sealed class FakeManager : RpcService

@@ -109,6 +109,9 @@ internal sealed unsafe class FabricFixture : IDisposable
 
     internal RingLink? RingAtTwo { get; private set; }
 
+    /// <summary>What endpoint 1 is attached to, with its faults.</summary>
+    internal Link? LinkAtOne { get; private set; }
+
     internal static RpcContext Context => new() { VNode = 1, Asid = 7, Class = RpcClass.DemandFetch };
 
     public void Dispose()
@@ -130,7 +133,7 @@ internal sealed unsafe class FabricFixture : IDisposable
     }
 
     /// <summary>Joins the endpoints by an in-memory ring; a faulty or short-framed one when asked for.</summary>
-    internal FabricFixture Join(LossRates rates = default, ulong seed = 0, int frameBytes = 0)
+    internal FabricFixture Join(LossRates rates = default, ulong seed = 0, int frameBytes = 0, bool meet = true)
     {
         if (LocalLink.CreatePair(Frames, 1, 2, out RingLink? low, out RingLink? high) != Errno.None)
         {
@@ -153,9 +156,25 @@ internal sealed unsafe class FabricFixture : IDisposable
             two = new LossyLink(two, rates, (seed * 77) + 1, Frames);
         }
 
+        LinkAtOne = one;
         One.Attach(2, one);
         Two.Attach(1, two);
+        if (meet)
+        {
+            Meet();
+        }
+
         return this;
+    }
+
+    /// <summary>For tests that join the endpoints themselves.</summary>
+    internal void UseRings(RingLink atOne, RingLink atTwo) => (RingAtOne, RingAtTwo) = (atOne, atTwo);
+
+    /// <summary>Lets the endpoints learn each other's lives, which first calls would do.</summary>
+    internal void Meet()
+    {
+        One.Call(2, Opcode.Echo, Context, default, default, default, out _);
+        Two.Call(1, Opcode.Echo, Context, default, default, default, out _);
     }
 
     /// <summary>Calls Map at endpoint 2 with a number and its payload, and checks the reply.</summary>

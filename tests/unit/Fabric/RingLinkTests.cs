@@ -198,9 +198,9 @@ public sealed unsafe class RingLinkTests : IDisposable
             {
                 Magic = MessageHeader.MagicValue,
                 Version = MessageHeader.CurrentVersion,
-                Kind = (MessageKind)random.Next(0, 8),
+                Kind = (MessageKind)random.Next(0, 12),
                 Flags = (MessageFlags)random.Next(8),
-                Class = (RpcClass)random.Next(5),
+                Class = (RpcClass)random.Next(9),
                 Opcode = random.Next(2) == 0 ? Opcode.Map : (Opcode)random.Next(0x10000),
                 Source = (ushort)(random.Next(8) == 0 ? random.Next(300) : 1),
                 Destination = (ushort)(random.Next(8) == 0 ? random.Next(300) : 2),
@@ -208,8 +208,9 @@ public sealed unsafe class RingLinkTests : IDisposable
                 BodyBytes = (uint)(random.Next(4) == 0 ? random.Next() : random.Next(500)),
                 FragmentIndex = (ushort)random.Next(4),
                 FragmentCount = (ushort)random.Next(4),
-                FragmentOffset = (uint)random.Next(3) * 128,
-                AcknowledgedBelow = (ulong)random.NextInt64(),
+                SourceIncarnation = random.Next(8) == 0 ? (uint)random.Next() : rack.One.Incarnation,
+                TargetIncarnation = random.Next(8) == 0 ? (uint)random.Next() : rack.Two.Incarnation,
+                OldestOpen = (uint)random.Next(),
                 ReplyCapacity = (uint)random.Next(),
             };
             byte[] body = new byte[random.Next(500)];
@@ -223,7 +224,8 @@ public sealed unsafe class RingLinkTests : IDisposable
 
         Assert.False(rack.RingAtOne!.Failed || rack.RingAtTwo!.Failed);
         Assert.True(rack.Two.BadFrames > 1000);
-        // An honest client whose ids lie above all that was forged is served.
+        // An honest next life is served.
+        rack.One.BeginLife(77);
         Assert.Equal(Errno.None, rack.One.Call(2, Opcode.Echo, FabricFixture.Context, default, default, default, out _));
     }
 

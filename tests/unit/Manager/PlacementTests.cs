@@ -109,6 +109,23 @@ public sealed class PlacementTests
         Assert.Equal((2, 3, 2), (place.HomeMemory, place.Storage, place.FileMemory));
     }
 
+    [Fact]
+    public void A_suspect_is_given_work_only_when_there_is_nobody_else()
+    {
+        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Join(1, ComponentKind.Memory);
+        Join(2, ComponentKind.Memory, free: Gigabyte);
+        _members[0].State = MemberState.Suspect;
+        Assert.Equal(Errno.None, placement.ChooseHome(out ushort node));
+        Assert.Equal(2, node);
+        _members[1].State = MemberState.Suspect;
+        Assert.Equal(Errno.None, placement.ChooseHome(out node));
+        Assert.Equal(1, node);
+        _members[0].State = MemberState.Failed;
+        Assert.Equal(Errno.None, placement.ChooseOwner(Consult(Gigabyte), 2, out node));
+        Assert.Equal(2, node);
+    }
+
     private static ConsultRequest Consult(ulong free) =>
         new() { RegionBytes = Gigabyte, Count = 1, FreeBytes = free, TotalBytes = 4 * Gigabyte };
 

@@ -22,6 +22,7 @@ public sealed unsafe class SessionTests : IDisposable
     private const ushort StorageNode = 3;
     private const ushort ManagerNode = 4;
     private const uint ExitStatus = 7 << 8;
+    private const ulong Second = 1_000_000_000;
 
     private readonly HostFrames _frames = new(megabytes: 24);
     private readonly FakeChannel _channel = new();
@@ -31,6 +32,7 @@ public sealed unsafe class SessionTests : IDisposable
     private readonly RpcEndpoint _processor;
     private readonly FakeProcessor _programs = new();
     private readonly Script _script = new();
+    private ulong _now = Second;
 
     public SessionTests()
     {
@@ -46,7 +48,6 @@ public sealed unsafe class SessionTests : IDisposable
         _transmitter = new ControlTransmitter(_channel, frames);
         _manager = new ManagerMonitor(endpoint, _transmitter, frames, new ManagerOptions
         {
-            FirstEpoch = 1,
             SuspectNs = MembershipTable.DefaultSuspectNs,
             FailNs = MembershipTable.DefaultFailNs,
         });
@@ -217,11 +218,37 @@ public sealed unsafe class SessionTests : IDisposable
     [Fact]
     public void A_failed_processor_is_named_and_ends_its_programs()
     {
-        _script.Then(() => _programs.Started, () => _manager.Tick(Clock.NowNs() + (2 * MembershipTable.DefaultFailNs)));
+        _script.Then(() => _programs.Started, () => LetPass(2 * MembershipTable.DefaultFailNs));
         RunSession(FakeChannel.Start(["sleep"]));
         List<SentFrame> frames = _channel.Take();
         Assert.Contains(frames, frame => frame.Type == ControlFrameType.MemberFailed && frame.Text.StartsWith("processor node 1 failed", StringComparison.Ordinal));
         Assert.Equal(9u, frames.Single(frame => frame.Type == ControlFrameType.Exited).Number(0));
+    }
+
+    [Fact]
+    public void A_manager_that_stood_still_does_not_take_that_time_for_the_others_silence()
+    {
+        _manager.Tick(Clock.NowNs());
+        _manager.Tick(Clock.NowNs() + (60 * Second));
+        _manager.Tick(Clock.NowNs() + (600 * Second));
+        Assert.True(_manager.Members.IsAlive(ProcessorNode));
+        Assert.DoesNotContain(_channel.Take(), frame => frame.Type == ControlFrameType.MemberFailed);
+    }
+
+    [Fact]
+    public void Any_frame_of_a_component_keeps_it_alive()
+    {
+        for (int turn = 0; turn < 20; turn++)
+        {
+            // The others fail meanwhile.
+            _processor.Epoch = _manager.Members.Epoch;
+            Assert.Equal(Errno.None, _processor.Call(ManagerNode, Opcode.Echo, default, default, default, default, out _));
+            LetPass(MembershipTable.DefaultFailNs - Second);
+        }
+
+        Assert.NotEqual(MemberState.Failed, _manager.Members[_manager.Members.Find(ProcessorNode)].State);
+        LetPass(2 * MembershipTable.DefaultFailNs);
+        Assert.Equal(MemberState.Failed, _manager.Members[_manager.Members.Find(ProcessorNode)].State);
     }
 
     [Fact]
@@ -302,7 +329,16 @@ public sealed unsafe class SessionTests : IDisposable
     }
 
     private void Join(ushort node, ComponentKind kind) =>
-        _manager.Members.Join(new JoinRequest { Node = node, Kind = kind, Incarnation = 1, CapacityBytes = 1 << 30 }, Clock.NowNs());
+        _manager.Members.Join(new JoinRequest { Node = node, Kind = kind, Incarnation = 1, CapacityBytes = 1 << 30 }, 0);
+
+    /// <summary>Ticks as the manager's thread does.</summary>
+    private void LetPass(ulong timeNs)
+    {
+        for (ulong end = _now + timeNs; _now < end; _now += Second / 4)
+        {
+            _manager.Tick(_now);
+        }
+    }
 
     private void RunSession(byte[] start)
     {

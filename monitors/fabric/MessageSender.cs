@@ -7,23 +7,26 @@ using Lego.Kernel;
 
 namespace Lego.Fabric;
 
-public sealed unsafe partial class RpcEndpoint
+/// <summary>Puts messages on links.</summary>
+internal sealed unsafe class MessageSender
 {
     /// <summary>How often a lossy link's full transmit ring is tried again before the rest of a message counts as lost.</summary>
     private const int FullLinkTries = 20_000;
 
+    /// <summary>Bytes of all frames that were sent.</summary>
+    internal ulong BytesSent { get; private set; }
+
     /// <summary>
     /// Where to write the header of a message: on a ring right where the frame will lie, elsewhere in <paramref name="local"/>. The caller
-    /// fills in every field but those that say length, fragment and checksum, then calls CloseMessage. Null: no room on the link.
+    /// fills in every field but those that say length, fragment and checksum, then calls Close. Null: no room on the link.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static MessageHeader* OpenMessage(Peer peer, MessageHeader* local, int bodyBytes)
+    internal static MessageHeader* Open(Peer peer, MessageHeader* local, int bodyBytes)
     {
         MessageHeader* header = peer.Ring is { } ring ? (MessageHeader*)ring.Reserve(MessageHeader.SizeBytes + bodyBytes) : local;
         if (header != null)
         {
             header->BodyBytes = (uint)bodyBytes;
-            header->FragmentOffset = 0;
             header->FragmentIndex = 0;
             header->FragmentCount = 1;
             header->Checksum = 0;
@@ -34,7 +37,7 @@ public sealed unsafe partial class RpcEndpoint
 
     /// <summary>Adds the body and sends. False: no room on the link.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool CloseMessage(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
+    internal bool Close(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
     {
         if (peer.Ring is not { } ring)
         {
@@ -52,13 +55,13 @@ public sealed unsafe partial class RpcEndpoint
             FrameCopy.Bytes(body + headBytes, payload, payloadBytes);
         }
 
-        _bytesSent += (ulong)(MessageHeader.SizeBytes + headBytes + payloadBytes);
+        BytesSent += (ulong)(MessageHeader.SizeBytes + headBytes + payloadBytes);
         ring.Publish();
         return true;
     }
 
     /// <summary>Sends a whole message over any link; fills in length, fragment fields and checksum. False: no room on the link.</summary>
-    private bool Transmit(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
+    internal bool Transmit(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
     {
         int bodyBytes = headBytes + payloadBytes;
         header->BodyBytes = (uint)bodyBytes;
@@ -67,10 +70,24 @@ public sealed unsafe partial class RpcEndpoint
             return TransmitFragments(peer, header, head, headBytes, payload, payloadBytes);
         }
 
-        header->FragmentOffset = 0;
         header->FragmentIndex = 0;
         header->FragmentCount = 1;
         return TransmitFrame(peer, header, new ReadOnlySpan<byte>(head, headBytes), new ReadOnlySpan<byte>(payload, payloadBytes));
+    }
+
+    /// <summary>Sends a message that its sender will not send again: a full transmit ring is tried for a while. False: it was dropped.</summary>
+    internal bool TransmitOnce(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
+    {
+        for (int tries = 0; header->FragmentCount == 1 && tries < FullLinkTries; tries++)
+        {
+            Cpu.Pause();
+            if (Transmit(peer, header, head, headBytes, payload, payloadBytes))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private bool TransmitFrame(Peer peer, MessageHeader* header, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
@@ -86,7 +103,7 @@ public sealed unsafe partial class RpcEndpoint
             return false;
         }
 
-        _bytesSent += (ulong)(MessageHeader.SizeBytes + a.Length + b.Length);
+        BytesSent += (ulong)(MessageHeader.SizeBytes + a.Length + b.Length);
         return true;
     }
 
@@ -100,7 +117,7 @@ public sealed unsafe partial class RpcEndpoint
         unit = MessageHeader.FragmentUnit(bodyBytes, count);
         if (count > MessageHeader.MaxFragments)
         {
-            Panic.Because("RpcEndpoint.TransmitFragments: the link's frames are too short");
+            Panic.Because("MessageSender.TransmitFragments: the link's frames are too short");
         }
 
         header->FragmentCount = (ushort)count;
@@ -110,7 +127,6 @@ public sealed unsafe partial class RpcEndpoint
             int part = Math.Min((int)unit, (int)bodyBytes - offset);
             int fromHead = Math.Clamp(headBytes - offset, 0, part);
             header->FragmentIndex = (ushort)index;
-            header->FragmentOffset = (uint)offset;
             ReadOnlySpan<byte> a = new(head + Math.Min(offset, headBytes), fromHead);
             ReadOnlySpan<byte> b = new(payload + Math.Max(0, offset - headBytes), part - fromHead);
             if (!TransmitPersistently(peer, header, a, b))
