@@ -63,8 +63,11 @@ public static unsafe class ThreadCalls
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        bool written = new UserPointer<ulong>(call.A1).Write(call.Process, in target->Thread->RobustList) == Errno.None
-            && new UserPointer<ulong>(call.A2).Write(call.Process, in target->Thread->RobustListBytes) == Errno.None;
+        // Copied first: the target may end while the caller's pages are fetched.
+        ulong list = target->Thread->RobustList;
+        ulong listBytes = target->Thread->RobustListBytes;
+        bool written = new UserPointer<ulong>(call.A1).Write(call.Process, in list) == Errno.None
+            && new UserPointer<ulong>(call.A2).Write(call.Process, in listBytes) == Errno.None;
         return written ? 0 : SystemCall.Fail(Errno.EFAULT);
     }
 

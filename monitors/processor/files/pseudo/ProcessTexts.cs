@@ -78,8 +78,10 @@ public static unsafe class ProcessTexts
             return;
         }
 
+        // The process may end while its memory is read; the space is held, and nothing else of the process is used from here on.
         AddressSpace* space = process->Space;
         Spaces spaces = process->Table.Spaces;
+        ExCache cache = process->Table.Cache;
         Spaces.Hold(space);
         ulong address = space->ArgumentStart;
         ulong end = space->ArgumentEnd;
@@ -87,7 +89,7 @@ public static unsafe class ProcessTexts
         while (address < end && !text.IsFull)
         {
             Span<byte> part = piece.Slice(0, (int)Math.Min(end - address, PieceBytes));
-            if (LineFaults.CopyFromStranger(process->Table.Cache, space, address, part) != Errno.None)
+            if (LineFaults.CopyFromStranger(cache, space, address, part) != Errno.None)
             {
                 break;
             }
