@@ -48,6 +48,7 @@ public static class OpcodeNames
         Opcode.StorageSync => "StorageSync"u8,
         Opcode.StorageTruncate => "StorageTruncate"u8,
         Opcode.StorageStatus => "StorageStatus"u8,
+        Opcode.StorageReserve => "StorageReserve"u8,
         Opcode.Join => "Join"u8,
         Opcode.Heartbeat => "Heartbeat"u8,
         Opcode.Membership => "Membership"u8,

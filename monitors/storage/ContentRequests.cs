@@ -10,10 +10,11 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus.</summary>
-public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
+public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver, SpaceReservations reservations)
 {
     private readonly Volume _volume = volume;
     private readonly PathResolver _resolver = resolver;
+    private readonly SpaceReservations _reservations = reservations;
 
     public ulong BytesRead { get; private set; }
 
@@ -61,9 +62,21 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
 
         FileWriteReply reply = new() { Offset = (head.Flags & FileWriteFlags.Append) != 0 ? inode.Size : head.Offset };
         error = CheckMutable(inode);
+        bool isReserved = (head.Flags & FileWriteFlags.Reserved) != 0;
+        if (isReserved)
+        {
+            _volume.WithheldBlocks = _reservations.WithheldFrom(request.Source);
+        }
+
         if (error == Errno.None)
         {
             error = _volume.Contents.Write(inode, reply.Offset, data, _volume.TimeNs, out reply.Written);
+        }
+
+        if (isReserved)
+        {
+            _reservations.Take(request.Source, error == Errno.None ? PagesStored(reply.Offset, reply.Written, head.Length) : 0);
+            _volume.WithheldBlocks = _reservations.WithheldFromAll;
         }
 
         if (error == Errno.None && (head.Flags & FileWriteFlags.Synchronous) != 0)
@@ -129,6 +142,13 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver)
 
         using InodeHandle inode = _resolver.OpenAny(head, path, out Errno error);
         ReplyAttributes(ref request, inode, error);
+    }
+
+    /// <summary>Pages of which nothing remains to be written; the sender counts them in the same way.</summary>
+    private static ulong PagesStored(ulong offset, uint written, uint length)
+    {
+        const uint pageBytes = PageOperations.PageSize;
+        return (((offset % pageBytes) + written) + (written == length ? pageBytes - 1 : 0)) / pageBytes;
     }
 
     private static Errno CheckMutable(in InodeHandle inode) =>

@@ -134,8 +134,8 @@ public sealed unsafe class LookupRequests
         {
             BlockSize = _volume.Geometry.BlockBytes,
             Blocks = _volume.UsableBlocks,
-            FreeBlocks = _volume.FreeBlocks,
-            AvailableBlocks = _volume.FreeBlocks > reserved ? _volume.FreeBlocks - reserved : 0,
+            FreeBlocks = _volume.AvailableBlocks,
+            AvailableBlocks = _volume.AvailableBlocks > reserved ? _volume.AvailableBlocks - reserved : 0,
             Inodes = _volume.Geometry.InodeCount,
             FreeInodes = _volume.FreeInodes,
             MaxNameLength = DirectoryEntry.MaxNameBytes,

@@ -1,5 +1,5 @@
 // The storage monitor: serves opcode group 4 on one volume. Every request says all that it needs (full path or file handle, absolute
-// offset, caller), and nothing is remembered between requests but caches and who holds which file (HeldFiles.cs). Each request runs in a
+// offset, caller), and nothing is remembered between requests but caches, who holds which file (HeldFiles.cs) and who reserved how much. Each request runs in a
 // worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
 // NameRequests.cs and AttributeRequests.cs serve names (PathMessages.cs), ContentRequests.cs bytes (StorageMessages.cs).
 
@@ -28,7 +28,8 @@ public sealed unsafe class StorageMonitor : RpcService
     private readonly AttributeRequests _attributes;
     private readonly ContentRequests _contents;
     private readonly HoldRequests _holds;
-    /// <summary>Nodes whose holds are to be forgotten by whoever has the volume next.</summary>
+    private readonly SpaceReservations _reservations;
+    /// <summary>Nodes whose holds and reservations are to be forgotten by whoever has the volume next.</summary>
     private readonly bool[] _departed = new bool[RpcEndpoint.MaxNode + 1];
     private bool _anyDeparted;
 
@@ -40,7 +41,8 @@ public sealed unsafe class StorageMonitor : RpcService
         _lookups = new LookupRequests(volume, _resolver, frames);
         _names = new NameRequests(volume, _resolver);
         _attributes = new AttributeRequests(volume, _resolver);
-        _contents = new ContentRequests(volume, _resolver);
+        _reservations = new SpaceReservations(volume);
+        _contents = new ContentRequests(volume, _resolver, _reservations);
         _holds = new HoldRequests(volume);
         if (!_resolver.IsUsable || !_lookups.IsUsable)
         {
@@ -68,6 +70,7 @@ public sealed unsafe class StorageMonitor : RpcService
         RequestsServed++;
         ForgetDeparted();
         _volume.TimeNs = 0;
+        _volume.WithheldBlocks = _reservations.WithheldFromAll;
         switch (request.Opcode)
         {
             case Opcode.Open:
@@ -115,6 +118,9 @@ public sealed unsafe class StorageMonitor : RpcService
             case Opcode.StorageStatus:
                 _contents.Status(ref request);
                 break;
+            case Opcode.StorageReserve:
+                _reservations.Reserve(ref request);
+                break;
             default:
                 request.Reply(Errno.EOPNOTSUPP);
                 break;
@@ -137,7 +143,7 @@ public sealed unsafe class StorageMonitor : RpcService
         return Sync();
     }
 
-    /// <summary>A component failed, left, or lives again as another incarnation: what it held is released soon. Never blocks.</summary>
+    /// <summary>A component failed, left, or lives again as another incarnation: what it held and reserved is given back soon. Never blocks.</summary>
     public void Departed(ushort node)
     {
         _departed[node] = true;
@@ -180,6 +186,7 @@ public sealed unsafe class StorageMonitor : RpcService
                 {
                     _departed[node] = false;
                     _holds.ForgetHolder((ushort)node);
+                    _reservations.Forget((ushort)node);
                 }
             }
         }

@@ -4,7 +4,9 @@
 //
 // FileRead      FileRequest + path                 reply: the bytes (fewer at end of file; at most FileRequest.MaxTransfer)
 // FileWrite     FileRequest + path + bytes         reply FileWriteReply
-// FileSync      FileRequest + path                 reply empty: all written bytes are on the storage component's device (or, with
+// FileSync      FileRequest + path                 reply u32, also with an error: the number of the last failure of a write-back; the
+//                                                  caller passes it as Length the next time, so that each open file hears of each failure
+//                                                  once (0 = knows of none). All written bytes are on the storage component's device (or, with
 //                                                  FileWriteFlags.NoDevice, have at least been handed to the storage component);
 //                                                  Handle 0 and PathLength 0 = of all files
 // FileTruncate  FileRequest + path (Offset = new size)      reply empty
@@ -54,6 +56,11 @@ public enum FileWriteFlags : uint
     /// <summary>FileSync: write dirty bytes back, no device flush. A processor component sends it before it changes a file's times at the
     /// storage component (utimensat), so that a later write-back cannot overwrite them; inline and free for a clean file.</summary>
     NoDevice = 4,
+    /// <summary>StorageWrite: the bytes take the space that the sender reserved (StorageReserve), so they cannot fail for want of it.</summary>
+    Reserved = 8,
+    /// <summary>FileTruncate: only if the file is shorter (fallocate), judged together with the change, so that a write in between loses
+    /// nothing.</summary>
+    GrowOnly = 16,
 }
 
 /// <summary>Reply of FileWrite and StorageWrite.</summary>
@@ -62,12 +69,13 @@ public struct FileWriteReply
 {
     /// <summary>Bytes taken; less than asked only when the volume is full.</summary>
     public uint Written;
-    public uint Reserved;
+    /// <summary>FileWrite: number of the last failure of a write-back that the cache knows of; see FileSync.</summary>
+    public uint LastWriteError;
     /// <summary>Where the first byte went (differs from the request for Append).</summary>
     public ulong Offset;
     /// <summary>The file's size afterwards.</summary>
     public ulong Size;
-    /// <summary>Bytes still free on the volume; lets a cache know when it must write through.</summary>
+    /// <summary>Bytes still free on the volume.</summary>
     public ulong VolumeFreeBytes;
 }
 

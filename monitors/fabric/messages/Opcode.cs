@@ -52,6 +52,7 @@ public enum Opcode : ushort
     StorageSync = 0x0412,
     StorageTruncate = 0x0413,
     StorageStatus = 0x0414,
+    StorageReserve = 0x0415,
 
     // Group 5: membership and the managers (ManagerMessages.cs). Any component takes Membership; the others are the manager's.
     Join = 0x0501,

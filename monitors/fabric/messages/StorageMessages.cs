@@ -6,7 +6,13 @@
 // StorageSync      FileRequest + path            reply empty; Handle 0 and PathLength 0 = the whole volume
 // StorageTruncate  FileRequest + path            reply FileAttributes
 // StorageStatus    FileRequest + path            reply FileAttributes
+// StorageReserve   ReserveRequest                reply ReserveReply
+// A cache reserves space before it accepts bytes that it will write later (ext4's delayed allocation does the same within one machine): what
+// it has been granted nobody else can take, so ENOSPC comes to the write(2) that does not fit and to no later one. Grants, returns and the
+// pages that StorageWrite takes with FileWriteFlags.Reserved only add and subtract, so they may arrive in any order.
 // Rule for handles: a non-zero handle must name an existing file of that generation, else ESTALE; a zero handle is resolved by path.
+
+using System.Runtime.InteropServices;
 
 namespace Lego.Fabric.Messages;
 
@@ -15,4 +21,27 @@ public static class StorageMessages
 {
     /// <summary>Most data bytes in one StorageRead reply or StorageWrite request.</summary>
     public const int MaxTransfer = FileRequest.MaxTransfer;
+}
+
+/// <summary>Asks for space on the volume, or gives some back. In pages of 4096 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReserveRequest
+{
+    /// <summary>No fewer are of use: else nothing is granted.</summary>
+    public uint Least;
+    public uint Wanted;
+    /// <summary>Of earlier grants, not needed any more.</summary>
+    public uint Returned;
+    public uint Reserved;
+}
+
+/// <summary>What was granted in addition to earlier grants.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReserveReply
+{
+    /// <summary>Pages; 0 or at least what was asked for.</summary>
+    public uint Granted;
+    public uint Reserved;
+    /// <summary>No file of this volume can be longer (EFBIG).</summary>
+    public ulong MaxFileBytes;
 }

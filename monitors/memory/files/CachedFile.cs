@@ -44,8 +44,14 @@ public unsafe struct CachedFile
     internal ulong StoredSize;
     /// <summary>Time of the last write that is still only here; 0 = what the storage component says is right.</summary>
     internal ulong ModifyTimeNs;
-    /// <summary>Set when a background write failed; the next FileSync reports it (fsync(2), EIO and ENOSPC).</summary>
+    /// <summary>The last failure of a write-back, and its number among all of this cache; 0 = none (WriteErrors in
+    /// FileCache.WriteBack.cs).</summary>
     internal Errno WriteError;
+    internal uint WriteErrorNumber;
+    /// <summary>Pages given up since then.</summary>
+    internal uint LostPages;
+    /// <summary>Some FileSync has reported it.</summary>
+    internal bool IsWriteErrorSeen;
 
     internal CachePage* Pages;
     internal ulong PageCount;
@@ -73,7 +79,8 @@ internal enum PageState : byte
     Clean,
     /// <summary>Newer than stored; in its file's dirty list.</summary>
     Dirty,
-    /// <summary>On its way to the storage component; in no list.</summary>
+    /// <summary>On its way to the storage component; in no list. Dirty, DirtyWhileWriting and Writing pages have a credit each of their
+    /// volume (VolumeSpaces), DirtyWhileWriting pages two.</summary>
     Writing,
     /// <summary>Written to while on its way; in the dirty list.</summary>
     DirtyWhileWriting,
@@ -98,4 +105,11 @@ internal unsafe struct CachePage
     /// <summary>The clock ring, or the file's dirty list.</summary>
     internal CachePage* Next;
     internal CachePage* Previous;
+    /// <summary>Number, among all of this cache, of the oldest write to the page that is not stored; the dirty list is in this order.
+    /// While the page is being written: of the oldest one since.</summary>
+    internal ulong DirtyNumber;
+    /// <summary>While the page is being written: of the oldest write on its way.</summary>
+    internal ulong WritingNumber;
+    /// <summary>Write-backs of it that have failed in a row.</summary>
+    internal byte Failures;
 }

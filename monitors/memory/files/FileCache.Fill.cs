@@ -150,31 +150,29 @@ public sealed unsafe partial class FileCache
         return absent;
     }
 
-    /// <summary>Adds the pages that are still missing; those written meanwhile are newer than what was read.</summary>
+    /// <summary>Adds the pages that are still missing; those written meanwhile are newer than what was read. The first one comes last: when
+    /// memory is so short that it takes the frames of the others, the page that was asked for is there.</summary>
     private Errno Insert(CachedFile* file, ulong index, ReadOnlySpan<byte> bytes)
     {
-        ulong first = index;
-        do
+        for (int number = Math.Max(0, bytes.Length - 1) / PageOperations.PageSize; number >= 0; number--)
         {
-            if (FindPage(file, index) == null)
+            if (FindPage(file, index + (ulong)number) != null)
             {
-                CachePage* page = AddPage(file, index);
-                if (page == null)
-                {
-                    return index == first ? Errno.ENOMEM : Errno.None;
-                }
-
-                int present = Math.Min(bytes.Length, PageOperations.PageSize);
-                Span<byte> frame = new(page->Frame, PageOperations.PageSize);
-                bytes.Slice(0, present).CopyTo(frame);
-                frame.Slice(present).Clear();
+                continue;
             }
 
-            bytes = bytes.Slice(Math.Min(bytes.Length, PageOperations.PageSize));
-            index++;
+            CachePage* page = AddPage(file, index + (ulong)number);
+            if (page != null)
+            {
+                ReadOnlySpan<byte> present = bytes.Slice(number * PageOperations.PageSize);
+                present = present.Slice(0, Math.Min(present.Length, PageOperations.PageSize));
+                Span<byte> frame = new(page->Frame, PageOperations.PageSize);
+                present.CopyTo(frame);
+                frame.Slice(present.Length).Clear();
+            }
         }
-        while (bytes.Length > 0);
-        return Errno.None;
+
+        return FindPage(file, index) != null ? Errno.None : Errno.ENOMEM;
     }
 
     /// <summary>Waits until no other worker is at the storage component for this file.</summary>

@@ -76,7 +76,8 @@ public sealed unsafe partial class FileCache
         return true;
     }
 
-    /// <summary>Copies up to buffer.Length bytes; on NeedsFetch <paramref name="missing"/> is the first absent page.</summary>
+    /// <summary>Copies up to buffer.Length bytes; on NeedsFetch <paramref name="missing"/> is the first absent page, and
+    /// <paramref name="readBytes"/> bytes before it have been copied.</summary>
     internal CacheOutcome TryRead(CachedFile* file, ulong offset, Span<byte> buffer, out int readBytes, out ulong missing)
     {
         readBytes = 0;
@@ -100,6 +101,7 @@ public sealed unsafe partial class FileCache
             if (page == null)
             {
                 missing = position >> PageShift;
+                readBytes = copied;
                 return CacheOutcome.NeedsFetch;
             }
 
@@ -119,10 +121,13 @@ public sealed unsafe partial class FileCache
         return CacheOutcome.Done;
     }
 
-    /// <summary>Reads with all waiting that it needs; fewer bytes at the end of the file. Blocks; the caller holds the file.</summary>
-    internal Errno Read(CachedFile* file, ulong offset, Span<byte> buffer, out int readBytes)
+    /// <summary>Reads with all waiting that it needs; fewer bytes at the end of the file. Each page is copied as soon as it is there, so a
+    /// read that is larger than the memory left comes to its end. <paramref name="lastFetched"/>: the last page that was missing. Blocks; the
+    /// caller holds the file.</summary>
+    internal Errno Read(CachedFile* file, ulong offset, Span<byte> buffer, out int readBytes, out ulong lastFetched)
     {
         readBytes = 0;
+        lastFetched = 0;
         while (true)
         {
             Errno error = Load(file);
@@ -132,21 +137,26 @@ public sealed unsafe partial class FileCache
             }
 
             WaitWhileTruncating(file);
-            switch (TryRead(file, offset, buffer, out readBytes, out ulong missing))
+            CacheOutcome outcome = TryRead(file, offset + (ulong)readBytes, buffer.Slice(readBytes), out int part, out ulong missing);
+            readBytes += part;
+            if (outcome == CacheOutcome.Done)
             {
-                case CacheOutcome.Done:
-                    return Errno.None;
-                case CacheOutcome.NeedsFetch:
-                    error = Fetch(file, missing, FetchReason.Read);
-                    if (error != Errno.None)
-                    {
-                        return error;
-                    }
+                return Errno.None;
+            }
 
-                    break;
-                default:
-                    break;
+            if (outcome == CacheOutcome.NeedsFetch)
+            {
+                lastFetched = missing;
+                error = Fetch(file, missing, FetchReason.Read);
+                if (error != Errno.None)
+                {
+                    return error;
+                }
             }
         }
     }
+
+    /// <summary>As above, for callers that read no stream.</summary>
+    internal Errno Read(CachedFile* file, ulong offset, Span<byte> buffer, out int readBytes) =>
+        Read(file, offset, buffer, out readBytes, out _);
 }

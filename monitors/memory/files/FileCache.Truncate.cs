@@ -8,30 +8,49 @@ namespace Lego.Memory;
 
 public sealed unsafe partial class FileCache
 {
-    /// <summary>Sets the size, at the storage component first. Blocks.</summary>
-    internal Errno Truncate(CachedFile* file, ulong size, ulong timeNs = 0)
+    /// <summary>Sets the size, at the storage component first, which knows the volume's limit. With GrowOnly a file that is as long is left
+    /// as it is. Time 0 = now. Blocks.</summary>
+    internal Errno Truncate(CachedFile* file, ulong size, FileWriteFlags flags = FileWriteFlags.None, ulong timeNs = 0)
     {
-        if (size > MaxFileBytes)
+        bool growsOnly = (flags & FileWriteFlags.GrowOnly) != 0;
+        Errno error = growsOnly ? Load(file) : Errno.None;
+        if (error != Errno.None)
         {
-            return Errno.EFBIG;
+            return error;
         }
 
         Acquire(file, FileActivity.Truncating);
-        TransferBuffer* buffer = _buffers.Take();
-        Errno error = _store.Truncate(file, size, timeNs, buffer);
-        _buffers.Return(buffer);
-        if (error == Errno.None)
+        if (file->IsDead)
         {
-            DropPages(file, AddressLayout.PageUp(size) >> PageShift);
-            ClearTail(file, size);
-            file->Size = size;
-            file->StoredSize = size;
-            file->IsLoaded = true;
-            ForgetTimeWhenWritten(file);
+            error = Errno.ESTALE;
+        }
+        else if (!growsOnly || size > file->Size)
+        {
+            error = TruncateExclusive(file, size, timeNs != 0 ? timeNs : Clock.UnixTimeNs());
         }
 
         ReleaseActivity(file);
         return error;
+    }
+
+    private Errno TruncateExclusive(CachedFile* file, ulong size, ulong timeNs)
+    {
+        TransferBuffer* buffer = _buffers.Take();
+        Errno error = _store.Truncate(file, size, timeNs, buffer);
+        _buffers.Return(buffer);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        DropPagesInSlices(file, AddressLayout.PageUp(size) >> PageShift);
+        ClearTail(file, size);
+        file->Size = size;
+        file->StoredSize = size;
+        file->IsLoaded = true;
+        // What is still dirty was written before: its write-back must not set the times back.
+        file->ModifyTimeNs = IsWrittenBack(file) ? 0 : Math.Max(file->ModifyTimeNs, timeNs);
+        return Errno.None;
     }
 
     /// <summary>Attributes as stored, with the size and times of what has not been stored yet. Blocks.</summary>
@@ -56,14 +75,19 @@ public sealed unsafe partial class FileCache
         return error;
     }
 
-    /// <summary>True when <see cref="Forget"/> need not wait.</summary>
-    internal static bool CanForgetNow(CachedFile* file) => file->Activity == FileActivity.None;
+    /// <summary>True when <see cref="Forget"/> need not wait and is short.</summary>
+    internal static bool CanForgetNow(CachedFile* file) => file->Activity == FileActivity.None && file->PageCount < PagesPerSlice;
 
     /// <summary>The file was deleted: nothing of it is written any more. Mapped pages stay until they are unmapped. May block.</summary>
     internal void Forget(CachedFile* file)
     {
         Hold(file);
         Acquire(file, FileActivity.Truncating);
+        if (file->Mappings == 0)
+        {
+            DropPagesInSlices(file, 0);
+        }
+
         MarkDead(file);
         ReleaseActivity(file);
         Release(file);
@@ -89,7 +113,7 @@ public sealed unsafe partial class FileCache
         file->IsDead = true;
         if (file->Mappings == 0)
         {
-            DropPages(file, 0);
+            DropPages(file, 0, ulong.MaxValue);
         }
 
         for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
@@ -107,6 +131,7 @@ public sealed unsafe partial class FileCache
         else if (page->State == PageState.Dirty)
         {
             LeaveDirtyList(page);
+            _volumes.GiveBack(page->File->VNode, page->File->Storage);
         }
 
         page->State = PageState.Orphan;

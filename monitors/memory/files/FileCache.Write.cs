@@ -1,5 +1,6 @@
-// Writing into the cache: one round trip between processor and memory component; the storage component learns of it later (write-back),
-// except when its volume is nearly full. Then every write goes through at once, so that ENOSPC reaches the right write(2).
+// Writing into the cache: one round trip between processor and memory component; the storage component learns of it later (write-back), but
+// has reserved the space before (VolumeSpaces). When it has none left to reserve, every write goes through at once, so that ENOSPC reaches
+// the right write(2).
 
 using System;
 using Lego.Fabric.Messages;
@@ -9,11 +10,12 @@ namespace Lego.Memory;
 
 public sealed unsafe partial class FileCache
 {
-    /// <summary>ext4 with 4 KB blocks: a file ends here (EFBIG).</summary>
-    private const ulong MaxFileBytes = 1UL << 44;
+    /// <summary>Pages of space that are reserved at a time, when the volume has plenty.</summary>
+    private const uint ReservedPages = 4096;
 
     private readonly VolumeSpaces _volumes = new();
     private ulong _writesThrough;
+    private ulong _reservations;
 
     /// <summary>Takes the bytes when that needs nobody else; reply and error are valid with Done, missing with NeedsFetch.</summary>
     internal CacheOutcome TryWrite(CachedFile* file, in FileRequest request, ReadOnlySpan<byte> bytes, out FileWriteReply reply,
@@ -22,21 +24,27 @@ public sealed unsafe partial class FileCache
         reply = default;
         error = Errno.None;
         missing = 0;
-        if (!file->IsLoaded || file->Activity == FileActivity.Truncating)
+        if (file->IsDead)
+        {
+            error = Errno.ESTALE;
+            return CacheOutcome.Done;
+        }
+
+        if (!file->IsLoaded || file->Activity == FileActivity.Truncating || (request.Flags & FileWriteFlags.Synchronous) != 0)
         {
             return CacheOutcome.NeedsWorker;
         }
 
         ulong offset = (request.Flags & FileWriteFlags.Append) != 0 ? file->Size : request.Offset;
-        ulong end = offset + (ulong)bytes.Length;
-        if (end < offset || end > MaxFileBytes)
+        error = CutAtLimit(file, offset, ref bytes);
+        if (error != Errno.None)
         {
-            error = Errno.EFBIG;
             return CacheOutcome.Done;
         }
 
-        ulong pages = bytes.Length == 0 ? 0 : ((end - 1) >> PageShift) - (offset >> PageShift) + 1;
-        if (MustWriteThrough(file, request.Flags, bytes.Length) || _dirtyPages + pages > _dirtyLimit || !_pool.TryMakeRoom(pages))
+        ulong end = offset + (ulong)bytes.Length;
+        ulong pages = PagesOf(offset, bytes.Length);
+        if (!_volumes.HasCredits(file->VNode, file->Storage, pages) || _dirtyPages + pages > _dirtyLimit || !_pool.TryMakeRoom(pages))
         {
             return CacheOutcome.NeedsWorker;
         }
@@ -70,7 +78,10 @@ public sealed unsafe partial class FileCache
                 return error;
             }
 
-            if (MustWriteThrough(file, request.Flags, bytes.Length))
+            // An append may begin anywhere in a page: one page more than the bytes fill.
+            ulong pages = PagesOf(request.Offset, bytes.Length) + 1;
+            if ((request.Flags & FileWriteFlags.Synchronous) != 0
+                || (!_volumes.HasCredits(file->VNode, file->Storage, pages) && !ReserveSpace(file, (uint)pages)))
             {
                 return WriteThrough(file, request, bytes, out reply);
             }
@@ -108,9 +119,58 @@ public sealed unsafe partial class FileCache
         }
     }
 
-    private bool MustWriteThrough(CachedFile* file, FileWriteFlags flags, int lengthBytes) =>
-        (flags & FileWriteFlags.Synchronous) != 0
-        || !_volumes.HasRoom(file->VNode, file->Storage, (_dirtyPages << PageShift) + (ulong)lengthBytes);
+    private static ulong PagesOf(ulong offset, int lengthBytes) =>
+        lengthBytes == 0 ? 0 : ((offset + (ulong)lengthBytes - 1) >> PageShift) - (offset >> PageShift) + 1;
+
+    /// <summary>A write stops at the end of the volume's range; EFBIG when it begins there.</summary>
+    private Errno CutAtLimit(CachedFile* file, ulong offset, ref ReadOnlySpan<byte> bytes)
+    {
+        ulong limit = _volumes.MaxFileBytes(file->VNode, file->Storage);
+        if (bytes.Length > 0 && offset >= limit)
+        {
+            return Errno.EFBIG;
+        }
+
+        bytes = bytes.Slice(0, (int)Math.Min((ulong)bytes.Length, limit - Math.Min(offset, limit)));
+        return Errno.None;
+    }
+
+    /// <summary>Has space for so many pages reserved, and for more if the volume has plenty. False: it has not; then nothing is reserved for
+    /// pages that are not dirty, so that a write through the cache can have it all. Blocks.</summary>
+    private bool ReserveSpace(CachedFile* file, uint pages)
+    {
+        ReserveRequest request = default;
+        request.Returned = (uint)Math.Min(_volumes.TakeAll(file->VNode, file->Storage), uint.MaxValue);
+        request.Least = pages;
+        request.Wanted = Math.Max(pages, (uint)Math.Min(ReservedPages, _dirtyLimit));
+        TransferBuffer* buffer = _buffers.Take();
+        Errno error = _store.Reserve(file->VNode, file->Storage, in request, buffer, out ReserveReply reply);
+        _buffers.Return(buffer);
+        _reservations++;
+        if (error == Errno.None)
+        {
+            _volumes.Grant(file->VNode, file->Storage, reply.Granted, reply.MaxFileBytes);
+        }
+
+        return error == Errno.None && reply.Granted >= pages && _volumes.HasCredits(file->VNode, file->Storage, pages);
+    }
+
+    /// <summary>Nothing is dirty: the space that is reserved all the same goes back, so that names can have it. Blocks.</summary>
+    private void ReturnSpace()
+    {
+        for (int index = 0; index < _volumes.Count && _dirtyPages == 0; index++)
+        {
+            _volumes.Get(index, out ushort vnode, out ushort storage);
+            ReserveRequest request = default;
+            request.Returned = (uint)Math.Min(_volumes.TakeAll(vnode, storage), uint.MaxValue);
+            if (request.Returned != 0)
+            {
+                TransferBuffer* buffer = _buffers.Take();
+                _store.Reserve(vnode, storage, in request, buffer, out _);
+                _buffers.Return(buffer);
+            }
+        }
+    }
 
     internal static void WaitWhileTruncating(CachedFile* file)
     {
@@ -189,19 +249,16 @@ public sealed unsafe partial class FileCache
         Acquire(file, FileActivity.Truncating);
         ulong offset = (request.Flags & FileWriteFlags.Append) != 0 ? file->Size : request.Offset;
         TransferBuffer* buffer = _buffers.Take();
-        if (offset + (ulong)bytes.Length < offset || offset + (ulong)bytes.Length > MaxFileBytes)
+        error = file->IsDead ? Errno.ESTALE : CutAtLimit(file, offset, ref bytes);
+        if (error == Errno.None)
         {
-            error = Errno.EFBIG;
-        }
-        else
-        {
-            error = _store.Write(file, offset, bytes, request.ModifyTimeNs, buffer, out reply);
+            error = _store.Write(file, offset, bytes, request.ModifyTimeNs, FileWriteFlags.None, buffer, out reply);
             _storageWrites++;
         }
 
         if (error == Errno.None)
         {
-            _volumes.Learn(file->VNode, file->Storage, reply.VolumeFreeBytes);
+            _volumes.Learn(file->VNode, file->Storage);
             int written = (int)Math.Min(reply.Written, (uint)bytes.Length);
             error = written == 0 && bytes.Length > 0 ? Errno.ENOSPC : Errno.None;
             _storageWriteBytes += (ulong)written;

@@ -16,6 +16,8 @@ public sealed unsafe partial class FileCache
     private const ulong BackgroundFraction = 2;
     /// <summary>Linux: dirty_expire_centisecs is 30 s; a rack loses m more easily than a PC loses power.</summary>
     private const ulong OldAgeNs = 5_000_000_000;
+    /// <summary>After so many failures in a row a page is given up: it would keep its memory for ever.</summary>
+    private const byte MostFailures = 5;
 
     private readonly ulong _dirtyLimit;
     private ulong _dirtyPages;
@@ -25,21 +27,37 @@ public sealed unsafe partial class FileCache
     private ulong _storageWrites;
     private ulong _storageWriteBytes;
     private ulong _writeErrors;
+    /// <summary>Number of the last failure; 0 is nobody's.</summary>
+    private uint _writeErrorNumber = 1;
+    /// <summary>Pages whose bytes could not be stored and were given up.</summary>
+    private ulong _lostPages;
+    private ulong _dirtyNumber;
 
     /// <summary>Pages that a storage component does not have yet.</summary>
     public ulong DirtyPages => _dirtyPages;
 
-    /// <summary>fsync(2). Blocks. Reports an earlier background failure once.</summary>
-    internal Errno Sync(CachedFile* file, FileWriteFlags flags)
+    /// <summary>
+    /// fsync(2). Blocks. Failures of write-back have numbers: the caller says the last one that it knows of, hears of a later one, and gets
+    /// its number to pass the next time, so each open file hears of each failure once (as with Linux's errseq_t). One that knows of none (0)
+    /// hears of a failure that nobody has heard of.
+    /// </summary>
+    internal Errno Sync(CachedFile* file, FileWriteFlags flags, ref uint knownError)
     {
         Errno error = WriteBack(file);
-        if (error == Errno.None)
+        if ((flags & FileWriteFlags.NoDevice) != 0)
+        {
+            return error;
+        }
+
+        if (error == Errno.None && file->WriteErrorNumber > knownError && (knownError != 0 || !file->IsWriteErrorSeen))
         {
             error = file->WriteError;
         }
 
-        file->WriteError = Errno.None;
-        if (error != Errno.None || (flags & FileWriteFlags.NoDevice) != 0)
+        knownError = _writeErrorNumber;
+        file->IsWriteErrorSeen = true;
+        file->LostPages = 0;
+        if (error != Errno.None)
         {
             return error;
         }
@@ -50,12 +68,18 @@ public sealed unsafe partial class FileCache
         return error;
     }
 
+    /// <summary>Number of the last failure of a write-back; what a writer knows of from then on.</summary>
+    internal uint LastWriteError => _writeErrorNumber;
+
+    private static bool HasUnseenError(CachedFile* file) => file->WriteErrorNumber != 0 && !file->IsWriteErrorSeen && !file->IsDead;
+
     /// <summary>True when the storage component has all bytes of the file.</summary>
     internal static bool IsWrittenBack(CachedFile* file) => file->DirtyCount == 0 && file->WritingCount == 0;
 
     /// <summary>One round of the background thread: files that are dirty for long, or all while much is dirty. Blocks.</summary>
     public void WriteBackInBackground()
     {
+        ReturnSpace();
         for (ulong rounds = _dirtyFiles; rounds > 0 && _firstDirtyFile != null; rounds--)
         {
             CachedFile* file = _firstDirtyFile;
@@ -69,7 +93,8 @@ public sealed unsafe partial class FileCache
         }
     }
 
-    /// <summary>Orderly shutdown: every dirty page reaches its storage component and every volume its device. Blocks.</summary>
+    /// <summary>sync(2) and orderly shutdown: every page that is dirty now reaches its storage component and every volume its device. Blocks.
+    /// The first error.</summary>
     public Errno WriteBackAll()
     {
         Errno first = Errno.None;
@@ -89,6 +114,22 @@ public sealed unsafe partial class FileCache
         }
 
         return first;
+    }
+
+    /// <summary>Bytes that no storage component has and that would be lost with this component, or are lost already without anybody having
+    /// been told. For the end.</summary>
+    internal ulong CountUnwrittenBytes()
+    {
+        ulong pages = _dirtyPages;
+        for (ulong bucket = 0; bucket < FileBuckets; bucket++)
+        {
+            for (CachedFile* file = _fileBuckets[bucket]; file != null; file = file->NextInBucket)
+            {
+                pages += HasUnseenError(file) ? file->LostPages : 0;
+            }
+        }
+
+        return pages << PageShift;
     }
 
     /// <summary>Makes sure that so many frames can be had, by writing dirty pages back when need be. Blocks. False = memory is
@@ -115,13 +156,13 @@ public sealed unsafe partial class FileCache
         }
 
         Hold(file);
+        // What is dirty now has numbers up to this one; a busy writer's later pages cannot keep this writer here, nor count for earlier ones.
+        ulong last = _dirtyNumber;
         Acquire(file, FileActivity.Writing);
         Errno error = Errno.None;
-        // Bounded by what was dirty at the beginning, so that a busy writer cannot keep this one here.
-        for (long left = file->DirtyCount; left > 0 && file->FirstDirty != null && error == Errno.None;)
+        while (file->FirstDirty != null && file->FirstDirty->DirtyNumber <= last && error == Errno.None)
         {
-            error = WriteRun(file, out int pages);
-            left -= pages;
+            error = WriteRun(file);
         }
 
         ReleaseActivity(file);
@@ -149,19 +190,11 @@ public sealed unsafe partial class FileCache
         // To the back of the queue, so that a file that cannot be written does not block the others.
         UnlinkDirtyFile(file);
         LinkDirtyFile(file);
-        Hold(file);
-        Errno error = WriteBack(file);
-        if (error != Errno.None)
-        {
-            file->WriteError = error;
-        }
-
-        Release(file);
-        return error;
+        return WriteBack(file);
     }
 
     /// <summary>Writes one run of dirty neighbours. The caller has the file's activity. Blocks.</summary>
-    private Errno WriteRun(CachedFile* file, out int pages)
+    private Errno WriteRun(CachedFile* file)
     {
         ulong first = file->FirstDirty->Index;
         for (int back = 1; back < PagesPerTransfer && first > 0; back++)
@@ -176,7 +209,7 @@ public sealed unsafe partial class FileCache
         }
 
         TransferBuffer* buffer = _buffers.Take();
-        pages = 0;
+        int pages = 0;
         CachePage* page = FindPage(file, first);
         while (pages < PagesPerTransfer && page != null && page->State == PageState.Dirty)
         {
@@ -187,6 +220,7 @@ public sealed unsafe partial class FileCache
 
             LeaveDirtyList(page);
             page->State = PageState.Writing;
+            page->WritingNumber = page->DirtyNumber;
             file->WritingCount++;
             pages++;
             page = FindPage(file, first + (ulong)pages);
@@ -194,52 +228,97 @@ public sealed unsafe partial class FileCache
 
         ulong offset = first << PageShift;
         int length = (int)Math.Min((ulong)pages << PageShift, file->Size - offset);
-        Errno error = _store.Write(file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, buffer, out FileWriteReply reply);
+        Errno error = _store.Write(
+            file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, FileWriteFlags.Reserved, buffer, out FileWriteReply reply);
         _buffers.Return(buffer);
         _storageWrites++;
         int written = 0;
         if (error == Errno.None)
         {
-            _volumes.Learn(file->VNode, file->Storage, reply.VolumeFreeBytes);
             file->StoredSize = reply.Size;
             written = (int)Math.Min(reply.Written, (uint)length);
             _storageWriteBytes += (ulong)written;
             error = written < length ? Errno.ENOSPC : Errno.None;
         }
 
-        if (error != Errno.None)
+        // A file that is gone was deleted: nobody misses its bytes.
+        if (error is not (Errno.None or Errno.ESTALE))
         {
             _writeErrors++;
+            file->WriteError = error;
+            file->WriteErrorNumber = ++_writeErrorNumber;
+            file->IsWriteErrorSeen = false;
         }
 
+        // From the last page on: those that go back to the head of the dirty list keep their order.
         int goodPages = written == length ? pages : written >> PageShift;
-        for (int index = 0; index < pages; index++)
+        for (int index = pages - 1; index >= 0; index--)
         {
-            FinishWriting(FindPage(file, first + (ulong)index), index < goodPages);
+            page = FindPage(file, first + (ulong)index);
+            file->WritingCount--;
+            if (index < goodPages)
+            {
+                FinishWriting(page);
+            }
+            else
+            {
+                FailWriting(page, error);
+            }
         }
 
         ForgetTimeWhenWritten(file);
         return error;
     }
 
-    private void FinishWriting(CachePage* page, bool isStored)
+    /// <summary>The page is stored, and its credit is the storage component's again.</summary>
+    private void FinishWriting(CachePage* page)
     {
-        CachedFile* file = page->File;
-        file->WritingCount--;
+        page->Failures = 0;
         if (page->State == PageState.DirtyWhileWriting)
         {
             page->State = PageState.Dirty;
         }
-        else if (isStored)
+        else
         {
             EnterRing(page);
         }
-        else
+    }
+
+    /// <summary>The page is not stored: it is dirty as before, unless trying again is of no use.</summary>
+    private void FailWriting(CachePage* page, Errno error)
+    {
+        CachedFile* file = page->File;
+        bool isHopeless = IsPermanent(error) || ++page->Failures >= MostFailures;
+        if (page->State == PageState.DirtyWhileWriting)
+        {
+            LeaveDirtyList(page);
+            _volumes.GiveBack(file->VNode, file->Storage);
+        }
+
+        if (!isHopeless)
         {
             page->State = PageState.Dirty;
-            EnterDirtyList(page);
+            page->DirtyNumber = page->WritingNumber;
+            EnterDirtyListFirst(page);
+            return;
         }
+
+        // As Linux: readers see the bytes for as long as the page stays, nobody stores them, and fsync has said so.
+        _volumes.GiveBack(file->VNode, file->Storage);
+        page->Failures = 0;
+        EnterRing(page);
+        if (error == Errno.ESTALE)
+        {
+            return;
+        }
+
+        _lostPages++;
+        file->LostPages++;
+        Log.Error($"memory: a page of inode {file->Handle.Inode} could not be stored and is lost: errno {(int)error}");
     }
+
+    /// <summary>Errors that the same write would meet again.</summary>
+    private static bool IsPermanent(Errno error) => error is Errno.ESTALE or Errno.EPERM or Errno.EROFS or Errno.EFBIG or Errno.EISDIR or Errno.EINVAL;
 
     private void MarkDirty(CachePage* page)
     {
@@ -248,24 +327,43 @@ public sealed unsafe partial class FileCache
             case PageState.Clean:
                 LeaveRing(page);
                 page->State = PageState.Dirty;
-                EnterDirtyList(page);
+                EnterDirtyListLast(page);
                 break;
             case PageState.Writing:
                 page->State = PageState.DirtyWhileWriting;
-                EnterDirtyList(page);
+                EnterDirtyListLast(page);
                 break;
             default:
                 break;
         }
     }
 
-    private void EnterDirtyList(CachePage* page)
+    /// <summary>The newest dirty page; takes a credit.</summary>
+    private void EnterDirtyListLast(CachePage* page)
     {
         CachedFile* file = page->File;
+        _volumes.Take(file->VNode, file->Storage);
+        page->DirtyNumber = ++_dirtyNumber;
         page->Next = null;
         page->Previous = file->LastDirty;
         *(file->LastDirty != null ? &file->LastDirty->Next : &file->FirstDirty) = page;
         file->LastDirty = page;
+        CountDirty(file);
+    }
+
+    /// <summary>A page that could not be stored has its old place, and its credit still.</summary>
+    private void EnterDirtyListFirst(CachePage* page)
+    {
+        CachedFile* file = page->File;
+        page->Previous = null;
+        page->Next = file->FirstDirty;
+        *(file->FirstDirty != null ? &file->FirstDirty->Previous : &file->LastDirty) = page;
+        file->FirstDirty = page;
+        CountDirty(file);
+    }
+
+    private void CountDirty(CachedFile* file)
+    {
         _dirtyPages++;
         if (file->DirtyCount++ == 0)
         {

@@ -20,6 +20,8 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     private const ulong FramesPerBucket = 4;
     private const ulong HashMultiplier = 0x9E3779B97F4A7C15;
     private const int TransferBufferCount = 6;
+    /// <summary>Pages that are dropped without letting others run: some milliseconds under emulation.</summary>
+    private const ulong PagesPerSlice = 2048;
 
     private readonly FramePool _pool;
     private readonly FileStore _store;
@@ -98,7 +100,10 @@ public sealed unsafe partial class FileCache : FrameReclaimer
             *bucket = file;
         }
 
+        // A long path needs a frame, which may be that of the file's last page: held, the record survives it.
+        Hold(file);
         Errno error = SetPath(file, path);
+        file->Users--;
         if (error != Errno.None)
         {
             FreeIfUnused(file);
@@ -116,7 +121,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         file->Mappings--;
         if (file->Mappings == 0 && file->IsDead)
         {
-            DropPages(file, 0);
+            DropPages(file, 0, ulong.MaxValue);
         }
 
         FreeIfUnused(file);
@@ -170,6 +175,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         writer.Add("memory.storage_writes"u8, _storageWrites);
         writer.Add("memory.storage_write_bytes"u8, _storageWriteBytes);
         writer.Add("memory.storage_write_errors"u8, _writeErrors);
+        writer.Add("memory.lost_pages"u8, _lostPages);
         writer.Add("memory.write_through"u8, _writesThrough);
     }
 
@@ -229,7 +235,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
 
     private void FreeIfUnused(CachedFile* file)
     {
-        if (file->PageCount != 0 || file->Mappings != 0 || file->Users != 0)
+        if (file->PageCount != 0 || file->Mappings != 0 || file->Users != 0 || HasUnseenError(file))
         {
             return;
         }
@@ -316,6 +322,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
                 break;
             case PageState.Dirty:
                 LeaveDirtyList(page);
+                _volumes.GiveBack(file->VNode, file->Storage);
                 break;
             case PageState.Writing:
             case PageState.DirtyWhileWriting:
@@ -348,18 +355,32 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         _pages.Free(page);
     }
 
-    /// <summary>Drops all pages from an index on.</summary>
-    private void DropPages(CachedFile* file, ulong firstIndex)
+    /// <summary>Drops all pages from an index on, in slices between which others run. May block; the caller has the file's activity
+    /// Truncating, so that no page is being written and none is added.</summary>
+    private void DropPagesInSlices(CachedFile* file, ulong firstIndex)
     {
+        while (DropPages(file, firstIndex, PagesPerSlice) == PagesPerSlice)
+        {
+            Scheduler.Yield();
+        }
+    }
+
+    /// <summary>Drops pages from an index on, at most so many; returns how many.</summary>
+    private ulong DropPages(CachedFile* file, ulong firstIndex, ulong mostPages)
+    {
+        ulong dropped = 0;
         CachePage* next;
-        for (CachePage* page = file->Pages; page != null; page = next)
+        for (CachePage* page = file->Pages; page != null && dropped < mostPages; page = next)
         {
             next = page->NextOfFile;
             if (page->Index >= firstIndex)
             {
                 RemovePage(page);
+                dropped++;
             }
         }
+
+        return dropped;
     }
 
     private void EnterRing(CachePage* page)

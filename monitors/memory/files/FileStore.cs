@@ -19,9 +19,12 @@ public abstract unsafe class FileStore
     /// <summary>Reads into the buffer's data area; fewer bytes only at the end of the file.</summary>
     public abstract Errno Read(CachedFile* file, ulong offset, uint lengthBytes, TransferBuffer* buffer, out int readBytes);
 
-    /// <summary>Writes bytes, which are usually the buffer's data area.</summary>
-    public abstract Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, TransferBuffer* buffer,
-        out FileWriteReply reply);
+    /// <summary>Writes bytes, which are usually the buffer's data area. Flags: Reserved or none.</summary>
+    public abstract Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, FileWriteFlags flags,
+        TransferBuffer* buffer, out FileWriteReply reply);
+
+    /// <summary>Asks for space for pages that are to become dirty, or returns some.</summary>
+    public abstract Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply);
 
     /// <summary>Sets the size, and the times; 0 = now.</summary>
     public abstract Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer);

@@ -1,14 +1,14 @@
-// What the file cache knows about the free space of each volume: the answer of the last write. A volume that was never written to is
-// treated as full, so that its first write goes through and brings the figure. Never blocks.
+// What the file cache knows about each volume: how many pages may still become dirty, because their space is reserved at the storage component
+// (StorageMessages.cs), and how long a file can be. A page takes one of these credits when it becomes dirty; the storage component takes it
+// back when the page has been written; it comes back here when the page is dropped unwritten. So dirty pages always find their space,
+// whoever else fills the volume. Never blocks.
 
 namespace Lego.Memory;
 
-/// <summary>Free bytes by volume; a fixed table.</summary>
+/// <summary>Credits by volume; a fixed table.</summary>
 internal sealed class VolumeSpaces
 {
     private const int MaxVolumes = 64;
-    /// <summary>Room that stays free for metadata and for writers that bypass the cache.</summary>
-    private const ulong MarginBytes = 4UL << 20;
 
     private readonly VolumeSpace[] _volumes = new VolumeSpace[MaxVolumes];
     private int _count;
@@ -17,35 +17,56 @@ internal sealed class VolumeSpaces
     {
         internal ushort VNode;
         internal ushort Storage;
-        internal ulong FreeBytes;
+        internal ulong Credits;
+        internal ulong MaxFileBytes;
     }
 
     internal int Count => _count;
 
-    /// <summary>Remembers a volume's free space; volumes beyond the table's end are written through for ever.</summary>
-    internal void Learn(ushort vnode, ushort storage, ulong freeBytes)
+    /// <summary>A volume that this cache writes to; one beyond the table's end is written through for ever.</summary>
+    internal void Learn(ushort vnode, ushort storage) => TryAdd(vnode, storage, out _);
+
+    /// <summary>More pages may become dirty.</summary>
+    internal void Grant(ushort vnode, ushort storage, ulong pages, ulong maxFileBytes)
     {
-        int index = IndexOf(vnode, storage);
-        if (index == _count)
+        if (TryAdd(vnode, storage, out int index))
         {
-            if (_count == MaxVolumes)
-            {
-                return;
-            }
-
-            _count++;
-            _volumes[index].VNode = vnode;
-            _volumes[index].Storage = storage;
+            _volumes[index].Credits += pages;
+            _volumes[index].MaxFileBytes = maxFileBytes;
         }
-
-        _volumes[index].FreeBytes = freeBytes;
     }
 
-    /// <summary>True when so many bytes not yet written will surely fit.</summary>
-    internal bool HasRoom(ushort vnode, ushort storage, ulong bytes)
+    /// <summary>True when so many pages may become dirty; nothing is taken.</summary>
+    internal bool HasCredits(ushort vnode, ushort storage, ulong pages)
     {
         int index = IndexOf(vnode, storage);
-        return index < _count && _volumes[index].FreeBytes > bytes + MarginBytes;
+        return index < _count && _volumes[index].Credits >= pages;
+    }
+
+    /// <summary>A page becomes dirty; the caller knows that there is a credit.</summary>
+    internal void Take(ushort vnode, ushort storage) => _volumes[IndexOf(vnode, storage)].Credits--;
+
+    /// <summary>A dirty page was dropped: its space is free for another.</summary>
+    internal void GiveBack(ushort vnode, ushort storage) => _volumes[IndexOf(vnode, storage)].Credits++;
+
+    /// <summary>Takes all credits of a volume, to return them to the storage component.</summary>
+    internal ulong TakeAll(ushort vnode, ushort storage)
+    {
+        int index = IndexOf(vnode, storage);
+        ulong credits = index < _count ? _volumes[index].Credits : 0;
+        if (credits != 0)
+        {
+            _volumes[index].Credits = 0;
+        }
+
+        return credits;
+    }
+
+    /// <summary>Longest file of a volume, as far as it is known.</summary>
+    internal ulong MaxFileBytes(ushort vnode, ushort storage)
+    {
+        int index = IndexOf(vnode, storage);
+        return index < _count && _volumes[index].MaxFileBytes != 0 ? _volumes[index].MaxFileBytes : ulong.MaxValue;
     }
 
     /// <summary>The volume at a place of the table.</summary>
@@ -53,6 +74,23 @@ internal sealed class VolumeSpaces
     {
         vnode = _volumes[index].VNode;
         storage = _volumes[index].Storage;
+    }
+
+    private bool TryAdd(ushort vnode, ushort storage, out int index)
+    {
+        index = IndexOf(vnode, storage);
+        if (index == MaxVolumes)
+        {
+            return false;
+        }
+
+        if (index == _count)
+        {
+            _count++;
+            _volumes[index] = new VolumeSpace { VNode = vnode, Storage = storage };
+        }
+
+        return true;
     }
 
     private int IndexOf(ushort vnode, ushort storage)

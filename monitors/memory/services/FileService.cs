@@ -11,15 +11,20 @@ namespace Lego.Memory;
 /// <summary>Serves FileRead, FileWrite, FileSync, FileTruncate, FileStatus and FileForget.</summary>
 internal sealed unsafe class FileService : RpcService
 {
+    private const int ReadBufferCount = 4;
+
     private readonly FileCache _files;
     /// <summary>Bytes of a reply that lie in several pages; filled and sent without a wait in between.</summary>
     private readonly byte* _replyBytes;
+    /// <summary>Bytes of a reply that are gathered with waits in between. Not the cache's own pool: who waits for one of those has none.</summary>
+    private readonly TransferBuffers _readBuffers;
     private ulong _reads;
     private ulong _writes;
 
     internal FileService(FrameAllocator frames, FileCache files)
     {
         _files = files;
+        _readBuffers = new TransferBuffers(frames, ReadBufferCount);
         _replyBytes = (byte*)frames.AllocateContiguous(FileRequest.MaxTransfer / PageOperations.PageSize);
         if (_replyBytes == null)
         {
@@ -81,14 +86,17 @@ internal sealed unsafe class FileService : RpcService
                 break;
             case Opcode.FileWrite:
                 error = _files.Write(file, wanted, bytes, out FileWriteReply reply);
+                reply.LastWriteError = _files.LastWriteError;
                 request.Reply(error, reply);
                 _writes++;
                 break;
             case Opcode.FileSync:
-                request.Reply(_files.Sync(file, wanted.Flags));
+                uint known = wanted.Length;
+                error = _files.Sync(file, wanted.Flags, ref known);
+                request.Reply(error, in known);
                 break;
             case Opcode.FileTruncate:
-                request.Reply(_files.Truncate(file, wanted.Offset, wanted.ModifyTimeNs));
+                request.Reply(_files.Truncate(file, wanted.Offset, wanted.Flags, wanted.ModifyTimeNs));
                 break;
             case Opcode.FileStatus:
                 error = _files.Status(file, out FileAttributes attributes);
@@ -162,36 +170,44 @@ internal sealed unsafe class FileService : RpcService
 
     private void Read(ref RpcRequest request, in FileRequest wanted, CachedFile* file)
     {
-        Errno error = _files.Load(file);
-        ulong fetched = 0;
-        while (error == Errno.None)
+        uint length = Math.Min(wanted.Length, (uint)Math.Min(request.ReplyCapacityBytes, FileRequest.MaxTransfer));
+        TransferBuffer* buffer = _readBuffers.Take();
+        Span<byte> bytes = buffer->Data.Slice(0, (int)length);
+        Errno error = _files.Read(file, wanted.Offset, bytes, out int readBytes, out ulong fetched);
+        // What was read before an error is an answer; the program meets the error when it reads on.
+        bool isAnswer = error == Errno.None || readBytes > 0;
+        request.Reply(isAnswer ? Errno.None : error, default, bytes.Slice(0, readBytes));
+        _readBuffers.Return(buffer);
+        _reads++;
+        if (error == Errno.None)
         {
-            FileCache.WaitWhileTruncating(file);
-            if (TryReadFrom(ref request, wanted, file, out ulong missing))
-            {
-                _files.ReadAhead(file, fetched);
-                return;
-            }
-
-            error = _files.Fetch(file, missing, FetchReason.Read);
-            fetched = missing;
+            _files.ReadAhead(file, fetched);
         }
-
-        request.Reply(error);
     }
 
     private bool TryWrite(ref RpcRequest request, in FileRequest wanted, scoped ReadOnlySpan<byte> path, scoped ReadOnlySpan<byte> bytes)
     {
         CachedFile* file = _files.Find(wanted.Storage, wanted.Handle);
-        if (file == null || _files.SetPath(file, path) != Errno.None
-            || _files.TryWrite(file, wanted, bytes, out FileWriteReply reply, out Errno error, out _) != CacheOutcome.Done)
+        if (file == null)
         {
             return false;
         }
 
-        request.Reply(error, reply);
-        _writes++;
-        return true;
+        // Frames for the new pages may be those of the file's last page: held, the record survives it.
+        FileCache.Hold(file);
+        FileWriteReply reply = default;
+        Errno error = _files.SetPath(file, path);
+        bool served = error == Errno.None
+            && _files.TryWrite(file, wanted, bytes, out reply, out error, out _) == CacheOutcome.Done;
+        _files.Release(file);
+        if (served)
+        {
+            reply.LastWriteError = _files.LastWriteError;
+            request.Reply(error, reply);
+            _writes++;
+        }
+
+        return served;
     }
 
     private bool TrySync(ref RpcRequest request, in FileRequest wanted)

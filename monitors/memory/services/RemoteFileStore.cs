@@ -71,16 +71,27 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <inheritdoc/>
-    public override Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, TransferBuffer* buffer,
-        out FileWriteReply reply)
+    public override Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, FileWriteFlags flags,
+        TransferBuffer* buffer, out FileWriteReply reply)
     {
-        ReadOnlySpan<byte> head = Head(buffer, file, offset, (uint)bytes.Length, modifyTimeNs);
+        ReadOnlySpan<byte> head = Head(buffer, file, offset, (uint)bytes.Length, modifyTimeNs, flags);
         RpcContext context = Context(file->VNode, RpcClass.WriteBack);
         FileWriteReply received = default;
         Span<byte> answer = new(&received, sizeof(FileWriteReply));
         Errno error = _rpc.Call(file->Storage, Opcode.StorageWrite, context, head, bytes, answer, out int replyBytes);
         reply = received;
         return error == Errno.None && replyBytes < sizeof(FileWriteReply) ? Errno.EPROTO : error;
+    }
+
+    /// <inheritdoc/>
+    public override Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply)
+    {
+        MemoryMarshal.Write(buffer->Head, in request);
+        ReadOnlySpan<byte> head = buffer->Head.Slice(0, sizeof(ReserveRequest));
+        RpcContext context = Context(vnode, RpcClass.DemandFetch);
+        Errno error = _rpc.Call(storage, Opcode.StorageReserve, context, head, default, buffer->Data, out int replyBytes);
+        reply = default;
+        return error != Errno.None || MemoryMarshal.TryRead(buffer->Data.Slice(0, replyBytes), out reply) ? error : Errno.EPROTO;
     }
 
     /// <inheritdoc/>
@@ -108,7 +119,8 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <summary>Request head and path; a null file stands for the whole volume.</summary>
-    private static ReadOnlySpan<byte> Head(TransferBuffer* buffer, CachedFile* file, ulong offset, uint lengthBytes, ulong modifyTimeNs)
+    private static ReadOnlySpan<byte> Head(TransferBuffer* buffer, CachedFile* file, ulong offset, uint lengthBytes, ulong modifyTimeNs,
+        FileWriteFlags flags = FileWriteFlags.None)
     {
         FileRequest request = default;
         ReadOnlySpan<byte> path = default;
@@ -122,6 +134,7 @@ internal sealed unsafe class RemoteFileStore : FileStore
         request.Offset = offset;
         request.Length = lengthBytes;
         request.ModifyTimeNs = modifyTimeNs;
+        request.Flags = flags;
         request.PathLength = (ushort)path.Length;
         MemoryMarshal.Write(buffer->Head, in request);
         path.CopyTo(buffer->Head.Slice(sizeof(FileRequest)));

@@ -57,12 +57,15 @@ public static unsafe class FileClient
             caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes));
     }
 
-    public static Errno Truncate(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, ulong sizeBytes)
+    /// <summary>Sets the size; with FileWriteFlags.GrowOnly a longer file stays as it is.</summary>
+    public static Errno Truncate(
+        in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, ulong sizeBytes, FileWriteFlags flags = FileWriteFlags.None)
     {
         FileRequest request = new()
         {
             Handle = handle,
             Offset = sizeBytes,
+            Flags = flags,
             Storage = caller.Place.Storage,
             ModifyTimeNs = Clock.UnixTimeNs(),
             PathLength = (ushort)path.Length,
@@ -71,8 +74,19 @@ public static unsafe class FileClient
             caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileTruncate, in caller.Context, in request, path, default, out _));
     }
 
-    /// <summary>Writes dirty bytes back; to the device unless FileWriteFlags.NoDevice.</summary>
-    public static Errno Synchronize(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, FileWriteFlags flags)
+    /// <summary>Writes dirty bytes back, not to the device.</summary>
+    public static Errno WriteBack(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path)
+    {
+        uint known = 0;
+        return Synchronize(in caller, in handle, path, FileWriteFlags.NoDevice, ref known);
+    }
+
+    /// <summary>fsync(2). <paramref name="knownError"/>: the open file's number of the last failed write-back that it knows of.</summary>
+    public static Errno Synchronize(in FileCaller caller, FileNode* node, ref uint knownError) =>
+        Synchronize(in caller, in node->Handle, node->Path, FileWriteFlags.None, ref knownError);
+
+    private static Errno Synchronize(
+        in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, FileWriteFlags flags, ref uint knownError)
     {
         FileRequest request = new()
         {
@@ -80,9 +94,12 @@ public static unsafe class FileClient
             Storage = caller.Place.Storage,
             PathLength = (ushort)path.Length,
             Flags = flags,
+            Length = knownError,
         };
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, path, default, out _));
+        Errno error = caller.Rpc.Call(
+            caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, path, out uint newest);
+        knownError = newest != 0 ? newest : knownError;
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>Writes the dirty bytes of all files back, to the device (sync(2)).</summary>

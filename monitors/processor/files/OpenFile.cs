@@ -16,6 +16,9 @@ public unsafe struct OpenFile
     public OpenFlags Flags;
     /// <summary>Position in bytes; for directories the cookie of the next entry.</summary>
     public ulong Offset;
+    /// <summary>Number of the last failed write-back that users of this open file have heard of, or that came before its first write; 0 =
+    /// none (FileMessages.cs, FileSync).</summary>
+    public uint KnownWriteError;
     /// <summary>Held while a read or write uses Offset.</summary>
     public SleepLock PositionLock;
     /// <summary>Regular files, directories of the volume, FIFOs.</summary>

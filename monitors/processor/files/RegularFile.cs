@@ -92,6 +92,8 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : SystemCall.Fail(error);
             }
 
+            // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
+            file->KnownWriteError = file->KnownWriteError != 0 ? file->KnownWriteError : reply.LastWriteError;
             position = reply.Offset + reply.Written;
             total += reply.Written;
             if (fault != Errno.None)
@@ -200,8 +202,9 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
 
-    /// <summary>Gives a file another size. EFBIG with SIGXFSZ above RLIMIT_FSIZE.</summary>
-    internal static Errno Truncate(Process* process, FileNode* node, ulong sizeBytes)
+    /// <summary>Gives a file another size; with FileWriteFlags.GrowOnly a longer one stays as it is. EFBIG with SIGXFSZ above
+    /// RLIMIT_FSIZE.</summary>
+    internal static Errno Truncate(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags = FileWriteFlags.None)
     {
         if (RoomBelowLimit(process, 0) < sizeBytes)
         {
@@ -210,13 +213,13 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         }
 
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes);
+        return FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
     }
 
     public override Errno Synchronize(Process* process, OpenFile* file)
     {
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Synchronize(in caller, in file->Node->Handle, file->Node->Path, FileWriteFlags.None);
+        return FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
     }
 
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);

@@ -1,6 +1,7 @@
 // Contents: read, write, pread64, pwrite64, readv, writev, preadv, pwritev (and their second versions), lseek, truncate, ftruncate,
 // fallocate, fsync, fdatasync, sync, syncfs, fadvise64, readahead.
 
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -151,13 +152,8 @@ public static unsafe class FileIo
             return call.A1 == AllocateKeepSize && descriptor.File->Kind == FileKind.Regular ? 0 : SystemCall.Fail(reason);
         }
 
-        Errno error = descriptor.Operations.Status(call.Process, descriptor.File, out FileStatus status);
-        if (error == Errno.None && status.Attributes.Size < call.A2 + call.A3)
-        {
-            error = descriptor.Operations.Truncate(call.Process, descriptor.File, call.A2 + call.A3);
-        }
-
-        return SystemCall.Result(error);
+        return SystemCall.Result(RegularFile.Truncate(
+            call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly));
     }
 
     [SystemCall(74, "fsync", Support.Full)]

@@ -277,7 +277,7 @@ public static unsafe class Ownership
                 in caller, in buffer, path, flags, 0, 0, out OpenReply reply, out ReadOnlySpan<byte> canonical);
             if (error == Errno.None && (reply.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular)
             {
-                error = FileClient.Synchronize(in caller, in reply.Attributes.Handle, canonical, FileWriteFlags.NoDevice);
+                error = FileClient.WriteBack(in caller, in reply.Attributes.Handle, canonical);
             }
 
             if (error != Errno.None)

@@ -22,7 +22,7 @@ public sealed class BlockAllocator(Volume volume)
         first = 0;
         count = 0;
         ref readonly Geometry geometry = ref _volume.Geometry;
-        if (_volume.FreeBlocks == 0)
+        if (_volume.AvailableBlocks == 0)
         {
             return Errno.ENOSPC;
         }
@@ -106,7 +106,7 @@ public sealed class BlockAllocator(Volume volume)
             return Errno.ENOSPC;
         }
 
-        uint limit = (uint)Math.Min(Math.Min(wanted, group.FreeBlocks), _volume.FreeBlocks);
+        uint limit = (uint)Math.Min(Math.Min(wanted, group.FreeBlocks), _volume.AvailableBlocks);
         count = Bitmap.CountClear(bitmap.Bytes, index, end, limit);
         first = _volume.Geometry.FirstBlockOfGroup(number) + index;
         Bitmap.Set(bitmap.Bytes, index, count);

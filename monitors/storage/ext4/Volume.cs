@@ -83,9 +83,15 @@ public sealed unsafe class Volume
     /// <summary>Blocks that no file has; kept exact by the allocator.</summary>
     public ulong FreeBlocks { get; set; }
 
+    /// <summary>Of the free blocks those that the change under way must leave to others, who have reserved them.</summary>
+    public ulong WithheldBlocks { get; set; }
+
+    /// <summary>Blocks that the change under way may take.</summary>
+    public ulong AvailableBlocks => FreeBlocks > WithheldBlocks ? FreeBlocks - WithheldBlocks : 0;
+
     public uint FreeInodes { get; set; }
 
-    public ulong FreeBytes => FreeBlocks * _geometry.BlockBytes;
+    public ulong FreeBytes => AvailableBlocks * _geometry.BlockBytes;
 
     /// <summary>Whether something may not have been written to the device yet.</summary>
     public bool IsChanged => _unwritten;

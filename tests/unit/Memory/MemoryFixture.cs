@@ -8,6 +8,7 @@ using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Memory;
 using Lego.Tests.Common;
+using Xunit;
 
 namespace Lego.Tests.Memory;
 
@@ -32,6 +33,12 @@ internal sealed unsafe class FakeFileStore : FileStore
     /// <summary>Runs before each read, as other requests do while a worker waits.</summary>
     internal Action? DuringRead;
     internal Errno FailWritesWith;
+    /// <summary>Runs before each write, as other requests do while a worker waits.</summary>
+    internal Action? DuringWrite;
+    /// <summary>Pages that the cache has been granted and not used.</summary>
+    internal ulong ReservedPages;
+    internal ulong MaxFileBytes = 1UL << 44;
+    internal int Reserves;
 
     internal ulong UsedBytes => (ulong)Files.Values.Sum(file => (long)AddressLayout.PageUp((ulong)file.Bytes.Length));
 
@@ -86,11 +93,30 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    public override Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, TransferBuffer* buffer,
-        out FileWriteReply reply)
+    public override Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply)
+    {
+        Reserves++;
+        reply = new ReserveReply { MaxFileBytes = MaxFileBytes };
+        Assert.True(request.Returned <= ReservedPages);
+        ReservedPages -= request.Returned;
+        ulong free = FreePages;
+        if (request.Wanted > 0 && free >= request.Least)
+        {
+            reply.Granted = request.Least + (uint)Math.Min((free - request.Least) / 16, request.Wanted - request.Least);
+            ReservedPages += reply.Granted;
+        }
+
+        return Errno.None;
+    }
+
+    internal ulong FreePages => (CapacityBytes - Math.Min(CapacityBytes, UsedBytes + (ReservedPages * PageOperations.PageSize))) / PageOperations.PageSize;
+
+    public override Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, FileWriteFlags flags,
+        TransferBuffer* buffer, out FileWriteReply reply)
     {
         Writes++;
         reply = default;
+        DuringWrite?.Invoke();
         if (FailWritesWith != Errno.None)
         {
             return FailWritesWith;
@@ -104,7 +130,8 @@ internal sealed unsafe class FakeFileStore : FileStore
         int written = bytes.Length;
         ulong growth = AddressLayout.PageUp(Math.Max((ulong)stored.Bytes.Length, offset + (ulong)bytes.Length))
             - AddressLayout.PageUp((ulong)stored.Bytes.Length);
-        ulong free = CapacityBytes - UsedBytes;
+        bool isReserved = (flags & FileWriteFlags.Reserved) != 0;
+        ulong free = isReserved ? CapacityBytes - UsedBytes : FreePages * PageOperations.PageSize;
         if (growth > free)
         {
             ulong end = AddressLayout.PageUp((ulong)stored.Bytes.Length) + AddressLayout.PageDown(free);
@@ -114,6 +141,13 @@ internal sealed unsafe class FakeFileStore : FileStore
         if (written == 0 && bytes.Length > 0)
         {
             return Errno.ENOSPC;
+        }
+
+        if (isReserved)
+        {
+            ulong pages = (ulong)(written == bytes.Length ? written + PageOperations.PageSize - 1 : written) / PageOperations.PageSize;
+            Assert.True(pages <= ReservedPages);
+            ReservedPages -= pages;
         }
 
         ulong size = Math.Max((ulong)stored.Bytes.Length, offset + (ulong)written);

@@ -77,6 +77,13 @@ public sealed unsafe class MemoryWithStorageTests
             return MemoryMarshal.Read<OpenReply>(reply).Attributes.Handle;
         }
 
+        internal Errno MakeDirectory(string path)
+        {
+            MakeNodeRequest make = new() { Mode = 0x41ED };
+            make.Path.PathLength = (ushort)path.Length;
+            return _p.Call(S, Opcode.MakeNode, Context, make, Encoding.UTF8.GetBytes(path), new byte[500], out _);
+        }
+
         internal Errno File(Opcode opcode, string path, FileHandle handle, ulong offset, uint length, byte[] bytes, out byte[] reply,
             FileWriteFlags flags = FileWriteFlags.None)
         {
@@ -224,5 +231,58 @@ public sealed unsafe class MemoryWithStorageTests
         byte[] result = image.ReadBack("/data");
         Assert.Equal(accepted, (ulong)result.Length);
         Assert.True(result.AsSpan().IndexOfAnyExcept((byte)'x') < 0);
+    }
+
+    [Fact]
+    public void A_volume_that_names_fill_refuses_the_write_that_does_not_fit_and_stores_all_that_it_accepted()
+    {
+        using VolumeImage image = new("16M");
+        ulong end = 0;
+        using (Rack rack = new(image, 32))
+        {
+            FileHandle handle = rack.Create("/data");
+            byte[] part = Enumerable.Repeat((byte)'x', 4096).ToArray();
+            Assert.Equal(Errno.None, rack.File(Opcode.FileWrite, "/data", handle, 0, 0, part, out _, FileWriteFlags.Append));
+            int made = 0;
+            while (rack.MakeDirectory($"/d{made}") == Errno.None)
+            {
+                made++;
+            }
+
+            Assert.True(made > 1000);
+            Errno error = Errno.None;
+            while (error == Errno.None)
+            {
+                error = rack.File(Opcode.FileWrite, "/data", handle, 0, 0, part, out byte[] reply, FileWriteFlags.Append);
+                end = error == Errno.None ? MemoryMarshal.Read<FileWriteReply>(reply).Size : end;
+            }
+
+            Assert.Equal(Errno.ENOSPC, error);
+            Assert.Equal(Errno.None, rack.File(Opcode.FileSync, "/data", handle, 0, 0, [], out _));
+            Assert.Equal(Errno.None, rack.Monitor.Flush());
+        }
+
+        image.AssertSound();
+        Assert.Equal(end, (ulong)image.ReadBack("/data").Length);
+    }
+
+    [Theory]
+    [InlineData("-b 1024", 1L << 42)]
+    [InlineData("-b 4096", 1L << 44)]
+    public void The_last_block_of_the_volumes_range_cannot_be_written(string options, long blocksEnd)
+    {
+        using VolumeImage image = new("16M", options);
+        using Rack rack = new(image, 32);
+        FileHandle handle = rack.Create("/data");
+        ulong limit = (ulong)blocksEnd - (options == "-b 1024" ? 1024UL : 4096UL);
+        foreach (FileWriteFlags flags in new[] { FileWriteFlags.None, FileWriteFlags.Synchronous, FileWriteFlags.None })
+        {
+            Assert.Equal(Errno.EFBIG, rack.File(Opcode.FileWrite, "/data", handle, limit, 0, new byte[10], out _, flags));
+        }
+
+        Assert.Equal(Errno.None, rack.File(Opcode.FileWrite, "/data", handle, limit - 5, 0, new byte[10], out byte[] reply));
+        Assert.Equal(5u, MemoryMarshal.Read<FileWriteReply>(reply).Written);
+        Assert.Equal(Errno.None, rack.Monitor.Flush());
+        image.AssertSound();
     }
 }
