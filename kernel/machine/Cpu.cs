@@ -119,6 +119,10 @@ public static unsafe class Cpu
     internal static extern ulong TrapStubsAddress();
 
     [MethodImpl(MethodImplOptions.InternalCall)]
+    [RuntimeImport("TrapAccessFlagAddress")]
+    internal static extern byte* TrapAccessFlagAddress();
+
+    [MethodImpl(MethodImplOptions.InternalCall)]
     [RuntimeImport("SystemCallStubAddress")]
     internal static extern ulong SystemCallStubAddress();
 

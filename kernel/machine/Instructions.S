@@ -228,6 +228,10 @@ Function TrapStubsAddress
 	lea rax, TrapStubs
 	ret
 
+Function TrapAccessFlagAddress
+	lea rax, TrapAccessFlag
+	ret
+
 Function SystemCallStubAddress
 	lea rax, SystemCallStub
 	ret

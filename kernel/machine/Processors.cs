@@ -16,8 +16,11 @@ public static unsafe class Processors
     private const ulong TrampolinePage = 0x8000;
     private const ulong InitWaitNs = 200_000;
     private const ulong StartTimeoutNs = 1_000_000_000;
+    private const uint Cr4Umip = 1 << 11;
     private const uint Cr4Smep = 1 << 20;
     private const uint Cr4Smap = 1 << 21;
+    private const uint ExtendedFeatures = 7;
+    private const int SmapBit = 20;
     private const ulong NsPerSecond = 1_000_000_000;
 
     private struct Table
@@ -157,14 +160,30 @@ public static unsafe class Processors
         LocalApic.StartTimer((uint)ticks);
     }
 
+    /// <summary>SMEP, SMAP and UMIP (programs do not learn where the kernel's tables lie), as far as this CPU has them (SDM vol. 3, 2.5).</summary>
     private static void EnableProtection()
     {
         uint* features = stackalloc uint[4];
-        Cpu.Identify(7, 0, features);
+        Cpu.Identify(ExtendedFeatures, 0, features);
         bool smep = (features[1] >> 7 & 1) != 0;
-        bool smap = (features[1] >> 20 & 1) != 0;
-        Cpu.WriteCr4(Cpu.ReadCr4() | (smep ? Cr4Smep : 0) | (smap ? Cr4Smap : 0));
+        bool smap = (features[1] >> SmapBit & 1) != 0;
+        bool umip = (features[2] >> 2 & 1) != 0;
+        Cpu.WriteCr4(Cpu.ReadCr4() | (smep ? Cr4Smep : 0) | (smap ? Cr4Smap : 0) | (umip ? Cr4Umip : 0));
         HasSupervisorProtection = smep && smap;
+    }
+
+    /// <summary>Makes every trap clear AC, if the CPU has SMAP. Called while the boot tables still let the image's text be written.</summary>
+    internal static void ClearAccessFlagInTraps()
+    {
+        uint* features = stackalloc uint[4];
+        Cpu.Identify(ExtendedFeatures, 0, features);
+        if ((features[1] >> SmapBit & 1) != 0)
+        {
+            byte* code = Cpu.TrapAccessFlagAddress();
+            code[0] = 0x0F; // CLAC (SDM vol. 2)
+            code[1] = 0x01;
+            code[2] = 0xCA;
+        }
     }
 
     private static void PrepareTrampoline()

@@ -60,6 +60,7 @@ public static unsafe class Startup
         ulong heapPages = ManagedHeapBytes / PageOperations.PageSize;
         s_frames = new FrameAllocator(PhysicalAddress.ToKernel(imageEnd), (memoryEnd - imageEnd) / PageOperations.PageSize, heapPages);
         KeepBootLine(line, length);
+        Processors.ClearAccessFlagInTraps();
         PageTable.KernelRoot = KernelMap.Build(s_frames, (memoryEnd + LargePageBytes - 1) & ~(LargePageBytes - 1), symbols);
         Cpu.WriteCr3(PageTable.KernelRoot);
 

@@ -89,6 +89,11 @@ TrapCommon:
 	jz 1f
 	swapgs
 1:	cld
+	# A program's AC flag would switch SMAP off in here. SYSCALL clears it by IA32_FMASK, interrupt gates do not; Processors.ClearAccessFlagInTraps
+	# makes this no-operation a CLAC where the CPU has it.
+	.global TrapAccessFlag
+TrapAccessFlag:
+	.byte 0x0F, 0x1F, 0x00
 	SaveVectors
 	mov rdi, rsp
 	xor ebp, ebp

@@ -42,6 +42,11 @@ public static unsafe class ProcessCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        if ((flags & CloneSetTls) != 0 && call.A4 >= UserMemory.Limit)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
         ForkOptions options = new()
         {
             SharesSpace = shares,

@@ -44,6 +44,14 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
     {
         UserThread* thread = UserThread.Current;
         thread->User = user;
+        if ((code & PageFaultCode.User) == 0)
+        {
+            // The processor itself touched a user page with its own rights on behalf of the program, and SMAP refused: QEMU's IRETQ and LRETQ in
+            // ring 3. No page that could be brought would help.
+            OnTrap(user, Traps.GeneralProtection, 0);
+            return;
+        }
+
         CpuTime.EnterHandler(thread);
         MissAccess access = MissAccess.Read;
         if ((code & PageFaultCode.InstructionFetch) != 0)
@@ -98,6 +106,10 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
             case Traps.StackFault:
                 info.Number = Signal.BusError;
                 break;
+            case Traps.GeneralProtection when !UserMemory.IsCanonical(user->Rsp):
+                // A push to a non-canonical address is a stack fault (SDM vol. 3, 6.15); QEMU reports it as general protection.
+                info.Number = Signal.BusError;
+                break;
             default:
                 // General protection and the rest: SIGSEGV from the kernel, as in Linux.
                 break;
@@ -111,6 +123,13 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         UserThread* thread = UserThread.Current;
         thread->User = user;
         SignalDelivery.BeforeReturn(thread, user);
+        while (!UserMemory.IsCanonical(user->Rip))
+        {
+            // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV blocked and kills.
+            OnTrap(user, Traps.GeneralProtection, 0);
+            SignalDelivery.BeforeReturn(thread, user);
+        }
+
         CpuTime.EnterUser(thread);
     }
 
