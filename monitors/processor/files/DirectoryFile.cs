@@ -16,7 +16,7 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
 
     public override bool IsSeekable => true;
 
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EISDIR);
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EISDIR);
 
     public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
     {
@@ -26,12 +26,12 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
         }
         else if (origin != SeekOrigin.Start)
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return CallResult.Fail(Errno.EINVAL);
         }
 
         if (offset < 0)
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return CallResult.Fail(Errno.EINVAL);
         }
 
         file->Offset = (ulong)offset;

@@ -64,5 +64,5 @@ public ref struct DirectoryWriter
     }
 
     /// <summary>What getdents64 returns: bytes written, unless nothing was and there is an error.</summary>
-    public readonly long Result(Errno error) => _written != 0 ? _written : SystemCall.Result(error);
+    public readonly long Result(Errno error) => _written != 0 ? _written : CallResult.Of(error);
 }

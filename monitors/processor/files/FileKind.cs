@@ -76,23 +76,6 @@ public enum PollEvents : ushort
     Writable = Out | WriteNormal,
 }
 
-/// <summary>The types of st_mode (inode(7)) and of directory entries (readdir(3)).</summary>
-public static class FileMode
-{
-    public const uint TypeMask = 0xF000;
-    public const uint Fifo = 0x1000;
-    public const uint CharacterDevice = 0x2000;
-    public const uint Directory = 0x4000;
-    public const uint BlockDevice = 0x6000;
-    public const uint Regular = 0x8000;
-    public const uint SymbolicLink = 0xA000;
-    public const uint Socket = 0xC000;
-    public const uint PermissionMask = 0xFFF;
-
-    /// <summary>DT_* of a mode.</summary>
-    public static byte EntryType(uint mode) => (byte)((mode & TypeMask) >> 12);
-}
-
 /// <summary>Device numbers (documentation: admin-guide/devices.txt of Linux).</summary>
 public static class DeviceNumber
 {

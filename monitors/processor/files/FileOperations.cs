@@ -36,25 +36,25 @@ public abstract unsafe class FileOperations
     public virtual bool IsSeekable => false;
 
     /// <summary>Reads from <paramref name="position"/> on and moves it; 0 is the end of the file.</summary>
-    public virtual long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EINVAL);
+    public virtual long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EINVAL);
 
     /// <summary>Writes at <paramref name="position"/> and moves it.</summary>
-    public virtual long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.EINVAL);
+    public virtual long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => CallResult.Fail(Errno.EINVAL);
 
     /// <summary>lseek(2); the new position. EINVAL, ESPIPE, ENXIO.</summary>
-    public virtual long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => SystemCall.Fail(Errno.ESPIPE);
+    public virtual long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => CallResult.Fail(Errno.ESPIPE);
 
     /// <summary>fstat(2).</summary>
     public abstract Errno Status(Process* process, OpenFile* file, out FileStatus status);
 
     /// <summary>Fills a getdents64 buffer; 0 at the end.</summary>
-    public virtual long ReadDirectory(Process* process, OpenFile* file, ref IoVector to) => SystemCall.Fail(Errno.ENOTDIR);
+    public virtual long ReadDirectory(Process* process, OpenFile* file, ref IoVector to) => CallResult.Fail(Errno.ENOTDIR);
 
     /// <summary>What poll(2) would report now. Never blocks.</summary>
     public virtual PollEvents Poll(OpenFile* file) => PollEvents.Readable | PollEvents.Writable;
 
     /// <summary>ioctl(2) requests that are particular to the kind.</summary>
-    public virtual long Control(Process* process, OpenFile* file, uint request, ulong argument) => SystemCall.Fail(Errno.ENOTTY);
+    public virtual long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.ENOTTY);
 
     /// <summary>ftruncate(2).</summary>
     public virtual Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Errno.EINVAL;

@@ -8,13 +8,13 @@ namespace Lego.Processor;
 /// <summary>Operations of O_PATH files: EBADF for all that touches contents.</summary>
 public sealed unsafe class PathOnlyFile(FileSystem files) : FileOperations(files)
 {
-    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => SystemCall.Fail(Errno.EBADF);
+    public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EBADF);
 
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.EBADF);
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => CallResult.Fail(Errno.EBADF);
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => SystemCall.Fail(Errno.EBADF);
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => CallResult.Fail(Errno.EBADF);
 
-    public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to) => SystemCall.Fail(Errno.EBADF);
+    public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to) => CallResult.Fail(Errno.EBADF);
 
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
     {
@@ -27,7 +27,7 @@ public sealed unsafe class PathOnlyFile(FileSystem files) : FileOperations(files
 
     public override PollEvents Poll(OpenFile* file) => PollEvents.Invalid;
 
-    public override long Control(Process* process, OpenFile* file, uint request, ulong argument) => SystemCall.Fail(Errno.EBADF);
+    public override long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.EBADF);
 
     public override int Describe(OpenFile* file, Span<byte> text) => file->Node == null ? PseudoTree.PathOf(file->Pseudo, text) : RegularFile.DescribeNode(file->Node, text);
 

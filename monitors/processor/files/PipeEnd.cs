@@ -33,7 +33,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                 total += Drain(pipe, ref to, out Errno error);
                 if (error != Errno.None)
                 {
-                    return total != 0 ? total : SystemCall.Fail(error);
+                    return total != 0 ? total : CallResult.Fail(error);
                 }
             }
 
@@ -44,7 +44,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
 
             if (file->IsNonBlocking)
             {
-                return SystemCall.Fail(Errno.EAGAIN);
+                return CallResult.Fail(Errno.EAGAIN);
             }
 
             // The lock may have been waited for: look once more before sleeping, nothing blocks between here and the queue.
@@ -53,7 +53,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                 Errno interrupted = Signals.Wait(ref pipe->ReadersWait);
                 if (interrupted != Errno.None)
                 {
-                    return SystemCall.Fail(interrupted);
+                    return CallResult.Fail(interrupted);
                 }
             }
         }
@@ -80,7 +80,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                     total += Fill(pipe, ref from, out Errno error);
                     if (error != Errno.None)
                     {
-                        return total != 0 ? total : SystemCall.Fail(error);
+                        return total != 0 ? total : CallResult.Fail(error);
                     }
                 }
             }
@@ -92,7 +92,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
 
             if (file->IsNonBlocking)
             {
-                return total != 0 ? total : SystemCall.Fail(Errno.EAGAIN);
+                return total != 0 ? total : CallResult.Fail(Errno.EAGAIN);
             }
 
             bool hasRoom = atomic ? (ulong)pipe->Ring.Room >= from.RemainingBytes : pipe->Ring.Room != 0;
@@ -101,7 +101,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                 Errno interrupted = Signals.Wait(ref pipe->WritersWait);
                 if (interrupted != Errno.None)
                 {
-                    return total != 0 ? total : SystemCall.Fail(interrupted);
+                    return total != 0 ? total : CallResult.Fail(interrupted);
                 }
             }
         }
@@ -146,8 +146,8 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
     {
         return request == TerminalRequests.BytesReadable
-            ? SystemCall.Result(new UserPointer<int>(argument).Write(process, file->Pipe->Ring.Count))
-            : SystemCall.Fail(Errno.ENOTTY);
+            ? CallResult.Of(new UserPointer<int>(argument).Write(process, file->Pipe->Ring.Count))
+            : CallResult.Fail(Errno.ENOTTY);
     }
 
     public override int Describe(OpenFile* file, Span<byte> text)
@@ -242,6 +242,6 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
             UserId = process->UserId
         };
         Signals.Send(process, in info);
-        return total != 0 ? total : SystemCall.Fail(Errno.EPIPE);
+        return total != 0 ? total : CallResult.Fail(Errno.EPIPE);
     }
 }

@@ -24,7 +24,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             // A call may move gigabytes: between pieces others get the buffer, and a fatal signal ends it.
             if (Signals.IsDying(process->Thread))
             {
-                return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
+                return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }
 
             using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
@@ -40,7 +40,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
 
             if (length < wanted)
@@ -62,14 +62,14 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         {
             if (Signals.IsDying(process->Thread))
             {
-                return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
+                return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }
 
             ulong limited = position;
             Errno sized = (flags & FileWriteFlags.Append) != 0 ? EndForLimit(process, file, out limited) : Errno.None;
             if (sized != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(sized);
+                return total != 0 ? total : CallResult.Fail(sized);
             }
 
             ulong room = RoomBelowLimit(process, limited);
@@ -83,13 +83,13 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             Errno fault = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
             if (gathered == 0)
             {
-                return total != 0 ? total : SystemCall.Fail(fault);
+                return total != 0 ? total : CallResult.Fail(fault);
             }
 
             Errno error = FileClient.Write(in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
 
             // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
@@ -103,7 +103,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             if (reply.Written < (uint)gathered)
             {
-                return total != 0 ? total : SystemCall.Fail(Errno.ENOSPC);
+                return total != 0 ? total : CallResult.Fail(Errno.ENOSPC);
             }
         }
 
@@ -120,7 +120,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         {
             if (Signals.IsDying(process->Thread))
             {
-                return total != 0 ? total : SystemCall.Fail(Errno.EINTR);
+                return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }
 
             ulong room = RoomBelowLimit(process, target);
@@ -146,7 +146,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
 
             source += reply.Written;
@@ -170,13 +170,13 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             Errno error = FileClient.Status(in caller, file->Node, out FileAttributes attributes);
             if (error != Errno.None)
             {
-                return SystemCall.Fail(error);
+                return CallResult.Fail(error);
             }
 
             long size = (long)attributes.Size;
             if (origin != SeekOrigin.End && (ulong)offset >= attributes.Size)
             {
-                return SystemCall.Fail(Errno.ENXIO);
+                return CallResult.Fail(Errno.ENXIO);
             }
 
             // A file system may report a file as one run of data with the hole at its end (lseek(2)).
@@ -185,7 +185,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
         if (target < 0)
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return CallResult.Fail(Errno.EINVAL);
         }
 
         file->Offset = (ulong)target;
@@ -243,7 +243,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     private static long TooLarge(Process* process)
     {
         Signals.Send(process, SignalInfo.FromKernel(Signal.FileSize));
-        return SystemCall.Fail(Errno.EFBIG);
+        return CallResult.Fail(Errno.EFBIG);
     }
 
     /// <summary>Where an append will begin, as far as RLIMIT_FSIZE needs to know; costs a message only when there is a limit.</summary>

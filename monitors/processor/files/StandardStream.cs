@@ -38,7 +38,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
             if (IsBackground(process, file))
             {
                 // EINTR: the signal is acted on first, and the call starts again when the process continues.
-                return SystemCall.Fail(StopForTerminal(process, Signal.TerminalInput) ? Errno.EINTR : Errno.EIO);
+                return CallResult.Fail(StopForTerminal(process, Signal.TerminalInput) ? Errno.EINTR : Errno.EIO);
             }
 
             Errno error = Errno.None;
@@ -64,7 +64,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
 
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
         }
 
@@ -77,7 +77,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
         byte* page = (byte*)Files.Frames.Allocate();
         if (page == null)
         {
-            return SystemCall.Fail(Errno.ENOMEM);
+            return CallResult.Fail(Errno.ENOMEM);
         }
 
         long result = Write(process, file, new Span<byte>(page, PageOperations.PageSize), ref from);
@@ -101,7 +101,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
                     buffer.Slice(0, gathered), default, out _);
                 if (sent != Errno.None)
                 {
-                    return total != 0 ? total : SystemCall.Fail(FileCaller.ToProgram(sent));
+                    return total != 0 ? total : CallResult.Fail(FileCaller.ToProgram(sent));
                 }
 
                 total += gathered;
@@ -109,7 +109,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
 
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
         }
 
@@ -144,12 +144,12 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
     {
         if (request == TerminalRequests.BytesReadable)
         {
-            return SystemCall.Result(new UserPointer<int>(argument).Write(process, file->Session->Input.Count));
+            return CallResult.Of(new UserPointer<int>(argument).Write(process, file->Session->Input.Count));
         }
 
         return file->Session->IsTerminal(file->Stream)
             ? TerminalRequests.Control(process, file->Session, request, argument)
-            : SystemCall.Fail(Errno.ENOTTY);
+            : CallResult.Fail(Errno.ENOTTY);
     }
 
     public override int Describe(OpenFile* file, Span<byte> text)

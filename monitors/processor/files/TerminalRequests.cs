@@ -48,24 +48,24 @@ public static unsafe class TerminalRequests
         switch (request)
         {
             case GetModes:
-                return SystemCall.Result(new UserPointer<TerminalModes>(argument).Write(process, in session->Modes));
+                return CallResult.Of(new UserPointer<TerminalModes>(argument).Write(process, in session->Modes));
             case SetModes:
             case SetModesDrained:
             case SetModesFlushed:
                 return ChangeModes(process, session, request, argument);
             case GetWindowSize:
                 WindowSize size = new() { Rows = session->Rows, Columns = session->Columns };
-                return SystemCall.Result(new UserPointer<WindowSize>(argument).Write(process, in size));
+                return CallResult.Of(new UserPointer<WindowSize>(argument).Write(process, in size));
             case SetWindowSize:
                 return ChangeWindowSize(process, session, argument);
             case GetForeground:
-                return SystemCall.Result(new UserPointer<uint>(argument).Write(process, in session->ForegroundGroup));
+                return CallResult.Of(new UserPointer<uint>(argument).Write(process, in session->ForegroundGroup));
             case SetForeground:
                 return ChangeForeground(process, session, argument);
             case GetSession:
-                return SystemCall.Result(new UserPointer<uint>(argument).Write(process, in session->SessionId));
+                return CallResult.Of(new UserPointer<uint>(argument).Write(process, in session->SessionId));
             case BytesToWrite:
-                return SystemCall.Result(new UserPointer<int>(argument).Write(process, 0));
+                return CallResult.Of(new UserPointer<int>(argument).Write(process, 0));
             case Flush:
                 if (argument is FlushInput or FlushBoth)
                 {
@@ -74,13 +74,13 @@ public static unsafe class TerminalRequests
 
                 return 0;
             case SetControlling:
-                return SystemCall.Result(FileSystem.Of(process).Sessions.TakeControl(process, session, steals: argument == 1));
+                return CallResult.Of(FileSystem.Of(process).Sessions.TakeControl(process, session, steals: argument == 1));
             case SendBreak:
             case Flow:
             case GiveUpControlling:
                 return 0;
             default:
-                return SystemCall.Fail(Errno.ENOTTY);
+                return CallResult.Fail(Errno.ENOTTY);
         }
     }
 
@@ -89,7 +89,7 @@ public static unsafe class TerminalRequests
         Errno error = new UserPointer<TerminalModes>(argument).Read(process, out TerminalModes modes);
         if (error != Errno.None)
         {
-            return SystemCall.Fail(error);
+            return CallResult.Fail(error);
         }
 
         session->Modes = modes;
@@ -106,7 +106,7 @@ public static unsafe class TerminalRequests
         Errno error = new UserPointer<WindowSize>(argument).Read(process, out WindowSize size);
         if (error != Errno.None)
         {
-            return SystemCall.Fail(error);
+            return CallResult.Fail(error);
         }
 
         bool changed = size.Rows != session->Rows || size.Columns != session->Columns;
@@ -126,22 +126,22 @@ public static unsafe class TerminalRequests
         Errno error = new UserPointer<int>(argument).Read(process, out int group);
         if (error != Errno.None)
         {
-            return SystemCall.Fail(error);
+            return CallResult.Fail(error);
         }
 
         if (process->SessionId != session->SessionId)
         {
-            return SystemCall.Fail(Errno.ENOTTY);
+            return CallResult.Fail(Errno.ENOTTY);
         }
 
         if (group < 0)
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return CallResult.Fail(Errno.EINVAL);
         }
 
         if (!process->Table.IsGroupInSession((uint)group, session->SessionId))
         {
-            return SystemCall.Fail(Errno.EPERM);
+            return CallResult.Fail(Errno.EPERM);
         }
 
         bool shielded = Signals.IsIgnored(process, Signal.TerminalOutput)
@@ -151,11 +151,11 @@ public static unsafe class TerminalRequests
             // EIO: nobody is left who could continue an orphaned group (tcsetpgrp(3), POSIX).
             if (SignalDelivery.IsOrphanedGroup(process))
             {
-                return SystemCall.Fail(Errno.EIO);
+                return CallResult.Fail(Errno.EIO);
             }
 
             Signals.SendToGroup(process->Table, process->Group, SignalInfo.FromKernel(Signal.TerminalOutput));
-            return SystemCall.Fail(Errno.EINTR);
+            return CallResult.Fail(Errno.EINTR);
         }
 
         session->ForegroundGroup = (uint)group;

@@ -191,7 +191,7 @@ public static unsafe class Polling
     private static long WaitForEntries(ref SystemCall call, ulong deadline)
     {
         uint count = (uint)call.A1;
-        if (count > Files.LimitOf(call.Process))
+        if (count > DescriptorCalls.LimitOf(call.Process))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }

@@ -58,21 +58,21 @@ public static unsafe class ProcessCalls
             ChildThreadId = (flags & CloneChildSetThreadId) != 0 ? call.A3 : 0,
             ClearChildThreadId = (flags & CloneChildClearThreadId) != 0 ? call.A3 : 0,
         };
-        return ProcessFork.Fork(ref call, in options);
+        return Fork(ref call, in options);
     }
 
     [SystemCall(57, "fork", Support.Full)]
     public static long Fork(ref SystemCall call)
     {
         ForkOptions options = new() { ExitSignal = Signal.Child };
-        return ProcessFork.Fork(ref call, in options);
+        return Fork(ref call, in options);
     }
 
     [SystemCall(58, "vfork", Support.Full)]
     public static long VFork(ref SystemCall call)
     {
         ForkOptions options = new() { SharesSpace = true, ExitSignal = Signal.Child };
-        return ProcessFork.Fork(ref call, in options);
+        return Fork(ref call, in options);
     }
 
     [SystemCall(435, "clone3", Support.Stub, "always ENOSYS, so that C libraries use clone")]
@@ -106,6 +106,12 @@ public static unsafe class ProcessCalls
         return 0;
     }
 
+    private static long Fork(ref SystemCall call, in ForkOptions options)
+    {
+        Errno error = ProcessFork.Fork(call.Thread, in options, out uint id);
+        return SystemCall.Result(error, id);
+    }
+
     private static long ExecutePath(ref SystemCall call, ulong address, ulong arguments, ulong environment)
     {
         byte* page = (byte*)call.Process->Table.Frames.Allocate();
@@ -117,9 +123,16 @@ public static unsafe class ProcessCalls
         Span<byte> path = new(page, PathRequest.MaxPath);
         Errno error = UserString.Copy(call.Process, address, path, out int length);
         long result = error == Errno.None
-            ? ProcessExecute.Execute(ref call, path.Slice(0, length), arguments, environment)
+            ? Execute(ref call, path.Slice(0, length), arguments, environment)
             : SystemCall.Fail(error);
         call.Process->Table.Frames.Free(page);
         return result;
+    }
+
+    /// <summary>On success the registers are the new program's, and the result is what stands in its first one.</summary>
+    private static long Execute(ref SystemCall call, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
+    {
+        Errno error = ProcessExecute.Execute(call.Thread, path, arguments, environment);
+        return SystemCall.Result(error, (long)call.User->Rax);
     }
 }

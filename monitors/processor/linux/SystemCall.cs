@@ -42,8 +42,8 @@ public unsafe ref struct SystemCall
     public readonly FileSystem Files => Processor.Files;
 
     /// <summary>The result that reports an error.</summary>
-    public static long Fail(Errno error) => -(long)error;
+    public static long Fail(Errno error) => CallResult.Fail(error);
 
     /// <summary><paramref name="value"/>, or the error when there is one.</summary>
-    public static long Result(Errno error, long value = 0) => error == Errno.None ? value : -(long)error;
+    public static long Result(Errno error, long value = 0) => CallResult.Of(error, value);
 }

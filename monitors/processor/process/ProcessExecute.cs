@@ -173,10 +173,10 @@ public static unsafe class ProcessExecute
     private const int ScriptLineBytes = InterpreterLine.MaxBytes;
     private const uint ExecutePermission = 1;
 
-    /// <summary>execve of the current process. On success the registers are the new program's; gives -errno otherwise.</summary>
-    public static long Execute(ref SystemCall call, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
+    /// <summary>execve of the current process. On success the registers are the new program's.</summary>
+    public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
     {
-        Process* process = call.Process;
+        Process* process = thread->Process;
         using Scratch scratch = process->Table.Scratch.Take();
         ProgramStrings strings = new(scratch.Request);
         Errno error = strings.AddPath(path);
@@ -205,13 +205,13 @@ public static unsafe class ProcessExecute
 
         if (error != Errno.None)
         {
-            return SystemCall.Fail(error);
+            return error;
         }
 
         ReplaceProgram(process, space);
-        Adopt(call.Thread, in program, call.User);
-        FloatingPoint.Restore(&call.Thread->InitialVectors);
-        return (long)call.User->Rax;
+        Adopt(thread, in program, thread->User);
+        FloatingPoint.Restore(&thread->InitialVectors);
+        return Errno.None;
     }
 
     /// <summary>
@@ -300,11 +300,8 @@ public static unsafe class ProcessExecute
         found = MemoryMarshal.Read<OpenReply>(reply);
         canonicalLength = Math.Min(found.PathLength, received - sizeof(OpenReply));
         // Directories, devices and pipes are EACCES (execve(2)).
-        return (found.Attributes.Mode & FileTypeMask) == RegularFile ? Errno.None : Errno.EACCES;
+        return (found.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular ? Errno.None : Errno.EACCES;
     }
-
-    private const uint FileTypeMask = 0xF000;
-    private const uint RegularFile = 0x8000;
 
     /// <summary>Joins the working directory and a path; /proc/self/exe and /proc/PID/exe are what they point to.</summary>
     private static Errno Absolute(Process* process, ReadOnlySpan<byte> path, Span<byte> to, out int lengthBytes)

@@ -28,21 +28,22 @@ public struct ForkOptions
 /// <summary>Makes children.</summary>
 public static unsafe class ProcessFork
 {
-    /// <summary>Creates a child of the calling process; gives its id or -errno. EAGAIN, ENOMEM.</summary>
-    public static long Fork(ref SystemCall call, in ForkOptions options)
+    /// <summary>Creates a child of a thread's process, which is in a system call. EAGAIN, ENOMEM; EINTR: a signal comes first.</summary>
+    public static Errno Fork(UserThread* caller, in ForkOptions options, out uint id)
     {
+        id = 0;
         // A signal that has come before is acted on first, and the call starts again (SystemCallRestart): what a group was told before the fork, parent
         // and child have both been told.
-        if (Signals.IsPending(call.Thread))
+        if (Signals.IsPending(caller))
         {
-            return SystemCall.Fail(Errno.EINTR);
+            return Errno.EINTR;
         }
 
-        Process* parent = call.Process;
+        Process* parent = caller->Process;
         Process* child = parent->Table.Create();
         if (child == null)
         {
-            return SystemCall.Fail(Errno.EAGAIN);
+            return Errno.EAGAIN;
         }
 
         Inherit(parent, child);
@@ -53,27 +54,27 @@ public static unsafe class ProcessFork
         }
 
         // A parent that was killed meanwhile leaves no child behind. From here to the end nothing blocks.
-        if (error == Errno.None && Signals.IsDying(call.Thread))
+        if (error == Errno.None && Signals.IsDying(caller))
         {
             error = Errno.EINTR;
         }
 
         if (error == Errno.None)
         {
-            error = StartThread(ref call, child, in options);
+            error = StartThread(caller, child, in options);
         }
 
         if (error != Errno.None)
         {
             Abandon(child);
-            return SystemCall.Fail(error);
+            return error;
         }
 
         child->ExitSignal = options.ExitSignal;
         child->HoldsParent = options.SharesSpace;
         Processes.Adopt(parent, child);
         child->State = ProcessState.Running;
-        uint id = child->Id;
+        id = child->Id;
         if (options.ParentThreadId != 0)
         {
             new UserPointer<uint>(options.ParentThreadId).Write(parent, in id);
@@ -84,7 +85,7 @@ public static unsafe class ProcessFork
             WaitForRelease(parent, id);
         }
 
-        return id;
+        return Errno.None;
     }
 
     /// <summary>Undoes what has been built of a child that will not run. BLOCKS.</summary>
@@ -195,10 +196,10 @@ public static unsafe class ProcessFork
         return error;
     }
 
-    private static Errno StartThread(ref SystemCall call, Process* child, in ForkOptions options)
+    private static Errno StartThread(UserThread* caller, Process* child, in ForkOptions options)
     {
         UserThread* thread = child->Thread;
-        thread->Initial = *call.User;
+        thread->Initial = *caller->User;
         thread->Initial.Rax = 0;
         if (options.StackPointer != 0)
         {

@@ -99,8 +99,8 @@ public static unsafe class UserString
 /// <summary>Checked copies between kernel and program; see the file's head.</summary>
 public static unsafe class UserMemory
 {
-    /// <summary>First address above the user half (the last page of the lower canonical half stays unused, as in Linux: TASK_SIZE_MAX).</summary>
-    public const ulong Limit = 0x0000_7fff_ffff_f000;
+    /// <summary>First address above the user half.</summary>
+    public const ulong Limit = AddressSpace.Limit;
 
     /// <summary>True when bits 63 to 47 are equal; other addresses fault where they are loaded, RIP and the segment bases in ring 0 (SDM vol. 1, 3.3.7.1).</summary>
     public static bool IsCanonical(ulong address) => (ulong)((long)address << 16 >> 16) == address;

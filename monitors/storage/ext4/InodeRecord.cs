@@ -26,22 +26,6 @@ public enum InodeFlags : uint
     Unsupported = Encrypted | Verity | AttributeValue | InlineData,
 }
 
-/// <summary>S_IF* of inode(7).</summary>
-public static class FileMode
-{
-    public const uint TypeMask = 0xF000;
-    public const uint Fifo = 0x1000;
-    public const uint CharacterDevice = 0x2000;
-    public const uint Directory = 0x4000;
-    public const uint BlockDevice = 0x6000;
-    public const uint Regular = 0x8000;
-    public const uint SymbolicLink = 0xA000;
-    public const uint Socket = 0xC000;
-    public const uint PermissionMask = 0xFFF;
-    public const uint SetGroupId = 0x400;
-    public const uint Sticky = 0x200;
-}
-
 /// <summary>The on-disk inode.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 0xA0)]
 public unsafe struct InodeRecord

@@ -4,9 +4,7 @@
 
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Linq;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Xunit;
 
@@ -14,8 +12,6 @@ namespace Lego.Tests.Layering;
 
 public sealed class LayeringTests
 {
-    private static readonly string s_root = FindRoot();
-
     /// <summary>Which of our namespaces the sources of a folder may name. The longest matching folder decides.</summary>
     private static readonly (string Folder, string[] Allowed)[] s_rules =
     [
@@ -33,16 +29,14 @@ public sealed class LayeringTests
 
     private static readonly Regex s_name = new(@"\bLego(\.[A-Z]\w*)+", RegexOptions.Compiled);
 
-    private static readonly Regex s_comment = new(@"//[^\n]*|/\*.*?\*/", RegexOptions.Compiled | RegexOptions.Singleline);
-
     [Fact]
     public void Every_folder_names_only_the_layers_below_it()
     {
         List<string> violations = new List<string>();
-        foreach (string path in Sources("kernel", "drivers", "monitors"))
+        foreach (string path in KernelSources.In("kernel", "drivers", "monitors"))
         {
             (string folder, string[] allowed) = RuleOf(path);
-            foreach (Match match in s_name.Matches(CodeOf(path)))
+            foreach (Match match in s_name.Matches(KernelSources.CodeOf(path)))
             {
                 if (!allowed.Any(prefix => match.Value == prefix || match.Value.StartsWith(prefix + ".", StringComparison.Ordinal)))
                 {
@@ -58,9 +52,9 @@ public sealed class LayeringTests
     public void Every_source_declares_the_namespace_of_its_layer()
     {
         List<string> violations = new List<string>();
-        foreach (string path in Sources("kernel", "drivers", "monitors"))
+        foreach (string path in KernelSources.In("kernel", "drivers", "monitors"))
         {
-            Match declared = Regex.Match(CodeOf(path), @"^namespace\s+([\w.]+)", RegexOptions.Multiline);
+            Match declared = Regex.Match(KernelSources.CodeOf(path), @"^namespace\s+([\w.]+)", RegexOptions.Multiline);
             (string _, string[] allowed) = RuleOf(path);
             if (declared.Success && !path.StartsWith("kernel/corelib/", StringComparison.Ordinal) && !IsBelow(declared.Groups[1].Value, allowed[^1]))
             {
@@ -76,9 +70,9 @@ public sealed class LayeringTests
     {
         string[] permitted = ["kernel/machine/", "kernel/corelib/"];
         string[] doors = ["InternalCall", "RuntimeImport(", "DllImport(", "LibraryImport("];
-        List<string> violations = Sources("kernel", "drivers", "monitors")
+        List<string> violations = KernelSources.In("kernel", "drivers", "monitors")
             .Where(path => !permitted.Any(folder => path.StartsWith(folder, StringComparison.Ordinal)))
-            .Where(path => doors.Any(door => CodeOf(path).Contains(door, StringComparison.Ordinal)))
+            .Where(path => doors.Any(door => KernelSources.CodeOf(path).Contains(door, StringComparison.Ordinal)))
             .ToList();
         Assert.Empty(violations);
     }
@@ -95,16 +89,4 @@ public sealed class LayeringTests
 
     private static (string Folder, string[] Allowed) RuleOf(string path) =>
         s_rules.Where(rule => path.StartsWith(rule.Folder + "/", StringComparison.Ordinal)).MaxBy(rule => rule.Folder.Length);
-
-    private static string CodeOf(string path) => s_comment.Replace(File.ReadAllText(Path.Combine(s_root, path)), "");
-
-    private static IEnumerable<string> Sources(params string[] folders) =>
-        folders.Select(folder => Path.Combine(s_root, folder))
-            .Where(Directory.Exists)
-            .SelectMany(folder => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories))
-            .Select(path => Path.GetRelativePath(s_root, path).Replace('\\', '/'))
-            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal));
-
-    private static string FindRoot([CallerFilePath] string thisFile = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", ".."));
 }

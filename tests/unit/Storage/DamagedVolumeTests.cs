@@ -9,7 +9,7 @@ using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Storage.Ext4;
 using Xunit;
-using FileMode = Lego.Storage.Ext4.FileMode;
+using FileMode = Lego.Kernel.FileMode;
 
 namespace Lego.Tests.Storage;
 

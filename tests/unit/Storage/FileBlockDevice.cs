@@ -10,7 +10,7 @@ namespace Lego.Tests.Storage;
 /// <summary>Sectors of a file; can be made to fail.</summary>
 public sealed unsafe class FileBlockDevice(string path) : BlockDevice, IDisposable
 {
-    private readonly SafeFileHandle _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+    private readonly SafeFileHandle _file = File.OpenHandle(path, System.IO.FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
 
     /// <summary>Counts reads and writes down to 0; from then on every one is EIO. Negative: never.</summary>
     public int OperationsUntilFailure { get; set; } = -1;

@@ -6,7 +6,7 @@ using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Xunit;
 using FileAttributes = Lego.Fabric.Messages.FileAttributes;
-using FileMode = Lego.Storage.Ext4.FileMode;
+using FileMode = Lego.Kernel.FileMode;
 
 namespace Lego.Tests.Storage;
 

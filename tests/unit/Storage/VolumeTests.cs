@@ -7,7 +7,7 @@ using System.Text;
 using Lego.Kernel;
 using Lego.Storage.Ext4;
 using Xunit;
-using FileMode = Lego.Storage.Ext4.FileMode;
+using FileMode = Lego.Kernel.FileMode;
 
 namespace Lego.Tests.Storage;
 

@@ -41,7 +41,7 @@ public sealed unsafe class RandomDevice(FileSystem files) : FileOperations(files
             total += moved;
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
 
             if (Signals.IsPending(process->Thread))

@@ -23,7 +23,7 @@ public unsafe class ZeroDevice(FileSystem files) : FileOperations(files)
             total += moved;
             if (error != Errno.None)
             {
-                return total != 0 ? total : SystemCall.Fail(error);
+                return total != 0 ? total : CallResult.Fail(error);
             }
 
             if (Signals.IsPending(process->Thread))
@@ -51,5 +51,5 @@ public unsafe class ZeroDevice(FileSystem files) : FileOperations(files)
 /// <summary>Operations of /dev/full.</summary>
 public sealed unsafe class FullDevice(FileSystem files) : ZeroDevice(files)
 {
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => SystemCall.Fail(Errno.ENOSPC);
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => CallResult.Fail(Errno.ENOSPC);
 }

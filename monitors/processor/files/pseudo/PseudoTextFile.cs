@@ -16,7 +16,7 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
         byte* page = (byte*)Files.Frames.Allocate();
         if (page == null)
         {
-            return SystemCall.Fail(Errno.ENOMEM);
+            return CallResult.Fail(Errno.ENOMEM);
         }
 
         long total = 0;
@@ -37,7 +37,7 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
         }
 
         Files.Frames.Free(page);
-        return total != 0 ? total : SystemCall.Result(error);
+        return total != 0 ? total : CallResult.Of(error);
     }
 
     /// <summary>Settings are accepted and have no effect: there is nothing here that a program could tune.</summary>

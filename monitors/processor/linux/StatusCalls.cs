@@ -8,7 +8,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>System calls that tell about files.</summary>
-public static unsafe class Status
+public static unsafe class StatusCalls
 {
     private const ulong NoFollow = 0x100;
     private const ulong EffectiveAccess = 0x200;

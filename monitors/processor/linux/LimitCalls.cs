@@ -6,7 +6,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>System calls about limits and usage.</summary>
-public static unsafe class Limits
+public static unsafe class LimitCalls
 {
     private const int FileLimit = 7;
     private const ulong KilobyteBytes = 1024;

@@ -5,7 +5,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>ioctl.</summary>
-public static unsafe class Terminal
+public static unsafe class TerminalCalls
 {
     [SystemCall(16, "ioctl", Support.Partial,
         "terminals (modes are remembered, not acted on; job control), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX")]

@@ -5,7 +5,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>System calls that make, copy and close descriptors.</summary>
-public static unsafe class Files
+public static unsafe class DescriptorCalls
 {
     /// <summary>RLIMIT_NOFILE.</summary>
     private const int FileLimit = 7;

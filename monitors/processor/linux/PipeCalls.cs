@@ -5,7 +5,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>System calls that make pipes.</summary>
-public static unsafe class Pipes
+public static unsafe class PipeCalls
 {
     [SystemCall(22, "pipe", Support.Full)]
     internal static long Pipe(ref SystemCall call) => Make(ref call, OpenFlags.ReadOnly);
@@ -46,14 +46,14 @@ public static unsafe class Pipes
         }
 
         bool closeOnExec = (flags & OpenFlags.CloseOnExec) != 0;
-        long read = Files.Install(process, reader, closeOnExec);
+        long read = DescriptorCalls.Install(process, reader, closeOnExec);
         if (read < 0)
         {
             OpenFile.Release(writer);
             return read;
         }
 
-        long write = Files.Install(process, writer, closeOnExec);
+        long write = DescriptorCalls.Install(process, writer, closeOnExec);
         if (write < 0)
         {
             FileTable.Of(process)->Close((ulong)read);

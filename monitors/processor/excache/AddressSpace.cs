@@ -14,6 +14,9 @@ namespace Lego.Processor;
 /// <summary>Page table, ranges and owners of one address space.</summary>
 public unsafe struct AddressSpace
 {
+    /// <summary>First address above the user half (the last page of the lower canonical half stays unused, as in Linux: TASK_SIZE_MAX).</summary>
+    public const ulong Limit = 0x0000_7fff_ffff_f000;
+
     /// <summary>Name of the space in messages; unique in the rack.</summary>
     public uint Asid;
     /// <summary>Neighbours on the list of all spaces of this component (Spaces.First).</summary>
@@ -121,7 +124,7 @@ public unsafe struct AddressSpace
             mappedBytes += end - ranges[index].Start;
         }
 
-        if (end > UserMemory.Limit)
+        if (end > Limit)
         {
             return Errno.EPROTO;
         }
