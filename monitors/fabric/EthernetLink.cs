@@ -1,7 +1,7 @@
 // The ethernet link: fabric frames in Ethernet frames of EtherType 0x88B5 (IEEE 802 local experimental 1), for any number of peers on one
 // card. A node's address is 52:54:00:4c:00:NODE, so an address needs no resolution. After the 14 bytes of Ethernet header come
 // two zero bytes, which put the message header and the body on 8-byte boundaries. Frames get lost, doubled, reordered and changed;
-// the endpoint copes. A multicast backend returns one's own frames, and a switch floods: whatever is not for this node is dropped here.
+// the endpoint copes. A hub returns one's own frames, and a switch floods: whatever is not for this node is dropped here.
 
 using System;
 using System.Buffers.Binary;

@@ -65,8 +65,8 @@ public class QemuCommandLineTests
     public void An_ethernet_machine_has_a_jumbo_device_with_the_node_in_its_address()
     {
         List<string> line = QemuCommandLine.Build(
-            s_rack with { Link = LinkKind.Ethernet }, s_rack.Components[3], Resources() with { NetworkBackend = "socket,mcast=239.192.0.1:2000" });
-        Assert.Contains("socket,mcast=239.192.0.1:2000,id=segment", line);
+            s_rack with { Link = LinkKind.Ethernet }, s_rack.Components[3], Resources() with { NetworkBackend = "dgram,local.type=unix,local.path=/rack/nic4" });
+        Assert.Contains("dgram,local.type=unix,local.path=/rack/nic4,id=segment", line);
         Assert.Contains(line, w => w.StartsWith("virtio-net-pci,") && w.Contains("mac=52:54:00:4c:00:04") && w.Contains("host_mtu=9000"));
     }
 

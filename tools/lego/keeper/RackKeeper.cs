@@ -31,7 +31,7 @@ public sealed class RackKeeper : IAsyncDisposable
     private readonly List<Machine> _machines = [];
     private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VolumeLease? _volume;
-    private SharedSegment? _segment;
+    private Process? _switch;
     private KeeperServer? _server;
     private volatile bool _isEnding;
 
@@ -120,7 +120,6 @@ public sealed class RackKeeper : IAsyncDisposable
         }
 
         _starter.Dispose();
-        _segment?.Dispose();
         _volume?.Dispose();
         SaveLogs();
         _directory.Dispose();
@@ -132,7 +131,9 @@ public sealed class RackKeeper : IAsyncDisposable
         using DescriptorPool control = new();
         if (Rack.Link == LinkKind.Ethernet)
         {
-            _segment = new SharedSegment(Rack, _directory);
+            _switch = await _starter.StartAsync(Environment.ProcessPath!, SwitchCommand.ArgumentsFor(Rack, _directory.Path), _directory.SwitchLog);
+            _directory.OwnProcess(_switch.Id);
+            _ = WatchSwitchAsync(_switch);
         }
 
         long start = Stopwatch.GetTimestamp();
@@ -147,7 +148,7 @@ public sealed class RackKeeper : IAsyncDisposable
                 ControlDescriptor = pair.Second,
                 VolumePath = component.HasVolume ? _volume!.ImagePath : null,
                 Rings = rings.EndsOf(component),
-                NetworkBackend = _segment?.BackendOf(component),
+                NetworkBackend = _switch is null ? null : FrameSwitch.BackendOf(_directory.Path, component.Node),
                 Accelerator = Accelerator,
             };
             List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
@@ -188,7 +189,21 @@ public sealed class RackKeeper : IAsyncDisposable
 
     private async Task WatchAsync(Machine machine)
     {
-        string sentence = await machine.Ended;
+        await FailAsync(await machine.Ended);
+    }
+
+    private async Task WatchSwitchAsync(Process process)
+    {
+        await process.WaitForExitAsync();
+        if (!_isEnding)
+        {
+            string last = SerialLog.LastLine(SerialLog.Read(_directory.SwitchLog)) ?? "it left no message";
+            await FailAsync($"the network switch of the rack has ended: {last}");
+        }
+    }
+
+    private async Task FailAsync(string sentence)
+    {
         if (!_isEnding && _failed.TrySetResult(sentence) && _server is { } server)
         {
             await server.BroadcastFailureAsync(sentence);

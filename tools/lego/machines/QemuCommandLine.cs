@@ -1,5 +1,5 @@
 // The QEMU command line of one machine of a rack, and the boot line of its image. Pure text: what exists outside (file descriptors, files,
-// the multicast address) comes in as MachineResources. Every PCI device has a fixed slot, because the two ends of a ring are told in the
+// the switch's sockets) comes in as MachineResources. Every PCI device has a fixed slot, because the two ends of a ring are told in the
 // region's header in which slot the doorbell is (RingRegion).
 //
 //   slot 2 virtio-serial (the control channel)   3 virtio-rng   4 virtio-blk (s, solo)   5 virtio-net (link ethernet)
@@ -37,7 +37,7 @@ public sealed record MachineResources
     /// <summary>The volume's raw image; storage and solo machines only.</summary>
     public string? VolumePath { get; init; }
     public IReadOnlyList<RingEnd> Rings { get; init; } = [];
-    /// <summary>The -netdev value's backend part (for example "socket,mcast=..."); null without an Ethernet link.</summary>
+    /// <summary>The -netdev value's backend part (FrameSwitch); null without an Ethernet link.</summary>
     public string? NetworkBackend { get; init; }
     public Accelerator Accelerator { get; init; }
 }

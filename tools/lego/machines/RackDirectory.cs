@@ -39,6 +39,8 @@ public sealed class RackDirectory : IDisposable
 
     public string SerialLog(string component) => System.IO.Path.Combine(Path, component + ".log");
 
+    public string SwitchLog => System.IO.Path.Combine(Path, "switch.log");
+
     public string QemuLog(string component) => System.IO.Path.Combine(Path, component + ".qemu");
 
     public string Monitor(string component) => System.IO.Path.Combine(Path, component + ".qmp");
@@ -48,7 +50,8 @@ public sealed class RackDirectory : IDisposable
     {
         using LockFile guard = Guard();
         string path = System.IO.Path.Combine(HostPaths.Racks, name);
-        Directory.CreateDirectory(path);
+        // Sockets, logs and the volume's copy are the owner's alone.
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return LockFile.TryTake(System.IO.Path.Combine(path, LockName)) is { } held ? new RackDirectory(path, held) : null;
     }
 

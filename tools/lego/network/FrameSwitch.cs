@@ -1,64 +1,78 @@
-// A small Ethernet switch in the tool: one pair of unix datagram sockets per machine, one datagram per frame, forwarded by the node number in
-// the destination address (QemuCommandLine.MacAddressOf) or to all. It loses frames on a seeded schedule, which is what it is for: results
-// must stay right when the fabric has to send again. One thread per machine; it ends with the rack.
+// The Ethernet segment of a rack: one pair of unix datagram sockets per machine in the rack's directory, one datagram per frame, forwarded by the
+// node number in the destination address (QemuCommandLine.MacAddressOf) or to all. Only the owner of the rack can reach the sockets. It may lose
+// frames on a seeded schedule, to show that results stay right when the fabric has to send again.
+//
+// One thread receives from each machine, and never waits for another: what a machine does not take at once waits in a queue of its own
+// (OutputPort), and is dropped when that is full. A machine that stands still holds up nobody.
 
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Net.Sockets;
 using System.Threading;
 
 namespace Lego.Tool;
 
-/// <summary>Forwards frames between machines and loses some.</summary>
+/// <summary>Forwards frames between machines.</summary>
 public sealed class FrameSwitch : IDisposable
 {
     private const int MostFrameBytes = 65536;
     private const int AddressBytes = 6;
-    private const int BufferBytes = 4 << 20;
 
-    private readonly Dictionary<int, Port> _ports = [];
+    private readonly Dictionary<int, Socket> _inputs = [];
+    private readonly Dictionary<int, OutputPort> _outputs = [];
     private readonly FrameLoss _loss;
-    private readonly string _directory;
+    private readonly List<Thread> _threads = [];
 
-    public FrameSwitch(RackDescription rack, string directory)
+    /// <summary>Begins to forward between the machines with these node numbers.</summary>
+    public FrameSwitch(string directory, IEnumerable<int> nodes, FrameLoss loss)
     {
-        _directory = directory;
-        _loss = new FrameLoss(rack.LossPercent, rack.LossSeed);
-        foreach (ComponentDescription component in rack.Components)
+        _loss = loss;
+        foreach (int node in nodes)
         {
             Socket socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
-            socket.Bind(new UnixDomainSocketEndPoint(SwitchSide(component.Node)));
-            socket.ReceiveBufferSize = BufferBytes;
-            socket.SendBufferSize = BufferBytes;
-            _ports[component.Node] = new Port(socket, new UnixDomainSocketEndPoint(MachineSide(component.Node)));
+            socket.Bind(new UnixDomainSocketEndPoint(SwitchSide(directory, node)));
+            _inputs[node] = socket;
+            _outputs[node] = new OutputPort(MachineSide(directory, node));
         }
 
-        foreach (int node in _ports.Keys)
+        foreach (int node in _inputs.Keys)
         {
-            new Thread(() => Forward(node)) { IsBackground = true, Name = $"switch port {node}" }.Start();
+            Thread thread = new(() => Forward(node)) { IsBackground = true, Name = $"from {node}" };
+            thread.Start();
+            _threads.Add(thread);
         }
     }
 
-    /// <summary>The backend of a component's -netdev.</summary>
-    public string BackendOf(ComponentDescription component) => $"dgram,local.type=unix,local.path={MachineSide(component.Node)},remote.type=unix,remote.path={SwitchSide(component.Node)}";
+    /// <summary>The backend of the -netdev of the machine with that node number.</summary>
+    public static string BackendOf(string directory, int node) =>
+        $"dgram,local.type=unix,local.path={MachineSide(directory, node)},remote.type=unix,remote.path={SwitchSide(directory, node)}";
+
+    /// <summary>Returns when the switch has been disposed of.</summary>
+    public void WaitForEnd() => _threads.ForEach(thread => thread.Join());
 
     public void Dispose()
     {
-        foreach (Port port in _ports.Values)
+        foreach (Socket socket in _inputs.Values)
         {
-            port.Socket.Dispose();
+            socket.Dispose();
+        }
+
+        foreach (OutputPort port in _outputs.Values)
+        {
+            port.Dispose();
         }
     }
 
-    private string SwitchSide(int node) => Path.Combine(_directory, $"switch{node}");
+    private static string SwitchSide(string directory, int node) => Path.Combine(directory, $"switch{node}");
 
-    private string MachineSide(int node) => Path.Combine(_directory, $"nic{node}");
+    private static string MachineSide(string directory, int node) => Path.Combine(directory, $"nic{node}");
 
     private void Forward(int from)
     {
         byte[] buffer = new byte[MostFrameBytes];
-        Socket socket = _ports[from].Socket;
+        Socket socket = _inputs[from];
         while (true)
         {
             try
@@ -78,48 +92,16 @@ public sealed class FrameSwitch : IDisposable
 
     private void Deliver(int from, ReadOnlySpan<byte> frame)
     {
-        int destination = frame[AddressBytes - 1];
-        bool isUnicast = (frame[0] & 1) == 0 && _ports.ContainsKey(destination);
-        foreach ((int node, Port port) in _ports)
+        bool isGroupAddress = (frame[0] & 1) != 0;
+        if (!isGroupAddress && _outputs.TryGetValue(frame[AddressBytes - 1], out OutputPort? port))
         {
-            if (node == from || (isUnicast && node != destination))
-            {
-                continue;
-            }
-
-            try
-            {
-                port.Socket.SendTo(frame, port.Machine);
-            }
-            catch (SocketException)
-            {
-                // The machine has not bound its end yet, or is gone: on a wire the frame would be lost too.
-            }
+            port.Send(frame);
+            return;
         }
-    }
 
-    private sealed record Port(Socket Socket, UnixDomainSocketEndPoint Machine);
-}
-
-/// <summary>Decides, frame by frame and reproducibly, which are lost.</summary>
-public sealed class FrameLoss
-{
-    private readonly Lock _lock = new();
-    private readonly Random _random;
-    private readonly double _share;
-
-    public FrameLoss(double percent, ulong seed)
-    {
-        _share = percent / 100;
-        _random = new Random((int)(seed ^ (seed >> 32)));
-    }
-
-    /// <summary>True when the next frame is lost.</summary>
-    public bool Takes()
-    {
-        lock (_lock)
+        foreach ((int node, OutputPort other) in _outputs.Where(output => output.Key != from))
         {
-            return _random.NextDouble() < _share;
+            other.Send(frame);
         }
     }
 }

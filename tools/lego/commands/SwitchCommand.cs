@@ -1,0 +1,41 @@
+// `lego switch`: the Ethernet segment of a rack as a process of its own, in a session of its own, like the machines (MachineStarter): a Ctrl-Z that
+// stops the tool must not stop the network, or the rack's components would take each other for dead. It ends with the tool.
+
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Globalization;
+using System.Linq;
+
+namespace Lego.Tool;
+
+/// <summary>The hidden command, and the words that start it.</summary>
+public static class SwitchCommand
+{
+    private const string Name = "switch";
+
+    public static Command Create()
+    {
+        Command command = new(Name, "Forward Ethernet frames between the machines of a rack (used by run and up).") { Hidden = true };
+        Argument<string> directory = new("directory") { Description = "The rack's directory." };
+        Argument<string> nodes = new("nodes") { Description = "Node numbers, separated by commas." };
+        Argument<double> loss = new("loss") { Description = "Percent of frames that are lost." };
+        Argument<ulong> seed = new("seed") { Description = "Seed of the losses." };
+        Array.ForEach<Argument>([directory, nodes, loss, seed], command.Arguments.Add);
+        command.SetAction(result =>
+        {
+            IEnumerable<int> numbers = result.GetValue(nodes)!.Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture));
+            using FrameSwitch forwarder = new(result.GetValue(directory)!, numbers, new FrameLoss(result.GetValue(loss), result.GetValue(seed)));
+            forwarder.WaitForEnd();
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    /// <summary>The tool's arguments that start the switch of a rack.</summary>
+    public static IReadOnlyList<string> ArgumentsFor(RackDescription rack, string directory) =>
+    [
+        typeof(SwitchCommand).Assembly.Location, Name, directory, string.Join(',', rack.Components.Select(component => component.Node)),
+        rack.LossPercent.ToString(CultureInfo.InvariantCulture), rack.LossSeed.ToString(CultureInfo.InvariantCulture),
+    ];
+}
