@@ -16,7 +16,7 @@ internal sealed unsafe partial class MachineMemory
     private const int ReadWrite = 3;
     private const int PrivateAnonymousFixed = 0x02 | 0x20 | 0x100000;
 
-    private static readonly Dictionary<int, MachineMemory> s_blocks = [];
+    private static readonly Dictionary<(int Number, ulong Megabytes), MachineMemory> s_blocks = [];
 
     private readonly byte* _start;
     private readonly ulong _pages;
@@ -24,7 +24,7 @@ internal sealed unsafe partial class MachineMemory
     private MachineMemory(int number, ulong megabytes)
     {
         _pages = megabytes * 256;
-        ulong address = FirstAddress + ((ulong)number * Spacing);
+        ulong address = FirstAddress + (((ulong)number + (megabytes << 8)) * Spacing);
         _start = Map((void*)address, (nuint)(_pages * PageOperations.PageSize), ReadWrite, PrivateAnonymousFixed, -1, 0);
         if (_start != (void*)address)
         {
@@ -35,10 +35,10 @@ internal sealed unsafe partial class MachineMemory
     /// <summary>The block of a machine's number.</summary>
     internal static MachineMemory Of(int number, ulong megabytes)
     {
-        if (!s_blocks.TryGetValue(number, out MachineMemory? block))
+        if (!s_blocks.TryGetValue((number, megabytes), out MachineMemory? block))
         {
             block = new MachineMemory(number, megabytes);
-            s_blocks[number] = block;
+            s_blocks[(number, megabytes)] = block;
         }
 
         return block;

@@ -25,8 +25,17 @@ internal sealed unsafe class SimMachine(Simulation simulation, string name, int 
     /// <summary>A flag that a thread may wait for has been set.</summary>
     internal bool Notified;
     internal ulong Switches;
+    /// <summary>Until then nothing of it runs.</summary>
+    internal ulong StoppedUntilNs;
     /// <summary>Who is told what the programs of this machine do.</summary>
     internal UserModeHandler? UserModeHandler;
+
+    /// <summary>The machine stands still; time and the others go on.</summary>
+    internal void StopFor(ulong nanoseconds)
+    {
+        StoppedUntilNs = Simulation.NowNs + nanoseconds;
+        Simulation.At(StoppedUntilNs, new SimEvent(this, static () => { }));
+    }
 
     /// <summary>Memory that the machine's kernel was given.</summary>
     internal MachineMemory Memory => memory;

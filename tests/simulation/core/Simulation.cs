@@ -378,7 +378,7 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
         _candidates.Clear();
         foreach (SimThread thread in _ready)
         {
-            if (thread.Machine.Spinner == null)
+            if (thread.Machine.Spinner == null && thread.Machine.StoppedUntilNs <= NowNs)
             {
                 _candidates.Add(new Candidate(thread, thread.Machine));
             }
@@ -386,7 +386,7 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
 
         foreach (SimMachine machine in _machines)
         {
-            if (!machine.HasNews)
+            if (!machine.HasNews || machine.StoppedUntilNs > NowNs)
             {
                 continue;
             }

@@ -25,6 +25,8 @@ internal sealed record RackOptions
 {
     internal NetworkKind Network { get; init; } = NetworkKind.Ring;
 
+    internal ulong MemoryMegabytes { get; init; } = 12;
+
     /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
     internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
 
@@ -56,7 +58,7 @@ internal sealed unsafe class Rack : IDisposable
     private const uint CacheBlocks = 256;
     private const ulong RegionBytes = 1UL << 30;
     private static readonly string[] s_names = ["p", "m", "s", "g"];
-    private static readonly ulong[] s_megabytes = [8, 12, 8, 8];
+    private const ulong Megabytes = 8;
 
     private readonly List<SimLink> _links = [];
     private readonly RpcEndpoint[] _endpoints = new RpcEndpoint[ManagerNode + 1];
@@ -68,7 +70,7 @@ internal sealed unsafe class Rack : IDisposable
     {
         Simulation = simulation;
         Tool = simulation.AddMachine("tool", 1);
-        Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, s_megabytes[index]))];
+        Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, index == MemoryNode - 1 ? options.MemoryMegabytes : Megabytes))];
         byte[] line = Encoding.ASCII.GetBytes(options.BootLine);
         _bootLine = (byte*)NativeMemory.Alloc((nuint)line.Length);
         line.CopyTo(new Span<byte>(_bootLine, line.Length));
@@ -145,8 +147,25 @@ internal sealed unsafe class Rack : IDisposable
     internal ushort Start(int program, params string[] arguments)
     {
         ushort session = ++_sessions;
-        Channel.Start(session, ["/bin/" + StandInElf.NameOf(program), .. arguments]);
+        Channel.Start(session, 0, ["/bin/" + StandInElf.NameOf(program), .. arguments]);
         return session;
+    }
+
+    /// <summary>Driver only: the same with StartFlags that say which streams are terminals.</summary>
+    internal ushort StartOnTerminal(int program, uint flags)
+    {
+        ushort session = ++_sessions;
+        Channel.Start(session, flags, "/bin/" + StandInElf.NameOf(program));
+        return session;
+    }
+
+    /// <summary>In a program: asks the storage component for bytes of a file, past the memory component's cache. BLOCKS.</summary>
+    internal Errno ReadAtStorage(string path, ulong offset, Span<byte> bytes)
+    {
+        byte[] name = Encoding.ASCII.GetBytes(path);
+        FileRequest request = new() { Offset = offset, Length = (uint)bytes.Length, Storage = StorageNode, PathLength = (ushort)name.Length };
+        RpcContext context = new() { VNode = 1 };
+        return _endpoints[ProcessorNode].Call(StorageNode, Opcode.StorageRead, in context, in request, name, bytes, out _);
     }
 
     /// <summary>Driver only: waits until a session's program has started and gives its process id. An error is thrown.</summary>

@@ -83,9 +83,11 @@ internal sealed class ProcessTrees : Scenario
         }
 
         Scheduler.Sleep((ulong)choices.Next((int)MostLifeNs));
-        ushort killer = rack.Start(Killer);
-        rack.AwaitStart(killer);
-        rack.AwaitEnd(killer);
+        // The programs may kill the killer, whose number they guess.
+        while (rack.AwaitExit(rack.Start(Killer)) != 0)
+        {
+        }
+
         ulong killedNs = rack.Simulation.NowNs;
         foreach (ushort session in sessions)
         {

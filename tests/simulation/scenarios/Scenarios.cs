@@ -17,6 +17,13 @@ internal static class Scenarios
             FileStep.Write, FileStep.Size),
         new ConcurrentMemory(),
         new ProcessTrees(),
+        new StrangersDescriptors(),
+        new PollingPartners(),
+        new FlushedTerminal(),
+        new PausedReader(),
+        new StoppedMachines(),
+        new DurableFsync(),
+        new CrowdedFileCache(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

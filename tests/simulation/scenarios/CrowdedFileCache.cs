@@ -1,0 +1,46 @@
+// Many files and few frames at the memory component: every write makes room by giving other pages up, of its own file as well. Each file holds what
+// was written last.
+
+using System.Linq;
+using CsCheck;
+
+namespace Lego.Simulation;
+
+/// <summary>Random overwrites of more pages than the file cache has.</summary>
+internal sealed class CrowdedFileCache : Scenario
+{
+    private const int Files = 40;
+    private const int Writes = 60;
+    private const int PageBytes = 4096;
+
+    internal override string Name => "crowded-file-cache";
+
+    internal override RackOptions Options(Choices choices) => new() { MemoryMegabytes = 3, BootLine = "excache=128K ways=4" };
+
+    internal override void Drive(Rack rack, Step[][] plan, Choices choices)
+    {
+        ResourceCheck resources = new(rack);
+        rack.Simulation.Code.SetProgram(0, program =>
+        {
+            byte[] values = new byte[Files];
+            long[] files = [.. Enumerable.Range(0, Files).Select(number => program.Open($"/tmp/f{number}", UserProgram.ReadWrite | UserProgram.Create))];
+            for (int write = 0; write < Writes; write++)
+            {
+                int number = choices.Next(Files);
+                values[number] = (byte)(write + 1);
+                byte[] page = [.. Enumerable.Repeat(values[number], PageBytes)];
+                Check.Equal(PageBytes, program.WriteAt(files[number], 0, page), "pwrite");
+            }
+
+            for (int number = 0; number < Files; number++)
+            {
+                program.ReadAt(files[number], 0, PageBytes, out byte[] bytes);
+                Check.That(bytes.All(value => value == values[number]), $"contents of file {number}");
+                program.Close(files[number]);
+                program.Unlink($"/tmp/f{number}");
+            }
+        });
+        Check.Equal(0u, rack.AwaitExit(rack.Start(0)), "wait status");
+        resources.AreBack();
+    }
+}
