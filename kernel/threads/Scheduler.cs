@@ -49,6 +49,16 @@ public static unsafe partial class Scheduler
     /// <summary>Thread switches since boot.</summary>
     public static ulong Switches => s_switches;
 
+    /// <summary>Time that the running thread has run so far, nanoseconds.</summary>
+    public static ulong RunTimeNs => Current->RunTimeNs + (Clock.NowNs() - Current->SinceNs);
+
+    /// <summary>Time that a thread has run so far, nanoseconds.</summary>
+    public static ulong RunTimeOf(Thread* thread) =>
+        thread->State == ThreadState.Running ? thread->RunTimeNs + (Clock.NowNs() - thread->SinceNs) : thread->RunTimeNs;
+
+    /// <summary>True when a thread runs or could.</summary>
+    public static bool IsRunnable(Thread* thread) => thread->State is ThreadState.Runnable or ThreadState.Running;
+
     /// <summary>Makes a runnable thread; null when memory is exhausted.</summary>
     public static Thread* Spawn(delegate*<void*, void> entry, void* argument, ReadOnlySpan<byte> name)
     {

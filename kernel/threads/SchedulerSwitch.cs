@@ -203,6 +203,7 @@ public static unsafe partial class Scheduler
         Thread* current = cpu->Current;
         ulong now = Clock.NowNs();
         current->CreditNs -= (long)(now - current->SinceNs);
+        current->RunTimeNs += now - current->SinceNs;
         current->SinceNs = now;
         Thread* next = TakeNext();
         if (next == null)

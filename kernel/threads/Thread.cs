@@ -64,6 +64,8 @@ public unsafe struct Thread
     internal bool IsOrdinary;
     /// <summary>The CPU that runs it, or ran it last.</summary>
     internal int CpuIndex;
+    /// <summary>Time that it had run when it last gave the CPU up, nanoseconds.</summary>
+    internal ulong RunTimeNs;
 
     internal fixed byte Name[MaxNameBytes];
     internal int NameLength;

@@ -30,6 +30,8 @@ public unsafe struct AddressSpace
     public ulong PageTableRoot;
     /// <summary>Lines present, for resident set sizes.</summary>
     public ulong ResidentLines;
+    /// <summary>Most lines that were present at a time.</summary>
+    public ulong PeakLines;
     /// <summary>Fills and write-backs under way; the space must not go away before they end.</summary>
     public uint InFlight;
     /// <summary>Fills among them. None begins while the ranges are being changed.</summary>

@@ -143,6 +143,9 @@ public sealed unsafe partial class ExCache
     /// <summary>Lines that hold a page now.</summary>
     public ulong ResidentLines => _residentLines;
 
+    /// <summary>Lines filled from memory components since boot.</summary>
+    public ulong FillsFromMemory => _fillsFromMemory;
+
     /// <summary>True when sets are so small that an instruction may need the overflow lines.</summary>
     public bool HasOverflowLines => _overflowLines != 0;
 
@@ -260,6 +263,7 @@ public sealed unsafe partial class ExCache
         // Accessed is set by the fill: the access that faulted follows (see ReplacementPolicy.cs).
         *entry = (_framesPhysical + ((ulong)line.Frame * PageOperations.PageSize)) | bits | PageTable.Accessed;
         space->ResidentLines++;
+        space->PeakLines = Math.Max(space->PeakLines, space->ResidentLines);
         _residentLines++;
     }
 

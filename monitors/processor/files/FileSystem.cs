@@ -116,10 +116,30 @@ public sealed unsafe class FileSystem : ProcessResources
     /// <summary>A number that distinguishes a new pipe in stat and /proc/PID/fd.</summary>
     internal uint NextPipeInode() => ++_lastPipeInode;
 
-    public override Errno Inherit(Process* parent, Process* child)
+    public override Errno Inherit(Process* parent, Process* child, bool shares)
     {
-        child->Resources = FileTable.Fork(FileTable.Of(parent));
+        FileTable* table = FileTable.Of(parent);
+        child->Resources = shares ? FileTable.Share(table) : FileTable.Fork(table);
         return child->Resources == null ? Errno.ENOMEM : Errno.None;
+    }
+
+    public override Errno Unshare(Process* process)
+    {
+        FileTable* shared = FileTable.Of(process);
+        if (!shared->IsShared)
+        {
+            return Errno.None;
+        }
+
+        FileTable* own = FileTable.Fork(shared);
+        if (own == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        process->Resources = own;
+        FileTable.Release(shared);
+        return Errno.None;
     }
 
     public override void Replace(Process* process) => FileTable.Of(process)->CloseOnExec();

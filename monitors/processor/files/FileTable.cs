@@ -89,6 +89,9 @@ public unsafe struct FileTable
         return child;
     }
 
+    /// <summary>True when several processes use the table.</summary>
+    public readonly bool IsShared => _references > 1;
+
     /// <summary>Another process uses the same table (CLONE_FILES).</summary>
     public static FileTable* Share(FileTable* table)
     {

@@ -186,7 +186,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
     /// </summary>
     private static bool StopForTerminal(Process* process, int signal)
     {
-        if (SignalDelivery.IsOrphanedGroup(process) || Signals.IsIgnored(process, signal) || (process->Thread->BlockedSignals & Signal.Bit(signal)) != 0)
+        if (ProcessGroups.IsOrphaned(process) || Signals.IsIgnored(process, signal) || (process->Thread->BlockedSignals & Signal.Bit(signal)) != 0)
         {
             return false;
         }

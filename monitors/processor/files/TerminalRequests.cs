@@ -149,7 +149,7 @@ public static unsafe class TerminalRequests
         if (process->Group != session->ForegroundGroup && !shielded)
         {
             // EIO: nobody is left who could continue an orphaned group (tcsetpgrp(3), POSIX).
-            if (SignalDelivery.IsOrphanedGroup(process))
+            if (ProcessGroups.IsOrphaned(process))
             {
                 return CallResult.Fail(Errno.EIO);
             }

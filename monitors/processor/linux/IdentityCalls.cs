@@ -18,7 +18,7 @@ public static unsafe class IdentityCalls
 
     [SystemCall(110, "getppid", Support.Full)]
     public static long GetParentProcessId(ref SystemCall call) =>
-        call.Process->Parent == null ? Processes.AbsentParentId : call.Process->Parent->Id;
+        call.Process->Parent == null ? 0 : call.Process->Parent->Id;
 
     [SystemCall(102, "getuid", Support.Full)]
     public static long GetUserId(ref SystemCall call) => call.Process->UserId;
@@ -103,6 +103,11 @@ public static unsafe class IdentityCalls
     {
         Process* process = call.Process;
         uint id = (uint)call.A0;
+        if (id == Unchanged)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
         if (process->EffectiveUserId == 0)
         {
             process->UserId = id;
@@ -123,6 +128,11 @@ public static unsafe class IdentityCalls
     {
         Process* process = call.Process;
         uint id = (uint)call.A0;
+        if (id == Unchanged)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
         if (process->EffectiveUserId == 0)
         {
             process->GroupId = id;
@@ -144,6 +154,12 @@ public static unsafe class IdentityCalls
         Process* process = call.Process;
         uint real = (uint)call.A0;
         uint effective = (uint)call.A1;
+        // The real id cannot become the saved one here (setreuid(2)).
+        if (process->EffectiveUserId != 0 && real != Unchanged && real != process->UserId && real != process->EffectiveUserId)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
         bool setsSaved = real != Unchanged || (effective != Unchanged && effective != process->UserId);
         uint saved = setsSaved ? (effective == Unchanged ? process->EffectiveUserId : effective) : Unchanged;
         return SetUserIds(process, real, effective, saved);
@@ -155,6 +171,11 @@ public static unsafe class IdentityCalls
         Process* process = call.Process;
         uint real = (uint)call.A0;
         uint effective = (uint)call.A1;
+        if (process->EffectiveUserId != 0 && real != Unchanged && real != process->GroupId && real != process->EffectiveGroupId)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
         bool setsSaved = real != Unchanged || (effective != Unchanged && effective != process->GroupId);
         uint saved = setsSaved ? (effective == Unchanged ? process->EffectiveGroupId : effective) : Unchanged;
         return SetGroupIds(process, real, effective, saved);
@@ -215,6 +236,14 @@ public static unsafe class IdentityCalls
         }
 
         return call.A0 > MaxGroups ? SystemCall.Fail(Errno.EINVAL) : 0;
+    }
+
+    /// <summary>Who may see or limit another process: itself, root, and whoever has all its ids (ptrace(2), "Ptrace access mode checking").</summary>
+    public static bool MayInspect(Process* caller, Process* target)
+    {
+        return caller == target || caller->EffectiveUserId == 0
+            || (caller->UserId == target->UserId && caller->UserId == target->EffectiveUserId && caller->UserId == target->SavedUserId
+                && caller->GroupId == target->GroupId && caller->GroupId == target->EffectiveGroupId && caller->GroupId == target->SavedGroupId);
     }
 
     private static Process* Target(ref SystemCall call, int id) => id == 0 ? call.Process : id < 0 ? null : call.Process->Table.Find((uint)id);

@@ -1,5 +1,4 @@
-// alarm, setitimer, getitimer (alarm(2), setitimer(2)): ITIMER_REAL and its SIGALRM. The expiry stands in the process; AlarmClock, a kernel
-// thread, sends the signals.
+// alarm, setitimer, getitimer (alarm(2), setitimer(2)). The timers stand in the process; process/TimerQueue.cs fires them.
 
 using System;
 using System.Runtime.InteropServices;
@@ -7,13 +6,14 @@ using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>System calls about a process's interval timer.</summary>
+/// <summary>System calls about a process's interval timers.</summary>
 public static unsafe class IntervalTimers
 {
     private const ulong RealTimer = 0;
-    private const ulong LastTimer = 2;
+    private const ulong VirtualTimer = 1;
+    private const ulong ProfileTimer = 2;
     private const ulong SecondNs = 1_000_000_000;
-    private const long MicrosecondNs = 1_000;
+    private const ulong MicrosecondNs = 1_000;
     private const long MicrosecondsPerSecond = 1_000_000;
 
     /// <summary>struct itimerval: interval, then value, each in seconds and microseconds.</summary>
@@ -29,18 +29,19 @@ public static unsafe class IntervalTimers
     [SystemCall(37, "alarm", Support.Full)]
     internal static long Alarm(ref SystemCall call)
     {
-        ulong now = Clock.NowNs();
-        ulong leftNs = RemainingNs(call.Process, now);
-        uint seconds = (uint)call.A0;
-        call.Process->Table.Alarms.Set(call.Process, seconds == 0 ? 0 : now + (seconds * SecondNs), 0);
+        ProcessTimer* timer = &call.Process->RealTimer;
+        ulong leftNs = TimerQueue.RemainingNs(timer);
+        ulong valueNs = (uint)call.A0 * SecondNs;
+        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : TimeSpecification.DeadlineAfter(valueNs), 0);
         // Rounded to the nearest second, but an armed timer never reads as none.
         return leftNs == 0 ? 0 : (long)Math.Max(1, (leftNs + (SecondNs / 2)) / SecondNs);
     }
 
-    [SystemCall(38, "setitimer", Support.Partial, "ITIMER_REAL only")]
+    [SystemCall(38, "setitimer", Support.Full)]
     internal static long Set(ref SystemCall call)
     {
-        if (call.A0 > LastTimer)
+        ProcessTimer* timer = Find(call.Process, call.A0);
+        if (timer == null)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -53,57 +54,76 @@ public static unsafe class IntervalTimers
             error = Errno.EINVAL;
         }
 
-        if (error == Errno.None && call.A2 != 0)
-        {
-            error = Write(call.Process, call.A0, call.A2);
-        }
-
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
         }
 
-        if (call.A0 == RealTimer)
-        {
-            ulong valueNs = ToNs(setting.Seconds, setting.Microseconds);
-            ulong periodNs = ToNs(setting.IntervalSeconds, setting.IntervalMicroseconds);
-            call.Process->Table.Alarms.Set(call.Process, valueNs == 0 ? 0 : Clock.NowNs() + valueNs, periodNs);
-        }
-        else if (ToNs(setting.Seconds, setting.Microseconds) != 0)
+        TimerSetting before = SettingOf(timer);
+        ulong valueNs = ToNs(setting.Seconds, setting.Microseconds);
+        ulong now = TimerQueue.NowOf(call.Process, timer->Clock);
+        ulong dueNs = valueNs > ulong.MaxValue - now ? ulong.MaxValue : now + valueNs;
+        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : dueNs, ToNs(setting.IntervalSeconds, setting.IntervalMicroseconds));
+        return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<TimerSetting>(call.A2).Write(call.Process, in before));
+    }
+
+    [SystemCall(36, "getitimer", Support.Full)]
+    internal static long Get(ref SystemCall call)
+    {
+        ProcessTimer* timer = Find(call.Process, call.A0);
+        if (timer == null)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return 0;
+        TimerSetting setting = SettingOf(timer);
+        return SystemCall.Result(new UserPointer<TimerSetting>(call.A1).Write(call.Process, in setting));
     }
 
-    [SystemCall(36, "getitimer", Support.Partial, "ITIMER_REAL only; the others are never armed")]
-    internal static long Get(ref SystemCall call) => call.A0 > LastTimer ? SystemCall.Fail(Errno.EINVAL) : SystemCall.Result(Write(call.Process, call.A0, call.A1));
-
-    private static Errno Write(Process* process, ulong timer, ulong address)
+    /// <summary>The timer with a number, ready to be armed; null when there is none.</summary>
+    private static ProcessTimer* Find(Process* process, ulong number)
     {
-        TimerSetting setting = default;
-        if (timer == RealTimer)
+        switch (number)
         {
-            TimeSpecification left = TimeSpecification.FromNs(RemainingNs(process, Clock.NowNs()));
-            TimeSpecification period = TimeSpecification.FromNs(process->AlarmPeriodNs);
-            setting.Seconds = left.Seconds;
-            setting.Microseconds = left.Nanoseconds / MicrosecondNs;
-            setting.IntervalSeconds = period.Seconds;
-            setting.IntervalMicroseconds = period.Nanoseconds / MicrosecondNs;
+            case RealTimer:
+                process->RealTimer.Process = process;
+                return &process->RealTimer;
+            case VirtualTimer:
+                return Prepare(process, &process->VirtualTimer, TimerClock.User, Signal.VirtualAlarm);
+            case ProfileTimer:
+                return Prepare(process, &process->ProfileTimer, TimerClock.Processor, Signal.Profile);
+            default:
+                return null;
         }
-
-        return new UserPointer<TimerSetting>(address).Write(process, in setting);
     }
 
-    /// <summary>Time to the expiry; at least a microsecond while the timer is armed.</summary>
-    private static ulong RemainingNs(Process* process, ulong now)
+    private static ProcessTimer* Prepare(Process* process, ProcessTimer* timer, TimerClock clock, int signal)
     {
-        ulong soonest = now + (ulong)MicrosecondNs;
-        return process->AlarmTimeNs == 0 ? 0 : Math.Max(process->AlarmTimeNs, soonest) - now;
+        timer->Process = process;
+        timer->Kind = TimerKind.ProcessorInterval;
+        timer->Clock = clock;
+        timer->Signal = (byte)signal;
+        return timer;
+    }
+
+    /// <summary>What getitimer tells: at least a microsecond while the timer runs.</summary>
+    private static TimerSetting SettingOf(ProcessTimer* timer)
+    {
+        ulong leftNs = TimerQueue.RemainingNs(timer);
+        TimeSpecification left = TimeSpecification.FromNs(leftNs == 0 ? 0 : Math.Max(leftNs, MicrosecondNs));
+        TimeSpecification period = TimeSpecification.FromNs(timer->PeriodNs);
+        return new TimerSetting
+        {
+            Seconds = left.Seconds,
+            Microseconds = left.Nanoseconds / (long)MicrosecondNs,
+            IntervalSeconds = period.Seconds,
+            IntervalMicroseconds = period.Nanoseconds / (long)MicrosecondNs,
+        };
     }
 
     private static bool IsValid(long seconds, long microseconds) => seconds >= 0 && microseconds >= 0 && microseconds < MicrosecondsPerSecond;
 
-    private static ulong ToNs(long seconds, long microseconds) => ((ulong)seconds * SecondNs) + (ulong)(microseconds * MicrosecondNs);
+    /// <summary>Durations that do not fit saturate.</summary>
+    private static ulong ToNs(long seconds, long microseconds) =>
+        new TimeSpecification { Seconds = seconds, Nanoseconds = microseconds * (long)MicrosecondNs }.TotalNs;
 }

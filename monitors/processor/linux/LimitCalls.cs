@@ -8,8 +8,8 @@ namespace Lego.Processor;
 /// <summary>System calls about limits and usage.</summary>
 public static unsafe class LimitCalls
 {
+    private const ulong CpuLimit = 0;
     private const int FileLimit = 7;
-    private const ulong KilobyteBytes = 1024;
     private const long Self = 0;
     private const long Children = -1;
     private const long Thread = 1;
@@ -28,7 +28,7 @@ public static unsafe class LimitCalls
     [SystemCall(160, "setrlimit", Support.Partial, "as prlimit64")]
     internal static long Set(ref SystemCall call) => Exchange(ref call, call.Process, call.A0, call.A1, 0);
 
-    [SystemCall(302, "prlimit64", Support.Partial, "enforced: RLIMIT_NOFILE, RLIMIT_FSIZE; the others are kept and inherited")]
+    [SystemCall(302, "prlimit64", Support.Partial, "enforced: RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_NICE; the others are kept and inherited")]
     internal static long Exchange(ref SystemCall call)
     {
         uint id = (uint)call.A0;
@@ -36,7 +36,7 @@ public static unsafe class LimitCalls
         return target == null ? SystemCall.Fail(Errno.ESRCH) : Exchange(ref call, target, call.A1, call.A2, call.A3);
     }
 
-    [SystemCall(98, "getrusage", Support.Partial, "times, faults and resident memory; no counts of I/O and switches")]
+    [SystemCall(98, "getrusage", Support.Partial, "times, faults, resident memory and waits; no counts of I/O and of lost processors")]
     internal static long GetUsage(ref SystemCall call)
     {
         ResourceUsage record;
@@ -44,27 +44,16 @@ public static unsafe class LimitCalls
         {
             case (int)Self:
             case (int)Thread:
-                record = UsageOf(call.Process);
+                record = ResourceUsage.Of(call.Process);
                 break;
             case (int)Children:
-                record = ResourceUsage.FromTimes(call.Process->ChildrenUserTimeNs, call.Process->ChildrenSystemTimeNs);
+                record = ResourceUsage.OfChildren(call.Process);
                 break;
             default:
                 return SystemCall.Fail(Errno.EINVAL);
         }
 
         return SystemCall.Result(new UserPointer<ResourceUsage>(call.A1).Write(call.Process, in record));
-    }
-
-    /// <summary>What a process itself has used so far.</summary>
-    private static ResourceUsage UsageOf(Process* process)
-    {
-        ResourceUsage usage = ResourceUsage.FromTimes(process->UserTimeNs, process->SystemTimeNs);
-        usage.MinorFaults = (long)process->MinorFaults;
-        usage.MajorFaults = (long)process->MajorFaults;
-        ulong residentBytes = process->Space == null ? 0 : process->Space->ResidentLines * PageOperations.PageSize;
-        usage.MaximumResidentKilobytes = (long)(residentBytes / KilobyteBytes);
-        return usage;
     }
 
     /// <summary>Reads the new limit first, as Linux does: old and new may lie at one address.</summary>
@@ -92,6 +81,11 @@ public static unsafe class LimitCalls
             }
         }
 
+        if (!IdentityCalls.MayInspect(call.Process, target))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
         int index = 2 * (int)resource;
         LimitPair old = new() { Soft = target->Limits[index], Hard = target->Limits[index + 1] };
         if (newAddress != 0)
@@ -110,6 +104,10 @@ public static unsafe class LimitCalls
 
             target->Limits[index] = wanted.Soft;
             target->Limits[index + 1] = wanted.Hard;
+            if (resource == CpuLimit && target->State != ProcessState.Zombie)
+            {
+                target->Table.Timers.SetLimit(target);
+            }
         }
 
         return oldAddress == 0 ? 0 : SystemCall.Result(new UserPointer<LimitPair>(oldAddress).Write(call.Process, in old));

@@ -2,6 +2,7 @@
 // All BLOCK.
 
 using System;
+using System.Runtime.InteropServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -10,23 +11,113 @@ namespace Lego.Processor;
 /// <summary>System calls that begin and end processes.</summary>
 public static unsafe class ProcessCalls
 {
-    private const ulong CloneSignalMask = 0xFF;
-    private const ulong CloneMemory = 0x100;
-    private const ulong CloneVFork = 0x4000;
-    private const ulong CloneThread = 0x10000;
-    private const ulong CloneSetTls = 0x80000;
-    private const ulong CloneParentSetThreadId = 0x100000;
-    private const ulong CloneChildClearThreadId = 0x200000;
-    private const ulong CloneChildSetThreadId = 0x1000000;
-    private const ulong CloneNamespaces = 0x7E020000;
     private const ulong ExecuteAtEmptyPath = 0x1000;
     private const ulong CurrentDirectory = unchecked((ulong)-100L);
 
-    [SystemCall(56, "clone", Support.Partial, "processes only: CLONE_THREAD is ENOSYS, CLONE_VM needs CLONE_VFORK, no namespaces")]
+    /// <summary>struct clone_args of clone3(2), its first version; later ones add set_tid and cgroup.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct CloneArguments
+    {
+        internal const ulong Bytes = 64;
+        internal const ulong BytesWithAdditions = 88;
+
+        internal CloneFlags Flags;
+        internal ulong ProcessDescriptor;
+        internal ulong ChildThreadId;
+        internal ulong ParentThreadId;
+        internal ulong ExitSignal;
+        internal ulong Stack;
+        internal ulong StackBytes;
+        internal ulong ThreadPointer;
+    }
+
+    [SystemCall(56, "clone", Support.Partial, "processes only: CLONE_THREAD is ENOSYS, CLONE_VM needs CLONE_VFORK; no CLONE_FS, CLONE_PIDFD, namespaces")]
     public static long Clone(ref SystemCall call)
     {
-        ulong flags = call.A0;
-        if ((flags & CloneThread) != 0)
+        const ulong SignalMask = 0xFF;
+        CloneFlags flags = (CloneFlags)((uint)call.A0 & ~SignalMask);
+        ForkOptions options = new()
+        {
+            Flags = flags,
+            ExitSignal = (byte)(call.A0 & SignalMask),
+            StackPointer = call.A1,
+            FsBase = call.A4,
+            ParentThreadId = (flags & CloneFlags.ParentSetThreadId) != 0 ? call.A2 : 0,
+            ChildThreadId = (flags & CloneFlags.ChildSetThreadId) != 0 ? call.A3 : 0,
+            ClearChildThreadId = (flags & CloneFlags.ChildClearThreadId) != 0 ? call.A3 : 0,
+        };
+        return Clone(ref call, in options);
+    }
+
+    [SystemCall(435, "clone3", Support.Partial, "as clone; no set_tid and no cgroup")]
+    public static long Clone3(ref SystemCall call)
+    {
+        if (call.A1 < CloneArguments.Bytes)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (call.A1 > PageOperations.PageSize)
+        {
+            return SystemCall.Fail(Errno.E2BIG);
+        }
+
+        Errno error = new UserPointer<CloneArguments>(call.A0).Read(call.Process, out CloneArguments arguments);
+        if (error == Errno.None)
+        {
+            error = CheckAdditions(ref call);
+        }
+
+        // The exit signal has a field of its own here, and the stack is given by its lower end.
+        bool isBadSignal = arguments.ExitSignal > Signal.Count || ((ulong)arguments.Flags & 0xFF) != 0;
+        if (error == Errno.None && (isBadSignal || (arguments.Stack == 0) != (arguments.StackBytes == 0)))
+        {
+            error = Errno.EINVAL;
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        CloneFlags flags = arguments.Flags;
+        ForkOptions options = new()
+        {
+            Flags = flags,
+            ExitSignal = (byte)arguments.ExitSignal,
+            StackPointer = arguments.Stack + arguments.StackBytes,
+            FsBase = arguments.ThreadPointer,
+            ParentThreadId = (flags & CloneFlags.ParentSetThreadId) != 0 ? arguments.ParentThreadId : 0,
+            ChildThreadId = (flags & CloneFlags.ChildSetThreadId) != 0 ? arguments.ChildThreadId : 0,
+            ClearChildThreadId = (flags & CloneFlags.ChildClearThreadId) != 0 ? arguments.ChildThreadId : 0,
+        };
+        return Clone(ref call, in options);
+    }
+
+    /// <summary>What a newer program says beyond the first version must be zero: none of it is there (E2BIG where not even its name is known).</summary>
+    private static Errno CheckAdditions(ref SystemCall call)
+    {
+        for (ulong offset = CloneArguments.Bytes; offset < call.A1; offset++)
+        {
+            Errno error = new UserPointer<byte>(call.A0 + offset).Read(call.Process, out byte value);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            if (value != 0)
+            {
+                return offset < CloneArguments.BytesWithAdditions ? Errno.EINVAL : Errno.E2BIG;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    private static long Clone(ref SystemCall call, in ForkOptions options)
+    {
+        CloneFlags flags = options.Flags;
+        if ((flags & CloneFlags.Thread) != 0)
         {
             if (call.Processor.Reported.IsFirst(call.Number))
             {
@@ -36,28 +127,22 @@ public static unsafe class ProcessCalls
             return SystemCall.Fail(Errno.ENOSYS);
         }
 
-        bool shares = (flags & CloneMemory) != 0;
-        if ((flags & CloneNamespaces) != 0 || (shares && (flags & CloneVFork) == 0) || (flags & CloneSignalMask) > Signal.Count)
+        bool sharesMemory = (flags & CloneFlags.Memory) != 0;
+        bool sharesHandlers = (flags & CloneFlags.SignalHandlers) != 0;
+        bool clearsHandlers = (flags & CloneFlags.ClearSignalHandlers) != 0;
+        bool isContradiction = (sharesHandlers && (clearsHandlers || !sharesMemory)) || options.ExitSignal > Signal.Count;
+        // Two flows of control in one space need the threads that are not there yet.
+        bool runsBeside = sharesMemory && (flags & CloneFlags.VFork) == 0;
+        if ((flags & ~CloneFlags.Known) != 0 || isContradiction || runsBeside)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        if ((flags & CloneSetTls) != 0 && call.A4 >= UserMemory.Limit)
+        if ((flags & CloneFlags.SetThreadPointer) != 0 && options.FsBase >= UserMemory.Limit)
         {
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        ForkOptions options = new()
-        {
-            SharesSpace = shares,
-            ExitSignal = (byte)(flags & CloneSignalMask),
-            StackPointer = call.A1,
-            SetsFsBase = (flags & CloneSetTls) != 0,
-            FsBase = call.A4,
-            ParentThreadId = (flags & CloneParentSetThreadId) != 0 ? call.A2 : 0,
-            ChildThreadId = (flags & CloneChildSetThreadId) != 0 ? call.A3 : 0,
-            ClearChildThreadId = (flags & CloneChildClearThreadId) != 0 ? call.A3 : 0,
-        };
         return Fork(ref call, in options);
     }
 
@@ -71,12 +156,9 @@ public static unsafe class ProcessCalls
     [SystemCall(58, "vfork", Support.Full)]
     public static long VFork(ref SystemCall call)
     {
-        ForkOptions options = new() { SharesSpace = true, ExitSignal = Signal.Child };
+        ForkOptions options = new() { Flags = CloneFlags.Memory | CloneFlags.VFork, ExitSignal = Signal.Child };
         return Fork(ref call, in options);
     }
-
-    [SystemCall(435, "clone3", Support.Stub, "always ENOSYS, so that C libraries use clone")]
-    public static long Clone3(ref SystemCall call) => SystemCall.Fail(Errno.ENOSYS);
 
     [SystemCall(59, "execve", Support.Partial, "path, arguments and environment together at most 60 KB (E2BIG)")]
     public static long Execute(ref SystemCall call) => ExecutePath(ref call, call.A0, call.A1, call.A2);

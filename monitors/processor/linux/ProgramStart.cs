@@ -20,6 +20,8 @@ public static unsafe class ProgramStart
     private const int FileLimit = 7;
     private const int LockedMemoryLimit = 8;
     private const int PendingSignalLimit = 11;
+    private const int NiceLimit = 13;
+    private const int RealTimeLimit = 14;
 
     /// <summary>
     /// Starts the program of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The first argument is the program:
@@ -99,6 +101,7 @@ public static unsafe class ProgramStart
         process->Space = space;
         ProcessExecute.Adopt(process->Thread, in program, &process->Thread->Initial);
         process->LeadsTerminalSession = true;
+        Processes.Adopt(process->Table.Init, process);
         process->State = ProcessState.Running;
         return process->Table.Threads.Spawn(process->Thread) ? Errno.None : Errno.EAGAIN;
     }
@@ -198,6 +201,8 @@ public static unsafe class ProgramStart
         SetLimit(process, FileLimit, 1024, 4096);
         SetLimit(process, LockedMemoryLimit, 8UL << 20, 8UL << 20);
         SetLimit(process, PendingSignalLimit, 4096, 4096);
+        SetLimit(process, NiceLimit, 0, 0);
+        SetLimit(process, RealTimeLimit, 0, 0);
     }
 
     private static void SetLimit(Process* process, int index, ulong soft, ulong hard)

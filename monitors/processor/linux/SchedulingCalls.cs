@@ -1,21 +1,55 @@
-// Scheduling parameters. There is one policy, time slices in turn (kernel/threads), so most of these only answer what Linux would answer for
-// SCHED_OTHER at nice 0 (sched(7)).
+// Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy and nice value: both are kept, inherited and told, and what
+// they would promise beyond a fair share (real-time policies, a choice of processors) is refused.
 
 using System;
+using System.Runtime.InteropServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>sched_*, getpriority, getcpu.</summary>
+/// <summary>sched_*, getpriority, setpriority, getcpu.</summary>
 public static unsafe class SchedulingCalls
 {
     private const int OtherPolicy = 0;
     private const int FifoPolicy = 1;
     private const int RoundRobinPolicy = 2;
+    private const int BatchPolicy = 3;
     private const int IdlePolicy = 5;
+    private const int DeadlinePolicy = 6;
+    private const int ExtensiblePolicy = 7;
+    private const uint ResetOnFork = 0x40000000;
     private const int LowestRealTimePriority = 1;
     private const int HighestRealTimePriority = 99;
-    private const int DefaultKernelPriority = 20;
+    private const int LowestNice = -20;
+    private const int HighestNice = 19;
+    /// <summary>getpriority(2) tells this minus the nice value, so that it never looks like an error.</summary>
+    private const int NiceOffset = 20;
+    private const int NiceLimit = 13;
+    private const long TimeSliceNs = 4_000_000;
+
+    /// <summary>What getpriority and setpriority address.</summary>
+    private enum Who : uint
+    {
+        Process = 0,
+        Group = 1,
+        User = 2,
+    }
+
+    /// <summary>struct sched_attr, its first version.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Attributes
+    {
+        internal const uint Bytes = 48;
+
+        internal uint Size;
+        internal uint Policy;
+        internal ulong Flags;
+        internal int Nice;
+        internal uint Priority;
+        internal ulong Runtime;
+        internal ulong Deadline;
+        internal ulong Period;
+    }
 
     [SystemCall(24, "sched_yield", Support.Full)]
     public static long Yield(ref SystemCall call)
@@ -24,40 +58,77 @@ public static unsafe class SchedulingCalls
         return 0;
     }
 
-    [SystemCall(140, "getpriority", Support.Stub, "always nice 0")]
-    public static long GetPriority(ref SystemCall call) => DefaultKernelPriority;
-
-    [SystemCall(141, "setpriority", Support.Stub, "accepted without effect")]
-    public static long SetPriority(ref SystemCall call) => 0;
-
-    [SystemCall(142, "sched_setparam", Support.Stub, "accepted without effect")]
-    public static long SetParameters(ref SystemCall call) => 0;
-
-    [SystemCall(143, "sched_getparam", Support.Stub, "always priority 0")]
-    public static long GetParameters(ref SystemCall call)
+    [SystemCall(140, "getpriority", Support.Full)]
+    public static long GetPriority(ref SystemCall call)
     {
-        int priority = 0;
-        return Find(call.A0, ref call) ? SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, in priority)) : SystemCall.Fail(Errno.ESRCH);
-    }
-
-    [SystemCall(144, "sched_setscheduler", Support.Stub, "SCHED_OTHER, SCHED_BATCH and SCHED_IDLE accepted without effect; real-time policies are EPERM")]
-    public static long SetScheduler(ref SystemCall call)
-    {
-        if (!Find(call.A0, ref call))
+        if ((uint)call.A0 > (uint)Who.User)
         {
-            return SystemCall.Fail(Errno.ESRCH);
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return (int)call.A1 switch
+        int best = int.MinValue;
+        for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
-            FifoPolicy or RoundRobinPolicy => SystemCall.Fail(Errno.EPERM),
-            >= OtherPolicy and <= IdlePolicy => 0,
-            _ => SystemCall.Fail(Errno.EINVAL),
-        };
+            if (IsMeant(ref call, process))
+            {
+                best = Math.Max(best, NiceOffset - process->Nice);
+            }
+        }
+
+        return best == int.MinValue ? SystemCall.Fail(Errno.ESRCH) : best;
     }
 
-    [SystemCall(145, "sched_getscheduler", Support.Stub, "always SCHED_OTHER")]
-    public static long GetScheduler(ref SystemCall call) => Find(call.A0, ref call) ? OtherPolicy : SystemCall.Fail(Errno.ESRCH);
+    [SystemCall(141, "setpriority", Support.Partial, "the value is kept, inherited and told, but time slices are equal")]
+    public static long SetPriority(ref SystemCall call)
+    {
+        if ((uint)call.A0 > (uint)Who.User)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        int nice = Math.Clamp((int)call.A2, LowestNice, HighestNice);
+        Errno error = Errno.ESRCH;
+        for (Process* process = call.Process->Table.First; process != null; process = process->Next)
+        {
+            if (IsMeant(ref call, process))
+            {
+                Errno change = ChangeNice(call.Process, process, nice);
+                error = change != Errno.None || error == Errno.ESRCH ? change : error;
+            }
+        }
+
+        return SystemCall.Result(error);
+    }
+
+    [SystemCall(142, "sched_setparam", Support.Partial, "priority 0, the only one of the policies here")]
+    public static long SetParameters(ref SystemCall call)
+    {
+        Process* target = Find(call.A0, ref call);
+        return target == null ? SystemCall.Fail(BadId(call.A0)) : ChangePolicy(ref call, (uint)call.A0, target->Policy, call.A1);
+    }
+
+    [SystemCall(143, "sched_getparam", Support.Full)]
+    public static long GetParameters(ref SystemCall call)
+    {
+        const int Priority = 0;
+        if (call.A1 == 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        return Find(call.A0, ref call) == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, Priority));
+    }
+
+    [SystemCall(144, "sched_setscheduler", Support.Partial, "SCHED_OTHER, SCHED_BATCH and SCHED_IDLE, kept and told; real-time policies are EPERM")]
+    public static long SetScheduler(ref SystemCall call) =>
+        (int)call.A1 < 0 ? SystemCall.Fail(Errno.EINVAL) : ChangePolicy(ref call, (uint)call.A0, (uint)call.A1, call.A2);
+
+    [SystemCall(145, "sched_getscheduler", Support.Full)]
+    public static long GetScheduler(ref SystemCall call)
+    {
+        Process* target = Find(call.A0, ref call);
+        return target == null ? SystemCall.Fail(BadId(call.A0)) : target->Policy;
+    }
 
     [SystemCall(146, "sched_get_priority_max", Support.Full)]
     public static long MaximumPriority(ref SystemCall call) => PriorityOf((int)call.A0, HighestRealTimePriority);
@@ -65,24 +136,73 @@ public static unsafe class SchedulingCalls
     [SystemCall(147, "sched_get_priority_min", Support.Full)]
     public static long MinimumPriority(ref SystemCall call) => PriorityOf((int)call.A0, LowestRealTimePriority);
 
-    [SystemCall(203, "sched_setaffinity", Support.Stub, "accepted without effect")]
-    public static long SetAffinity(ref SystemCall call) => Find(call.A0, ref call) ? 0 : SystemCall.Fail(Errno.ESRCH);
-
-    [SystemCall(204, "sched_getaffinity", Support.Partial, "one processor")]
-    public static long GetAffinity(ref SystemCall call)
+    [SystemCall(148, "sched_rr_get_interval", Support.Full)]
+    public static long GetInterval(ref SystemCall call)
     {
-        ulong mask = 1;
-        if (!Find(call.A0, ref call))
+        TimeSpecification slice = new() { Nanoseconds = TimeSliceNs };
+        return Find(call.A0, ref call) == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in slice));
+    }
+
+    [SystemCall(315, "sched_getattr", Support.Full)]
+    public static long GetAttributes(ref SystemCall call)
+    {
+        Process* target = Find(call.A0, ref call);
+        if (call.A1 == 0 || (uint)call.A2 < Attributes.Bytes || (uint)call.A2 > PageOperations.PageSize || (uint)call.A3 != 0 || target == null)
+        {
+            return SystemCall.Fail(target == null && (int)call.A0 >= 0 && call.A1 != 0 ? Errno.ESRCH : Errno.EINVAL);
+        }
+
+        Attributes attributes = new() { Size = Attributes.Bytes, Policy = target->Policy, Nice = target->Nice };
+        return SystemCall.Result(new UserPointer<Attributes>(call.A1).Write(call.Process, in attributes));
+    }
+
+    [SystemCall(203, "sched_setaffinity", Support.Partial, "sets that hold every processor; others are EINVAL")]
+    public static long SetAffinity(ref SystemCall call)
+    {
+        ulong mask = 0;
+        if ((uint)call.A1 >= sizeof(ulong))
+        {
+            Errno error = new UserPointer<ulong>(call.A2).Read(call.Process, out mask);
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+        }
+        else
+        {
+            Errno error = UserMemory.CopyIn(call.Process, call.A2, new Span<byte>(&mask, (int)call.A1));
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+        }
+
+        Process* target = Find(call.A0, ref call);
+        if (target == null)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
 
+        if (!MayChange(call.Process, target))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
+        return (mask & AllProcessors) == AllProcessors ? 0 : SystemCall.Fail(Errno.EINVAL);
+    }
+
+    [SystemCall(204, "sched_getaffinity", Support.Full)]
+    public static long GetAffinity(ref SystemCall call)
+    {
+        ulong mask = AllProcessors;
         if (call.A1 < sizeof(ulong) || call.A1 % sizeof(ulong) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in mask), sizeof(ulong));
+        return Find(call.A0, ref call) == null
+            ? SystemCall.Fail(Errno.ESRCH)
+            : SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in mask), sizeof(ulong));
     }
 
     [SystemCall(309, "getcpu", Support.Full)]
@@ -95,15 +215,97 @@ public static unsafe class SchedulingCalls
         return written ? 0 : SystemCall.Fail(Errno.EFAULT);
     }
 
+    private static ulong AllProcessors => (1UL << (int)SystemFacts.ProcessorCount) - 1;
+
+    private static bool IsMeant(ref SystemCall call, Process* process)
+    {
+        uint id = (uint)call.A1;
+        if (process->State is ProcessState.Embryo or ProcessState.Zombie && (Who)(uint)call.A0 != Who.Process)
+        {
+            return false;
+        }
+
+        return (Who)(uint)call.A0 switch
+        {
+            Who.Process => process->State != ProcessState.Embryo && process->Id == (id == 0 ? call.Process->Id : id),
+            Who.Group => process->Group == (id == 0 ? call.Process->Group : id),
+            _ => process->UserId == (id == 0 ? call.Process->UserId : id),
+        };
+    }
+
+    /// <summary>setpriority(2): EPERM for others' processes; EACCES for a better value than RLIMIT_NICE allows.</summary>
+    private static Errno ChangeNice(Process* caller, Process* target, int nice)
+    {
+        if (!MayChange(caller, target))
+        {
+            return Errno.EPERM;
+        }
+
+        bool isAllowed = nice >= target->Nice || caller->EffectiveUserId == 0 || (ulong)(NiceOffset - nice) <= target->Limits[2 * NiceLimit];
+        if (!isAllowed)
+        {
+            return Errno.EACCES;
+        }
+
+        target->Nice = (sbyte)nice;
+        return Errno.None;
+    }
+
+    private static bool MayChange(Process* caller, Process* target) =>
+        caller->EffectiveUserId == 0 || caller->EffectiveUserId == target->UserId || caller->EffectiveUserId == target->EffectiveUserId;
+
+    private static long ChangePolicy(ref SystemCall call, uint id, uint policy, ulong address)
+    {
+        if (address == 0 || (int)id < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = new UserPointer<int>(address).Read(call.Process, out int priority);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        Process* target = Find(id, ref call);
+        if (target == null)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+
+        uint plain = policy & ~ResetOnFork;
+        bool isRealTime = plain is FifoPolicy or RoundRobinPolicy;
+        bool isKnown = isRealTime || plain is OtherPolicy or BatchPolicy or IdlePolicy;
+        bool isInRange = isRealTime ? priority is >= LowestRealTimePriority and <= HighestRealTimePriority : priority == 0;
+        if (!isKnown || !isInRange)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (isRealTime || !MayChange(call.Process, target))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
+        target->Policy = (byte)plain;
+        return 0;
+    }
+
     private static long PriorityOf(int policy, int realTime)
     {
         return policy switch
         {
             FifoPolicy or RoundRobinPolicy => realTime,
-            >= OtherPolicy and <= IdlePolicy => 0,
+            OtherPolicy or BatchPolicy or IdlePolicy or DeadlinePolicy or ExtensiblePolicy => 0,
             _ => SystemCall.Fail(Errno.EINVAL),
         };
     }
 
-    private static bool Find(ulong id, ref SystemCall call) => (int)id == 0 || call.Process->Table.Find((uint)id) != null;
+    private static Errno BadId(ulong id) => (int)id < 0 ? Errno.EINVAL : Errno.ESRCH;
+
+    private static Process* Find(ulong id, ref SystemCall call)
+    {
+        Process* found = (int)id == 0 ? call.Process : (int)id < 0 ? null : call.Process->Table.Find((uint)id);
+        return found == null || found->State is ProcessState.Embryo ? null : found;
+    }
 }

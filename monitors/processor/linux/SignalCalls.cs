@@ -231,15 +231,20 @@ public static unsafe class SignalCalls
     {
         int id = (int)call.A0;
         int signal = (int)call.A1;
-        if (signal < 0 || signal > Signal.Count)
-        {
-            return SystemCall.Fail(Errno.EINVAL);
-        }
-
         SignalInfo info = FromUser(call.Process, signal);
         if (id > 0)
         {
             return SendToProcess(call.Process, (uint)id, in info);
+        }
+
+        if (id == int.MinValue)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+
+        if (signal < 0 || signal > Signal.Count)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
         bool found = false;
@@ -247,7 +252,7 @@ public static unsafe class SignalCalls
         uint group = id == 0 ? call.Process->Group : (uint)-id;
         for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
-            bool matches = id == -1 ? process != call.Process : process->Group == group;
+            bool matches = id == -1 ? process != call.Process && process != call.Process->Table.Init : process->Group == group;
             if (!matches)
             {
                 continue;
@@ -281,7 +286,15 @@ public static unsafe class SignalCalls
     public static long QueueInformation(ref SystemCall call) => Queue(ref call, (int)call.A0, (int)call.A1, call.A2);
 
     [SystemCall(297, "rt_tgsigqueueinfo", Support.Full)]
-    public static long ThreadGroupQueueInformation(ref SystemCall call) => call.A0 == call.A1 ? Queue(ref call, (int)call.A1, (int)call.A2, call.A3) : SystemCall.Fail(Errno.ESRCH);
+    public static long ThreadGroupQueueInformation(ref SystemCall call)
+    {
+        if ((int)call.A0 <= 0 || (int)call.A1 <= 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        return (int)call.A0 == (int)call.A1 ? Queue(ref call, (int)call.A1, (int)call.A2, call.A3) : SystemCall.Fail(Errno.ESRCH);
+    }
 
     private static long Queue(ref SystemCall call, int id, int signal, ulong address)
     {
@@ -289,11 +302,6 @@ public static unsafe class SignalCalls
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
-        }
-
-        if (signal < 0 || signal > Signal.Count || id <= 0)
-        {
-            return SystemCall.Fail(Errno.EINVAL);
         }
 
         if ((frame.Code >= 0 || frame.Code == SignalCode.Thread) && (uint)id != call.Process->Id)
@@ -311,12 +319,12 @@ public static unsafe class SignalCalls
             UserId = frame.UserId,
             Value = frame.Value,
         };
-        return SendToProcess(call.Process, (uint)id, in info);
+        return id <= 0 ? SystemCall.Fail(Errno.ESRCH) : SendToProcess(call.Process, (uint)id, in info);
     }
 
     private static long SendToThread(ref SystemCall call, int processId, int threadId, int signal)
     {
-        if (processId <= 0 || threadId <= 0 || signal < 0 || signal > Signal.Count)
+        if (processId <= 0 || threadId <= 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -327,15 +335,15 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        if (!MaySignal(call.Process, target, signal))
+        Errno error = CheckSignal(call.Process, target, signal);
+        if (error != Errno.None)
         {
-            return SystemCall.Fail(Errno.EPERM);
+            return SystemCall.Fail(error);
         }
 
         SignalInfo info = FromUser(call.Process, signal);
         info.Code = SignalCode.Thread;
-        Signals.SendToThread(target->Thread, in info);
-        return 0;
+        return SystemCall.Result(Signals.SendToThread(target->Thread, in info));
     }
 
     private static long SendToProcess(Process* sender, uint id, in SignalInfo info)
@@ -346,13 +354,14 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        if (!MaySignal(sender, target, info.Number))
-        {
-            return SystemCall.Fail(Errno.EPERM);
-        }
+        Errno error = CheckSignal(sender, target, info.Number);
+        return SystemCall.Result(error != Errno.None ? error : Signals.Send(target, in info));
+    }
 
-        Signals.Send(target, in info);
-        return 0;
+    /// <summary>The number first, as Linux does (check_kill_permission): EINVAL, EPERM.</summary>
+    private static Errno CheckSignal(Process* sender, Process* target, int signal)
+    {
+        return signal < 0 || signal > Signal.Count ? Errno.EINVAL : MaySignal(sender, target, signal) ? Errno.None : Errno.EPERM;
     }
 
     /// <summary>kill(2): root, same user, or SIGCONT within a session.</summary>

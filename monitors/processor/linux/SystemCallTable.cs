@@ -131,6 +131,7 @@ public static partial class SystemCallTable
             case 145: return SchedulingCalls.GetScheduler(ref call);
             case 146: return SchedulingCalls.MaximumPriority(ref call);
             case 147: return SchedulingCalls.MinimumPriority(ref call);
+            case 148: return SchedulingCalls.GetInterval(ref call);
             case 149: return MemoryAdvice.Lock(ref call);
             case 150: return MemoryAdvice.Unlock(ref call);
             case 157: return ThreadCalls.ProcessControl(ref call);
@@ -145,12 +146,17 @@ public static partial class SystemCallTable
             case 187: return FileIo.ReadAhead(ref call);
             case 200: return SignalCalls.ThreadKill(ref call);
             case 201: return Time.GetSeconds(ref call);
-            case 202: return ThreadCalls.Futex(ref call);
+            case 202: return FutexCalls.Futex(ref call);
             case 203: return SchedulingCalls.SetAffinity(ref call);
             case 204: return SchedulingCalls.GetAffinity(ref call);
             case 217: return Directories.GetEntries(ref call);
             case 218: return ThreadCalls.SetThreadIdAddress(ref call);
             case 221: return FileIo.Advise(ref call);
+            case 222: return PosixTimers.Create(ref call);
+            case 223: return PosixTimers.Set(ref call);
+            case 224: return PosixTimers.Get(ref call);
+            case 225: return PosixTimers.GetOverruns(ref call);
+            case 226: return PosixTimers.Delete(ref call);
             case 227: return Time.SetClock(ref call);
             case 228: return Time.GetClock(ref call);
             case 229: return Time.GetResolution(ref call);
@@ -186,6 +192,7 @@ public static partial class SystemCallTable
             case 302: return LimitCalls.Exchange(ref call);
             case 306: return FileIo.SynchronizeFileSystem(ref call);
             case 309: return SchedulingCalls.GetCpu(ref call);
+            case 315: return SchedulingCalls.GetAttributes(ref call);
             case 316: return Links.RenameAt2(ref call);
             case 318: return SystemInformation.GetRandom(ref call);
             case 322: return ProcessCalls.ExecuteAt(ref call);

@@ -43,44 +43,40 @@ public static unsafe class SystemInformation
     {
         Span<byte> record = stackalloc byte[NameFieldCount * NameFieldBytes];
         record.Clear();
+        SystemFacts facts = FileSystem.Of(call.Process).Facts;
         SystemFacts.System.CopyTo(record);
-        FileSystem.Of(call.Process).Facts.HostName.CopyTo(record.Slice(NameFieldBytes));
+        facts.HostName.CopyTo(record.Slice(NameFieldBytes));
         SystemFacts.Release.CopyTo(record.Slice(2 * NameFieldBytes));
         SystemFacts.Version.CopyTo(record.Slice(3 * NameFieldBytes));
         SystemFacts.Machine.CopyTo(record.Slice(4 * NameFieldBytes));
-        SystemFacts.DomainName.CopyTo(record.Slice(5 * NameFieldBytes));
+        facts.DomainName.CopyTo(record.Slice(5 * NameFieldBytes));
         return SystemCall.Result(UserMemory.CopyOut(call.Process, call.A0, record));
     }
 
     [SystemCall(170, "sethostname", Support.Full)]
     internal static long SetHostName(ref SystemCall call)
     {
-        if (call.Process->EffectiveUserId != 0)
-        {
-            return SystemCall.Fail(Errno.EPERM);
-        }
-
-        if (call.A1 > SystemFacts.MaxNameBytes)
-        {
-            return SystemCall.Fail(Errno.EINVAL);
-        }
-
         Span<byte> name = stackalloc byte[SystemFacts.MaxNameBytes];
-        name = name.Slice(0, (int)call.A1);
-        Errno error = UserMemory.CopyIn(call.Process, call.A0, name);
+        Errno error = ReadName(ref call, name, out int length);
         if (error == Errno.None)
         {
-            FileSystem.Of(call.Process).Facts.SetHostName(name);
+            FileSystem.Of(call.Process).Facts.SetHostName(name.Slice(0, length));
         }
 
         return SystemCall.Result(error);
     }
 
-    [SystemCall(171, "setdomainname", Support.Stub, "accepted without effect")]
+    [SystemCall(171, "setdomainname", Support.Full)]
     internal static long SetDomainName(ref SystemCall call)
     {
-        return call.Process->EffectiveUserId != 0 ? SystemCall.Fail(Errno.EPERM)
-            : call.A1 > SystemFacts.MaxNameBytes ? SystemCall.Fail(Errno.EINVAL) : 0;
+        Span<byte> name = stackalloc byte[SystemFacts.MaxNameBytes];
+        Errno error = ReadName(ref call, name, out int length);
+        if (error == Errno.None)
+        {
+            FileSystem.Of(call.Process).Facts.SetDomainName(name.Slice(0, length));
+        }
+
+        return SystemCall.Result(error);
     }
 
     [SystemCall(99, "sysinfo", Support.Partial, "memory is that of the processor component; loads are the present ones")]
@@ -113,11 +109,50 @@ public static unsafe class SystemInformation
         return RandomDevice.Deliver(call.Process, ref to);
     }
 
-    [SystemCall(103, "syslog", Support.Stub, "an empty log")]
+    [SystemCall(103, "syslog", Support.Partial, "the log is the rack's and kept by its tool: it reads as empty, and the console's level is EPERM")]
     internal static long Log(ref SystemCall call)
     {
-        const ulong SizeOfBuffer = 10;
-        const ulong LastAction = 10;
-        return call.A0 > LastAction ? SystemCall.Fail(Errno.EINVAL) : call.A0 == SizeOfBuffer ? PageOperations.PageSize : 0;
+        const int Read = 2;
+        const int ReadAll = 3;
+        const int ReadAndClear = 4;
+        const int ConsoleOff = 6;
+        const int ConsoleLevel = 8;
+        const int SizeOfBuffer = 10;
+        int action = (int)call.A0;
+        if (action is < 0 or > SizeOfBuffer)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        bool isPrivileged = call.Process->EffectiveUserId == 0 || action is ReadAll or SizeOfBuffer;
+        if (!isPrivileged || action is >= ConsoleOff and <= ConsoleLevel)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
+        if (action is Read or ReadAll or ReadAndClear && (call.A1 == 0 || (int)call.A2 < 0))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        return action == SizeOfBuffer ? PageOperations.PageSize : 0;
+    }
+
+    /// <summary>A host or domain name that root gives. EPERM, EINVAL, EFAULT.</summary>
+    private static Errno ReadName(ref SystemCall call, scoped Span<byte> name, out int length)
+    {
+        length = 0;
+        if (call.Process->EffectiveUserId != 0)
+        {
+            return Errno.EPERM;
+        }
+
+        if (call.A1 > SystemFacts.MaxNameBytes)
+        {
+            return Errno.EINVAL;
+        }
+
+        length = (int)call.A1;
+        return UserMemory.CopyIn(call.Process, call.A0, name.Slice(0, length));
     }
 }

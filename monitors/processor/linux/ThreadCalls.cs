@@ -1,5 +1,4 @@
-// What C libraries ask for on behalf of a thread: thread pointer, futex, robust list, prctl, personality. With one thread in a process, a futex
-// wait can end only by a change that already happened, a signal or its timeout; wakes find nobody.
+// What C libraries ask for on behalf of a thread: thread pointer, robust list, prctl, personality.
 
 using System;
 using Lego.Kernel;
@@ -11,6 +10,26 @@ public static unsafe class ThreadCalls
 {
     private const ulong SetFs = 0x1002;
     private const ulong GetFs = 0x1003;
+    private const ulong DefaultTimerSlackNs = 50_000;
+    /// <summary>sizeof(struct robust_list_head).</summary>
+    private const ulong RobustListHeadBytes = 24;
+
+    /// <summary>PR_* of prctl(2).</summary>
+    private enum ControlOption : uint
+    {
+        SetParentDeathSignal = 1,
+        GetParentDeathSignal = 2,
+        GetDumpable = 3,
+        SetDumpable = 4,
+        SetName = 15,
+        GetName = 16,
+        SetTimerSlack = 29,
+        GetTimerSlack = 30,
+        SetSubreaper = 36,
+        GetSubreaper = 37,
+        SetNoNewPrivileges = 38,
+        GetNoNewPrivileges = 39,
+    }
 
     [SystemCall(158, "arch_prctl", Support.Partial, "ARCH_SET_FS and ARCH_GET_FS")]
     public static long ArchitectureControl(ref SystemCall call)
@@ -43,38 +62,41 @@ public static unsafe class ThreadCalls
     [SystemCall(273, "set_robust_list", Support.Partial, "kept, but not walked at exit: there are no other threads")]
     public static long SetRobustList(ref SystemCall call)
     {
-        const ulong HeadBytes = 24;
-        if (call.A1 != HeadBytes)
+        if (call.A1 != RobustListHeadBytes)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
         call.Thread->RobustList = call.A0;
-        call.Thread->RobustListBytes = call.A1;
         return 0;
     }
 
     [SystemCall(274, "get_robust_list", Support.Full)]
     public static long GetRobustList(ref SystemCall call)
     {
-        Process* target = call.A0 == 0 ? call.Process : call.Process->Table.Find((uint)call.A0);
+        Process* target = (uint)call.A0 == 0 ? call.Process : call.Process->Table.Find((uint)call.A0);
         if (target == null || target->Thread == null)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        // Copied first: the target may end while the caller's pages are fetched.
+        if (!IdentityCalls.MayInspect(call.Process, target))
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
+        // Copied first: the target may end while the copies wait for memory.
         ulong list = target->Thread->RobustList;
-        ulong listBytes = target->Thread->RobustListBytes;
-        bool written = new UserPointer<ulong>(call.A1).Write(call.Process, in list) == Errno.None
-            && new UserPointer<ulong>(call.A2).Write(call.Process, in listBytes) == Errno.None;
+        ulong bytes = RobustListHeadBytes;
+        bool written = new UserPointer<ulong>(call.A2).Write(call.Process, in bytes) == Errno.None
+            && new UserPointer<ulong>(call.A1).Write(call.Process, in list) == Errno.None;
         return written ? 0 : SystemCall.Fail(Errno.EFAULT);
     }
 
-    [SystemCall(334, "rseq", Support.Stub, "always ENOSYS, which C libraries accept")]
+    [SystemCall(334, "rseq", Support.Partial, "always ENOSYS, which C libraries accept")]
     public static long RestartableSequences(ref SystemCall call) => SystemCall.Fail(Errno.ENOSYS);
 
-    [SystemCall(324, "membarrier", Support.Stub, "the query answers that no command is supported")]
+    [SystemCall(324, "membarrier", Support.Partial, "the query answers, truly, that no command is supported")]
     public static long MemoryBarrier(ref SystemCall call) => call.A0 == 0 ? 0 : SystemCall.Fail(Errno.EINVAL);
 
     [SystemCall(135, "personality", Support.Partial, "PER_LINUX only")]
@@ -84,76 +106,13 @@ public static unsafe class ThreadCalls
         return (uint)call.A0 is 0 or Query ? 0 : SystemCall.Fail(Errno.EINVAL);
     }
 
-    [SystemCall(202, "futex", Support.Partial, "FUTEX_WAIT, FUTEX_WAKE and their bitset forms, within one process")]
-    public static long Futex(ref SystemCall call)
-    {
-        const ulong CommandMask = 0x7F;
-        const ulong WaitCommand = 0;
-        const ulong WakeCommand = 1;
-        const ulong WaitBitSet = 9;
-        const ulong WakeBitSet = 10;
-        if ((call.A0 & 3) != 0)
-        {
-            return SystemCall.Fail(Errno.EINVAL);
-        }
-
-        switch (call.A1 & CommandMask)
-        {
-            case WakeCommand:
-            case WakeBitSet:
-                return 0;
-            case WaitCommand:
-            case WaitBitSet:
-                break;
-            default:
-                return SystemCall.Fail(Errno.ENOSYS);
-        }
-
-        Errno error = new UserPointer<uint>(call.A0).Read(call.Process, out uint value);
-        if (error != Errno.None)
-        {
-            return SystemCall.Fail(error);
-        }
-
-        if (value != (uint)call.A2)
-        {
-            return SystemCall.Fail(Errno.EAGAIN);
-        }
-
-        ulong deadline = ulong.MaxValue;
-        if (call.A3 != 0)
-        {
-            error = TimeSpecification.ReadDeadline(call.Process, call.A3, out deadline);
-            if (error != Errno.None)
-            {
-                return SystemCall.Fail(error);
-            }
-        }
-
-        WaitQueue nobody = default;
-        while (error == Errno.None)
-        {
-            error = Signals.WaitUntil(ref nobody, deadline);
-        }
-
-        return SystemCall.Fail(error);
-    }
-
-    [SystemCall(157, "prctl", Support.Partial, "PR_SET_NAME, PR_GET_NAME, PR_SET_PDEATHSIG, PR_GET_PDEATHSIG, PR_SET_DUMPABLE, PR_GET_DUMPABLE, PR_SET_NO_NEW_PRIVS")]
+    [SystemCall(157, "prctl", Support.Partial, "names, death signal, dumpable, no_new_privs, subreaper, timer slack; others are EINVAL")]
     public static long ProcessControl(ref SystemCall call)
     {
-        const ulong SetParentDeathSignal = 1;
-        const ulong GetParentDeathSignal = 2;
-        const ulong GetDumpable = 3;
-        const ulong SetDumpable = 4;
-        const ulong SetName = 15;
-        const ulong GetName = 16;
-        const ulong SetNoNewPrivileges = 38;
-        const ulong GetNoNewPrivileges = 39;
         Process* process = call.Process;
-        switch (call.A0)
+        switch ((ControlOption)(uint)call.A0)
         {
-            case SetParentDeathSignal:
+            case ControlOption.SetParentDeathSignal:
                 if (call.A1 > Signal.Count)
                 {
                     return SystemCall.Fail(Errno.EINVAL);
@@ -161,12 +120,11 @@ public static unsafe class ThreadCalls
 
                 process->ParentDeathSignal = (byte)call.A1;
                 return 0;
-            case GetParentDeathSignal:
-                int signal = process->ParentDeathSignal;
-                return SystemCall.Result(new UserPointer<int>(call.A1).Write(process, in signal));
-            case GetDumpable:
+            case ControlOption.GetParentDeathSignal:
+                return WriteNumber(process, call.A1, process->ParentDeathSignal);
+            case ControlOption.GetDumpable:
                 return process->Dumpable;
-            case SetDumpable:
+            case ControlOption.SetDumpable:
                 if (call.A1 > 1)
                 {
                     return SystemCall.Fail(Errno.EINVAL);
@@ -174,18 +132,38 @@ public static unsafe class ThreadCalls
 
                 process->Dumpable = (byte)call.A1;
                 return 0;
-            case SetName:
+            case ControlOption.SetName:
                 return StoreName(process, call.A1);
-            case GetName:
+            case ControlOption.GetName:
                 return SystemCall.Result(new UserBuffer(call.A1, Process.NameBytes).CopyOut(process, 0, process->Name));
-            case SetNoNewPrivileges:
-                return call.A1 == 1 ? 0 : SystemCall.Fail(Errno.EINVAL);
-            case GetNoNewPrivileges:
+            case ControlOption.SetNoNewPrivileges:
+                if (call.A1 != 1 || (call.A2 | call.A3 | call.A4) != 0)
+                {
+                    return SystemCall.Fail(Errno.EINVAL);
+                }
+
+                process->NoNewPrivileges = true;
                 return 0;
+            case ControlOption.GetNoNewPrivileges:
+                bool isPlain = (call.A1 | call.A2 | call.A3 | call.A4) == 0;
+                return !isPlain ? SystemCall.Fail(Errno.EINVAL) : process->NoNewPrivileges ? 1 : 0;
+            case ControlOption.SetSubreaper:
+                process->ReapsOrphans = call.A1 != 0;
+                return 0;
+            case ControlOption.GetSubreaper:
+                return WriteNumber(process, call.A1, process->ReapsOrphans ? 1 : 0);
+            case ControlOption.SetTimerSlack:
+                // Zero is back to the default. Timers here are not grouped, so any slack is kept to.
+                process->TimerSlackNs = call.A1 == 0 ? DefaultTimerSlackNs : call.A1;
+                return 0;
+            case ControlOption.GetTimerSlack:
+                return (long)(process->TimerSlackNs == 0 ? DefaultTimerSlackNs : process->TimerSlackNs);
             default:
                 return SystemCall.Fail(Errno.EINVAL);
         }
     }
+
+    private static long WriteNumber(Process* process, ulong address, int value) => SystemCall.Result(new UserPointer<int>(address).Write(process, in value));
 
     private static long StoreName(Process* process, ulong address)
     {

@@ -24,6 +24,7 @@ public static unsafe class Time
     private const ulong AbsoluteTime = 1;
     private const ulong SecondNs = 1_000_000_000;
     private const ulong MicrosecondNs = 1_000;
+    private const long CoarseNs = 4_000_000;
 
     /// <summary>struct tms of times(2).</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -35,7 +36,7 @@ public static unsafe class Time
         internal ulong ChildrenSystem;
     }
 
-    [SystemCall(228, "clock_gettime", Support.Partial, "the fixed clocks, not those of other processes or devices")]
+    [SystemCall(228, "clock_gettime", Support.Partial, "no clocks of devices")]
     internal static long GetClock(ref SystemCall call)
     {
         if (!TryRead(call.Process, call.A0, out ulong nanoseconds))
@@ -55,14 +56,15 @@ public static unsafe class Time
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        TimeSpecification resolution = new() { Nanoseconds = 1 };
+        // The coarse clocks are as good as the others here, but programs may rely on what they are called.
+        TimeSpecification resolution = new() { Nanoseconds = call.A0 is RealTimeCoarse or MonotonicCoarse ? CoarseNs : 1 };
         return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in resolution));
     }
 
-    [SystemCall(227, "clock_settime", Support.Stub, "EPERM: the rack's time is its host's")]
+    [SystemCall(227, "clock_settime", Support.Partial, "always EPERM: the rack's time is its host's")]
     internal static long SetClock(ref SystemCall call) => SystemCall.Fail(Errno.EPERM);
 
-    [SystemCall(164, "settimeofday", Support.Stub, "EPERM: the rack's time is its host's")]
+    [SystemCall(164, "settimeofday", Support.Partial, "always EPERM: the rack's time is its host's")]
     internal static long SetTimeOfDay(ref SystemCall call) => SystemCall.Fail(Errno.EPERM);
 
     [SystemCall(35, "nanosleep", Support.Full)]
@@ -110,10 +112,11 @@ public static unsafe class Time
     [SystemCall(100, "times", Support.Full)]
     internal static long GetProcessTimes(ref SystemCall call)
     {
+        CpuTime.Of(call.Process, out ulong userNs, out ulong systemNs);
         ProcessTimes times = new()
         {
-            User = call.Process->UserTimeNs / SystemFacts.NanosecondsPerTick,
-            System = call.Process->SystemTimeNs / SystemFacts.NanosecondsPerTick,
+            User = userNs / SystemFacts.NanosecondsPerTick,
+            System = systemNs / SystemFacts.NanosecondsPerTick,
             ChildrenUser = call.Process->ChildrenUserTimeNs / SystemFacts.NanosecondsPerTick,
             ChildrenSystem = call.Process->ChildrenSystemTimeNs / SystemFacts.NanosecondsPerTick,
         };
@@ -141,12 +144,47 @@ public static unsafe class Time
                 return true;
             case ProcessTime:
             case ThreadTime:
-                nanoseconds = process->UserTimeNs + process->SystemTimeNs;
+                nanoseconds = CpuTime.TotalNs(process);
                 return true;
             default:
-                nanoseconds = 0;
-                return false;
+                return TryReadProcessor(process, (int)clock, out nanoseconds);
         }
+    }
+
+    /// <summary>
+    /// Clocks of processor time by process id (clock_getcpuclockid(3)): the id's complement above three bits that say whose and what part; the same
+    /// number for a thread. Zero is the caller.
+    /// </summary>
+    private static bool TryReadProcessor(Process* caller, int clock, out ulong nanoseconds)
+    {
+        const int PartMask = 3;
+        const int All = 2;
+        const int User = 1;
+        nanoseconds = 0;
+        int part = clock & PartMask;
+        uint id = (uint)~(clock >> 3);
+        if (clock >= 0 || part > All)
+        {
+            return false;
+        }
+
+        Process* process = id == 0 ? caller : caller->Table.Find(id);
+        if (process == null)
+        {
+            return false;
+        }
+
+        CpuTime.Of(process, out ulong userNs, out ulong systemNs);
+        nanoseconds = part == User ? userNs : userNs + systemNs;
+        return true;
+    }
+
+    /// <summary>What a created timer on a clock counts; false for clocks that have no timers.</summary>
+    internal static bool TryTimerClock(ulong clock, out TimerClock counted, out bool countsRealTime)
+    {
+        countsRealTime = clock is RealTime or International;
+        counted = clock is ProcessTime or ThreadTime ? TimerClock.Processor : TimerClock.Elapsed;
+        return clock is RealTime or Monotonic or BootTime or International or ProcessTime or ThreadTime;
     }
 
     private static long Sleep(ref SystemCall call, ulong clock, bool isAbsolute, ulong address, ulong remainingAddress)
@@ -164,7 +202,7 @@ public static unsafe class Time
             duration = duration > clockNow ? duration - clockNow : 0;
         }
 
-        ulong deadline = call.ResumedDeadlineNs != 0 ? call.ResumedDeadlineNs : TimeSpecification.DeadlineAfter(duration);
+        ulong deadline = call.ResumedDeadlineNs != 0 && !isAbsolute ? call.ResumedDeadlineNs : TimeSpecification.DeadlineAfter(duration);
         WaitQueue nobodyWakes = default;
         while (error == Errno.None && Clock.NowNs() < deadline)
         {

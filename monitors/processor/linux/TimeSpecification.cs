@@ -30,6 +30,13 @@ public unsafe struct TimeSpecification
         return durationNs > ulong.MaxValue - now ? ulong.MaxValue : now + durationNs;
     }
 
+    /// <summary>The time in Clock.NowNs terms of a point of real time (ns since 1970); what has passed is now.</summary>
+    public static ulong MonotonicOf(ulong realNs)
+    {
+        ulong realNow = Clock.UnixTimeNs();
+        return DeadlineAfter(realNs > realNow ? realNs - realNow : 0);
+    }
+
     /// <summary>Reads a relative time from the program and turns it into a deadline; address 0 = never. EFAULT, EINVAL.</summary>
     public static Errno ReadDeadline(Process* process, ulong address, out ulong deadlineNs)
     {

@@ -129,8 +129,6 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
             OnTrap(user, Traps.GeneralProtection, 0);
             SignalDelivery.BeforeReturn(thread, user);
         }
-
-        CpuTime.EnterUser(thread);
     }
 
     private const ulong PageFaultVector = 14;

@@ -1,7 +1,6 @@
 // wait4(2) and waitid(2): changes of state of children. BLOCK until there is one; children are looked at before signals, so that a SIGCHLD
 // handler does not turn a successful wait into EINTR.
 
-using System.Runtime.InteropServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -14,6 +13,8 @@ public static unsafe class WaitCalls
     private const ulong Exited = 4;
     private const ulong Continued = 8;
     private const ulong NoReap = 0x01000000;
+    private const ulong AllKinds = 0x40000000;
+    private const ulong CloneKind = 0x80000000;
     private const ulong CloneKinds = 0xE0000000;
 
     /// <summary>idtype_t of waitid.</summary>
@@ -33,6 +34,9 @@ public static unsafe class WaitCalls
         public bool WantsContinued;
         public bool LeavesState;
         public bool Waits;
+        /// <summary>Children whose end sends SIGCHLD are waited for by default, others with __WCLONE, all with __WALL.</summary>
+        public bool WantsAllKinds;
+        public bool WantsClones;
     }
 
     private struct Change
@@ -40,8 +44,7 @@ public static unsafe class WaitCalls
         public uint Id;
         public uint UserId;
         public uint Status;
-        public ulong UserTimeNs;
-        public ulong SystemTimeNs;
+        public ResourceUsage Usage;
     }
 
     [SystemCall(61, "wait4", Support.Full)]
@@ -66,6 +69,8 @@ public static unsafe class WaitCalls
         criteria.WantsStopped = (call.A2 & Untraced) != 0;
         criteria.WantsContinued = (call.A2 & Continued) != 0;
         criteria.Waits = (call.A2 & NoHang) == 0;
+        criteria.WantsAllKinds = (call.A2 & AllKinds) != 0;
+        criteria.WantsClones = (call.A2 & CloneKind) != 0;
         Errno error = Wait(call.Process, in criteria, out Change change);
         if (error != Errno.None || change.Id == 0)
         {
@@ -80,8 +85,7 @@ public static unsafe class WaitCalls
 
         if (call.A3 != 0 && error == Errno.None)
         {
-            ResourceUsage usage = ResourceUsage.FromTimes(change.UserTimeNs, change.SystemTimeNs);
-            error = new UserPointer<ResourceUsage>(call.A3).Write(call.Process, in usage);
+            error = new UserPointer<ResourceUsage>(call.A3).Write(call.Process, in change.Usage);
         }
 
         return SystemCall.Result(error, change.Id);
@@ -99,8 +103,11 @@ public static unsafe class WaitCalls
         criteria.WantsContinued = (call.A3 & Continued) != 0;
         criteria.LeavesState = (call.A3 & NoReap) != 0;
         criteria.Waits = (call.A3 & NoHang) == 0;
+        criteria.WantsAllKinds = (call.A3 & AllKinds) != 0;
+        criteria.WantsClones = (call.A3 & CloneKind) != 0;
         bool wantsNothing = !criteria.WantsExited && !criteria.WantsStopped && !criteria.WantsContinued;
-        if ((call.A3 & ~Known & 0xFFFFFFFF) != 0 || wantsNothing || criteria.Kind > IdKind.Group)
+        bool isBadId = (criteria.Kind == IdKind.Process && (int)criteria.Id <= 0) || (criteria.Kind == IdKind.Group && (int)criteria.Id < 0);
+        if ((call.A3 & ~Known & 0xFFFFFFFF) != 0 || wantsNothing || criteria.Kind > IdKind.Group || isBadId)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -119,8 +126,7 @@ public static unsafe class WaitCalls
 
         if (error == Errno.None && call.A4 != 0)
         {
-            ResourceUsage usage = ResourceUsage.FromTimes(change.UserTimeNs, change.SystemTimeNs);
-            error = new UserPointer<ResourceUsage>(call.A4).Write(call.Process, in usage);
+            error = new UserPointer<ResourceUsage>(call.A4).Write(call.Process, in change.Usage);
         }
 
         return SystemCall.Result(error);
@@ -164,7 +170,8 @@ public static unsafe class WaitCalls
         for (Process* child = process->FirstChild; child != null; child = child->YoungerSibling)
         {
             bool matches = criteria.Kind == IdKind.All || (criteria.Kind == IdKind.Process ? child->Id : child->Group) == criteria.Id;
-            if (!matches)
+            bool isClone = child->ExitSignal != Signal.Child;
+            if (!matches || (!criteria.WantsAllKinds && isClone != criteria.WantsClones))
             {
                 continue;
             }
@@ -182,8 +189,7 @@ public static unsafe class WaitCalls
             change.Id = child->Id;
             change.UserId = child->UserId;
             change.Status = continued && !ended ? WaitStatus.Continued : status;
-            change.UserTimeNs = child->UserTimeNs + child->ChildrenUserTimeNs;
-            change.SystemTimeNs = child->SystemTimeNs + child->ChildrenSystemTimeNs;
+            change.Usage = ResourceUsage.OfFamily(child);
             if (!criteria.LeavesState)
             {
                 Take(child, ended, stopped);
@@ -236,34 +242,5 @@ public static unsafe class WaitCalls
         }
 
         return SignalInfoFrame.From(in info);
-    }
-}
-
-/// <summary>struct rusage (getrusage(2)).</summary>
-[StructLayout(LayoutKind.Sequential)]
-public unsafe struct ResourceUsage
-{
-    private const ulong NsPerSecond = 1_000_000_000;
-    private const ulong NsPerMicrosecond = 1000;
-
-    public long UserSeconds;
-    public long UserMicroseconds;
-    public long SystemSeconds;
-    public long SystemMicroseconds;
-    public long MaximumResidentKilobytes;
-    public fixed long Unused[3];
-    public long MinorFaults;
-    public long MajorFaults;
-    public fixed long Unused2[8];
-
-    /// <summary>A usage with times only.</summary>
-    public static ResourceUsage FromTimes(ulong userTimeNs, ulong systemTimeNs)
-    {
-        ResourceUsage usage = default;
-        usage.UserSeconds = (long)(userTimeNs / NsPerSecond);
-        usage.UserMicroseconds = (long)(userTimeNs % NsPerSecond / NsPerMicrosecond);
-        usage.SystemSeconds = (long)(systemTimeNs / NsPerSecond);
-        usage.SystemMicroseconds = (long)(systemTimeNs % NsPerSecond / NsPerMicrosecond);
-        return usage;
     }
 }

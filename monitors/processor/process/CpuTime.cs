@@ -1,58 +1,60 @@
-// Processor time of processes (times(2), getrusage(2), CLOCK_PROCESS_CPUTIME_ID): user time runs from each return to user mode to the next entry, system
-// time from there to the end of the handler, less what the handler spent waiting interruptibly. A slice that ends with an interrupt, which this
-// monitor does not see, counts as user time up to one time slice. Two clock reads an entry. Never blocks.
+// Processor time of processes (times(2), getrusage(2), CLOCK_PROCESS_CPUTIME_ID): the time that their threads ran, by the scheduler's count, divided
+// into user and system time at the handlers' beginnings and ends. What an interrupt takes counts as user time. Never blocks.
 
-using System;
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>Accounts for the current thread.</summary>
+/// <summary>Accounts for threads.</summary>
 public static unsafe class CpuTime
 {
-    /// <summary>The scheduler's time slice: the most that an interrupted stretch of user mode can have lasted.</summary>
-    private const ulong TimeSliceNs = 10_000_000;
-
-    /// <summary>User mode has been left for a handler.</summary>
+    /// <summary>The current thread has left user mode for a handler.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EnterHandler(UserThread* thread)
     {
-        ulong now = Clock.NowNs();
-        thread->Process->UserTimeNs += now - thread->AccountedUntilNs;
-        thread->AccountedUntilNs = now;
-        thread->WaitedNs = 0;
+        ulong ranNs = Scheduler.RunTimeNs;
+        thread->Process->UserTimeNs += ranNs - thread->AccountedRunNs;
+        thread->AccountedRunNs = ranNs;
+        thread->IsInHandler = true;
     }
 
-    /// <summary>The handler has done its work; or its process ends.</summary>
+    /// <summary>The current thread's handler has done its work; or its process ends.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LeaveHandler(UserThread* thread)
     {
-        ulong now = Clock.NowNs();
-        ulong spentNs = now - thread->AccountedUntilNs;
-        thread->Process->SystemTimeNs += spentNs - Math.Min(spentNs, thread->WaitedNs);
-        thread->AccountedUntilNs = now;
-        thread->SwitchesAtHandlerEnd = Scheduler.Switches;
-        thread->LeavesHandler = true;
+        ulong ranNs = Scheduler.RunTimeNs;
+        thread->Process->SystemTimeNs += ranNs - thread->AccountedRunNs;
+        thread->AccountedRunNs = ranNs;
+        thread->IsInHandler = false;
     }
 
-    /// <summary>User mode is about to continue.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EnterUser(UserThread* thread)
+    /// <summary>User and system time of a process up to now, its children's not included.</summary>
+    public static void Of(Process* process, out ulong userNs, out ulong systemNs)
     {
-        bool handled = thread->LeavesHandler;
-        thread->LeavesHandler = false;
-        if (handled && thread->SwitchesAtHandlerEnd == Scheduler.Switches)
+        userNs = process->UserTimeNs;
+        systemNs = process->SystemTimeNs;
+        UserThread* thread = process->Thread;
+        if (thread == null || thread->Kernel == null)
         {
             return;
         }
 
-        ulong now = Clock.NowNs();
-        if (!handled)
+        ulong sinceNs = Scheduler.RunTimeOf(thread->Kernel) - thread->AccountedRunNs;
+        if (thread->IsInHandler)
         {
-            thread->Process->UserTimeNs += Math.Min(now - thread->AccountedUntilNs, TimeSliceNs);
+            systemNs += sinceNs;
         }
+        else
+        {
+            userNs += sinceNs;
+        }
+    }
 
-        thread->AccountedUntilNs = now;
+    /// <summary>User and system time of a process together.</summary>
+    public static ulong TotalNs(Process* process)
+    {
+        Of(process, out ulong userNs, out ulong systemNs);
+        return userNs + systemNs;
     }
 }

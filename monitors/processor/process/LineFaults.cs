@@ -76,6 +76,7 @@ public static unsafe class LineFaults
     {
         ExCache cache = thread->Process->Table.Cache;
         cache.CountFault();
+        ulong fills = cache.FillsFromMemory;
         LinePlacement placement = LinePlacement.OwnSet;
         if (cache.HasOverflowLines && HasMadeNoProgress(thread))
         {
@@ -95,6 +96,15 @@ public static unsafe class LineFaults
         if (outcome != FaultOutcome.Resident)
         {
             Fail(thread, address, outcome);
+        }
+        else if (cache.FillsFromMemory == fills)
+        {
+            thread->Process->MinorFaults++;
+        }
+        else
+        {
+            // Others may have fetched meanwhile, but only while this fault waited for a page, too.
+            thread->Process->MajorFaults++;
         }
     }
 

@@ -55,9 +55,10 @@ public unsafe struct Process
     public byte Dumpable;
     public byte ParentDeathSignal;
 
-    // Relatives. Children form a doubly linked list through Older and Younger.
+    // Relatives. Children form a doubly linked list through Older and Younger. Only process 1 has no parent.
     public Process* Parent;
     public Process* FirstChild;
+    public Process* LastChild;
     public Process* OlderSibling;
     public Process* YoungerSibling;
     /// <summary>Next process of the whole component, in order of creation (Processes.First is the oldest).</summary>
@@ -108,8 +109,8 @@ public unsafe struct Process
     public WaitQueue StopChanged;
     /// <summary>A vfork parent waits here until the child has executed a program or is gone.</summary>
     public WaitQueue SpaceReleased;
-    /// <summary>True while the parent waits for this child's execve or exit (CLONE_VFORK).</summary>
-    public bool HoldsParent;
+    /// <summary>The process that waits for this one's execve or exit (CLONE_VFORK), usually its parent; null otherwise.</summary>
+    public Process* Waiter;
 
     // Accounting, nanoseconds.
     public ulong StartTimeNs;
@@ -117,12 +118,35 @@ public unsafe struct Process
     public ulong SystemTimeNs;
     public ulong ChildrenUserTimeNs;
     public ulong ChildrenSystemTimeNs;
+    /// <summary>Page faults that were served here, and those that fetched a page from a memory component.</summary>
     public ulong MinorFaults;
     public ulong MajorFaults;
+    public ulong ChildrenMinorFaults;
+    public ulong ChildrenMajorFaults;
+    /// <summary>Most lines that were resident at a time, of a space that the process has left; and the same of the largest child.</summary>
+    public ulong PeakLines;
+    public ulong ChildrenPeakLines;
+    /// <summary>Times that it waited in a system call.</summary>
+    public ulong VoluntarySwitches;
 
-    /// <summary>Expiry of ITIMER_REAL or alarm in Clock.NowNs time, 0 = not armed; and its period.</summary>
-    public ulong AlarmTimeNs;
-    public ulong AlarmPeriodNs;
+    /// <summary>ITIMER_REAL (and alarm), ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU, and those of timer_create(2).</summary>
+    public ProcessTimer RealTimer;
+    public ProcessTimer VirtualTimer;
+    public ProcessTimer ProfileTimer;
+    public ProcessTimer LimitTimer;
+    public ProcessTimer* FirstTimer;
+
+    /// <summary>Nice value, -20 to 19, and scheduling policy (sched(7)); both are inherited.</summary>
+    public sbyte Nice;
+    public byte Policy;
+    /// <summary>PR_SET_NO_NEW_PRIVS: execve gives no privileges; inherited, never taken back.</summary>
+    public bool NoNewPrivileges;
+    /// <summary>PR_SET_CHILD_SUBREAPER.</summary>
+    public bool ReapsOrphans;
+    /// <summary>PR_SET_TIMERSLACK, 0 = the default; inherited.</summary>
+    public ulong TimerSlackNs;
+    /// <summary>/proc/PID/oom_score_adj; inherited.</summary>
+    public short OutOfMemoryScore;
 
     /// <summary>The table that it stands in: the way from a process to everything of its component.</summary>
     public readonly Processes Table => _table.Target;

@@ -208,6 +208,13 @@ public static unsafe class ProcessExecute
             return error;
         }
 
+        error = process->Table.UnshareActions(process) ? process->Table.Resources!.Unshare(process) : Errno.ENOMEM;
+        if (error != Errno.None)
+        {
+            process->Table.Spaces.Release(space);
+            return error;
+        }
+
         ReplaceProgram(process, space);
         Adopt(thread, in program, thread->User);
         FloatingPoint.Restore(&thread->InitialVectors);
@@ -216,12 +223,14 @@ public static unsafe class ProcessExecute
 
     /// <summary>
     /// Loads the program that the strings name into a new space, following interpreter lines. Sets the executable's path and the command name
-    /// of the process. The caller installs the space.
+    /// of the process, which is a script's own, not its interpreter's. The caller installs the space.
     /// </summary>
     public static Errno Load(Process* process, ref ProgramStrings strings, Span<byte> reply, out AddressSpace* space, out ExecuteReply program)
     {
         space = null;
         program = default;
+        Process.NameBuffer name = default;
+        Processes.WriteName(strings.Path, name);
         for (int level = 0; level <= MaxInterpreters; level++)
         {
             Errno error = Find(process, strings.Path, reply, out OpenReply found, out int canonicalLength);
@@ -239,7 +248,7 @@ public static unsafe class ProcessExecute
             if (error == Errno.None)
             {
                 Processes.SetText(process->Executable, canonical);
-                Processes.SetName(process, strings.Path);
+                process->Name = name;
                 return Errno.None;
             }
 
@@ -446,14 +455,8 @@ public static unsafe class ProcessExecute
         PageTable.Activate(space->PageTableRoot);
         UserMode.SetFsBase(0);
         process->Table.Resources!.Replace(process);
-        for (int signal = 1; signal <= Signal.Count; signal++)
-        {
-            ref SignalAction action = ref (*process->Actions)[signal];
-            bool ignored = action.Handler == SignalAction.Ignore;
-            action = default;
-            action.Handler = ignored ? SignalAction.Ignore : SignalAction.Default;
-        }
-
+        process->Actions->ForgetHandlers();
+        process->Table.Timers.DeleteCreated(process);
         thread->AlternateStackBytes = 0;
         thread->AlternateStackFlags = 0;
         thread->ClearChildThreadId = 0;

@@ -2,6 +2,7 @@
 // Closing files and leaving the address space send messages (BLOCK); from the moment the state is Zombie nothing blocks any more, except the
 // report to the manager, which comes before.
 
+using System;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -21,7 +22,7 @@ public static unsafe class ProcessExit
         thread->BlockedSignals = ulong.MaxValue;
         Signals.Clear(process->Table, ref thread->Pending);
         Signals.Clear(process->Table, ref process->Pending);
-        process->AlarmTimeNs = 0;
+        process->Table.Timers.DeleteAll(process);
         ClearThreadIdAddress(thread);
         process->Table.Resources!.Release(process);
         LeaveSpace(process);
@@ -39,12 +40,11 @@ public static unsafe class ProcessExit
     public static void Reap(Process* child)
     {
         Process* parent = child->Parent;
-        if (parent != null)
-        {
-            parent->ChildrenUserTimeNs += child->UserTimeNs + child->ChildrenUserTimeNs;
-            parent->ChildrenSystemTimeNs += child->SystemTimeNs + child->ChildrenSystemTimeNs;
-        }
-
+        parent->ChildrenUserTimeNs += child->UserTimeNs + child->ChildrenUserTimeNs;
+        parent->ChildrenSystemTimeNs += child->SystemTimeNs + child->ChildrenSystemTimeNs;
+        parent->ChildrenMinorFaults += child->MinorFaults + child->ChildrenMinorFaults;
+        parent->ChildrenMajorFaults += child->MajorFaults + child->ChildrenMajorFaults;
+        parent->ChildrenPeakLines = Math.Max(parent->ChildrenPeakLines, Math.Max(child->PeakLines, child->ChildrenPeakLines));
         child->Table.Remove(child);
     }
 
@@ -52,10 +52,11 @@ public static unsafe class ProcessExit
     public static void LeaveSpace(Process* process)
     {
         AddressSpace* space = process->Space;
+        process->PeakLines = Math.Max(process->PeakLines, space == null ? 0 : space->PeakLines);
         process->Space = null;
         Scheduler.Current->PageTableRoot = PageTable.KernelRoot;
         PageTable.Activate(PageTable.KernelRoot);
-        ReleaseParent(process);
+        ReleaseWaiter(process);
         if (space != null)
         {
             process->Table.Spaces.Release(space);
@@ -63,15 +64,12 @@ public static unsafe class ProcessExit
     }
 
     /// <summary>A vfork child no longer needs its parent's memory: the parent may go on.</summary>
-    private static void ReleaseParent(Process* process)
+    private static void ReleaseWaiter(Process* process)
     {
-        if (process->HoldsParent)
+        if (process->Waiter != null)
         {
-            process->HoldsParent = false;
-            if (process->Parent != null)
-            {
-                process->Parent->SpaceReleased.WakeAll();
-            }
+            process->Waiter->SpaceReleased.WakeAll();
+            process->Waiter = null;
         }
     }
 
@@ -83,24 +81,38 @@ public static unsafe class ProcessExit
         {
             uint none = 0;
             new UserPointer<uint>(thread->ClearChildThreadId).Write(thread->Process, in none);
+            thread->Process->Table.Futexes.Wake(space, thread->ClearChildThreadId, 1, uint.MaxValue);
         }
     }
 
+    /// <summary>Orphans go to the nearest ancestor that asked for them (PR_SET_CHILD_SUBREAPER), else to process 1, which wants no zombies.</summary>
     private static void ReleaseChildren(Process* process)
     {
+        Process* reaper = process->Parent;
+        while (reaper != null && !reaper->ReapsOrphans)
+        {
+            reaper = reaper->Parent;
+        }
+
         while (process->FirstChild != null)
         {
             Process* child = process->FirstChild;
             Processes.Disown(child);
+            Processes.Adopt(reaper == null ? process->Table.Init : reaper, child);
+            child->ExitSignal = Signal.Child;
             if (child->State == ProcessState.Zombie)
             {
-                child->Table.Remove(child);
+                AnnounceEnd(child);
+                continue;
             }
-            else if (child->ParentDeathSignal != 0)
+
+            if (child->ParentDeathSignal != 0)
             {
                 SignalInfo info = SignalInfo.FromKernel(child->ParentDeathSignal);
                 Signals.Send(child, in info);
             }
+
+            ProcessGroups.HangUpIfOrphaned(child, process);
         }
     }
 
@@ -125,9 +137,17 @@ public static unsafe class ProcessExit
     {
         process->State = ProcessState.Zombie;
         process->WaitStatus = waitStatus;
-        Process* parent = process->Parent;
-        bool isAwaited = parent != null && !IgnoresChildren(parent);
+        CpuTime.LeaveHandler(process->Thread);
         process->Table.FreeThread(process);
+        ProcessGroups.HangUpIfOrphaned(process, process->Parent);
+        AnnounceEnd(process);
+    }
+
+    /// <summary>Tells the parent of a zombie; it is gone afterwards when nobody will wait for it.</summary>
+    private static void AnnounceEnd(Process* process)
+    {
+        uint waitStatus = process->WaitStatus;
+        bool isAwaited = !IgnoresChildren(process->Parent);
         bool killed = !WaitStatus.IsExited(waitStatus);
         int code = killed ? SignalCode.ChildKilled : SignalCode.ChildExited;
         ProcessStops.NotifyParent(process, code, killed ? WaitStatus.TerminatingSignal(waitStatus) : WaitStatus.Code(waitStatus));

@@ -8,16 +8,44 @@ using Lego.Kernel;
 
 namespace Lego.Processor;
 
+/// <summary>CLONE_* of clone(2), without the signal in the lowest byte.</summary>
+[Flags]
+public enum CloneFlags : ulong
+{
+    None = 0,
+    Memory = 0x100,
+    Files = 0x400,
+    SignalHandlers = 0x800,
+    VFork = 0x4000,
+    /// <summary>The child's parent is the caller's.</summary>
+    Parent = 0x8000,
+    Thread = 0x10000,
+    SystemVUndo = 0x40000,
+    SetThreadPointer = 0x80000,
+    ParentSetThreadId = 0x100000,
+    ChildClearThreadId = 0x200000,
+    /// <summary>Ignored, as is the next, which is about tracers.</summary>
+    Detached = 0x400000,
+    Untraced = 0x800000,
+    ChildSetThreadId = 0x1000000,
+    InputOutput = 0x80000000,
+    /// <summary>clone3 only: handlers go back to their defaults.</summary>
+    ClearSignalHandlers = 0x100000000,
+
+    /// <summary>Flags that are done, and those that ask for nothing that exists here (no semaphores, no I/O priorities).</summary>
+    Known = Memory | Files | SignalHandlers | VFork | Parent | SystemVUndo | SetThreadPointer | ParentSetThreadId | ChildClearThreadId | Detached
+        | Untraced | ChildSetThreadId | InputOutput | ClearSignalHandlers,
+}
+
 /// <summary>How a child relates to its parent.</summary>
 public struct ForkOptions
 {
-    /// <summary>CLONE_VM | CLONE_VFORK: share the space, wait for exec or exit.</summary>
-    public bool SharesSpace;
+    public CloneFlags Flags;
+    /// <summary>Signal that the child's end sends; with CLONE_PARENT it is the caller's own.</summary>
     public byte ExitSignal;
     /// <summary>Stack pointer of the child, 0 = the parent's.</summary>
     public ulong StackPointer;
-    /// <summary>CLONE_SETTLS.</summary>
-    public bool SetsFsBase;
+    /// <summary>For CLONE_SETTLS.</summary>
     public ulong FsBase;
     /// <summary>CLONE_PARENT_SETTID, CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID addresses, 0 = none.</summary>
     public ulong ParentThreadId;
@@ -40,6 +68,11 @@ public static unsafe class ProcessFork
         }
 
         Process* parent = caller->Process;
+        if (!parent->Table.MayFork(parent))
+        {
+            return Errno.EAGAIN;
+        }
+
         Process* child = parent->Table.Create();
         if (child == null)
         {
@@ -47,10 +80,12 @@ public static unsafe class ProcessFork
         }
 
         Inherit(parent, child);
-        Errno error = InheritSpace(parent, child, options.SharesSpace);
+        InheritActions(parent, child, options.Flags);
+        Errno error = InheritSpace(parent, child, options.Flags);
         if (error == Errno.None)
         {
-            error = parent->Table.Resources!.Inherit(parent, child);
+            bool sharesFiles = (options.Flags & CloneFlags.Files) != 0;
+            error = parent->Table.Resources!.Inherit(parent, child, sharesFiles);
         }
 
         // A parent that was killed meanwhile leaves no child behind. From here to the end nothing blocks.
@@ -70,17 +105,20 @@ public static unsafe class ProcessFork
             return error;
         }
 
-        child->ExitSignal = options.ExitSignal;
-        child->HoldsParent = options.SharesSpace;
-        Processes.Adopt(parent, child);
+        bool isSibling = (options.Flags & CloneFlags.Parent) != 0;
+        bool holdsParent = (options.Flags & CloneFlags.VFork) != 0;
+        child->ExitSignal = isSibling ? parent->ExitSignal : options.ExitSignal;
+        child->Waiter = holdsParent ? parent : null;
+        Processes.Adopt(isSibling ? parent->Parent : parent, child);
         child->State = ProcessState.Running;
+        child->Table.Timers.SetLimit(child);
         id = child->Id;
         if (options.ParentThreadId != 0)
         {
             new UserPointer<uint>(options.ParentThreadId).Write(parent, in id);
         }
 
-        if (options.SharesSpace)
+        if (holdsParent)
         {
             WaitForRelease(parent, id);
         }
@@ -119,12 +157,16 @@ public static unsafe class ProcessFork
         child->FileSystemGroupId = parent->FileSystemGroupId;
         child->Umask = parent->Umask;
         child->Name = parent->Name;
+        child->Nice = parent->Nice;
+        child->Policy = parent->Policy;
+        child->NoNewPrivileges = parent->NoNewPrivileges;
+        child->TimerSlackNs = parent->TimerSlackNs;
+        child->OutOfMemoryScore = parent->OutOfMemoryScore;
         for (int index = 0; index < 2 * Process.LimitCount; index++)
         {
             child->Limits[index] = parent->Limits[index];
         }
 
-        *child->Actions = *parent->Actions;
         PageOperations.Copy(child->Cwd, parent->Cwd);
         PageOperations.Copy(child->Executable, parent->Executable);
         child->Thread->BlockedSignals = parent->Thread->BlockedSignals;
@@ -133,14 +175,30 @@ public static unsafe class ProcessFork
         child->Thread->AlternateStackFlags = parent->Thread->AlternateStackFlags;
     }
 
-    private static Errno InheritSpace(Process* parent, Process* child, bool shares)
+    private static void InheritActions(Process* parent, Process* child, CloneFlags flags)
+    {
+        if ((flags & CloneFlags.SignalHandlers) != 0)
+        {
+            child->Table.ReleaseActions(child->Actions);
+            child->Actions = parent->Actions;
+            child->Actions->References++;
+            return;
+        }
+
+        child->Actions->CopyFrom(parent->Actions);
+        if ((flags & CloneFlags.ClearSignalHandlers) != 0)
+        {
+            child->Actions->ForgetHandlers();
+        }
+    }
+
+    private static Errno InheritSpace(Process* parent, Process* child, CloneFlags flags)
     {
         AddressSpace* space = parent->Space;
-        if (shares)
+        if ((flags & CloneFlags.Memory) != 0)
         {
             space->Users++;
             child->Space = space;
-            child->Thread->AlternateStackBytes = 0;
             return Errno.None;
         }
 
@@ -206,7 +264,8 @@ public static unsafe class ProcessFork
             thread->Initial.Rsp = options.StackPointer;
         }
 
-        thread->InitialFsBase = options.SetsFsBase ? options.FsBase : Scheduler.Current->FsBase;
+        bool setsFsBase = (options.Flags & CloneFlags.SetThreadPointer) != 0;
+        thread->InitialFsBase = setsFsBase ? options.FsBase : Scheduler.Current->FsBase;
         thread->ClearChildThreadId = options.ClearChildThreadId;
         thread->SetsThreadId = options.ChildThreadId;
         FloatingPoint.Save(&thread->InitialVectors);
@@ -220,12 +279,16 @@ public static unsafe class ProcessFork
         while (error == Errno.None)
         {
             Process* child = parent->Table.Find(childId);
-            if (child == null || child->Parent != parent || !child->HoldsParent)
+            if (child == null || child->Waiter != parent)
             {
                 return;
             }
 
             error = Signals.WaitKillable(ref parent->SpaceReleased);
+            if (error != Errno.None && parent->Table.Find(childId) == child)
+            {
+                child->Waiter = null;
+            }
         }
     }
 }

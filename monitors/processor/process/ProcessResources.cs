@@ -7,8 +7,13 @@ namespace Lego.Processor;
 /// <summary>The keeper of Process.Resources.</summary>
 public abstract unsafe class ProcessResources
 {
-    /// <summary>fork(2): the child gets its share of what the parent has. ENOMEM; Release then undoes what has been given.</summary>
-    public abstract Errno Inherit(Process* parent, Process* child);
+    /// <summary>
+    /// fork(2): the child gets its share of what the parent has, or the very same (CLONE_FILES). ENOMEM; Release then undoes what has been given.
+    /// </summary>
+    public abstract Errno Inherit(Process* parent, Process* child, bool shares);
+
+    /// <summary>execve(2) is about to succeed: what is shared with other processes becomes the process's own. ENOMEM. May BLOCK.</summary>
+    public abstract Errno Unshare(Process* process);
 
     /// <summary>execve(2) has succeeded: what does not outlive the old program goes. May BLOCK.</summary>
     public abstract void Replace(Process* process);

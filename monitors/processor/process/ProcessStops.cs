@@ -46,11 +46,6 @@ public static unsafe class ProcessStops
     public static void NotifyParent(Process* process, int code, int status)
     {
         Process* parent = process->Parent;
-        if (parent == null)
-        {
-            return;
-        }
-
         parent->ChildChanged.WakeAll();
         bool isStop = code is SignalCode.ChildStopped or SignalCode.ChildContinued;
         int signal = isStop ? Signal.Child : process->ExitSignal;

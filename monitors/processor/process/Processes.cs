@@ -1,5 +1,6 @@
 // All processes of a processor component: their memory (slabs), ids and family tree. Never blocks. Running out of memory is an error value.
-// There is no init process: the id 1 stays unused, a process whose parent has ended has none, and its zombie disappears at once.
+// Process 1 is a name without a program: it is the parent of what the manager started and of orphans, ignores all signals, and its zombies disappear
+// at once.
 
 using System;
 using Lego.Fabric;
@@ -10,8 +11,8 @@ namespace Lego.Processor;
 /// <summary>The process table; the root of what the processes of one component share.</summary>
 public sealed unsafe class Processes
 {
-    /// <summary>getppid of a process without a parent: where Linux would say init.</summary>
-    public const uint AbsentParentId = 1;
+    /// <summary>Id of the process that every other one descends from.</summary>
+    public const uint InitId = 1;
 
     /// <summary>Ids are below this (pid_max of a small Linux machine); then they start again.</summary>
     public const uint IdLimit = 32768;
@@ -19,10 +20,17 @@ public sealed unsafe class Processes
     /// <summary>Most processes at a time; fork fails with EAGAIN beyond.</summary>
     public const ulong MaxProcesses = 4096;
 
+    /// <summary>Places that only root's processes may take, and those that only the manager's programs may: somebody must be able to end the others.</summary>
+    private const ulong ReservedForRoot = 64;
+    private const ulong ReservedForStarts = 16;
+
+    /// <summary>RLIMIT_NPROC.</summary>
+    private const int ProcessLimit = 6;
+
     /// <summary>Most signals with details that wait for delivery in the whole component.</summary>
     private const ulong MaxPendingSignals = 16384;
 
-    private const uint FirstId = 2;
+    private const uint FirstId = InitId + 1;
     private const int BucketCount = PageOperations.PageSize / sizeof(ulong);
 
     private readonly ObjectPointer<Processes> _self;
@@ -32,7 +40,8 @@ public sealed unsafe class Processes
     private readonly Process** _buckets;
     private Process* _first;
     private Process* _last;
-    private uint _nextId = FirstId;
+    private readonly Process* _init;
+    private uint _nextId = InitId;
     private ulong _created;
 
     /// <summary>An empty table; boot time.</summary>
@@ -47,19 +56,28 @@ public sealed unsafe class Processes
         Rpc = rpc;
         Cache = cache;
         Manager = manager;
-        _processes = new Slab<Process>(frames, MaxProcesses);
+        _processes = new Slab<Process>(frames, MaxProcesses + 1);
         _threads = new Slab<UserThread>(frames, MaxProcesses);
         _actions = new Slab<SignalActions>(frames);
         PendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
         Scratch = new ScratchBuffers(frames);
         Spaces = new Spaces(frames, rpc, cache, Scratch);
         Random = new RandomBytes();
-        Alarms = new AlarmClock(this);
+        Timers = new TimerQueue(frames);
         _buckets = (Process**)frames.AllocateCleared();
-        if (_buckets == null)
+        _init = _buckets == null ? null : Create();
+        if (_init == null)
         {
             Panic.Because("Processes: no memory");
         }
+
+        FreeThread(_init);
+        _init->State = ProcessState.Running;
+        _init->Group = InitId;
+        _init->SessionId = InitId;
+        (*_init->Actions)[Signal.Child].Handler = SignalAction.Ignore;
+        SetText(_init->Cwd, "/"u8);
+        SetName(_init, "init"u8);
     }
 
     /// <summary>Memory of the kernel region; the ExCache's lines were taken out of it at boot.</summary>
@@ -87,7 +105,10 @@ public sealed unsafe class Processes
     public ThreadStart Threads { get; } = new();
 
     /// <summary>Timers of processes.</summary>
-    public AlarmClock Alarms { get; }
+    public TimerQueue Timers { get; }
+
+    /// <summary>Threads that wait at addresses.</summary>
+    public FutexTable Futexes { get; } = new();
 
     /// <summary>What processes have beside their memory; set once, at boot, by the layer that keeps it.</summary>
     public ProcessResources? Resources { get; set; }
@@ -98,8 +119,11 @@ public sealed unsafe class Processes
     /// <summary>Oldest process; follow Process.Next for the others.</summary>
     public Process* First => _first;
 
-    /// <summary>Processes that exist now, zombies included.</summary>
-    public ulong Count => _processes.InUse;
+    /// <summary>Process 1.</summary>
+    public Process* Init => _init;
+
+    /// <summary>Processes that exist now, zombies included, process 1 not.</summary>
+    public ulong Count => _processes.InUse - 1;
 
     /// <summary>Processes ever created (the "processes" line of /proc/stat).</summary>
     public ulong Created => _created;
@@ -145,6 +169,7 @@ public sealed unsafe class Processes
             return null;
         }
 
+        process->Actions->References = 1;
         process->Id = id;
         process->SetTable(_self);
         process->Thread->Id = id;
@@ -169,24 +194,76 @@ public sealed unsafe class Processes
         return process;
     }
 
+    /// <summary>One user of a table of actions less.</summary>
+    public void ReleaseActions(SignalActions* actions)
+    {
+        // A table that has never been used belongs to a process that could not be made.
+        if (actions->References <= 1)
+        {
+            _actions.Free(actions);
+        }
+        else
+        {
+            actions->References--;
+        }
+    }
+
+    /// <summary>A process stops sharing its actions; false when memory is exhausted.</summary>
+    public bool UnshareActions(Process* process)
+    {
+        if (process->Actions->References == 1)
+        {
+            return true;
+        }
+
+        SignalActions* own = _actions.Allocate();
+        if (own == null)
+        {
+            return false;
+        }
+
+        own->References = 1;
+        own->CopyFrom(process->Actions);
+        ReleaseActions(process->Actions);
+        process->Actions = own;
+        return true;
+    }
+
+    /// <summary>
+    /// True when a process may have another child: RLIMIT_NPROC counts the processes of its user (setrlimit(2)), and the last places are left for root,
+    /// who may have to end the others.
+    /// </summary>
+    public bool MayFork(Process* parent)
+    {
+        if (parent->UserId == 0)
+        {
+            return Count < MaxProcesses - ReservedForStarts;
+        }
+
+        ulong owned = 0;
+        for (Process* process = _first; process != null; process = process->Next)
+        {
+            owned += process->UserId == parent->UserId ? 1u : 0;
+        }
+
+        return owned < parent->Limits[2 * ProcessLimit] && Count < MaxProcesses - ReservedForRoot;
+    }
+
     /// <summary>Makes a process the youngest child of another: the last of the list, so that wait finds older ones first.</summary>
     public static void Adopt(Process* parent, Process* child)
     {
         child->Parent = parent;
         child->YoungerSibling = null;
-        child->OlderSibling = parent->FirstChild;
-        if (parent->FirstChild == null)
+        child->OlderSibling = parent->LastChild;
+        parent->LastChild = child;
+        if (child->OlderSibling == null)
         {
             parent->FirstChild = child;
-            return;
         }
-
-        while (child->OlderSibling->YoungerSibling != null)
+        else
         {
-            child->OlderSibling = child->OlderSibling->YoungerSibling;
+            child->OlderSibling->YoungerSibling = child;
         }
-
-        child->OlderSibling->YoungerSibling = child;
     }
 
     /// <summary>Leaves the parent's list of children.</summary>
@@ -206,7 +283,11 @@ public sealed unsafe class Processes
             child->OlderSibling->YoungerSibling = child->YoungerSibling;
         }
 
-        if (child->YoungerSibling != null)
+        if (child->YoungerSibling == null)
+        {
+            child->Parent->LastChild = child->OlderSibling;
+        }
+        else
         {
             child->YoungerSibling->OlderSibling = child->OlderSibling;
         }
@@ -271,12 +352,14 @@ public sealed unsafe class Processes
     }
 
     /// <summary>Sets the command name from a path: its last component, cut to 15 bytes.</summary>
-    public static void SetName(Process* process, ReadOnlySpan<byte> path)
+    public static void SetName(Process* process, ReadOnlySpan<byte> path) => WriteName(path, process->Name);
+
+    /// <summary>The command name of a path, with its terminator.</summary>
+    public static void WriteName(ReadOnlySpan<byte> path, Span<byte> target)
     {
         int slash = path.LastIndexOf((byte)'/');
         ReadOnlySpan<byte> name = path.Slice(slash + 1);
         int length = Math.Min(name.Length, Process.NameBytes - 1);
-        Span<byte> target = process->Name;
         target.Clear();
         name.Slice(0, length).CopyTo(target);
     }
@@ -345,7 +428,7 @@ public sealed unsafe class Processes
 
         if (process->Actions != null)
         {
-            _actions.Free(process->Actions);
+            ReleaseActions(process->Actions);
         }
 
         if (process->Cwd != null)

@@ -58,7 +58,7 @@ public static unsafe class SignalDelivery
                 FinishInterruptedCall(thread, user, (action.Flags & SignalFlags.Restart) != 0);
                 if (!TryEnterHandler(thread, user, in action, in info))
                 {
-                    ProcessExit.EndCurrent(process, WaitStatus.Killed(Signal.SegmentationFault));
+                    FailToEnter(thread, info.Number);
                 }
             }
         }
@@ -69,6 +69,17 @@ public static unsafe class SignalDelivery
             thread->RestoresSavedMask = false;
             thread->BlockedSignals = thread->SavedMask;
         }
+    }
+
+    /// <summary>A handler without a usable stack or address: SIGSEGV, which ends the process if it was that handler (Linux's signal_setup_done).</summary>
+    private static void FailToEnter(UserThread* thread, int signal)
+    {
+        if (signal == Signal.SegmentationFault)
+        {
+            ProcessExit.EndCurrent(thread->Process, WaitStatus.Killed(Signal.SegmentationFault));
+        }
+
+        Signals.Force(thread, SignalInfo.FromKernel(Signal.SegmentationFault));
     }
 
     /// <summary>rt_sigreturn: puts back what the frame at the stack pointer says. A bad frame ends the process with SIGSEGV.</summary>
@@ -166,7 +177,7 @@ public static unsafe class SignalDelivery
 
         if ((bit & Signals.Stops) != 0)
         {
-            if (signal == Signal.Stop || !IsOrphanedGroup(process))
+            if (signal == Signal.Stop || !ProcessGroups.IsOrphaned(process))
             {
                 ProcessStops.StopCurrent(process, signal);
             }
@@ -181,21 +192,6 @@ public static unsafe class SignalDelivery
         }
 
         ProcessExit.EndCurrent(process, WaitStatus.Killed(signal));
-    }
-
-    /// <summary>A group without a member whose parent is in the same session but another group: nobody could continue it (POSIX 3.93).</summary>
-    internal static bool IsOrphanedGroup(Process* process)
-    {
-        for (Process* member = process->Table.First; member != null; member = member->Next)
-        {
-            if (member->Group == process->Group && member->State != ProcessState.Zombie && member->Parent != null
-                && member->Parent->SessionId == process->SessionId && member->Parent->Group != process->Group)
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     /// <summary>No handler ran: the call goes on as if nothing had happened, to the deadline that it had.</summary>
@@ -256,7 +252,8 @@ public static unsafe class SignalDelivery
         StoreRegisters(ref frame.Context.Registers, user, thread);
 
         ulong top = user->Rsp - RedZoneBytes;
-        bool switches = (action.Flags & SignalFlags.OnStack) != 0 && thread->AlternateStackBytes != 0 && !OnAlternateStack(thread, user->Rsp);
+        bool isOnIt = OnAlternateStack(thread, user->Rsp);
+        bool switches = (action.Flags & SignalFlags.OnStack) != 0 && thread->AlternateStackBytes != 0 && !isOnIt;
         if (switches)
         {
             top = thread->AlternateStack + thread->AlternateStackBytes;
@@ -265,6 +262,12 @@ public static unsafe class SignalDelivery
         ulong vectorsAt = (top - (ulong)sizeof(FloatingPointFrame)) & ~(FloatingPointAlignment - 1);
         // As after a CALL: the stack pointer plus 8 is a multiple of 16 (System V ABI).
         ulong frameAt = ((vectorsAt - (ulong)sizeof(SignalFrame)) & ~15UL) - sizeof(ulong);
+        bool overflows = frameAt < thread->AlternateStack || frameAt - thread->AlternateStack > thread->AlternateStackBytes;
+        if ((switches || isOnIt) && overflows)
+        {
+            return false;
+        }
+
         frame.Context.Registers.FloatingPoint = vectorsAt;
         FloatingPointFrame vectors = default;
         FloatingPoint.Save(&vectors);

@@ -77,7 +77,7 @@ public struct SignalInfo
     public int Number;
     public int Code;
     public int Error;
-    /// <summary>Sender or child (si_pid, si_uid).</summary>
+    /// <summary>Sender or child (si_pid, si_uid); of a timer's signal its id and the expiries that were missed (si_timerid, si_overrun).</summary>
     public uint ProcessId;
     public uint UserId;
     /// <summary>Exit status or stopping signal of a child (si_status).</summary>
@@ -103,6 +103,9 @@ public unsafe struct SignalQueue
     public ulong Mask;
     /// <summary>Oldest first.</summary>
     public PendingSignal* First;
+    public PendingSignal* Last;
+    /// <summary>Signals between First and Last.</summary>
+    public ulong Count;
 }
 
 /// <summary>What to do on one signal, as rt_sigaction(2) passes it (struct kernel_sigaction).</summary>
@@ -118,14 +121,30 @@ public struct SignalAction
     public ulong Mask;
 }
 
-/// <summary>The actions of all signals; in a slab.</summary>
-public struct SignalActions
+/// <summary>The actions of all signals; in a slab, shared by processes that were cloned with CLONE_SIGHAND.</summary>
+public unsafe struct SignalActions
 {
+    /// <summary>Processes that use it.</summary>
+    public uint References;
     private Table _actions;
 
     /// <summary>The action of a signal, 1 to 64.</summary>
     [System.Diagnostics.CodeAnalysis.UnscopedRef]
     public ref SignalAction this[int signal] => ref _actions[signal - 1];
+
+    /// <summary>Takes the actions of another table over.</summary>
+    public void CopyFrom(SignalActions* other) => _actions = other->_actions;
+
+    /// <summary>What execve does: handlers are gone with their program, ignored signals stay ignored.</summary>
+    public void ForgetHandlers()
+    {
+        for (int signal = 1; signal <= Signal.Count; signal++)
+        {
+            ref SignalAction action = ref this[signal];
+            ulong handler = action.Handler == SignalAction.Ignore ? SignalAction.Ignore : SignalAction.Default;
+            action = new SignalAction { Handler = handler };
+        }
+    }
 
     [InlineArray(Signal.Count)]
     private struct Table

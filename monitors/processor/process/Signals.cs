@@ -25,6 +25,9 @@ public static unsafe class Signals
         | (1UL << (Signal.Abort - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.FloatingPoint - 1)) | (1UL << (Signal.SegmentationFault - 1))
         | (1UL << (Signal.CpuTime - 1)) | (1UL << (Signal.FileSize - 1)) | (1UL << (Signal.BadSystemCall - 1));
 
+    /// <summary>RLIMIT_SIGPENDING.</summary>
+    private const int PendingLimit = 11;
+
     private const ulong ContinueBit = 1UL << (Signal.Continue - 1);
 
     /// <summary>
@@ -102,25 +105,16 @@ public static unsafe class Signals
         return false;
     }
 
-    /// <summary>Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored.</summary>
-    public static void Send(Process* process, in SignalInfo info)
-    {
-        if (Prepare(process, info.Number))
-        {
-            Enqueue(process->Table, ref process->Pending, in info);
-            Wake(process->Thread, info.Number);
-        }
-    }
+    /// <summary>
+    /// Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored. EAGAIN: a queued
+    /// (real-time) signal with details finds no room (RLIMIT_SIGPENDING), and has not been sent.
+    /// </summary>
+    public static Errno Send(Process* process, in SignalInfo info) =>
+        Prepare(process, info.Number) ? Deliver(process->Thread, ref process->Pending, in info) : Errno.None;
 
-    /// <summary>Sends a signal to one thread (tgkill).</summary>
-    public static void SendToThread(UserThread* thread, in SignalInfo info)
-    {
-        if (Prepare(thread->Process, info.Number))
-        {
-            Enqueue(thread->Process->Table, ref thread->Pending, in info);
-            Wake(thread, info.Number);
-        }
-    }
+    /// <summary>Sends a signal to one thread (tgkill). EAGAIN as <see cref="Send"/>.</summary>
+    public static Errno SendToThread(UserThread* thread, in SignalInfo info) =>
+        Prepare(thread->Process, info.Number) ? Deliver(thread, ref thread->Pending, in info) : Errno.None;
 
     /// <summary>
     /// Sends a signal to all processes of a group; false when there is none. A child that fork is still making gets it, too, and acts on it when it
@@ -155,7 +149,7 @@ public static unsafe class Signals
             thread->BlockedSignals &= ~bit;
         }
 
-        Enqueue(thread->Process->Table, ref thread->Pending, in info);
+        Enqueue(thread->Process, ref thread->Pending, in info);
     }
 
     /// <summary>Ends a process with a wait status at its next return to user mode, whatever its signals say.</summary>
@@ -184,9 +178,21 @@ public static unsafe class Signals
     }
 
     /// <summary>Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.</summary>
-    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info) =>
-        TryTake(thread->Process->Table, ref thread->Pending, ~blocked, out info)
-        || TryTake(thread->Process->Table, ref thread->Process->Pending, ~blocked, out info);
+    public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info)
+    {
+        if (TryTake(thread->Process->Table, ref thread->Pending, ~blocked, out info))
+        {
+            return true;
+        }
+
+        bool taken = TryTake(thread->Process->Table, ref thread->Process->Pending, ~blocked, out info);
+        if (taken && (info.Number == Signal.Alarm || info.Code == SignalCode.Timer))
+        {
+            thread->Process->Table.Timers.SignalTaken(thread->Process, ref info);
+        }
+
+        return taken;
+    }
 
     /// <summary>Forgets all pending signals of a queue.</summary>
     public static void Clear(Processes table, ref SignalQueue queue) => Remove(table, ref queue, ulong.MaxValue);
@@ -202,10 +208,9 @@ public static unsafe class Signals
     private static bool Wait(UserThread* thread, ref WaitQueue queue, ulong deadlineNs)
     {
         thread->WaitsOn = (WaitQueue*)Unsafe.AsPointer(ref queue);
-        ulong start = Clock.NowNs();
+        thread->Process->VoluntarySwitches++;
         bool woken = queue.WaitUntil(deadlineNs);
         thread->WaitsOn = null;
-        thread->WaitedNs += Clock.NowNs() - start;
         return woken;
     }
 
@@ -235,36 +240,73 @@ public static unsafe class Signals
         return blocked || !IsIgnored(process, signal);
     }
 
-    private static void Enqueue(Processes table, ref SignalQueue queue, in SignalInfo info)
+    private static Errno Deliver(UserThread* thread, ref SignalQueue queue, in SignalInfo info)
     {
-        ulong bit = Signal.Bit(info.Number);
-        if ((queue.Mask & bit) != 0 && info.Number < Signal.FirstRealTime)
+        Errno error = Enqueue(thread->Process, ref queue, in info);
+        if (error == Errno.None)
         {
-            return;
+            Wake(thread, info.Number);
         }
 
-        queue.Mask |= bit;
-        PendingSignal* item = table.PendingSignals.Allocate();
+        return error;
+    }
+
+    private static Errno Enqueue(Process* process, ref SignalQueue queue, in SignalInfo info)
+    {
+        ulong bit = Signal.Bit(info.Number);
+        bool isRealTime = info.Number >= Signal.FirstRealTime;
+        // A timer has one signal under way at most, and its number may be in use by others.
+        if ((queue.Mask & bit) != 0 && !isRealTime && info.Code != SignalCode.Timer)
+        {
+            return Errno.None;
+        }
+
+        bool hasRoom = (!isRealTime && info.Code >= SignalCode.User) || HasRoom(process);
+        PendingSignal* item = hasRoom ? process->Table.PendingSignals.Allocate() : null;
         if (item == null)
         {
-            // Like Linux at RLIMIT_SIGPENDING: the signal arrives, its details are lost.
-            return;
+            // Like Linux at RLIMIT_SIGPENDING: a queued signal fails, any other arrives without its details.
+            if (isRealTime && info.Code != SignalCode.User)
+            {
+                return Errno.EAGAIN;
+            }
+
+            queue.Mask |= bit;
+            return Errno.None;
         }
 
         item->Info = info;
+        queue.Mask |= bit;
+        queue.Count++;
         if (queue.First == null)
         {
             queue.First = item;
-            return;
         }
-
-        PendingSignal* last = queue.First;
-        while (last->Next != null)
+        else
         {
-            last = last->Next;
+            queue.Last->Next = item;
         }
 
-        last->Next = item;
+        queue.Last = item;
+        return Errno.None;
+    }
+
+    /// <summary>RLIMIT_SIGPENDING counts what is queued for all processes of the receiver's user (getrlimit(2)).</summary>
+    private static bool HasRoom(Process* process) => QueuedFor(process->Table, process->UserId) < process->Limits[2 * PendingLimit];
+
+    /// <summary>Signals with details that wait for delivery to a user's processes.</summary>
+    public static ulong QueuedFor(Processes table, uint user)
+    {
+        ulong queued = 0;
+        for (Process* other = table.First; other != null; other = other->Next)
+        {
+            if (other->UserId == user)
+            {
+                queued += other->Pending.Count + (other->Thread == null ? 0 : other->Thread->Pending.Count);
+            }
+        }
+
+        return queued;
     }
 
     private static bool TryTake(Processes table, ref SignalQueue queue, ulong wanted, out SignalInfo info)
@@ -313,6 +355,12 @@ public static unsafe class Signals
                     previous->Next = next;
                 }
 
+                if (queue.Last == item)
+                {
+                    queue.Last = previous;
+                }
+
+                queue.Count--;
                 table.PendingSignals.Free(item);
             }
         }

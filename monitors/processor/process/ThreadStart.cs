@@ -32,8 +32,6 @@ public sealed unsafe class ThreadStart : ThreadBody
         UserContext* user = UserMode.ContextOf(kernel);
         *user = thread->Initial;
         thread->User = user;
-        thread->AccountedUntilNs = Clock.NowNs();
-        thread->LeavesHandler = true;
         UserMode.Enter(user);
     }
 }

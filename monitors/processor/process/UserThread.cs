@@ -44,11 +44,9 @@ public unsafe struct UserThread
     /// <summary>Summary of the registers at the last page fault, and how many faults in a row had the same: one instruction that needs many pages.</summary>
     public ulong FaultFingerprint;
     public uint FaultsWithoutProgress;
-    /// <summary>State of CpuTime.</summary>
-    public ulong AccountedUntilNs;
-    public ulong WaitedNs;
-    public ulong SwitchesAtHandlerEnd;
-    public bool LeavesHandler;
+    /// <summary>State of CpuTime: the run time that the process has been charged for, and whether what follows is system time.</summary>
+    public ulong AccountedRunNs;
+    public bool IsInHandler;
     /// <summary>Registers that a new thread enters user mode with.</summary>
     public UserContext Initial;
     public FloatingPointFrame InitialVectors;
@@ -65,7 +63,6 @@ public unsafe struct UserThread
     public ulong ClearChildThreadId;
     /// <summary>set_robust_list(2).</summary>
     public ulong RobustList;
-    public ulong RobustListBytes;
 
     /// <summary>The thread that runs on this processor now, or null in a kernel thread.</summary>
     public static UserThread* Current

@@ -24,6 +24,13 @@ public static unsafe class Scheduler
     public static Thread* Spawn(ThreadBody body, void* argument, ReadOnlySpan<byte> name) =>
         Simulation.Simulation.Machine.Simulation.Spawn(body, (nint)argument, Encoding.ASCII.GetString(name)).Kernel;
 
+    /// <summary>Simulated programs take no processor time.</summary>
+    public static ulong RunTimeNs => 0;
+
+    public static ulong RunTimeOf(Thread* thread) => 0;
+
+    public static bool IsRunnable(Thread* thread) => thread == Current;
+
     /// <summary>Ends the current thread.</summary>
     public static void Exit()
     {

@@ -55,6 +55,13 @@ public static unsafe class Scheduler
     /// <summary>Ends the current thread.</summary>
     public static void Exit() => throw new NotSupportedException("Scheduler.Exit on the host");
 
+    /// <summary>Nobody accounts for host threads.</summary>
+    public static ulong RunTimeNs => 0;
+
+    public static ulong RunTimeOf(Thread* thread) => 0;
+
+    public static bool IsRunnable(Thread* thread) => thread == Current;
+
     /// <summary>There is nothing to switch to.</summary>
     public static ulong Switches => 0;
 

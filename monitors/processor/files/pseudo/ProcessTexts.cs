@@ -101,7 +101,7 @@ public static unsafe class ProcessTexts
         spaces.Release(space);
     }
 
-    private static uint ParentOf(Process* process) => process->Parent == null ? Processes.AbsentParentId : process->Parent->Id;
+    private static uint ParentOf(Process* process) => process->Parent == null ? 0 : process->Parent->Id;
 
     private static ulong MappedBytes(Process* process) => process->Space == null ? 0 : process->Space->MappedBytes;
 

@@ -116,7 +116,7 @@ public static unsafe class PseudoTexts
                 Line(ref text, files.Facts.HostName);
                 break;
             case PseudoFile.ProcSysDomainName:
-                Line(ref text, SystemFacts.DomainName);
+                Line(ref text, files.Facts.DomainName);
                 break;
             case PseudoFile.ProcSysOsRelease:
                 Line(ref text, SystemFacts.Release);

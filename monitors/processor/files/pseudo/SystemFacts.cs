@@ -20,6 +20,9 @@ public sealed unsafe class SystemFacts(Processes processes)
 
     private NameBytes _hostName;
     private int _hostNameLength;
+    private NameBytes _domainName;
+    private int _domainNameLength;
+    private bool _hasDomainName;
 
     [InlineArray(MaxNameBytes)]
     private struct NameBytes
@@ -41,20 +44,21 @@ public sealed unsafe class SystemFacts(Processes processes)
 
     public static ReadOnlySpan<byte> Machine => "x86_64"u8;
 
-    public static ReadOnlySpan<byte> DomainName => "(none)"u8;
+    /// <summary>"(none)" until setdomainname(2).</summary>
+    public ReadOnlySpan<byte> DomainName => !_hasDomainName ? "(none)"u8 : ((ReadOnlySpan<byte>)_domainName).Slice(0, _domainNameLength);
 
     /// <summary>The component's name until sethostname(2).</summary>
     public ReadOnlySpan<byte> HostName =>
         _hostNameLength == 0 ? Log.Name : ((ReadOnlySpan<byte>)_hostName).Slice(0, _hostNameLength);
 
     /// <summary>Processors that programs run on.</summary>
-    public static uint ProcessorCount => 1;
+    public static uint ProcessorCount => (uint)Processors.Count;
 
     public ulong TotalMemoryBytes => processes.Frames.TotalPages * PageOperations.PageSize;
 
     public ulong FreeMemoryBytes => processes.Frames.FreePages * PageOperations.PageSize;
 
-    /// <summary>Processes that could run now.</summary>
+    /// <summary>Processes that could run now or wait for an answer: what Linux counts into the load.</summary>
     public uint RunningCount
     {
         get
@@ -62,7 +66,7 @@ public sealed unsafe class SystemFacts(Processes processes)
             uint running = 0;
             for (Process* process = processes.First; process != null; process = process->Next)
             {
-                running += StateLetter(process) == (byte)'R' ? 1u : 0;
+                running += StateLetter(process) is (byte)'R' or (byte)'D' ? 1u : 0;
             }
 
             return running;
@@ -75,6 +79,13 @@ public sealed unsafe class SystemFacts(Processes processes)
         _hostNameLength = name.Length;
     }
 
+    public void SetDomainName(ReadOnlySpan<byte> name)
+    {
+        name.CopyTo(_domainName);
+        _domainNameLength = name.Length;
+        _hasDomainName = true;
+    }
+
     /// <summary>Processor time of all processes that exist, and of the children that they have waited for.</summary>
     public void ProcessorTimes(out ulong userNs, out ulong systemNs)
     {
@@ -82,8 +93,9 @@ public sealed unsafe class SystemFacts(Processes processes)
         systemNs = 0;
         for (Process* process = processes.First; process != null; process = process->Next)
         {
-            userNs += process->UserTimeNs + process->ChildrenUserTimeNs;
-            systemNs += process->SystemTimeNs + process->ChildrenSystemTimeNs;
+            CpuTime.Of(process, out ulong ownUserNs, out ulong ownSystemNs);
+            userNs += ownUserNs + process->ChildrenUserTimeNs;
+            systemNs += ownSystemNs + process->ChildrenSystemTimeNs;
         }
     }
 
@@ -94,7 +106,10 @@ public sealed unsafe class SystemFacts(Processes processes)
         {
             ProcessState.Zombie => (byte)'Z',
             ProcessState.Stopped => (byte)'T',
-            _ => process == Process.Current ? (byte)'R' : (byte)'S',
+            _ when process->Thread == null || process->Thread->Kernel == null => (byte)'S',
+            _ when Scheduler.IsRunnable(process->Thread->Kernel) => (byte)'R',
+            // Waits that a signal ends are sleeps; the others are for an answer of another component.
+            _ => process->Thread->WaitsOn != null ? (byte)'S' : (byte)'D',
         };
     }
 }

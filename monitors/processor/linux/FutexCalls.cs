@@ -1,0 +1,253 @@
+// futex(2): arguments and operations; the waiting is in process/FutexTable.cs. Priority inheritance is ENOSYS, which C libraries accept. BLOCKS.
+
+using System.Threading;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>The system call of locks.</summary>
+public static unsafe class FutexCalls
+{
+    private const uint PrivateFlag = 0x80;
+    private const uint RealTimeFlag = 0x100;
+    private const uint AllBits = uint.MaxValue;
+    private const ulong WordBytes = sizeof(uint);
+
+    private enum Command : uint
+    {
+        Wait = 0,
+        Wake = 1,
+        Requeue = 3,
+        CompareRequeue = 4,
+        WakeOperation = 5,
+        WaitBitSet = 9,
+        WakeBitSet = 10,
+    }
+
+    [SystemCall(202, "futex", Support.Partial, "no priority inheritance; a word in memory that address spaces share is known within one space only")]
+    public static long Futex(ref SystemCall call)
+    {
+        uint operation = (uint)call.A1;
+        Command command = (Command)(operation & ~(PrivateFlag | RealTimeFlag));
+        bool isWait = command is Command.Wait or Command.WaitBitSet;
+        if ((operation & RealTimeFlag) != 0 && command != Command.WaitBitSet)
+        {
+            return SystemCall.Fail(Errno.ENOSYS);
+        }
+
+        ulong deadline = ulong.MaxValue;
+        Errno error = isWait ? ReadDeadline(ref call, command, (operation & RealTimeFlag) != 0, out deadline) : Errno.None;
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        uint bits = command is Command.WaitBitSet or Command.WakeBitSet ? (uint)call.A5 : AllBits;
+        if (bits == 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        switch (command)
+        {
+            case Command.Wait:
+            case Command.WaitBitSet:
+                return Wait(ref call, bits, deadline);
+            case Command.Wake:
+            case Command.WakeBitSet:
+                error = CheckWord(ref call, call.A0, operation);
+                return error != Errno.None ? SystemCall.Fail(error) : call.Process->Table.Futexes.Wake(call.Process->Space, call.A0, (int)call.A2, bits);
+            case Command.Requeue:
+            case Command.CompareRequeue:
+                return Requeue(ref call, operation, compares: command == Command.CompareRequeue);
+            case Command.WakeOperation:
+                return WakeAfterOperation(ref call, operation);
+            default:
+                return SystemCall.Fail(Errno.ENOSYS);
+        }
+    }
+
+    private static long Wait(ref SystemCall call, uint bits, ulong deadline)
+    {
+        if (call.A0 % WordBytes != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = call.Process->Table.Futexes.Wait(call.Process, call.A0, (uint)call.A2, bits, deadline);
+        return call.A3 == 0 ? SystemCall.Result(error) : error == Errno.None ? 0 : call.FailKeeping(error, deadline);
+    }
+
+    /// <summary>FUTEX_WAIT has a duration, FUTEX_WAIT_BITSET a point of monotonic or real time.</summary>
+    private static Errno ReadDeadline(ref SystemCall call, Command command, bool isRealTime, out ulong deadline)
+    {
+        deadline = ulong.MaxValue;
+        if (call.A3 == 0)
+        {
+            return Errno.None;
+        }
+
+        Errno error = new UserPointer<TimeSpecification>(call.A3).Read(call.Process, out TimeSpecification time);
+        if (error != Errno.None || !time.IsValid)
+        {
+            return error != Errno.None ? error : Errno.EINVAL;
+        }
+
+        if (call.ResumedDeadlineNs != 0)
+        {
+            deadline = call.ResumedDeadlineNs;
+        }
+        else if (command == Command.Wait)
+        {
+            deadline = TimeSpecification.DeadlineAfter(time.TotalNs);
+        }
+        else
+        {
+            deadline = isRealTime ? TimeSpecification.MonotonicOf(time.TotalNs) : time.TotalNs;
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>A word that processes may share must be there; a private one is only a name.</summary>
+    private static Errno CheckWord(ref SystemCall call, ulong address, uint operation)
+    {
+        if (address % WordBytes != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        if ((operation & PrivateFlag) != 0)
+        {
+            return address < UserMemory.Limit ? Errno.None : Errno.EFAULT;
+        }
+
+        return new UserPointer<uint>(address).Read(call.Process, out _);
+    }
+
+    private static long Requeue(ref SystemCall call, uint operation, bool compares)
+    {
+        int wakes = (int)call.A2;
+        int moves = (int)call.A3;
+        if (wakes < 0 || moves < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = CheckWord(ref call, call.A0, operation);
+        if (error == Errno.None)
+        {
+            error = CheckWord(ref call, call.A4, operation);
+        }
+
+        if (error == Errno.None && compares)
+        {
+            error = new UserPointer<uint>(call.A0).Read(call.Process, out uint value);
+            error = error == Errno.None && value != (uint)call.A5 ? Errno.EAGAIN : error;
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        AddressSpace* space = call.Process->Space;
+        int woken = wakes == 0 ? 0 : call.Process->Table.Futexes.Wake(space, call.A0, wakes, AllBits);
+        return woken + call.Process->Table.Futexes.Move(space, call.A0, call.A4, moves);
+    }
+
+    /// <summary>FUTEX_WAKE_OP: changes the second word, wakes at the first, and at the second if its old value compares well.</summary>
+    private static long WakeAfterOperation(ref SystemCall call, uint operation)
+    {
+        Errno error = CheckWord(ref call, call.A0, operation);
+        if (error == Errno.None && call.A4 % WordBytes != 0)
+        {
+            error = Errno.EINVAL;
+        }
+
+        byte* line = null;
+        if (error == Errno.None)
+        {
+            error = LineFaults.Pin(call.Process, call.A4, MissAccess.Write, out line);
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        if (!WordOperation.TryDecode((uint)call.A5, out WordOperation wanted))
+        {
+            return SystemCall.Fail(Errno.ENOSYS);
+        }
+
+        // Programs on other CPUs change the word without the kernel lock.
+        ref uint word = ref *(uint*)(line + (call.A4 & (PageOperations.PageSize - 1)));
+        uint before = word;
+        while (Interlocked.CompareExchange(ref word, wanted.Apply(before), before) != before)
+        {
+            before = word;
+        }
+
+        AddressSpace* space = call.Process->Space;
+        int woken = call.Process->Table.Futexes.Wake(space, call.A0, (int)call.A2, AllBits);
+        return wanted.Compares(before) ? woken + call.Process->Table.Futexes.Wake(space, call.A4, (int)call.A3, AllBits) : woken;
+    }
+}
+
+/// <summary>The operation and comparison of FUTEX_WAKE_OP (futex(2)).</summary>
+public struct WordOperation
+{
+    private uint _operation;
+    private uint _argument;
+    private uint _comparison;
+    private int _comparand;
+
+    /// <summary>False for an operation or comparison that does not exist.</summary>
+    public static bool TryDecode(uint encoded, out WordOperation operation)
+    {
+        const uint LastOperation = 4;
+        const uint LastComparison = 5;
+        const uint ShiftFlag = 8;
+        const int ArgumentBits = 12;
+        int argument = (int)(encoded << 8) >> (32 - ArgumentBits);
+        uint code = encoded >> 28;
+        operation = new WordOperation
+        {
+            _operation = code & ~ShiftFlag,
+            _argument = (code & ShiftFlag) != 0 ? 1u << (argument & 31) : (uint)argument,
+            _comparison = (encoded >> 24) & 0xF,
+            _comparand = (int)(encoded << 20) >> (32 - ArgumentBits),
+        };
+        return operation._operation <= LastOperation && operation._comparison <= LastComparison;
+    }
+
+    /// <summary>The word's new value: set, add, or, and-not, exclusive or.</summary>
+    public readonly uint Apply(uint value)
+    {
+        return _operation switch
+        {
+            0 => _argument,
+            1 => value + _argument,
+            2 => value | _argument,
+            3 => value & ~_argument,
+            _ => value ^ _argument,
+        };
+    }
+
+    /// <summary>Compares the old value: ==, !=, &lt;, &lt;=, &gt;, &gt;=.</summary>
+    public readonly bool Compares(uint value)
+    {
+        int old = (int)value;
+        return _comparison switch
+        {
+            0 => old == _comparand,
+            1 => old != _comparand,
+            2 => old < _comparand,
+            3 => old <= _comparand,
+            4 => old > _comparand,
+            _ => old >= _comparand,
+        };
+    }
+}

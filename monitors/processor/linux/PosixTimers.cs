@@ -1,0 +1,161 @@
+// Timers that programs create: timer_create, timer_settime, timer_gettime, timer_getoverrun, timer_delete (timer_create(2)). process/TimerQueue.cs
+// fires them. Nothing here blocks except copies.
+
+using System.Runtime.InteropServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls about created timers.</summary>
+public static unsafe class PosixTimers
+{
+    private const ulong AbsoluteTime = 1;
+    private const int NotifySignal = 0;
+    private const int NotifyNone = 1;
+    private const int NotifyThread = 4;
+
+    /// <summary>The used part of struct sigevent, 64 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
+    private struct SignalEvent
+    {
+        internal ulong Value;
+        internal int Signal;
+        internal int Notify;
+        internal uint ThreadId;
+    }
+
+    /// <summary>struct itimerspec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct TimerSetting
+    {
+        internal TimeSpecification Interval;
+        internal TimeSpecification Value;
+    }
+
+    [SystemCall(222, "timer_create", Support.Full)]
+    internal static long Create(ref SystemCall call)
+    {
+        if (!Time.TryTimerClock(call.A0, out TimerClock clock, out bool countsRealTime))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        SignalEvent wanted = new() { Signal = Signal.Alarm };
+        Errno error = call.A1 == 0 ? Errno.None : new UserPointer<SignalEvent>(call.A1).Read(call.Process, out wanted);
+        if (error == Errno.None && !IsValid(ref call, in wanted))
+        {
+            error = Errno.EINVAL;
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        ProcessTimer* timer = call.Process->Table.Timers.Create(call.Process);
+        if (timer == null)
+        {
+            return SystemCall.Fail(Errno.EAGAIN);
+        }
+
+        timer->Clock = clock;
+        timer->CountsRealTime = countsRealTime;
+        timer->Signal = wanted.Notify == NotifyNone ? (byte)0 : (byte)wanted.Signal;
+        timer->Value = call.A1 == 0 ? timer->Id : wanted.Value;
+        uint id = timer->Id;
+        error = new UserPointer<uint>(call.A2).Write(call.Process, in id);
+        timer = TimerQueue.Find(call.Process, id);
+        if (error != Errno.None && timer != null)
+        {
+            call.Process->Table.Timers.Delete(timer);
+        }
+
+        return SystemCall.Result(error);
+    }
+
+    [SystemCall(223, "timer_settime", Support.Full)]
+    internal static long Set(ref SystemCall call)
+    {
+        Errno error = new UserPointer<TimerSetting>(call.A2).Read(call.Process, out TimerSetting setting);
+        if (error == Errno.None && (!setting.Interval.IsValid || !setting.Value.IsValid))
+        {
+            error = Errno.EINVAL;
+        }
+
+        ProcessTimer* timer = TimerQueue.Find(call.Process, (uint)call.A0);
+        if (error == Errno.None && timer == null)
+        {
+            error = Errno.EINVAL;
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        TimerSetting before = SettingOf(timer);
+        ulong valueNs = setting.Value.TotalNs;
+        ulong now = TimerQueue.NowOf(call.Process, timer->Clock);
+        ulong dueNs = valueNs > ulong.MaxValue - now ? ulong.MaxValue : now + valueNs;
+        if ((call.A1 & AbsoluteTime) != 0)
+        {
+            dueNs = timer->CountsRealTime ? TimeSpecification.MonotonicOf(valueNs) : valueNs;
+        }
+
+        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : System.Math.Max(1, dueNs), valueNs == 0 ? 0 : setting.Interval.TotalNs);
+        timer->Overruns = 0;
+        return call.A3 == 0 ? 0 : SystemCall.Result(new UserPointer<TimerSetting>(call.A3).Write(call.Process, in before));
+    }
+
+    [SystemCall(224, "timer_gettime", Support.Full)]
+    internal static long Get(ref SystemCall call)
+    {
+        ProcessTimer* timer = TimerQueue.Find(call.Process, (uint)call.A0);
+        if (timer == null)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        TimerSetting setting = SettingOf(timer);
+        return SystemCall.Result(new UserPointer<TimerSetting>(call.A1).Write(call.Process, in setting));
+    }
+
+    [SystemCall(225, "timer_getoverrun", Support.Full)]
+    internal static long GetOverruns(ref SystemCall call)
+    {
+        ProcessTimer* timer = TimerQueue.Find(call.Process, (uint)call.A0);
+        return timer == null ? SystemCall.Fail(Errno.EINVAL) : timer->Overruns;
+    }
+
+    [SystemCall(226, "timer_delete", Support.Full)]
+    internal static long Delete(ref SystemCall call)
+    {
+        ProcessTimer* timer = TimerQueue.Find(call.Process, (uint)call.A0);
+        if (timer == null)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        call.Process->Table.Timers.Delete(timer);
+        return 0;
+    }
+
+    private static bool IsValid(ref SystemCall call, in SignalEvent wanted)
+    {
+        bool isOwnThread = wanted.Notify == (NotifySignal | NotifyThread) && wanted.ThreadId == call.Thread->Id;
+        bool isSignal = wanted.Notify == NotifySignal || isOwnThread;
+        return wanted.Notify == NotifyNone || (isSignal && wanted.Signal > 0 && wanted.Signal <= Signal.Count);
+    }
+
+    /// <summary>Time to the next expiry, also of a periodic timer whose signal waits to be taken.</summary>
+    private static TimerSetting SettingOf(ProcessTimer* timer)
+    {
+        ulong leftNs = TimerQueue.RemainingNs(timer);
+        if (leftNs == 0 && timer->DueNs != 0 && timer->PeriodNs != 0)
+        {
+            leftNs = timer->PeriodNs - ((TimerQueue.NowOf(timer->Process, timer->Clock) - timer->DueNs) % timer->PeriodNs);
+        }
+
+        return new TimerSetting { Interval = TimeSpecification.FromNs(timer->PeriodNs), Value = TimeSpecification.FromNs(leftNs) };
+    }
+}

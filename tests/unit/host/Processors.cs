@@ -1,0 +1,9 @@
+// Host stand-in for kernel/machine: how many CPUs there are.
+
+namespace Lego.Kernel;
+
+/// <summary>One host thread plays one CPU.</summary>
+public static class Processors
+{
+    public static int Count => 1;
+}
