@@ -11,8 +11,8 @@ namespace Lego.Boot;
 /// <summary>Entry of the image.</summary>
 public static class ManagerImage
 {
-    /// <summary>Threads for output that waits for the tool to read.</summary>
-    private const int Workers = 8;
+    /// <summary>Threads for requests that have to wait: a manager answers all at once.</summary>
+    private const int Workers = 0;
 
     [RuntimeExport("KernelMain")]
     private static void Main()

@@ -57,8 +57,12 @@ public static class OpcodeNames
         Opcode.StartProcess => "StartProcess"u8,
         Opcode.ProcessExited => "ProcessExited"u8,
         Opcode.StandardOutput => "StandardOutput"u8,
+        Opcode.StandardInputWanted => "StandardInputWanted"u8,
+        Opcode.TerminalModes => "TerminalModes"u8,
         Opcode.StandardInput => "StandardInput"u8,
         Opcode.SignalProcess => "SignalProcess"u8,
+        Opcode.OutputCredit => "OutputCredit"u8,
+        Opcode.WindowSize => "WindowSize"u8,
         _ => default,
     };
 }

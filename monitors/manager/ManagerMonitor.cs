@@ -34,6 +34,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     private readonly ManagerService _service;
     private readonly SessionControl _control;
     private readonly ControlTransmitter _transmitter;
+    private FrameRing _announcements;
     private WaitQueue _membershipChanged;
     private ulong _lastTickNs;
     private uint _pushedEpoch;
@@ -48,9 +49,17 @@ public sealed unsafe class ManagerMonitor : ControlService
         _members = new MembershipTable(options.SuspectNs, options.FailNs);
         Placement placement = new Placement(_members, options.MemoryPolicy);
         _sessions = new SessionTable(frames);
+        SessionOutput output = new SessionOutput(_sessions, transmitter);
         SessionWorker worker = new SessionWorker(endpoint, transmitter, _members, placement, _sessions, frames);
-        _control = new SessionControl(_sessions, worker, _members, transmitter, frames);
-        _service = new ManagerService(this, _members, placement, _sessions, transmitter);
+        _control = new SessionControl(_sessions, output, worker, _members, transmitter, frames);
+        _service = new ManagerService(this, _members, placement, _sessions, output);
+        byte* announcements = (byte*)frames.Allocate();
+        if (announcements == null)
+        {
+            Panic.Because("ManagerMonitor: no memory for its sentences at boot");
+        }
+
+        _announcements = new FrameRing(announcements, PageOperations.PageSize);
         JoinRequest self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = endpoint.Incarnation };
         _members.Join(in self, 0);
         _endpoint.Epoch = _members.Epoch;
@@ -71,6 +80,18 @@ public sealed unsafe class ManagerMonitor : ControlService
         {
             Panic.Because("ManagerMonitor.Start: no memory for threads at boot");
         }
+    }
+
+    /// <summary>Sentences about members that found no room before.</summary>
+    public override bool Send()
+    {
+        bool sent = false;
+        while (_announcements.TryMoveOne(_transmitter, ControlPriority.Answer))
+        {
+            sent = true;
+        }
+
+        return sent;
     }
 
     public override void Report(ref StatisticsWriter writer)
@@ -226,6 +247,8 @@ public sealed unsafe class ManagerMonitor : ControlService
     private void Announce(ref LogLine sentence)
     {
         Log.Error(ref sentence);
-        _transmitter.TryQueue(ControlFrameType.MemberFailed, 0, sentence.Text, default, ControlPriority.Answer);
+        // A page of sentences that nobody has read yet says enough.
+        _announcements.TryAdd(ControlFrameType.MemberFailed, 0, sentence.Text);
+        Send();
     }
 }

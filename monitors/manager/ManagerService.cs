@@ -1,7 +1,9 @@
-// Group 5 at the manager: membership, placement questions and what programs write and how they end. Everything is answered in the poller,
-// except output for which the tool has no room: that waits in a worker (RpcService), and with it the program that wrote it.
+// Group 5 at the manager: membership, placement questions and what programs write and how they end. Everything is answered in the poller:
+// no request waits here for another component, or for the tool.
 
 using System;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Lego.Common.Control;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -13,25 +15,20 @@ namespace Lego.Manager;
 /// <summary>Serves the other components.</summary>
 public sealed unsafe class ManagerService : RpcService
 {
-    private const ushort StandardOutputStream = 1;
-    private const ushort StandardErrorStream = 2;
-
     private readonly ManagerMonitor _monitor;
     private readonly MembershipTable _members;
     private readonly Placement _placement;
     private readonly SessionTable _sessions;
-    private readonly ControlTransmitter _transmitter;
-    private ulong _outputBytes;
+    private readonly SessionOutput _output;
     private ulong _consultations;
 
-    public ManagerService(
-        ManagerMonitor monitor, MembershipTable members, Placement placement, SessionTable sessions, ControlTransmitter transmitter)
+    public ManagerService(ManagerMonitor monitor, MembershipTable members, Placement placement, SessionTable sessions, SessionOutput output)
     {
         _monitor = monitor;
         _members = members;
         _placement = placement;
         _sessions = sessions;
-        _transmitter = transmitter;
+        _output = output;
     }
 
     public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.Join or Opcode.Heartbeat or Opcode.Place;
@@ -56,25 +53,23 @@ public sealed unsafe class ManagerService : RpcService
                 Exited(ref request);
                 return RpcDisposition.Done;
             case Opcode.StandardOutput:
-                return TryRelay(ref request) ? RpcDisposition.Done : RpcDisposition.Deferred;
+                Relay(ref request);
+                return RpcDisposition.Done;
+            case Opcode.StandardInputWanted:
+                RelayWantedInput(ref request);
+                return RpcDisposition.Done;
+            case Opcode.TerminalModes:
+                RelayModes(ref request);
+                return RpcDisposition.Done;
             default:
                 request.Reply(Errno.ENOSYS);
                 return RpcDisposition.Done;
         }
     }
 
-    /// <summary>Output that found no room. BLOCKS until the tool has read enough, or has gone.</summary>
-    public override void Handle(ref RpcRequest request)
-    {
-        while (!TryRelay(ref request))
-        {
-            _transmitter.WaitForRoom();
-        }
-    }
-
     public void Report(ref StatisticsWriter writer)
     {
-        writer.Add("manager.output_bytes"u8, _outputBytes);
+        _output.Report(ref writer);
         writer.Add("manager.consultations"u8, _consultations);
     }
 
@@ -174,31 +169,36 @@ public sealed unsafe class ManagerService : RpcService
         request.Reply(Errno.None);
     }
 
-    /// <summary>True when the request has been answered; false when there is no room for its bytes.</summary>
-    private bool TryRelay(ref RpcRequest request)
+    private void Relay(ref RpcRequest request)
     {
-        if (!request.TryReadHead(out StreamRequest stream, out ReadOnlySpan<byte> bytes)
-            || stream.Stream is not (StandardOutputStream or StandardErrorStream) || bytes.Length > StreamRequest.MaxBytes)
+        bool isWhole = request.TryReadHead(out StreamRequest stream, out ReadOnlySpan<byte> bytes);
+        request.Reply(isWhole ? _output.Accept(in stream, bytes) : Errno.EINVAL);
+    }
+
+    private void RelayWantedInput(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out InputWantedRequest wanted, out _))
         {
             request.Reply(Errno.EINVAL);
-            return true;
+            return;
         }
 
-        Session* session = _sessions.Find(stream.Session);
-        if (session == null || session->Abandoned || session->State == SessionState.Ended)
+        Span<byte> body = stackalloc byte[2 * sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(body, wanted.Bytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(body.Slice(sizeof(uint)), wanted.Reads);
+        request.Reply(_output.Add(_sessions.Find(wanted.Session), ControlFrameType.StandardInputWanted, body));
+    }
+
+    private void RelayModes(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out TerminalModesRequest wanted, out _))
         {
-            request.Reply(Errno.EPIPE);
-            return true;
+            request.Reply(Errno.EINVAL);
+            return;
         }
 
-        ControlFrameType type = stream.Stream == StandardErrorStream ? ControlFrameType.StandardError : ControlFrameType.StandardOutput;
-        if (!_transmitter.TryQueue(type, session->Tag, bytes, default, ControlPriority.Bulk))
-        {
-            return false;
-        }
-
-        _outputBytes += (ulong)bytes.Length;
-        request.Reply(Errno.None);
-        return true;
+        // The frame says the same without the session, whose name on the control channel is another.
+        ReadOnlySpan<byte> body = MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref wanted, 1)).Slice(sizeof(uint));
+        request.Reply(_output.Add(_sessions.Find(wanted.Session), ControlFrameType.TerminalModes, body));
     }
 }

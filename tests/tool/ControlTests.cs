@@ -51,10 +51,12 @@ public class ControlTests
             Flags = StartFlags.StandardOutputIsTerminal,
             TerminalRows = 24,
             TerminalColumns = 80,
+            Modes = Enumerable.Range(1, HostTerminal.ModesBytes).Select(value => (byte)value).ToArray(),
         };
         StartRequest parsed = StartRequest.Parse(request.ToPayload())!;
         Assert.Equal(request.Arguments, parsed.Arguments);
         Assert.Equal(request.Environment, parsed.Environment);
+        Assert.True(request.Modes.Span.SequenceEqual(parsed.Modes.Span));
         Assert.Equal(("/tmp", StartFlags.StandardOutputIsTerminal, 24, 80),
             (parsed.WorkingDirectory, parsed.Flags, parsed.TerminalRows, parsed.TerminalColumns));
     }

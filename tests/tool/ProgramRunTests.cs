@@ -2,8 +2,11 @@
 
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Text;
+using System.Threading;
 using System.Threading.Tasks;
+using Mono.Unix.Native;
 using Xunit;
 
 namespace Lego.Tool.Tests;
@@ -14,10 +17,10 @@ public class ProgramRunTests
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
 
-    private bool Collect(int descriptor, ReadOnlySpan<byte> bytes)
+    private Errno Collect(int descriptor, ReadOnlySpan<byte> bytes)
     {
         (descriptor == HostTerminal.StandardOutput ? _output : _error).Append(Encoding.ASCII.GetString(bytes));
-        return true;
+        return 0;
     }
 
     private static ControlFrame Text(ControlFrameType type, string text) => ControlFrame.WithText(type, text) with { Session = 1 };
@@ -28,7 +31,8 @@ public class ProgramRunTests
     {
         using FakeKeeper keeper = new FakeKeeper(script);
         using KeeperClient client = await keeper.ConnectAsync();
-        return await new ProgramRun(client, sink ?? Collect, input).RunAsync(s_request, limit).WaitAsync(TimeSpan.FromSeconds(20));
+        using ProgramRun run = new ProgramRun(client, sink ?? Collect, input);
+        return await run.RunAsync(s_request, limit).WaitAsync(TimeSpan.FromSeconds(20));
     }
 
     [Fact]
@@ -98,27 +102,86 @@ public class ProgramRunTests
     }
 
     [Fact]
-    public async Task Output_that_nobody_reads_sends_SIGPIPE()
+    public async Task Output_that_nobody_reads_is_told_to_the_program_as_EPIPE()
     {
+        ControlFrame closed = default;
         int status = await RunAsync(async manager =>
         {
             await manager.WriteAsync(Number(ControlFrameType.Started, 0));
             await manager.WriteAsync(Text(ControlFrameType.StandardOutput, "y"));
-            ControlFrame frame;
-            do
-            {
-                frame = (await manager.ReadAsync())!.Value;
-            }
-            while (frame.Type != ControlFrameType.Signal);
-            await manager.WriteAsync(Number(ControlFrameType.Exited, frame.Number(0)));
-        }, sink: (_, _) => false);
-        Assert.Equal(141, status);
+            closed = await ReadUntilAsync(manager, ControlFrameType.StandardOutputClosed);
+            await manager.WriteAsync(Number(ControlFrameType.Exited, 13));
+        }, sink: (_, _) => Errno.EPIPE);
+        Assert.Equal((1u, 32u, 141), (closed.Number(0), closed.Number(1), status));
+    }
+
+    [Theory]
+    [InlineData(0u, 1)]
+    [InlineData(7u, 7)]
+    public async Task Output_that_could_not_be_written_is_a_sentence_and_a_status(uint exit, int expected)
+    {
+        ToolException failure = await Assert.ThrowsAsync<ToolException>(() => RunAsync(async manager =>
+        {
+            await manager.WriteAsync(Number(ControlFrameType.Started, 0));
+            await manager.WriteAsync(Text(ControlFrameType.StandardError, "y"));
+            await manager.WriteAsync(Number(ControlFrameType.Exited, exit << 8));
+        }, sink: (_, _) => Errno.ENOSPC));
+        Assert.Equal((expected, "cannot write standard error: No space left on device"), (failure.Status, failure.Message));
     }
 
     [Fact]
-    public async Task Input_stops_at_64_KB_until_the_program_takes_some_and_ends_with_end_of_file()
+    public async Task A_reader_that_pauses_holds_up_only_its_own_stream()
     {
-        const int TotalBytes = 200_000;
+        using ManualResetEventSlim resumed = new ManualResetEventSlim();
+        Errno Sink(int descriptor, ReadOnlySpan<byte> bytes)
+        {
+            if (descriptor == HostTerminal.StandardOutput)
+            {
+                resumed.Wait();
+            }
+
+            return Collect(descriptor, bytes);
+        }
+
+        uint taken = 0;
+        int status = await RunAsync(async manager =>
+        {
+            await manager.WriteAsync(Number(ControlFrameType.Started, 0));
+            await manager.WriteAsync(new ControlFrame(ControlFrameType.StandardOutput, 1, new byte[70_000]));
+            await manager.WriteAsync(new ControlFrame(ControlFrameType.StandardError, 1, new byte[70_000]));
+            ControlFrame frame = await ReadUntilAsync(manager, ControlFrameType.StandardOutputTaken);
+            Assert.Equal((2u, 70_000u + ControlFrame.HeaderBytes), (frame.Number(0), frame.Number(1)));
+            resumed.Set();
+            frame = await ReadUntilAsync(manager, ControlFrameType.StandardOutputTaken);
+            taken = frame.Number(0);
+            await manager.WriteAsync(Number(ControlFrameType.Exited, 0));
+        }, sink: Sink);
+        Assert.Equal((0, 1u), (status, taken));
+    }
+
+    [Fact]
+    public async Task A_paused_reader_does_not_keep_the_time_limit_from_the_program()
+    {
+        using ManualResetEventSlim never = new ManualResetEventSlim();
+        ControlFrame kill = default;
+        await Assert.ThrowsAsync<ToolException>(() => RunAsync(async manager =>
+        {
+            await manager.WriteAsync(Number(ControlFrameType.Started, 0));
+            await manager.WriteAsync(Text(ControlFrameType.StandardOutput, "y"));
+            kill = await ReadUntilAsync(manager, ControlFrameType.Signal);
+            await manager.ReadAsync();
+        }, limit: TimeSpan.FromMilliseconds(100), sink: (_, _) =>
+        {
+            never.Wait(TimeSpan.FromSeconds(10));
+            return 0;
+        }));
+        Assert.Equal((9u, 1u), (kill.Number(0), kill.Number(1)));
+    }
+
+    [Fact]
+    public async Task Input_is_read_only_when_the_program_wants_it_and_each_wanted_read_is_answered()
+    {
+        const int TotalBytes = 5_000;
         int produced = 0;
         int Source(Span<byte> buffer)
         {
@@ -133,37 +196,39 @@ public class ProgramRunTests
         }
 
         List<byte> received = new List<byte>();
-        int mostOutstanding = 0;
+        int beforeAnyWant = -1;
         await RunAsync(async manager =>
         {
             await manager.WriteAsync(Number(ControlFrameType.Started, 0));
-            int outstanding = 0;
-            while (await manager.ReadAsync() is { } frame && frame.Type != ControlFrameType.StandardInputEnd)
+            await manager.WriteAsync(Number(ControlFrameType.Sentence, 0));
+            await Task.Delay(50);
+            beforeAnyWant = produced;
+            await manager.WriteAsync(ControlFrame.WithNumbers(ControlFrameType.StandardInputWanted, 1000, 2));
+            for (int answer = 0; answer < 2; answer++)
             {
-                if (frame.Type != ControlFrameType.StandardInput)
-                {
-                    continue;
-                }
-
-                received.AddRange(frame.Payload.ToArray());
-                outstanding += frame.Payload.Length;
-                mostOutstanding = Math.Max(mostOutstanding, outstanding);
-                if (outstanding == InputPump.CreditBytes)
-                {
-                    // Full: nothing more may come until some is taken.
-                    Assert.Equal(received.Count, produced);
-                    await manager.WriteAsync(Number(ControlFrameType.StandardInputTaken, 10_000));
-                    outstanding -= 10_000;
-                }
+                received.AddRange((await ReadUntilAsync(manager, ControlFrameType.StandardInput)).Payload.ToArray());
             }
 
+            Assert.Equal((2000, 2000), (received.Count, produced));
+            await manager.WriteAsync(ControlFrame.WithNumbers(ControlFrameType.StandardInputWanted, 10_000, 3));
+            received.AddRange((await ReadUntilAsync(manager, ControlFrameType.StandardInput)).Payload.ToArray());
+            await ReadUntilAsync(manager, ControlFrameType.StandardInputEnd);
             await manager.WriteAsync(Number(ControlFrameType.Exited, 0));
         }, Source);
-        Assert.Equal(TotalBytes, received.Count);
-        Assert.Equal(InputPump.CreditBytes, mostOutstanding);
-        for (int i = 0; i < TotalBytes; i++)
+        Assert.Equal(0, beforeAnyWant);
+        Assert.Equal(Enumerable.Range(0, TotalBytes).Select(i => (byte)i), received);
+    }
+
+    private static async Task<ControlFrame> ReadUntilAsync(ControlChannel manager, ControlFrameType type)
+    {
+        while (await manager.ReadAsync() is { } frame)
         {
-            Assert.Equal((byte)i, received[i]);
+            if (frame.Type == type)
+            {
+                return frame;
+            }
         }
+
+        throw new InvalidOperationException($"the tool has gone without {type}");
     }
 }

@@ -26,11 +26,11 @@ public enum ControlFrameType : ushort
     Started = 6,
     /// <summary>Tool to manager: bytes.</summary>
     StandardInput = 7,
-    /// <summary>Tool to manager: empty; end of file after all bytes sent before.</summary>
+    /// <summary>Tool to manager: empty; end of file after all bytes sent before (of a terminal: of one read).</summary>
     StandardInputEnd = 8,
     /// <summary>Tool to component: flush what is volatile, then leave QEMU.</summary>
     Shutdown = 9,
-    /// <summary>Tool to manager: u32 signal number for the session's foreground group.</summary>
+    /// <summary>Tool to manager: u32 signal number, u32 scope (<see cref="Fabric.Messages.SignalScope"/>).</summary>
     Signal = 10,
     /// <summary>Tool to component: any payload; comes back in Pong.</summary>
     Ping = 11,
@@ -41,14 +41,27 @@ public enum ControlFrameType : ushort
     StandardError = 14,
     /// <summary>Manager to tool: u32 status as wait(2) encodes it; the session number is free again.</summary>
     Exited = 15,
-    /// <summary>Manager to tool: u32 bytes of standard input that the program's side has taken.</summary>
-    StandardInputTaken = 16,
+    /// <summary>Manager to tool: u32 bytes, u32 reads: read standard input so often, at most so many bytes each time, and send
+    /// what came. With 0 bytes: send an empty StandardInput when something can be read.</summary>
+    StandardInputWanted = 16,
+    /// <summary>Tool to manager: u32 stream (1 or 2), u32 bytes of frames, headers included, that have been written or thrown away.</summary>
+    StandardOutputTaken = 17,
+    /// <summary>Tool to manager: u32 stream (1 or 2), u32 errno that the program's writes give from now on (EPIPE: nobody reads).</summary>
+    StandardOutputClosed = 18,
+    /// <summary>Tool to manager: empty; nobody serves the session any more. Its programs get SIGHUP, nothing more is sent about it.</summary>
+    Hangup = 19,
     /// <summary>Tool to manager: empty.</summary>
     List = 20,
     /// <summary>Manager to tool: one line for each member and session.</summary>
     ListReply = 21,
     /// <summary>Manager to tool: a sentence that names the component and the reason.</summary>
     MemberFailed = 22,
+    /// <summary>Manager to tool: a line of the rack about the program, for standard error; outside every credit.</summary>
+    Sentence = 23,
+    /// <summary>Manager to tool: u32 action (<see cref="Fabric.Messages.TerminalAction"/>), 36 bytes of struct termios.</summary>
+    TerminalModes = 24,
+    /// <summary>Tool to manager: u16 rows, u16 columns.</summary>
+    WindowSize = 25,
 }
 
 /// <summary>How far the bytes at hand go.</summary>
@@ -66,7 +79,7 @@ public enum ControlParse
 public readonly ref struct ControlFrame
 {
     /// <summary>The version in Hello and HelloReply.</summary>
-    public const uint ProtocolVersion = 1;
+    public const uint ProtocolVersion = 2;
 
     /// <summary>Bytes before the payload.</summary>
     public const int HeaderBytes = 8;
@@ -123,6 +136,14 @@ public readonly ref struct ControlFrame
             bytes.Slice(HeaderBytes, total - HeaderBytes));
         consumed = total;
         return ControlParse.Complete;
+    }
+
+    /// <summary>Reads the 8 bytes that <see cref="WriteHeader"/> wrote.</summary>
+    public static void ReadHeader(ReadOnlySpan<byte> header, out ControlFrameType type, out ushort session, out int payloadBytes)
+    {
+        payloadBytes = (int)BinaryPrimitives.ReadUInt32LittleEndian(header.Slice(LengthOffset)) - CountedHeaderBytes;
+        type = (ControlFrameType)BinaryPrimitives.ReadUInt16LittleEndian(header.Slice(TypeOffset));
+        session = BinaryPrimitives.ReadUInt16LittleEndian(header.Slice(SessionOffset));
     }
 
     /// <summary>Writes the 8 bytes before a payload of the given length.</summary>

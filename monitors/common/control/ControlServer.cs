@@ -74,6 +74,7 @@ public sealed unsafe class ControlServer : PollSource
 
         bool worked = WatchConnection();
         worked |= _transmitter.Flush();
+        worked |= SendWaiting();
         worked |= Receive();
         if (_helloPending && AllReady() && AnswerHello())
         {
@@ -207,22 +208,34 @@ public sealed unsafe class ControlServer : PollSource
             case ControlFrameType.Shutdown:
                 return StartShutdown();
             default:
-                Offer(in frame);
-                return true;
+                return Offer(in frame);
         }
     }
 
-    private void Offer(scoped in ControlFrame frame)
+    private bool Offer(scoped in ControlFrame frame)
     {
         for (int index = 0; index < _serviceCount; index++)
         {
-            if (_services[index].TryHandle(in frame))
+            ControlDisposition disposition = _services[index].TryHandle(in frame);
+            if (disposition != ControlDisposition.NotMine)
             {
-                return;
+                return disposition == ControlDisposition.Done;
             }
         }
 
         Log.Warn($"control channel: frame type {(int)frame.Type} is not for this component");
+        return true;
+    }
+
+    private bool SendWaiting()
+    {
+        bool sent = false;
+        for (int index = 0; index < _serviceCount; index++)
+        {
+            sent |= _services[index].Send();
+        }
+
+        return sent;
     }
 
     private bool AllReady()

@@ -1,7 +1,6 @@
 // What a component sends to the rack tool waits here until the channel takes it: one bounded ring of bytes, in order. Bulk senders (standard
-// output) may fill it up to a reserve and then wait on Room, which is how a slow reader of `./lego run` slows the program; answers may use
-// the reserve, so a Signal or a Ping is answered while output is stuck. Frames go in whole or not at all. One per component; made at boot.
-// Nothing here blocks.
+// output) may fill it up to a reserve and keep the rest in rings of their own (FrameRing); answers may use the reserve, so a Ping is
+// answered while output waits. Frames go in whole or not at all. One per component; made at boot. Only Queue blocks.
 
 using System;
 using Lego.Kernel;

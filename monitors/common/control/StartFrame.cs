@@ -1,8 +1,10 @@
-// Payload of a Start frame: u32 flags (StartFlags), u32 argument count, u32 environment count, u16 terminal rows, u16 columns; then the
-// working directory, the arguments and the environment, each ended by a zero byte. The first argument is also the program's name.
+// Payload of a Start frame: u32 flags (StartFlags), u32 argument count, u32 environment count, u16 terminal rows, u16 columns, 36 bytes of
+// struct termios; then the working directory, the arguments and the environment, each ended by a zero byte. The first argument is also the
+// program's name.
 
 using System;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Lego.Fabric.Messages;
 
 namespace Lego.Common.Control;
@@ -11,7 +13,9 @@ namespace Lego.Common.Control;
 public readonly ref struct StartFrame
 {
     /// <summary>Bytes before the strings.</summary>
-    public const int HeadBytes = 16;
+    public const int HeadBytes = ModesOffset + 36;
+
+    private const int ModesOffset = 16;
 
     /// <summary>Longest strings: they travel to the processor component in one message.</summary>
     public const int MaxStringBytes = 56 * 1024;
@@ -21,6 +25,7 @@ public readonly ref struct StartFrame
     public readonly uint EnvironmentCount;
     public readonly ushort TerminalRows;
     public readonly ushort TerminalColumns;
+    public readonly TerminalAttributes Modes;
     public readonly ReadOnlySpan<byte> Strings;
 
     private StartFrame(ReadOnlySpan<byte> payload)
@@ -30,6 +35,7 @@ public readonly ref struct StartFrame
         EnvironmentCount = BinaryPrimitives.ReadUInt32LittleEndian(payload.Slice(8));
         TerminalRows = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(12));
         TerminalColumns = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(14));
+        Modes = MemoryMarshal.Read<TerminalAttributes>(payload.Slice(ModesOffset));
         Strings = payload.Slice(HeadBytes);
     }
 

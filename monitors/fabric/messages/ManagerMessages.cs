@@ -7,9 +7,17 @@
 // Place           p -> g     PlaceRequest                    reply PlaceReply     (GMM, GSM: home memory and storage of a process)
 // StartProcess    g -> p     StartProcessRequest + cwd\0 + argv\0... + envp\0...   reply StartProcessReply
 // ProcessExited   p -> g     ProcessExitedRequest            reply empty
-// StandardOutput  p -> g     StreamRequest + bytes           reply empty when the bytes have been handed on (back-pressure)
-// StandardInput   g -> p     StreamRequest + bytes (none = end of file)     reply StreamReply
+// StandardOutput  p -> g     StreamRequest + bytes           reply empty, at once: p sends no more than its credit
+// OutputCredit    g -> p     OutputCreditRequest             reply empty          (the user's side has written bytes, or writes no more)
+// StandardInputWanted  p -> g  InputWantedRequest            reply empty          (a program reads and finds nothing)
+// StandardInput   g -> p     StreamRequest + bytes           reply empty
+// TerminalModes   p -> g     TerminalModesRequest            reply empty
+// WindowSize      g -> p     WindowSizeRequest               reply empty
 // SignalProcess   g -> p     SignalRequest                   reply empty
+//
+// Flow control of standard streams. Output: a stream may have OutputWindowBytes on its way, counted in control frames with their headers, so that
+// whoever keeps a session's frames needs room for no more; p waits for credit before it sends. Input: the user's side reads only what a
+// program has asked for, at most InputWindowBytes at a time, so p always has room for what comes.
 
 using System.Runtime.InteropServices;
 
@@ -118,6 +126,21 @@ public struct StartProcessRequest
     public ushort TerminalRows;
     public ushort TerminalColumns;
     public PlaceReply Place;
+    /// <summary>Modes of the user's terminal; all zero when there is none.</summary>
+    public TerminalAttributes Modes;
+}
+
+/// <summary>struct termios of Linux's ABI (ioctl_tty(2)), 36 bytes; the characters begin with the line discipline.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct TerminalAttributes
+{
+    public uint Input;
+    public uint Output;
+    public uint Control;
+    public uint Local;
+    public ulong Characters0;
+    public ulong Characters1;
+    public uint Characters2;
 }
 
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
@@ -137,28 +160,98 @@ public struct ProcessExitedRequest
     public uint Reserved;
 }
 
-/// <summary>Bytes of a standard stream (1 output, 2 error, 0 input).</summary>
+/// <summary>Bytes of a standard stream.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct StreamRequest
 {
+    /// <summary>Most bytes of one message.</summary>
     public const int MaxBytes = 32 * 1024;
+
+    /// <summary>Bytes of one stream that may be on their way; see the head of this file.</summary>
+    public const int OutputWindowBytes = 256 * 1024;
+    public const int InputWindowBytes = 64 * 1024;
+
+    /// <summary>What a message costs besides its bytes: the header of the control frame that it becomes.</summary>
+    public const int FrameBytes = 8;
+
+    public const ushort Output = 1;
+    public const ushort Error = 2;
+
+    /// <summary>A line of the rack about the program, for its standard error. Costs no credit, is dropped when there is no room.</summary>
+    public const ushort Sentence = 3;
+
+    public const ushort Input = 0;
+    public const ushort InputEnd = 4;
+
     public uint Session;
+    /// <summary>One of the constants.</summary>
     public ushort Stream;
-    public ushort Reserved;
+    /// <summary>Input: how many of the reads that p wanted this answers. Without bytes: something is there to be read.</summary>
+    public ushort Answered;
 }
 
-/// <summary>How many bytes of standard input were taken; the sender offers the rest again.</summary>
+/// <summary>The user's side has written output, or has closed a stream.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct StreamReply
+public struct OutputCreditRequest
 {
-    public uint Taken;
+    public uint Session;
+    /// <summary>1 or 2.</summary>
+    public ushort Stream;
+    /// <summary>What writes fail with from now on (errno); 0 while the stream is open.</summary>
+    public ushort Status;
+    /// <summary>Credit that comes back.</summary>
+    public uint Bytes;
     public uint Reserved;
 }
 
-/// <summary>Send a signal to the foreground process group of a session.</summary>
+/// <summary>
+/// The programs of a session want Reads reads of their standard input, each of at most Bytes; each is answered once. With Bytes 0 they only want to
+/// know when something can be read.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct InputWantedRequest
+{
+    public uint Session;
+    public uint Bytes;
+    public uint Reads;
+    public uint Reserved;
+}
+
+/// <summary>When a change of terminal modes takes effect (tcsetattr(3)).</summary>
+public enum TerminalAction : uint { Now = 0, Drained = 1, Flushed = 2 }
+
+/// <summary>A program has set the modes of its terminal, which are those of the user's.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct TerminalModesRequest
+{
+    public uint Session;
+    public TerminalAction Action;
+    public TerminalAttributes Modes;
+}
+
+/// <summary>The user's terminal has another size.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct WindowSizeRequest
+{
+    public uint Session;
+    public ushort Rows;
+    public ushort Columns;
+}
+
+/// <summary>Who gets a signal.</summary>
+public enum SignalScope : ushort
+{
+    /// <summary>The foreground process group, as for a key of the terminal.</summary>
+    Foreground = 0,
+    /// <summary>Every process that the session's program has started, also those that made sessions of their own.</summary>
+    Session = 1,
+}
+
+/// <summary>Send a signal to processes of a session.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct SignalRequest
 {
     public uint Session;
-    public uint Signal;
+    public ushort Signal;
+    public SignalScope Scope;
 }

@@ -62,9 +62,13 @@ public enum Opcode : ushort
     Place = 0x0505,
     ProcessExited = 0x0511,
     StandardOutput = 0x0512,
+    StandardInputWanted = 0x0513,
+    TerminalModes = 0x0514,
 
     // Group 6, manager -> processor: programs and their standard input (ManagerMessages.cs).
     StartProcess = 0x0601,
     StandardInput = 0x0602,
     SignalProcess = 0x0603,
+    OutputCredit = 0x0604,
+    WindowSize = 0x0605,
 }

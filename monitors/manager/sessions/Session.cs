@@ -1,6 +1,11 @@
 // One program started through the rack tool, from Start until Exited. Lives in SessionTable's array of slots; a slot is used again, so
 // messages from processor components carry an id with a generation, and whatever names an older one finds nothing.
+//
+// What the tool says about a session (credit, signals, the window's size) is kept here as state and not as a queue: it adds up or replaces
+// itself, so nothing has to be dropped however long the processor component takes.
 
+using System.Runtime.CompilerServices;
+using Lego.Common.Control;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -17,16 +22,33 @@ public enum SessionState : byte
     Ended,
 }
 
+/// <summary>What the tool has said about one output stream and the program's side does not know yet.</summary>
+public struct OutputNews
+{
+    /// <summary>Credit that comes back.</summary>
+    public uint Bytes;
+    /// <summary>What writes give from now on; None while the stream is open.</summary>
+    public Errno Status;
+    /// <summary>The program's side knows Status.</summary>
+    public bool StatusTold;
+
+    public readonly bool IsEmpty => Bytes == 0 && (Status == Errno.None || StatusTold);
+}
+
 /// <summary>State of a session. Written by the poller and by the session's own thread, both under the kernel lock.</summary>
 public unsafe struct Session
 {
-    /// <summary>Bytes of standard input that the tool may send ahead (the tool's own limit on unacknowledged bytes).</summary>
-    public const int InputBytes = 64 * 1024;
+    /// <summary>Streams that a program writes to: output and error.</summary>
+    public const int OutputStreams = 2;
 
-    public const int InputPages = InputBytes / PageOperations.PageSize;
+    /// <summary>Bytes of standard input that may be here: what the program's side has asked for.</summary>
+    public const int InputBytes = StreamRequest.InputWindowBytes;
 
-    /// <summary>Signals that can wait for delivery; more in one round trip are dropped.</summary>
-    public const int MaxSignals = 8;
+    /// <summary>Frames to the tool that may wait here: the credit of both streams, and some for what costs none.</summary>
+    public const int OutputBytes = (OutputStreams * StreamRequest.OutputWindowBytes) + PageOperations.PageSize;
+
+    /// <summary>Frames of memory for both; taken when the program starts.</summary>
+    public const int BufferPages = (InputBytes + OutputBytes) / PageOperations.PageSize;
 
     public SessionState State;
     /// <summary>Name on the fabric: generation times the number of slots, plus the slot.</summary>
@@ -46,27 +68,37 @@ public unsafe struct Session
     public byte* Strings;
     public ulong StringPages;
 
-    /// <summary>Ring of <see cref="InputBytes"/>; belongs to the slot.</summary>
-    public byte* Input;
+    /// <summary>Memory of <see cref="BufferPages"/> frames: the input's ring, then the output's.</summary>
+    public byte* Buffers;
+
+    /// <summary>Frames for the tool, in the order in which the processor component sent what they say.</summary>
+    public FrameRing Output;
+    public NewsTable News;
+
     public int InputHead;
     public int InputCount;
-    /// <summary>How many bytes the next offer to the program's side holds at most.</summary>
-    public int OfferBytes;
-    /// <summary>The tool has sent StandardInputEnd.</summary>
+    /// <summary>Wanted reads that what is in the ring answers.</summary>
+    public ushort InputAnswered;
+    /// <summary>The tool has sent an end of file that the program's side does not know yet.</summary>
     public bool InputEnds;
-    /// <summary>The program's side knows that.</summary>
-    public bool InputEnded;
-    /// <summary>Nobody will read any more: bytes are acknowledged and dropped.</summary>
-    public bool InputRefused;
-    /// <summary>Dropped bytes that the tool has not been told about.</summary>
-    public uint InputDropped;
 
-    public fixed uint Signals[MaxSignals];
-    public int SignalCount;
+    /// <summary>Signals to deliver, bit N - 1 for signal N, to the foreground group and to the whole session.</summary>
+    public ulong ForegroundSignals;
+    public ulong SessionSignals;
+
+    /// <summary>The window has another size: Request.TerminalRows, TerminalColumns.</summary>
+    public bool WindowChanged;
 
     /// <summary>The tool has gone; nothing is sent to it, and the program gets SIGHUP.</summary>
     public bool Abandoned;
 
     /// <summary>The session's thread waits here for something to do.</summary>
     public WaitQueue Work;
+
+    /// <summary>By stream number, less one.</summary>
+    [InlineArray(OutputStreams)]
+    public struct NewsTable
+    {
+        private OutputNews _first;
+    }
 }

@@ -1,4 +1,4 @@
-// The manager's part of the control channel: Start, standard input, signals, the list; and the greeting, which waits until every component
+// The manager's part of the control channel: Start, standard streams, signals, the list; and the greeting, which waits until every component
 // named on the boot line has joined. Runs in the poller: it fills sessions and wakes their threads, and never blocks.
 
 using System;
@@ -13,11 +13,12 @@ namespace Lego.Manager.Sessions;
 /// <summary>Frames that only a manager takes.</summary>
 public sealed unsafe class SessionControl : ControlService
 {
-    private const uint Hangup = 1;
+    private const ulong HangupSignals = (1UL << (1 - 1)) | (1UL << (18 - 1)); // SIGHUP, and SIGCONT for those that are stopped
     private const uint HighestSignal = 64;
     private const int ListBytes = 16 * 1024;
 
     private readonly SessionTable _sessions;
+    private readonly SessionOutput _output;
     private readonly SessionWorker _worker;
     private readonly MembershipTable _members;
     private readonly ControlTransmitter _transmitter;
@@ -30,9 +31,11 @@ public sealed unsafe class SessionControl : ControlService
     private ulong _inputBytes;
 
     public SessionControl(
-        SessionTable sessions, SessionWorker worker, MembershipTable members, ControlTransmitter transmitter, FrameAllocator frames)
+        SessionTable sessions, SessionOutput output, SessionWorker worker, MembershipTable members, ControlTransmitter transmitter,
+        FrameAllocator frames)
     {
         _sessions = sessions;
+        _output = output;
         _worker = worker;
         _members = members;
         _transmitter = transmitter;
@@ -71,33 +74,44 @@ public sealed unsafe class SessionControl : ControlService
         }
     }
 
-    public override bool TryHandle(scoped in ControlFrame frame)
+    public override ControlDisposition TryHandle(scoped in ControlFrame frame)
     {
+        Session* session = _sessions.FindTag(frame.Session);
         switch (frame.Type)
         {
             case ControlFrameType.Start:
-                Start(frame.Session, frame.Payload);
-                return true;
-            case ControlFrameType.StandardInput:
-                AddInput(_sessions.FindTag(frame.Session), frame.Payload);
-                return true;
-            case ControlFrameType.StandardInputEnd:
-                EndInput(_sessions.FindTag(frame.Session));
-                return true;
-            case ControlFrameType.Signal:
-                if (frame.Payload.Length >= sizeof(uint))
-                {
-                    AddSignal(_sessions.FindTag(frame.Session), BinaryPrimitives.ReadUInt32LittleEndian(frame.Payload));
-                }
-
-                return true;
+                return Start(frame.Session, frame.Payload);
             case ControlFrameType.List:
-                SendList(frame.Session);
-                return true;
+                return SendList(frame.Session);
+            case ControlFrameType.StandardInput:
+                AddInput(session, frame.Payload);
+                break;
+            case ControlFrameType.StandardInputEnd:
+                EndInput(session);
+                break;
+            case ControlFrameType.StandardOutputTaken:
+                AddOutputNews(session, Number(frame.Payload, 0), Number(frame.Payload, 1), Errno.None);
+                break;
+            case ControlFrameType.StandardOutputClosed:
+                AddOutputNews(session, Number(frame.Payload, 0), 0, (Errno)Number(frame.Payload, 1));
+                break;
+            case ControlFrameType.Signal:
+                AddSignal(session, Number(frame.Payload, 0), (SignalScope)Number(frame.Payload, 1));
+                break;
+            case ControlFrameType.WindowSize:
+                ChangeWindow(session, Number(frame.Payload, 0));
+                break;
+            case ControlFrameType.Hangup:
+                Abandon(session);
+                break;
             default:
-                return false;
+                return ControlDisposition.NotMine;
         }
+
+        return ControlDisposition.Done;
     }
+
+    public override bool Send() => _output.Send();
 
     /// <summary>Programs whose tool has gone get SIGHUP, as programs whose terminal has gone do.</summary>
     public override void Disconnected()
@@ -107,9 +121,7 @@ public sealed unsafe class SessionControl : ControlService
             Session* session = _sessions.At(slot);
             if (session->State != SessionState.Free && !session->Abandoned)
             {
-                AddSignal(session, Hangup);
-                EndInput(session);
-                session->Abandoned = true;
+                Abandon(session);
             }
         }
     }
@@ -121,15 +133,76 @@ public sealed unsafe class SessionControl : ControlService
         writer.Add("manager.sessions.input_bytes"u8, _inputBytes);
     }
 
-    private static void AddSignal(Session* session, uint signal)
+    /// <summary>A number of a payload, 0 when it is too short.</summary>
+    private static uint Number(ReadOnlySpan<byte> payload, int index)
     {
-        if (session == null || signal is 0 or > HighestSignal || session->SignalCount == Session.MaxSignals)
+        int offset = index * sizeof(uint);
+        return payload.Length < offset + sizeof(uint) ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(payload.Slice(offset));
+    }
+
+    /// <summary>What is left to do for a program whose user has gone: it is told, and nothing is kept for the tool any more.</summary>
+    private static void Abandon(Session* session)
+    {
+        if (session == null)
         {
             return;
         }
 
-        session->Signals[session->SignalCount++] = signal;
+        session->Abandoned = true;
+        session->SessionSignals |= HangupSignals;
+        session->InputEnds = true;
+        session->Output.Clear();
+        for (int stream = 0; stream < Session.OutputStreams; stream++)
+        {
+            session->News[stream].Status = Errno.EPIPE;
+        }
+
         session->Work.WakeAll();
+    }
+
+    private static void AddSignal(Session* session, uint signal, SignalScope scope)
+    {
+        if (session == null || signal is 0 or > HighestSignal)
+        {
+            return;
+        }
+
+        ulong bit = 1UL << (int)(signal - 1);
+        if (scope == SignalScope.Session)
+        {
+            session->SessionSignals |= bit;
+        }
+        else
+        {
+            session->ForegroundSignals |= bit;
+        }
+
+        session->Work.WakeAll();
+    }
+
+    private static void AddOutputNews(Session* session, uint stream, uint bytes, Errno status)
+    {
+        if (session == null || stream is 0 or > Session.OutputStreams)
+        {
+            return;
+        }
+
+        ref OutputNews news = ref session->News[(int)stream - 1];
+        news.Bytes = Math.Min(news.Bytes + bytes, StreamRequest.OutputWindowBytes);
+        news.Status = status == Errno.None ? news.Status : status;
+        session->Work.WakeAll();
+    }
+
+    /// <summary>Rows in the low half, columns in the high one.</summary>
+    private static void ChangeWindow(Session* session, uint size)
+    {
+        if (session != null)
+        {
+            session->Request.TerminalRows = (ushort)size;
+            session->Request.TerminalColumns = (ushort)(size >> 16);
+            session->WindowChanged = true;
+            session->Work.WakeAll();
+        }
     }
 
     private static void EndInput(Session* session)
@@ -141,7 +214,7 @@ public sealed unsafe class SessionControl : ControlService
         }
     }
 
-    private void Start(ushort tag, ReadOnlySpan<byte> payload)
+    private ControlDisposition Start(ushort tag, ReadOnlySpan<byte> payload)
     {
         Errno error = StartFrame.Parse(payload, out StartFrame start);
         if (error == Errno.None)
@@ -149,21 +222,29 @@ public sealed unsafe class SessionControl : ControlService
             error = _sessions.FindTag(tag) != null ? Errno.EEXIST : Begin(tag, in start);
         }
 
-        if (error != Errno.None)
+        if (error == Errno.None)
         {
-            Span<byte> body = stackalloc byte[2 * sizeof(uint)];
-            BinaryPrimitives.WriteUInt32LittleEndian(body, (uint)error);
-            BinaryPrimitives.WriteUInt32LittleEndian(body.Slice(sizeof(uint)), 0);
-            _transmitter.TryQueue(ControlFrameType.Started, tag, body, default, ControlPriority.Answer);
+            return ControlDisposition.Done;
         }
+
+        Span<byte> body = stackalloc byte[2 * sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(body, (uint)error);
+        BinaryPrimitives.WriteUInt32LittleEndian(body.Slice(sizeof(uint)), 0);
+        return Answer(ControlFrameType.Started, tag, body);
+    }
+
+    private ControlDisposition Answer(ControlFrameType type, ushort tag, ReadOnlySpan<byte> payload)
+    {
+        bool queued = _transmitter.TryQueue(type, tag, payload, default, ControlPriority.Answer);
+        return queued ? ControlDisposition.Done : ControlDisposition.Again;
     }
 
     private Errno Begin(ushort tag, scoped in StartFrame start)
     {
-        Session* session = _sessions.Allocate(tag);
-        if (session == null)
+        Errno error = _sessions.Allocate(tag, out Session* session);
+        if (error != Errno.None)
         {
-            return Errno.EAGAIN;
+            return error;
         }
 
         session->StringPages = ((ulong)start.Strings.Length + PageOperations.PageSize - 1) / PageOperations.PageSize;
@@ -183,6 +264,7 @@ public sealed unsafe class SessionControl : ControlService
             StringBytes = (uint)start.Strings.Length,
             TerminalRows = start.TerminalRows,
             TerminalColumns = start.TerminalColumns,
+            Modes = start.Modes,
         };
         if (Scheduler.Spawn(_worker, session, "session"u8) == null)
         {
@@ -202,16 +284,16 @@ public sealed unsafe class SessionControl : ControlService
             return;
         }
 
-        _inputBytes += (ulong)bytes.Length;
-        if (session->InputRefused || session->InputEnds || !InputRing.TryAdd(session, bytes))
+        // Bytes that nobody asked for would need room that nobody has kept for them.
+        if (!session->InputEnds && InputRing.TryAdd(session, bytes))
         {
-            session->InputDropped += (uint)bytes.Length;
+            _inputBytes += (ulong)bytes.Length;
+            session->InputAnswered++;
+            session->Work.WakeAll();
         }
-
-        session->Work.WakeAll();
     }
 
-    private void SendList(ushort tag)
+    private ControlDisposition SendList(ushort tag)
     {
         ListWriter text = new ListWriter(new Span<byte>(_list, ListBytes));
         text.Line($"epoch {_members.Epoch}");
@@ -230,6 +312,6 @@ public sealed unsafe class SessionControl : ControlService
             }
         }
 
-        _transmitter.TryQueue(ControlFrameType.ListReply, tag, text.Text, default, ControlPriority.Answer);
+        return Answer(ControlFrameType.ListReply, tag, text.Text);
     }
 }

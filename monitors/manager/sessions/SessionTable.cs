@@ -1,6 +1,6 @@
-// The slots for sessions. All memory is taken at boot, but for the strings of a Start. Never blocks.
+// The slots for sessions; what a session buffers is taken when it starts and given back at its end. Never blocks.
 
-using System;
+using Lego.Common.Control;
 using Lego.Kernel;
 
 namespace Lego.Manager.Sessions;
@@ -11,6 +11,7 @@ public sealed unsafe class SessionTable
     /// <summary>Programs that the tool can have running at a time.</summary>
     public const int MaxSessions = 32;
 
+    private readonly FrameAllocator _frames;
     private readonly Session* _slots;
     private readonly uint[] _generations = new uint[MaxSessions];
 
@@ -18,16 +19,15 @@ public sealed unsafe class SessionTable
     {
         ulong slotPages = ((ulong)(MaxSessions * sizeof(Session)) + PageOperations.PageSize - 1) / PageOperations.PageSize;
         _slots = (Session*)frames.AllocateContiguous(slotPages);
-        byte* input = (byte*)frames.AllocateContiguous(MaxSessions * Session.InputPages);
-        if (_slots == null || input == null)
+        if (_slots == null)
         {
             Panic.Because("SessionTable: no memory for sessions at boot");
         }
 
+        _frames = frames;
         for (int slot = 0; slot < MaxSessions; slot++)
         {
             _slots[slot] = default;
-            _slots[slot].Input = input + (slot * Session.InputBytes);
         }
     }
 
@@ -49,29 +49,43 @@ public sealed unsafe class SessionTable
         }
     }
 
-    /// <summary>A new session in state Starting, or null when all slots are taken.</summary>
-    public Session* Allocate(ushort tag)
+    /// <summary>A new session in state Starting. EAGAIN: all slots are taken, ENOMEM.</summary>
+    public Errno Allocate(ushort tag, out Session* allocated)
     {
+        allocated = null;
         for (int slot = 0; slot < MaxSessions; slot++)
         {
             Session* session = _slots + slot;
             if (session->State == SessionState.Free)
             {
-                byte* input = session->Input;
+                byte* buffers = (byte*)_frames.AllocateContiguous(Session.BufferPages);
+                if (buffers == null)
+                {
+                    return Errno.ENOMEM;
+                }
+
                 *session = default;
-                session->Input = input;
+                session->Buffers = buffers;
+                session->Output = new FrameRing(buffers + Session.InputBytes, Session.OutputBytes);
                 session->State = SessionState.Starting;
                 session->Tag = tag;
                 session->Id = (++_generations[slot] * MaxSessions) + (uint)slot;
-                return session;
+                allocated = session;
+                return Errno.None;
             }
         }
 
-        return null;
+        return Errno.EAGAIN;
     }
 
     /// <summary>Makes the slot free; its id names nothing from now on.</summary>
-    public void Free(Session* session) => session->State = SessionState.Free;
+    public void Free(Session* session)
+    {
+        _frames.FreeContiguous(session->Buffers, Session.BufferPages);
+        session->Buffers = null;
+        session->Output = default;
+        session->State = SessionState.Free;
+    }
 
     /// <summary>By the id that processor components use; null when there is none (any more).</summary>
     public Session* Find(uint id)

@@ -1,12 +1,11 @@
 // What a session's own thread does: start the program, carry signals and standard input to it, report its end. Everything here may BLOCK on
 // the fabric or on the tool; the poller fills the session meanwhile and wakes Work.
 //
-// Back-pressure of standard input: the tool sends at most Session.InputBytes ahead; bytes leave the ring only when the processor component has
-// taken them, and the tool learns of that (StandardInputTaken) only then. A program that does not read is offered its input again
-// after a pause that grows.
+// It never waits for the user's side: what a session has for the tool lies in its ring, which the poller empties (SessionOutput).
 
 using System;
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lego.Common.Control;
@@ -19,13 +18,6 @@ namespace Lego.Manager.Sessions;
 /// <summary>The life of a session.</summary>
 public sealed unsafe class SessionWorker : ThreadBody
 {
-    /// <summary>First and longest pause before input that was not taken is offered again.</summary>
-    private const ulong FirstPauseNs = 2_000_000;
-    private const ulong LongestPauseNs = 50_000_000;
-
-    /// <summary>Bytes that are worth a message even to a reader that took less last time.</summary>
-    private const int LeastOfferBytes = 4096;
-
     /// <summary>Wait status of a program that its processor component took along: killed by SIGKILL.</summary>
     public const uint LostStatus = 9;
 
@@ -62,47 +54,56 @@ public sealed unsafe class SessionWorker : ThreadBody
                 session->State = SessionState.Running;
             }
 
-            ulong pauseNs = FirstPauseNs;
             while (session->State == SessionState.Running)
             {
-                Step(session, ref pauseNs);
+                Step(session);
+            }
+
+            // Exited comes after the last byte of output.
+            while (session->Output.Count > 0)
+            {
+                session->Work.Wait();
             }
 
             SendExited(session);
+            CloseStreams(session);
         }
 
         _sessions.Free(session);
     }
 
-    /// <summary>One thing that there is to do, or one wait.</summary>
-    public void Step(Session* session, ref ulong pauseNs)
+    /// <summary>One thing that there is to do, or one wait. Signals go first: they may be why the rest does not matter.</summary>
+    public void Step(Session* session)
     {
-        if (session->InputDropped > 0)
+        if (session->SessionSignals != 0)
         {
-            uint dropped = session->InputDropped;
-            session->InputDropped = 0;
-            SendTaken(session, dropped);
+            DeliverSignal(session, ref session->SessionSignals, SignalScope.Session);
         }
-        else if (session->SignalCount > 0)
+        else if (session->ForegroundSignals != 0)
         {
-            DeliverSignal(session);
+            DeliverSignal(session, ref session->ForegroundSignals, SignalScope.Foreground);
         }
-        else if (session->InputCount > 0)
+        else if (!session->News[0].IsEmpty)
         {
-            if (OfferInput(session))
-            {
-                pauseNs = FirstPauseNs;
-            }
-            else
-            {
-                session->Work.WaitUntil(Clock.NowNs() + pauseNs);
-                pauseNs = Math.Min(pauseNs * 2, LongestPauseNs);
-            }
+            TellOutputNews(session, StreamRequest.Output);
         }
-        else if (session->InputEnds && !session->InputEnded)
+        else if (!session->News[1].IsEmpty)
         {
-            session->InputEnded = true;
-            Stream(session, default, out _);
+            TellOutputNews(session, StreamRequest.Error);
+        }
+        else if (session->WindowChanged)
+        {
+            TellWindowSize(session);
+        }
+        else if (session->InputCount > 0 || session->InputAnswered > 0)
+        {
+            DeliverInput(session, StreamRequest.Input, InputRing.Peek(session, StreamRequest.MaxBytes));
+        }
+        else if (session->InputEnds)
+        {
+            session->InputEnds = false;
+            session->InputAnswered++;
+            DeliverInput(session, StreamRequest.InputEnd, default);
         }
         else
         {
@@ -145,50 +146,69 @@ public sealed unsafe class SessionWorker : ThreadBody
         return error;
     }
 
-    private void DeliverSignal(Session* session)
+    private void DeliverSignal(Session* session, ref ulong signals, SignalScope scope)
     {
-        SignalRequest request = new SignalRequest { Session = session->Id, Signal = session->Signals[0] };
-        session->SignalCount--;
-        for (int index = 0; index < session->SignalCount; index++)
-        {
-            session->Signals[index] = session->Signals[index + 1];
-        }
-
-        _endpoint.Call(session->Processor, Opcode.SignalProcess, default, AsBytes(in request), default, default, out _);
+        int index = BitOperations.TrailingZeroCount(signals);
+        signals &= signals - 1;
+        Tell(session, Opcode.SignalProcess, new SignalRequest { Session = session->Id, Signal = (ushort)(index + 1), Scope = scope });
     }
 
-    /// <summary>False: nothing was taken.</summary>
-    private bool OfferInput(Session* session)
+    private void TellOutputNews(Session* session, ushort stream)
     {
-        ReadOnlySpan<byte> bytes = InputRing.Peek(session, Math.Max(session->OfferBytes, LeastOfferBytes));
-        Errno error = Stream(session, bytes, out uint taken);
-        // A slow reader is offered about what it took last time, a fast one more and more.
-        session->OfferBytes = (int)Math.Min(taken == (uint)bytes.Length ? ((uint)session->OfferBytes * 2) + LeastOfferBytes : taken, StreamRequest.MaxBytes);
-        if (error != Errno.None || taken > (uint)bytes.Length)
+        ref OutputNews news = ref session->News[stream - 1];
+        OutputCreditRequest request = new OutputCreditRequest
         {
-            // The reader has closed its end (EPIPE), or has gone: as with a pipe, what is written from now on goes nowhere.
-            session->InputRefused = true;
-            taken = (uint)session->InputCount;
-        }
-
-        if (taken > 0)
-        {
-            InputRing.Remove(session, (int)taken);
-            SendTaken(session, taken);
-        }
-
-        return taken > 0;
+            Session = session->Id,
+            Stream = stream,
+            Status = (ushort)news.Status,
+            Bytes = news.Bytes,
+        };
+        news.Bytes = 0;
+        news.StatusTold = news.Status != Errno.None;
+        Tell(session, Opcode.OutputCredit, in request);
     }
 
-    private Errno Stream(Session* session, ReadOnlySpan<byte> bytes, out uint taken)
+    private void TellWindowSize(Session* session)
     {
-        StreamRequest request = new StreamRequest { Session = session->Id };
-        StreamReply reply = default;
-        Errno error = _endpoint.Call(
-            session->Processor, Opcode.StandardInput, new RpcContext { Class = RpcClass.Stream }, AsBytes(in request), bytes, new Span<byte>(&reply, sizeof(StreamReply)), out _);
-        taken = reply.Taken;
-        return error;
+        session->WindowChanged = false;
+        WindowSizeRequest request = new WindowSizeRequest
+        {
+            Session = session->Id,
+            Rows = session->Request.TerminalRows,
+            Columns = session->Request.TerminalColumns,
+        };
+        Tell(session, Opcode.WindowSize, in request);
     }
+
+    /// <summary>Hands on input that was asked for, and so is taken as a whole. With its last bytes go the answered reads.</summary>
+    private void DeliverInput(Session* session, ushort stream, ReadOnlySpan<byte> bytes)
+    {
+        StreamRequest request = new StreamRequest { Session = session->Id, Stream = stream };
+        if (bytes.Length == session->InputCount)
+        {
+            request.Answered = session->InputAnswered;
+            session->InputAnswered = 0;
+        }
+
+        // The bytes stay in the ring until they have arrived. A component that is gone ends the session in another way.
+        RpcContext context = new RpcContext { Class = RpcClass.Stream };
+        _endpoint.Call(session->Processor, Opcode.StandardInput, context, AsBytes(in request), bytes, default, out _);
+        InputRing.Remove(session, bytes.Length);
+    }
+
+    /// <summary>Processes that outlive the program wait for credit that will not come: their writes fail instead.</summary>
+    private void CloseStreams(Session* session)
+    {
+        for (ushort stream = StreamRequest.Output; stream <= StreamRequest.Error && _members.IsAlive(session->Processor); stream++)
+        {
+            OutputCreditRequest request = new OutputCreditRequest { Session = session->Id, Stream = stream, Status = (ushort)Errno.EPIPE };
+            Tell(session, Opcode.OutputCredit, in request);
+        }
+    }
+
+    /// <summary>A message whose answer does not matter: the program, or all of its component, may have ended meanwhile.</summary>
+    private void Tell<TRequest>(Session* session, Opcode opcode, in TRequest request) where TRequest : unmanaged =>
+        _endpoint.Call(session->Processor, opcode, default, AsBytes(in request), default, default, out _);
 
     private void ReleaseStrings(Session* session)
     {
@@ -207,15 +227,11 @@ public sealed unsafe class SessionWorker : ThreadBody
         Send(session, ControlFrameType.Started, body);
     }
 
-    private void SendTaken(Session* session, uint count) => SendNumber(session, ControlFrameType.StandardInputTaken, count);
-
-    private void SendExited(Session* session) => SendNumber(session, ControlFrameType.Exited, session->WaitStatus);
-
-    private void SendNumber(Session* session, ControlFrameType type, uint number)
+    private void SendExited(Session* session)
     {
         Span<byte> body = stackalloc byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32LittleEndian(body, number);
-        Send(session, type, body);
+        BinaryPrimitives.WriteUInt32LittleEndian(body, session->WaitStatus);
+        Send(session, ControlFrameType.Exited, body);
     }
 
     private void Send(Session* session, ControlFrameType type, ReadOnlySpan<byte> body)

@@ -53,6 +53,11 @@ public abstract unsafe class FileOperations
     /// <summary>What poll(2) would report now. Never blocks.</summary>
     public virtual PollEvents Poll(OpenFile* file) => PollEvents.Readable | PollEvents.Writable;
 
+    /// <summary>poll(2) looks at the file and may wait for it: asks for what only comes when it is asked for. May BLOCK.</summary>
+    public virtual void Prompt(Process* process, OpenFile* file)
+    {
+    }
+
     /// <summary>ioctl(2) requests that are particular to the kind.</summary>
     public virtual long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.ENOTTY);
 

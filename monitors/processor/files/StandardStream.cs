@@ -1,6 +1,6 @@
-// Standard input, output and error of a session. Output goes to the manager message by message; the reply comes when the bytes have been
-// handed on, which is the back-pressure. Input is what TerminalSessions.AcceptInput has queued. Job control as in tty(4): a background
-// process that reads the terminal gets SIGTTIN. BLOCKS.
+// Standard input, output and error of a session. Output goes to the manager message by message, as far as the stream's credit goes
+// (OutputCredit); input is asked for when a program reads (InputDemand) and arrives through TerminalSessions.AcceptInput. Job control as in
+// tty(4): a background process that reads the terminal gets SIGTTIN. BLOCKS.
 
 using System;
 using Lego.Fabric;
@@ -32,8 +32,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
         TerminalSession* session = file->Session;
-        long total = 0;
-        while (to.RemainingBytes != 0 && total == 0)
+        while (to.RemainingBytes != 0)
         {
             if (IsBackground(process, file))
             {
@@ -42,8 +41,11 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
             }
 
             Errno error = Errno.None;
+            long total = 0;
+            ulong wanted = to.RemainingBytes;
             using (session->InputLock.Acquire())
             {
+                session->InputReady = false;
                 while (to.RemainingBytes != 0 && error == Errno.None && !session->Input.IsEmpty)
                 {
                     error = to.Give(session->Input.NextData(), out int moved);
@@ -52,68 +54,61 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
                 }
             }
 
-            if (error == Errno.None && total == 0)
+            session->InputDemand.CountTaken(total);
+            if (total == 0 && error == Errno.None && session->Input.IsEmpty && session->InputEnded)
             {
-                if (session->InputEnded)
-                {
-                    return 0;
-                }
+                // The end of a file stays; at a terminal, Ctrl-D ends one read.
+                session->InputEnded = !session->IsTerminal(file->Stream);
+                return 0;
+            }
 
+            if (error == Errno.None)
+            {
+                error = Ask(process->Table, file, wanted, total == 0);
+            }
+
+            if (error == Errno.None && total == 0 && session->Input.IsEmpty && !session->InputEnded)
+            {
                 error = file->IsNonBlocking ? Errno.EAGAIN : Signals.Wait(ref session->InputWait);
+            }
+
+            if (total != 0)
+            {
+                return total;
             }
 
             if (error != Errno.None)
             {
-                return total != 0 ? total : CallResult.Fail(error);
+                return CallResult.Fail(error);
             }
         }
 
-        return total;
+        return 0;
     }
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
-        // The reply comes when somebody has read what went before, perhaps never: the bytes wait in a frame of the writer's own.
-        byte* page = (byte*)Files.Frames.Allocate();
-        if (page == null)
-        {
-            return CallResult.Fail(Errno.ENOMEM);
-        }
-
-        long result = Write(process, file, new Span<byte>(page, PageOperations.PageSize), ref from);
-        Files.Frames.Free(page);
-        return result;
-    }
-
-    private static long Write(Process* process, OpenFile* file, Span<byte> buffer, ref IoVector from)
-    {
-        FileCaller caller = FileCaller.Of(process);
-        StreamRequest request = new() { Session = file->Session->Id, Stream = file->Stream == 2 ? (ushort)2 : (ushort)1 };
+        ushort stream = file->Stream == StreamRequest.Error ? StreamRequest.Error : StreamRequest.Output;
+        ref OutputCredit credit = ref file->Session->CreditOf(stream);
         long total = 0;
-        while (from.RemainingBytes != 0)
+        Errno error = Errno.None;
+        while (from.RemainingBytes != 0 && error == Errno.None)
         {
-            int wanted = (int)Math.Min(from.RemainingBytes, (ulong)buffer.Length);
-            Errno error = from.Take(buffer.Slice(0, wanted), out int gathered);
-            if (gathered != 0)
+            error = credit.Take(from.RemainingBytes, mayWait: !file->IsNonBlocking, out int granted);
+            if (error == Errno.None)
             {
-                Errno sent = caller.Rpc.Call(
-                    process->Table.Manager, Opcode.StandardOutput, caller.Context.As(RpcClass.Stream), in request,
-                    buffer.Slice(0, gathered), default, out _);
-                if (sent != Errno.None)
-                {
-                    return total != 0 ? total : CallResult.Fail(FileCaller.ToProgram(sent));
-                }
-
-                total += gathered;
-            }
-
-            if (error != Errno.None)
-            {
-                return total != 0 ? total : CallResult.Fail(error);
+                error = Send(process, file->Session->Id, stream, ref from, granted, out int sent);
+                credit.Return((uint)(granted - sent) + (sent == 0 ? (uint)StreamRequest.FrameBytes : 0));
+                total += sent;
             }
         }
 
-        return total;
+        if (total == 0 && error == Errno.EPIPE)
+        {
+            return Broken(process, file);
+        }
+
+        return total != 0 ? total : CallResult.Fail(error);
     }
 
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
@@ -129,15 +124,31 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
 
     public override PollEvents Poll(OpenFile* file)
     {
-        PollEvents events = file->IsWritable ? PollEvents.Writable : PollEvents.None;
+        PollEvents events = PollEvents.None;
+        if (file->IsWritable)
+        {
+            ref OutputCredit credit = ref file->Session->CreditOf(file->Stream);
+            events |= credit.HasRoom ? PollEvents.Writable : PollEvents.None;
+            events |= credit.Status != Errno.None ? PollEvents.Error : PollEvents.None;
+        }
+
         if (file->IsReadable)
         {
             bool isTerminal = file->Session->IsTerminal(file->Stream);
-            events |= !file->Session->Input.IsEmpty || (isTerminal && file->Session->InputEnded) ? PollEvents.Readable : PollEvents.None;
+            events |= !file->Session->Input.IsEmpty || file->Session->InputReady || (isTerminal && file->Session->InputEnded) ? PollEvents.Readable : PollEvents.None;
             events |= !isTerminal && file->Session->InputEnded ? PollEvents.HangUp : PollEvents.None;
         }
 
         return events;
+    }
+
+    /// <summary>Asks whether there is something to read, and reads nothing: that is the business of whoever polls.</summary>
+    public override void Prompt(Process* process, OpenFile* file)
+    {
+        if (file->IsReadable && !file->Session->InputReady)
+        {
+            Ask(process->Table, file, 0, isNeeded: true);
+        }
     }
 
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
@@ -173,6 +184,75 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
 
     /// <summary>Inode numbers of streams are far above those of pipes made here.</summary>
     private static uint StreamInode(OpenFile* file) => 0x8000_0000 | (file->Session->Id << 2) | file->Stream;
+
+    /// <summary>
+    /// Tells the user's side what to read, unless it knows. BLOCKS for a message. Its failure matters only to a reader that needs the answer.
+    /// </summary>
+    private static Errno Ask(Processes table, OpenFile* file, ulong wantedBytes, bool isNeeded)
+    {
+        TerminalSession* session = file->Session;
+        ref InputDemand demand = ref session->InputDemand;
+        uint waiting = (uint)session->Input.Count;
+        if (session->InputEnded || !demand.TryAsk(wantedBytes, waiting, isNeeded, session->IsTerminal(file->Stream), out uint reads))
+        {
+            return Errno.None;
+        }
+
+        InputWantedRequest request = new() { Session = session->Id, Bytes = demand.BytesOfEach, Reads = reads };
+        RpcContext context = new() { Class = RpcClass.Stream };
+        Errno error = table.Rpc.Call(table.Manager, Opcode.StandardInputWanted, in context, in request, default, default, out _);
+        if (error == Errno.None)
+        {
+            return Errno.None;
+        }
+
+        demand.Answer(reads);
+        if (error == Errno.EPIPE)
+        {
+            // The user has gone, and with him all that could come.
+            session->InputEnded = true;
+            return Errno.None;
+        }
+
+        return isNeeded ? FileCaller.ToProgram(error) : Errno.None;
+    }
+
+    /// <summary>Gathers up to so many bytes and sends them; the buffer is held for one message that is answered at once.</summary>
+    private static Errno Send(Process* process, uint session, ushort stream, ref IoVector from, int mostBytes, out int sentBytes)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        StreamRequest request = new() { Session = session, Stream = stream };
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
+        sentBytes = 0;
+        Errno error = from.Take(buffer.Data.Slice(0, mostBytes), out int gathered);
+        if (gathered != 0)
+        {
+            Errno sent = caller.Rpc.Call(
+                process->Table.Manager, Opcode.StandardOutput, caller.Context.As(RpcClass.Stream), in request,
+                buffer.Data.Slice(0, gathered), default, out _);
+            if (sent != Errno.None)
+            {
+                return FileCaller.ToProgram(sent);
+            }
+
+            sentBytes = gathered;
+        }
+
+        return error;
+    }
+
+    /// <summary>Nobody reads any more: a pipe breaks (pipe(7)), a terminal that has been hung up is an I/O error (tty(4)).</summary>
+    private static long Broken(Process* process, OpenFile* file)
+    {
+        if (file->Session->IsTerminal(file->Stream))
+        {
+            return CallResult.Fail(Errno.EIO);
+        }
+
+        SignalInfo info = new() { Number = Signal.Pipe, Code = SignalCode.User, ProcessId = process->Id, UserId = process->UserId };
+        Signals.Send(process, in info);
+        return CallResult.Fail(Errno.EPIPE);
+    }
 
     private static bool IsBackground(Process* process, OpenFile* file)
     {

@@ -1,7 +1,9 @@
-// ioctl requests of terminals (ioctl_tty(2)): modes, window size, foreground group. Modes are remembered and given back, not acted on: the
-// user's own terminal has the line discipline.
+// ioctl requests of terminals (ioctl_tty(2)): modes, window size, foreground group. Modes are remembered here and set at the user's own terminal,
+// which has the line discipline. BLOCKS in copies and messages.
 
 using System.Runtime.InteropServices;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -98,7 +100,17 @@ public static unsafe class TerminalRequests
             FileSystem.Of(process).Sessions.FlushInput(session);
         }
 
-        return 0;
+        TerminalModesRequest message = new()
+        {
+            Session = session->Id,
+            Action = (TerminalAction)(request - SetModes),
+            Modes = modes.Attributes,
+        };
+        RpcContext context = new() { Class = RpcClass.Stream };
+        Processes table = process->Table;
+        error = table.Rpc.Call(table.Manager, Opcode.TerminalModes, in context, in message, default, default, out _);
+        // A user who has gone has no terminal to set.
+        return error == Errno.EPIPE ? 0 : CallResult.Of(FileCaller.ToProgram(error));
     }
 
     private static long ChangeWindowSize(Process* process, TerminalSession* session, ulong argument)
@@ -109,14 +121,7 @@ public static unsafe class TerminalRequests
             return CallResult.Fail(error);
         }
 
-        bool changed = size.Rows != session->Rows || size.Columns != session->Columns;
-        session->Rows = size.Rows;
-        session->Columns = size.Columns;
-        if (changed)
-        {
-            Signals.SendToGroup(process->Table, session->ForegroundGroup, SignalInfo.FromKernel(Signal.WindowChange));
-        }
-
+        session->Resize(process->Table, size.Rows, size.Columns);
         return 0;
     }
 

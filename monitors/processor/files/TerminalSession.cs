@@ -1,6 +1,6 @@
 // The standard streams of a program that the manager started, as this component sees them: who is in the foreground, the window size, the
-// terminal's modes as the program set them, and the input that has arrived. The line discipline is the business of the user's own terminal:
-// bytes pass through unchanged. In a slab; lives while an open file refers to it.
+// terminal's modes, the input that has arrived and what was asked for, the credit of the output. The line discipline is the business of the
+// user's own terminal, which gets the modes that the program sets: bytes pass through unchanged. In a slab; lives while an open file refers to it.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -23,16 +23,37 @@ public unsafe struct TerminalSession
     public uint ForegroundGroup;
     /// <summary>Session of the processes that have it as their controlling terminal.</summary>
     public uint SessionId;
-    /// <summary>Standard input, and its end.</summary>
+    /// <summary>Standard input, and its end; of a terminal the end of one read.</summary>
     public ByteRing Input;
     public bool InputEnded;
+    /// <summary>The user's side has something to read (or its end), which nobody has asked for yet.</summary>
+    public bool InputReady;
+    public InputDemand InputDemand;
     public SleepLock InputLock;
     public WaitQueue InputWait;
     /// <summary>Owner, permissions and times of all its streams.</summary>
     public SyntheticInode Attributes;
+    public OutputCredit Output;
+    public OutputCredit Error;
     public TerminalModes Modes;
 
     public readonly bool IsTerminal(int stream) => (Flags & (StartFlags)(1u << stream)) != 0;
+
+    /// <summary>Credit of an output stream; a terminal opened for everything writes to the output.</summary>
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public ref OutputCredit CreditOf(ushort stream) => ref (stream == StreamRequest.Error ? ref Error : ref Output);
+
+    /// <summary>Another size of the window; SIGWINCH for the foreground group when it changes.</summary>
+    public void Resize(Processes processes, ushort rows, ushort columns)
+    {
+        bool changed = rows != Rows || columns != Columns;
+        Rows = rows;
+        Columns = columns;
+        if (changed)
+        {
+            Signals.SendToGroup(processes, ForegroundGroup, SignalInfo.FromKernel(Signal.WindowChange));
+        }
+    }
 
     /// <summary>A stream that is a terminal, preferably the input.</summary>
     public readonly byte TerminalStream => IsTerminal(0) ? (byte)0 : IsTerminal(1) ? (byte)1 : (byte)2;
@@ -53,11 +74,18 @@ public struct TerminalModes
     public byte LineDiscipline;
     public ControlCharacterTable ControlCharacters;
 
+    /// <summary>As they travel.</summary>
+    public readonly TerminalAttributes Attributes => Unsafe.As<TerminalModes, TerminalAttributes>(ref Unsafe.AsRef(in this));
+
     [InlineArray(ControlCharacterCount)]
     public struct ControlCharacterTable
     {
         private byte _first;
     }
+
+    /// <summary>The modes of the user's terminal; those of a fresh one when there is none.</summary>
+    public static TerminalModes From(in TerminalAttributes attributes) =>
+        attributes.Control == 0 ? Default : Unsafe.As<TerminalAttributes, TerminalModes>(ref Unsafe.AsRef(in attributes));
 
     /// <summary>
     /// What a fresh Linux terminal has (tty_std_termios): ICRNL IXON, OPOST ONLCR, 38400 8 bits, ISIG ICANON ECHO and friends.
@@ -100,7 +128,9 @@ public sealed unsafe class TerminalSessions(FileSystem files)
             session->References = 1;
             session->ForegroundGroup = leader;
             session->SessionId = leader;
-            session->Modes = TerminalModes.Default;
+            session->Output.Open();
+            session->Error.Open();
+            session->Modes = TerminalModes.From(in request.Modes);
             session->Attributes = SyntheticInode.Create(userId: 0, groupId: 0);
             session->Next = _first;
             _first = session;
@@ -239,29 +269,64 @@ public sealed unsafe class TerminalSessions(FileSystem files)
     }
 
     /// <summary>
-    /// Standard input has arrived from the manager (none = its end); bytes taken, the rest is to be offered again. Bytes for a session that
-    /// nothing reads any more are taken and dropped. Never blocks: called by the service of group 6.
+    /// Standard input has arrived from the manager, its end, or the news that there is some; it answers wanted reads. Bytes for a session that nothing
+    /// reads any more are dropped. Never blocks: called by the service of group 6.
     /// </summary>
-    public uint AcceptInput(uint id, ReadOnlySpan<byte> bytes)
+    public void AcceptInput(in StreamRequest request, ReadOnlySpan<byte> bytes)
     {
-        TerminalSession* session = Find(id);
+        TerminalSession* session = Find(request.Session);
         if (session == null)
         {
-            return (uint)bytes.Length;
+            return;
         }
 
-        uint taken = 0;
-        if (bytes.IsEmpty)
+        session->InputDemand.Answer(request.Answered);
+        session->InputEnded |= request.Stream == StreamRequest.InputEnd;
+        session->InputReady |= bytes.IsEmpty;
+        if (session->Input.Append(files.Frames, bytes) != bytes.Length)
         {
-            session->InputEnded = true;
-        }
-        else
-        {
-            taken = (uint)session->Input.Append(files.Frames, bytes);
+            Log.Warn($"session {request.Session}: standard input was lost, memory is exhausted");
         }
 
         session->InputWait.WakeAll();
         files.Readiness.Notify();
-        return taken;
+    }
+
+    /// <summary>The user's side has written output or has closed a stream. ESRCH, EINVAL. Never blocks.</summary>
+    public Errno AcceptCredit(in OutputCreditRequest request)
+    {
+        TerminalSession* session = Find(request.Session);
+        if (session == null)
+        {
+            return Errno.ESRCH;
+        }
+
+        if (request.Stream is not (StreamRequest.Output or StreamRequest.Error))
+        {
+            return Errno.EINVAL;
+        }
+
+        ref OutputCredit credit = ref session->CreditOf(request.Stream);
+        credit.Return(request.Bytes);
+        if (request.Status != 0)
+        {
+            credit.Close((Errno)request.Status);
+        }
+
+        files.Readiness.Notify();
+        return Errno.None;
+    }
+
+    /// <summary>The user's terminal has another size: the foreground group hears of it (SIGWINCH). ESRCH. Never blocks.</summary>
+    public Errno AcceptWindowSize(in WindowSizeRequest request)
+    {
+        TerminalSession* session = Find(request.Session);
+        if (session == null)
+        {
+            return Errno.ESRCH;
+        }
+
+        session->Resize(files.Processes, request.Rows, request.Columns);
+        return Errno.None;
     }
 }

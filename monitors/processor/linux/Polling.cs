@@ -238,8 +238,18 @@ public static unsafe class Polling
             return PollEvents.None;
         }
 
-        OpenFile* file = FileTable.Of(process)->Find((uint)descriptor);
-        return file == null ? PollEvents.Invalid : file->Operations.Poll(file) & (wanted | AlwaysReported);
+        using Descriptor held = Descriptor.Of(process, (ulong)descriptor);
+        if (held.IsBad)
+        {
+            return PollEvents.Invalid;
+        }
+
+        if ((wanted & PollEvents.In) != 0)
+        {
+            held.Operations.Prompt(process, held.File);
+        }
+
+        return held.Operations.Poll(held.File) & (wanted | AlwaysReported);
     }
 
     private static long WaitForSets(ref SystemCall call, ulong deadline)
@@ -297,13 +307,18 @@ public static unsafe class Polling
             return Errno.None;
         }
 
-        OpenFile* file = FileTable.Of(process)->Find((uint)descriptor);
-        if (file == null)
+        using Descriptor held = Descriptor.Of(process, (ulong)descriptor);
+        if (held.IsBad)
         {
             return Errno.EBADF;
         }
 
-        PollEvents events = file->Operations.Poll(file);
+        if ((sets[word] & bit) != 0)
+        {
+            held.Operations.Prompt(process, held.File);
+        }
+
+        PollEvents events = held.Operations.Poll(held.File);
         const PollEvents Failed = PollEvents.Error | PollEvents.Invalid;
         Report(sets, results, word, bit, (events & (PollEvents.In | PollEvents.HangUp | Failed)) != 0, ref ready);
         Report(sets, results, words + word, bit, (events & (PollEvents.Out | Failed)) != 0, ref ready);

@@ -1,5 +1,5 @@
 // Group 6: what the manager asks of a processor component. Starting a program loads files and so runs in a worker; a signal is sent at once;
-// standard input goes to the session's stream (linux/), which takes what it has room for.
+// what belongs to standard streams goes to linux/.
 
 using System;
 using Lego.Fabric;
@@ -8,7 +8,7 @@ using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>Serves StartProcess, StandardInput and SignalProcess.</summary>
+/// <summary>Serves group 6.</summary>
 public sealed unsafe class ProgramService(FileSystem files) : RpcService
 {
     public override RpcDisposition TryHandle(ref RpcRequest request)
@@ -22,6 +22,12 @@ public sealed unsafe class ProgramService(FileSystem files) : RpcService
                 return RpcDisposition.Done;
             case Opcode.StandardInput:
                 StandardStreams.TakeInput(files, ref request);
+                return RpcDisposition.Done;
+            case Opcode.OutputCredit:
+                StandardStreams.TakeCredit(files, ref request);
+                return RpcDisposition.Done;
+            case Opcode.WindowSize:
+                StandardStreams.TakeWindowSize(files, ref request);
                 return RpcDisposition.Done;
             default:
                 request.Reply(Errno.EOPNOTSUPP);
@@ -57,9 +63,18 @@ public sealed unsafe class ProgramService(FileSystem files) : RpcService
             return;
         }
 
-        uint group = StandardStreams.ForegroundGroup(files, wanted.Session);
-        SignalInfo info = SignalInfo.FromKernel((int)wanted.Signal);
-        bool found = group != 0 && Signals.SendToGroup(files.Processes, group, in info);
+        SignalInfo info = SignalInfo.FromKernel(wanted.Signal);
+        bool found;
+        if (wanted.Scope == SignalScope.Session)
+        {
+            found = Signals.SendToTerminalSession(files.Processes, wanted.Session, in info);
+        }
+        else
+        {
+            uint group = StandardStreams.ForegroundGroup(files, wanted.Session);
+            found = group != 0 && Signals.SendToGroup(files.Processes, group, in info);
+        }
+
         request.Reply(found ? Errno.None : Errno.ESRCH);
     }
 }

@@ -36,8 +36,22 @@ public static unsafe class StandardStreams
             return;
         }
 
-        StreamReply reply = new() { Taken = files.Sessions.AcceptInput(head.Session, bytes) };
-        request.Reply(Errno.None, in reply);
+        files.Sessions.AcceptInput(in head, bytes);
+        request.Reply(Errno.None);
+    }
+
+    /// <summary>Takes credit for output from the manager; replies to the request. Never blocks.</summary>
+    public static void TakeCredit(FileSystem files, ref RpcRequest request)
+    {
+        bool isWhole = request.TryReadHead(out OutputCreditRequest credit, out _);
+        request.Reply(isWhole ? files.Sessions.AcceptCredit(in credit) : Errno.EPROTO);
+    }
+
+    /// <summary>The user's window has another size; replies to the request. Never blocks.</summary>
+    public static void TakeWindowSize(FileSystem files, ref RpcRequest request)
+    {
+        bool isWhole = request.TryReadHead(out WindowSizeRequest size, out _);
+        request.Reply(isWhole ? files.Sessions.AcceptWindowSize(in size) : Errno.EPROTO);
     }
 
     /// <summary>The foreground process group of a session; 0 when the session does not exist.</summary>

@@ -8,7 +8,7 @@ namespace Lego.Processor;
 public static unsafe class TerminalCalls
 {
     [SystemCall(16, "ioctl", Support.Partial,
-        "terminals (modes are remembered, not acted on; job control), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX")]
+        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX")]
     internal static long Control(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);

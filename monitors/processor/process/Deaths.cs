@@ -12,7 +12,6 @@ namespace Lego.Processor;
 public static unsafe class Deaths
 {
     private const int MaxSentence = 200;
-    private const ushort StandardError = 2;
 
     /// <summary>Ends a process because a line could not be filled or written back.</summary>
     public static void Kill(Process* process, FaultOutcome reason, ushort component)
@@ -50,7 +49,7 @@ public static unsafe class Deaths
         Append(text, ref length, why);
         Log.Error($"{text.Slice(0, length)}");
         Append(text, ref length, "\n"u8);
-        StreamRequest head = new() { Session = process->TerminalSession, Stream = StandardError };
+        StreamRequest head = new() { Session = process->TerminalSession, Stream = StreamRequest.Sentence };
         RpcContext context = new() { Class = RpcClass.Stream };
         Processes table = process->Table;
         table.Rpc.Call(table.Manager, Opcode.StandardOutput, in context, in head, text.Slice(0, length), default, out _);

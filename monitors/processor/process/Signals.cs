@@ -136,6 +136,24 @@ public static unsafe class Signals
     }
 
     /// <summary>
+    /// Sends a signal to all processes that descend from the program of a session, whatever sessions they have made since; false when there is none.
+    /// </summary>
+    public static bool SendToTerminalSession(Processes table, uint session, in SignalInfo info)
+    {
+        bool found = false;
+        for (Process* process = table.First; process != null; process = process->Next)
+        {
+            if (process->TerminalSession == session)
+            {
+                found |= process->State is ProcessState.Running or ProcessState.Stopped;
+                Send(process, in info);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>
     /// Sends the current thread a signal that it caused by an instruction. Blocking or ignoring it does not help: the instruction would fault again,
     /// so the action then becomes the default (as force_sig does in Linux).
     /// </summary>

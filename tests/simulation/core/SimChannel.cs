@@ -61,6 +61,7 @@ internal sealed unsafe class SimChannel(SimMachine machine, WaitQueue* heard) : 
         while (ControlFrame.Parse(all.AsSpan(at), out ControlFrame frame, out int consumed) == ControlParse.Complete)
         {
             Heard.Add(new HeardFrame(frame.Type, frame.Session, frame.Payload.ToArray()));
+            ReturnCredit(in frame);
             machine.Simulation.Choices.Note(((ulong)frame.Type << 32) | (uint)frame.Payload.Length);
             at += consumed;
         }
@@ -79,6 +80,18 @@ internal sealed unsafe class SimChannel(SimMachine machine, WaitQueue* heard) : 
         }
 
         return count;
+    }
+
+    /// <summary>What has been read has been written where it belongs: its credit goes back.</summary>
+    private void ReturnCredit(scoped in ControlFrame frame)
+    {
+        if (frame.Type is ControlFrameType.StandardOutput or ControlFrameType.StandardError)
+        {
+            byte[] taken = new byte[2 * sizeof(uint)];
+            BinaryPrimitives.WriteUInt32LittleEndian(taken, frame.Type == ControlFrameType.StandardOutput ? 1u : 2u);
+            BinaryPrimitives.WriteUInt32LittleEndian(taken.AsSpan(sizeof(uint)), (uint)(ControlFrame.HeaderBytes + frame.Payload.Length));
+            Send(ControlFrameType.StandardOutputTaken, frame.Session, taken);
+        }
     }
 
     /// <summary>Sends a frame to the manager.</summary>

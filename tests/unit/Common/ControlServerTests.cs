@@ -179,15 +179,15 @@ public sealed unsafe class ControlServerTests : IDisposable
 
         public override bool IsReady => Ready;
 
-        public override bool TryHandle(scoped in ControlFrame frame)
+        public override ControlDisposition TryHandle(scoped in ControlFrame frame)
         {
             if (frame.Type != ControlFrameType.List)
             {
-                return false;
+                return ControlDisposition.NotMine;
             }
 
             Seen.Add(frame.Type);
-            return true;
+            return ControlDisposition.Done;
         }
 
         public override void Report(ref StatisticsWriter writer) => writer.Add("memory.frames_used"u8, 42);

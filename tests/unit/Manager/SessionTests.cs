@@ -53,6 +53,7 @@ public sealed unsafe class SessionTests : IDisposable
         });
         _server = new ControlServer(_channel, _transmitter, frames, "manager"u8, "g0"u8, &Leave);
         _server.Add(_manager.Control);
+        _server.Add(_manager);
         Join(ProcessorNode, ComponentKind.Processor);
         Join(MemoryNode, ComponentKind.Memory);
         Join(StorageNode, ComponentKind.Storage);
@@ -114,13 +115,14 @@ public sealed unsafe class SessionTests : IDisposable
     }
 
     [Fact]
-    public void Standard_input_arrives_whole_and_is_acknowledged_only_when_taken()
+    public void Standard_input_arrives_whole_and_answers_every_wanted_read()
     {
         byte[] input = new byte[Session64K];
         new Random(1).NextBytes(input);
-        _programs.TakeAtMost = 1000;
         _script.Then(() => _programs.Started, () =>
         {
+            Assert.Equal(Errno.None, WantInput(Session64K / 2, 2));
+            _channel.Feed(ControlFrameType.StandardInput, 1);
             _channel.Feed(ControlFrameType.StandardInput, 1, input[..40000]);
             _channel.Feed(ControlFrameType.StandardInput, 1, input[40000..]);
             _channel.Feed(ControlFrameType.StandardInputEnd, 1);
@@ -129,36 +131,23 @@ public sealed unsafe class SessionTests : IDisposable
         RunSession(FakeChannel.Start(["cat"]));
 
         Assert.Equal(input, _programs.Input);
-        Assert.Equal(input.Length, _channel.Take().Where(frame => frame.Type == ControlFrameType.StandardInputTaken).Sum(frame => frame.Number(0)));
+        Assert.Equal(4u, _programs.Answered);
+        SentFrame wanted = _channel.Take().Single(frame => frame.Type == ControlFrameType.StandardInputWanted);
+        Assert.Equal(((uint)Session64K / 2, 2u), (wanted.Number(0), wanted.Number(1)));
     }
 
     [Fact]
-    public void A_reader_that_pauses_gets_the_rest_later()
+    public void Input_that_nobody_asked_for_is_not_kept()
     {
-        _programs.TakeAtMost = 0;
-        int offersWhilePaused = 0;
-        _script.Then(() => _programs.Started, () => _channel.Feed(ControlFrameType.StandardInput, 1, 1, 2, 3));
-        _script.Then(() => _programs.Offers >= 3, () =>
+        _script.Then(() => _programs.Started, () =>
         {
-            offersWhilePaused = _programs.Offers;
-            Assert.DoesNotContain(_channel.Take(), frame => frame.Type == ControlFrameType.StandardInputTaken);
-            _programs.TakeAtMost = int.MaxValue;
+            _channel.Feed(ControlFrameType.StandardInput, 1, new byte[40000]);
+            _channel.Feed(ControlFrameType.StandardInput, 1, new byte[40000]);
+            _channel.Feed(ControlFrameType.StandardInputEnd, 1);
         });
-        _script.Then(() => _programs.Input.Count == 3, Exit);
-        RunSession(FakeChannel.Start(["cat"]));
-        Assert.Equal(3, offersWhilePaused);
-        Assert.Equal(new byte[] { 1, 2, 3 }, _programs.Input);
-    }
-
-    [Fact]
-    public void Input_that_nobody_will_read_is_acknowledged_and_dropped()
-    {
-        _programs.InputStatus = Errno.EPIPE;
-        _script.Then(() => _programs.Started, () => _channel.Feed(ControlFrameType.StandardInput, 1, new byte[5000]));
-        _script.Then(() => _programs.Offers == 1, () => _channel.Feed(ControlFrameType.StandardInput, 1, new byte[700]));
-        _script.Then(() => _transmitter.Waiting == 0 && Taken() == 5700, Exit);
+        _script.Then(() => _programs.InputEnded, Exit);
         RunSession(FakeChannel.Start(["true"]));
-        Assert.Equal(1, _programs.Offers);
+        Assert.Equal(40000, _programs.Input.Count);
     }
 
     [Fact]
@@ -167,50 +156,143 @@ public sealed unsafe class SessionTests : IDisposable
         _script.Then(() => _programs.Started, () => _channel.Feed(ControlFrameType.Signal, 1, 2, 0, 0, 0));
         _script.Then(() => _programs.Signals.Count == 1, Exit);
         RunSession(FakeChannel.Start(["sleep"]));
-        Assert.Equal([2u], _programs.Signals);
+        Assert.Equal([(2, SignalScope.Foreground)], _programs.Signals);
     }
 
     [Fact]
-    public void Output_is_not_accepted_before_there_is_room_for_it()
+    public void No_signal_is_lost_however_many_came_before_it()
     {
-        bool refilled = false;
-        int accepted = 0;
         _script.Then(() => _programs.Started, () =>
         {
-            _channel.Room = 0;
-            _script.Then(() => accepted >= 4, () =>
+            for (int round = 0; round < 20; round++)
             {
-                refilled = true;
-                _channel.Room = int.MaxValue;
-            });
-            byte[] block = new byte[StreamRequest.MaxBytes];
-            for (; accepted < 8; accepted++)
-            {
-                if (accepted >= 6)
-                {
-                    Assert.True(refilled);
-                }
-
-                Assert.Equal(Errno.None, Output(1, block));
+                _channel.Feed(ControlFrameType.Signal, 1, 2, 0, 0, 0);
             }
 
+            _channel.Feed(ControlFrameType.Signal, 1, 9, 0, 0, 0, 1, 0, 0, 0);
+        });
+        _script.Then(() => _programs.Signals.Count == 2, Exit);
+        RunSession(FakeChannel.Start(["sleep"]));
+        Assert.Equal([(9, SignalScope.Session), (2, SignalScope.Foreground)], _programs.Signals);
+    }
+
+    [Fact]
+    public void A_window_that_changes_is_told()
+    {
+        _script.Then(() => _programs.Started, () => _channel.Feed(ControlFrameType.WindowSize, 1, 50, 0, 132, 0));
+        _script.Then(() => _programs.Window.Rows != 0, Exit);
+        RunSession(FakeChannel.Start(["vi"]));
+        Assert.Equal((50, 132), (_programs.Window.Rows, _programs.Window.Columns));
+    }
+
+    [Fact]
+    public void Output_that_the_tool_does_not_take_is_kept_up_to_the_credit_and_holds_no_request_up()
+    {
+        byte[] block = new byte[StreamRequest.MaxBytes - StreamRequest.FrameBytes];
+        _script.Then(() => _programs.Started, () =>
+        {
+            // The channel takes nothing and its ring is full: what follows is the session's own.
+            _channel.Room = 0;
+            while (_transmitter.TryQueue(ControlFrameType.Pong, 0, block, default, ControlPriority.Bulk))
+            {
+            }
+
+            for (ushort stream = 1; stream <= 2; stream++)
+            {
+                for (int at = 0; at < StreamRequest.OutputWindowBytes; at += StreamRequest.MaxBytes)
+                {
+                    Assert.Equal(Errno.None, Output(stream, block));
+                }
+            }
+
+            Assert.Equal(Errno.ENOBUFS, Output(1, block));
+            Assert.Equal(Errno.None, Output(3, "a sentence costs no credit"));
+            _channel.Room = int.MaxValue;
             Exit();
         });
         RunSession(FakeChannel.Start(["yes"]));
-        Assert.Equal(8 * StreamRequest.MaxBytes, _channel.Take().Where(frame => frame.Type == ControlFrameType.StandardOutput).Sum(frame => frame.Payload.Length));
+        List<SentFrame> frames = _channel.Take();
+        Assert.Equal(2 * StreamRequest.OutputWindowBytes / StreamRequest.MaxBytes * block.Length / 2, frames.Where(frame => frame.Type == ControlFrameType.StandardOutput).Sum(frame => frame.Payload.Length));
+        Assert.Equal(2 * StreamRequest.OutputWindowBytes / StreamRequest.MaxBytes * block.Length / 2, frames.Where(frame => frame.Type == ControlFrameType.StandardError).Sum(frame => frame.Payload.Length));
+        Assert.Single(frames, frame => frame.Type == ControlFrameType.Sentence);
+        Assert.Equal(ControlFrameType.Exited, frames[^1].Type);
+    }
+
+    [Fact]
+    public void Credit_and_the_end_of_a_stream_reach_the_processor()
+    {
+        _script.Then(() => _programs.Started, () =>
+        {
+            _channel.Feed(ControlFrameType.StandardOutputTaken, 1, 1, 0, 0, 0, 0, 1, 0, 0);
+            _channel.Feed(ControlFrameType.StandardOutputTaken, 1, 1, 0, 0, 0, 0, 2, 0, 0);
+            _channel.Feed(ControlFrameType.StandardOutputClosed, 1, 2, 0, 0, 0, 28, 0, 0, 0);
+        });
+        _script.Then(() => _programs.Credit.Count == 2, () =>
+        {
+            Assert.Equal(Errno.ENOSPC, Output(2, "too late"));
+            Assert.Equal(Errno.None, Output(1, "in time"));
+            Exit();
+        });
+        RunSession(FakeChannel.Start(["yes"]));
+        Assert.Equal([(1, 0x300u, 0), (2, 0u, (int)Errno.ENOSPC)], _programs.Credit.Take(2));
+    }
+
+    [Fact]
+    public void A_client_that_hung_up_takes_its_session_and_nothing_else()
+    {
+        _script.Then(() => _programs.Started, () => _channel.Feed(ControlFrameType.Hangup, 1));
+        _script.Then(() => _programs.Signals.Count == 2 && _programs.InputEnded, () =>
+        {
+            Assert.Equal(Errno.EPIPE, Output(1, "to nobody"));
+            Exit();
+        });
+        RunSession(FakeChannel.Start(["sh"]));
+        Assert.Equal([(1, SignalScope.Session), (18, SignalScope.Session)], _programs.Signals);
+        Assert.DoesNotContain(_channel.Take(), frame => frame.Type == ControlFrameType.Exited);
+        Assert.Equal(0, _manager.Sessions.InUse);
+    }
+
+    [Fact]
+    public void Answers_that_find_no_room_come_later()
+    {
+        _script.Then(() => _programs.Started, () =>
+        {
+            _channel.Room = 0;
+            while (_transmitter.TryQueue(ControlFrameType.Pong, 0, new byte[4000], default, ControlPriority.Answer))
+            {
+            }
+
+            while (_transmitter.TryQueue(ControlFrameType.Pong, 0, default, default, ControlPriority.Answer))
+            {
+            }
+
+            _channel.Feed(ControlFrameType.Start, 2, 1, 2, 3);
+            _channel.Feed(ControlFrameType.List, 3);
+            LetPass(2 * MembershipTable.DefaultFailNs);
+            _script.Then(() => true, () => _channel.Room = int.MaxValue);
+        });
+        RunSession(FakeChannel.Start(["sh"]));
+        while (Poller.PollAll() && Count(ControlFrameType.ListReply) == 0)
+        {
+        }
+
+        ControlFrameType[] types = [.. _kept.Select(frame => frame.Type).Where(type => type != ControlFrameType.Pong)];
+        Assert.Contains(ControlFrameType.ListReply, types);
+        Assert.Contains(ControlFrameType.MemberFailed, types);
+        Assert.Equal(2, types.Count(type => type == ControlFrameType.Started));
     }
 
     [Fact]
     public void Programs_of_a_tool_that_went_away_get_a_hangup_and_end_silently()
     {
         _script.Then(() => _programs.Started, () => _channel.Attached = false);
-        _script.Then(() => _programs.Signals.Count == 1 && _programs.InputEnded, () =>
+        _script.Then(() => _programs.Signals.Count == 2 && _programs.InputEnded, () =>
         {
             Assert.Equal(Errno.EPIPE, Output(1, "to nobody"));
             Exit();
         });
         RunSession(FakeChannel.Start(["sh"]));
-        Assert.Equal([1u], _programs.Signals);
+        Assert.Equal([(1, SignalScope.Session), (18, SignalScope.Session)], _programs.Signals);
         Assert.DoesNotContain(_channel.Take(), frame => frame.Type == ControlFrameType.Exited);
         Assert.Equal(0, _manager.Sessions.InUse);
     }
@@ -322,12 +404,6 @@ public sealed unsafe class SessionTests : IDisposable
         return _kept.Count(frame => frame.Type == type);
     }
 
-    private long Taken()
-    {
-        _kept.AddRange(_channel.Take());
-        return _kept.Where(frame => frame.Type == ControlFrameType.StandardInputTaken).Sum(frame => frame.Number(0));
-    }
-
     private void Join(ushort node, ComponentKind kind) =>
         _manager.Members.Join(new JoinRequest { Node = node, Kind = kind, Incarnation = 1, CapacityBytes = 1 << 30 }, 0);
 
@@ -360,6 +436,12 @@ public sealed unsafe class SessionTests : IDisposable
         StreamRequest request = new StreamRequest { Session = session, Stream = stream };
         return _processor.Call(
             ManagerNode, Opcode.StandardOutput, default, new ReadOnlySpan<byte>(&request, sizeof(StreamRequest)), bytes, default, out _);
+    }
+
+    private Errno WantInput(uint bytes, uint reads)
+    {
+        InputWantedRequest request = new InputWantedRequest { Session = _programs.Request.Session, Bytes = bytes, Reads = reads };
+        return _processor.Call(ManagerNode, Opcode.StandardInputWanted, default, in request, default, default, out _);
     }
 
     private void Exit()
@@ -404,17 +486,17 @@ public sealed unsafe class SessionTests : IDisposable
 
         public Errno StartStatus { get; set; }
 
-        public Errno InputStatus { get; set; }
+        public uint Answered { get; private set; }
 
-        public int TakeAtMost { get; set; } = int.MaxValue;
+        public List<(int Stream, uint Bytes, int Status)> Credit { get; } = [];
 
-        public int Offers { get; private set; }
+        public WindowSizeRequest Window { get; private set; }
 
         public List<byte> Input { get; } = [];
 
         public bool InputEnded { get; private set; }
 
-        public List<uint> Signals { get; } = [];
+        public List<(int Number, SignalScope Scope)> Signals { get; } = [];
 
         public override RpcDisposition TryHandle(ref RpcRequest request)
         {
@@ -429,15 +511,24 @@ public sealed unsafe class SessionTests : IDisposable
                 case Opcode.StandardInput:
                     Assert.True(request.TryReadHead(out StreamRequest stream, out ReadOnlySpan<byte> bytes));
                     Assert.Equal(Request.Session, stream.Session);
-                    InputEnded = bytes.Length == 0;
-                    Offers += InputEnded ? 0 : 1;
-                    int taken = Math.Min(TakeAtMost, bytes.Length);
-                    Input.AddRange(bytes[..taken].ToArray());
-                    request.Reply(InputStatus, new StreamReply { Taken = (uint)taken });
+                    InputEnded = stream.Stream == StreamRequest.InputEnd;
+                    Answered += stream.Answered;
+                    Input.AddRange(bytes.ToArray());
+                    request.Reply(Errno.None);
+                    break;
+                case Opcode.OutputCredit:
+                    Assert.True(request.TryReadHead(out OutputCreditRequest credit, out _));
+                    Credit.Add((credit.Stream, credit.Bytes, credit.Status));
+                    request.Reply(Errno.None);
+                    break;
+                case Opcode.WindowSize:
+                    Assert.True(request.TryReadHead(out WindowSizeRequest window, out _));
+                    Window = window;
+                    request.Reply(Errno.None);
                     break;
                 default:
                     Assert.True(request.TryReadHead(out SignalRequest signal, out _));
-                    Signals.Add(signal.Signal);
+                    Signals.Add((signal.Signal, signal.Scope));
                     request.Reply(Errno.None);
                     break;
             }

@@ -7,6 +7,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -15,6 +16,9 @@ namespace Lego.Tool;
 /// <summary>The run command.</summary>
 public static class RunCommand
 {
+    /// <summary>Further insistence (Ctrl-C again and again) that ends a rack which is still writing back.</summary>
+    private const int MostInsistences = 3;
+
     private const string ProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     public static Command Create()
@@ -42,13 +46,16 @@ public static class RunCommand
             RackOrder? order = rack.AreGiven(result) ? rack.Read(result, NewName()) : null;
             StartRequest request = new()
             {
-                Arguments = arguments,
-                Environment = [.. ProgramEnvironment(result.GetValue(env) ?? [])],
-                WorkingDirectory = result.GetValue(cwd)!,
+                Arguments = HostArguments.RestoreLast(arguments),
+                Environment = [.. ProgramEnvironment([.. (result.GetValue(env) ?? []).Select(HostArguments.Restore)])],
+                WorkingDirectory = CheckDirectory(HostArguments.Restore(result.GetValue(cwd)!)),
                 Flags = HostTerminal.Flags,
                 TerminalRows = HostTerminal.Window.Rows,
                 TerminalColumns = HostTerminal.Window.Columns,
+                Modes = HostTerminal.Modes,
             };
+            // Refused before a rack is booted for it.
+            request.ToPayload();
             return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(stats), ParseSeconds(result.GetValue(timeout)));
         });
         return command;
@@ -60,13 +67,19 @@ public static class RunCommand
     {
         CheckWritable(stats);
         using CancellationTokenSource cancellation = new();
+        using CancellationTokenSource impatience = new();
         ProgramRun? run = null;
         int earlySignal = 0;
+        int insistences = 0;
         void Cancel(int number)
         {
             Interlocked.CompareExchange(ref earlySignal, number, 0);
             Volatile.Read(ref run)?.Abandon(number);
             cancellation.Cancel();
+            if (Interlocked.Increment(ref insistences) > MostInsistences)
+            {
+                impatience.Cancel();
+            }
         }
 
         void Pass(int number)
@@ -82,7 +95,10 @@ public static class RunCommand
         }
 
         using SignalForwarder signals = new(Pass, Cancel);
+        using PosixSignalRegistration window = PosixSignalRegistration.Create(PosixSignal.SIGWINCH,
+            _ => Volatile.Read(ref run)?.Resize(HostTerminal.Window.Rows, HostTerminal.Window.Columns));
         long deadline = limit is { } span ? Stopwatch.GetTimestamp() + (long)(span.TotalSeconds * Stopwatch.Frequency) : 0;
+        byte[] modes = HostTerminal.Modes;
 
         KeeperClient? client = order is null ? await KeeperClient.TryConnectToUpAsync() : null;
         RackKeeper? keeper = null;
@@ -95,20 +111,13 @@ public static class RunCommand
             }
 
             TimeSpan? left = limit is null ? null : Remaining(deadline);
-            Volatile.Write(ref run, new ProgramRun(client, HostTerminal.Write, HostTerminal.ReadInput));
+            using ProgramRun started = new(client, HostTerminal.Write, HostTerminal.ReadInput, HostTerminal.OutputIsOneFile)
+            {
+                ModesChanged = (action, wanted) => HostTerminal.SetModes(action, wanted.Span),
+            };
+            Volatile.Write(ref run, started);
             cancellation.Token.ThrowIfCancellationRequested();
-            int status = await run!.RunAsync(request, left);
-            if (stats is not null)
-            {
-                await WriteStatisticsAsync(client, stats);
-            }
-
-            if (keeper is { HasPersistentVolume: true } && await keeper.ShutDownAsync() is { } trouble)
-            {
-                throw ToolException.Rack(trouble);
-            }
-
-            return status;
+            return await FinishAsync(() => RunAndCountAsync(started, client, request, left, stats), keeper, impatience.Token);
         }
         catch (OperationCanceledException) when (earlySignal != 0)
         {
@@ -116,6 +125,7 @@ public static class RunCommand
         }
         finally
         {
+            HostTerminal.RestoreModes(modes);
             client?.Dispose();
             if (keeper is not null)
             {
@@ -123,6 +133,48 @@ public static class RunCommand
             }
         }
     }
+
+    private static async Task<int> RunAndCountAsync(ProgramRun run, KeeperClient client, StartRequest request, TimeSpan? limit, string? stats)
+    {
+        int status = await run.RunAsync(request, limit);
+        if (stats is not null)
+        {
+            await WriteStatisticsAsync(client, stats);
+        }
+
+        return status;
+    }
+
+    // However the program ended, what it wrote to a volume that stays is written back before the machines go.
+    private static async Task<int> FinishAsync(Func<Task<int>> run, RackKeeper? keeper, CancellationToken impatience)
+    {
+        int status = 0;
+        ToolException? failure = null;
+        try
+        {
+            status = await run();
+        }
+        catch (ToolException error)
+        {
+            failure = error;
+        }
+
+        string? trouble = null;
+        if (keeper is { HasPersistentVolume: true, Failed.IsCompleted: false })
+        {
+            trouble = await keeper.ShutDownAsync(impatience);
+        }
+
+        if (failure is not null)
+        {
+            throw trouble is null ? failure : new ToolException(failure.Status, $"{failure.Message}; {trouble}");
+        }
+
+        return trouble is null ? status : throw ToolException.Rack(trouble);
+    }
+
+    private static string CheckDirectory(string path) =>
+        path.StartsWith('/') ? path : throw ToolException.Usage($"--cwd {path}: write an absolute path of the rack, one that begins with /");
 
     // What stands before -- must have been an option; a misspelt one would otherwise be taken for the program.
     private static void CheckSeparator(ParseResult result, string[] arguments)

@@ -28,10 +28,23 @@ public enum ControlFrameType : ushort
     StandardOutput = 13,
     StandardError = 14,
     Exited = 15,
-    StandardInputTaken = 16,
+    /// <summary>To the tool: u32 bytes, u32 reads. So many reads of standard input are wanted, each answered by one frame.</summary>
+    StandardInputWanted = 16,
+    /// <summary>To the manager: u32 stream, u32 bytes of frames with their headers that have been written.</summary>
+    StandardOutputTaken = 17,
+    /// <summary>To the manager: u32 stream, u32 errno. Nothing more will be written.</summary>
+    StandardOutputClosed = 18,
+    /// <summary>To the manager: the session's client has gone.</summary>
+    Hangup = 19,
     List = 20,
     ListReply = 21,
     MemberFailed = 22,
+    /// <summary>To the tool: a line of the rack about the program, for standard error.</summary>
+    Sentence = 23,
+    /// <summary>To the tool: u32 action of tcsetattr(3), struct termios.</summary>
+    TerminalModes = 24,
+    /// <summary>To the manager: u16 rows, u16 columns.</summary>
+    WindowSize = 25,
 
     // client <-> keeper
     /// <summary>Payload: a component's name. Reply: StatisticsReply.</summary>
@@ -48,7 +61,7 @@ public enum ControlFrameType : ushort
 public readonly record struct ControlFrame(ControlFrameType Type, ushort Session, ReadOnlyMemory<byte> Payload)
 {
     /// <summary>Version that Hello carries.</summary>
-    public const uint ProtocolVersion = 1;
+    public const uint ProtocolVersion = 2;
     /// <summary>Bytes before the payload: length, type, session.</summary>
     public const int HeaderBytes = 8;
     /// <summary>A longer frame means that the two sides have lost step.</summary>
@@ -98,6 +111,14 @@ public readonly record struct ControlFrame(ControlFrameType Type, ushort Session
         byte[] payload = new byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32LittleEndian(payload, number);
         return new ControlFrame(type, session, payload);
+    }
+
+    public static ControlFrame WithNumbers(ControlFrameType type, uint first, uint second)
+    {
+        byte[] payload = new byte[2 * sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(payload, first);
+        BinaryPrimitives.WriteUInt32LittleEndian(payload.AsSpan(sizeof(uint)), second);
+        return new ControlFrame(type, 0, payload);
     }
 
     public static ControlFrame WithText(ControlFrameType type, string text) => new(type, 0, System.Text.Encoding.UTF8.GetBytes(text));

@@ -1,11 +1,11 @@
 // What the manager needs to start a program: its words, its environment, its working directory and what its streams are. Payload of a Start
-// frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, then cwd\0, argv\0..., envp\0... (the same strings as StartProcess carries).
+// frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, struct termios, then cwd\0, argv\0..., envp\0... (the same strings as StartProcess
+// carries). Strings are any bytes; HostArguments says how they are held in .NET's.
 
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.IO;
-using System.Text;
 
 namespace Lego.Tool;
 
@@ -23,9 +23,10 @@ public enum StartFlags : uint
 public sealed record StartRequest
 {
     /// <summary>Fixed part of the payload.</summary>
-    public const int HeaderBytes = 16;
-    /// <summary>Most bytes of all strings; the images reject more with E2BIG.</summary>
-    public const int MostStringBytes = 128 * 1024;
+    public const int HeaderBytes = ModesOffset + HostTerminal.ModesBytes;
+    /// <summary>Most bytes of all strings: they travel in one message today (the images' StartFrame.MaxStringBytes).</summary>
+    public const int MostStringBytes = 56 * 1024;
+    private const int ModesOffset = 16;
 
     /// <summary>The program and its arguments; the first word is both the name to look up and argv[0].</summary>
     public required IReadOnlyList<string> Arguments { get; init; }
@@ -35,6 +36,8 @@ public sealed record StartRequest
     public StartFlags Flags { get; init; }
     public ushort TerminalRows { get; init; }
     public ushort TerminalColumns { get; init; }
+    /// <summary>struct termios of the user's terminal; all zero without one.</summary>
+    public ReadOnlyMemory<byte> Modes { get; init; } = new byte[HostTerminal.ModesBytes];
 
     /// <summary>The Start frame's payload.</summary>
     public byte[] ToPayload()
@@ -46,6 +49,7 @@ public sealed record StartRequest
         BinaryPrimitives.WriteUInt32LittleEndian(header[8..], (uint)Environment.Count);
         BinaryPrimitives.WriteUInt16LittleEndian(header[12..], TerminalRows);
         BinaryPrimitives.WriteUInt16LittleEndian(header[14..], TerminalColumns);
+        Modes.Span.CopyTo(header[ModesOffset..]);
         payload.Write(header);
         WriteString(payload, WorkingDirectory);
         foreach (string argument in Arguments)
@@ -60,7 +64,9 @@ public sealed record StartRequest
 
         if (payload.Length > HeaderBytes + MostStringBytes)
         {
-            throw ToolException.Usage($"the arguments and the environment have more than {ByteSize.Format(MostStringBytes)} bytes together");
+            throw new ToolException(ExitStatus.NotExecutable,
+                $"the arguments are too long (E2BIG): with the environment they have {payload.Length - HeaderBytes:N0} bytes; "
+                + $"{MostStringBytes:N0} is the most today");
         }
 
         return payload.ToArray();
@@ -86,7 +92,7 @@ public sealed record StartRequest
                 return null;
             }
 
-            strings.Add(Encoding.UTF8.GetString(rest[..end]));
+            strings.Add(HostArguments.Decode(rest[..end]));
             rest = rest[(end + 1)..];
         }
 
@@ -100,6 +106,7 @@ public sealed record StartRequest
             Flags = (StartFlags)BinaryPrimitives.ReadUInt32LittleEndian(payload),
             TerminalRows = BinaryPrimitives.ReadUInt16LittleEndian(payload[12..]),
             TerminalColumns = BinaryPrimitives.ReadUInt16LittleEndian(payload[14..]),
+            Modes = payload[ModesOffset..HeaderBytes].ToArray(),
             WorkingDirectory = strings[0],
             Arguments = strings.GetRange(1, (int)argumentCount),
             Environment = strings.GetRange(1 + (int)argumentCount, (int)environmentCount),
@@ -108,7 +115,7 @@ public sealed record StartRequest
 
     private static void WriteString(MemoryStream payload, string text)
     {
-        payload.Write(Encoding.UTF8.GetBytes(text));
+        payload.Write(HostArguments.Encode(text));
         payload.WriteByte(0);
     }
 }

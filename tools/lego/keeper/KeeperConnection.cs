@@ -13,14 +13,15 @@ namespace Lego.Tool;
 /// <summary>The keeper's side of a client's connection.</summary>
 public sealed class KeeperConnection : IDisposable
 {
-    private const int SignalKill = 9;
-    /// <summary>Frames to a slow client that wait here before the manager's channel is held up.</summary>
-    private const int MostWaitingFrames = 256;
+    /// <summary>Longest payload that the images take (their ControlFrame.MaxPayloadBytes); a longer one would end their channel.</summary>
+    private const int MostImagePayloadBytes = 64 * 1024;
+    private const uint ArgumentsTooLong = 7; // E2BIG
     private static readonly TimeSpan s_statisticsLimit = TimeSpan.FromSeconds(5);
 
     private readonly KeeperServer _server;
     private readonly ControlChannel _channel;
-    private readonly Channel<ControlFrame> _outgoing = Channel.CreateBounded<ControlFrame>(MostWaitingFrames);
+    // Without bound, because nobody may wait here for a client that does not read. A session's credit bounds what it has on its way.
+    private readonly Channel<ControlFrame> _outgoing = Channel.CreateUnbounded<ControlFrame>();
     private readonly Task _sending;
     private ushort _session;
 
@@ -31,18 +32,8 @@ public sealed class KeeperConnection : IDisposable
         _sending = SendAsync();
     }
 
-    /// <summary>Queues a frame for the client; waits when it is slow. Frames for a client that is gone vanish.</summary>
-    public async Task EnqueueAsync(ControlFrame frame)
-    {
-        try
-        {
-            await _outgoing.Writer.WriteAsync(frame);
-        }
-        catch (ChannelClosedException)
-        {
-            // The client has gone; its program is being ended by ServeAsync.
-        }
-    }
+    /// <summary>Queues a frame for the client. Frames for a client that is gone vanish.</summary>
+    public void Enqueue(ControlFrame frame) => _outgoing.Writer.TryWrite(frame);
 
     /// <summary>Waits until everything queued has been sent; nothing can be queued afterwards.</summary>
     public Task DrainAsync()
@@ -67,9 +58,9 @@ public sealed class KeeperConnection : IDisposable
         }
 
         _outgoing.Writer.TryComplete();
-        if (_session != 0 && _server.IsRunning(_session))
+        if (_session != 0 && _server.CloseSession(_session))
         {
-            await _server.SendToManagerAsync(ControlFrame.WithNumber(ControlFrameType.Signal, _session, SignalKill));
+            await _server.SendToManagerAsync(new ControlFrame(ControlFrameType.Hangup, _session, default));
         }
     }
 
@@ -83,18 +74,22 @@ public sealed class KeeperConnection : IDisposable
     {
         switch (frame.Type)
         {
+            case ControlFrameType.Start when frame.Payload.Length > MostImagePayloadBytes:
+                Enqueue(ControlFrame.WithNumbers(ControlFrameType.Started, ArgumentsTooLong, 0));
+                break;
             case ControlFrameType.Start when _session == 0:
                 _session = _server.OpenSession(this);
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
-            case ControlFrameType.StandardInput or ControlFrameType.StandardInputEnd or ControlFrameType.Signal when _session != 0:
+            case ControlFrameType.StandardInput or ControlFrameType.StandardInputEnd or ControlFrameType.Signal or ControlFrameType.WindowSize
+                or ControlFrameType.StandardOutputTaken or ControlFrameType.StandardOutputClosed when _session != 0:
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
             case ControlFrameType.ComponentStatistics:
-                await EnqueueAsync(ControlFrame.WithText(ControlFrameType.StatisticsReply, await StatisticsAsync(frame.Text())));
+                Enqueue(ControlFrame.WithText(ControlFrameType.StatisticsReply, await StatisticsAsync(frame.Text())));
                 break;
             case ControlFrameType.Describe:
-                await EnqueueAsync(ControlFrame.WithText(ControlFrameType.DescribeReply, Describe()));
+                Enqueue(ControlFrame.WithText(ControlFrameType.DescribeReply, Describe()));
                 break;
             case ControlFrameType.Down:
                 _server.RequestDown(this);

@@ -39,16 +39,16 @@ public sealed class KeeperServer : IAsyncDisposable
 
     public RackKeeper Keeper => _keeper;
 
-    /// <summary>A frame of a session, or one for everybody, from the manager.</summary>
-    public async Task HandleSessionFrameAsync(ControlFrame frame)
+    /// <summary>A frame of a session, or one for everybody, from the manager. Never waits for a client.</summary>
+    public void HandleSessionFrame(ControlFrame frame)
     {
         if (frame.Type == ControlFrameType.MemberFailed)
         {
-            await BroadcastFailureAsync(frame.Text());
+            BroadcastFailure(frame.Text());
         }
         else if (_sessions.TryGetValue(frame.Session, out KeeperConnection? client))
         {
-            await client.EnqueueAsync(frame);
+            client.Enqueue(frame);
             if (frame.Type == ControlFrameType.Exited)
             {
                 _sessions.TryRemove(frame.Session, out _);
@@ -57,11 +57,11 @@ public sealed class KeeperServer : IAsyncDisposable
     }
 
     /// <summary>Tells every client that the rack has failed.</summary>
-    public async Task BroadcastFailureAsync(string sentence)
+    public void BroadcastFailure(string sentence)
     {
         foreach (KeeperConnection client in _connections.Keys)
         {
-            await client.EnqueueAsync(ControlFrame.WithText(ControlFrameType.MemberFailed, sentence));
+            client.Enqueue(ControlFrame.WithText(ControlFrameType.MemberFailed, sentence));
         }
     }
 
@@ -82,8 +82,8 @@ public sealed class KeeperServer : IAsyncDisposable
         }
     }
 
-    /// <summary>True when the program of the session has not ended.</summary>
-    public bool IsRunning(ushort session) => _sessions.ContainsKey(session);
+    /// <summary>Forgets a session whose client has gone; true when its program has not ended.</summary>
+    public bool CloseSession(ushort session) => _sessions.TryRemove(session, out _);
 
     public void RequestDown(KeeperConnection client)
     {
@@ -96,7 +96,7 @@ public sealed class KeeperServer : IAsyncDisposable
     {
         if (_downClient is { } client)
         {
-            await client.EnqueueAsync(ControlFrame.WithText(ControlFrameType.DownReply, trouble ?? ""));
+            client.Enqueue(ControlFrame.WithText(ControlFrameType.DownReply, trouble ?? ""));
             await client.DrainAsync();
         }
     }
@@ -121,7 +121,7 @@ public sealed class KeeperServer : IAsyncDisposable
                 _connections[client] = ServeAsync(client);
                 if (_keeper.Failed.IsCompleted)
                 {
-                    await client.EnqueueAsync(ControlFrame.WithText(ControlFrameType.MemberFailed, await _keeper.Failed));
+                    client.Enqueue(ControlFrame.WithText(ControlFrameType.MemberFailed, await _keeper.Failed));
                 }
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)

@@ -24,6 +24,7 @@ public sealed class RackKeeper : IAsyncDisposable
 {
     /// <summary>From the machines' start until the manager has seen every member; far above the second it takes, for loaded hosts.</summary>
     private static readonly TimeSpan s_bootLimit = TimeSpan.FromSeconds(45);
+    /// <summary>How long a machine that is shutting down may move no byte.</summary>
     private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromSeconds(10);
 
     private readonly RackDirectory _directory;
@@ -88,16 +89,14 @@ public sealed class RackKeeper : IAsyncDisposable
     public Machine? Find(string name) => _machines.FirstOrDefault(m => m.Component.Name == name);
 
     /// <summary>Flushes and ends the machines in the order in which their data flows; null, or what went wrong.</summary>
-    public async Task<string?> ShutDownAsync()
+    public async Task<string?> ShutDownAsync(CancellationToken impatience = default)
     {
         _isEnding = true;
         string? trouble = null;
         foreach (Machine machine in _machines.OrderBy(m => m.Component.Kind))
         {
-            if (!await machine.ShutDownAsync(s_shutdownLimit))
-            {
-                trouble ??= $"{machine.Component.Title} did not shut down in good order";
-            }
+            string? complaint = await machine.ShutDownAsync(s_shutdownLimit, impatience);
+            trouble ??= complaint;
         }
 
         return trouble;
@@ -206,7 +205,7 @@ public sealed class RackKeeper : IAsyncDisposable
     {
         if (!_isEnding && _failed.TrySetResult(sentence) && _server is { } server)
         {
-            await server.BroadcastFailureAsync(sentence);
+            server.BroadcastFailure(sentence);
         }
     }
 
@@ -214,7 +213,7 @@ public sealed class RackKeeper : IAsyncDisposable
     {
         try
         {
-            await machine.ServeAsync(frame => _server?.HandleSessionFrameAsync(frame) ?? Task.CompletedTask);
+            await machine.ServeAsync(frame => _server?.HandleSessionFrame(frame));
         }
         catch (InvalidDataException error)
         {

@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -12,6 +13,8 @@ namespace Lego.Tool;
 /// <summary>A component that runs.</summary>
 public sealed class Machine : IDisposable
 {
+    private static readonly TimeSpan s_shutdownStep = TimeSpan.FromSeconds(2);
+
     private readonly Process _process;
     private readonly ControlChannel _channel;
     private readonly RackDirectory _directory;
@@ -43,7 +46,7 @@ public sealed class Machine : IDisposable
     public Task<string> Ended { get; }
 
     /// <summary>Greets the image and handles what it sends until the channel ends.</summary>
-    public async Task ServeAsync(Func<ControlFrame, Task> onSessionFrame)
+    public async Task ServeAsync(Action<ControlFrame> onSessionFrame)
     {
         await SendAsync(ControlFrame.WithNumber(ControlFrameType.Hello, 0, ControlFrame.ProtocolVersion));
         while (await _channel.ReadAsync() is { } frame)
@@ -59,7 +62,7 @@ public sealed class Machine : IDisposable
                 case ControlFrameType.Pong:
                     break;
                 default:
-                    await onSessionFrame(frame);
+                    onSessionFrame(frame);
                     break;
             }
         }
@@ -90,20 +93,34 @@ public sealed class Machine : IDisposable
         return await reply.Task.WaitAsync(limit);
     }
 
-    /// <summary>Asks the image to flush and end; kills it after the limit. True when it ended in good order.</summary>
-    public async Task<bool> ShutDownAsync(TimeSpan limit)
+    /// <summary>
+    /// Asks the image to flush and end, and waits for as long as its counters show that it works; kills it when they have stood still for
+    /// <paramref name="limit"/>, or at once when <paramref name="impatience"/> says so. Null when it ended in good order, else a sentence.
+    /// </summary>
+    public async Task<string?> ShutDownAsync(TimeSpan limit, CancellationToken impatience)
     {
         await SendAsync(new ControlFrame(ControlFrameType.Shutdown, 0, default));
-        try
+        string work = "";
+        TimeSpan still = TimeSpan.Zero;
+        while (await Task.WhenAny(Ended, Task.Delay(s_shutdownStep, impatience)) != Ended)
         {
-            await Ended.WaitAsync(limit);
-            return _process.ExitCode == MachineEnd.OrderlyStatus;
+            string now = impatience.IsCancellationRequested ? work : await WorkAsync();
+            still = now == work ? still + s_shutdownStep : TimeSpan.Zero;
+            work = now;
+            if (impatience.IsCancellationRequested || (still >= limit && !Ended.IsCompleted))
+            {
+                Kill();
+                return $"{Component.Title} did not shut down in good order: {(impatience.IsCancellationRequested ? "it was not given the time"
+                    : $"it had done nothing for {limit.TotalSeconds:0} s")}";
+            }
         }
-        catch (TimeoutException)
+
+        return _process.ExitCode switch
         {
-            Kill();
-            return false;
-        }
+            MachineEnd.OrderlyStatus => null,
+            MachineEnd.DataLostStatus => $"{Component.Title} could not write everything: {LastLine()}",
+            _ => $"{Component.Title} did not shut down in good order: {await Ended}",
+        };
     }
 
     /// <summary>Ends the process at once; it is gone when this returns.</summary>
@@ -133,6 +150,22 @@ public sealed class Machine : IDisposable
         await _process.WaitForExitAsync();
         string name = Component.Name;
         return MachineEnd.Describe(Component, _process.ExitCode, SerialLog.Read(_directory.SerialLog(name)), SerialLog.Read(_directory.QemuLog(name)));
+    }
+
+    private string LastLine() => SerialLog.LastLine(SerialLog.Read(_directory.SerialLog(Component.Name))) ?? "it did not say why";
+
+    // The counters of the monitors' own work. Those of the fabric also count heartbeats, which say nothing about progress.
+    private async Task<string> WorkAsync()
+    {
+        try
+        {
+            string[] lines = (await StatisticsAsync(s_shutdownStep)).Split('\n');
+            return string.Join('\n', lines.Where(line => line.StartsWith("memory.", StringComparison.Ordinal) || line.StartsWith("storage.", StringComparison.Ordinal)));
+        }
+        catch (TimeoutException)
+        {
+            return "";
+        }
     }
 
     private void CompleteStatistics(string text)

@@ -1,28 +1,25 @@
-// Carries the tool's standard input to a program. One thread reads, because read(2) on a terminal or a pipe cannot be cancelled; it never has
-// more than the credit of 64 KB on its way that the program has not taken (StandardInputTaken gives credit back), so a program that does not
-// read makes the tool stop reading. The thread is a background thread: the process may end while it waits.
+// Carries the tool's standard input to a program, and only what the program asks for: bytes that it leaves alone are there for whoever reads
+// the descriptor next. One thread reads, because read(2) on a terminal or a pipe cannot be cancelled; it is a background thread: the process
+// may end while it waits.
 
 using System;
+using System.Collections.Concurrent;
 using System.Threading;
 using System.Threading.Tasks;
 
 namespace Lego.Tool;
 
-/// <summary>Reads standard input with credit.</summary>
+/// <summary>Reads standard input on demand.</summary>
 public sealed class InputPump
 {
-    /// <summary>Bytes that may be on their way; the control channel's rule.</summary>
-    public const int CreditBytes = 64 * 1024;
-    private const int MostChunkBytes = 16 * 1024;
+    private const int MostChunkBytes = 32 * 1024;
 
-    /// <summary>Reads bytes into the span; 0 is the end.</summary>
+    /// <summary>Reads bytes into the span; 0 is the end (of a terminal: of this read). An empty span only waits until something can be read.</summary>
     public delegate int Source(Span<byte> buffer);
 
     private readonly Source _source;
     private readonly Func<ControlFrame, Task> _send;
-    private readonly Lock _lock = new();
-    private readonly ManualResetEventSlim _hasCredit = new(true);
-    private int _credit = CreditBytes;
+    private readonly BlockingCollection<(uint Bytes, uint Reads)> _wanted = [];
 
     public InputPump(Source source, Func<ControlFrame, Task> send)
     {
@@ -30,45 +27,27 @@ public sealed class InputPump
         _send = send;
     }
 
-    /// <summary>Begins to read.</summary>
+    /// <summary>Begins to serve what is wanted.</summary>
     public void Start() => new Thread(Pump) { IsBackground = true, Name = "standard input" }.Start();
 
-    /// <summary>The program has taken bytes.</summary>
-    public void AddCredit(uint bytes)
-    {
-        lock (_lock)
-        {
-            _credit = (int)Math.Min(_credit + (long)bytes, CreditBytes);
-            if (_credit > 0)
-            {
-                _hasCredit.Set();
-            }
-        }
-    }
+    /// <summary>The program wants so many reads of at most so many bytes; each is answered by one frame. 0 bytes: by an empty one, in time.</summary>
+    public void Want(uint bytes, uint reads) => _wanted.Add((bytes, reads));
 
     private void Pump()
     {
         byte[] buffer = new byte[MostChunkBytes];
-        while (true)
+        foreach ((uint bytes, uint reads) in _wanted.GetConsumingEnumerable())
         {
-            _hasCredit.Wait();
-            int length = _source(buffer.AsSpan(0, Math.Min(buffer.Length, Volatile.Read(ref _credit))));
-            if (length == 0)
+            Span<byte> room = buffer.AsSpan(0, (int)Math.Min(bytes, (uint)buffer.Length));
+            int length = 1;
+            for (uint read = 0; read < reads && length > 0; read++)
             {
-                _send(new ControlFrame(ControlFrameType.StandardInputEnd, 0, default)).Wait();
-                return;
+                length = _source(room);
+                ControlFrame frame = length == 0 && bytes != 0
+                    ? new ControlFrame(ControlFrameType.StandardInputEnd, 0, default)
+                    : new ControlFrame(ControlFrameType.StandardInput, 0, room[..length].ToArray());
+                _send(frame).Wait();
             }
-
-            lock (_lock)
-            {
-                _credit -= length;
-                if (_credit == 0)
-                {
-                    _hasCredit.Reset();
-                }
-            }
-
-            _send(new ControlFrame(ControlFrameType.StandardInput, 0, buffer.AsSpan(0, length).ToArray())).Wait();
         }
     }
 }

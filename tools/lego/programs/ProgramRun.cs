@@ -9,56 +9,68 @@ using Mono.Unix.Native;
 
 namespace Lego.Tool;
 
-/// <summary>Where a program's output goes; returns false when nobody reads any more.</summary>
-public delegate bool OutputSink(int descriptor, ReadOnlySpan<byte> bytes);
-
 /// <summary>One program on a rack.</summary>
-public sealed class ProgramRun
+public sealed class ProgramRun : IDisposable
 {
     private const int SignalKill = 9;
-    private const int SignalPipe = 13;
+
+    /// <summary>Scope of a signal: the foreground process group, or everything that the program has started.</summary>
+    private const uint ForegroundScope = 0;
+    private const uint SessionScope = 1;
+
+    /// <summary>How long a killed program may take to be gone, and its last output to be written.</summary>
     private static readonly TimeSpan s_killLimit = TimeSpan.FromSeconds(2);
 
     private readonly KeeperClient _client;
-    private readonly OutputSink _output;
+    private readonly OutputPump _output;
     private readonly InputPump? _input;
     private readonly TaskCompletionSource<int> _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="input">Null gives the program an empty standard input.</param>
-    public ProgramRun(KeeperClient client, OutputSink output, InputPump.Source? input)
+    public ProgramRun(KeeperClient client, OutputSink output, InputPump.Source? input, bool outputIsOneFile = false)
     {
         _client = client;
-        _output = output;
+        _output = new OutputPump(output, _client.SendAsync, outputIsOneFile);
         _input = input is null ? null : new InputPump(input, _client.SendAsync);
     }
 
     /// <summary>When the first byte of output arrived, <see cref="Stopwatch"/> ticks; 0 before.</summary>
     public long FirstOutput { get; private set; }
 
-    /// <summary>Sends a signal to the program.</summary>
-    public void Signal(int number) => _ = _client.SendAsync(ControlFrame.WithNumber(ControlFrameType.Signal, 0, (uint)number));
+    /// <summary>Gets the modes that the program sets at its terminal: the action of tcsetattr(3) and struct termios.</summary>
+    public Action<uint, ReadOnlyMemory<byte>>? ModesChanged { get; init; }
 
-    /// <summary>Stops waiting for the program; <see cref="RunAsync"/> returns 128 + the signal.</summary>
+    /// <summary>Sends a signal to the program's foreground group.</summary>
+    public void Signal(int number) => Send(ControlFrame.WithNumbers(ControlFrameType.Signal, (uint)number, ForegroundScope));
+
+    /// <summary>Tells the program the size of its window.</summary>
+    public void Resize(ushort rows, ushort columns) =>
+        Send(ControlFrame.WithNumber(ControlFrameType.WindowSize, 0, rows | ((uint)columns << 16)));
+
+    /// <summary>Kills the program; <see cref="RunAsync"/> returns 128 + the signal.</summary>
     public void Abandon(int signal) => _abandoned.TrySetResult(ExitStatus.SignalBase + signal);
+
+    public void Dispose() => _output.Dispose();
 
     /// <summary>Starts the program and waits for its end; its status as a shell reports it.</summary>
     /// <exception cref="ToolException">It could not be started, the rack failed, or the time is over.</exception>
     public async Task<int> RunAsync(StartRequest request, TimeSpan? limit)
     {
         await _client.SendAsync(new ControlFrame(ControlFrameType.Start, 0, request.ToPayload()));
-        // Off this thread: writing output may block in write(2).
         Task<int> running = Task.Run(() => FollowAsync(request));
         Task timeout = limit is { } span ? Task.Delay(span) : Task.Delay(Timeout.Infinite);
         Task first = await Task.WhenAny(running, timeout, _abandoned.Task);
-        if (first == timeout)
+        if (first == running)
         {
-            Signal(SignalKill);
-            // Output that is on its way still counts.
-            await Task.WhenAny(running, Task.Delay(s_killLimit));
-            throw new ToolException(ExitStatus.TimedOut, $"{request.Arguments[0]} was stopped: the time given by --timeout is over");
+            return await running;
         }
 
-        return await (first == running ? running : _abandoned.Task);
+        // Everything that the program started goes with it. Output that is on its way still counts.
+        Send(ControlFrame.WithNumbers(ControlFrameType.Signal, SignalKill, SessionScope));
+        await Task.WhenAny(running, Task.Delay(s_killLimit));
+        return first == timeout
+            ? throw new ToolException(ExitStatus.TimedOut, $"{request.Arguments[0]} was stopped: the time given by --timeout is over")
+            : await _abandoned.Task;
     }
 
     private async Task<int> FollowAsync(StartRequest request)
@@ -69,19 +81,22 @@ public sealed class ProgramRun
             {
                 case ControlFrameType.Started:
                     CheckStarted(request, frame.Number(0));
-                    StartInput();
+                    _input?.Start();
                     break;
                 case ControlFrameType.StandardOutput:
-                    PassOutput(HostTerminal.StandardOutput, frame);
-                    break;
                 case ControlFrameType.StandardError:
-                    PassOutput(HostTerminal.StandardError, frame);
+                case ControlFrameType.Sentence:
+                    FirstOutput = FirstOutput == 0 ? Stopwatch.GetTimestamp() : FirstOutput;
+                    _output.Add(frame);
                     break;
-                case ControlFrameType.StandardInputTaken:
-                    _input?.AddCredit(frame.Number(0));
+                case ControlFrameType.StandardInputWanted:
+                    AnswerWanted(frame);
+                    break;
+                case ControlFrameType.TerminalModes:
+                    ModesChanged?.Invoke(frame.Number(0), frame.Payload[sizeof(uint)..]);
                     break;
                 case ControlFrameType.Exited:
-                    return new WaitStatus(frame.Number(0)).ShellStatus;
+                    return await EndAsync(new WaitStatus(frame.Number(0)).ShellStatus);
                 case ControlFrameType.MemberFailed:
                     throw ToolException.Rack(frame.Text());
             }
@@ -90,31 +105,32 @@ public sealed class ProgramRun
         throw ToolException.Rack("the rack has ended while the program was running");
     }
 
-    private void StartInput()
+    private void AnswerWanted(ControlFrame frame)
     {
         if (_input is not null)
         {
-            _input.Start();
+            _input.Want(frame.Number(0), frame.Number(1));
         }
         else
         {
-            _ = _client.SendAsync(new ControlFrame(ControlFrameType.StandardInputEnd, 0, default));
+            Send(new ControlFrame(ControlFrameType.StandardInputEnd, 0, default));
         }
     }
 
-    private void PassOutput(int descriptor, ControlFrame frame)
+    // The program has ended when its last byte is where it should go; it is too late to tell the program when that fails.
+    private async Task<int> EndAsync(int status)
     {
-        if (FirstOutput == 0)
+        await _output.DrainAsync();
+        if (_output.Failure is { } failure)
         {
-            FirstOutput = Stopwatch.GetTimestamp();
+            string name = failure.Descriptor == HostTerminal.StandardOutput ? "standard output" : "standard error";
+            throw new ToolException(status != 0 ? status : ExitStatus.Failed, $"cannot write {name}: {Stdlib.strerror(failure.Error)}");
         }
 
-        if (!_output(descriptor, frame.Payload.Span))
-        {
-            // What the kernel would have told the program had the pipe been its own.
-            Signal(SignalPipe);
-        }
+        return status;
     }
+
+    private void Send(ControlFrame frame) => _ = _client.SendAsync(frame);
 
     private static void CheckStarted(StartRequest request, uint error)
     {
@@ -124,10 +140,14 @@ public sealed class ProgramRun
         }
 
         const uint NoEntry = 2;
+        const uint TooLong = 7;
         const uint NeedsInterpreter = 79; // ELIBACC: the home refuses executables with PT_INTERP.
-        string reason = error == NeedsInterpreter
-            ? "it is dynamically linked, and only static executables run here today; link it with -static or -static-pie"
-            : Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}";
+        string reason = error switch
+        {
+            NeedsInterpreter => "it is dynamically linked, and only static executables run here today; link it with -static or -static-pie",
+            TooLong => "the arguments and the environment are too long (E2BIG)",
+            _ => Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}",
+        };
         throw new ToolException(error == NoEntry ? ExitStatus.NotFound : ExitStatus.NotExecutable,
             $"cannot run {request.Arguments[0]}: {reason}");
     }

@@ -8,6 +8,7 @@ using System.Linq;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
+using Mono.Unix.Native;
 
 namespace Lego.Tool;
 
@@ -33,15 +34,16 @@ public sealed class RackSession : IAsyncDisposable
     {
         MemoryStream output = new();
         MemoryStream error = new();
-        bool Collect(int descriptor, ReadOnlySpan<byte> bytes)
+        Errno Collect(int descriptor, ReadOnlySpan<byte> bytes)
         {
             (descriptor == HostTerminal.StandardOutput ? output : error).Write(bytes);
-            return true;
+            return 0;
         }
 
         using KeeperClient client = await ConnectAsync();
         StartRequest request = new() { Arguments = arguments, Environment = [.. RunCommand.ProgramEnvironment([])] };
-        int status = await new ProgramRun(client, Collect, null).RunAsync(request, limit);
+        using ProgramRun run = new(client, Collect, null);
+        int status = await run.RunAsync(request, limit);
         return new SessionResult(status, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
 
