@@ -45,7 +45,7 @@ public sealed unsafe class MemoryMonitor
         _loader = new ProgramLoader(_spaces, _frames, _files, _broker);
         _lines = new LineService(_spaces, _frames, _files);
         _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _broker);
-        _fileRequests = new FileService(frames, _files);
+        _fileRequests = new FileService(frames, _files, _spaces);
         rpc.Register(LineGroup, _lines);
         rpc.Register(SpaceGroup, _spaceRequests);
         rpc.Register(FileGroup, _fileRequests);

@@ -22,4 +22,14 @@ public sealed class LinuxMemoryTests : IDisposable
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
+
+    [Fact]
+    public async Task Mapped_files_and_running_programs_outlive_their_names_and_show_what_is_written_to_them()
+    {
+        string program = await LinuxPrograms.BuildAsync("mapped");
+        ProgramResult here = await Rack.HostAsync(_folder, [program]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("mapped")], ["/mapped"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
 }

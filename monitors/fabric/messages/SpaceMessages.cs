@@ -30,6 +30,8 @@ public enum VmaKind : ushort
     File = 2,
     /// <summary>Stack: anonymous, grows down to its range's start (the range is reserved in full from the beginning).</summary>
     Stack = 3,
+    /// <summary>MAP_SHARED mapping of a file for reading; otherwise as File.</summary>
+    SharedFile = 4,
 }
 
 /// <summary>PROT_* of mmap(2).</summary>
@@ -44,7 +46,10 @@ public struct VmaRecord
     public ulong End;
     public VmaKind Kind;
     public Protection Protection;
-    public uint Reserved;
+    /// <summary>What the processor component named the file when it mapped it (MapRequest, ExecuteRequest); 0 = nothing.</summary>
+    public uint Backing;
+    /// <summary>Offset of Start in the file.</summary>
+    public ulong FileOffset;
 }
 
 /// <summary>The memory component that owns the vRegion at [Start, Start + Length).</summary>
@@ -78,6 +83,9 @@ public struct ExecuteRequest
     public ulong Seed1;
     /// <summary>AT_HWCAP (CPUID.1:EDX) of the processor component.</summary>
     public ulong HardwareCapabilities;
+    /// <summary>The processor component's name for the file, which comes back in the records of its segments.</summary>
+    public uint Backing;
+    public uint Reserved;
 }
 
 /// <summary>Where the program starts.</summary>
@@ -118,7 +126,8 @@ public struct MapRequest
     public ulong FileOffset;
     public ushort Storage;
     public ushort PathLength;
-    public uint Reserved2;
+    /// <summary>The processor component's name for the file, which comes back in records; the memory component gives it no meaning.</summary>
+    public uint Backing;
 }
 
 /// <summary>munmap(2), mprotect(2), brk(2), madvise(2).</summary>

@@ -113,7 +113,7 @@ public sealed unsafe class ProgramLoader
         for (int index = 0; index < image.SegmentCount; index++)
         {
             ProgramSegment segment = image.Segments[index];
-            Errno mapped = MapSegment(space, file, segment, memory);
+            Errno mapped = MapSegment(space, file, request.Backing, segment, memory);
             if (mapped != Errno.None)
             {
                 return mapped;
@@ -146,7 +146,7 @@ public sealed unsafe class ProgramLoader
         return error;
     }
 
-    private Errno MapSegment(AddressSpace* space, CachedFile* file, in ProgramSegment segment, SpaceWriter memory)
+    private Errno MapSegment(AddressSpace* space, CachedFile* file, uint backing, in ProgramSegment segment, SpaceWriter memory)
     {
         ulong start = AddressLayout.PageDown(segment.Address);
         ulong fileEnd = segment.Address + segment.FileBytes;
@@ -161,6 +161,7 @@ public sealed unsafe class ProgramLoader
             wish.Address = start;
             wish.Length = filePagesEnd - start;
             wish.File = file;
+            wish.Backing = backing;
             wish.FileOffset = AddressLayout.PageDown(segment.FileOffset);
             error = MapFixed(space, wish);
             wish.File = null;

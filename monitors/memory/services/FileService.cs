@@ -14,6 +14,7 @@ internal sealed unsafe class FileService : RpcService
     private const int ReadBufferCount = 4;
 
     private readonly FileCache _files;
+    private readonly AddressSpaces _spaces;
     /// <summary>Bytes of a reply that lie in several pages; filled and sent without a wait in between.</summary>
     private readonly byte* _replyBytes;
     /// <summary>Bytes of a reply that are gathered with waits in between. Not the cache's own pool: who waits for one of those has none.</summary>
@@ -21,8 +22,9 @@ internal sealed unsafe class FileService : RpcService
     private ulong _reads;
     private ulong _writes;
 
-    internal FileService(FrameAllocator frames, FileCache files)
+    internal FileService(FrameAllocator frames, FileCache files, AddressSpaces spaces)
     {
+        _spaces = spaces;
         _files = files;
         _readBuffers = new TransferBuffers(frames, ReadBufferCount);
         _replyBytes = (byte*)frames.AllocateContiguous(FileRequest.MaxTransfer / PageOperations.PageSize);
@@ -96,7 +98,13 @@ internal sealed unsafe class FileService : RpcService
                 request.Reply(error, in known);
                 break;
             case Opcode.FileTruncate:
-                request.Reply(_files.Truncate(file, wanted.Offset, wanted.Flags, wanted.ModifyTimeNs));
+                error = _files.Truncate(file, wanted.Offset, wanted.Flags, wanted.ModifyTimeNs);
+                if (error == Errno.None && (wanted.Flags & FileWriteFlags.GrowOnly) == 0)
+                {
+                    _spaces.CutMappings(file, wanted.Offset);
+                }
+
+                request.Reply(error);
                 break;
             case Opcode.FileStatus:
                 error = _files.Status(file, out FileAttributes attributes);

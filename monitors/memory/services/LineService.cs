@@ -233,6 +233,12 @@ internal sealed unsafe class LineService : RpcService
             return Errno.EACCES;
         }
 
+        // A page behind the end of a file that has become shorter belongs to nobody; it was on its way when that happened.
+        if (vma->File != null && vma->File->IsLoaded && vma->FileOffset + (address - vma->Start) >= AddressLayout.PageUp(vma->File->Size))
+        {
+            return Errno.EFAULT;
+        }
+
         Errno error = _frames.Store(space, address, Unsafe.AsPointer(ref MemoryMarshal.GetReference(page)));
         if (error == Errno.None)
         {

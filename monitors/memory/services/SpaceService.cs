@@ -27,7 +27,7 @@ internal sealed unsafe class SpaceService : RpcService
         _files = files;
         _loader = loader;
         _broker = broker;
-        _records = (byte*)frames.AllocateContiguous(SpaceRecords.MaxBytes / PageOperations.PageSize);
+        _records = (byte*)frames.AllocateContiguous(AddressLayout.PageUp(SpaceRecords.MaxBytes) / PageOperations.PageSize);
         if (_records == null)
         {
             Panic.Because("SpaceService: no memory at boot");
@@ -195,6 +195,7 @@ internal sealed unsafe class SpaceService : RpcService
         FileCache.Hold(file);
         wish.File = file;
         wish.FileOffset = request.FileOffset;
+        wish.Backing = request.Backing;
         error = _spaces.Map(space, wish, out address, out demand);
         _files.Release(file);
         return error;

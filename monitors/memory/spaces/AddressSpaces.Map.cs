@@ -31,6 +31,8 @@ public unsafe struct MapWish
     /// <summary>Null for anonymous memory.</summary>
     public CachedFile* File;
     public ulong FileOffset;
+    /// <summary>The processor component's name for the file.</summary>
+    public uint Backing;
     /// <summary>Anonymous unless the loader makes the stack.</summary>
     public VmaKind Kind;
 }
@@ -179,6 +181,7 @@ public sealed unsafe partial class AddressSpaces
             vma->Kind = VmaKind.File;
             vma->File = wish.File;
             vma->FileOffset = wish.FileOffset;
+            vma->Backing = wish.Backing;
             _files.HoldMapping(wish.File);
             if ((wish.Flags & MapFlags.TypeMask) != MapFlags.Private)
             {

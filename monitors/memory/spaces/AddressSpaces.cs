@@ -181,6 +181,30 @@ public sealed unsafe partial class AddressSpaces
         return run != null && run->Owner != _regions.Self ? Errno.EREMOTE : Errno.EFAULT;
     }
 
+    /// <summary>
+    /// A mapped file has become shorter: pages that mappings have for themselves behind its new end are gone, too (mmap(2): SIGBUS). Best effort
+    /// when there is no memory to copy a shared block.
+    /// </summary>
+    public void CutMappings(CachedFile* file, ulong sizeBytes)
+    {
+        ulong end = AddressLayout.PageUp(sizeBytes);
+        for (ulong bucket = 0; bucket < BucketCount && file->Mappings != 0; bucket++)
+        {
+            for (AddressSpace* space = _buckets[bucket]; space != null; space = space->NextInBucket)
+            {
+                for (Vma* vma = space->First; vma != null; vma = vma->Next)
+                {
+                    ulong length = vma->End - vma->Start;
+                    ulong kept = end <= vma->FileOffset ? 0 : end - vma->FileOffset;
+                    if (vma->File == file && kept < length)
+                    {
+                        _frames.Remove(space, vma->Start + kept, vma->End);
+                    }
+                }
+            }
+        }
+    }
+
     /// <summary>Bytes of one vRegion.</summary>
     public ulong RegionBytes => _regions.RegionBytes;
 
@@ -222,6 +246,7 @@ public sealed unsafe partial class AddressSpaces
         to->Traits = from->Traits;
         to->File = from->File;
         to->FileOffset = from->FileOffset;
+        to->Backing = from->Backing;
         if (to->File != null)
         {
             _files.HoldMapping(to->File);

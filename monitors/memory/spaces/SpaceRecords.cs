@@ -11,7 +11,7 @@ internal static unsafe class SpaceRecords
 {
     /// <summary>Most bytes of records; AddressLayout.MaxVmas keeps vmas below it, and what regions do not fit is left to the next
     /// reply.</summary>
-    internal const int MaxBytes = 56 * 1024;
+    internal const int MaxBytes = 63 * 1024;
 
     /// <summary>Fills the buffer; returns the bytes used and how many records of each kind there are.</summary>
     internal static int Write(AddressSpace* space, Span<byte> buffer, out uint vmas, out uint regions)
@@ -24,8 +24,10 @@ internal static unsafe class SpaceRecords
             VmaRecord record = default;
             record.Start = vma->Start;
             record.End = vma->End;
-            record.Kind = vma->Kind;
+            record.Kind = vma->Kind == VmaKind.File && (vma->Traits & VmaTraits.Shared) != 0 ? VmaKind.SharedFile : vma->Kind;
             record.Protection = vma->Protection;
+            record.Backing = vma->Backing;
+            record.FileOffset = vma->FileOffset;
             MemoryMarshal.Write(buffer.Slice(used), in record);
             used += sizeof(VmaRecord);
             vmas++;

@@ -16,6 +16,8 @@ internal unsafe struct Vma
     /// <summary>File mappings: the cached file (held), and the offset of Start in it.</summary>
     internal CachedFile* File;
     internal ulong FileOffset;
+    /// <summary>The processor component's name for the file (VmaRecord).</summary>
+    internal uint Backing;
     internal Vma* Left;
     internal Vma* Right;
     internal Vma* Next;
@@ -23,7 +25,8 @@ internal unsafe struct Vma
 
     /// <summary>True when this range directly continues <paramref name="before"/> and nothing distinguishes them.</summary>
     internal readonly bool Continues(Vma* before) =>
-        before->End == Start && before->Kind == Kind && before->Protection == Protection && before->File == File && Kind != VmaKind.Stack
+        before->End == Start && before->Kind == Kind && before->Protection == Protection && before->File == File
+        && before->Backing == Backing && Kind != VmaKind.Stack
         && (before->Traits & VmaTraits.Shared) == (Traits & VmaTraits.Shared)
         && (File == null || before->FileOffset + (before->End - before->Start) == FileOffset);
 }

@@ -47,6 +47,9 @@ public unsafe struct AddressSpace
     /// <summary>Bytes of all mapped ranges, for VmSize.</summary>
     public ulong MappedBytes;
 
+    /// <summary>Files that it holds (Backings).</summary>
+    public SpaceBacking* Backings;
+
     /// <summary>Mapped ranges in ascending order.</summary>
     public RecordTable<VmaRecord> Ranges;
     /// <summary>Owners of vRegions in ascending order.</summary>

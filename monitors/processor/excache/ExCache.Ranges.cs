@@ -40,6 +40,39 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
+    /// Drops the lines of a range that hold what their owner has, because that has changed. Dirty lines stay. The caller holds the space, so no fill
+    /// brings the old contents. BLOCKS.
+    /// </summary>
+    public void DropClean(AddressSpace* space, ulong start, ulong end)
+    {
+        int slice = SliceEntries;
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        {
+            for (; address < stop; address += PageOperations.PageSize, entry++)
+            {
+                GiveTurn(ref slice, 1);
+                if (!PageState.IsPresent(*entry) || (*entry & PageTable.Dirty) != 0)
+                {
+                    continue;
+                }
+
+                int index = LineOf(*entry);
+                ulong mapped = Detach(index, StateBehind(ref _lines[index]));
+                if ((mapped & PageTable.Dirty) != 0)
+                {
+                    // Written to on another CPU in between.
+                    Install(index, space, address, entry, mapped & ~PageTable.AddressMask, LineOrigin.Owner);
+                    continue;
+                }
+
+                GiveBack(index);
+                _drops++;
+            }
+        }
+    }
+
+    /// <summary>
     /// Drops a whole space that nobody runs in any more and frees its page table, whatever its ranges say. BLOCKS while fills and write-backs
     /// are under way.
     /// </summary>

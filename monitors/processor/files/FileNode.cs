@@ -22,6 +22,10 @@ public unsafe struct FileNode
     public uint Mode;
     /// <summary>True when the program has removed its last known name: Path is the hidden name, removed at the last close.</summary>
     public bool IsUnlinked;
+    /// <summary>Its number among mapped files, 0 = it is not mapped (Backings).</summary>
+    public uint Backing;
+    /// <summary>Open files that may write to it: while there are any it cannot be run (ETXTBSY).</summary>
+    public uint Writers;
     /// <summary>The ring of a FIFO while somebody has it open.</summary>
     public Pipe* Fifo;
 

@@ -266,10 +266,9 @@ public static unsafe class FileOpening
             return device == PseudoFile.None ? Errno.ENXIO : OpenDevice(process, device, flags, out file);
         }
 
-        if (error == Errno.None && kind == FileKind.Regular && (flags & OpenFlags.Truncate) != 0 && !created)
+        if (error == Errno.None && kind == FileKind.Regular)
         {
-            FileCaller caller = FileCaller.Of(process);
-            error = FileClient.Truncate(in caller, in node.Node->Handle, node.Node->Path, 0);
+            return OpenRegular(process, in node, flags, created, out file);
         }
 
         if (error == Errno.None)
@@ -286,6 +285,36 @@ public static unsafe class FileOpening
 
         file->Node = node.Share();
         return kind == FileKind.Pipe ? WaitForOtherSide(ref file) : Errno.None;
+    }
+
+    /// <summary>Opens a regular file. ETXTBSY when it is to be written and runs; from the check on nobody can run it.</summary>
+    private static Errno OpenRegular(Process* process, in NodeRef node, OpenFlags flags, bool created, out OpenFile* file)
+    {
+        bool truncates = (flags & OpenFlags.Truncate) != 0 && !created;
+        Errno error = Make(FileSystem.Of(process), FileKind.Regular, flags, default, out file);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        file->Node = node.Share();
+        node.Node->Writers += file->IsWritable ? 1u : 0;
+        if ((file->IsWritable || truncates) && FileSystem.Of(process).Mappings.IsProgram(node.Node))
+        {
+            error = Errno.ETXTBSY;
+        }
+        else if (truncates)
+        {
+            error = RegularFile.Resize(process, node.Node, 0, FileWriteFlags.None);
+        }
+
+        if (error != Errno.None)
+        {
+            OpenFile.Release(file);
+            file = null;
+        }
+
+        return error;
     }
 
     /// <summary>What open(2) asks of an inode that was not looked up by the storage component for this open.</summary>

@@ -60,7 +60,9 @@ public sealed unsafe class FileSystem : ProcessResources
         _pseudoText = new PseudoTextFile(this);
         _pseudoDirectory = new PseudoDirectoryFile(this);
         _pathOnly = new PathOnlyFile(this);
+        Mappings = new FileMappings(this);
         processes.Resources = this;
+        processes.Backings.Owner = Mappings;
     }
 
     /// <summary>How unmanaged memory refers to this object.</summary>
@@ -82,6 +84,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public LockTable Locks { get; }
 
     public FileNodes Nodes { get; }
+
+    /// <summary>Nodes that are mapped.</summary>
+    public FileMappings Mappings { get; }
 
     public TerminalSessions Sessions { get; }
 

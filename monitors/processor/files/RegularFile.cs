@@ -94,6 +94,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
             file->KnownWriteError = file->KnownWriteError != 0 ? file->KnownWriteError : reply.LastWriteError;
+            FileSystem.Of(process).Mappings.Changed(file->Node, reply.Offset, reply.Offset + reply.Written);
             position = reply.Offset + reply.Written;
             total += reply.Written;
             if (fault != Errno.None)
@@ -149,6 +150,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
+            FileSystem.Of(process).Mappings.Changed(to->Node, reply.Offset, reply.Offset + reply.Written);
             source += reply.Written;
             target += reply.Written;
             total += reply.Written;
@@ -202,7 +204,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
 
-    /// <summary>Gives a file another size; with FileWriteFlags.GrowOnly a longer one stays as it is. EFBIG with SIGXFSZ above
+    /// <summary>Gives a file another size. ETXTBSY while it runs; with FileWriteFlags.GrowOnly a longer one stays as it is. EFBIG with SIGXFSZ above
     /// RLIMIT_FSIZE.</summary>
     internal static Errno Truncate(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags = FileWriteFlags.None)
     {
@@ -212,8 +214,25 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             return Errno.EFBIG;
         }
 
+        return FileSystem.Of(process).Mappings.IsProgram(node) ? Errno.ETXTBSY : Resize(process, node, sizeBytes, flags);
+    }
+
+    /// <summary>Gives a file another size, whatever the limits say; mappings follow. The caller holds the node.</summary>
+    internal static Errno Resize(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags)
+    {
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
+        Errno error = FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
+        FileMappings mappings = FileSystem.Of(process).Mappings;
+        if (error == Errno.None && (flags & FileWriteFlags.GrowOnly) != 0)
+        {
+            mappings.Changed(node, 0, ulong.MaxValue);
+        }
+        else if (error == Errno.None)
+        {
+            mappings.Resized(node, sizeBytes);
+        }
+
+        return error;
     }
 
     public override Errno Synchronize(Process* process, OpenFile* file)
@@ -224,7 +243,11 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);
 
-    public override void Close(OpenFile* file) => Files.Nodes.Release(file->Node);
+    public override void Close(OpenFile* file)
+    {
+        file->Node->Writers -= file->IsWritable ? 1u : 0;
+        Files.Nodes.Release(file->Node);
+    }
 
     /// <summary>A node's path, cut to the text's room, with " (deleted)" where it has no name left.</summary>
     internal static int DescribeNode(FileNode* node, Span<byte> text)

@@ -50,7 +50,7 @@ public static unsafe class MemoryAdvice
             }
 
             ulong stop = Math.Min(range.End, end);
-            if (advice == Advice.Free && range.Kind == VmaKind.File)
+            if (advice == Advice.Free && range.Backing != 0)
             {
                 return SystemCall.Fail(Errno.EINVAL);
             }
@@ -155,7 +155,7 @@ public static unsafe class MemoryAdvice
         }
 
         cache.Settle(space, start, end);
-        cache.EndChange(space);
+        processes.Spaces.EndChange(space);
         return error;
     }
 

@@ -44,10 +44,9 @@ public static unsafe class MemoryCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        ReadOnlySpan<byte> path = default;
         if ((request.Flags & MapAnonymous) == 0)
         {
-            Errno found = MappedFiles.Describe(call.Process, (uint)call.A4, offset, ref request, out path);
+            Errno found = MappedFiles.Describe(call.Process, (uint)call.A4, offset, ref request);
             if (found != Errno.None)
             {
                 return SystemCall.Fail(found);
@@ -74,7 +73,15 @@ public static unsafe class MemoryCalls
 
         request.Length = length;
         bool replaces = (request.Flags & MapFixed) != 0 && (request.Flags & MapFixedNoReplace) == 0;
-        Errno error = call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Map, in request, path, address, replaces ? address + length : address, out ulong mapped);
+        Errno error = MappedFiles.Hold(call.Process, (uint)call.A4, ref request, out ReadOnlySpan<byte> path);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        ulong replacedEnd = replaces ? address + length : address;
+        error = call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Map, in request, path, address, replacedEnd, request.Backing, out ulong mapped);
+        MappedFiles.Drop(call.Process, in request);
         return Answer(ref call, error, (long)mapped);
     }
 
@@ -87,7 +94,7 @@ public static unsafe class MemoryCalls
         }
 
         RangeRequest request = new() { Address = call.A0, Length = end - call.A0 };
-        return Answer(ref call, call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, out _), 0);
+        return Answer(ref call, call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, 0, out _), 0);
     }
 
     [SystemCall(10, "mprotect", Support.Partial, "no PROT_GROWSDOWN, no protection keys")]
@@ -138,7 +145,7 @@ public static unsafe class MemoryCalls
         }
 
         cache.Settle(space, start, oldEnd);
-        cache.EndChange(space);
+        call.Process->Table.Spaces.EndChange(space);
         // brk(2) of the kernel has no error: it gives the unchanged break.
         return Answer(ref call, error == Errno.EPROTO ? error : Errno.None, (long)space->Break);
     }
@@ -171,7 +178,7 @@ public static unsafe class MemoryCalls
         using Scratch scratch = call.Process->Table.Scratch.Take();
         cache.BeginChange(space);
         Errno error = Remap(call.Process->Table, space, in request, isFixed, in scratch, out ulong to);
-        cache.EndChange(space);
+        call.Process->Table.Spaces.EndChange(space);
         return Answer(ref call, error, (long)to);
     }
 

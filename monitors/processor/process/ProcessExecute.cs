@@ -171,7 +171,6 @@ public static unsafe class ProcessExecute
 {
     private const int MaxInterpreters = 4;
     private const int ScriptLineBytes = InterpreterLine.MaxBytes;
-    private const uint ExecutePermission = 1;
 
     /// <summary>execve of the current process. On success the registers are the new program's.</summary>
     public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
@@ -233,7 +232,7 @@ public static unsafe class ProcessExecute
         Processes.WriteName(strings.Path, name);
         for (int level = 0; level <= MaxInterpreters; level++)
         {
-            Errno error = Find(process, strings.Path, reply, out OpenReply found, out int canonicalLength);
+            Errno error = Find(process, strings.Path, reply, out OpenReply found, out int canonicalLength, out uint backing);
             if (error != Errno.None)
             {
                 return error;
@@ -244,20 +243,21 @@ public static unsafe class ProcessExecute
             Span<byte> canonical = head.Slice(sizeof(ExecuteRequest));
             reply.Slice(sizeof(OpenReply), canonicalLength).CopyTo(canonical);
             Span<byte> answer = reply.Slice(0, headStart);
-            error = LoadFile(process, ref strings, in found, head, answer, out space, out program);
+            error = LoadFile(process, ref strings, in found, backing, head, answer, out space, out program);
             if (error == Errno.None)
             {
                 Processes.SetText(process->Executable, canonical);
                 process->Name = name;
+                process->Table.Backings.Drop(backing);
                 return Errno.None;
             }
 
-            if (error != Errno.ENOEXEC)
+            if (error == Errno.ENOEXEC)
             {
-                return error;
+                error = FollowInterpreterLine(process, ref strings, canonical, in found, answer);
             }
 
-            error = FollowInterpreterLine(process, ref strings, canonical, in found, answer);
+            process->Table.Backings.Drop(backing);
             if (error != Errno.None)
             {
                 return error;
@@ -277,8 +277,10 @@ public static unsafe class ProcessExecute
         thread->InitialFsBase = 0;
     }
 
-    private static Errno Find(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int canonicalLength)
+    private static Errno Find(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int canonicalLength,
+        out uint backing)
     {
+        backing = 0;
         canonicalLength = 0;
         found = default;
         Span<byte> absolute = reply.Slice(reply.Length - (2 * PathRequest.MaxPath), PathRequest.MaxPath);
@@ -288,28 +290,8 @@ public static unsafe class ProcessExecute
             return error;
         }
 
-        OpenRequest request = default;
-        request.Path.PathLength = (ushort)length;
-        request.Path.UserId = process->FileSystemUserId;
-        request.Path.GroupId = process->FileSystemGroupId;
-        request.Access = ExecutePermission;
-        RpcContext context = new() { Class = RpcClass.DemandFetch };
-        error = process->Table.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, absolute.Slice(0, length),
-            reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out int received);
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        if (received < sizeof(OpenReply))
-        {
-            return Errno.EPROTO;
-        }
-
-        found = MemoryMarshal.Read<OpenReply>(reply);
-        canonicalLength = Math.Min(found.PathLength, received - sizeof(OpenReply));
-        // Directories, devices and pipes are EACCES (execve(2)).
-        return (found.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular ? Errno.None : Errno.EACCES;
+        return process->Table.Backings.Owner!.OpenProgram(process, absolute.Slice(0, length),
+            reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out found, out canonicalLength, out backing);
     }
 
     /// <summary>Joins the working directory and a path; /proc/self/exe and /proc/PID/exe are what they point to.</summary>
@@ -347,7 +329,7 @@ public static unsafe class ProcessExecute
         return Errno.None;
     }
 
-    private static Errno LoadFile(Process* process, ref ProgramStrings strings, in OpenReply found, Span<byte> head, Span<byte> reply,
+    private static Errno LoadFile(Process* process, ref ProgramStrings strings, in OpenReply found, uint backing, Span<byte> head, Span<byte> reply,
         out AddressSpace* space, out ExecuteReply program)
     {
         program = default;
@@ -370,11 +352,21 @@ public static unsafe class ProcessExecute
             File = found.Attributes.Handle,
             Seed0 = table.Random.NextWord(),
             Seed1 = table.Random.NextWord(),
+            Backing = backing,
         };
+        Errno error = table.Backings.Add(space, backing, BackingUse.Program);
+        error = error == Errno.None ? table.Backings.Add(space, backing, BackingUse.Mapped) : error;
+        if (error != Errno.None)
+        {
+            table.Spaces.Discard(space);
+            space = null;
+            return error;
+        }
+
         RpcContext context = Spaces.ContextOf(space);
         MemoryMarshal.Write(head, in request);
         ReadOnlySpan<byte> body = head;
-        Errno error = table.Rpc.Call(space->Home, Opcode.Execute, in context, body, strings.Bytes, reply, out int received);
+        error = table.Rpc.Call(space->Home, Opcode.Execute, in context, body, strings.Bytes, reply, out int received);
         if (error == Errno.None && received < sizeof(ExecuteReply))
         {
             error = Errno.EPROTO;

@@ -223,7 +223,7 @@ public static unsafe class ProcessFork
         ExCache cache = table.Cache;
         using Scratch scratch = table.Scratch.Take();
         cache.BeginChange(space);
-        Errno error = Errno.None;
+        Errno error = table.Backings.Copy(space, copy);
         for (int index = 0; index < space->Ranges.Count && error == Errno.None; index++)
         {
             error = cache.WriteBack(space, space->Ranges[index].Start, space->Ranges[index].End, scratch.Request);

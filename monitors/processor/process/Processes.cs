@@ -61,7 +61,8 @@ public sealed unsafe class Processes
         _actions = new Slab<SignalActions>(frames);
         PendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
         Scratch = new ScratchBuffers(frames);
-        Spaces = new Spaces(frames, rpc, cache, Scratch);
+        Backings = new Backings(frames);
+        Spaces = new Spaces(frames, rpc, cache, Scratch, Backings);
         Random = new RandomBytes();
         Timers = new TimerQueue(frames);
         _buckets = (Process**)frames.AllocateCleared();
@@ -95,6 +96,9 @@ public sealed unsafe class Processes
 
     /// <summary>The processes' address spaces.</summary>
     public Spaces Spaces { get; }
+
+    /// <summary>Files behind mappings and programs.</summary>
+    public Backings Backings { get; }
 
     /// <summary>Buffers for large messages.</summary>
     public ScratchBuffers Scratch { get; }

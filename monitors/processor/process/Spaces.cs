@@ -20,17 +20,19 @@ public sealed unsafe class Spaces
     private readonly RpcEndpoint _rpc;
     private readonly ExCache _cache;
     private readonly ScratchBuffers _scratch;
+    private readonly Backings _backings;
     private readonly Slab<AddressSpace> _spaces;
     private AddressSpace* _first;
     private uint _lastNumber;
 
     /// <summary>No spaces yet; boot time.</summary>
-    public Spaces(FrameAllocator frames, RpcEndpoint rpc, ExCache cache, ScratchBuffers scratch)
+    public Spaces(FrameAllocator frames, RpcEndpoint rpc, ExCache cache, ScratchBuffers scratch, Backings backings)
     {
         _frames = frames;
         _rpc = rpc;
         _cache = cache;
         _scratch = scratch;
+        _backings = backings;
         _spaces = new Slab<AddressSpace>(frames);
     }
 
@@ -111,7 +113,7 @@ public sealed unsafe class Spaces
         Discard(space);
     }
 
-    /// <summary>Frees a space that its home does not know.</summary>
+    /// <summary>Frees a space that its home does not know (any more). BLOCKS while files are given up.</summary>
     public void Discard(AddressSpace* space)
     {
         if (space->PageTableRoot != 0)
@@ -119,6 +121,8 @@ public sealed unsafe class Spaces
             PageTable.Free(space->PageTableRoot, _frames);
         }
 
+        _backings.Release(space->Backings);
+        space->Backings = null;
         space->Ranges.Clear(_frames);
         space->Regions.Clear(_frames);
         if (space->Previous != null)
@@ -138,18 +142,29 @@ public sealed unsafe class Spaces
         _spaces.Free(space);
     }
 
+    /// <summary>Lets a space go that was held for a change, and gives up the files that it no longer maps. BLOCKS.</summary>
+    public void EndChange(AddressSpace* space)
+    {
+        SpaceBacking* gone = Backings.Prune(space);
+        _cache.EndChange(space);
+        _backings.Release(gone);
+    }
+
     /// <summary>
     /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them once
-    /// it has agreed. On an error they are as before. EPROTO as for Request. BLOCKS.
+    /// it has agreed. On an error they are as before. <paramref name="backing"/> is the file that the request maps, 0 = none; the caller holds it.
+    /// ENOMEM, EPROTO as for Request. BLOCKS.
     /// </summary>
     public Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
-        out ulong address) where T : unmanaged
+        uint backing, out ulong address) where T : unmanaged
     {
+        address = 0;
         ExCache cache = _cache;
         using Scratch scratch = _scratch.Take();
         cache.BeginChange(space);
         cache.Leave(space, start, end);
-        Errno error = Request(space, space, opcode, in head, payload, scratch.Reply, out address);
+        Errno error = backing == 0 ? Errno.None : _backings.Add(space, backing, BackingUse.Mapped);
+        error = error != Errno.None ? error : Request(space, space, opcode, in head, payload, scratch.Reply, out address);
         if (error == Errno.None)
         {
             cache.Drop(space, start, end);
@@ -159,7 +174,7 @@ public sealed unsafe class Spaces
             cache.Settle(space, start, end);
         }
 
-        cache.EndChange(space);
+        EndChange(space);
         return error;
     }
 
@@ -172,7 +187,7 @@ public sealed unsafe class Spaces
         cache.BeginChange(space);
         Errno error = Request(space, space, opcode, in head, payload, scratch.Reply, out address);
         cache.Settle(space, start, end);
-        cache.EndChange(space);
+        EndChange(space);
         return error;
     }
 

@@ -224,8 +224,9 @@ public sealed unsafe class AddressSpaceModelTests
             {
                 Start = VmaModel.AddressOf(index),
                 End = VmaModel.AddressOf(index + 1),
-                Kind = page.File == 0 ? VmaKind.Anonymous : VmaKind.File,
+                Kind = page.File == 0 ? VmaKind.Anonymous : page.IsSharedFile ? VmaKind.SharedFile : VmaKind.File,
                 Protection = page.Protection,
+                FileOffset = page.File == 0 ? 0 : page.FilePage * Page,
             });
         }
 

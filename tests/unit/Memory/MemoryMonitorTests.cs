@@ -176,6 +176,35 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_becomes_shorter_takes_the_pages_behind_its_end_out_of_mappings_and_refuses_late_ones()
+    {
+        Start(1);
+        byte[] bytes = [.. Filled(1), .. Filled(2), .. Filled(3)];
+        FileHandle handle = _storage.Add("/cut", bytes);
+        byte[] path = "/cut"u8.ToArray();
+        MapRequest map = new()
+        {
+            Length = 3 * Page,
+            Protection = Protection.Read | Protection.Write,
+            Flags = (uint)MapFlags.Private,
+            File = handle,
+            PathLength = (ushort)path.Length,
+            Backing = 77,
+            Storage = S,
+        };
+        Assert.Equal(Errno.None, Space(Opcode.Map, 1, map, path, out ulong address, out VmaRecord[] vmas));
+        Assert.Contains(vmas, vma => vma.Start == address && vma.Backing == 77);
+        Assert.Equal(2, Missed(1, address + Page)[0]);
+        Assert.Equal(Errno.None, Flush(1, (address, 8), (address + Page, 9)));
+        FileRequest cut = new() { Handle = handle, Offset = 100, Storage = S, PathLength = (ushort)path.Length };
+        Assert.Equal(Errno.None, _p.Call(M, Opcode.FileTruncate, Context(0), cut, path, default, out _));
+        Assert.Equal(8, Missed(1, address)[0]);
+        Assert.Equal(Errno.EIO, Miss(1, address + Page, MissAccess.Read, out _));
+        Assert.Equal(Errno.EFAULT, Flush(1, (address + Page, 9)));
+        Assert.Equal(Errno.EIO, Miss(1, address + Page, MissAccess.Read, out _));
+    }
+
+    [Fact]
     public void Discarded_pages_are_zero_again_and_their_mapping_stays()
     {
         Start(1);
@@ -513,7 +542,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         request.Storage = S;
         request.File = new FileHandle { Inode = _storage.Names[path], Generation = 9 };
         request.FilePathLength = (ushort)path.Length;
-        byte[] body = new byte[60_000];
+        byte[] body = new byte[65_536];
         byte[] payload = [.. Encoding.UTF8.GetBytes(path), .. strings];
         Errno error = _p.Call(M, Opcode.Execute, Context(asid), request, payload, body, out int length);
         reply = error == Errno.None ? MemoryMarshal.Read<ExecuteReply>(body) : default;
@@ -526,7 +555,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
 
     private Errno Space<T>(Opcode opcode, uint asid, T request, byte[] payload, out ulong address, out VmaRecord[] vmas) where T : unmanaged
     {
-        byte[] body = new byte[60_000];
+        byte[] body = new byte[65_536];
         Errno error = _p.Call(M, opcode, Context(asid), request, payload, body, out int length);
         SpaceReply reply = length >= sizeof(SpaceReply) ? MemoryMarshal.Read<SpaceReply>(body) : default;
         address = reply.Address;
@@ -556,7 +585,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
 
     private Errno Exit(uint asid) => Raw(Opcode.Exit, asid, []);
 
-    private Errno Raw(Opcode opcode, uint asid, byte[] body) => _p.Call(M, opcode, Context(asid), body, [], new byte[60_000], out _);
+    private Errno Raw(Opcode opcode, uint asid, byte[] body) => _p.Call(M, opcode, Context(asid), body, [], new byte[65_536], out _);
 
     private byte[] Missed(uint asid, ulong address)
     {

@@ -135,6 +135,32 @@ public sealed unsafe class SpaceChangeTests
     }
 
     [Fact]
+    public void What_has_changed_at_its_owner_is_fetched_anew_and_what_the_program_has_changed_stays()
+    {
+        using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
+        machine.SetRanges(new VmaRecord { Start = Base, End = Base + (4 * Page), Kind = VmaKind.File, Protection = Protection.Read | Protection.Write });
+        machine.Memory.Pages[(7, Base)] = Filled(1);
+        machine.Memory.Pages[(7, Base + Page)] = Filled(1);
+        machine.Load(Base, out _);
+        machine.Store(Base + Page, 9);
+        machine.Memory.Pages[(7, Base)] = Filled(2);
+        machine.Memory.Pages[(7, Base + Page)] = Filled(2);
+        machine.Cache.BeginChange(machine.Space);
+        machine.Cache.DropClean(machine.Space, Base, Base + (4 * Page));
+        machine.Cache.EndChange(machine.Space);
+        machine.Load(Base, out byte clean);
+        machine.Load(Base + Page, out byte own);
+        Assert.Equal((2, 9), (clean, own));
+    }
+
+    private static byte[] Filled(byte value)
+    {
+        byte[] page = new byte[PageOperations.PageSize];
+        Array.Fill(page, value);
+        return page;
+    }
+
+    [Fact]
     public void Page_tables_go_with_the_memory_that_they_were_made_for()
     {
         using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);

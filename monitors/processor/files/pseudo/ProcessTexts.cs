@@ -297,6 +297,33 @@ public static unsafe class ProcessTexts
         }
     }
 
+    /// <summary>The end of a line of maps (proc(5)): device, inode, and what the range holds.</summary>
+    private static void Backing(Process* process, in VmaRecord range, ref TextBuffer text)
+    {
+        FileNode* node = (FileNode*)process->Table.Backings.FileOf(range.Backing);
+        text.Append((byte)' ');
+        text.AppendHex(node == null ? 0 : DeviceNumber.Volume >> 8, 2);
+        text.Append((byte)':');
+        text.AppendHex(node == null ? 0 : DeviceNumber.Volume & 0xFF, 2);
+        text.Append((byte)' ');
+        text.AppendNumber(node == null ? 0 : node->Handle.Inode);
+        ulong breakEnd = (process->Space->Break + PageOperations.PageSize - 1) & ~(PageOperations.PageSize - 1UL);
+        if (node != null)
+        {
+            text.Append("                          "u8);
+            text.Append(node->Path);
+            text.Append(node->IsUnlinked ? " (deleted)"u8 : default);
+        }
+        else if (range.Kind == VmaKind.Stack)
+        {
+            text.Append("                          [stack]"u8);
+        }
+        else if (range.Kind == VmaKind.Anonymous && range.End == breakEnd)
+        {
+            text.Append("                          [heap]"u8);
+        }
+    }
+
     private static void Maps(Process* process, ref TextBuffer text)
     {
         if (process->Space == null)
@@ -315,12 +342,10 @@ public static unsafe class ProcessTexts
             text.Append((range.Protection & Protection.Read) != 0 ? (byte)'r' : (byte)'-');
             text.Append((range.Protection & Protection.Write) != 0 ? (byte)'w' : (byte)'-');
             text.Append((range.Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
-            text.Append("p 00000000 00:00 0"u8);
-            if (range.Kind == VmaKind.Stack)
-            {
-                text.Append("                          [stack]"u8);
-            }
-
+            text.Append(range.Kind == VmaKind.SharedFile ? (byte)'s' : (byte)'p');
+            text.Append((byte)' ');
+            text.AppendHex(range.FileOffset, 8);
+            Backing(process, in range, ref text);
             text.Append((byte)'\n');
         }
     }

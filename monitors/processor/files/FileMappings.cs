@@ -1,0 +1,188 @@
+// Files of the volume as the backings of mappings: a mapped file's node is held like an open one's, and what changes in the file shows in the lines
+// that map it: a write, a truncation. Private pages of a mapping keep their contents, unless the file no longer reaches them (mmap(2)).
+// What BLOCKS says so.
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Nodes behind ranges.</summary>
+public sealed unsafe class FileMappings : BackingOwner
+{
+    private const uint ExecutePermission = 1;
+
+    private readonly FileSystem _files;
+
+    /// <summary>Boot time.</summary>
+    public FileMappings(FileSystem files)
+    {
+        _files = files;
+    }
+
+    private Backings Backings => _files.Processes.Backings;
+
+    private Spaces Spaces => _files.Processes.Spaces;
+
+    /// <summary>The number of a file that is about to be mapped, with one hold (Backings.Drop). ENFILE. The caller holds the node.</summary>
+    public Errno Acquire(FileNode* node, out uint backing)
+    {
+        if (node->Backing != 0)
+        {
+            Backings.Hold(node->Backing);
+        }
+        else
+        {
+            node->Backing = Backings.Create(node);
+            if (node->Backing != 0)
+            {
+                node->References++;
+            }
+        }
+
+        backing = node->Backing;
+        return backing == 0 ? Errno.ENFILE : Errno.None;
+    }
+
+    /// <summary>True while some process runs the file: it is not written to (ETXTBSY).</summary>
+    public bool IsProgram(FileNode* node) => Backings.IsProgram(node->Backing);
+
+    /// <summary>Bytes [from, to) of a file have changed at the memory component: lines that still show the old ones are dropped. BLOCKS.</summary>
+    public void Changed(FileNode* node, ulong from, ulong to) => Follow(node, from, to, ulong.MaxValue);
+
+    /// <summary>A file has another size: nothing of it is mapped behind its end, and its last page ends in zeros. BLOCKS.</summary>
+    public void Resized(FileNode* node, ulong sizeBytes) => Follow(node, 0, ulong.MaxValue, sizeBytes);
+
+    /// <inheritdoc/>
+    public override void Release(void* file)
+    {
+        FileNode* node = (FileNode*)file;
+        node->Backing = 0;
+        _files.Nodes.Release(node);
+    }
+
+    /// <inheritdoc/>
+    public override Errno OpenProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int pathLength,
+        out uint backing)
+    {
+        found = default;
+        pathLength = 0;
+        backing = 0;
+        using NodeRef node = FindProgram(process, path, reply, out Errno error, out found, out pathLength);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        return node.Node->Writers != 0 ? Errno.ETXTBSY : Acquire(node.Node, out backing);
+    }
+
+    private NodeRef FindProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out Errno error, out OpenReply found,
+        out int pathLength)
+    {
+        found = default;
+        pathLength = 0;
+        OpenRequest request = default;
+        request.Path.PathLength = (ushort)path.Length;
+        request.Path.UserId = process->FileSystemUserId;
+        request.Path.GroupId = process->FileSystemGroupId;
+        request.Access = ExecutePermission;
+        RpcContext context = new() { Class = RpcClass.DemandFetch };
+        using SharedLock.Guard names = _files.Nodes.Names.Share();
+        error = _files.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, path, reply, out int received);
+        if (error == Errno.None && received < sizeof(OpenReply))
+        {
+            error = Errno.EPROTO;
+        }
+
+        if (error != Errno.None)
+        {
+            return default;
+        }
+
+        found = MemoryMarshal.Read<OpenReply>(reply);
+        pathLength = Math.Min(found.PathLength, received - sizeof(OpenReply));
+        // Directories, devices and pipes are EACCES (execve(2)).
+        if ((found.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular)
+        {
+            error = Errno.EACCES;
+            return default;
+        }
+
+        FileNode* node = _files.Nodes.Acquire(in process->Place, in found.Attributes, reply.Slice(sizeof(OpenReply), pathLength));
+        error = node == null ? Errno.ENOMEM : Errno.None;
+        return NodeRef.Adopt(node);
+    }
+
+    /// <summary>All spaces, one after the other; each is held while its lines are looked at, and so is the next on the list.</summary>
+    private void Follow(FileNode* node, ulong from, ulong to, ulong sizeBytes)
+    {
+        uint backing = node->Backing;
+        AddressSpace* space = backing == 0 ? null : Spaces.First;
+        if (space != null)
+        {
+            Spaces.Hold(space);
+        }
+
+        while (space != null)
+        {
+            if (Uses(space, backing))
+            {
+                Follow(space, backing, from, to, sizeBytes);
+            }
+
+            AddressSpace* next = space->Next;
+            if (next != null)
+            {
+                Spaces.Hold(next);
+            }
+
+            Spaces.Release(space);
+            space = next;
+        }
+    }
+
+    private static bool Uses(AddressSpace* space, uint backing)
+    {
+        SpaceBacking* link = space->Backings;
+        while (link != null && link->Backing != backing)
+        {
+            link = link->Next;
+        }
+
+        return link != null;
+    }
+
+    private void Follow(AddressSpace* space, uint backing, ulong from, ulong to, ulong sizeBytes)
+    {
+        ExCache cache = _files.Processes.Cache;
+        cache.BeginChange(space);
+        for (int index = 0; index < space->Ranges.Count; index++)
+        {
+            VmaRecord range = space->Ranges[index];
+            if (range.Backing != backing)
+            {
+                continue;
+            }
+
+            ulong stale = AddressOf(in range, from & ~(PageOperations.PageSize - 1UL));
+            cache.DropClean(space, stale, Math.Max(stale, AddressOf(in range, PageUp(to))));
+            cache.Drop(space, AddressOf(in range, PageUp(sizeBytes)), range.End);
+        }
+
+        cache.EndChange(space);
+    }
+
+    /// <summary>Where a range shows an offset of its file, moved into the range.</summary>
+    private static ulong AddressOf(in VmaRecord range, ulong offset)
+    {
+        ulong length = range.End - range.Start;
+        return range.Start + (offset <= range.FileOffset ? 0 : Math.Min(offset - range.FileOffset, length));
+    }
+
+    private static ulong PageUp(ulong offset) =>
+        offset > ulong.MaxValue - PageOperations.PageSize ? ulong.MaxValue : (offset + PageOperations.PageSize - 1) & ~(PageOperations.PageSize - 1UL);
+}
