@@ -15,6 +15,9 @@ public sealed class DeviceSet
     private readonly NetDevice[] _cards = new NetDevice[MaxPerKind];
     private readonly SharedRegion[] _regions = new SharedRegion[MaxPerKind];
     private readonly Doorbell?[] _doorbells = new Doorbell?[Slots];
+    private readonly InterruptLines _lines = new();
+    /// <summary>Shared by all devices whose interrupts only end a halt.</summary>
+    private readonly byte _wakeVector = Interrupts.AllocateVector(new WakeInterrupt());
 
     /// <summary>Finds and starts all devices.</summary>
     public DeviceSet(PciConfiguration configuration, FrameAllocator frames)
@@ -75,7 +78,7 @@ public sealed class DeviceSet
             case (Ivshmem.VendorId, Ivshmem.DeviceId):
                 return TryAddRegion(function);
             case (PciSerialDoorbell.VendorId, PciSerialDoorbell.DeviceId):
-                _doorbells[function.Address.Slot] = PciSerialDoorbell.Open(function);
+                _doorbells[function.Address.Slot] = PciSerialDoorbell.Open(function, _lines);
                 return _doorbells[function.Address.Slot] != null;
             case (VirtioPci.VendorId, >= VirtioPci.FirstDeviceId):
                 return TryStartVirtio(function, frames);
@@ -97,7 +100,7 @@ public sealed class DeviceSet
 
     private bool TryStartVirtio(in PciFunction function, FrameAllocator frames)
     {
-        VirtioPci? transport = VirtioPci.Open(function);
+        VirtioPci? transport = VirtioPci.Open(function, _wakeVector);
         if (transport == null)
         {
             return false;
@@ -129,6 +132,14 @@ public sealed class DeviceSet
                 return Entropy != null;
             default:
                 return true;
+        }
+    }
+
+    /// <summary>The interrupt itself is the news: the machine has left its halt and polls.</summary>
+    private sealed class WakeInterrupt : InterruptHandler
+    {
+        public override void OnInterrupt()
+        {
         }
     }
 }

@@ -7,7 +7,7 @@ using Lego.Kernel;
 namespace Lego.Drivers;
 
 /// <summary>One pci-serial function.</summary>
-public sealed unsafe class PciSerialDoorbell : Doorbell
+public sealed class PciSerialDoorbell : Doorbell
 {
     public const ushort VendorId = 0x1B36;
     public const ushort DeviceId = 0x0002;
@@ -15,12 +15,8 @@ public sealed unsafe class PciSerialDoorbell : Doorbell
     private const int RegisterBar = 0;
     private const int RegisterBytes = 8;
     private const byte RingByte = 0x07;
-    private const int MaxDoorbells = 32;
     /// <summary>A FIFO holds 16 bytes; a sender that never stops is left for the next interrupt.</summary>
     private const int MaxDrainBytes = 64;
-
-    private static PciSerialDoorbell[]? s_all;
-    private static int s_count;
 
     private readonly Uart _uart;
     private bool _enabled;
@@ -32,21 +28,18 @@ public sealed unsafe class PciSerialDoorbell : Doorbell
     }
 
     /// <summary>Sets the port up and attaches to its interrupt line. Null: it has no registers or no line.</summary>
-    public static PciSerialDoorbell? Open(in PciFunction function)
+    public static PciSerialDoorbell? Open(in PciFunction function, InterruptLines lines)
     {
         function.Enable();
         PciBar bar = function.Bar(RegisterBar);
-        s_all ??= new PciSerialDoorbell[MaxDoorbells];
-        if (bar.Kind != PciBarKind.Port || bar.LengthBytes < RegisterBytes || s_count == MaxDoorbells)
+        if (bar.Kind != PciBarKind.Port || bar.LengthBytes < RegisterBytes)
         {
             return null;
         }
 
         PciSerialDoorbell doorbell = new(new Uart((ushort)bar.Base));
         doorbell._uart.Initialize();
-        int index = s_count++;
-        s_all[index] = doorbell;
-        return InterruptLines.Attach(function.InterruptLine, &OnInterrupt, (void*)index) == Errno.None ? doorbell : null;
+        return lines.Attach(function.InterruptLine, new Interrupt(doorbell)) == Errno.None ? doorbell : null;
     }
 
     public override void Ring() => _uart.Send(RingByte);
@@ -77,7 +70,10 @@ public sealed unsafe class PciSerialDoorbell : Doorbell
         return rung;
     }
 
-    private static void OnInterrupt(void* index) => s_all![(int)index].Drain();
+    private sealed class Interrupt(PciSerialDoorbell doorbell) : InterruptHandler
+    {
+        public override void OnInterrupt() => doorbell.Drain();
+    }
 
     private void Drain()
     {

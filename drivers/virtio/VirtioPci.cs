@@ -36,8 +36,6 @@ public sealed unsafe class VirtioPci : VirtioTransport
     /// <summary>Devices reset within microseconds; one that has not after so many looks never will.</summary>
     private const int ResetAttempts = 1_000_000;
 
-    private static byte s_wakeVector;
-
     private readonly CommonConfiguration* _common;
     private readonly Window _notify;
     private readonly Window _device;
@@ -85,9 +83,9 @@ public sealed unsafe class VirtioPci : VirtioTransport
     }
 
     /// <summary>
-    /// Maps the structures and routes the interrupt. Null: not a modern virtio device, or its capabilities do not add up.
+    /// Maps the structures and routes the interrupt to a vector that need only end a halt. Null: not a modern virtio device, or its capabilities do not add up.
     /// </summary>
-    public static VirtioPci? Open(in PciFunction function)
+    public static VirtioPci? Open(in PciFunction function, byte wakeVector)
     {
         function.Enable();
         Window common = Map(function, TypeCommon, out _);
@@ -103,12 +101,7 @@ public sealed unsafe class VirtioPci : VirtioTransport
             return null;
         }
 
-        if (s_wakeVector == 0)
-        {
-            s_wakeVector = Interrupts.AllocateVector(&EndHalt, null);
-        }
-
-        msiX.Route(WakeEntry, s_wakeVector);
+        msiX.Route(WakeEntry, wakeVector);
         uint multiplier = function.Read32(notifyCapability + CapabilityNotifyMultiplier);
         return new VirtioPci((CommonConfiguration*)common.Start, notify, multiplier, device);
     }
@@ -236,11 +229,6 @@ public sealed unsafe class VirtioPci : VirtioTransport
         }
 
         return default;
-    }
-
-    /// <summary>The interrupt itself is the news: the machine has left its halt and polls.</summary>
-    private static void EndHalt(void* unused)
-    {
     }
 
     private bool HasConfiguration(int offset, uint lengthBytes) =>

@@ -22,8 +22,7 @@ public static unsafe class Interrupts
 
     private struct Handler
     {
-        internal delegate*<void*, void> Function;
-        internal void* Argument;
+        internal ObjectPointer<InterruptHandler> Object;
         internal ulong Count;
     }
 
@@ -54,15 +53,14 @@ public static unsafe class Interrupts
     }
 
     /// <summary>A free vector for a device, with its handler. Boot time.</summary>
-    public static byte AllocateVector(delegate*<void*, void> handler, void* argument)
+    public static byte AllocateVector(InterruptHandler handler)
     {
         if (s_nextVector == TimerVector)
         {
             Panic.Because("Interrupts.AllocateVector: no vector left");
         }
         byte vector = s_nextVector++;
-        s_handlers[vector].Function = handler;
-        s_handlers[vector].Argument = argument;
+        s_handlers[vector].Object = new ObjectPointer<InterruptHandler>(handler);
         return vector;
     }
 
@@ -86,9 +84,9 @@ public static unsafe class Interrupts
     {
         Handler* handler = s_handlers + vector;
         handler->Count++;
-        if (handler->Function != null)
+        if (!handler->Object.IsNull)
         {
-            handler->Function(handler->Argument);
+            handler->Object.Target.OnInterrupt();
         }
         if (vector != SpuriousVector)
         {

@@ -111,7 +111,6 @@ public static unsafe class Startup
         {
             copy[index] = line[index];
         }
-        BootArguments.Use(copy, kept);
-        Log.SetName(BootArguments.TryGet("name"u8, out ReadOnlySpan<byte> name) ? name : "?"u8);
+        BootLine.Use(copy, kept);
     }
 }

@@ -1,27 +1,17 @@
 // The machine's boot line: "key=value" words separated by spaces, given to the image by the rack tool (QEMU -append).
-// Parsed in place; no allocation. The line is set once at start-up and never changes.
+// Parsed in place (machine/BootLine.cs); no allocation.
 
 using System;
 
 namespace Lego.Kernel;
 
 /// <summary>Look-ups in the boot line.</summary>
-public static unsafe class BootArguments
+public static class BootArguments
 {
-    private static byte* s_line;
-    private static int s_length;
-
-    /// <summary>Sets the line; it must stay where it is.</summary>
-    public static void Use(byte* line, int lengthBytes)
-    {
-        s_line = line;
-        s_length = lengthBytes;
-    }
-
     /// <summary>Finds the value of a key.</summary>
     public static bool TryGet(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
-        ReadOnlySpan<byte> rest = new(s_line, s_length);
+        ReadOnlySpan<byte> rest = BootLine.Text;
         while (rest.Length > 0)
         {
             int end = 0;

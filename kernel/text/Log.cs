@@ -6,37 +6,17 @@ using System;
 namespace Lego.Kernel;
 
 /// <summary>Writes log lines.</summary>
-public static unsafe class Log
+public static class Log
 {
     private const int MaxNameBytes = 16;
 
-    private static NameBuffer s_name;
-    private static int s_nameLength;
-
-    private struct NameBuffer
-    {
-        internal fixed byte Bytes[MaxNameBytes];
-    }
-
-    /// <summary>The component's name that begins each line.</summary>
+    /// <summary>The component's name that begins each line: name= of the boot line.</summary>
     public static ReadOnlySpan<byte> Name
     {
         get
         {
-            fixed (byte* bytes = s_name.Bytes)
-            {
-                return new ReadOnlySpan<byte>(bytes, s_nameLength);
-            }
-        }
-    }
-
-    /// <summary>Sets the component's name; boot time.</summary>
-    public static void SetName(ReadOnlySpan<byte> name)
-    {
-        s_nameLength = Math.Min(name.Length, MaxNameBytes);
-        for (int index = 0; index < s_nameLength; index++)
-        {
-            s_name.Bytes[index] = name[index];
+            ReadOnlySpan<byte> name = BootArguments.TryGet("name"u8, out ReadOnlySpan<byte> value) ? value : "?"u8;
+            return name.Slice(0, Math.Min(name.Length, MaxNameBytes));
         }
     }
 

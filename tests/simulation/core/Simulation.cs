@@ -55,6 +55,9 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
     /// <summary>What programs do, by address.</summary>
     internal CodeSpace Code { get; } = new();
 
+    /// <summary>The boot line of all machines.</summary>
+    internal byte[] BootLine { get; set; } = [];
+
     internal IReadOnlyList<SimMachine> Machines => _machines;
 
     internal IReadOnlyList<SimThread> Threads => _threads;

@@ -63,7 +63,6 @@ internal sealed unsafe class Rack : IDisposable
     private readonly List<SimLink> _links = [];
     private readonly RpcEndpoint[] _endpoints = new RpcEndpoint[ManagerNode + 1];
     private readonly WaitQueue* _heard = (WaitQueue*)NativeMemory.AllocZeroed((nuint)sizeof(WaitQueue));
-    private readonly byte* _bootLine;
     private ushort _sessions;
 
     internal Rack(Simulation simulation, RackOptions options)
@@ -71,10 +70,7 @@ internal sealed unsafe class Rack : IDisposable
         Simulation = simulation;
         Tool = simulation.AddMachine("tool", 1);
         Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, index == MemoryNode - 1 ? options.MemoryMegabytes : Megabytes))];
-        byte[] line = Encoding.ASCII.GetBytes(options.BootLine);
-        _bootLine = (byte*)NativeMemory.Alloc((nuint)line.Length);
-        line.CopyTo(new Span<byte>(_bootLine, line.Length));
-        BootArguments.Use(_bootLine, line.Length);
+        simulation.BootLine = Encoding.ASCII.GetBytes(options.BootLine);
         Channel = new SimChannel(Machines[ManagerNode - 1], _heard);
         for (ushort node = ProcessorNode; node <= ManagerNode; node++)
         {
@@ -121,7 +117,6 @@ internal sealed unsafe class Rack : IDisposable
         }
 
         NativeMemory.Free(_heard);
-        NativeMemory.Free(_bootLine);
     }
 
     /// <summary>What holds between any two atomic pieces of kernel code.</summary>

@@ -52,6 +52,7 @@ public sealed class DoorbellTests
     public void Doorbells_on_one_line_ring_drain_and_acknowledge()
     {
         FakeConfiguration configuration = new();
+        InterruptLines lines = new();
         FakeUarts uarts = new();
         Ports.Device = uarts;
         for (int index = 0; index < 2; index++)
@@ -60,8 +61,8 @@ public sealed class DoorbellTests
             configuration.SetBar(6 + index, 0, 0, (uint)(0xC001 + (index * 8)), 0xFFFF_FFF8);
         }
 
-        Doorbell first = PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0)))!;
-        Doorbell second = PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 7, 0)))!;
+        Doorbell first = PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0)), lines)!;
+        Doorbell second = PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 7, 0)), lines)!;
         Assert.Equal([0, 0], uarts.InterruptEnable);
 
         second.Ring();
@@ -91,9 +92,10 @@ public sealed class DoorbellTests
     public void A_function_without_registers_or_line_is_refused()
     {
         FakeConfiguration configuration = new();
+        InterruptLines lines = new();
         configuration.Add(6, 0, 0x1B36, 2)[0x3C] = 255;
-        Assert.Null(PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0))));
+        Assert.Null(PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0)), lines));
         configuration.SetBar(6, 0, 0, 0xC001, 0xFFFF_FFF8);
-        Assert.Null(PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0))));
+        Assert.Null(PciSerialDoorbell.Open(new PciFunction(configuration, new PciAddress(0, 6, 0)), lines));
     }
 }

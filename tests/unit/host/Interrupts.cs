@@ -5,20 +5,20 @@ using System.Collections.Generic;
 
 namespace Lego.Kernel;
 
-public static unsafe class Interrupts
+public static class Interrupts
 {
     private const byte FirstVector = 0x40;
 
     [ThreadStatic]
-    private static List<(nint Handler, nint Argument)>? s_handlers;
+    private static List<InterruptHandler>? s_handlers;
 
     [ThreadStatic]
     private static Dictionary<int, byte>? s_lines;
 
-    public static byte AllocateVector(delegate*<void*, void> handler, void* argument)
+    public static byte AllocateVector(InterruptHandler handler)
     {
         s_handlers ??= [];
-        s_handlers.Add(((nint)handler, (nint)argument));
+        s_handlers.Add(handler);
         return (byte)(FirstVector + s_handlers.Count - 1);
     }
 
@@ -27,9 +27,5 @@ public static unsafe class Interrupts
     public static void RouteIoApic(int line, byte vector, bool level) => (s_lines ??= [])[line] = vector;
 
     /// <summary>Runs the handler of the vector that the line is routed to.</summary>
-    public static void RaiseLine(int line)
-    {
-        (nint handler, nint argument) = s_handlers![s_lines![line] - FirstVector];
-        ((delegate*<void*, void>)handler)((void*)argument);
-    }
+    public static void RaiseLine(int line) => s_handlers![s_lines![line] - FirstVector].OnInterrupt();
 }
