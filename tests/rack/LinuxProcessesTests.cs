@@ -2,6 +2,7 @@
 
 using System;
 using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Xunit;
 
@@ -9,17 +10,27 @@ namespace Lego.Rack.Tests;
 
 public sealed class LinuxProcessesTests : IDisposable
 {
+    private static readonly string[] s_programs = ["processes", "signals"];
+
     private readonly string _folder = Directory.CreateTempSubdirectory("lego-processes-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [Theory]
-    [InlineData("processes")]
-    public async Task Processes_behave_as_on_the_host(string program)
+    [Fact]
+    public async Task Processes_signals_and_timers_behave_as_on_the_host()
     {
-        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync(program)]);
-        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync(program)], ["/" + program]);
-        Assert.Equal(here.Output, there.Output);
+        string here = "";
+        string[] options = [];
+        foreach (string program in s_programs)
+        {
+            ProgramResult result = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync(program)]);
+            here += result.Output;
+            options = [.. options, .. await LinuxPrograms.AddAsync(program)];
+        }
+
+        string line = string.Join("; ", s_programs.Select(program => "/" + program));
+        ProgramResult there = await Rack.RunAsync(options, ["sh", "-c", line]);
+        Assert.Equal(here, there.Output);
         Assert.Equal(0, there.Status);
     }
 }
