@@ -29,7 +29,7 @@ internal sealed unsafe class Peer
     /// <summary>Counts sound frames from the peer's present life, whatever they say: a peer that sends lives. Wraps.</summary>
     internal uint FramesHeard;
 
-    internal Peer(ushort node, Link link, FrameAllocator frames)
+    internal Peer(ushort node, Link link, FrameAllocator frames, ReplyFrames replies)
     {
         Node = node;
         Link = link;
@@ -45,7 +45,7 @@ internal sealed unsafe class Peer
             Panic.Because("Peer: no memory at boot");
         }
 
-        Served = new ReplyMemory(page, frames, Reliable);
+        Served = new ReplyMemory(page, replies, Reliable);
         Window = new CallWindow(page + ReplyMemory.SizeBytes, link.WindowBytes);
     }
 }

@@ -1,11 +1,12 @@
 // Reply bodies kept for peers over lossy links, in chains of page frames: a repeated request that must not run twice gets the same answer.
+// A chain is made as long as the reply may become, before the request is executed, and cut to what the reply has become.
 
 using System;
 using Lego.Kernel;
 
 namespace Lego.Fabric;
 
-/// <summary>Saves, loads and frees chains.</summary>
+/// <summary>Makes, fills, reads and frees chains.</summary>
 internal static unsafe class RememberedReply
 {
     private struct Link
@@ -15,13 +16,11 @@ internal static unsafe class RememberedReply
 
     private static int DataBytes => PageOperations.PageSize - sizeof(Link);
 
-    /// <summary>Keeps head and payload; null when frames ran out (or when both are empty).</summary>
-    internal static void* Save(FrameAllocator frames, byte* head, int headBytes, byte* payload, int payloadBytes)
+    /// <summary>A chain that takes so many bytes (more than 0); null when frames ran out.</summary>
+    internal static void* Make(ReplyFrames frames, int lengthBytes)
     {
         Link* first = null;
-        Link* last = null;
-        int total = headBytes + payloadBytes;
-        for (int done = 0; done < total;)
+        for (int made = 0; made < lengthBytes; made += DataBytes)
         {
             Link* page = (Link*)frames.Allocate();
             if (page == null)
@@ -30,26 +29,34 @@ internal static unsafe class RememberedReply
                 return null;
             }
 
-            page->Next = null;
-            if (last == null)
-            {
-                first = page;
-            }
-            else
-            {
-                last->Next = page;
-            }
+            page->Next = first;
+            first = page;
+        }
 
-            last = page;
+        return first;
+    }
+
+    /// <summary>Copies head and payload (together more than 0 bytes, and no more than the chain takes) and frees the pages behind them.</summary>
+    internal static void Fill(ReplyFrames frames, void* chain, byte* head, int headBytes, byte* payload, int payloadBytes)
+    {
+        int total = headBytes + payloadBytes;
+        Link* page = (Link*)chain;
+        for (int done = 0; ; page = page->Next)
+        {
             byte* to = (byte*)(page + 1);
             int room = Math.Min(DataBytes, total - done);
             int fromHead = Math.Clamp(headBytes - done, 0, room);
             FrameCopy.Bytes(to, head + done, fromHead);
             FrameCopy.Bytes(to + fromHead, payload + Math.Max(0, done - headBytes), room - fromHead);
             done += room;
+            if (done == total)
+            {
+                break;
+            }
         }
 
-        return first;
+        Free(frames, page->Next);
+        page->Next = null;
     }
 
     /// <summary>Copies a chain into one buffer.</summary>
@@ -64,7 +71,7 @@ internal static unsafe class RememberedReply
         }
     }
 
-    internal static void Free(FrameAllocator frames, void* chain)
+    internal static void Free(ReplyFrames frames, void* chain)
     {
         for (Link* page = (Link*)chain; page != null;)
         {

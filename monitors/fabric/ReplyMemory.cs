@@ -2,9 +2,13 @@
 // latest request there, how far it has come, and, on links that lose frames, its reply if that cannot be made again. RequestId.cs says why the
 // latest per slot suffices.
 //
-// Invariants. Ids in a slot only grow within a life of the peer. Remembered is not null only in state Done; bytes >= 0 then, and they are the whole
-// reply. RememberedBytes < 0: the reply is made again by running the request (idempotent, or a service that runs replays). ReleasedBelow: the peer
-// has had the replies of all ids below, so nothing is remembered for them. Over reliable links no reply is ever remembered.
+// Memory for a reply that must be remembered is taken before the request is executed. With none, the request is turned away undone and its sender
+// comes again; a reply is never lost for want of memory.
+//
+// Invariants. Ids in a slot only grow within a life of the peer. Remembered is not null only in state InProgress, as a chain that takes the longest
+// reply that the requester has room for, and in state Done, as the whole reply: RememberedBytes > 0, and no page too many. RememberedBytes < 0: the
+// reply is made again by running the request (idempotent, or a service that runs replays). ReleasedBelow: the peer has had the replies of all ids
+// below, so nothing is remembered for them. Over reliable links no reply is ever remembered.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -18,8 +22,6 @@ internal enum ServedState : byte
     None = 0,
     InProgress = 1,
     Done = 2,
-    /// <summary>Executed, but there was no memory to remember its reply.</summary>
-    Forgotten = 3,
 }
 
 /// <summary>What a request is that arrives.</summary>
@@ -32,8 +34,6 @@ internal enum Arrival
     InProgress,
     /// <summary>Executed before; its reply is remembered.</summary>
     Remembered,
-    /// <summary>Executed before; its reply is lost.</summary>
-    Forgotten,
     /// <summary>The peer has had its answer long ago.</summary>
     Straggler,
 }
@@ -51,14 +51,14 @@ internal unsafe struct ServedSlot
 /// <summary>Served requests of one peer.</summary>
 internal sealed unsafe class ReplyMemory
 {
-    private readonly FrameAllocator _frames;
+    private readonly ReplyFrames _frames;
     private readonly ServedSlot* _slots;
     private readonly bool _reliable;
     private int _rememberedReplies;
     private ulong _releasedBelow;
 
     /// <summary>Lays itself out in <paramref name="memory"/>: SizeBytes of zeros.</summary>
-    internal ReplyMemory(byte* memory, FrameAllocator frames, bool reliable)
+    internal ReplyMemory(byte* memory, ReplyFrames frames, bool reliable)
     {
         _slots = (ServedSlot*)memory;
         _frames = frames;
@@ -90,6 +90,14 @@ internal sealed unsafe class ReplyMemory
         slot->State = ServedState.InProgress;
     }
 
+    /// <summary>Takes memory for the reply of the request that has begun; false: there is none, the request must be taken back.</summary>
+    internal bool TryReserve(ulong id, int replyBytes)
+    {
+        ServedSlot* slot = SlotOf(id);
+        slot->Remembered = replyBytes == 0 ? null : RememberedReply.Make(_frames, replyBytes);
+        return replyBytes == 0 || slot->Remembered != null;
+    }
+
     /// <summary>The request has not happened after all; its sender will send it again. A replay has happened before.</summary>
     internal void TakeBack(ulong id, bool replay)
     {
@@ -100,6 +108,7 @@ internal sealed unsafe class ReplyMemory
             return;
         }
 
+        Forget(slot);
         slot->Id = id - 1;
         slot->State = ServedState.None;
     }
@@ -113,27 +122,26 @@ internal sealed unsafe class ReplyMemory
             return;
         }
 
-        slot->State = ServedState.Done;
         if (_reliable)
         {
+            slot->State = ServedState.Done;
             return;
         }
 
+        int bytes = headBytes + payloadBytes;
+        if (bytes == 0 || !remember)
+        {
+            Forget(slot);
+        }
+        else
+        {
+            RememberedReply.Fill(_frames, slot->Remembered, head, headBytes, payload, payloadBytes);
+            _rememberedReplies++;
+        }
+
+        slot->State = ServedState.Done;
         slot->Status = status;
-        slot->RememberedBytes = remember ? headBytes + payloadBytes : -1;
-        if (slot->RememberedBytes <= 0)
-        {
-            return;
-        }
-
-        slot->Remembered = RememberedReply.Save(_frames, head, headBytes, payload, payloadBytes);
-        if (slot->Remembered == null)
-        {
-            slot->State = ServedState.Forgotten;
-            return;
-        }
-
-        _rememberedReplies++;
+        slot->RememberedBytes = remember ? bytes : -1;
     }
 
     /// <summary>The peer has had the replies of all requests with ids below.</summary>
@@ -148,7 +156,7 @@ internal sealed unsafe class ReplyMemory
         for (int number = 0; number < RequestId.SlotCount && _rememberedReplies != 0; number++)
         {
             ServedSlot* slot = &_slots[number];
-            if (slot->Remembered != null && slot->Id < below)
+            if (slot->State == ServedState.Done && slot->Id < below)
             {
                 Forget(slot);
             }
@@ -160,11 +168,7 @@ internal sealed unsafe class ReplyMemory
     {
         for (int number = 0; number < RequestId.SlotCount; number++)
         {
-            if (_slots[number].Remembered != null)
-            {
-                Forget(&_slots[number]);
-            }
-
+            Forget(&_slots[number]);
             _slots[number] = default;
         }
 
@@ -182,14 +186,24 @@ internal sealed unsafe class ReplyMemory
         {
             ServedState.InProgress => Arrival.InProgress,
             ServedState.Done => slot->RememberedBytes < 0 ? Arrival.RunAgain : Arrival.Remembered,
-            _ => Arrival.Forgotten,
+            _ => Arrival.Straggler,
         };
     }
 
+    /// <summary>Frees what is kept of a reply, or for it.</summary>
     private void Forget(ServedSlot* slot)
     {
+        if (slot->Remembered == null)
+        {
+            return;
+        }
+
+        if (slot->State == ServedState.Done)
+        {
+            _rememberedReplies--;
+        }
+
         RememberedReply.Free(_frames, slot->Remembered);
         slot->Remembered = null;
-        _rememberedReplies--;
     }
 }

@@ -83,10 +83,11 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    private void NeedReplayBuffer()
+    private void PrepareForLoss()
     {
         if (_replayBuffer == null)
         {
+            _replyFrames.FillReserve();
             _replayBuffer = (byte*)_frames.AllocateContiguous(ReplayBufferPages);
             if (_replayBuffer == null)
             {
@@ -151,18 +152,28 @@ public sealed unsafe partial class RpcEndpoint
         }
 
         ServedSlot* slot = peer.Served.SlotOf(header->RequestId);
-        bool isThere = arrival == Arrival.Remembered;
-        int bytes = isThere ? slot->RememberedBytes : 0;
         MessageHeader reply;
-        MessageForms.Answer(&reply, header, MessageKind.Reply, isThere ? slot->Status : Errno.ENOBUFS, Epoch);
-        RememberedReply.Load(slot->Remembered, _replayBuffer, bytes);
-        _sender.Transmit(peer, &reply, _replayBuffer, bytes, null, 0);
+        MessageForms.Answer(&reply, header, MessageKind.Reply, slot->Status, Epoch);
+        RememberedReply.Load(slot->Remembered, _replayBuffer, slot->RememberedBytes);
+        _sender.Transmit(peer, &reply, _replayBuffer, slot->RememberedBytes, null, 0);
     }
 
     /// <summary>Runs a request from the link, or from a buffer that holds it already.</summary>
     private void Run(Peer peer, MessageHeader* header, byte* body, int bodyBytes, bool replay, MessageBuffer* buffer)
     {
         peer.Served.Begin(header->RequestId);
+        if (!replay && IsRemembered(peer, header->Opcode)
+            && !peer.Served.TryReserve(header->RequestId, (int)Math.Min(header->ReplyCapacity, MessageHeader.MaxBodyBytes)))
+        {
+            TurnAway(peer, header, replay);
+            if (buffer != null)
+            {
+                _buffers.Free(buffer);
+            }
+
+            return;
+        }
+
         _duplicates += replay ? 1UL : 0;
         RpcService? service = ServiceOf(header->Opcode);
         RpcRequest request = new(this, peer, header, new ReadOnlySpan<byte>(body, bodyBytes), replay);

@@ -35,6 +35,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
     private readonly MessageSender _sender = new();
     private readonly ReplyWatch _watch = new();
     private readonly FragmentCollector _collector;
+    private readonly ReplyFrames _replyFrames;
     private int _linkCount;
     private bool _dispatching;
     private ulong _bytesReceived;
@@ -60,6 +61,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         _counters = new OpcodeCounters(frames);
         _buffers = new MessageBuffers(frames, SmallBuffers + (SmallBuffersPerWorker * workers), LargeBuffers + workers);
         _collector = new FragmentCollector(_buffers);
+        _replyFrames = new ReplyFrames(frames);
         _services[0] = new EchoService();
         StartWorkers(workers);
     }
@@ -84,12 +86,12 @@ public sealed unsafe partial class RpcEndpoint : PollSource
             Panic.Because("RpcEndpoint.Attach: bad node number");
         }
 
-        Peer added = new(peer, link, _frames);
+        Peer added = new(peer, link, _frames, _replyFrames);
         added.Identity.BeginLife(Incarnation);
         _peers[peer] = added;
         if ((link.Traits & LinkTraits.Reliable) == 0)
         {
-            NeedReplayBuffer();
+            PrepareForLoss();
         }
 
         for (int index = 0; index < _linkCount; index++)

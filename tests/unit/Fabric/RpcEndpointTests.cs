@@ -1,6 +1,7 @@
 // Two endpoints over in-memory rings, clean and faulty: the RPC layer's promises, above all that nothing is executed twice.
 
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -319,6 +320,43 @@ public sealed unsafe class RpcEndpointTests
         }
 
         Assert.Equal(free, rack.Frames.FreePages);
+    }
+
+    [Fact]
+    public void A_component_without_memory_for_replies_executes_nothing_that_it_could_not_answer_twice()
+    {
+        LossRates rates = new() { Drop = 200, Duplicate = 100 };
+        using FabricFixture rack = new FabricFixture().Join(rates, 7);
+        rack.Service.ReplyBytes = 60_000;
+        List<nint> taken = [];
+        for (void* frame = rack.Frames.Allocate(); frame != null; frame = rack.Frames.Allocate())
+        {
+            taken.Add((nint)frame);
+        }
+
+        // One longest reply after the other: the reserve is enough.
+        for (ulong number = 1; number <= 40; number++)
+        {
+            Assert.Equal(Errno.None, rack.Call(number, 100, 60_000));
+        }
+
+        // More of them at a time than the reserve holds: the others wait until they have their turn.
+        PendingCall*[] calls = new PendingCall*[3];
+        byte[] replies = GC.AllocateUninitializedArray<byte>(3 * 60_000, pinned: true);
+        for (ulong number = 100; number < 103; number++)
+        {
+            Span<byte> reply = replies.AsSpan((int)(number - 100) * 60_000, 60_000);
+            calls[number - 100] = rack.One.Begin(2, Opcode.Map, FabricFixture.Context, in number, default, reply);
+        }
+
+        foreach (PendingCall* call in calls)
+        {
+            Assert.Equal(Errno.None, rack.One.Complete(call, out _));
+        }
+
+        Assert.All(rack.Service.Executions.Values, count => Assert.Equal(1, count));
+        Assert.True(rack.Two.Duplicates > 0);
+        taken.ForEach(frame => rack.Frames.Free((void*)frame));
     }
 
     [Fact]

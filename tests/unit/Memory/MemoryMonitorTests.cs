@@ -144,6 +144,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     private readonly HostFrames _hostFrames = new(64);
     private readonly HostFrames _memoryFrames = new(32);
     private readonly RpcEndpoint _p;
+    private readonly RpcEndpoint _m;
     private readonly StorageStandIn _storage = new();
     private readonly ManagerStandIn _manager = new();
     private readonly MemoryMonitor _monitor;
@@ -154,6 +155,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Poller.Reset();
         _p = new RpcEndpoint(P, frames, 0);
         RpcEndpoint m = new(M, frames, 0);
+        _m = m;
         RpcEndpoint s = new(S, frames, 0);
         RpcEndpoint g = new(G, frames, 0);
         Join(frames, _p, P, m, M);
@@ -239,6 +241,24 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Assert.Equal(start + Page, Break(1, start - (8 * Page)));
         Assert.Equal(start + Page, Break(1, start + (1UL << 46)));
         Assert.Equal(start + Page, Break(1, 0));
+    }
+
+    [Fact]
+    public void The_spaces_of_a_processor_component_end_with_its_life_and_the_next_one_finds_their_names_free()
+    {
+        Start(1);
+        ulong address = Map(1, 4 * Page);
+        Assert.Equal(Errno.None, Flush(1, (address, 1), (address + Page, 2)));
+        Assert.Equal(Errno.None, Space(Opcode.Fork, 1, new ForkRequest { ChildAsid = 2 }, [], out _, out _));
+        Assert.Equal(2UL, Counter("memory.spaces"));
+        _m.Watch(new Departures(_monitor));
+        _p.BeginLife(77);
+        Start(1);
+        Assert.Equal(1UL, Counter("memory.spaces"));
+        Assert.Equal(Errno.ESRCH, Miss(2, address, MissAccess.Read, out _));
+        Assert.Equal(Errno.None, Exit(1));
+        Assert.Equal(0UL, Counter("memory.spaces"));
+        Assert.Equal(0UL, Counter("memory.frames_used"));
     }
 
     [Fact]
@@ -645,5 +665,10 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Assert.False(writer.Truncated);
         string[] lines = Encoding.ASCII.GetString(writer.Text).Split('\n');
         return ulong.Parse(lines.Single(line => line.StartsWith(name + " ", StringComparison.Ordinal)).Split(' ')[1]);
+    }
+
+    private sealed class Departures(MemoryMonitor monitor) : PeerWatcher
+    {
+        public override void Departed(ushort node) => monitor.Departed(node);
     }
 }
