@@ -28,7 +28,7 @@ public sealed unsafe class MachineStartup
         }
 
         Transmitter = new ControlTransmitter(Devices.Control!, Frames);
-        Control = new ControlServer(Devices.Control!, Transmitter, Frames, kind, Log.Name, &DebugExit.Orderly);
+        Control = new ControlServer(Devices.Control!, Transmitter, Frames, kind, Log.Name, &Leave);
     }
 
     /// <summary>The machine's own node id.</summary>
@@ -41,6 +41,16 @@ public sealed unsafe class MachineStartup
     public ControlTransmitter Transmitter { get; }
 
     public ControlServer Control { get; }
+
+    private static void Leave(Errno error)
+    {
+        if (error != Errno.None)
+        {
+            DebugExit.Unwritten();
+        }
+
+        DebugExit.Orderly();
+    }
 
     /// <summary>The last step of a Main: from here on the machine lives from interrupts, polls and threads, and allocates no objects.</summary>
     public void Run()

@@ -20,13 +20,17 @@ public sealed class MemoryControl(MemoryMonitor monitor) : ControlService
 {
     public override void Report(ref StatisticsWriter writer) => monitor.Report(ref writer);
 
-    public override void Shutdown()
+    public override Errno Shutdown()
     {
         Errno error = monitor.Flush();
-        if (error != Errno.None)
+        ulong bytes = monitor.UnwrittenBytes;
+        if (error != Errno.None || bytes != 0)
         {
-            Log.Error($"the file cache could not be written back: errno {(int)error}");
+            error = error == Errno.None ? Errno.EIO : error;
+            Log.Error($"data loss: up to {bytes} bytes of files could not be written, errno {(int)error}");
         }
+
+        return error;
     }
 }
 

@@ -1,6 +1,7 @@
 // How the storage monitor appears to the parts that all components share: its load in heartbeats, its counters and its write-back at shutdown.
 // Used by the storage image and by solo.
 
+using System;
 using Lego.Common.Control;
 using Lego.Common.Membership;
 using Lego.Fabric;
@@ -27,13 +28,15 @@ public sealed class StorageControl(StorageMonitor monitor) : ControlService
 {
     public override void Report(ref StatisticsWriter writer) => monitor.Report(ref writer);
 
-    public override void Shutdown()
+    public override Errno Shutdown()
     {
         Errno error = monitor.ShutDown();
         if (error != Errno.None)
         {
-            Log.Error($"the volume could not be written: errno {(int)error}");
+            Log.Error($"data loss: the volume could not be written, errno {(int)error}; e2fsck should see it");
         }
+
+        return error;
     }
 }
 
@@ -42,8 +45,9 @@ public static class StorageVolume
 {
     /// <summary>Share of the machine's free frames that the metadata cache may use: one in this many.</summary>
     private const ulong CacheShare = 4;
+    private const ulong SectorsPerMegabyte = 2048;
 
-    /// <summary>Mounts the first disk. Panics without a usable one: there is nothing to serve, and the tool shows the line before.</summary>
+    /// <summary>Mounts the first disk. Without a usable one there is nothing to serve: the machine ends, and the tool shows the reason.</summary>
     public static Volume Mount(MachineStartup machine)
     {
         if (machine.Devices.DiskCount == 0)
@@ -55,10 +59,20 @@ public static class StorageVolume
         Errno error = Volume.Mount(disk, machine.Frames, (uint)(machine.Frames.FreePages / CacheShare), out Volume? volume);
         if (error != Errno.None)
         {
-            Log.Error($"no ext4 volume on the disk of {disk.SectorCount / 2048} MB: errno {(int)error}");
-            Panic.Because("StorageVolume.Mount: the disk cannot be used");
+            Log.Error($"cannot mount: {Reason(error)}, disk of {disk.SectorCount / SectorsPerMegabyte} MB, errno {(int)error}");
+            DebugExit.Unusable();
         }
 
         return volume!;
     }
+
+    private static ReadOnlySpan<byte> Reason(Errno error) => error switch
+    {
+        Errno.EINVAL => "no ext4 file system is on it"u8,
+        Errno.EOPNOTSUPP => "it has a feature that is not supported, or a journal to be replayed: run e2fsck -f on it"u8,
+        Errno.EUCLEAN => "it is damaged: run e2fsck -f on it"u8,
+        Errno.EIO => "its disk cannot be read"u8,
+        Errno.ENOMEM => "it needs more memory than the machine has"u8,
+        _ => "it failed"u8,
+    };
 }

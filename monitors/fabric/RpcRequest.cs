@@ -57,6 +57,9 @@ public unsafe ref struct RpcRequest
 
     internal bool Replied { get; private set; }
 
+    /// <summary>What the request was answered with; None before.</summary>
+    public Errno Status { get; private set; }
+
     /// <summary>Copies the fixed part of the body; false (the caller answers EPROTO) when the body is shorter.</summary>
     public readonly bool TryReadHead<T>(out T head, out ReadOnlySpan<byte> rest) where T : unmanaged
     {
@@ -84,6 +87,7 @@ public unsafe ref struct RpcRequest
         }
 
         Replied = true;
+        Status = status;
         fixed (byte* headBytes = &MemoryMarshal.GetReference(head), payloadBytes = &MemoryMarshal.GetReference(payload))
         {
             _endpoint.SendReply(_peer, _header, status, headBytes, head.Length, payloadBytes, payload.Length);

@@ -71,6 +71,15 @@ public sealed unsafe class StorageMonitor : RpcService
         ForgetDeparted();
         _volume.TimeNs = 0;
         _volume.WithheldBlocks = _reservations.WithheldFromAll;
+        Serve(ref request);
+        if (request.Status == Errno.EUCLEAN)
+        {
+            _volume.MarkDamaged();
+        }
+    }
+
+    private void Serve(ref RpcRequest request)
+    {
         switch (request.Opcode)
         {
             case Opcode.Open:

@@ -22,7 +22,7 @@ public sealed unsafe class ControlServer : PollSource
     private readonly byte* _statistics;
     private readonly byte* _greeting;
     private readonly int _greetingBytes;
-    private readonly delegate*<void> _leave;
+    private readonly delegate*<Errno, void> _leave;
     private readonly ShutdownThread _shutdown;
     private bool _shutsDown;
     private int _serviceCount;
@@ -33,10 +33,11 @@ public sealed unsafe class ControlServer : PollSource
     private bool _helloPending;
     private ulong _framesReceived;
 
-    /// <summary>Serves <paramref name="channel"/>; <paramref name="leave"/> ends the machine and does not return on bare metal.</summary>
+    /// <summary>Serves <paramref name="channel"/>; <paramref name="leave"/> ends the machine, with the first error of
+    /// writing back, and does not return on bare metal.</summary>
     public ControlServer(
         ByteChannel channel, ControlTransmitter transmitter, FrameAllocator frames, ReadOnlySpan<byte> kind, ReadOnlySpan<byte> name,
-        delegate*<void> leave)
+        delegate*<Errno, void> leave)
     {
         _channel = channel;
         _transmitter = transmitter;
@@ -95,12 +96,14 @@ public sealed unsafe class ControlServer : PollSource
     public void ShutDown()
     {
         Log.Info($"shutting down");
+        Errno first = Errno.None;
         for (int index = 0; index < _serviceCount; index++)
         {
-            _services[index].Shutdown();
+            Errno error = _services[index].Shutdown();
+            first = first == Errno.None ? error : first;
         }
 
-        _leave();
+        _leave(first);
     }
 
     private sealed class ShutdownThread(ControlServer server) : ThreadBody

@@ -38,8 +38,6 @@ public abstract class ControlService
     {
     }
 
-    /// <summary>Writes back what is volatile before the machine ends. May BLOCK.</summary>
-    public virtual void Shutdown()
-    {
-    }
+    /// <summary>Writes back what is volatile before the machine ends. Any error: bytes are lost, and the log says which. May BLOCK.</summary>
+    public virtual Errno Shutdown() => Errno.None;
 }

@@ -21,6 +21,8 @@ public sealed unsafe class Volume
     private bool _changed;
     /// <summary>Something may not be on the device yet; false with _changed while only orphans keep the volume unclean.</summary>
     private bool _unwritten;
+    /// <summary>It was not let go cleanly before it was mounted: nobody has looked what is damaged.</summary>
+    private bool _wasUnclean;
     private ulong _timeNs;
 
     private Volume(BlockDevice device, FrameAllocator frames, in Geometry geometry, bool readOnly, uint cacheBlocks)
@@ -154,8 +156,9 @@ public sealed unsafe class Volume
     /// <summary>Something on the device contradicts itself: until e2fsck has seen it, the volume is never called clean.</summary>
     public void MarkDamaged()
     {
-        if (!ReadOnly)
+        if (!ReadOnly && (Super->State & VolumeState.HasErrors) == 0 && BeginChange() == Errno.None)
         {
+            Log.Error($"ext4: the volume is damaged; e2fsck should see it");
             Super->State |= VolumeState.HasErrors;
             CommitSuperblock();
         }
@@ -187,7 +190,8 @@ public sealed unsafe class Volume
             return error;
         }
 
-        if (!Orphans.IsEmpty)
+        // Orphans, or damage that was found or may be there: it stays marked, and the next start has e2fsck look at it.
+        if (!Orphans.IsEmpty || _wasUnclean || (Super->State & VolumeState.HasErrors) != 0)
         {
             _unwritten = false;
             return Errno.None;
@@ -236,7 +240,8 @@ public sealed unsafe class Volume
 
         // Stays pinned for as long as the volume is mounted.
         _superblock = super.Entry;
-        if ((Super->State & VolumeState.Clean) == 0 || (Super->State & VolumeState.HasErrors) != 0)
+        _wasUnclean = (Super->State & (VolumeState.Clean | VolumeState.HasErrors)) != VolumeState.Clean;
+        if (_wasUnclean)
         {
             Log.Warn($"ext4: the volume was not let go cleanly; e2fsck should see it");
         }
@@ -245,13 +250,13 @@ public sealed unsafe class Volume
         FreeBlocks = freeBlocks;
         FreeInodes = freeInodes;
         // The list of a volume with errors is not to be trusted (e2fsck does not, either).
-        if (error != Errno.None || ReadOnly || Super->LastOrphan == 0 || (Super->State & VolumeState.HasErrors) != 0)
+        if (error == Errno.None && !ReadOnly && Super->LastOrphan != 0 && (Super->State & VolumeState.HasErrors) == 0)
         {
-            return error;
+            error = BeginChange();
+            error = error == Errno.None ? Orphans.CleanUp(Super->LastOrphan) : error;
         }
 
-        error = BeginChange();
-        return error == Errno.None ? Orphans.CleanUp(Super->LastOrphan) : error;
+        return error;
     }
 
     private void CommitSuperblock()

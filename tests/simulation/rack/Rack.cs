@@ -276,7 +276,7 @@ internal sealed unsafe class Rack : IDisposable
     }
 
     /// <summary>A control server's last act; the driver ends the run.</summary>
-    private static void Leave() => Scheduler.Exit();
+    private static void Leave(Errno error) => Scheduler.Exit();
 
     /// <summary>As boot/storage reports it.</summary>
     private sealed class VolumeLoad(Volume volume) : LoadSource

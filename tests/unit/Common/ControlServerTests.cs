@@ -11,6 +11,7 @@ namespace Lego.Tests.Common;
 public sealed unsafe class ControlServerTests : IDisposable
 {
     private static bool s_left;
+    private static Errno s_leftWith;
 
     private readonly HostFrames _frames = new(megabytes: 4);
     private readonly FakeChannel _channel = new();
@@ -148,9 +149,25 @@ public sealed unsafe class ControlServerTests : IDisposable
         Assert.True(Scheduler.RunSpawned());
         Assert.True(_service.WroteBack);
         Assert.True(s_left);
+        Assert.Equal(Errno.None, s_leftWith);
     }
 
-    private static void Leave() => s_left = true;
+    [Fact]
+    public void A_shutdown_that_loses_bytes_does_not_leave_as_if_all_were_well()
+    {
+        _service.ShutdownStatus = Errno.ENOSPC;
+        _channel.Feed(ControlFrameType.Shutdown, 0);
+        PollUntilIdle();
+        Assert.True(Scheduler.RunSpawned());
+        Assert.True(s_left);
+        Assert.Equal(Errno.ENOSPC, s_leftWith);
+    }
+
+    private static void Leave(Errno error)
+    {
+        s_left = true;
+        s_leftWith = error;
+    }
 
     private static byte[] Fill(byte[] block, int value)
     {
@@ -194,6 +211,12 @@ public sealed unsafe class ControlServerTests : IDisposable
 
         public override void Disconnected() => SawDisconnect = true;
 
-        public override void Shutdown() => WroteBack = true;
+        public Errno ShutdownStatus { get; set; }
+
+        public override Errno Shutdown()
+        {
+            WroteBack = true;
+            return ShutdownStatus;
+        }
     }
 }

@@ -385,7 +385,7 @@ public sealed unsafe class SessionTests : IDisposable
 
     private readonly List<SentFrame> _kept = [];
 
-    private static void Leave()
+    private static void Leave(Errno error)
     {
     }
 

@@ -279,6 +279,33 @@ public sealed class StorageMonitorTests : IDisposable
     }
 
     [Fact]
+    public void Damage_that_a_request_meets_is_recorded_and_the_volume_stays_unclean()
+    {
+        MakeDirectories("/d");
+        Assert.Equal(Errno.None, _storage.Sync());
+        Assert.Equal(Errno.None, _storage.VolumeStatus("/", out VolumeStatusReply status));
+        long blockBytes = (long)status.BlockSize;
+        _image.Unmount();
+        long block = _image.Debugfs("blocks /d").Split('\n').Select(line => long.TryParse(line, out long number) ? number : 0).Max();
+        using (System.IO.FileStream file = System.IO.File.OpenWrite(_image.Path))
+        {
+            file.Position = block * blockBytes;
+            file.Write([0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+        }
+
+        using StorageFixture storage = new(_image);
+        Assert.Equal(Errno.EUCLEAN, storage.Open("/d/f", PathFlags.Create, out _));
+        Assert.Equal(Errno.None, storage.Open("/elsewhere", PathFlags.Create, out _));
+        Assert.Equal(Errno.None, storage.Monitor.ShutDown());
+        string stats = _image.Debugfs("stats");
+        Assert.Contains("not clean", stats);
+        Assert.Contains("with errors", stats);
+        VolumeImage.Repair(_image.Path);
+        _image.Mount();
+        _image.AssertSound();
+    }
+
+    [Fact]
     public void Requests_with_wrong_lengths_get_an_error()
     {
         Random random = new(7);

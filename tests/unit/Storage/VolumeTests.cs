@@ -313,6 +313,26 @@ public unsafe class VolumeTests
         Assert.DoesNotContain("not clean", synchronised);
     }
 
+    [Fact]
+    public void A_volume_that_was_not_clean_when_it_was_mounted_is_not_called_clean_before_e2fsck_has_seen_it()
+    {
+        using VolumeImage image = new("8M");
+        Create(image.Mount(), Geometry.RootInode, "first", FileMode.Regular | 0x1A4);
+        Assert.Equal(Errno.None, image.Volume.Flush());
+
+        Create(image.Mount(), Geometry.RootInode, "second", FileMode.Regular | 0x1A4);
+        Assert.Equal(Errno.None, image.Volume.Sync());
+        Assert.False(image.Volume.IsChanged);
+        image.Unmount();
+        Assert.Contains("not clean", image.Debugfs("stats"));
+
+        VolumeImage.Repair(image.Path);
+        Create(image.Mount(), Geometry.RootInode, "third", FileMode.Regular | 0x1A4);
+        Assert.Equal(Errno.None, image.Volume.Sync());
+        Assert.DoesNotContain("not clean", image.Debugfs("stats"));
+        image.AssertSound();
+    }
+
     [Theory]
     [InlineData("-O inline_data")]
     [InlineData("-O bigalloc")]

@@ -118,7 +118,7 @@ public sealed class Machine : IDisposable
         return _process.ExitCode switch
         {
             MachineEnd.OrderlyStatus => null,
-            MachineEnd.DataLostStatus => $"{Component.Title} could not write everything: {LastLine()}",
+            MachineEnd.DataLostStatus => await Ended,
             _ => $"{Component.Title} did not shut down in good order: {await Ended}",
         };
     }
@@ -151,8 +151,6 @@ public sealed class Machine : IDisposable
         string name = Component.Name;
         return MachineEnd.Describe(Component, _process.ExitCode, SerialLog.Read(_directory.SerialLog(name)), SerialLog.Read(_directory.QemuLog(name)));
     }
-
-    private string LastLine() => SerialLog.LastLine(SerialLog.Read(_directory.SerialLog(Component.Name))) ?? "it did not say why";
 
     // The counters of the monitors' own work. Those of the fabric also count heartbeats, which say nothing about progress.
     private async Task<string> WorkAsync()

@@ -1,5 +1,6 @@
 // Why a machine is no longer there, as a sentence. The image tells by its exit status: a write of v to the isa-debug-exit port ends QEMU with
-// (v << 1) | 1; 0x10 is an orderly shutdown, 0x11 one that lost data, 0x20 a panic. Everything else is QEMU's own end or a signal from outside.
+// (v << 1) | 1; 0x10 is an orderly shutdown, 0x11 one that lost data, 0x1C a disk that is of no use, 0x20 a panic. Everything else is QEMU's
+// own end or a signal from outside.
 
 using System.Text.RegularExpressions;
 
@@ -9,8 +10,9 @@ namespace Lego.Tool;
 public static partial class MachineEnd
 {
     public const int OrderlyStatus = (0x10 << 1) | 1;
-    /// <summary>Orderly, but something could not be written; the log's last line says what.</summary>
+    /// <summary>Orderly, but something could not be written; the log says what, behind "data loss: ".</summary>
     public const int DataLostStatus = (0x11 << 1) | 1;
+    public const int UnusableStatus = (0x1C << 1) | 1;
     public const int PanicStatus = (0x20 << 1) | 1;
     private const int SignalKill = 9;
 
@@ -33,14 +35,17 @@ public static partial class MachineEnd
         return status switch
         {
             PanicStatus => $"{component.Title} panicked without a reason",
+            UnusableStatus => $"{component.Title} cannot use {VolumeOf(component)}: {SerialLog.LineWith(serialLog, "cannot mount: ") ?? "see its log"}",
             OrderlyStatus => $"{component.Title} shut itself down",
-            DataLostStatus => $"{component.Title} could not write everything: {SerialLog.LastLine(serialLog) ?? "it did not say why"}",
+            DataLostStatus => $"{component.Title} could not write everything: {SerialLog.LineWith(serialLog, "data loss: ") ?? "it did not say why"}",
             ExitStatus.SignalBase + SignalKill => $"{component.Title} was killed",
             > ExitStatus.SignalBase => $"{component.Title} was killed by signal {status - ExitStatus.SignalBase}",
             0 => $"{component.Title} reset itself (a triple fault?); its last line: {SerialLog.LastLine(serialLog) ?? "none"}",
             _ => $"{component.Title}: QEMU ended with status {status}: {SerialLog.LastLine(qemuLog) ?? "no message"}",
         };
     }
+
+    private static string VolumeOf(ComponentDescription component) => component.Volume is { } name ? $"the volume {name}" : "its volume";
 
     [GeneratedRegex("terminating on signal ([0-9]+)")]
     private static partial Regex QemuSignal();

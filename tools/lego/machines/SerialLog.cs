@@ -19,6 +19,13 @@ public static class SerialLog
         return line?[PanicPrefix.Length..].Trim();
     }
 
+    /// <summary>What follows a text in the last line that has it, or null.</summary>
+    public static string? LineWith(string log, string text)
+    {
+        string? line = log.Split('\n').LastOrDefault(l => l.Contains(text, StringComparison.Ordinal));
+        return line?[(line.IndexOf(text, StringComparison.Ordinal) + text.Length)..].Trim();
+    }
+
     /// <summary>The last non-empty line, or null.</summary>
     public static string? LastLine(string log) => log.Split('\n').Select(l => l.TrimEnd()).LastOrDefault(l => l.Length > 0);
 
