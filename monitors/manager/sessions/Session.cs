@@ -41,8 +41,10 @@ public unsafe struct Session
     /// <summary>Streams that a program writes to: output and error.</summary>
     public const int OutputStreams = 2;
 
-    /// <summary>Bytes of standard input that may be here: what the program's side has asked for.</summary>
-    public const int InputBytes = StreamRequest.InputWindowBytes;
+    /// <summary>
+    /// Bytes of standard input that may be here: what the program's side has asked for, and a message that it has got and whose answer is on its way.
+    /// </summary>
+    public const int InputBytes = StreamRequest.InputWindowBytes + StreamRequest.MaxBytes;
 
     /// <summary>Frames to the tool that may wait here: the credit of both streams, and some for what costs none.</summary>
     public const int OutputBytes = (OutputStreams * StreamRequest.OutputWindowBytes) + PageOperations.PageSize;

@@ -141,13 +141,36 @@ public sealed unsafe class SessionTests : IDisposable
     {
         _script.Then(() => _programs.Started, () =>
         {
-            _channel.Feed(ControlFrameType.StandardInput, 1, new byte[40000]);
-            _channel.Feed(ControlFrameType.StandardInput, 1, new byte[40000]);
+            for (int round = 0; round < 3; round++)
+            {
+                _channel.Feed(ControlFrameType.StandardInput, 1, new byte[40_000]);
+                _server.Poll();
+            }
+
             _channel.Feed(ControlFrameType.StandardInputEnd, 1);
         });
         _script.Then(() => _programs.InputEnded, Exit);
         RunSession(FakeChannel.Start(["true"]));
-        Assert.Equal(40000, _programs.Input.Count);
+        Assert.Equal(80_000, _programs.Input.Count);
+    }
+
+    [Fact]
+    public void Input_that_was_asked_for_while_a_message_is_under_way_has_room()
+    {
+        byte[] input = new byte[Session64K + StreamRequest.MaxBytes];
+        new Random(2).NextBytes(input);
+        // The processor asks for the next window before the manager has heard that the message with the last bytes arrived.
+        _programs.OnInput = () =>
+        {
+            _programs.OnInput = null;
+            _channel.Feed(ControlFrameType.StandardInput, 1, input[StreamRequest.MaxBytes..]);
+            _server.Poll();
+            _channel.Feed(ControlFrameType.StandardInputEnd, 1);
+        };
+        _script.Then(() => _programs.Started, () => _channel.Feed(ControlFrameType.StandardInput, 1, input[..StreamRequest.MaxBytes]));
+        _script.Then(() => _programs.InputEnded, Exit);
+        RunSession(FakeChannel.Start(["cat"]));
+        Assert.Equal(input, _programs.Input);
     }
 
     [Fact]
@@ -488,6 +511,8 @@ public sealed unsafe class SessionTests : IDisposable
 
         public uint Answered { get; private set; }
 
+        public Action? OnInput { get; set; }
+
         public List<(int Stream, uint Bytes, int Status)> Credit { get; } = [];
 
         public WindowSizeRequest Window { get; private set; }
@@ -514,6 +539,7 @@ public sealed unsafe class SessionTests : IDisposable
                     InputEnded = stream.Stream == StreamRequest.InputEnd;
                     Answered += stream.Answered;
                     Input.AddRange(bytes.ToArray());
+                    OnInput?.Invoke();
                     request.Reply(Errno.None);
                     break;
                 case Opcode.OutputCredit:
