@@ -20,5 +20,11 @@ public unsafe struct CpuLocal
 
     /// <summary>Set by another CPU that has changed page tables; cleared by this one when its TLB has forgotten them.</summary>
     internal uint FlushWanted;
+
+    /// <summary>Set while it halts in KernelLock: interrupts come without the lock then.</summary>
+    internal uint WaitsForLock;
+
+    /// <summary>Set by whoever has interrupted it for that reason.</summary>
+    internal uint LockWakeSent;
     internal DescriptorTables Tables;
 }

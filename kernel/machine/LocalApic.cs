@@ -20,6 +20,7 @@ internal static unsafe class LocalApic
     private const uint Enable = 0x100;
     private const uint Masked = 0x10000;
     private const uint DivideByOne = 0xB;
+    private const uint HighestDeviceClass = 0xE0;
     private const uint DeliveryPending = 0x1000;
     private const uint InitDelivery = 0x4500;
     private const uint StartupDelivery = 0x4600;
@@ -42,6 +43,12 @@ internal static unsafe class LocalApic
         Write(DivideConfiguration, DivideByOne);
         Write(TimerEntry, Interrupts.TimerVector);
     }
+
+    /// <summary>Devices' interrupts stay pending; those of the kernel itself (vectors from 240) still come (SDM vol. 3, 10.8.3.1).</summary>
+    internal static void HoldDevices() => Write(TaskPriority, HighestDeviceClass);
+
+    /// <summary>Ends <see cref="HoldDevices"/>.</summary>
+    internal static void AcceptDevices() => Write(TaskPriority, 0);
 
     internal static void EndOfInterrupt() => Write(EndOfInterruptRegister, 0);
 

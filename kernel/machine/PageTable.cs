@@ -29,13 +29,20 @@ public static unsafe partial class PageTable
         return PhysicalAddress.Of(table);
     }
 
-    /// <summary>Drops a translation of the current or another address space from the TLBs of all CPUs.</summary>
-    public static void Invalidate(ulong address)
+    /// <summary>
+    /// Drops a translation of an address space from the TLBs of the CPUs that run it. The others have forgotten it when they loaded another root:
+    /// there are no global pages in the user half and no process-context identifiers.
+    /// </summary>
+    public static void Invalidate(ulong root, ulong address)
     {
-        Cpu.InvalidatePage(address);
+        if (Cpu.Local->PageTableRoot == root)
+        {
+            Cpu.InvalidatePage(address);
+        }
+
         if (Processors.Count > 1)
         {
-            Processors.FlushOthers();
+            Processors.FlushOthers(root);
         }
     }
 

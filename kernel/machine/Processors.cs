@@ -99,20 +99,34 @@ public static unsafe class Processors
         }
     }
 
+    /// <summary>The kernel lock is free: interrupts one CPU that has halted because it was not.</summary>
+    internal static void WakeOneThatWaitsForLock()
+    {
+        for (int index = 0; index < s_count; index++)
+        {
+            CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
+            if (System.Threading.Volatile.Read(ref cpu->WaitsForLock) != 0 && System.Threading.Interlocked.Exchange(ref cpu->LockWakeSent, 1) == 0)
+            {
+                LocalApic.SendInterrupt(cpu->ApicId, Interrupts.WakeVector);
+                return;
+            }
+        }
+    }
+
     /// <summary>Makes another CPU enter the kernel, if only for a moment.</summary>
     internal static void Interrupt(int index) => LocalApic.SendInterrupt(((CpuLocal*)s_table.Cpus[index])->ApicId, Interrupts.WakeVector);
 
     /// <summary>
-    /// Makes every other CPU that runs a program forget its translations, and waits for it (SDM vol. 3, 4.10.5). CPUs on the kernel's own
-    /// tables have none to forget.
+    /// Makes every other CPU that has a root loaded forget its translations, and waits for it (SDM vol. 3, 4.10.5). On a host with fewer cores a
+    /// CPU may answer late, so those that cannot have any are not asked.
     /// </summary>
-    internal static void FlushOthers()
+    internal static void FlushOthers(ulong root)
     {
         int self = Cpu.Index;
         for (int index = 0; index < s_count; index++)
         {
             CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
-            if (index == self || cpu->PageTableRoot == PageTable.KernelRoot)
+            if (index == self || cpu->PageTableRoot != root)
             {
                 continue;
             }

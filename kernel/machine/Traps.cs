@@ -66,11 +66,19 @@ public static unsafe class Traps
                 KernelFault(context, vector);
                 return;
             }
+
+            if (Cpu.Local->WaitsForLock != 0)
+            {
+                InterruptWithoutLock(vector);
+                return;
+            }
+
             KernelLock.Acquire();
             HandleInterrupt(vector);
             KernelLock.Release();
             return;
         }
+
         ulong faultAddress = vector == PageFault ? Cpu.ReadCr2() : 0;
         KernelLock.Acquire();
         if (vector == PageFault)
@@ -97,6 +105,20 @@ public static unsafe class Traps
         UserMode.Handler.OnSystemCall(context);
         UserMode.Leave(context);
         KernelLock.Release();
+    }
+
+    /// <summary>This CPU has halted in KernelLock: a wake-up has done its work by coming, and a timer is looked at later.</summary>
+    private static void InterruptWithoutLock(int vector)
+    {
+        if (vector == Interrupts.TimerVector)
+        {
+            Scheduler.TimerFired();
+        }
+
+        if (vector != Interrupts.SpuriousVector)
+        {
+            LocalApic.EndOfInterrupt();
+        }
     }
 
     [NoBlock]

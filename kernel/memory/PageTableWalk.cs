@@ -141,12 +141,12 @@ public static unsafe partial class PageTable
     {
         if (start < end)
         {
-            FreeEmptyBelow((ulong*)PhysicalAddress.ToKernel(root), RootShift, 0, start, end, frames);
+            FreeEmptyBelow(root, (ulong*)PhysicalAddress.ToKernel(root), RootShift, 0, start, end, frames);
         }
     }
 
     /// <summary>Recurses three levels deep at most. <paramref name="tableStart"/> is the first address that the table translates.</summary>
-    private static void FreeEmptyBelow(ulong* table, int shift, ulong tableStart, ulong start, ulong end, FrameAllocator frames)
+    private static void FreeEmptyBelow(ulong root, ulong* table, int shift, ulong tableStart, ulong start, ulong end, FrameAllocator frames)
     {
         ulong first = start <= tableStart ? 0 : (start - tableStart) >> shift;
         ulong last = (end - 1 - tableStart) >> shift;
@@ -161,14 +161,14 @@ public static unsafe partial class PageTable
             ulong nextStart = tableStart + (index << shift);
             if (shift > PageShift + EntryShift)
             {
-                FreeEmptyBelow(next, shift - EntryShift, nextStart, start, end, frames);
+                FreeEmptyBelow(root, next, shift - EntryShift, nextStart, start, end, frames);
             }
 
             if (IsEmpty(next))
             {
                 table[index] = 0;
                 // INVLPG drops the caches of upper levels, too, whatever the address (SDM vol. 3, 4.10.4.1).
-                Invalidate(nextStart);
+                Invalidate(root, nextStart);
                 frames.Free(next);
             }
         }

@@ -84,7 +84,7 @@ public sealed unsafe partial class ExCache
                 {
                     Stay(LineOf(*entry));
                     PageTable.ReplaceBits(entry, Kept, PageState.Bits(range.Protection));
-                    PageTable.Invalidate(address);
+                    PageTable.Invalidate(space->PageTableRoot, address);
                 }
             }
         }

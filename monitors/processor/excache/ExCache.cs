@@ -280,7 +280,7 @@ public sealed unsafe partial class ExCache
         }
 
         ulong mapped = PageTable.Exchange(line.Entry, state);
-        PageTable.Invalidate(line.Address);
+        PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
         line.Space->ResidentLines--;
         _residentLines--;
         return mapped;

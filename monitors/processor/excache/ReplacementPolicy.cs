@@ -141,7 +141,7 @@ public unsafe struct ReplacementPolicy
             return false;
         }
 
-        PageTable.Invalidate(line.Address);
+        PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
         return true;
     }
 }

@@ -92,7 +92,7 @@ public static unsafe class BenchCalls
 
         call.Processor.TrapMeasurement.Arm(entry);
         *entry &= ~PageTable.Present;
-        PageTable.Invalidate(call.A1);
+        PageTable.Invalidate(call.Process->Space->PageTableRoot, call.A1);
         return 0;
     }
 

@@ -16,7 +16,7 @@ public static unsafe partial class PageTable
 
     public static ulong CreateUser(FrameAllocator frames) => (ulong)frames.AllocateCleared();
 
-    public static void Invalidate(ulong address) => Invalidations++;
+    public static void Invalidate(ulong root, ulong address) => Invalidations++;
 
     public static void Activate(ulong root)
     {
