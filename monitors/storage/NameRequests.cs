@@ -134,8 +134,17 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
-        RenameReply reply = new() { Replaced = HandleOf(lost), ReplacedLinksLeft = lost.LinksLeft, Flags = FlagsOf(lost) };
-        request.Reply(Errno.None, in reply);
+        // Two names of one file: nothing was moved.
+        ReadOnlySpan<byte> moved = oldTarget.Inode != newTarget.Inode ? oldTarget.Canonical : default;
+        RenameReply reply = new()
+        {
+            Replaced = HandleOf(lost),
+            ReplacedLinksLeft = lost.LinksLeft,
+            Flags = FlagsOf(lost),
+            OldLength = (ushort)moved.Length,
+            NewLength = (ushort)newTarget.Canonical.Length,
+        };
+        request.Reply(Errno.None, in reply, _resolver.Join(moved, newTarget.Canonical));
     }
 
     /// <summary>

@@ -14,6 +14,7 @@ public sealed unsafe class PathResolver
     private readonly Volume _volume;
     private readonly PathWalker _first;
     private readonly PathWalker _second;
+    private readonly byte* _joined;
 
     /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
     public PathResolver(Volume volume, FrameAllocator frames)
@@ -22,10 +23,11 @@ public sealed unsafe class PathResolver
         _first = new PathWalker(volume, frames);
         _second = new PathWalker(volume, frames);
         Table = new PathTable(frames);
+        _joined = (byte*)frames.AllocateContiguous(2 * PathRequest.MaxPath / PageOperations.PageSize);
     }
 
     /// <summary>False when there was no memory for the walkers' buffers.</summary>
-    public bool IsUsable => _first.IsUsable && _second.IsUsable;
+    public bool IsUsable => _first.IsUsable && _second.IsUsable && _joined != null;
 
     public PathTable Table { get; }
 
@@ -90,6 +92,15 @@ public sealed unsafe class PathResolver
 
     /// <summary>True when a request is about the very file that it names by handle.</summary>
     public static bool IsByHandle(scoped in PathRequest request) => request.Handle.Inode != 0 && (request.Flags & PathFlags.At) == 0;
+
+    /// <summary>Two canonical paths as one piece, valid until the next call.</summary>
+    public ReadOnlySpan<byte> Join(scoped ReadOnlySpan<byte> first, scoped ReadOnlySpan<byte> second)
+    {
+        Span<byte> joined = new(_joined, first.Length + second.Length);
+        first.CopyTo(joined);
+        second.CopyTo(joined[first.Length..]);
+        return joined;
+    }
 
     /// <summary>The path of a name is no longer true; without a path, of any.</summary>
     public void Forget(scoped ReadOnlySpan<byte> canonical)

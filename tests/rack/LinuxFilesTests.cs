@@ -34,4 +34,14 @@ public sealed class LinuxFilesTests : IDisposable
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
+
+    [Fact]
+    public async Task Open_files_directories_and_locks_hold_while_names_come_and_go()
+    {
+        string program = await LinuxPrograms.BuildAsync("opens");
+        ProgramResult here = await Rack.HostAsync(_folder, [program, "/tmp"]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("opens")], ["/opens"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
 }

@@ -7,7 +7,7 @@
 // Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no ".."; empty: unknown)
 // MakeNode       MakeNodeRequest + path + target      reply FileAttributes     (mkdir, mknod, symlink: by Mode's type; target for links)
 // Unlink         UnlinkRequest + path                 reply UnlinkReply        (unlink, rmdir)
-// Rename         TwoPathRequest + old + new           reply RenameReply        (what the new name replaced, if anything)
+// Rename         TwoPathRequest + old + new           reply RenameReply + canonical old + canonical new (what the new name replaced, if anything)
 // Link           TwoPathRequest + old + new           reply FileAttributes
 // ReadLink       PathRequest + path                   reply: the target's bytes
 // ReadDirectory  ReadDirectoryRequest + path          reply DirectoryEntryHeader + name, repeated; empty = the end
@@ -157,6 +157,10 @@ public struct RenameReply
     public FileHandle Replaced;
     public uint ReplacedLinksLeft;
     public LostNameFlags Flags;
+    /// <summary>Both canonical paths follow, old first; 0 where one is unknown, or where nothing was moved.</summary>
+    public ushort OldLength;
+    public ushort NewLength;
+    public uint Reserved;
 }
 
 /// <summary>Gives holds of files back (PathFlags.Hold); Count entries follow.</summary>

@@ -1,5 +1,5 @@
-// Open directories of the volume. getdents64 passes the storage component's entries on; in the root it leaves out hidden names and adds the
-// trees that this component serves itself. All functions BLOCK for messages.
+// Open directories of the volume. getdents64 passes the storage component's entries on; in the root it puts the trees that this component
+// serves itself in place of directories of their names. All functions BLOCK for messages.
 
 using System;
 using System.Runtime.InteropServices;
@@ -11,6 +11,9 @@ namespace Lego.Processor;
 /// <summary>Operations of directories of the volume.</summary>
 public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(files)
 {
+    /// <summary>Inode number of a volume's root (ext4).</summary>
+    private const uint RootInode = 2;
+
     /// <summary>Cookies from here on are this component's own entries of the root directory.</summary>
     private const ulong OwnEntries = 1UL << 62;
 
@@ -41,9 +44,9 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
     public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
     {
         DirectoryWriter writer = new(to);
-        bool isRoot = file->Node->Path.Length == 1;
-        Errno error = Errno.None;
-        if (file->Offset < OwnEntries)
+        bool isRoot = file->Node->Handle.Inode == RootInode;
+        Errno error = file->Node->IsUnlinked ? Errno.ENOENT : Errno.None;
+        if (error == Errno.None && file->Offset < OwnEntries)
         {
             FileCaller caller = FileCaller.Of(process);
             using TransferBuffer buffer = Files.Buffers.Take();
@@ -82,7 +85,8 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
         while (true)
         {
             int wanted = (int)Math.Max(PageOperations.PageSize, Math.Min(writer.RemainingBytes, (ulong)reply.Length));
-            Errno error = StorageClient.ReadDirectory(in caller, file->Node->Path, file->Offset, reply.Slice(0, wanted), out int length);
+            VolumePath path = VolumePath.Of(file->Node);
+            Errno error = StorageClient.ReadDirectory(in caller, in path, file->Offset, reply.Slice(0, wanted), out int length);
             if (error != Errno.None)
             {
                 return error;
@@ -104,7 +108,7 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
                 }
 
                 ReadOnlySpan<byte> name = entries.Slice(sizeof(DirectoryEntryHeader), header.NameLength);
-                bool hidden = isRoot && (PathText.IsPseudoRoot(name) || name.StartsWith(HiddenNames.Prefix));
+                bool hidden = isRoot && PathText.IsPseudoRoot(name);
                 if (!hidden)
                 {
                     error = writer.Add(header.Inode, header.NextCookie, header.Type, name);

@@ -40,10 +40,10 @@ public static unsafe class FileClient
     public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
     {
         Errno error = Status(in caller, node->Handle, node->Path, out attributes);
-        if (error == Errno.None && node->IsUnlinked && attributes.Links > 0)
+        if (error == Errno.None && node->IsUnlinked)
         {
-            // The hidden name is none of the program's.
-            attributes.Links--;
+            // The cache may have the attributes of before the last name went.
+            attributes.Links = 0;
         }
 
         return error;

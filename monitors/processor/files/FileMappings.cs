@@ -3,8 +3,6 @@
 // What BLOCKS says so.
 
 using System;
-using System.Runtime.InteropServices;
-using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -13,8 +11,6 @@ namespace Lego.Processor;
 /// <summary>Nodes behind ranges.</summary>
 public sealed unsafe class FileMappings : BackingOwner
 {
-    private const uint ExecutePermission = 1;
-
     private readonly FileSystem _files;
 
     /// <summary>Boot time.</summary>
@@ -68,53 +64,19 @@ public sealed unsafe class FileMappings : BackingOwner
     public override Errno OpenProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int pathLength,
         out uint backing)
     {
-        found = default;
-        pathLength = 0;
         backing = 0;
-        using NodeRef node = FindProgram(process, path, reply, out Errno error, out found, out pathLength);
+        found = default;
+        Errno error = FileOpening.FindProgram(process, path, out FileNode* program, out found.Attributes);
         if (error != Errno.None)
         {
+            pathLength = 0;
             return error;
         }
 
+        using NodeRef node = NodeRef.Adopt(program);
+        pathLength = node.Node->Path.Length;
+        node.Node->Path.CopyTo(reply.Slice(sizeof(OpenReply)));
         return node.Node->Writers != 0 ? Errno.ETXTBSY : Acquire(node.Node, out backing);
-    }
-
-    private NodeRef FindProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out Errno error, out OpenReply found,
-        out int pathLength)
-    {
-        found = default;
-        pathLength = 0;
-        OpenRequest request = default;
-        request.Path.PathLength = (ushort)path.Length;
-        request.Path.UserId = process->FileSystemUserId;
-        request.Path.GroupId = process->FileSystemGroupId;
-        request.Access = ExecutePermission;
-        RpcContext context = new() { Class = RpcClass.DemandFetch };
-        using SharedLock.Guard names = _files.Nodes.Names.Share();
-        error = _files.Rpc.Call(process->Place.Storage, Opcode.Open, in context, in request, path, reply, out int received);
-        if (error == Errno.None && received < sizeof(OpenReply))
-        {
-            error = Errno.EPROTO;
-        }
-
-        if (error != Errno.None)
-        {
-            return default;
-        }
-
-        found = MemoryMarshal.Read<OpenReply>(reply);
-        pathLength = Math.Min(found.PathLength, received - sizeof(OpenReply));
-        // Directories, devices and pipes are EACCES (execve(2)).
-        if ((found.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular)
-        {
-            error = Errno.EACCES;
-            return default;
-        }
-
-        FileNode* node = _files.Nodes.Acquire(in process->Place, in found.Attributes, reply.Slice(sizeof(OpenReply), pathLength));
-        error = node == null ? Errno.ENOMEM : Errno.None;
-        return NodeRef.Adopt(node);
     }
 
     /// <summary>All spaces, one after the other; each is held while its lines are looked at, and so is the next on the list.</summary>

@@ -1,6 +1,6 @@
-// A file or directory of the volume that this component has open: its handle and current path, shared by all open files on it. The storage
-// and memory components are stateless: what "open" means beyond a request (an unlinked file that still lives, a renamed one whose
-// descriptor still works) is kept here. Nodes are found by handle in a hash table. Never blocks except in Release.
+// A file or directory of the volume that this component has open: its handle and current path, shared by all open files on it and working
+// directories in it. The storage component knows that the file is held here (FileHolds), so it lives on when its last name goes; the path is
+// only what programs are told. Nodes are found by handle in a hash table. Never blocks except in Release.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -18,9 +18,11 @@ public unsafe struct FileNode
     public FileHandle Handle;
     public PlaceReply Place;
     public uint References;
+    /// <summary>Opens that the storage component has counted; the last close gives so many back.</summary>
+    public uint Holds;
     /// <summary>Type and permissions when it was last opened.</summary>
     public uint Mode;
-    /// <summary>True when the program has removed its last known name: Path is the hidden name, removed at the last close.</summary>
+    /// <summary>True when its last name has gone: Path is where it was, and the file goes with the last close.</summary>
     public bool IsUnlinked;
     /// <summary>Its number among mapped files, 0 = it is not mapped (Backings).</summary>
     public uint Backing;
@@ -40,7 +42,9 @@ public unsafe struct FileNode
         private byte _first;
     }
 
-    /// <summary>Canonical path, no terminator. Valid until the path changes.</summary>
+    public readonly bool IsDirectory => (Mode & FileMode.TypeMask) == FileMode.Directory;
+
+    /// <summary>Canonical path, no terminator; empty when it is longer than any path. Valid until the path changes.</summary>
     public ReadOnlySpan<byte> Path =>
         new(_longPath != null ? _longPath : (byte*)Unsafe.AsPointer(ref _inlinePath), _pathLength);
 
@@ -82,13 +86,6 @@ public sealed unsafe class FileNodes
 {
     private const uint BucketCount = PageOperations.PageSize / sizeof(ulong);
 
-    /// <summary>
-    /// Ties what the storage component says about names to the nodes here. Shared from the question "what is this name" until its node is held;
-    /// alone from the question "is the file behind this name open" until the name is gone. So no open gets a file that an unlink or rename of
-    /// this component has just freed. Taken before a transfer buffer.
-    /// </summary>
-    public SharedLock Names { get; } = new();
-
     private readonly ObjectPointer<FileNodes> _self;
     private readonly FrameAllocator _frames;
     private readonly Slab<FileNode> _nodes;
@@ -100,19 +97,18 @@ public sealed unsafe class FileNodes
         _self = new ObjectPointer<FileNodes>(this);
         _frames = processes.Frames;
         _nodes = new Slab<FileNode>(_frames);
-        Hidden = new HiddenNames(processes, this);
+        Holds = new FileHolds(processes);
         _buckets = (FileNode**)_frames.AllocateCleared();
-        if (_buckets == null)
+        if (_buckets == null || !Holds.IsUsable)
         {
             Panic.Because("FileNodes: no memory");
         }
     }
 
-    /// <summary>Nodes that exist.</summary>
-    public ulong Count => _nodes.InUse;
+    /// <summary>What is held at the storage component.</summary>
+    public FileHolds Holds { get; }
 
-    /// <summary>Names of those that have been unlinked.</summary>
-    public HiddenNames Hidden { get; }
+    public ulong Count => _nodes.InUse;
 
     /// <summary>The node of an open file, or null.</summary>
     public FileNode* Find(ushort storage, in FileHandle handle)
@@ -127,7 +123,10 @@ public sealed unsafe class FileNodes
         return node;
     }
 
-    /// <summary>The node of a file that was just looked up, with one more reference; null when memory is exhausted.</summary>
+    /// <summary>
+    /// The node of a file that was just opened and held, with one more reference; null when memory is exhausted (the hold is then the
+    /// caller's to give back).
+    /// </summary>
     public FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath)
     {
         FileNode* node = Find(place.Storage, in attributes.Handle);
@@ -154,11 +153,13 @@ public sealed unsafe class FileNodes
         }
 
         node->Mode = attributes.Mode;
+        node->IsUnlinked |= attributes.Links == 0;
+        node->Holds++;
         node->References++;
         return node;
     }
 
-    /// <summary>Drops a reference; the last one removes an unlinked file from the volume. May BLOCK.</summary>
+    /// <summary>Drops a reference; with the last one the file is given back to the storage component. May BLOCK.</summary>
     public void Release(FileNode* node)
     {
         if (--node->References != 0)
@@ -173,32 +174,40 @@ public sealed unsafe class FileNodes
         }
 
         *link = node->Next;
-        if (node->IsUnlinked)
-        {
-            Hidden.Remove(node);
-        }
-
         node->FreePath(_frames);
+        PlaceReply place = node->Place;
+        FileHandle handle = node->Handle;
+        uint holds = node->Holds;
+        bool isUnlinked = node->IsUnlinked;
         _nodes.Free(node);
+        Holds.GiveBack(in place, in handle, holds, atOnce: isUnlinked);
     }
 
     /// <summary>
-    /// True when some open file's path has this component: only then can removing or renaming such a name concern an open file.
+    /// A name went, and the storage component told what became of its file: its open files are told, or its cached pages go. BLOCKS.
     /// </summary>
-    public bool AnyPathContains(ReadOnlySpan<byte> component)
+    public void OnLostName(in FileCaller caller, in FileHandle handle, uint linksLeft, LostNameFlags flags)
     {
-        for (uint bucket = 0; bucket < BucketCount; bucket++)
+        if (linksLeft != 0 || handle.Inode == 0)
         {
-            for (FileNode* node = _buckets[bucket]; node != null; node = node->Next)
-            {
-                if (PathText.HasComponent(node->Path, component))
-                {
-                    return true;
-                }
-            }
+            return;
         }
 
-        return false;
+        if ((flags & LostNameFlags.LivesOn) == 0)
+        {
+            FileClient.Forget(in caller, in handle, default);
+            return;
+        }
+
+        FileNode* node = Find(caller.Place.Storage, in handle);
+        if (node == null)
+        {
+            Holds.OnStrayOrphan();
+        }
+        else
+        {
+            node->IsUnlinked = true;
+        }
     }
 
     /// <summary>Gives a node another path. ENOMEM: it keeps the old one.</summary>
@@ -218,7 +227,7 @@ public sealed unsafe class FileNodes
         {
             for (FileNode* node = _buckets[bucket]; node != null; node = node->Next)
             {
-                if (PathText.TryRebase(node->Path, oldPath, newPath, rebased, out int length))
+                if (!node->IsUnlinked && PathText.TryRebase(node->Path, oldPath, newPath, rebased, out int length))
                 {
                     node->SetPath(_frames, rebased.Slice(0, length));
                 }

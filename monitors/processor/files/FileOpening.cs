@@ -26,7 +26,7 @@ public static unsafe class FileOpening
         }
 
         return node.File == PseudoFile.None
-            ? OpenVolume(process, path.Text, flags, mode, out file)
+            ? OpenVolume(process, in path, flags, mode, out file)
             : OpenPseudo(process, node, flags, out file);
     }
 
@@ -58,7 +58,8 @@ public static unsafe class FileOpening
             return PseudoTree.IsDirectory(pseudo.File) ? Errno.EISDIR : Errno.EINVAL;
         }
 
-        error = FindNode(process, path.Text, OpenFlags.WriteOnly, 0, out FileAttributes attributes, out _, out FileNode* found);
+        error = FindNode(
+            process, path.Volume, OpenFlags.WriteOnly, 0, FileAccess.Write, out FileAttributes attributes, out _, out FileNode* found);
         if (error != Errno.None)
         {
             return error;
@@ -208,10 +209,11 @@ public static unsafe class FileOpening
         return error == Errno.None ? WaitForOtherSide(ref file) : error;
     }
 
-    private static Errno OpenVolume(Process* process, ReadOnlySpan<byte> path, OpenFlags flags, uint mode, out OpenFile* file)
+    private static Errno OpenVolume(Process* process, in PathName path, OpenFlags flags, uint mode, out OpenFile* file)
     {
         file = null;
-        Errno error = FindNode(process, path, flags, mode, out FileAttributes attributes, out bool created, out FileNode* found);
+        uint access = (flags & OpenFlags.Path) != 0 ? 0 : AccessOf(flags);
+        Errno error = FindNode(process, path.Volume, flags, mode, access, out FileAttributes attributes, out bool created, out FileNode* found);
         if (error != Errno.None)
         {
             return error;
@@ -221,34 +223,122 @@ public static unsafe class FileOpening
         return OpenNode(process, in node, in attributes, flags, created, out file);
     }
 
-    /// <summary>Looks a path up, or creates it; the node has one reference for the caller.</summary>
-    private static Errno FindNode(
-        Process* process, ReadOnlySpan<byte> path, OpenFlags flags, uint mode, out FileAttributes attributes, out bool created,
-        out FileNode* node)
+    /// <summary>Looks a directory up, for chdir(2); the node has one reference for the caller. EACCES: no search permission.</summary>
+    public static Errno FindDirectory(Process* process, in PathName path, out FileNode* node)
     {
-        node = null;
-        FileCaller caller = FileCaller.Of(process);
-        FileSystem files = FileSystem.Of(process);
-        using SharedLock.Guard names = files.Nodes.Names.Share();
-        using TransferBuffer buffer = files.Buffers.Take();
-        uint access = (flags & OpenFlags.Path) != 0 ? 0 : AccessOf(flags);
-        Errno error = StorageClient.Open(
-            in caller, in buffer, path, PathFlagsOf(flags), mode & ~process->Umask & FileMode.PermissionMask, access, out OpenReply reply,
-            out ReadOnlySpan<byte> canonicalPath);
-        attributes = reply.Attributes;
-        created = reply.Created != 0;
-        if (error == Errno.None && !created && (flags & OpenFlags.Path) == 0)
+        const OpenFlags Flags = OpenFlags.Path | OpenFlags.Directory;
+        return FindNode(process, path.Volume, Flags, 0, FileAccess.Execute, out _, out _, out node);
+    }
+
+    /// <summary>
+    /// The file of a program that is about to be loaded; its node has one reference for the caller. ENOENT, EACCES: not a file, or not
+    /// executable; ENOTDIR, ELOOP, ENAMETOOLONG.
+    /// </summary>
+    public static Errno FindProgram(Process* process, ReadOnlySpan<byte> text, out FileNode* node, out FileAttributes attributes)
+    {
+        Errno error = FindProgramOnce(process, text, out node, out attributes);
+        if (error == Errno.EREMOTE && !process->Thread->FollowsMounts)
         {
-            error = CheckAccessTime(process, in attributes, flags);
+            process->Thread->FollowsMounts = true;
+            error = FindProgramOnce(process, text, out node, out attributes);
+            process->Thread->FollowsMounts = false;
         }
 
+        return error;
+    }
+
+    private static Errno FindProgramOnce(Process* process, ReadOnlySpan<byte> text, out FileNode* node, out FileAttributes attributes)
+    {
+        node = null;
+        attributes = default;
+        using PathName path = PathName.FromText(process, text);
+        if (path.Error != Errno.None)
+        {
+            return path.Error;
+        }
+
+        Errno error = path.Resolve(process, LastLink.Follow, out PseudoNode pseudo);
         if (error != Errno.None)
         {
             return error;
         }
 
-        node = files.Nodes.Acquire(in caller.Place, in attributes, canonicalPath);
-        return node == null ? Errno.ENOMEM : Errno.None;
+        if (pseudo.File == PseudoFile.None)
+        {
+            error = FindNode(process, path.Volume, OpenFlags.Path, 0, FileAccess.Execute, out attributes, out _, out node);
+            bool isFile = (attributes.Mode & FileMode.TypeMask) == FileMode.Regular;
+            if (error == Errno.None && !isFile)
+            {
+                // Directories, devices and pipes (execve(2)).
+                FileSystem.Of(process).Nodes.Release(node);
+                node = null;
+                error = Errno.EACCES;
+            }
+
+            return error;
+        }
+
+        using Descriptor open = pseudo.File == PseudoFile.ProcessDescriptor ? Descriptor.Of(process->Table, pseudo) : default;
+        if (open.IsBad || open.File->Node == null)
+        {
+            return pseudo.File == PseudoFile.ProcessDescriptor && open.IsBad ? Errno.ENOENT : Errno.EACCES;
+        }
+
+        error = open.Operations.Status(process, open.File, out FileStatus status);
+        attributes = status.Attributes;
+        bool mayRun = (attributes.Mode & FileMode.TypeMask) == FileMode.Regular;
+        error = error != Errno.None ? error : mayRun ? FileAccess.Check(process, in attributes, FileAccess.Execute) : Errno.EACCES;
+        if (error == Errno.None)
+        {
+            using NodeRef held = NodeRef.To(open.File->Node);
+            node = held.Share();
+        }
+
+        return error;
+    }
+
+    /// <summary>The working directory that a program is started in. EINVAL: not absolute; ENOENT, ENOTDIR, EACCES.</summary>
+    public static Errno FindDirectory(Process* process, ReadOnlySpan<byte> path, out FileNode* node)
+    {
+        const OpenFlags Flags = OpenFlags.Path | OpenFlags.Directory;
+        node = null;
+        if (path.Length == 0 || path[0] != (byte)'/')
+        {
+            return Errno.EINVAL;
+        }
+
+        Errno error = FindNode(process, VolumePath.Absolute(path), Flags, 0, FileAccess.Execute, out _, out _, out node);
+        // A tree that is served here is no place to start from.
+        return error == Errno.EREMOTE ? Errno.ENOTDIR : error;
+    }
+
+    /// <summary>Looks a path up, or creates it, and holds the file; the node has one reference for the caller.</summary>
+    private static Errno FindNode(
+        Process* process, in VolumePath path, OpenFlags flags, uint mode, uint access, out FileAttributes attributes, out bool created,
+        out FileNode* node)
+    {
+        node = null;
+        FileCaller caller = FileCaller.Of(process);
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
+        Errno error = StorageClient.Open(
+            in caller, in buffer, in path, PathFlagsOf(flags) | PathFlags.Hold, mode & ~process->Umask & FileMode.PermissionMask, access, out OpenReply reply,
+            out ReadOnlySpan<byte> canonicalPath);
+        attributes = reply.Attributes;
+        created = reply.Created != 0;
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = created || (flags & OpenFlags.Path) != 0 ? Errno.None : CheckAccessTime(process, in attributes, flags);
+        node = error == Errno.None ? FileSystem.Of(process).Nodes.Acquire(in caller.Place, in attributes, canonicalPath) : null;
+        if (node == null)
+        {
+            FileSystem.Of(process).Nodes.Holds.GiveBack(in caller.Place, in attributes.Handle, 1, atOnce: false);
+            return error != Errno.None ? error : Errno.ENOMEM;
+        }
+
+        return Errno.None;
     }
 
     /// <summary>

@@ -9,6 +9,9 @@ namespace Lego.Processor;
 /// <summary>Attributes by path.</summary>
 public static unsafe class FileStatusLookup
 {
+    /// <summary>How often a path is looked up again because its file went between two messages.</summary>
+    private const int MaxTries = 10;
+
     /// <summary>Attributes of what a path names (or, for an empty path with AT_EMPTY_PATH, of the descriptor).</summary>
     public static Errno Find(Process* process, in PathName path, ulong directory, LastLink lastLink, out FileStatus status)
     {
@@ -31,7 +34,7 @@ public static unsafe class FileStatusLookup
         }
 
         return node.File == PseudoFile.None
-            ? OfVolume(process, path.Text, lastLink, 0, out status)
+            ? OfVolume(process, in path, lastLink, 0, out status)
             : PseudoTree.Status(process, node, out status);
     }
 
@@ -41,7 +44,7 @@ public static unsafe class FileStatusLookup
         status = default;
         if ((int)descriptor == PathName.CurrentDirectory)
         {
-            return OfVolumeOrPseudo(process, out status);
+            return OfCwd(process, out status);
         }
 
         using Descriptor open = Descriptor.Of(process, descriptor);
@@ -49,30 +52,56 @@ public static unsafe class FileStatusLookup
     }
 
     /// <summary>Attributes of a path of the volume; EACCES when <paramref name="access"/> (as access(2)) is not granted.</summary>
-    public static Errno OfVolume(Process* process, ReadOnlySpan<byte> path, LastLink lastLink, uint access, out FileStatus status)
+    public static Errno OfVolume(Process* process, in PathName path, LastLink lastLink, uint access, out FileStatus status)
     {
-        status = default;
-        status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
-        using SharedLock.Guard names = FileSystem.Of(process).Nodes.Names.Share();
-        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        PathFlags flags = lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
-        Errno error = StorageClient.Open(in caller, in buffer, path, flags, 0, access, out OpenReply reply,
-            out ReadOnlySpan<byte> canonical);
-        status.Attributes = reply.Attributes;
-        if (error != Errno.None || (reply.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular)
+        return OfVolume(in caller, in path, lastLink, access, out status);
+    }
+
+    /// <summary>As above, with an identity of its own (access(2) asks for the real user).</summary>
+    public static Errno OfVolume(in FileCaller caller, in PathName path, LastLink lastLink, uint access, out FileStatus status)
+    {
+        // Between the two messages the name may come to stand for another file (rename), but never for none: then ask again.
+        Errno error = Errno.ESTALE;
+        status = default;
+        for (int tries = 0; tries < MaxTries && error == Errno.ESTALE; tries++)
         {
-            return error;
+            error = Look(in caller, in path, lastLink, access, out status);
         }
 
-        error = FileClient.Status(in caller, in reply.Attributes.Handle, canonical, out status.Attributes);
         return error == Errno.ESTALE ? Errno.ENOENT : error;
     }
 
-    private static Errno OfVolumeOrPseudo(Process* process, out FileStatus status)
+    private static Errno Look(in FileCaller caller, in PathName path, LastLink lastLink, uint access, out FileStatus status)
     {
         status = default;
-        using PathName path = PathName.FromText(process->Table.Frames, Processes.TextOf(process->Cwd));
-        return path.Error != Errno.None ? path.Error : Find(process, in path, 0, LastLink.Follow, out status);
+        status.Device = DeviceNumber.Volume;
+        using TransferBuffer buffer = path.Files.Buffers.Take();
+        PathFlags flags = lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
+        VolumePath volume = path.Volume;
+        Errno error = StorageClient.Open(in caller, in buffer, in volume, flags, 0, access, out OpenReply reply,
+            out ReadOnlySpan<byte> canonical);
+        status.Attributes = reply.Attributes;
+        return error != Errno.None || (reply.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular
+            ? error
+            : FileClient.Status(in caller, in reply.Attributes.Handle, canonical, out status.Attributes);
+    }
+
+    private static Errno OfCwd(Process* process, out FileStatus status)
+    {
+        ref WorkingDirectory cwd = ref WorkingDirectory.Of(process);
+        if (cwd.IsPseudo)
+        {
+            return PseudoTree.Status(process, cwd.Pseudo, out status);
+        }
+
+        status = default;
+        status.Device = DeviceNumber.Volume;
+        FileCaller caller = FileCaller.Of(process);
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
+        VolumePath path = cwd.Node != null ? VolumePath.Of(cwd.Node) : VolumePath.Absolute("/"u8);
+        Errno error = StorageClient.Open(in caller, in buffer, in path, PathFlags.None, 0, 0, out OpenReply reply, out _);
+        status.Attributes = reply.Attributes;
+        return error;
     }
 }

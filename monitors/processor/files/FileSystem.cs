@@ -17,6 +17,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private const ulong MaxOpenFiles = 65536;
 
     private uint _lastPipeInode;
+    private readonly Slab<ProcessFiles> _processFiles;
     private readonly DirectoryFile _directory;
     private readonly NullDevice _null;
     private readonly ZeroDevice _zero;
@@ -38,6 +39,8 @@ public sealed unsafe class FileSystem : ProcessResources
         OpenFiles = new Slab<OpenFile>(frames, MaxOpenFiles);
         Tables = new Slab<FileTable>(frames);
         Pipes = new Slab<Pipe>(frames);
+        Paths = new Slab<PathRecord>(frames);
+        _processFiles = new Slab<ProcessFiles>(frames);
         Locks = new LockTable(frames);
         if (!Locks.IsUsable)
         {
@@ -79,6 +82,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<FileTable> Tables { get; }
 
     public Slab<Pipe> Pipes { get; }
+
+    /// <summary>Paths of system calls in progress.</summary>
+    public Slab<PathRecord> Paths { get; }
 
     /// <summary>All locks on files.</summary>
     public LockTable Locks { get; }
@@ -123,9 +129,34 @@ public sealed unsafe class FileSystem : ProcessResources
 
     public override Errno Inherit(Process* parent, Process* child, bool shares)
     {
-        FileTable* table = FileTable.Of(parent);
-        child->Resources = shares ? FileTable.Share(table) : FileTable.Fork(table);
-        return child->Resources == null ? Errno.ENOMEM : Errno.None;
+        FileTable* parents = FileTable.Of(parent);
+        FileTable* table = shares ? FileTable.Share(parents) : FileTable.Fork(parents);
+        if (table == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        if (!Give(child, table))
+        {
+            FileTable.Release(table);
+            return Errno.ENOMEM;
+        }
+
+        WorkingDirectory.Of(child) = WorkingDirectory.Copy(in WorkingDirectory.Of(parent));
+        return Errno.None;
+    }
+
+    /// <summary>Gives a new process its table, whose reference is taken over, and the root as its working directory; false without memory.</summary>
+    public bool Give(Process* process, FileTable* table)
+    {
+        ProcessFiles* files = _processFiles.Allocate();
+        if (files != null)
+        {
+            files->Table = table;
+            process->Resources = files;
+        }
+
+        return files != null;
     }
 
     public override Errno Unshare(Process* process)
@@ -142,7 +173,7 @@ public sealed unsafe class FileSystem : ProcessResources
             return Errno.ENOMEM;
         }
 
-        process->Resources = own;
+        ((ProcessFiles*)process->Resources)->Table = own;
         FileTable.Release(shared);
         return Errno.None;
     }
@@ -151,11 +182,13 @@ public sealed unsafe class FileSystem : ProcessResources
 
     public override void Release(Process* process)
     {
-        FileTable* table = FileTable.Of(process);
+        ProcessFiles* files = (ProcessFiles*)process->Resources;
         process->Resources = null;
-        if (table != null)
+        if (files != null)
         {
-            FileTable.Release(table);
+            FileTable.Release(files->Table);
+            WorkingDirectory.Release(ref files->Cwd);
+            _processFiles.Free(files);
         }
     }
 

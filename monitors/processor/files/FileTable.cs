@@ -33,7 +33,7 @@ public unsafe struct FileTable
     private readonly FileSystem Files => _files.Target;
 
     /// <summary>The table of a process; null when it has ended.</summary>
-    public static FileTable* Of(Process* process) => (FileTable*)process->Resources;
+    public static FileTable* Of(Process* process) => process->Resources == null ? null : ((ProcessFiles*)process->Resources)->Table;
 
     /// <summary>An empty table; null when memory is exhausted.</summary>
     public static FileTable* Create(FileSystem files)

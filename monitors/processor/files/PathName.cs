@@ -1,6 +1,6 @@
-// A path that a system call was given: copied from the program, made absolute with the working directory or a directory descriptor, and
-// resolved as far as this component must (is it in /proc, /sys or /dev?). The storage component resolves the rest. Lives in one frame,
-// given back by Dispose. Reading it from the program may BLOCK.
+// A path that a system call was given: copied from the program, tied to the working directory or a directory descriptor when it is relative, and
+// resolved as far as this component must (does it lead into /proc, /sys or /dev?). The storage component resolves the rest. Lives in one frame
+// and a record, given back by Dispose. Reading it from the program may BLOCK.
 
 using System;
 using Lego.Fabric.Messages;
@@ -24,29 +24,41 @@ public enum EmptyPath : byte
     Descriptor = 1,
 }
 
-/// <summary>An absolute path in a frame of its own.</summary>
+/// <summary>The text of a path and where it begins; in a slab while a system call uses it.</summary>
+public unsafe struct PathRecord
+{
+    /// <summary>A frame: the start's own path when both fit, then the text.</summary>
+    public byte* Page;
+    public ushort StartLength;
+    public ushort TextLength;
+    /// <summary>Directory of a relative path, with a reference; null: the path is absolute.</summary>
+    public FileNode* Start;
+}
+
+/// <summary>A path in a frame of its own.</summary>
 public readonly unsafe ref struct PathName
 {
     /// <summary>AT_FDCWD of openat(2).</summary>
     public const int CurrentDirectory = -100;
 
-    /// <summary>The frame starts with the length.</summary>
-    private const int LengthBytes = sizeof(ushort);
-    private const int Capacity = PageOperations.PageSize - LengthBytes;
+    /// <summary>Longest text: PATH_MAX counts the terminator.</summary>
+    private const int Capacity = PageOperations.PageSize - 1;
 
     /// <summary>Symbolic links followed before ELOOP (path_resolution(7)).</summary>
     private const int MaxLinks = 40;
 
-    private readonly FrameAllocator? _frames;
-    private readonly byte* _page;
+    private readonly PathRecord* _record;
 
-    private PathName(FrameAllocator? frames, byte* page, Errno error, bool isDescriptor)
+    private PathName(FileSystem files, PathRecord* record, Errno error, bool isDescriptor)
     {
-        _frames = frames;
-        _page = page;
+        Files = files;
+        _record = record;
         Error = error;
         IsDescriptor = isDescriptor;
     }
+
+    /// <summary>The file system that it is for.</summary>
+    public FileSystem Files { get; }
 
     /// <summary>Why there is no path: EFAULT, ENAMETOOLONG, ENOENT (empty), EBADF and ENOTDIR (the descriptor), ENOMEM.</summary>
     public Errno Error { get; }
@@ -54,10 +66,16 @@ public readonly unsafe ref struct PathName
     /// <summary>True when the path was empty and means the directory descriptor's file.</summary>
     public bool IsDescriptor { get; }
 
-    /// <summary>The path, absolute, no terminator.</summary>
-    public ReadOnlySpan<byte> Text => new(_page + LengthBytes, *(ushort*)_page);
+    /// <summary>The path, no terminator; absolute, or relative to a directory of the volume.</summary>
+    public ReadOnlySpan<byte> Text => new(_record->Page + _record->StartLength, _record->TextLength);
 
-    private Span<byte> Room => new(_page + LengthBytes, Capacity);
+    /// <summary>The path for the storage component.</summary>
+    public VolumePath Volume => _record->Start == null
+        ? VolumePath.Absolute(Text)
+        : VolumePath.Relative(_record->Start, new ReadOnlySpan<byte>(_record->Page, _record->StartLength + _record->TextLength),
+            _record->StartLength);
+
+    private Span<byte> Room => new(_record->Page, PageOperations.PageSize);
 
     /// <summary>The path at a program's address, relative to its working directory.</summary>
     public static PathName FromUser(Process* process, ulong address) => FromUser(process, unchecked((ulong)CurrentDirectory), address);
@@ -65,21 +83,19 @@ public readonly unsafe ref struct PathName
     /// <summary>The path at a program's address, relative to a directory descriptor.</summary>
     public static PathName FromUser(Process* process, ulong directory, ulong address, EmptyPath empty = EmptyPath.Error)
     {
-        FrameAllocator frames = process->Table.Frames;
-        byte* page = (byte*)frames.Allocate();
-        if (page == null)
+        FileSystem files = FileSystem.Of(process);
+        PathName path = Create(files);
+        if (path.Error != Errno.None)
         {
-            return new PathName(null, null, Errno.ENOMEM, false);
+            return path;
         }
 
-        PathName path = new(frames, page, Errno.None, false);
         Errno error = UserString.Copy(process, address, path.Room, out int length);
         if (error == Errno.None && length == 0)
         {
             if (empty == EmptyPath.Descriptor)
             {
-                *(ushort*)page = 0;
-                return new PathName(frames, page, Errno.None, true);
+                return new PathName(files, path._record, Errno.None, true);
             }
 
             error = Errno.ENOENT;
@@ -87,53 +103,78 @@ public readonly unsafe ref struct PathName
 
         if (error == Errno.None)
         {
-            *(ushort*)page = (ushort)length;
-            error = page[LengthBytes] == (byte)'/' ? Errno.None : path.MakeAbsolute(process, (int)directory);
+            path._record->TextLength = (ushort)length;
+            error = path.Room[0] == (byte)'/' ? Errno.None : path.Begin(process, (int)directory);
         }
 
-        return new PathName(frames, page, error, false);
+        return new PathName(files, path._record, error, false);
     }
 
-    /// <summary>A path known to the kernel, absolute, and a name in it unless that is empty. ENOMEM, ENAMETOOLONG.</summary>
-    public static PathName FromText(FrameAllocator frames, scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> name = default)
+    /// <summary>A path that the kernel has, relative to a process's working directory. ENOENT, ENAMETOOLONG, ENOMEM.</summary>
+    public static PathName FromText(Process* process, scoped ReadOnlySpan<byte> text)
     {
-        byte* page = (byte*)frames.Allocate();
-        if (page == null)
+        FileSystem files = FileSystem.Of(process);
+        PathName path = Create(files);
+        if (path.Error != Errno.None)
         {
-            return new PathName(null, null, Errno.ENOMEM, false);
+            return path;
         }
 
-        PathName path = new(frames, page, Errno.None, false);
-        bool fits = path.Replace(text, default, 0);
-        if (fits && !name.IsEmpty)
+        Errno error = text.Length == 0 ? Errno.ENOENT : text.Length > Capacity ? Errno.ENAMETOOLONG : Errno.None;
+        if (error == Errno.None)
         {
-            bool isRoot = text.Length == 1;
-            fits = (isRoot || path.Replace("/"u8, default, path.Text.Length)) && path.Replace(name, default, path.Text.Length);
+            text.CopyTo(path.Room);
+            path._record->TextLength = (ushort)text.Length;
+            error = text[0] == (byte)'/' ? Errno.None : path.Begin(process, CurrentDirectory);
         }
 
-        return fits ? path : new PathName(frames, page, Errno.ENAMETOOLONG, false);
+        return new PathName(files, path._record, error, false);
     }
 
-    /// <summary>No path, because of an error.</summary>
-    public static PathName Failed(Errno error) => new PathName(null, null, error, false);
+    private static PathName Create(FileSystem files)
+    {
+        PathRecord* record = files.Paths.Allocate();
+        if (record != null)
+        {
+            record->Page = (byte*)files.Frames.Allocate();
+            if (record->Page != null)
+            {
+                return new PathName(files, record, Errno.None, false);
+            }
+
+            files.Paths.Free(record);
+        }
+
+        return new PathName(files, null, Errno.ENOMEM, false);
+    }
 
     /// <summary>
-    /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; the path then is what to ask
-    /// the storage
-    /// component for (links of /proc that lead there have been followed). ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
+    /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; Volume then is what to ask the storage
+    /// component for (links of /proc that lead there have been followed). That a link of the volume, or a "..", leads into a tree that is
+    /// served here is seen by the storage component only: it answers EREMOTE, the system call begins again (UserThread.FollowsMounts), and
+    /// this asks first. ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
     /// </summary>
     public Errno Resolve(Process* process, LastLink lastLink, out PseudoNode node)
     {
-        Span<byte> target = stackalloc byte[PseudoLinks.MaxTargetBytes];
         for (int links = 0; links < MaxLinks; links++)
         {
             node = default;
             if (PathText.TreeOf(Text) == PathTree.Volume)
             {
-                return Errno.None;
+                if (!process->Thread->FollowsMounts || !CrossesMount(process, lastLink, out Errno crossing))
+                {
+                    return Errno.None;
+                }
+
+                if (crossing != Errno.None)
+                {
+                    return crossing;
+                }
+
+                continue;
             }
 
-            Errno error = Walk(process, lastLink, target, out node, out bool again);
+            Errno error = Walk(process, lastLink, out node, out bool again);
             if (error != Errno.None || !again)
             {
                 return error;
@@ -146,14 +187,39 @@ public readonly unsafe ref struct PathName
 
     public void Dispose()
     {
-        if (_page != null)
+        if (_record != null)
         {
-            _frames!.Free(_page);
+            Files.Frames.Free(_record->Page);
+            FileNode* start = _record->Start;
+            Files.Paths.Free(_record);
+            if (start != null)
+            {
+                Files.Nodes.Release(start);
+            }
         }
     }
 
+    /// <summary>Asks the storage component whether the path leads into a tree that is served here, and goes on from there. BLOCKS.</summary>
+    private bool CrossesMount(Process* process, LastLink lastLink, out Errno error)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        using TransferBuffer buffer = Files.Buffers.Take();
+        PathFlags flags = lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
+        VolumePath path = Volume;
+        Errno found = StorageClient.Open(in caller, in buffer, in path, flags, 0, 0, out _, out ReadOnlySpan<byte> rest);
+        error = Errno.None;
+        if (found != Errno.EREMOTE)
+        {
+            // What else is wrong with the path is found by whoever uses it.
+            return false;
+        }
+
+        error = Replace("/"u8, rest, 0) ? Errno.None : Errno.ENAMETOOLONG;
+        return true;
+    }
+
     /// <summary>Walks the pseudo tree; rewrites the path and asks for another round at a link.</summary>
-    private Errno Walk(Process* process, LastLink lastLink, Span<byte> target, out PseudoNode node, out bool again)
+    private Errno Walk(Process* process, LastLink lastLink, out PseudoNode node, out bool again)
     {
         again = false;
         node = new PseudoNode { File = PseudoFile.Root };
@@ -183,6 +249,13 @@ public readonly unsafe ref struct PathName
                 return searched;
             }
 
+            if (node.File == PseudoFile.Root && !PathText.IsPseudoRoot(component))
+            {
+                // "/proc/../etc": back on the volume.
+                again = true;
+                return Replace("/"u8, Text.Slice(start), 0) ? Errno.None : Errno.ENAMETOOLONG;
+            }
+
             if (!PseudoTree.TryFind(process, node, component, out PseudoNode child))
             {
                 return Errno.ENOENT;
@@ -198,19 +271,18 @@ public readonly unsafe ref struct PathName
                     return Errno.None;
                 }
 
-                Errno error = PseudoLinks.Target(process, child, target, out int length);
-                if (error != Errno.None)
-                {
-                    return error;
-                }
-
                 again = true;
-                ReadOnlySpan<byte> replacement = target.Slice(0, length);
-                int keptBytes = replacement[0] == (byte)'/' ? 0 : start;
-                return Replace(replacement, Text.Slice(position), keptBytes) ? Errno.None : Errno.ENAMETOOLONG;
+                return Follow(process, child, start, Text.Slice(position));
             }
 
             node = child;
+        }
+
+        if (node.File == PseudoFile.Root)
+        {
+            // "/proc/..".
+            again = true;
+            return Replace("/"u8, default, 0) ? Errno.None : Errno.ENAMETOOLONG;
         }
 
         // "/proc/meminfo/" names a directory that does not exist.
@@ -218,12 +290,55 @@ public readonly unsafe ref struct PathName
         return Text[Text.Length - 1] == (byte)'/' && !isDirectory ? Errno.ENOTDIR : Errno.None;
     }
 
-    /// <summary>Puts a directory and a slash in front.</summary>
-    private Errno MakeAbsolute(Process* process, int directory)
+    /// <summary>
+    /// Goes on behind a link that is served here, which stands at <paramref name="start"/>. Links to an open directory lead to it, not to the
+    /// name that it has.
+    /// </summary>
+    private Errno Follow(Process* process, PseudoNode link, int start, ReadOnlySpan<byte> rest)
+    {
+        Errno error = PseudoLinks.Directory(process, link, out FileNode* directory);
+        if (error != Errno.None || directory != null)
+        {
+            return error != Errno.None ? error : GoOnFrom(directory, rest);
+        }
+
+        byte* page = (byte*)Files.Frames.Allocate();
+        if (page == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        Span<byte> target = new(page, PageOperations.PageSize);
+        error = PseudoLinks.Target(process, link, target, out int length);
+        if (error == Errno.None)
+        {
+            int keptBytes = target[0] == (byte)'/' ? 0 : start;
+            error = Replace(target.Slice(0, length), rest, keptBytes) ? Errno.None : Errno.ENAMETOOLONG;
+        }
+
+        Files.Frames.Free(page);
+        return error;
+    }
+
+    /// <summary>The path becomes its rest, relative to a directory.</summary>
+    private Errno GoOnFrom(FileNode* directory, ReadOnlySpan<byte> rest)
+    {
+        int slashes = 0;
+        while (slashes < rest.Length && rest[slashes] == (byte)'/')
+        {
+            slashes++;
+        }
+
+        bool isDirectory = slashes == rest.Length;
+        return Replace(isDirectory ? "."u8 : default, rest.Slice(slashes), 0) ? BeginAt(directory) : Errno.ENAMETOOLONG;
+    }
+
+    /// <summary>Ties a relative path to where it begins.</summary>
+    private Errno Begin(Process* process, int directory)
     {
         if (directory == CurrentDirectory)
         {
-            return Prepend(Processes.TextOf(process->Cwd));
+            return WorkingDirectory.Of(process).IsPseudo ? BeginAt(WorkingDirectory.Of(process).Pseudo) : BeginAt(WorkingDirectory.Of(process).Node);
         }
 
         OpenFile* file = FileTable.Of(process)->Find((ulong)(uint)directory);
@@ -232,46 +347,83 @@ public readonly unsafe ref struct PathName
             return Errno.EBADF;
         }
 
-        if (file->Node == null && file->Kind is FileKind.PseudoDirectory or FileKind.PathOnly && PseudoTree.IsDirectory(file->Pseudo.File))
+        if (file->Node != null)
         {
-            Span<byte> text = stackalloc byte[PseudoLinks.MaxTargetBytes];
-            int length = PseudoTree.PathOf(file->Pseudo, text);
-            return Prepend(text.Slice(0, length));
+            return file->Node->IsDirectory ? BeginAt(file->Node) : Errno.ENOTDIR;
         }
 
-        bool isDirectory = file->Node != null && (file->Node->Mode & FileMode.TypeMask) == FileMode.Directory;
-        return isDirectory ? Prepend(file->Node->Path) : Errno.ENOTDIR;
+        bool isPseudo = file->Kind is FileKind.PseudoDirectory or FileKind.PathOnly && PseudoTree.IsDirectory(file->Pseudo.File);
+        return isPseudo ? BeginAt(file->Pseudo) : Errno.ENOTDIR;
     }
 
-    private Errno Prepend(scoped ReadOnlySpan<byte> directory)
+    /// <summary>Begins at a directory of the volume; null is the root.</summary>
+    private Errno BeginAt(FileNode* directory)
     {
-        int length = Text.Length;
-        int slash = directory.Length == 1 ? 0 : 1;
-        if (directory.Length + slash + length >= Capacity)
+        if (directory == null)
         {
-            return Errno.ENAMETOOLONG;
+            return Prepend("/"u8) ? Errno.None : Errno.ENAMETOOLONG;
         }
 
-        // Overlapping, to the right: Span.CopyTo moves as memmove does.
-        Room.Slice(0, length).CopyTo(Room.Slice(directory.Length + slash));
-        directory.CopyTo(Room);
-        Room[directory.Length - 1 + slash] = (byte)'/';
-        *(ushort*)_page = (ushort)(directory.Length + slash + length);
+        directory->References++;
+        _record->Start = directory;
+        int start = directory->Path.Length;
+        int length = _record->TextLength;
+        if (start + length <= PageOperations.PageSize)
+        {
+            // Overlapping, to the right: Span.CopyTo moves as memmove does.
+            Room.Slice(0, length).CopyTo(Room.Slice(start));
+            directory->Path.CopyTo(Room);
+            _record->StartLength = (ushort)start;
+        }
+
         return Errno.None;
     }
 
-    /// <summary>Keeps the first bytes, then puts a text and the rest (which lies in the same frame, further right).</summary>
+    private Errno BeginAt(PseudoNode directory)
+    {
+        Span<byte> text = stackalloc byte[PseudoLinks.MaxPathBytes];
+        int length = PseudoTree.PathOf(directory, text);
+        return Prepend("/"u8) && Prepend(text.Slice(0, length)) ? Errno.None : Errno.ENAMETOOLONG;
+    }
+
+    /// <summary>Puts a text in front of an absolute or fresh path; false when it gets too long.</summary>
+    private bool Prepend(scoped ReadOnlySpan<byte> text)
+    {
+        int length = _record->TextLength;
+        if (text.Length + length > Capacity)
+        {
+            return false;
+        }
+
+        Room.Slice(0, length).CopyTo(Room.Slice(text.Length));
+        text.CopyTo(Room);
+        _record->TextLength = (ushort)(text.Length + length);
+        return true;
+    }
+
+    /// <summary>
+    /// Keeps the first bytes of the text, then puts another one and the rest (which lies in the same frame, further right, or elsewhere). The
+    /// path is absolute afterwards.
+    /// </summary>
     private bool Replace(scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> rest, int keptBytes)
     {
         int total = keptBytes + text.Length + rest.Length;
-        if (total >= Capacity)
+        if (total > Capacity)
         {
             return false;
         }
 
         rest.CopyTo(Room.Slice(keptBytes + text.Length));
         text.CopyTo(Room.Slice(keptBytes));
-        *(ushort*)_page = (ushort)total;
+        _record->StartLength = 0;
+        _record->TextLength = (ushort)total;
+        FileNode* start = _record->Start;
+        _record->Start = null;
+        if (start != null)
+        {
+            Files.Nodes.Release(start);
+        }
+
         return true;
     }
 }

@@ -1,6 +1,7 @@
 // Paths as text: what can be decided about them without asking the storage component. Pure functions, tested on the host.
 
 using System;
+using Lego.Fabric.Messages;
 
 namespace Lego.Processor;
 
@@ -17,37 +18,25 @@ public enum PathTree : byte
 public static class PathText
 {
     /// <summary>
-    /// Decides by the first component that is left when "." and ".." are worked out in the text. A symbolic link before a ".." could
-    /// make that
-    /// wrong, but not in the trees that answer here, which have none that lead out and back.
+    /// Decides by the first component of an absolute path; a "." or ".." before it stays in the root. What a link or a later ".." makes of it
+    /// is found on the way.
     /// </summary>
     public static PathTree TreeOf(ReadOnlySpan<byte> path)
     {
-        ReadOnlySpan<byte> first = default;
-        int depth = 0;
         int position = 0;
-        while (NextComponent(path, ref position, out ReadOnlySpan<byte> component))
+        while (path.Length != 0 && path[0] == (byte)'/' && NextComponent(path, ref position, out ReadOnlySpan<byte> component))
         {
-            if (IsDotDot(component))
+            if (!IsDot(component) && !IsDotDot(component))
             {
-                depth = Math.Max(0, depth - 1);
-            }
-            else if (!IsDot(component))
-            {
-                if (depth == 0)
-                {
-                    first = component;
-                }
-
-                depth++;
+                return IsPseudoRoot(component) ? PathTree.Pseudo : PathTree.Volume;
             }
         }
 
-        return depth > 0 && IsPseudoRoot(first) ? PathTree.Pseudo : PathTree.Volume;
+        return PathTree.Volume;
     }
 
     /// <summary>True for the names in the root directory that are answered here.</summary>
-    public static bool IsPseudoRoot(ReadOnlySpan<byte> name) => name.SequenceEqual("proc"u8) || name.SequenceEqual("dev"u8) || name.SequenceEqual("sys"u8);
+    public static bool IsPseudoRoot(ReadOnlySpan<byte> name) => MountNames.Has(name);
 
     /// <summary>Cuts the next component off; slashes are skipped. False at the end.</summary>
     public static bool NextComponent(ReadOnlySpan<byte> path, scoped ref int position, out ReadOnlySpan<byte> component)

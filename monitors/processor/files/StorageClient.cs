@@ -1,5 +1,5 @@
 // Requests about names to the storage component (PathMessages.cs). Each is one message and BLOCKS for its reply. Errors are the storage
-// component's, those of the fabric turned into EIO.
+// component's, those of the fabric turned into EIO. EREMOTE: the path leads into a tree that is served here (PathName.Resolve).
 
 using System;
 using System.Runtime.InteropServices;
@@ -12,16 +12,25 @@ namespace Lego.Processor;
 /// <summary>The name space, as the storage component serves it.</summary>
 public static unsafe class StorageClient
 {
-    /// <summary>Looks a path up or creates it. The canonical path lies in the buffer until its next use.</summary>
+    /// <summary>
+    /// Looks a path up or creates it. The canonical path lies in the buffer until its next use; after EREMOTE it is the rest of the path from
+    /// the name on that is served here.
+    /// </summary>
     public static Errno Open(
-        in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path, PathFlags flags, uint mode, uint access,
+        in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath path, PathFlags flags, uint mode, uint access,
         out OpenReply reply, out ReadOnlySpan<byte> canonicalPath)
     {
         reply = default;
         canonicalPath = default;
-        OpenRequest request = new() { Path = Request(in caller, path, flags), Mode = mode, Access = access };
-        Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath);
-        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path, answer, out int length);
+        OpenRequest request = new() { Path = Request(in caller, in path, flags), Mode = mode, Access = access };
+        Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + (2 * PathRequest.MaxPath));
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path.Wire, answer, out int length);
+        if (error == Errno.EREMOTE)
+        {
+            canonicalPath = answer.Slice(0, length);
+            return error;
+        }
+
         if (error != Errno.None)
         {
             return FileCaller.ToProgram(error);
@@ -39,79 +48,107 @@ public static unsafe class StorageClient
 
     /// <summary>mkdir, mknod, symlink.</summary>
     public static Errno MakeNode(
-        in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path, uint mode, uint deviceNumber, ReadOnlySpan<byte> target)
+        in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath path, uint mode, uint deviceNumber, ReadOnlySpan<byte> target)
     {
         MakeNodeRequest request = new()
         {
-            Path = Request(in caller, path, PathFlags.NoFollow),
+            Path = Request(in caller, in path, PathFlags.NoFollow),
             Mode = mode,
             DeviceNumber = deviceNumber,
             TargetLength = (ushort)target.Length,
         };
-        ReadOnlySpan<byte> strings = Join(in buffer, path, target);
+        ReadOnlySpan<byte> strings = Join(in buffer, path.Wire, target);
         return FileCaller.ToProgram(
             caller.Rpc.Call(caller.Place.Storage, Opcode.MakeNode, in caller.Context, in request, strings, out FileAttributes _));
     }
 
     /// <summary>unlink, or rmdir with PathFlags.Directory.</summary>
-    public static Errno Unlink(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags, out UnlinkReply reply)
+    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, out UnlinkReply reply)
     {
-        UnlinkRequest request = new() { Path = Request(in caller, path, flags | PathFlags.NoFollow) };
-        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path, out reply));
+        UnlinkRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.NoFollow) };
+        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path.Wire, out reply));
     }
 
+    /// <summary>rename; the canonical paths (empty where unknown) lie in the buffer until its next use.</summary>
     public static Errno Rename(
-        in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, PathFlags flags,
-        out RenameReply reply)
+        in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags,
+        out RenameReply reply, out ReadOnlySpan<byte> canonicalOld, out ReadOnlySpan<byte> canonicalNew)
     {
-        TwoPathRequest request = TwoPaths(in caller, oldPath, newPath, flags);
-        ReadOnlySpan<byte> strings = Join(in buffer, oldPath, newPath);
-        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.Rename, in caller.Context, in request, strings, out reply));
+        reply = default;
+        canonicalOld = default;
+        canonicalNew = default;
+        TwoPathRequest request = TwoPaths(in caller, in oldPath, in newPath, flags);
+        ReadOnlySpan<byte> strings = Join(in buffer, oldPath.Wire, newPath.Wire);
+        Span<byte> answer = buffer.Data.Slice(0, sizeof(RenameReply) + (2 * PathRequest.MaxPath));
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Rename, in caller.Context, in request, strings, answer, out int length);
+        if (error != Errno.None)
+        {
+            return FileCaller.ToProgram(error);
+        }
+
+        ReadOnlySpan<byte> body = answer.Slice(0, length);
+        if (!MemoryMarshal.TryRead(body, out reply) || sizeof(RenameReply) + reply.OldLength + reply.NewLength > length)
+        {
+            return Errno.EIO;
+        }
+
+        canonicalOld = body.Slice(sizeof(RenameReply), reply.OldLength);
+        canonicalNew = body.Slice(sizeof(RenameReply) + reply.OldLength, reply.NewLength);
+        return Errno.None;
     }
 
     /// <summary>A hard link; PathFlags.NoFollow links a symbolic link itself.</summary>
     public static Errno Link(
-        in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, PathFlags flags)
+        in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags)
     {
-        TwoPathRequest request = TwoPaths(in caller, oldPath, newPath, flags);
-        ReadOnlySpan<byte> strings = Join(in buffer, oldPath, newPath);
+        TwoPathRequest request = TwoPaths(in caller, in oldPath, in newPath, flags);
+        ReadOnlySpan<byte> strings = Join(in buffer, oldPath.Wire, newPath.Wire);
         return FileCaller.ToProgram(
             caller.Rpc.Call(caller.Place.Storage, Opcode.Link, in caller.Context, in request, strings, out FileAttributes _));
     }
 
-    /// <summary>A symbolic link's target.</summary>
-    public static Errno ReadLink(in FileCaller caller, ReadOnlySpan<byte> path, Span<byte> target, out int lengthBytes)
+    /// <summary>Gives holds back; for each entry, whether its file has gone with them.</summary>
+    public static Errno Release(in FileCaller caller, ReadOnlySpan<ReleaseEntry> entries, Span<uint> gone)
     {
-        PathRequest request = Request(in caller, path, PathFlags.NoFollow);
+        ReleaseRequest request = new() { Count = (uint)entries.Length };
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path, target, out lengthBytes));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.Release, in caller.Context, in request, MemoryMarshal.AsBytes(entries),
+                MemoryMarshal.AsBytes(gone), out _));
+    }
+
+    /// <summary>A symbolic link's target.</summary>
+    public static Errno ReadLink(in FileCaller caller, scoped in VolumePath path, Span<byte> target, out int lengthBytes)
+    {
+        PathRequest request = Request(in caller, in path, PathFlags.NoFollow);
+        return FileCaller.ToProgram(
+            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path.Wire, target, out lengthBytes));
     }
 
     /// <summary>Entries from a cookie on; nothing at the end.</summary>
-    public static Errno ReadDirectory(in FileCaller caller, ReadOnlySpan<byte> path, ulong cookie, Span<byte> entries, out int lengthBytes)
+    public static Errno ReadDirectory(in FileCaller caller, scoped in VolumePath path, ulong cookie, Span<byte> entries, out int lengthBytes)
     {
         ReadDirectoryRequest request = new()
         {
-            Path = Request(in caller, path, PathFlags.None),
+            Path = Request(in caller, in path, PathFlags.None),
             Cookie = cookie,
             MaxBytes = (uint)entries.Length,
         };
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadDirectory, in caller.Context, in request, path, entries, out lengthBytes));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadDirectory, in caller.Context, in request, path.Wire, entries, out lengthBytes));
     }
 
     /// <summary>chmod, chown, utimensat; the request's Path is filled in here.</summary>
-    public static Errno SetAttributes(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags, SetAttributesRequest request)
+    public static Errno SetAttributes(in FileCaller caller, scoped in VolumePath path, PathFlags flags, SetAttributesRequest request)
     {
-        request.Path = Request(in caller, path, flags);
+        request.Path = Request(in caller, in path, flags);
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path, out FileAttributes _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out FileAttributes _));
     }
 
-    public static Errno VolumeStatus(in FileCaller caller, ReadOnlySpan<byte> path, out VolumeStatusReply reply)
+    public static Errno VolumeStatus(in FileCaller caller, scoped in VolumePath path, out VolumeStatusReply reply)
     {
-        PathRequest request = Request(in caller, path, PathFlags.None);
-        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.VolumeStatus, in caller.Context, in request, path, out reply));
+        PathRequest request = Request(in caller, in path, PathFlags.None);
+        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.VolumeStatus, in caller.Context, in request, path.Wire, out reply));
     }
 
     /// <summary>Attributes of an open directory (for a regular file the memory component knows better).</summary>
@@ -131,16 +168,25 @@ public static unsafe class StorageClient
             caller.Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
     }
 
-    private static PathRequest Request(in FileCaller caller, ReadOnlySpan<byte> path, PathFlags flags) => new()
+    private static PathRequest Request(in FileCaller caller, scoped in VolumePath path, PathFlags flags) => new()
     {
-        Flags = flags,
-        PathLength = (ushort)path.Length,
+        Flags = flags | PathFlags.Mounts | (path.IsRelative ? PathFlags.At : PathFlags.None),
+        PathLength = (ushort)path.Wire.Length,
+        StartLength = (ushort)path.StartLength,
         UserId = caller.UserId,
         GroupId = caller.GroupId,
+        Handle = path.Handle,
         TimeNs = Clock.UnixTimeNs(),
     };
 
-    private static TwoPathRequest TwoPaths(in FileCaller caller, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, PathFlags flags) => new TwoPathRequest { Old = Request(in caller, oldPath, flags), NewLength = (ushort)newPath.Length };
+    private static TwoPathRequest TwoPaths(
+        in FileCaller caller, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags) => new()
+    {
+        Old = Request(in caller, in oldPath, flags | (newPath.IsRelative ? PathFlags.NewAt : PathFlags.None)),
+        NewLength = (ushort)newPath.Wire.Length,
+        NewStartLength = (ushort)newPath.StartLength,
+        NewStart = newPath.Handle,
+    };
 
     private static ReadOnlySpan<byte> Join(in TransferBuffer buffer, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {

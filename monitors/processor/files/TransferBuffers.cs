@@ -12,8 +12,8 @@ namespace Lego.Processor;
 /// <summary>One buffer, given back by Dispose.</summary>
 public readonly unsafe ref struct TransferBuffer
 {
-    /// <summary>Room for a message head and two paths.</summary>
-    public const int RequestBytes = 12 * 1024;
+    /// <summary>Room for a message head and two paths, each behind the path of the directory where it begins.</summary>
+    public const int RequestBytes = 20 * 1024;
 
     /// <summary>Room for the data of one message.</summary>
     public const int DataBytes = FileRequest.MaxTransfer;

@@ -9,8 +9,6 @@ namespace Lego.Processor;
 /// <summary>System calls about directories.</summary>
 public static unsafe class Directories
 {
-    private const uint Search = 1;
-
     [SystemCall(217, "getdents64", Support.Full)]
     internal static long GetEntries(ref SystemCall call)
     {
@@ -48,7 +46,9 @@ public static unsafe class Directories
             error = path.Resolve(call.Process, LastLink.Follow, out PseudoNode node);
             if (error == Errno.None)
             {
-                error = node.File == PseudoFile.None ? ChangeToVolume(call.Process, path.Text) : ChangeToPseudo(call.Process, node);
+                error = node.File == PseudoFile.None ? ChangeToVolume(call.Process, in path)
+                    : node.File == PseudoFile.ProcessDescriptor ? ChangeToOpen(call.Process, node)
+                    : ChangeToPseudo(call.Process, node);
             }
         }
 
@@ -64,35 +64,38 @@ public static unsafe class Directories
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        OpenFile* file = descriptor.File;
-        if (file->Node != null)
-        {
-            if ((file->Node->Mode & FileMode.TypeMask) != FileMode.Directory)
-            {
-                return SystemCall.Fail(Errno.ENOTDIR);
-            }
-
-            Errno error = descriptor.Operations.Status(call.Process, file, out FileStatus status);
-            error = error == Errno.None ? FileAccess.Check(call.Process, in status.Attributes, FileAccess.Execute) : error;
-            return SystemCall.Result(error == Errno.None ? SetCwd(call.Process, file->Node->Path) : error);
-        }
-
-        bool isPseudo = file->Kind is FileKind.PseudoDirectory or FileKind.PathOnly && PseudoTree.IsDirectory(file->Pseudo.File);
-        return isPseudo ? SystemCall.Result(ChangeToPseudo(call.Process, file->Pseudo)) : SystemCall.Fail(Errno.ENOTDIR);
+        return SystemCall.Result(ChangeToOpen(call.Process, in descriptor));
     }
 
     [SystemCall(79, "getcwd", Support.Full)]
     internal static long GetCurrent(ref SystemCall call)
     {
-        ReadOnlySpan<byte> cwd = Processes.TextOf(call.Process->Cwd);
-        if (call.A1 < (ulong)cwd.Length + 1)
+        Process* process = call.Process;
+        if (WorkingDirectory.Of(process).IsRemoved)
         {
-            return SystemCall.Fail(Errno.ERANGE);
+            return SystemCall.Fail(Errno.ENOENT);
         }
 
-        ReadOnlySpan<byte> terminated = new(call.Process->Cwd, cwd.Length + 1);
-        Errno error = new UserBuffer(call.A0, call.A1).CopyOut(call.Process, 0, terminated);
-        return SystemCall.Result(error, terminated.Length);
+        byte* page = (byte*)FileSystem.Of(process).Frames.Allocate();
+        if (page == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        Span<byte> text = new(page, PageOperations.PageSize);
+        int length = WorkingDirectory.Of(process).IsPseudo ? PseudoTree.PathOf(WorkingDirectory.Of(process).Pseudo, text) : CopyPath(WorkingDirectory.Of(process).Path, text);
+        text[length] = 0;
+        Errno error = length == 0 ? Errno.ENAMETOOLONG
+            : call.A1 < (ulong)length + 1 ? Errno.ERANGE
+            : new UserBuffer(call.A0, call.A1).CopyOut(process, 0, text.Slice(0, length + 1));
+        FileSystem.Of(process).Frames.Free(page);
+        return SystemCall.Result(error, length + 1);
+    }
+
+    private static int CopyPath(ReadOnlySpan<byte> path, Span<byte> text)
+    {
+        path.CopyTo(text);
+        return path.Length;
     }
 
     [SystemCall(161, "chroot", Support.Partial, "only to /")]
@@ -115,13 +118,47 @@ public static unsafe class Directories
         return Links.MakeNode(call.Process, in path, FileMode.Directory | permissions, 0, default);
     }
 
-    private static Errno ChangeToVolume(Process* process, ReadOnlySpan<byte> path)
+    private static Errno ChangeToVolume(Process* process, in PathName path)
     {
-        FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        Errno error = StorageClient.Open(
-            in caller, in buffer, path, PathFlags.Directory, 0, Search, out _, out ReadOnlySpan<byte> canonical);
-        return error == Errno.None ? SetCwd(process, canonical) : error;
+        Errno error = FileOpening.FindDirectory(process, in path, out FileNode* node);
+        if (error == Errno.None)
+        {
+            WorkingDirectory.Set(ref WorkingDirectory.Of(process), node);
+        }
+
+        return error;
+    }
+
+    /// <summary>A link of /proc to an open file.</summary>
+    private static Errno ChangeToOpen(Process* process, PseudoNode link)
+    {
+        using Descriptor descriptor = Descriptor.Of(process->Table, link);
+        return descriptor.IsBad ? Errno.ENOENT : ChangeToOpen(process, in descriptor);
+    }
+
+    private static Errno ChangeToOpen(Process* process, in Descriptor descriptor)
+    {
+        OpenFile* file = descriptor.File;
+        if (file->Node == null)
+        {
+            bool isPseudo = file->Kind is FileKind.PseudoDirectory or FileKind.PathOnly;
+            return isPseudo ? ChangeToPseudo(process, file->Pseudo) : Errno.ENOTDIR;
+        }
+
+        if (!file->Node->IsDirectory)
+        {
+            return Errno.ENOTDIR;
+        }
+
+        Errno error = descriptor.Operations.Status(process, file, out FileStatus status);
+        error = error == Errno.None ? FileAccess.Check(process, in status.Attributes, FileAccess.Execute) : error;
+        if (error == Errno.None)
+        {
+            using NodeRef node = NodeRef.To(file->Node);
+            WorkingDirectory.Set(ref WorkingDirectory.Of(process), node.Share());
+        }
+
+        return error;
     }
 
     private static Errno ChangeToPseudo(Process* process, PseudoNode node)
@@ -131,9 +168,12 @@ public static unsafe class Directories
             return Errno.ENOTDIR;
         }
 
-        Span<byte> text = stackalloc byte[PseudoLinks.MaxTargetBytes];
-        return SetCwd(process, text.Slice(0, PseudoTree.PathOf(node, text)));
-    }
+        Errno error = PseudoTree.CheckSearch(process, node);
+        if (error == Errno.None)
+        {
+            WorkingDirectory.Set(ref WorkingDirectory.Of(process), node);
+        }
 
-    private static Errno SetCwd(Process* process, ReadOnlySpan<byte> path) => Processes.SetText(process->Cwd, path) ? Errno.None : Errno.ENAMETOOLONG;
+        return error;
+    }
 }

@@ -1,5 +1,5 @@
-// Names: unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink, symlinkat, readlink, readlinkat, mknod, mknodat. What these
-// owe to files that are open is in files/HiddenNames.cs. BLOCKS.
+// Names: unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink, symlinkat, readlink, readlinkat, mknod, mknodat. Open files are
+// held at the storage component and need nothing from these. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -53,7 +53,7 @@ public static unsafe class Links
     [SystemCall(86, "link", Support.Full)]
     internal static long Link(ref SystemCall call) => Link(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
 
-    [SystemCall(265, "linkat", Support.Partial, "AT_EMPTY_PATH links what the descriptor's last name still names")]
+    [SystemCall(265, "linkat", Support.Partial, "AT_EMPTY_PATH is for everybody who has the descriptor")]
     internal static long LinkAt(ref SystemCall call) => Link(call.Process, call.A0, call.A1, call.A2, call.A3, call.A4);
 
     [SystemCall(88, "symlink", Support.Full)]
@@ -91,7 +91,7 @@ public static unsafe class Links
 
         FileCaller caller = FileCaller.Of(process);
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        return SystemCall.Result(StorageClient.MakeNode(in caller, in buffer, path.Text, mode, deviceNumber, target));
+        return SystemCall.Result(StorageClient.MakeNode(in caller, in buffer, path.Volume, mode, deviceNumber, target));
     }
 
     /// <summary>rmdir of a path.</summary>
@@ -108,8 +108,7 @@ public static unsafe class Links
             return SystemCall.Fail(error);
         }
 
-        FileCaller caller = FileCaller.Of(call.Process);
-        return SystemCall.Result(StorageClient.Unlink(in caller, path.Text, PathFlags.Directory, out _));
+        return SystemCall.Result(Remove(call.Process, in path, PathFlags.Directory));
     }
 
     private static long RemoveFile(ref SystemCall call, in PathName path)
@@ -120,23 +119,19 @@ public static unsafe class Links
             return SystemCall.Fail(error);
         }
 
-        FileSystem files = call.Files;
-        FileCaller caller = FileCaller.Of(call.Process);
-        using SharedLock.Guard names = files.Nodes.Names.Exclude();
-        using TransferBuffer buffer = files.Buffers.Take();
-        using NodeRef open = files.Nodes.Hidden.OpenFileAt(in caller, in buffer, path.Text);
-        if (!open.IsNone && !open.Node->IsUnlinked)
+        return SystemCall.Result(Remove(call.Process, in path, PathFlags.None));
+    }
+
+    private static Errno Remove(Process* process, in PathName path, PathFlags flags)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        Errno error = StorageClient.Unlink(in caller, path.Volume, flags, out UnlinkReply reply);
+        if (error == Errno.None)
         {
-            return SystemCall.Result(files.Nodes.Hidden.Hide(in caller, in buffer, open.Node, path.Text));
+            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags);
         }
 
-        error = StorageClient.Unlink(in caller, path.Text, PathFlags.None, out UnlinkReply reply);
-        if (error == Errno.None && reply.LinksLeft == 0)
-        {
-            FileClient.Forget(in caller, in reply.Handle, path.Text);
-        }
-
-        return SystemCall.Result(error);
+        return error;
     }
 
     private static long Rename(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, uint flags)
@@ -159,42 +154,26 @@ public static unsafe class Links
             error = OnVolume(process, in newPath, Errno.EXDEV);
         }
 
-        return error != Errno.None ? SystemCall.Fail(error) : SystemCall.Result(Rename(process, oldPath.Text, newPath.Text, flags));
+        return error != Errno.None ? SystemCall.Fail(error) : SystemCall.Result(Rename(process, in oldPath, in newPath, flags));
     }
 
-    private static Errno Rename(Process* process, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, uint flags)
+    private static Errno Rename(Process* process, in PathName oldPath, in PathName newPath, uint flags)
     {
         FileSystem files = FileSystem.Of(process);
         FileCaller caller = FileCaller.Of(process);
         PathFlags pathFlags = (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
-        using SharedLock.Guard names = files.Nodes.Names.Exclude();
-        using TransferBuffer buffer = files.Buffers.Take();
-        // Only when somebody has the old name in a path do canonical paths matter.
-        ReadOnlySpan<byte> oldName = PathText.LastComponent(oldPath);
-        bool moves = files.Nodes.AnyPathContains(oldName) || AnyCwdContains(process->Table, oldName);
-        using PathName canonicalOld = moves ? CanonicalOf(in caller, in buffer, oldPath, default) : default;
-        // The new path may lead through the directory that is moved ("../new"): its directory is looked up before.
-        using PathName canonicalNew = moves
-            ? CanonicalOf(in caller, in buffer, PathText.DirectoryOf(newPath), PathText.LastComponent(newPath))
-            : default;
-
-        using NodeRef replaced = (flags & RenameNoReplace) == 0 ? files.Nodes.Hidden.OpenFileAt(in caller, in buffer, newPath) : default;
-        bool keeps = !replaced.IsNone && !replaced.Node->IsUnlinked && !IsSameFile(in caller, in buffer, replaced.Node, oldPath);
-        // After a failed rename the file still has its name, but it keeps working under the hidden one as well.
-        Errno error = keeps ? files.Nodes.Hidden.Keep(in caller, in buffer, replaced.Node, newPath) : Errno.None;
-
+        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
+        Errno error = StorageClient.Rename(
+            in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld,
+            out ReadOnlySpan<byte> canonicalNew);
         if (error == Errno.None)
         {
-            error = StorageClient.Rename(in caller, in buffer, oldPath, newPath, pathFlags, out RenameReply reply);
-            if (error == Errno.None && reply.Replaced.Inode != 0 && reply.ReplacedLinksLeft == 0)
+            if (canonicalOld.Length != 0 && canonicalNew.Length != 0)
             {
-                FileClient.Forget(in caller, in reply.Replaced, newPath);
+                Moved(FileSystem.Of(process), canonicalOld, canonicalNew);
             }
 
-            if (error == Errno.None && moves && canonicalOld.Error == Errno.None && canonicalNew.Error == Errno.None)
-            {
-                Moved(files, canonicalOld.Text, canonicalNew.Text);
-            }
+            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags);
         }
 
         return error;
@@ -211,17 +190,21 @@ public static unsafe class Links
         using PathName oldPath = PathName.FromUser(process, oldDirectory, oldAddress, empty);
         using PathName newPath = PathName.FromUser(process, newDirectory, newAddress);
         Errno error = oldPath.Error != Errno.None ? oldPath.Error : newPath.Error;
-        ReadOnlySpan<byte> source = default;
-        using Descriptor descriptor = oldPath.IsDescriptor ? Descriptor.Of(process, oldDirectory) : default;
-        if (error == Errno.None && oldPath.IsDescriptor)
+        PseudoNode source = default;
+        if (error == Errno.None && !oldPath.IsDescriptor)
         {
-            error = descriptor.IsBad ? Errno.EBADF : descriptor.File->Node == null ? Errno.EXDEV : Errno.None;
-            source = error == Errno.None ? descriptor.File->Node->Path : default;
+            error = oldPath.Resolve(process, (flags & FollowLink) != 0 ? LastLink.Follow : LastLink.Keep, out source);
         }
-        else if (error == Errno.None)
+
+        bool isOpen = oldPath.IsDescriptor || (source.File == PseudoFile.ProcessDescriptor && (flags & FollowLink) != 0);
+        using Descriptor descriptor = error != Errno.None || !isOpen ? default
+            : oldPath.IsDescriptor ? Descriptor.Of(process, oldDirectory)
+            : Descriptor.Of(process->Table, source);
+        if (error == Errno.None)
         {
-            error = OnVolume(process, in oldPath, Errno.EXDEV);
-            source = error == Errno.None ? oldPath.Text : default;
+            error = isOpen
+                ? descriptor.IsBad ? Errno.EBADF : descriptor.File->Node == null ? Errno.EXDEV : Errno.None
+                : source.File != PseudoFile.None ? Errno.EXDEV : Errno.None;
         }
 
         if (error == Errno.None)
@@ -237,7 +220,8 @@ public static unsafe class Links
         FileCaller caller = FileCaller.Of(process);
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         PathFlags pathFlags = (flags & FollowLink) != 0 ? PathFlags.None : PathFlags.NoFollow;
-        return SystemCall.Result(StorageClient.Link(in caller, in buffer, source, newPath.Text, pathFlags));
+        VolumePath old = isOpen ? VolumePath.Of(descriptor.File->Node) : oldPath.Volume;
+        return SystemCall.Result(StorageClient.Link(in caller, in buffer, in old, newPath.Volume, pathFlags));
     }
 
     private static long SymbolicLink(Process* process, ulong target, ulong directory, ulong address)
@@ -294,7 +278,7 @@ public static unsafe class Links
         else
         {
             FileCaller caller = FileCaller.Of(process);
-            error = StorageClient.ReadLink(in caller, path.Text, target, out length);
+            error = StorageClient.ReadLink(in caller, path.Volume, target, out length);
         }
 
         length = (int)Math.Min((ulong)length, buffer.LengthBytes);
@@ -343,35 +327,7 @@ public static unsafe class Links
         return error == Errno.None && node.File != PseudoFile.None ? otherwise : error;
     }
 
-    /// <summary>The canonical form of a path, and a name in it unless that is empty.</summary>
-    private static PathName CanonicalOf(in FileCaller caller, in TransferBuffer buffer, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
-    {
-        Errno error = StorageClient.Open(
-            in caller, in buffer, path, PathFlags.NoFollow, 0, 0, out _, out ReadOnlySpan<byte> canonical);
-        return error == Errno.None ? PathName.FromText(caller.Processes.Frames, canonical, name) : PathName.Failed(error);
-    }
-
-    /// <summary>rename(2) of two names of one file does nothing: then nothing is replaced.</summary>
-    private static bool IsSameFile(in FileCaller caller, in TransferBuffer buffer, FileNode* node, ReadOnlySpan<byte> path)
-    {
-        Errno error = StorageClient.Open(in caller, in buffer, path, PathFlags.NoFollow, 0, 0, out OpenReply reply, out _);
-        return error != Errno.None || reply.Attributes.Handle.Inode == node->Handle.Inode;
-    }
-
-    private static bool AnyCwdContains(Processes processes, ReadOnlySpan<byte> name)
-    {
-        for (Process* process = processes.First; process != null; process = process->Next)
-        {
-            if (PathText.HasComponent(Processes.TextOf(process->Cwd), name))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>Open files, working directories and programs below a moved name follow it.</summary>
+    /// <summary>The paths that are told of open files, working directories and programs below a moved name follow it.</summary>
     private static void Moved(FileSystem files, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
     {
         files.Nodes.Rebase(oldPath, newPath);
@@ -384,12 +340,7 @@ public static unsafe class Links
         Span<byte> rebased = new(page, PageOperations.PageSize);
         for (Process* process = files.Processes.First; process != null; process = process->Next)
         {
-            if (PathText.TryRebase(Processes.TextOf(process->Cwd), oldPath, newPath, rebased, out int length))
-            {
-                Processes.SetText(process->Cwd, rebased.Slice(0, length));
-            }
-
-            if (PathText.TryRebase(Processes.TextOf(process->Executable), oldPath, newPath, rebased, out length))
+            if (PathText.TryRebase(Processes.TextOf(process->Executable), oldPath, newPath, rebased, out int length))
             {
                 Processes.SetText(process->Executable, rebased.Slice(0, length));
             }

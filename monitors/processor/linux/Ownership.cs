@@ -232,7 +232,7 @@ public static unsafe class Ownership
         }
 
         return SystemCall.Result(
-            node.File != PseudoFile.None ? ChangePseudo(node, in request) : ChangeVolume(process, path.Text, last, request));
+            node.File != PseudoFile.None ? ChangePseudo(node, in request) : ChangeVolume(process, path.Volume, last, request));
     }
 
     /// <summary>Owners and modes of what is served here are fixed, and devices' times are nobody's business: a touch of /dev/null succeeds.</summary>
@@ -260,32 +260,36 @@ public static unsafe class Ownership
             };
         }
 
-        using PathName path = PathName.FromText(process->Table.Frames, file->Node->Path);
-        return path.Error != Errno.None ? path.Error : ChangeVolume(process, path.Text, LastLink.Keep, request);
+        return ChangeVolume(process, VolumePath.Of(file->Node), LastLink.Keep, request);
     }
 
-    private static Errno ChangeVolume(Process* process, ReadOnlySpan<byte> path, LastLink last, SetAttributesRequest request)
+    private static Errno ChangeVolume(Process* process, in VolumePath path, LastLink last, SetAttributesRequest request)
     {
         FileCaller caller = FileCaller.Of(process);
         PathFlags flags = last == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
-        if ((request.Mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) != 0)
+        if ((request.Mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) == 0)
         {
-            // Dirty pages are written back first, so that their write-back does not change the times later.
-            using SharedLock.Guard names = FileSystem.Of(process).Nodes.Names.Share();
-            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-            Errno error = StorageClient.Open(
-                in caller, in buffer, path, flags, 0, 0, out OpenReply reply, out ReadOnlySpan<byte> canonical);
+            return StorageClient.SetAttributes(in caller, in path, flags, request);
+        }
+
+        // Dirty pages are written back first, so that their write-back does not change the times later.
+        FileHandle handle;
+        using (TransferBuffer buffer = FileSystem.Of(process).Buffers.Take())
+        {
+            Errno error = StorageClient.Open(in caller, in buffer, in path, flags, 0, 0, out OpenReply reply, out _);
+            handle = reply.Attributes.Handle;
             if (error == Errno.None && (reply.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular)
             {
-                error = FileClient.WriteBack(in caller, in reply.Attributes.Handle, canonical);
+                error = FileClient.WriteBack(in caller, in handle, default);
             }
 
             if (error != Errno.None)
             {
-                return error;
+                return error == Errno.ESTALE ? Errno.ENOENT : error;
             }
         }
 
-        return StorageClient.SetAttributes(in caller, path, flags, request);
+        Errno changed = StorageClient.SetAttributes(in caller, VolumePath.Of(in handle), flags, request);
+        return changed == Errno.ESTALE ? Errno.ENOENT : changed;
     }
 }

@@ -49,12 +49,7 @@ public static unsafe class ProgramStart
         process->Umask = DefaultUmask;
         SetDefaultLimits(process);
         ReadOnlySpan<byte> strings = text.Slice(cwdEnd + 1);
-        Errno error = Processes.SetText(process->Cwd, text.Slice(0, cwdEnd)) ? Errno.None : Errno.ENAMETOOLONG;
-        if (error == Errno.None)
-        {
-            process->Resources = FileTable.Create(FileSystem.Of(process));
-            error = process->Resources == null ? Errno.ENOMEM : StandardStreams.Attach(process, in request);
-        }
+        Errno error = Equip(process, in request, text.Slice(0, cwdEnd));
 
         if (error == Errno.None)
         {
@@ -69,6 +64,33 @@ public static unsafe class ProgramStart
 
         processId = process->Id;
         return Errno.None;
+    }
+
+    /// <summary>Gives the process its standard streams and its working directory.</summary>
+    private static Errno Equip(Process* process, in StartProcessRequest request, ReadOnlySpan<byte> cwd)
+    {
+        FileSystem files = FileSystem.Of(process);
+        FileTable* table = FileTable.Create(files);
+        if (table == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        if (!files.Give(process, table))
+        {
+            FileTable.Release(table);
+            return Errno.ENOMEM;
+        }
+
+        Errno error = StandardStreams.Attach(process, in request);
+        FileNode* directory = null;
+        error = error == Errno.None ? FileOpening.FindDirectory(process, cwd, out directory) : error;
+        if (error == Errno.None)
+        {
+            WorkingDirectory.Set(ref WorkingDirectory.Of(process), directory);
+        }
+
+        return error;
     }
 
     private static Errno LoadAndRun(Process* process, in StartProcessRequest request, ReadOnlySpan<byte> strings)

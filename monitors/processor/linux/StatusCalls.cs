@@ -16,9 +16,6 @@ public static unsafe class StatusCalls
     private const ulong EmptyPathFlag = 0x1000;
     private const ulong StatxSyncFlags = 0x6000;
     private const uint ReadWriteExecute = 7;
-    private const uint ExecuteAccess = 1;
-    private const uint WriteAccess = 2;
-    private const uint AnyExecute = 0x49;
 
     // File system magics of statfs(2).
     private const long Ext4Magic = 0xEF53;
@@ -88,7 +85,7 @@ public static unsafe class StatusCalls
             if (error == Errno.None)
             {
                 return node.File == PseudoFile.None
-                    ? OfVolume(ref call, path.Text)
+                    ? OfVolume(ref call, path.Volume)
                     : Give(ref call, Synthetic(PseudoMagic(node.File)));
             }
         }
@@ -105,7 +102,7 @@ public static unsafe class StatusCalls
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        return descriptor.File->Node != null ? OfVolume(ref call, "/"u8)
+        return descriptor.File->Node != null ? OfVolume(ref call, VolumePath.Of(descriptor.File->Node))
             : Give(ref call, Synthetic(descriptor.File->Kind is FileKind.Pipe or FileKind.StandardStream
                 ? PipeMagic
                 : PseudoMagic(descriptor.File->Pseudo.File)));
@@ -152,28 +149,32 @@ public static unsafe class StatusCalls
         }
 
         LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
-        Errno error = path.Resolve(process, last, out PseudoNode node);
-        FileStatus status = default;
+        PseudoNode node = default;
+        Errno error = path.IsDescriptor ? Errno.None : path.Resolve(process, last, out node);
+        // access(2) asks what the real user may do, unless AT_EACCESS.
+        FileCaller caller = FileCaller.Of(process);
+        bool effective = (flags & EffectiveAccess) != 0;
+        caller.UserId = effective ? process->EffectiveUserId : process->UserId;
+        caller.GroupId = effective ? process->EffectiveGroupId : process->GroupId;
         if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)
         {
-            return SystemCall.Result(FileStatusLookup.OfVolume(process, path.Text, last, (uint)mode, out status));
+            return SystemCall.Result(FileStatusLookup.OfVolume(in caller, in path, last, (uint)mode, out _));
         }
 
+        FileStatus status = default;
         if (error == Errno.None)
         {
             error = FileStatusLookup.Find(process, in path, directory, last, out status);
         }
 
-        // What is served here lets root do everything that makes sense: no execution of plain files.
-        bool denied = (mode & ExecuteAccess) != 0 && (status.Attributes.Mode & AnyExecute) == 0;
-        bool readOnly = (mode & WriteAccess) != 0 && process->UserId != 0 && (status.Attributes.Mode & WriteAccess) == 0;
-        return SystemCall.Result(error == Errno.None && (denied || readOnly) ? Errno.EACCES : error);
+        return SystemCall.Result(
+            error == Errno.None ? FileAccess.Check(caller.UserId, caller.GroupId, in status.Attributes, (uint)mode) : error);
     }
 
-    private static long OfVolume(ref SystemCall call, ReadOnlySpan<byte> path)
+    private static long OfVolume(ref SystemCall call, scoped in VolumePath path)
     {
         FileCaller caller = FileCaller.Of(call.Process);
-        Errno error = StorageClient.VolumeStatus(in caller, path, out VolumeStatusReply reply);
+        Errno error = StorageClient.VolumeStatus(in caller, in path, out VolumeStatusReply reply);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);

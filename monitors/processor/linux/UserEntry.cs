@@ -16,7 +16,29 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         UserThread* thread = UserThread.Current;
         thread->User = user;
         CpuTime.EnterHandler(thread);
+        long result = Run(thread, user, out ulong number);
+        if (result == -(long)Errno.EREMOTE)
+        {
+            thread->FollowsMounts = true;
+            result = Run(thread, user, out number);
+            thread->FollowsMounts = false;
+        }
+
+        user->Rax = (ulong)result;
+        if (result == -(long)Errno.EINTR && number != SystemCallRestart.SignalReturn)
+        {
+            thread->InterruptedCall = number + 1;
+        }
+
+        CpuTime.LeaveHandler(thread);
+    }
+
+    /// <summary>Runs the call that the registers ask for, once.</summary>
+    [SkipLocalsInit]
+    private long Run(UserThread* thread, UserContext* user, out ulong number)
+    {
         SystemCall call;
+        number = user->Rax;
         call.Processor = processor;
         call.Number = user->Rax;
         call.A0 = user->Rdi;
@@ -30,14 +52,7 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         call.User = user;
         call.ResumedDeadlineNs = thread->ResumedDeadlineNs;
         thread->ResumedDeadlineNs = 0;
-        long result = SystemCallTable.Dispatch(ref call);
-        user->Rax = (ulong)result;
-        if (result == -(long)Errno.EINTR && call.Number != SystemCallRestart.SignalReturn)
-        {
-            thread->InterruptedCall = call.Number + 1;
-        }
-
-        CpuTime.LeaveHandler(thread);
+        return SystemCallTable.Dispatch(ref call);
     }
 
     public override void OnPageFault(UserContext* user, ulong address, PageFaultCode code)

@@ -90,8 +90,6 @@ public unsafe struct Process
     public uint SavedGroupId;
     public uint FileSystemGroupId;
 
-    /// <summary>Working directory: canonical absolute path in a page of its own, NUL-terminated.</summary>
-    public byte* Cwd;
     /// <summary>Canonical path of the program file in a page of its own, NUL-terminated (/proc/PID/exe).</summary>
     public byte* Executable;
     public uint Umask;

@@ -277,57 +277,11 @@ public static unsafe class ProcessExecute
         thread->InitialFsBase = 0;
     }
 
+    /// <summary>The layer above finds the file, wherever the path leads.</summary>
     private static Errno Find(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int canonicalLength,
-        out uint backing)
-    {
-        backing = 0;
-        canonicalLength = 0;
-        found = default;
-        Span<byte> absolute = reply.Slice(reply.Length - (2 * PathRequest.MaxPath), PathRequest.MaxPath);
-        Errno error = Absolute(process, path, absolute, out int length);
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        return process->Table.Backings.Owner!.OpenProgram(process, absolute.Slice(0, length),
-            reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out found, out canonicalLength, out backing);
-    }
-
-    /// <summary>Joins the working directory and a path; /proc/self/exe and /proc/PID/exe are what they point to.</summary>
-    private static Errno Absolute(Process* process, ReadOnlySpan<byte> path, Span<byte> to, out int lengthBytes)
-    {
-        lengthBytes = 0;
-        if (path.Length == 0)
-        {
-            return Errno.ENOENT;
-        }
-
-        if (path.SequenceEqual("/proc/self/exe"u8))
-        {
-            path = Processes.TextOf(process->Executable);
-        }
-
-        if (path[0] != (byte)'/')
-        {
-            ReadOnlySpan<byte> directory = Processes.TextOf(process->Cwd);
-            directory.CopyTo(to);
-            lengthBytes = directory.Length;
-            if (lengthBytes == 0 || to[lengthBytes - 1] != (byte)'/')
-            {
-                to[lengthBytes++] = (byte)'/';
-            }
-        }
-
-        if (path.Length >= to.Length - lengthBytes)
-        {
-            return Errno.ENAMETOOLONG;
-        }
-
-        path.CopyTo(to.Slice(lengthBytes));
-        lengthBytes += path.Length;
-        return Errno.None;
-    }
+        out uint backing) =>
+        process->Table.Backings.Owner!.OpenProgram(
+            process, path, reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out found, out canonicalLength, out backing);
 
     private static Errno LoadFile(Process* process, ref ProgramStrings strings, in OpenReply found, uint backing, Span<byte> head, Span<byte> reply,
         out AddressSpace* space, out ExecuteReply program)

@@ -167,7 +167,6 @@ public static unsafe class ProcessFork
             child->Limits[index] = parent->Limits[index];
         }
 
-        PageOperations.Copy(child->Cwd, parent->Cwd);
         PageOperations.Copy(child->Executable, parent->Executable);
         child->Thread->BlockedSignals = parent->Thread->BlockedSignals;
         child->Thread->AlternateStack = parent->Thread->AlternateStack;

@@ -77,7 +77,6 @@ public sealed unsafe class Processes
         _init->Group = InitId;
         _init->SessionId = InitId;
         (*_init->Actions)[Signal.Child].Handler = SignalAction.Ignore;
-        SetText(_init->Cwd, "/"u8);
         SetName(_init, "init"u8);
     }
 
@@ -151,7 +150,7 @@ public sealed unsafe class Processes
     }
 
     /// <summary>
-    /// A new process (State Embryo) with one thread, default signal actions, two pages for paths and a fresh id; null when memory or ids are
+    /// A new process (State Embryo) with one thread, default signal actions, a page for the program's path and a fresh id; null when memory or ids are
     /// exhausted. Not in any family yet.
     /// </summary>
     public Process* Create()
@@ -164,9 +163,8 @@ public sealed unsafe class Processes
 
         process->Thread = _threads.Allocate();
         process->Actions = _actions.Allocate();
-        process->Cwd = (byte*)Frames.AllocateCleared();
         process->Executable = (byte*)Frames.AllocateCleared();
-        uint id = process->Thread == null || process->Actions == null || process->Cwd == null || process->Executable == null ? 0 : NewId();
+        uint id = process->Thread == null || process->Actions == null || process->Executable == null ? 0 : NewId();
         if (id == 0)
         {
             FreeMemory(process);
@@ -368,7 +366,7 @@ public sealed unsafe class Processes
         name.Slice(0, length).CopyTo(target);
     }
 
-    /// <summary>The NUL-terminated text in a page such as Process.Cwd.</summary>
+    /// <summary>The NUL-terminated text in a page such as Process.Executable.</summary>
     public static ReadOnlySpan<byte> TextOf(byte* page)
     {
         ReadOnlySpan<byte> all = new(page, PageOperations.PageSize);
@@ -433,11 +431,6 @@ public sealed unsafe class Processes
         if (process->Actions != null)
         {
             ReleaseActions(process->Actions);
-        }
-
-        if (process->Cwd != null)
-        {
-            Frames.Free(process->Cwd);
         }
 
         if (process->Executable != null)

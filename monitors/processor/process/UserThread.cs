@@ -8,6 +8,11 @@ namespace Lego.Processor;
 /// <summary>A user-mode flow of control.</summary>
 public unsafe struct UserThread
 {
+    /// <summary>
+    /// A path of this system call turned out to lead from the volume into a tree that is served here: the call runs again, and looks first
+    /// (PathName.Resolve).
+    /// </summary>
+    public bool FollowsMounts;
     /// <summary>Thread id; equal to the process id for the first thread.</summary>
     public uint Id;
     /// <summary>True when the thread must end at its next return to user mode with the process's wait status.</summary>

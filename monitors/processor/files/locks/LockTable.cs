@@ -49,20 +49,21 @@ public sealed unsafe class LockTable
     /// <summary>Locks that are held.</summary>
     public ulong Count => _locks.InUse;
 
-    /// <summary>The first lock that stands in the way of another, as F_GETLK reports it; false when there is none.</summary>
+    /// <summary>The lock with the lowest first byte that stands in the way of another, as F_GETLK reports it; false when there is none.</summary>
     public bool TryFindConflict(in FileLock wanted, out FileLock conflict)
     {
+        bool found = false;
+        conflict = default;
         for (Held* held = *Bucket(in wanted.File); held != null; held = held->Next)
         {
-            if (held->Lock.ConflictsWith(in wanted))
+            if (held->Lock.ConflictsWith(in wanted) && (!found || held->Lock.First < conflict.First))
             {
                 conflict = held->Lock;
-                return true;
+                found = true;
             }
         }
 
-        conflict = default;
-        return false;
+        return found;
     }
 
     /// <summary>

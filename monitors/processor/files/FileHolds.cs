@@ -1,0 +1,97 @@
+// Holds at the storage component (PathFlags.Hold, Release): every open that finds or makes a file holds it there, so that it outlives its names
+// until the last close here. What the last close of a file with a name gives back waits for others, to make one message of many; of a file
+// without one it goes at once, because somebody waits for the space. BLOCKS.
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Holds that are to be given back.</summary>
+public sealed unsafe class FileHolds
+{
+    private const int MaxWaiting = 32;
+
+    private readonly Processes _processes;
+    private readonly ReleaseEntry* _waiting;
+    private int _count;
+    private PlaceReply _place;
+    /// <summary>A file lost its last name while an open of it was on its way: its node does not know that, so nothing waits until it has gone.</summary>
+    private bool _isUrgent;
+
+    /// <summary>Boot time. <see cref="IsUsable"/> says whether there was memory.</summary>
+    public FileHolds(Processes processes)
+    {
+        _processes = processes;
+        _waiting = (ReleaseEntry*)processes.Frames.AllocateCleared();
+    }
+
+    public bool IsUsable => _waiting != null;
+
+    /// <summary>Gives holds of a file back, at once or soon.</summary>
+    public void GiveBack(in PlaceReply place, in FileHandle handle, uint holds, bool atOnce)
+    {
+        if (_count == MaxWaiting || (_count != 0 && _place.Storage != place.Storage))
+        {
+            Flush();
+        }
+
+        // The flush may have let others in.
+        if (_count == MaxWaiting || (_count != 0 && _place.Storage != place.Storage))
+        {
+            ReleaseEntry alone = new() { Handle = handle, Holds = holds };
+            Send(in place, new ReadOnlySpan<ReleaseEntry>(&alone, 1));
+            return;
+        }
+
+        _place = place;
+        _waiting[_count++] = new ReleaseEntry { Handle = handle, Holds = holds };
+        if (atOnce || _isUrgent)
+        {
+            Flush();
+        }
+    }
+
+    /// <summary>A file without names lives on, and no node here says why: its hold waits here, or its open is on its way.</summary>
+    public void OnStrayOrphan()
+    {
+        _isUrgent = true;
+        Flush();
+    }
+
+    /// <summary>Gives everything back that waits.</summary>
+    public void Flush()
+    {
+        Span<ReleaseEntry> entries = stackalloc ReleaseEntry[MaxWaiting];
+        entries = entries.Slice(0, _count);
+        new ReadOnlySpan<ReleaseEntry>(_waiting, _count).CopyTo(entries);
+        _count = 0;
+        if (entries.Length != 0)
+        {
+            PlaceReply place = _place;
+            Send(in place, entries);
+        }
+    }
+
+    /// <summary>
+    /// Sends holds back; of files that have gone with them, the cached pages go, too. A failure needs nothing: the storage component forgets
+    /// what a component held with the component.
+    /// </summary>
+    private void Send(in PlaceReply place, ReadOnlySpan<ReleaseEntry> entries)
+    {
+        FileCaller kernel = FileCaller.Kernel(_processes, in place);
+        Span<uint> gone = stackalloc uint[MaxWaiting];
+        gone.Clear();
+        StorageClient.Release(in kernel, entries, gone);
+        for (int index = 0; index < entries.Length; index++)
+        {
+            if (gone[index] != 0)
+            {
+                _isUrgent = false;
+                FileClient.Forget(in kernel, in entries[index].Handle, default);
+            }
+        }
+    }
+}
