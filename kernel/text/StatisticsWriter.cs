@@ -30,16 +30,9 @@ public ref struct StatisticsWriter
     /// <summary>Adds one counter whose name has two parts ("fabric.requests." and "Miss").</summary>
     public void Add(scoped ReadOnlySpan<byte> prefix, scoped ReadOnlySpan<byte> name, ulong value)
     {
-        Span<byte> digits = stackalloc byte[20];
-        int first = digits.Length;
-        do
-        {
-            digits[--first] = (byte)('0' + (value % 10));
-            value /= 10;
-        }
-        while (value != 0);
-
-        int needed = prefix.Length + name.Length + 1 + digits.Length - first + 1;
+        Span<byte> digits = stackalloc byte[DecimalDigits.MaxDigits];
+        digits = digits.Slice(0, DecimalDigits.Write(digits, value));
+        int needed = prefix.Length + name.Length + 1 + digits.Length + 1;
         if (needed > _buffer.Length - _length)
         {
             Truncated = true;
@@ -49,7 +42,7 @@ public ref struct StatisticsWriter
         Append(prefix);
         Append(name);
         _buffer[_length++] = (byte)' ';
-        Append(digits.Slice(first));
+        Append(digits);
         _buffer[_length++] = (byte)'\n';
     }
 

@@ -29,7 +29,7 @@ public sealed unsafe class LossyLink : Link
     private readonly int[] _heldBytes = new int[HeldFrames];
     private readonly ushort[] _heldTo = new ushort[HeldFrames];
     private readonly uint[] _heldTurns = new uint[HeldFrames];
-    private ulong _random;
+    private XorShift _random;
     private ulong _faults;
 
     /// <summary>Boot time. The same seed and the same frames give the same faults.</summary>
@@ -37,7 +37,7 @@ public sealed unsafe class LossyLink : Link
     {
         _inner = inner;
         _rates = rates;
-        _random = seed | 1;
+        _random = new XorShift(seed);
         _slotBytes = (inner.MaxFrameBytes + PageOperations.PageSize - 1) & ~(PageOperations.PageSize - 1);
         _held = (byte*)frames.AllocateContiguous((ulong)(_slotBytes / PageOperations.PageSize * (HeldFrames + 1)));
         if (_held == null)
@@ -158,12 +158,5 @@ public sealed unsafe class LossyLink : Link
         return true;
     }
 
-    /// <summary>xorshift64 (Marsaglia 2003).</summary>
-    private ulong Next()
-    {
-        _random ^= _random << 13;
-        _random ^= _random >> 7;
-        _random ^= _random << 17;
-        return _random;
-    }
+    private ulong Next() => _random.Next();
 }

@@ -21,7 +21,7 @@ public sealed unsafe class StorageMonitor : RpcService
     private const ulong WriteBackIntervalNs = 2_000_000_000;
 
     private readonly Volume _volume;
-    private readonly VolumeLock _lock = new();
+    private SleepLock _lock;
     private readonly PathResolver _resolver;
     private readonly LookupRequests _lookups;
     private readonly NameRequests _names;
@@ -66,7 +66,7 @@ public sealed unsafe class StorageMonitor : RpcService
     /// <inheritdoc/>
     public override void Handle(ref RpcRequest request)
     {
-        using VolumeLock.Holder _ = _lock.Acquire();
+        using SleepLock.Guard _ = _lock.Acquire();
         RequestsServed++;
         ForgetDeparted();
         _volume.TimeNs = 0;
@@ -139,7 +139,7 @@ public sealed unsafe class StorageMonitor : RpcService
     /// <summary>Writes everything and marks the volume clean unless it has files without a name. BLOCKS. EIO.</summary>
     public Errno Sync()
     {
-        using VolumeLock.Holder _ = _lock.Acquire();
+        using SleepLock.Guard _ = _lock.Acquire();
         ForgetDeparted();
         return _volume.Sync();
     }

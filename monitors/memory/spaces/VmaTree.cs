@@ -11,7 +11,7 @@ internal sealed unsafe class VmaTree
 {
     private readonly Slab<Vma> _vmas;
     private readonly FramePool _pool;
-    private ulong _random = 0x2545F4914F6CDD1D;
+    private XorShift _random = new(0);
 
     internal VmaTree(FrameAllocator frames, FramePool pool)
     {
@@ -170,12 +170,5 @@ internal sealed unsafe class VmaTree
         return root;
     }
 
-    /// <summary>xorshift64 (Marsaglia 2003).</summary>
-    private uint NextPriority()
-    {
-        _random ^= _random << 13;
-        _random ^= _random >> 7;
-        _random ^= _random << 17;
-        return (uint)(_random >> 32);
-    }
+    private uint NextPriority() => (uint)(_random.Next() >> 32);
 }

@@ -35,17 +35,15 @@ public enum PolicyKind : byte
 /// <summary>The victim choice of one ExCache.</summary>
 public unsafe struct ReplacementPolicy
 {
-    private const ulong DefaultSeed = 0x9E3779B97F4A7C15;
-
     private readonly PolicyKind _kind;
     private readonly int _ways;
-    private ulong _random;
+    private XorShift _random;
 
     public ReplacementPolicy(PolicyKind kind, int ways, ulong seed)
     {
         _kind = kind;
         _ways = ways;
-        _random = seed == 0 ? DefaultSeed : seed;
+        _random = new XorShift(seed);
     }
 
     /// <summary>
@@ -120,11 +118,7 @@ public unsafe struct ReplacementPolicy
             return Line.None;
         }
 
-        _random ^= _random >> 12;
-        _random ^= _random << 25;
-        _random ^= _random >> 27;
-        ulong value = _random * 0x2545F4914F6CDD1D;
-        int position = (int)(value % (ulong)resident);
+        int position = (int)(_random.Next() % (ulong)resident);
         int victim = set.Oldest;
         for (; position > 0; position--)
         {

@@ -11,7 +11,6 @@ namespace Lego.Processor;
 public unsafe struct VictimTrace
 {
     private const int Capacity = PageOperations.PageSize / sizeof(ulong);
-    private const int DigitsAtMost = 20;
 
     private readonly ulong* _addresses;
     private ulong _count;
@@ -50,30 +49,8 @@ public unsafe struct VictimTrace
         prefix.CopyTo(name);
         for (ulong number = _count > Capacity ? _count - Capacity : 0; number < _count; number++)
         {
-            int digits = Decimal.Write(name.Slice(prefix.Length, DigitsAtMost), number);
+            int digits = DecimalDigits.Write(name.Slice(prefix.Length, DecimalDigits.MaxDigits), number);
             writer.Add(name.Slice(0, prefix.Length + digits), _addresses[number % Capacity]);
         }
-    }
-}
-
-/// <summary>Decimal digits without a formatter.</summary>
-public static class Decimal
-{
-    /// <summary>Writes a number at the start of a span that is long enough (20 bytes always are); gives the digits written.</summary>
-    public static int Write(Span<byte> to, ulong number)
-    {
-        int digits = 1;
-        for (ulong rest = number; rest >= 10; rest /= 10)
-        {
-            digits++;
-        }
-
-        for (int index = digits - 1; index >= 0; index--)
-        {
-            to[index] = (byte)('0' + (number % 10));
-            number /= 10;
-        }
-
-        return digits;
     }
 }

@@ -3,14 +3,13 @@
 // Never blocks. Used by files/pseudo and by the system calls that build short texts.
 
 using System;
+using Lego.Kernel;
 
 namespace Lego.Processor;
 
 /// <summary>Collects a window of a text.</summary>
 public ref struct TextBuffer
 {
-    private const int MaxDigits = 20;
-
     private readonly Span<byte> _window;
     private ulong _skip;
     private int _length;
@@ -59,20 +58,14 @@ public ref struct TextBuffer
     /// <summary>Decimal, at least <paramref name="width"/> characters, filled up on the left.</summary>
     public void AppendNumber(ulong value, int width = 1, byte fill = (byte)' ')
     {
-        Span<byte> digits = stackalloc byte[MaxDigits];
-        int first = digits.Length;
-        do
-        {
-            digits[--first] = (byte)('0' + (value % 10));
-            value /= 10;
-        }
-        while (value != 0);
-        for (int padding = width - (digits.Length - first); padding > 0; padding--)
+        Span<byte> digits = stackalloc byte[DecimalDigits.MaxDigits];
+        digits = digits.Slice(0, DecimalDigits.Write(digits, value));
+        for (int padding = width - digits.Length; padding > 0; padding--)
         {
             Append(fill);
         }
 
-        Append(digits.Slice(first));
+        Append(digits);
     }
 
     /// <summary>Decimal with a sign where needed.</summary>

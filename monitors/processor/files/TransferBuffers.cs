@@ -3,7 +3,6 @@
 // data part. A thread holds at most one; taking one may wait (BLOCK), but each use ends by itself.
 
 using System;
-using System.Numerics;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -18,15 +17,13 @@ public readonly unsafe ref struct TransferBuffer
     /// <summary>Room for the data of one message.</summary>
     public const int DataBytes = FileRequest.MaxTransfer;
 
-    private readonly TransferBuffers _pool;
-    private readonly int _index;
+    private readonly BufferPool _pool;
     private readonly byte* _memory;
 
-    internal TransferBuffer(TransferBuffers pool, int index, byte* memory)
+    internal TransferBuffer(BufferPool pool)
     {
         _pool = pool;
-        _index = index;
-        _memory = memory;
+        _memory = pool.Take();
     }
 
     public Span<byte> Request => new(_memory, RequestBytes);
@@ -41,45 +38,16 @@ public readonly unsafe ref struct TransferBuffer
         return new ReadOnlySpan<byte>(start, prefix.Length + dataBytes);
     }
 
-    public void Dispose() => _pool.GiveBack(_index);
+    public void Dispose() => _pool.GiveBack(_memory);
 }
 
 /// <summary>The pool.</summary>
-public sealed unsafe class TransferBuffers
+public sealed class TransferBuffers(FrameAllocator frames)
 {
     private const int Count = 12;
-    private const int BufferBytes = TransferBuffer.RequestBytes + TransferBuffer.DataBytes;
 
-    private readonly byte* _memory;
-    private uint _free = (1u << Count) - 1;
-    private WaitQueue _returned;
-
-    /// <summary>Takes the memory; boot time.</summary>
-    public TransferBuffers(FrameAllocator frames)
-    {
-        _memory = (byte*)frames.AllocateContiguous(Count * BufferBytes / PageOperations.PageSize);
-        if (_memory == null)
-        {
-            Panic.Because("TransferBuffers: no memory");
-        }
-    }
+    private readonly BufferPool _pool = new(frames, Count, TransferBuffer.RequestBytes + TransferBuffer.DataBytes);
 
     /// <summary>A buffer of one's own until Dispose. BLOCKS while all are in use.</summary>
-    public TransferBuffer Take()
-    {
-        while (_free == 0)
-        {
-            _returned.Wait();
-        }
-
-        int index = BitOperations.TrailingZeroCount(_free);
-        _free &= _free - 1;
-        return new TransferBuffer(this, index, _memory + (index * BufferBytes));
-    }
-
-    internal void GiveBack(int index)
-    {
-        _free |= 1u << index;
-        _returned.WakeOne();
-    }
+    public TransferBuffer Take() => new(_pool);
 }

@@ -130,16 +130,6 @@ public static unsafe class SignalCalls
         thread->BlockedSignals = mask & ~Signals.Unblockable;
     }
 
-    /// <summary>Ends <see cref="BlockTemporarily"/> when the call was not interrupted; otherwise delivery does.</summary>
-    public static void Unblock(UserThread* thread)
-    {
-        if (thread->RestoresSavedMask && !Signals.IsPending(thread))
-        {
-            thread->RestoresSavedMask = false;
-            thread->BlockedSignals = thread->SavedMask;
-        }
-    }
-
     [SystemCall(127, "rt_sigpending", Support.Full)]
     public static long Pending(ref SystemCall call)
     {

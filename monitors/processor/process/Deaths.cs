@@ -38,14 +38,14 @@ public static unsafe class Deaths
         Span<byte> text = stackalloc byte[MaxSentence];
         int length = 0;
         Append(text, ref length, "lego: process "u8);
-        length += Decimal.Write(text.Slice(length), process->Id);
+        length += DecimalDigits.Write(text.Slice(length), process->Id);
         Append(text, ref length, " ("u8);
         ReadOnlySpan<byte> name = process->Name;
         int end = name.IndexOf((byte)0);
         Append(text, ref length, end < 0 ? name : name.Slice(0, end));
         Append(text, ref length, ") killed: "u8);
         Append(text, ref length, what);
-        length += Decimal.Write(text.Slice(length), node);
+        length += DecimalDigits.Write(text.Slice(length), node);
         Append(text, ref length, why);
         Log.Error($"{text.Slice(0, length)}");
         Append(text, ref length, "\n"u8);

@@ -12,59 +12,29 @@ public readonly unsafe ref struct Scratch
     /// <summary>Bytes of each part: what one message can carry.</summary>
     public const int PartBytes = 64 * 1024;
 
-    private readonly ScratchBuffers _pool;
-    private readonly int _index;
+    private readonly BufferPool _pool;
+    private readonly byte* _memory;
 
-    internal Scratch(ScratchBuffers pool, int index, byte* memory)
+    internal Scratch(BufferPool pool)
     {
         _pool = pool;
-        _index = index;
-        Request = new Span<byte>(memory, PartBytes);
-        Reply = new Span<byte>(memory + PartBytes, PartBytes);
+        _memory = pool.Take();
     }
 
-    public Span<byte> Request { get; }
+    public Span<byte> Request => new(_memory, PartBytes);
 
-    public Span<byte> Reply { get; }
+    public Span<byte> Reply => new(_memory + PartBytes, PartBytes);
 
-    public void Dispose() => _pool.GiveBack(_index);
+    public void Dispose() => _pool.GiveBack(_memory);
 }
 
 /// <summary>The pool.</summary>
-public sealed unsafe class ScratchBuffers
+public sealed class ScratchBuffers(FrameAllocator frames)
 {
     private const int Count = 6;
 
-    private readonly byte* _memory;
-    private uint _free = (1u << Count) - 1;
-    private WaitQueue _returned;
-
-    /// <summary>Takes the memory; boot time.</summary>
-    public ScratchBuffers(FrameAllocator frames)
-    {
-        _memory = (byte*)frames.AllocateContiguous(Count * 2 * Scratch.PartBytes / PageOperations.PageSize);
-        if (_memory == null)
-        {
-            Panic.Because("ScratchBuffers: no memory");
-        }
-    }
+    private readonly BufferPool _pool = new(frames, Count, 2 * Scratch.PartBytes);
 
     /// <summary>A buffer of one's own until Dispose. BLOCKS while all are in use.</summary>
-    public Scratch Take()
-    {
-        while (_free == 0)
-        {
-            _returned.Wait();
-        }
-
-        int index = System.Numerics.BitOperations.TrailingZeroCount(_free);
-        _free &= _free - 1;
-        return new Scratch(this, index, _memory + (index * 2 * Scratch.PartBytes));
-    }
-
-    internal void GiveBack(int index)
-    {
-        _free |= 1u << index;
-        _returned.WakeOne();
-    }
+    public Scratch Take() => new(_pool);
 }

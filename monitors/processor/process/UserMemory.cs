@@ -148,23 +148,4 @@ public static unsafe class UserMemory
 
         return Errno.None;
     }
-
-    /// <summary>Fills a range of the program with zeros (read of /dev/zero, ELF bss tails). EFAULT.</summary>
-    public static Errno Clear(Process* process, ulong address, ulong lengthBytes)
-    {
-        byte* zeros = stackalloc byte[256];
-        for (ulong done = 0; done < lengthBytes;)
-        {
-            ulong chunk = Math.Min(256, lengthBytes - done);
-            Errno error = Copy(process, address + done, zeros, chunk, MissAccess.Write, out _);
-            if (error != Errno.None)
-            {
-                return error;
-            }
-
-            done += chunk;
-        }
-
-        return Errno.None;
-    }
 }

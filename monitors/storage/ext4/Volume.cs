@@ -1,7 +1,7 @@
 // A mounted ext4 volume: its geometry, its parts and its totals. Volumes are made by `mke2fs -t ext4 -d` and judged by e2fsck. The
 // journal is left alone: changes are written straight to their place, so a volume must be clean when it is mounted, and is marked unclean
 // on the device from the first change until everything is written again (Sync). Not thread-safe: one thread at a time may use a volume
-// (monitors/storage/VolumeLock.cs), across calls that BLOCK on the device too.
+// (StorageMonitor has a lock), across calls that BLOCK on the device too.
 
 using System;
 using Lego.Fabric;
