@@ -20,7 +20,9 @@ public static class ProcessorImage
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
         component.Add(new ProcessorControl(monitor));
-        component.JoinRack(monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor));
+        component.JoinRack(
+            monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor),
+            new ProcessorWatcher(monitor));
         component.Run();
     }
 }

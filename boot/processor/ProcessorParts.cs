@@ -3,6 +3,7 @@
 
 using Lego.Common.Control;
 using Lego.Common.Membership;
+using Lego.Fabric;
 using Lego.Kernel;
 using Lego.Processor;
 
@@ -28,4 +29,10 @@ public sealed class ProcessorControl(ProcessorMonitor monitor) : ControlService
 public sealed class ProcessorLife(EntropySource? entropy, ProcessorMonitor monitor) : ComponentLife(entropy)
 {
     public override void End() => monitor.EndPrograms();
+}
+
+/// <summary>Programs end with the memory component that is their home.</summary>
+public sealed class ProcessorWatcher(ProcessorMonitor monitor) : PeerWatcher
+{
+    public override void Departed(ushort node) => monitor.Departed(node);
 }

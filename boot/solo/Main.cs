@@ -101,7 +101,9 @@ public static unsafe class SoloImage
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
         component.Add(new ProcessorControl(monitor));
-        component.JoinRack(monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor));
+        component.JoinRack(
+            monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor),
+            new ProcessorWatcher(monitor));
     }
 
     private static void StartMemory(ComponentStartup component, FrameAllocator frames)

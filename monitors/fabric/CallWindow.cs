@@ -16,6 +16,8 @@
 
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Lego.Fabric;
 
@@ -80,13 +82,15 @@ internal sealed unsafe class CallWindow
         [40 * Kilobyte, 24 * Kilobyte, LongestBytes, 34 * Kilobyte, 8 * Kilobyte, 8 * Kilobyte, 4 * Kilobyte];
 
     /// <summary>The class that a call of these lengths (overhead included) travels in.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static RpcClass ClassFor(RpcClass wanted, int requestBytes, int replyBytes)
     {
-        int most = ReserveBytes[(int)wanted];
+        int most = Unsafe.Add(ref MemoryMarshal.GetReference(ReserveBytes), (int)wanted);
         return requestBytes <= most && replyBytes <= most ? wanted : RpcClass.Transfer;
     }
 
     /// <summary>Gives the call a slot and its bytes; false: its class has no room now. The caller enters it by <see cref="Occupy"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryAdmit(PendingCall* call, out uint slot)
     {
         Share* left = &_left[(int)call->Class];
@@ -106,6 +110,7 @@ internal sealed unsafe class CallWindow
     }
 
     /// <summary>The admitted call is on its way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Occupy(PendingCall* call, uint slot)
     {
         _freeSlots &= ~(1UL << (int)slot);
@@ -114,6 +119,7 @@ internal sealed unsafe class CallWindow
     }
 
     /// <summary>A call under way has ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Vacate(PendingCall* call)
     {
         uint slot = RequestId.SlotOf(call->Id);
@@ -124,14 +130,13 @@ internal sealed unsafe class CallWindow
     }
 
     /// <summary>Gives back what TryAdmit took.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void GiveBack(PendingCall* call)
     {
         Share* left = &_left[(int)call->Class];
         if ((left->Slots | left->RequestBytes | left->ReplyBytes) < 0)
         {
-            _common.Slots += Math.Min(Math.Max(0, -left->Slots), 1);
-            _common.RequestBytes += Math.Min(Math.Max(0, -left->RequestBytes), call->RequestWindowBytes);
-            _common.ReplyBytes += Math.Min(Math.Max(0, -left->ReplyBytes), call->ReplyWindowBytes);
+            RepayCommon(left, call);
         }
 
         left->Subtract(-1, -call->RequestWindowBytes, -call->ReplyWindowBytes);
@@ -160,6 +165,15 @@ internal sealed unsafe class CallWindow
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RepayCommon(Share* left, PendingCall* call)
+    {
+        _common.Slots += Math.Min(Math.Max(0, -left->Slots), 1);
+        _common.RequestBytes += Math.Min(Math.Max(0, -left->RequestBytes), call->RequestWindowBytes);
+        _common.ReplyBytes += Math.Min(Math.Max(0, -left->ReplyBytes), call->ReplyWindowBytes);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryBorrow(Share* left, PendingCall* call)
     {
         if ((QueuedClasses & ((1u << (int)call->Class) - 1)) != 0)

@@ -2,6 +2,7 @@
 // the link's frames are shorter than it. Little endian; the struct's layout is the wire layout. docs/protocol.md has the table.
 // MessageFrame.cs turns received bytes into one of these, after checking them.
 
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lego.Fabric.Messages;
 
@@ -99,15 +100,11 @@ public struct MessageHeader
     /// <summary>Where this frame's part of the body belongs.</summary>
     public readonly uint FragmentOffset => FragmentUnit(BodyBytes, FragmentCount) * FragmentIndex;
 
-    /// <summary>Both incarnations: the sender's in the low half.</summary>
+    /// <summary>Both incarnations as they lie side by side: the sender's in the low half.</summary>
     internal ulong Incarnations
     {
-        readonly get => SourceIncarnation | ((ulong)TargetIncarnation << 32);
-        set
-        {
-            SourceIncarnation = (uint)value;
-            TargetIncarnation = (uint)(value >> 32);
-        }
+        readonly get => Unsafe.ReadUnaligned<ulong>(ref Unsafe.As<uint, byte>(ref Unsafe.AsRef(in SourceIncarnation)));
+        set => Unsafe.WriteUnaligned(ref Unsafe.As<uint, byte>(ref SourceIncarnation), value);
     }
 
     /// <summary>Body bytes of every fragment but the last: equal shares, rounded up so that each begins 8-aligned.</summary>

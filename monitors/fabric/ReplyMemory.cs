@@ -10,7 +10,7 @@
 // reply is made again by running the request (idempotent, or a service that runs replays). ReleasedBelow: the peer has had the replies of all ids
 // below, so nothing is remembered for them. Over reliable links no reply is ever remembered.
 
-using Lego.Fabric.Messages;
+using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Fabric;
@@ -71,6 +71,7 @@ internal sealed unsafe class ReplyMemory
     internal ServedSlot* SlotOf(ulong id) => &_slots[RequestId.SlotOf(id)];
 
     /// <summary>What an arriving request is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal Arrival Consider(ulong id)
     {
         ServedSlot* slot = SlotOf(id);
@@ -78,6 +79,7 @@ internal sealed unsafe class ReplyMemory
     }
 
     /// <summary>The request is being executed from now on; its slot's former reply is acknowledged by that.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Begin(ulong id)
     {
         ServedSlot* slot = SlotOf(id);
@@ -113,18 +115,23 @@ internal sealed unsafe class ReplyMemory
         slot->State = ServedState.None;
     }
 
-    /// <summary>The request has been executed.</summary>
+    /// <summary>The request has been executed; over reliable links that is all there is to note.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void End(ulong id)
+    {
+        ServedSlot* slot = SlotOf(id);
+        if (slot->Id == id)
+        {
+            slot->State = ServedState.Done;
+        }
+    }
+
+    /// <summary>The request has been executed with this outcome; it is remembered, or known to be made again by running it.</summary>
     internal void End(ulong id, bool remember, Errno status, byte* head, int headBytes, byte* payload, int payloadBytes)
     {
         ServedSlot* slot = SlotOf(id);
         if (slot->Id != id)
         {
-            return;
-        }
-
-        if (_reliable)
-        {
-            slot->State = ServedState.Done;
             return;
         }
 

@@ -6,6 +6,7 @@
 // between, the poller was armed or disarmed as a whole; the suspension is over, and ending the watch changes nothing. A link that is armed again
 // may have received a frame while it was not: whoever ends the watch looks at it once more, or the frame would lie there until the next interrupt.
 
+using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Fabric;
@@ -18,6 +19,7 @@ internal sealed class ReplyWatch
     internal bool IsOn => _link is not null;
 
     /// <summary>Begins a watch, if the links are armed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Begin(Link link)
     {
         if (Poller.IsArmed)

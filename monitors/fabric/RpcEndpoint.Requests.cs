@@ -183,12 +183,15 @@ public sealed unsafe partial class RpcEndpoint
         call->ReplyWindowBytes = reply.Length + CallWindow.FrameOverheadBytes;
         call->Class = CallWindow.ClassFor(context.Class, call->RequestWindowBytes, call->ReplyWindowBytes);
         Peer? peer = to <= MaxNode ? _peers[to] : null;
-        Errno refusal = Refusal(peer, call);
-        if (refusal != Errno.None)
+        if (peer is null || peer.Identity.IsDown || IsFenced || call->HeadBytes + payload.Length > MessageHeader.MaxBodyBytes)
         {
-            call->Status = refusal;
-            call->State = CallState.Done;
-            return;
+            Errno refusal = Refusal(peer, call);
+            if (refusal != Errno.None)
+            {
+                call->Status = refusal;
+                call->State = CallState.Done;
+                return;
+            }
         }
 
         _counters.CountRequest(opcode);
@@ -202,6 +205,7 @@ public sealed unsafe partial class RpcEndpoint
     }
 
     /// <summary>Why a call cannot even be queued; None: it can.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private Errno Refusal(Peer? peer, PendingCall* call)
     {
         if (peer is null)

@@ -42,7 +42,15 @@ public sealed unsafe partial class RpcEndpoint
             return;
         }
 
-        peer.Served.End(request->RequestId, IsRemembered(peer, request->Opcode), status, head, headBytes, payload, payloadBytes);
+        if (peer.Reliable)
+        {
+            peer.Served.End(request->RequestId);
+        }
+        else
+        {
+            peer.Served.End(request->RequestId, IsRemembered(peer, request->Opcode), status, head, headBytes, payload, payloadBytes);
+        }
+
         MessageHeader local;
         MessageHeader* header = MessageSender.Open(peer, &local, headBytes + payloadBytes);
         if (header == null)
@@ -162,7 +170,7 @@ public sealed unsafe partial class RpcEndpoint
     private void Run(Peer peer, MessageHeader* header, byte* body, int bodyBytes, bool replay, MessageBuffer* buffer)
     {
         peer.Served.Begin(header->RequestId);
-        if (!replay && IsRemembered(peer, header->Opcode)
+        if (!peer.Reliable && !replay && IsRemembered(peer, header->Opcode)
             && !peer.Served.TryReserve(header->RequestId, (int)Math.Min(header->ReplyCapacity, MessageHeader.MaxBodyBytes)))
         {
             TurnAway(peer, header, replay);
@@ -301,10 +309,13 @@ public sealed unsafe partial class RpcEndpoint
     }
 
     /// <summary>False when requester or target of a request have begun another life since it came. A life that is given up may still ask the membership.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsCurrent(Peer peer, MessageHeader* request) =>
-        request->Incarnations == peer.Identity.Inward
-        || (request->TargetIncarnation == Incarnation && peer.Identity.IsGivenUp(request->SourceIncarnation)
-            && request->Opcode is Opcode.Join or Opcode.Heartbeat);
+        request->Incarnations == peer.Identity.Inward || IsFromGivenUp(peer, request);
+
+    private bool IsFromGivenUp(Peer peer, MessageHeader* request) =>
+        request->TargetIncarnation == Incarnation && peer.Identity.IsGivenUp(request->SourceIncarnation)
+        && request->Opcode is Opcode.Join or Opcode.Heartbeat;
 
     private RpcService? ServiceOf(Opcode opcode) => _services[(int)opcode >> 8];
 

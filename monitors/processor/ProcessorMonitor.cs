@@ -58,6 +58,20 @@ public sealed class ProcessorMonitor
         }
     }
 
+    /// <summary>
+    /// A memory component's life has ended, and with it the memory of the programs that it was home to: they end as SIGKILL does. Does not block.
+    /// </summary>
+    public unsafe void Departed(ushort node)
+    {
+        for (Process* process = Processes.First; process != null; process = process->Next)
+        {
+            if (process->Space != null && process->Space->Home == node)
+            {
+                Signals.Doom(process, WaitStatus.Killed(Signal.Kill));
+            }
+        }
+    }
+
     /// <summary>Adds the counters of the ExCache and of processes.</summary>
     public void Report(ref StatisticsWriter writer)
     {

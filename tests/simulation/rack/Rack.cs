@@ -231,7 +231,9 @@ internal sealed unsafe class Rack : IDisposable
     {
         SimMachine machine = Machines[ProcessorNode - 1];
         Processor = new ProcessorMonitor(_endpoints[ProcessorNode], machine.Frames, ManagerNode, new SimEntropy(machine));
-        JoinRack(machine, ComponentKind.Processor, ProcessorNode, new ProcessorLoad(Processor), new ProcessorLife(new SimEntropy(machine), Processor));
+        JoinRack(
+            machine, ComponentKind.Processor, ProcessorNode, new ProcessorLoad(Processor), new ProcessorLife(new SimEntropy(machine), Processor),
+            new ProcessorWatcher(Processor));
     }
 
     private void StartMemory()
@@ -239,7 +241,9 @@ internal sealed unsafe class Rack : IDisposable
         SimMachine machine = Machines[MemoryNode - 1];
         Memory = new MemoryMonitor(_endpoints[MemoryNode], machine.Frames, ManagerNode, RegionBytes);
         Memory.StartThreads();
-        JoinRack(machine, ComponentKind.Memory, MemoryNode, new MemoryLoad(Memory), new MemoryLife(new SimEntropy(machine), Memory), new MemoryWatcher(Memory));
+        JoinRack(
+            machine, ComponentKind.Memory, MemoryNode, new MemoryLoad(Memory), new MemoryLife(new SimEntropy(machine), Memory),
+            new MemoryWatcher(Memory));
     }
 
     private void StartStorage()
