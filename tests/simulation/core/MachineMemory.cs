@@ -16,16 +16,16 @@ internal sealed unsafe partial class MachineMemory
     private const int ReadWrite = 3;
     private const int PrivateAnonymousFixed = 0x02 | 0x20 | 0x100000;
 
-    private static readonly Dictionary<(int Number, ulong Megabytes), MachineMemory> s_blocks = [];
+    private const ulong MostPages = 4096;
+
+    private static readonly Dictionary<int, MachineMemory> s_blocks = [];
 
     private readonly byte* _start;
-    private readonly ulong _pages;
 
-    private MachineMemory(int number, ulong megabytes)
+    private MachineMemory(int number)
     {
-        _pages = megabytes * 256;
-        ulong address = FirstAddress + (((ulong)number + (megabytes << 8)) * Spacing);
-        _start = Map((void*)address, (nuint)(_pages * PageOperations.PageSize), ReadWrite, PrivateAnonymousFixed, -1, 0);
+        ulong address = FirstAddress + ((ulong)number * Spacing);
+        _start = Map((void*)address, (nuint)(MostPages * PageOperations.PageSize), ReadWrite, PrivateAnonymousFixed, -1, 0);
         if (_start != (void*)address)
         {
             throw new InvalidOperationException($"the address {address:x} is taken");
@@ -33,19 +33,19 @@ internal sealed unsafe partial class MachineMemory
     }
 
     /// <summary>The block of a machine's number.</summary>
-    internal static MachineMemory Of(int number, ulong megabytes)
+    internal static MachineMemory Of(int number)
     {
-        if (!s_blocks.TryGetValue((number, megabytes), out MachineMemory? block))
+        if (!s_blocks.TryGetValue(number, out MachineMemory? block))
         {
-            block = new MachineMemory(number, megabytes);
-            s_blocks[(number, megabytes)] = block;
+            block = new MachineMemory(number);
+            s_blocks[number] = block;
         }
 
         return block;
     }
 
-    /// <summary>All of the block, free. Its bytes are those of the run before: kernel code clears what must be clear.</summary>
-    internal FrameAllocator NewAllocator() => new(_start, _pages);
+    /// <summary>So many pages of the block, free. Their bytes are those of the run before: kernel code clears what must be clear.</summary>
+    internal FrameAllocator NewAllocator(ulong pages) => new(_start, Math.Min(pages, MostPages));
 
     [LibraryImport("libc", EntryPoint = "mmap")]
     private static partial byte* Map(void* address, nuint length, int protection, int flags, int descriptor, long offset);

@@ -6,12 +6,12 @@ using Lego.Kernel;
 namespace Lego.Simulation;
 
 /// <summary>A machine.</summary>
-internal sealed unsafe class SimMachine(Simulation simulation, string name, int number, MachineMemory memory)
+internal sealed unsafe class SimMachine(Simulation simulation, string name, int number, FrameAllocator frames)
 {
     internal readonly Simulation Simulation = simulation;
     internal readonly string Name = name;
     internal readonly int Number = number;
-    internal readonly FrameAllocator Frames = memory.NewAllocator();
+    internal readonly FrameAllocator Frames = frames;
     internal readonly List<PollSource> Sources = [];
     internal readonly List<SimThread> Threads = [];
 
@@ -36,7 +36,4 @@ internal sealed unsafe class SimMachine(Simulation simulation, string name, int 
         StoppedUntilNs = Simulation.NowNs + nanoseconds;
         Simulation.At(StoppedUntilNs, new SimEvent(this, static () => { }));
     }
-
-    /// <summary>Memory that the machine's kernel was given.</summary>
-    internal MachineMemory Memory => memory;
 }

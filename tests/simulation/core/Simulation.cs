@@ -84,9 +84,9 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
     internal static SimThread Thread => t_thread!;
 
     /// <summary>Adds a machine; the first one is the driver's.</summary>
-    internal SimMachine AddMachine(string name, ulong megabytes)
+    internal SimMachine AddMachine(string name, ulong pages)
     {
-        SimMachine machine = new(this, name, _machines.Count, MachineMemory.Of(_machines.Count, megabytes));
+        SimMachine machine = new(this, name, _machines.Count, MachineMemory.Of(_machines.Count).NewAllocator(pages));
         machine.Current = machine.Idle;
         _machines.Add(machine);
         if (_threads.Count == 0)

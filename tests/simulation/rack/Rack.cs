@@ -25,7 +25,8 @@ internal sealed record RackOptions
 {
     internal NetworkKind Network { get; init; } = NetworkKind.Ring;
 
-    internal ulong MemoryMegabytes { get; init; } = 12;
+    /// <summary>Frames of the memory component.</summary>
+    internal ulong MemoryPages { get; init; } = 3072;
 
     /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
     internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
@@ -58,7 +59,7 @@ internal sealed unsafe class Rack : IDisposable
     private const uint CacheBlocks = 256;
     private const ulong RegionBytes = 1UL << 30;
     private static readonly string[] s_names = ["p", "m", "s", "g"];
-    private const ulong Megabytes = 8;
+    private const ulong Pages = 2048;
 
     private readonly List<SimLink> _links = [];
     private readonly RpcEndpoint[] _endpoints = new RpcEndpoint[ManagerNode + 1];
@@ -68,8 +69,8 @@ internal sealed unsafe class Rack : IDisposable
     internal Rack(Simulation simulation, RackOptions options)
     {
         Simulation = simulation;
-        Tool = simulation.AddMachine("tool", 1);
-        Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, index == MemoryNode - 1 ? options.MemoryMegabytes : Megabytes))];
+        Tool = simulation.AddMachine("tool", 16);
+        Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, index == MemoryNode - 1 ? options.MemoryPages : Pages))];
         simulation.BootLine = Encoding.ASCII.GetBytes(options.BootLine);
         Channel = new SimChannel(Machines[ManagerNode - 1], _heard);
         for (ushort node = ProcessorNode; node <= ManagerNode; node++)

@@ -15,7 +15,7 @@ internal sealed class CrowdedFileCache : Scenario
 
     internal override string Name => "crowded-file-cache";
 
-    internal override RackOptions Options(Choices choices) => new() { MemoryMegabytes = 3, BootLine = "excache=128K ways=4" };
+    internal override RackOptions Options(Choices choices) => new() { MemoryPages = 368, BootLine = "excache=128K ways=4" };
 
     internal override void Drive(Rack rack, Step[][] plan, Choices choices)
     {

@@ -36,17 +36,19 @@ internal sealed class FlushedTerminal : Scenario
                     child.Sleep((ulong)rack.Simulation.Choices.Next(300_000));
                 }
             });
-            // Pages that the fork has made remote: each of them blocks the read that fills it.
-            while (true)
+            // Each read is a new child's, whose pages the fork has made remote: every one of them blocks the read that fills it.
+            program.Store(UserProgram.BufferArea, new byte[UserProgram.BufferBytes]);
+            for (bool hasMore = true; hasMore;)
             {
-                long count = program.Read(0, UserProgram.BufferBytes, out byte[] bytes);
-                Check.That(count >= 0 || count == -(long)Errno.EINTR, $"read of the terminal: {count}");
-                if (count == 0)
+                long reader = program.Fork(child =>
                 {
-                    break;
-                }
-
-                read.AddRange(bytes);
+                    long count = child.Read(0, UserProgram.BufferBytes, out byte[] bytes);
+                    Check.That(count >= 0, $"read of the terminal: {count}");
+                    read.AddRange(bytes);
+                    hasMore = count > 0;
+                });
+                Check.Equal(reader, program.WaitFor(reader, out uint end), "wait4");
+                Check.Equal(0u, end, "a reader's wait status");
             }
 
             Check.Equal(flusher, program.WaitFor(flusher, out uint status), "wait4");

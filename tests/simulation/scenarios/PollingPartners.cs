@@ -1,5 +1,5 @@
-// Two processes play ping-pong and sleep in poll without a limit, while a third one keeps taking the lines that hold their arrays: a change that comes
-// in the middle of a round of poll must not be lost.
+// Two processes play ping-pong; one of them sleeps in poll without a limit. Before each answer the other one takes the line away that holds the second
+// half of the array of poll, and wakes the sleeper in vain: a change that comes in the middle of the round that follows must not be lost.
 
 using System;
 using Lego.Kernel;
@@ -9,13 +9,16 @@ namespace Lego.Simulation;
 /// <summary>poll over pipes under pressure.</summary>
 internal sealed class PollingPartners : Scenario
 {
-    private const int Rounds = 12;
-    private const int CrowdPages = 40;
+    private const int Rounds = 10;
+    private const int Sets = 32;
     private const ulong PageBytes = 4096;
-    private const ulong CrowdArea = 0x20_0000_0000;
-    private const short Readable = 1;
+    private const ulong Elsewhere = 0x20_0000_0000;
+    private const int Readable = 1;
     /// <summary>The first entry ends one page, the second one begins the next.</summary>
-    private const ulong Entries = UserProgram.BufferArea + (4 * PageBytes) - 8;
+    private const ulong SecondEntry = UserProgram.BufferArea + (4 * PageBytes);
+    private const ulong Entries = SecondEntry - 8;
+    /// <summary>A page that shares its set, of one line, with the second entry's.</summary>
+    private const ulong Rival = Elsewhere + (SecondEntry / PageBytes % Sets * PageBytes);
 
     internal override string Name => "polling-partners";
 
@@ -26,29 +29,34 @@ internal sealed class PollingPartners : Scenario
         ResourceCheck resources = new(rack);
         rack.Simulation.Code.SetProgram(0, program =>
         {
-            program.Pipe(out int firstReader, out int firstWriter);
-            program.Pipe(out int secondReader, out int secondWriter);
-            program.Pipe(out int backReader, out int backWriter);
+            program.Pipe(out int answerReader, out int answerWriter);
+            program.Pipe(out int otherReader, out int otherWriter);
+            program.Pipe(out int questionReader, out int questionWriter);
+            program.Pipe(out _, out int nobodysWriter);
             long partner = program.Fork(child =>
             {
+                child.Map(Elsewhere, Sets * PageBytes, 3, 0x32);
                 for (int round = 0; round < Rounds; round++)
                 {
-                    Check.Equal(1, child.Read(backReader, 1, out _), "the partner's read");
-                    Check.Equal(1, child.Write(round % 2 == 0 ? firstWriter : secondWriter, new byte[1]), "the partner's write");
+                    Check.Equal(1, child.Read(questionReader, 1, out _), "the partner's read");
+                    child.Sleep((ulong)rack.Simulation.Choices.Next(200_000));
+                    child.Store(Rival, (byte)round);
+                    child.Write(nobodysWriter, new byte[1]);
+                    Check.Equal(1, child.Write(answerWriter, new byte[1]), "the partner's write");
                 }
             });
-            long crowd = program.Fork(Crowd);
             for (int round = 0; round < Rounds; round++)
             {
-                Check.Equal(1, program.Write(backWriter, new byte[1]), "write");
-                PutEntry(program, Entries, firstReader);
-                PutEntry(program, Entries + 8, secondReader);
+                Check.Equal(1, program.Write(questionWriter, new byte[1]), "write");
+                PutEntry(program, Entries, answerReader);
+                PutEntry(program, SecondEntry, otherReader);
                 Check.Equal(1, program.Call(7, Entries, 2, ulong.MaxValue), "poll");
-                Check.Equal(1, program.Read(round % 2 == 0 ? firstReader : secondReader, 1, out _), "read");
+                Check.Equal(1, program.Read(answerReader, 1, out _), "read");
             }
 
-            program.WaitFor(partner, out _);
-            program.WaitFor(crowd, out _);
+            Check.Equal(partner, program.WaitFor(partner, out uint status), "wait4");
+            Check.Equal(0u, status, "the partner's wait status");
+            program.Close(otherWriter);
         });
         Check.Equal(0u, rack.AwaitExit(rack.Start(0)), "wait status");
         resources.AreBack();
@@ -57,18 +65,6 @@ internal sealed class PollingPartners : Scenario
     private static void PutEntry(UserProgram program, ulong address, int descriptor)
     {
         program.Store(address, BitConverter.GetBytes(descriptor));
-        program.Store(address + 4, BitConverter.GetBytes((int)Readable));
-    }
-
-    private static void Crowd(UserProgram program)
-    {
-        program.Map(CrowdArea, CrowdPages * PageBytes, 3, 0x32);
-        for (int turn = 0; turn < 3; turn++)
-        {
-            for (int page = 0; page < CrowdPages; page++)
-            {
-                program.Store(CrowdArea + ((ulong)page * PageBytes), (byte)turn);
-            }
-        }
+        program.Store(address + 4, BitConverter.GetBytes(Readable));
     }
 }
