@@ -25,9 +25,6 @@ internal sealed record RackOptions
 {
     internal NetworkKind Network { get; init; } = NetworkKind.Ring;
 
-    /// <summary>Frames of the memory component.</summary>
-    internal ulong MemoryPages { get; init; } = 3072;
-
     /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
     internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
 
@@ -59,7 +56,7 @@ internal sealed unsafe class Rack : IDisposable
     private const uint CacheBlocks = 256;
     private const ulong RegionBytes = 1UL << 30;
     private static readonly string[] s_names = ["p", "m", "s", "g"];
-    private const ulong Pages = 2048;
+    private const ulong Pages = 3072;
 
     private readonly List<SimLink> _links = [];
     private readonly RpcEndpoint[] _endpoints = new RpcEndpoint[ManagerNode + 1];
@@ -70,7 +67,7 @@ internal sealed unsafe class Rack : IDisposable
     {
         Simulation = simulation;
         Tool = simulation.AddMachine("tool", 16);
-        Machines = [.. s_names.Select((name, index) => simulation.AddMachine(name, index == MemoryNode - 1 ? options.MemoryPages : Pages))];
+        Machines = [.. s_names.Select(name => simulation.AddMachine(name, Pages))];
         simulation.BootLine = Encoding.ASCII.GetBytes(options.BootLine);
         Channel = new SimChannel(Machines[ManagerNode - 1], _heard);
         for (ushort node = ProcessorNode; node <= ManagerNode; node++)
@@ -118,6 +115,15 @@ internal sealed unsafe class Rack : IDisposable
         }
 
         NativeMemory.Free(_heard);
+    }
+
+    /// <summary>Leaves a machine so many free frames, as programs of others would.</summary>
+    internal void TakeFrames(int machine, ulong freePages)
+    {
+        while (Machines[machine].Frames.FreePages > freePages)
+        {
+            Machines[machine].Frames.Allocate();
+        }
     }
 
     /// <summary>What holds between any two atomic pieces of kernel code.</summary>

@@ -9,16 +9,20 @@ namespace Lego.Simulation;
 /// <summary>Random overwrites of more pages than the file cache has.</summary>
 internal sealed class CrowdedFileCache : Scenario
 {
-    private const int Files = 40;
-    private const int Writes = 60;
+    private const int Files = 60;
+    private const int Writes = 100;
     private const int PageBytes = 4096;
+    private const int MemoryMachine = 1;
+    /// <summary>What the memory component is left: enough for the program, not for its files.</summary>
+    private const ulong FreePages = 64;
 
     internal override string Name => "crowded-file-cache";
 
-    internal override RackOptions Options(Choices choices) => new() { MemoryPages = 368, BootLine = "excache=128K ways=4" };
+    internal override RackOptions Options(Choices choices) => new() { BootLine = "excache=128K ways=4" };
 
     internal override void Drive(Rack rack, Step[][] plan, Choices choices)
     {
+        rack.TakeFrames(MemoryMachine, FreePages);
         ResourceCheck resources = new(rack);
         rack.Simulation.Code.SetProgram(0, program =>
         {
