@@ -44,8 +44,13 @@ public unsafe struct AddressSpace
     public ulong StackStart;
     public ulong ArgumentStart;
     public ulong ArgumentEnd;
+    /// <summary>End of the initial environment strings, which begin at ArgumentEnd, and where the auxiliary vector begins.</summary>
+    public ulong EnvironmentEnd;
+    public ulong AuxiliaryStart;
     /// <summary>Bytes of all mapped ranges, for VmSize.</summary>
     public ulong MappedBytes;
+    /// <summary>The most that it has been, for VmPeak.</summary>
+    public ulong PeakMappedBytes;
 
     /// <summary>Files that it holds (Backings).</summary>
     public SpaceBacking* Backings;
@@ -139,6 +144,7 @@ public unsafe struct AddressSpace
         {
             error = Regions.Replace(frames, regions);
             MappedBytes = mappedBytes;
+            PeakMappedBytes = Math.Max(PeakMappedBytes, mappedBytes);
         }
 
         return error;

@@ -227,7 +227,27 @@ public static unsafe class FileIo
     private static long Transfer(ref SystemCall call, Direction direction, ref IoVector memory)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        return descriptor.IsBad ? SystemCall.Fail(Errno.EBADF) : Transfer(call.Process, descriptor.File, direction, ref memory);
+        return descriptor.IsBad
+            ? SystemCall.Fail(Errno.EBADF)
+            : Counted(call.Process, direction, Transfer(call.Process, descriptor.File, direction, ref memory));
+    }
+
+    /// <summary>Counts a transfer for /proc/PID/io.</summary>
+    private static long Counted(Process* process, Direction direction, long result)
+    {
+        ulong bytes = result > 0 ? (ulong)result : 0;
+        if (direction == Direction.Read)
+        {
+            process->ReadBytes += bytes;
+            process->ReadCalls++;
+        }
+        else
+        {
+            process->WrittenBytes += bytes;
+            process->WriteCalls++;
+        }
+
+        return result;
     }
 
     private static long TransferAt(ref SystemCall call, Direction direction, ref IoVector memory, ulong position)
@@ -248,9 +268,10 @@ public static unsafe class FileIo
             return SystemCall.Fail(Errno.ESPIPE);
         }
 
-        return direction == Direction.Read
+        long result = direction == Direction.Read
             ? descriptor.Operations.Read(call.Process, descriptor.File, ref position, ref memory)
             : descriptor.Operations.Write(call.Process, descriptor.File, ref position, ref memory);
+        return Counted(call.Process, direction, result);
     }
 
     private static bool IsAllowed(OpenFile* file, Direction direction) => direction == Direction.Read ? file->IsReadable : file->IsWritable;

@@ -12,7 +12,6 @@ namespace Lego.Processor;
 public static unsafe class ProcessCalls
 {
     private const ulong ExecuteAtEmptyPath = 0x1000;
-    private const ulong CurrentDirectory = unchecked((ulong)-100L);
 
     /// <summary>struct clone_args of clone3(2), its first version; later ones add set_tid and cgroup.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -163,15 +162,67 @@ public static unsafe class ProcessCalls
     [SystemCall(59, "execve", Support.Partial, "path, arguments and environment together at most 60 KB (E2BIG)")]
     public static long Execute(ref SystemCall call) => ExecutePath(ref call, call.A0, call.A1, call.A2);
 
-    [SystemCall(322, "execveat", Support.Partial, "only paths that are absolute or relative to the working directory")]
+    [SystemCall(322, "execveat", Support.Partial, "AT_EMPTY_PATH finds the program by the name that its file has now; no scripts by descriptor")]
     public static long ExecuteAt(ref SystemCall call)
     {
-        if (call.A0 != CurrentDirectory || (call.A4 & ExecuteAtEmptyPath) != 0)
+        const ulong NoFollow = 0x100;
+        if ((call.A4 & ~(ExecuteAtEmptyPath | NoFollow)) != 0)
         {
-            return SystemCall.Fail(Errno.ENOSYS);
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return ExecutePath(ref call, call.A1, call.A2, call.A3);
+        EmptyPath empty = (call.A4 & ExecuteAtEmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        using PathName path = PathName.FromUser(call.Process, call.A0, call.A1, empty);
+        if (path.Error != Errno.None)
+        {
+            return SystemCall.Fail(path.Error);
+        }
+
+        if (path.IsDescriptor)
+        {
+            return ExecuteDescriptor(ref call);
+        }
+
+        if ((call.A4 & NoFollow) != 0)
+        {
+            Errno error = FileStatusLookup.Find(call.Process, in path, call.A0, LastLink.Keep, out FileStatus status);
+            bool isLink = (status.Attributes.Mode & FileMode.TypeMask) == FileMode.SymbolicLink;
+            if (error != Errno.None || isLink)
+            {
+                return SystemCall.Fail(error != Errno.None ? error : Errno.ELOOP);
+            }
+        }
+
+        // A path that does not need the descriptor stays as the program wrote it: it is what a script's interpreter is told.
+        return (int)call.A0 == PathName.CurrentDirectory ? ExecutePath(ref call, call.A1, call.A2, call.A3) : Execute(ref call, path.Text, call.A2, call.A3);
+    }
+
+    /// <summary>AT_EMPTY_PATH: the program that a descriptor names.</summary>
+    private static long ExecuteDescriptor(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        Errno error = descriptor.Operations.Status(call.Process, descriptor.File, out FileStatus status);
+        if (error != Errno.None || (status.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular)
+        {
+            return SystemCall.Fail(error != Errno.None ? error : Errno.EACCES);
+        }
+
+        byte* page = (byte*)call.Process->Table.Frames.Allocate();
+        if (page == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        Span<byte> text = new(page, PathRequest.MaxPath);
+        int length = descriptor.Operations.Describe(descriptor.File, text);
+        long result = Execute(ref call, text.Slice(0, length), call.A2, call.A3);
+        call.Process->Table.Frames.Free(page);
+        return result;
     }
 
     [SystemCall(60, "exit", Support.Full)]

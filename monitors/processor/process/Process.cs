@@ -124,6 +124,11 @@ public unsafe struct Process
     /// <summary>Most lines that were resident at a time, of a space that the process has left; and the same of the largest child.</summary>
     public ulong PeakLines;
     public ulong ChildrenPeakLines;
+    /// <summary>Bytes and calls of read(2), write(2) and their kin (/proc/PID/io).</summary>
+    public ulong ReadBytes;
+    public ulong WrittenBytes;
+    public ulong ReadCalls;
+    public ulong WriteCalls;
     /// <summary>Times that it waited in a system call.</summary>
     public ulong VoluntarySwitches;
 

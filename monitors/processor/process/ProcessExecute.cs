@@ -360,6 +360,11 @@ public static unsafe class ProcessExecute
         space->StackStart = program.StackStart;
         space->ArgumentStart = program.ArgumentStart;
         space->ArgumentEnd = program.ArgumentEnd;
+        // The environment's strings follow the arguments'; argc, argv and envp with their null pointers stand below the vector.
+        ulong argumentBytes = program.ArgumentEnd - program.ArgumentStart;
+        ulong pointers = 1UL + strings.ArgumentCount + 1 + strings.EnvironmentCount + 1;
+        space->EnvironmentEnd = program.ArgumentEnd + ((ulong)(strings.Bytes.Length - strings.PathBytes) - argumentBytes);
+        space->AuxiliaryStart = program.StackPointer + (pointers * sizeof(ulong));
         return Errno.None;
     }
 

@@ -240,6 +240,8 @@ public static unsafe class ProcessFork
             copy->StackStart = space->StackStart;
             copy->ArgumentStart = space->ArgumentStart;
             copy->ArgumentEnd = space->ArgumentEnd;
+            copy->EnvironmentEnd = space->EnvironmentEnd;
+            copy->AuxiliaryStart = space->AuxiliaryStart;
             error = cache.CopyStates(space, copy);
         }
 

@@ -1,5 +1,5 @@
-// The texts of /proc/PID (proc(5)), in the formats that procps and busybox parse. cmdline lies in the program's own memory: reading it
-// BLOCKS, and the process is looked up again afterwards.
+// The texts of /proc/PID (proc(5)), in the formats that procps and busybox parse. Those that lie in the program's own memory (ProcessMemoryTexts)
+// BLOCK.
 
 using System;
 using Lego.Fabric.Messages;
@@ -11,7 +11,9 @@ namespace Lego.Processor;
 public static unsafe class ProcessTexts
 {
     private const ulong KilobyteBytes = 1024;
-    private const int PieceBytes = 256;
+    private const int PendingSignalLimit = 11;
+    /// <summary>The 41 capabilities of capabilities(7).</summary>
+    private const ulong AllCapabilities = 0x1FF_FFFF_FFFF;
     private const uint TerminalDevice = DeviceNumber.FirstPseudoTerminal;
 
     /// <summary>Writes an entry's text. ENOENT when the process has gone.</summary>
@@ -25,8 +27,29 @@ public static unsafe class ProcessTexts
 
         switch (node.File)
         {
+            case PseudoFile.ProcessAuxiliary:
+                ProcessMemoryTexts.Auxiliary(process, ref text);
+                break;
+            case PseudoFile.ProcessControlGroup:
+                text.Append("0::/\n"u8);
+                break;
             case PseudoFile.ProcessCommandLine:
-                CommandLine(process, ref text);
+                ProcessMemoryTexts.CommandLine(process, ref text);
+                break;
+            case PseudoFile.ProcessEnvironment:
+                ProcessMemoryTexts.Environment(process, ref text);
+                break;
+            case PseudoFile.ProcessInputOutput:
+                InputOutput(process, ref text);
+                break;
+            case PseudoFile.ProcessOomScore:
+                text.AppendLine(default, OomScore(process));
+                break;
+            case PseudoFile.ProcessSmaps:
+                Maps(process, withDetails: true, ref text);
+                break;
+            case PseudoFile.ProcessWaitChannel:
+                text.Append((byte)'0');
                 break;
             case PseudoFile.ProcessComm:
                 PseudoTexts.Line(ref text, NameOf(process));
@@ -35,7 +58,7 @@ public static unsafe class ProcessTexts
                 Limits(process, ref text);
                 break;
             case PseudoFile.ProcessMaps:
-                Maps(process, ref text);
+                Maps(process, withDetails: false, ref text);
                 break;
             case PseudoFile.ProcessMountInfo:
                 PseudoTexts.MountInfo(ref text);
@@ -44,7 +67,8 @@ public static unsafe class ProcessTexts
                 PseudoTexts.Mounts(ref text);
                 break;
             case PseudoFile.ProcessOomScoreAdjust:
-                text.Append("0\n"u8);
+                text.AppendSigned(process->OutOfMemoryScore);
+                text.Append((byte)'\n');
                 break;
             case PseudoFile.ProcessDescriptorInfo:
                 return DescriptorTexts.Write(processes, node, ref text);
@@ -71,36 +95,6 @@ public static unsafe class ProcessTexts
         return name.Slice(0, end < 0 ? name.Length : end);
     }
 
-    private static void CommandLine(Process* process, ref TextBuffer text)
-    {
-        if (process->Space == null)
-        {
-            return;
-        }
-
-        // The process may end while its memory is read; the space is held, and nothing else of the process is used from here on.
-        AddressSpace* space = process->Space;
-        Spaces spaces = process->Table.Spaces;
-        ExCache cache = process->Table.Cache;
-        Spaces.Hold(space);
-        ulong address = space->ArgumentStart;
-        ulong end = space->ArgumentEnd;
-        Span<byte> piece = stackalloc byte[PieceBytes];
-        while (address < end && !text.IsFull)
-        {
-            Span<byte> part = piece.Slice(0, (int)Math.Min(end - address, PieceBytes));
-            if (LineFaults.CopyFromStranger(cache, space, address, part) != Errno.None)
-            {
-                break;
-            }
-
-            text.Append(part);
-            address += (ulong)part.Length;
-        }
-
-        spaces.Release(space);
-    }
-
     private static uint ParentOf(Process* process) => process->Parent == null ? 0 : process->Parent->Id;
 
     private static ulong MappedBytes(Process* process) => process->Space == null ? 0 : process->Space->MappedBytes;
@@ -124,15 +118,20 @@ public static unsafe class ProcessTexts
         text.AppendSigned(terminal == null ? -1 : terminal->ForegroundGroup);
         Field(ref text, 0);
         Field(ref text, process->MinorFaults);
-        Field(ref text, 0);
+        Field(ref text, process->ChildrenMinorFaults);
         Field(ref text, process->MajorFaults);
-        Field(ref text, 0);
-        Field(ref text, process->UserTimeNs / SystemFacts.NanosecondsPerTick);
-        Field(ref text, process->SystemTimeNs / SystemFacts.NanosecondsPerTick);
+        Field(ref text, process->ChildrenMajorFaults);
+        CpuTime.Of(process, out ulong userNs, out ulong systemNs);
+        Field(ref text, userNs / SystemFacts.NanosecondsPerTick);
+        Field(ref text, systemNs / SystemFacts.NanosecondsPerTick);
         Field(ref text, process->ChildrenUserTimeNs / SystemFacts.NanosecondsPerTick);
         Field(ref text, process->ChildrenSystemTimeNs / SystemFacts.NanosecondsPerTick);
-        // Priority, nice, threads, itrealvalue.
-        text.Append(" 20 0 1 0"u8);
+        // Priority and nice value, then threads and itrealvalue.
+        const int DefaultPriority = 20;
+        Field(ref text, (ulong)(DefaultPriority + process->Nice));
+        text.Append((byte)' ');
+        text.AppendSigned(process->Nice);
+        text.Append(" 1 0"u8);
         Field(ref text, process->StartTimeNs / SystemFacts.NanosecondsPerTick);
         Field(ref text, MappedBytes(process));
         Field(ref text, ResidentBytes(process) / PageOperations.PageSize);
@@ -144,11 +143,17 @@ public static unsafe class ProcessTexts
         Handlers(process, out ulong ignored, out ulong caught);
         Field(ref text, ignored);
         Field(ref text, caught);
-        // wchan, nswap, cnswap, exit signal, processor, rt_priority, policy, blkio, guest times, data and argument addresses, exit code.
-        text.Append(" 0 0 0 17 0 0 0 0 0 0 0 0 0"u8);
+        // wchan, nswap, cnswap, exit signal, processor, rt_priority, policy, blkio, guest times, data, argument and environment addresses, exit code.
+        text.Append(" 0 0 0"u8);
+        Field(ref text, process->ExitSignal);
+        text.Append(" 0 0"u8);
+        Field(ref text, process->Policy);
+        text.Append(" 0 0 0 0 0 0"u8);
         Field(ref text, process->Space == null ? 0 : process->Space->ArgumentStart);
         Field(ref text, process->Space == null ? 0 : process->Space->ArgumentEnd);
-        text.Append(" 0 0 0\n"u8);
+        Field(ref text, process->Space == null ? 0 : process->Space->ArgumentEnd);
+        Field(ref text, process->Space == null ? 0 : process->Space->EnvironmentEnd);
+        text.Append(" 0\n"u8);
     }
 
     private static void Field(ref TextBuffer text, ulong value)
@@ -175,31 +180,125 @@ public static unsafe class ProcessTexts
         text.Append(state);
         PseudoTexts.Line(
             ref text,
-            state switch { (byte)'R' => " (running)"u8, (byte)'Z' => " (zombie)"u8, (byte)'T' => " (stopped)"u8, _ => " (sleeping)"u8 });
+            state switch
+            {
+                (byte)'R' => " (running)"u8,
+                (byte)'Z' => " (zombie)"u8,
+                (byte)'T' => " (stopped)"u8,
+                (byte)'D' => " (disk sleep)"u8,
+                _ => " (sleeping)"u8,
+            });
         text.AppendLine("Tgid:\t"u8, process->Id);
+        text.Append("Ngid:\t0\n"u8);
         text.AppendLine("Pid:\t"u8, process->Id);
         text.AppendLine("PPid:\t"u8, ParentOf(process));
         text.Append("TracerPid:\t0\n"u8);
         Ids(ref text, "Uid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId, process->FileSystemUserId);
         Ids(ref text, "Gid:"u8, process->GroupId, process->EffectiveGroupId, process->SavedGroupId, process->FileSystemGroupId);
+        text.AppendLine("FDSize:\t"u8, DescriptorSpace(process));
+        text.Append("Groups:\t \n"u8);
         if (process->Space != null)
         {
-            text.Append("VmSize:\t"u8);
-            text.AppendNumber(MappedBytes(process) / KilobyteBytes, 8);
-            text.Append(" kB\nVmRSS:\t"u8);
-            text.AppendNumber(ResidentBytes(process) / KilobyteBytes, 8);
-            text.Append(" kB\n"u8);
+            MemorySizes(process, ref text);
         }
 
-        text.Append("Threads:\t1\n"u8);
+        text.Append("Threads:\t1\nSigQ:\t"u8);
+        text.AppendNumber(Signals.QueuedFor(process->Table, process->UserId));
+        text.Append((byte)'/');
+        text.AppendNumber(process->Limits[2 * PendingSignalLimit]);
+        text.Append((byte)'\n');
         Mask(ref text, "SigPnd:\t"u8, process->Thread == null ? 0 : process->Thread->Pending.Mask);
         Mask(ref text, "ShdPnd:\t"u8, process->Pending.Mask);
         Mask(ref text, "SigBlk:\t"u8, process->Thread == null ? 0 : process->Thread->BlockedSignals);
         Handlers(process, out ulong ignored, out ulong caught);
         Mask(ref text, "SigIgn:\t"u8, ignored);
         Mask(ref text, "SigCgt:\t"u8, caught);
-        text.Append("Cpus_allowed:\t1\nCpus_allowed_list:\t0\n"u8);
+        // There are no capabilities apart from being root, and nothing that could be taken from the bounding set.
+        ulong held = process->EffectiveUserId == 0 ? AllCapabilities : 0;
+        Mask(ref text, "CapInh:\t"u8, 0);
+        Mask(ref text, "CapPrm:\t"u8, held);
+        Mask(ref text, "CapEff:\t"u8, held);
+        Mask(ref text, "CapBnd:\t"u8, AllCapabilities);
+        Mask(ref text, "CapAmb:\t"u8, 0);
+        text.AppendLine("NoNewPrivs:\t"u8, process->NoNewPrivileges ? 1u : 0);
+        text.Append("Seccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t"u8);
+        text.AppendHex((1UL << (int)SystemFacts.ProcessorCount) - 1);
+        text.Append("\nCpus_allowed_list:\t0"u8);
+        if (SystemFacts.ProcessorCount > 1)
+        {
+            text.Append((byte)'-');
+            text.AppendNumber(SystemFacts.ProcessorCount - 1);
+        }
+
+        text.Append("\nMems_allowed:\t1\nMems_allowed_list:\t0\n"u8);
+        text.AppendLine("voluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
+        text.Append("nonvoluntary_ctxt_switches:\t0\n"u8);
     }
+
+    private static void MemorySizes(Process* process, ref TextBuffer text)
+    {
+        ulong data = 0;
+        ulong stack = 0;
+        ulong code = 0;
+        ref RecordTable<VmaRecord> ranges = ref process->Space->Ranges;
+        for (int index = 0; index < ranges.Count; index++)
+        {
+            ulong bytes = ranges[index].End - ranges[index].Start;
+            bool isCode = (ranges[index].Protection & Protection.Execute) != 0;
+            code += isCode ? bytes : 0;
+            stack += ranges[index].Kind == VmaKind.Stack ? bytes : 0;
+            data += !isCode && ranges[index].Kind == VmaKind.Anonymous ? bytes : 0;
+        }
+
+        Kilobytes(ref text, "VmPeak:\t"u8, Math.Max(process->Space->PeakMappedBytes, MappedBytes(process)));
+        Kilobytes(ref text, "VmSize:\t"u8, MappedBytes(process));
+        Kilobytes(ref text, "VmLck:\t"u8, 0);
+        Kilobytes(ref text, "VmPin:\t"u8, 0);
+        Kilobytes(ref text, "VmHWM:\t"u8, process->Space->PeakLines * PageOperations.PageSize);
+        Kilobytes(ref text, "VmRSS:\t"u8, ResidentBytes(process));
+        Kilobytes(ref text, "VmData:\t"u8, data);
+        Kilobytes(ref text, "VmStk:\t"u8, stack);
+        Kilobytes(ref text, "VmExe:\t"u8, code);
+        Kilobytes(ref text, "VmLib:\t"u8, 0);
+        Kilobytes(ref text, "VmSwap:\t"u8, 0);
+    }
+
+    private static void Kilobytes(ref TextBuffer text, ReadOnlySpan<byte> label, ulong bytes)
+    {
+        text.Append(label);
+        text.AppendNumber(bytes / KilobyteBytes, 8);
+        text.Append(" kB\n"u8);
+    }
+
+    /// <summary>Descriptors that the table has room for: a power of two from 64 on, as Linux grows its tables.</summary>
+    private static ulong DescriptorSpace(Process* process)
+    {
+        const ulong Least = 64;
+        ulong size = Least;
+        FileTable* table = FileTable.Of(process);
+        for (int descriptor = table == null ? -1 : table->NextOpen(0); descriptor >= 0; descriptor = table->NextOpen((ulong)descriptor + 1))
+        {
+            while (size <= (ulong)descriptor)
+            {
+                size *= 2;
+            }
+        }
+
+        return size;
+    }
+
+    /// <summary>Reads and writes of the program (proc(5)); what reached a disk is not known here.</summary>
+    private static void InputOutput(Process* process, ref TextBuffer text)
+    {
+        text.AppendLine("rchar: "u8, process->ReadBytes);
+        text.AppendLine("wchar: "u8, process->WrittenBytes);
+        text.AppendLine("syscr: "u8, process->ReadCalls);
+        text.AppendLine("syscw: "u8, process->WriteCalls);
+        text.Append("read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"u8);
+    }
+
+    /// <summary>Two thirds of the scale from 0 to 2000, moved by what was written to oom_score_adj; memory is not weighed here.</summary>
+    private static ulong OomScore(Process* process) => (ulong)((1000 + process->OutOfMemoryScore) * 2 / 3);
 
     private static void Ids(ref TextBuffer text, ReadOnlySpan<byte> label, uint real, uint effective, uint saved, uint fileSystem)
     {
@@ -324,7 +423,7 @@ public static unsafe class ProcessTexts
         }
     }
 
-    private static void Maps(Process* process, ref TextBuffer text)
+    private static void Maps(Process* process, bool withDetails, ref TextBuffer text)
     {
         if (process->Space == null)
         {
@@ -347,6 +446,39 @@ public static unsafe class ProcessTexts
             text.AppendHex(range.FileOffset, 8);
             Backing(process, in range, ref text);
             text.Append((byte)'\n');
+            if (withDetails)
+            {
+                RangeDetails(process->Space, in range, ref text);
+            }
         }
+    }
+
+    /// <summary>What smaps adds to a line of maps; lines are private to their space, so its share of them is all of them.</summary>
+    private static void RangeDetails(AddressSpace* space, in VmaRecord range, ref TextBuffer text)
+    {
+        ulong resident = 0;
+        ulong dirty = 0;
+        ulong address = range.Start;
+        ulong* entry = PageTable.NextEntry(space->PageTableRoot, ref address, range.End);
+        while (entry != null)
+        {
+            resident += PageState.IsPresent(*entry) ? (ulong)PageOperations.PageSize : 0;
+            dirty += PageState.IsPresent(*entry) && (*entry & PageTable.Dirty) != 0 ? (ulong)PageOperations.PageSize : 0;
+            address += PageOperations.PageSize;
+            entry = PageTable.NextEntry(space->PageTableRoot, ref address, range.End);
+        }
+
+        Kilobytes(ref text, "Size:           "u8, range.End - range.Start);
+        Kilobytes(ref text, "KernelPageSize: "u8, PageOperations.PageSize);
+        Kilobytes(ref text, "MMUPageSize:    "u8, PageOperations.PageSize);
+        Kilobytes(ref text, "Rss:            "u8, resident);
+        Kilobytes(ref text, "Pss:            "u8, resident);
+        Kilobytes(ref text, "Shared_Clean:   "u8, 0);
+        Kilobytes(ref text, "Shared_Dirty:   "u8, 0);
+        Kilobytes(ref text, "Private_Clean:  "u8, resident - dirty);
+        Kilobytes(ref text, "Private_Dirty:  "u8, dirty);
+        Kilobytes(ref text, "Referenced:     "u8, resident);
+        Kilobytes(ref text, "Anonymous:      "u8, range.Kind is VmaKind.Anonymous or VmaKind.Stack ? resident : 0);
+        Kilobytes(ref text, "Swap:           "u8, 0);
     }
 }

@@ -13,6 +13,12 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
+        if (file->Pseudo.File == PseudoFile.ProcessMemory)
+        {
+            Process* target = process->Table.Find(file->Pseudo.ProcessId);
+            return target == null ? 0 : ProcessMemoryTexts.Memory(target, ref position, ref to);
+        }
+
         byte* page = (byte*)Files.Frames.Allocate();
         if (page == null)
         {
@@ -40,8 +46,12 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
         return total != 0 ? total : CallResult.Of(error);
     }
 
-    /// <summary>Settings are accepted and have no effect: there is nothing here that a program could tune.</summary>
-    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;
+    public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
+    {
+        long written = PseudoSettings.Write(process, file->Pseudo, ref from);
+        position += written > 0 ? (ulong)written : 0;
+        return written;
+    }
 
     public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
 

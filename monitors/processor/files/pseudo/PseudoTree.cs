@@ -15,6 +15,7 @@ public static unsafe class PseudoTree
     private const uint ReadOnly = 0x124;
     private const uint OwnerReadExecute = 0x140;
     private const uint OwnerWriteExecute = 0xC0;
+    private const uint OwnerWrite = 0x80;
     private const uint OwnerRead = 0x100;
     private const uint All = 0x1FF;
     private const uint ReadWrite = 0x1B6;
@@ -224,11 +225,24 @@ public static unsafe class PseudoTree
             PseudoType.Directory => FileMode.Directory | (node.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo ? OwnerReadExecute : ReadExecute),
             PseudoType.Link => FileMode.SymbolicLink | All,
             PseudoType.Device => FileMode.CharacterDevice | (node.File == PseudoFile.DevTerminal0 ? 0x190u : ReadWrite),
-            _ => FileMode.Regular | (node.File == PseudoFile.ProcessDescriptorInfo ? OwnerRead : ReadOnly),
+            _ => FileMode.Regular | ModeOfText(node.File),
         };
         FileStatus status = FileStatus.Synthetic(device, InodeOf(node), mode, DeviceNumberOf(node.File));
         status.Attributes.Links = TypeOf(node.File) == PseudoType.Directory ? 2u : 1u;
         return status;
+    }
+
+    /// <summary>What is in a program's memory is its owner's business; settings can be written.</summary>
+    private static uint ModeOfText(PseudoFile file)
+    {
+        return file switch
+        {
+            PseudoFile.ProcessDescriptorInfo or PseudoFile.ProcessAuxiliary or PseudoFile.ProcessEnvironment or PseudoFile.ProcessInputOutput
+                or PseudoFile.ProcessMemory => OwnerRead,
+            PseudoFile.ProcessComm or PseudoFile.ProcessOomScoreAdjust or PseudoFile.ProcSysHostName or PseudoFile.ProcSysDomainName =>
+                ReadOnly | OwnerWrite,
+            _ => ReadOnly,
+        };
     }
 
     /// <summary>st_rdev of an entry of /dev.</summary>
@@ -365,6 +379,15 @@ public static unsafe class PseudoTree
             case PseudoFile.ProcSysFileMax: parent = PseudoFile.ProcSysFs; return "file-max"u8;
             case PseudoFile.ProcSysPipeMaxSize: parent = PseudoFile.ProcSysFs; return "pipe-max-size"u8;
             case PseudoFile.Process: type = PseudoType.Directory; return default;
+            case PseudoFile.ProcessAuxiliary: parent = PseudoFile.Process; return "auxv"u8;
+            case PseudoFile.ProcessControlGroup: parent = PseudoFile.Process; return "cgroup"u8;
+            case PseudoFile.ProcessEnvironment: parent = PseudoFile.Process; return "environ"u8;
+            case PseudoFile.ProcessInputOutput: parent = PseudoFile.Process; return "io"u8;
+            case PseudoFile.ProcessMemory: parent = PseudoFile.Process; return "mem"u8;
+            case PseudoFile.ProcessNamespaces: type = PseudoType.Directory; parent = PseudoFile.Process; return "ns"u8;
+            case PseudoFile.ProcessOomScore: parent = PseudoFile.Process; return "oom_score"u8;
+            case PseudoFile.ProcessSmaps: parent = PseudoFile.Process; return "smaps"u8;
+            case PseudoFile.ProcessWaitChannel: parent = PseudoFile.Process; return "wchan"u8;
             case PseudoFile.ProcessCommandLine: parent = PseudoFile.Process; return "cmdline"u8;
             case PseudoFile.ProcessComm: parent = PseudoFile.Process; return "comm"u8;
             case PseudoFile.ProcessCwd: type = PseudoType.Link; parent = PseudoFile.Process; return "cwd"u8;
