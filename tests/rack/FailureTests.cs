@@ -13,7 +13,7 @@ public sealed class FailureTests
 {
     private const int RackFailedStatus = 70;
     private const int TimedOutStatus = 124;
-    private static readonly TimeSpan s_promise = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_promise = HostSpeed.Scale(TimeSpan.FromSeconds(10));
 
     [Theory]
     [InlineData("m0", "ring")]

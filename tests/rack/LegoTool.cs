@@ -26,8 +26,8 @@ internal sealed record CommandResult(int Status, byte[] Output, byte[] Error, Ti
 internal static class LegoTool
 {
     /// <summary>Beyond this a command is stuck, whatever it does.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
-    private static readonly TimeSpan s_lineLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromMinutes(4));
+    private static readonly TimeSpan s_lineLimit = HostSpeed.Scale(TimeSpan.FromSeconds(60));
 
     /// <summary>Runs ./lego with these words and an empty standard input.</summary>
     public static Task<CommandResult> RunAsync(params string[] words) => RunAsync([], words);
@@ -42,7 +42,8 @@ internal static class LegoTool
     /// <summary>Starts ./lego and leaves it running.</summary>
     public static Process Start(params string[] words)
     {
-        return Process.Start(new ProcessStartInfo(Path.Combine(Rack.Root, "lego"), words)
+        // With the default action for signals that nohup or a background job may have left ignored (env(1)).
+        return Process.Start(new ProcessStartInfo("env", ["--default-signal=HUP,INT,QUIT,TERM", Path.Combine(Rack.Root, "lego"), .. words])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -59,7 +59,7 @@ public sealed class Statistics(JsonDocument document)
 /// <summary>Starts racks and host programs.</summary>
 public static class Rack
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromMinutes(5));
 
     public static string Root { get; } = FindRoot();
 

@@ -51,7 +51,7 @@ public class QemuCommandLineTests
         List<string> line = QemuCommandLine.Build(s_rack, s_rack.Components[0], resources);
         Assert.Contains("file:/racks/a,,b/p0.log", line);
         Assert.Contains("socket,id=control,fd=7", line);
-        Assert.Contains("virtio-blk-pci,disable-legacy=on,addr=4,drive=volume", line);
+        Assert.Contains("virtio-blk-pci,disable-legacy=on,addr=4,drive=volume,werror=report,rerror=report", line);
         Assert.Contains("ivshmem-plain,memdev=region2,addr=8", line);
         Assert.Contains("pci-serial,chardev=doorbell2,addr=9", line);
         Assert.Contains("ivshmem-plain,memdev=region3,addr=a", line);
@@ -71,9 +71,9 @@ public class QemuCommandLineTests
     }
 
     [Theory]
-    [InlineData(Accelerator.Tcg, "-accel tcg -m")]
+    [InlineData(Accelerator.Tcg, "-accel tcg,tb-size=128 -m")]
     [InlineData(Accelerator.Kvm, "-accel kvm -m")]
-    [InlineData(Accelerator.Count, "-accel tcg,thread=single -icount shift=0,sleep=off -m")]
+    [InlineData(Accelerator.Count, "-accel tcg,thread=single,tb-size=128 -icount shift=0,sleep=off -m")]
     public void The_accelerator_decides_what_executes_code_and_what_the_clock_counts(Accelerator accelerator, string words)
     {
         List<string> line = QemuCommandLine.Build(s_rack, s_rack.Components[0], Resources() with { Accelerator = accelerator });

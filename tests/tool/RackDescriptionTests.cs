@@ -85,12 +85,15 @@ public class RackDescriptionTests
     [InlineData("components: [{kind: processor},{kind: processor},{kind: memory},{kind: storage},{kind: manager}]", "this one has 2")]
     [InlineData("components: [{kind: processor, name: a},{kind: memory, name: a},{kind: storage},{kind: manager}]", "two components are named 'a'")]
     [InlineData("a: [", "rack.yml:")]
+    [InlineData("components:\n  - null\n  - kind: memory", "a component is empty")]
     public void A_wrong_rack_file_is_a_usage_error_that_says_what_is_wrong(string text, string part)
     {
         ToolException error = Assert.Throws<ToolException>(() => RackFile.Parse(text, "rack.yml"));
         Assert.Equal(ExitStatus.Usage, error.Status);
         Assert.Contains(part, error.Message);
         Assert.StartsWith("rack.yml", error.Message);
+        Assert.DoesNotContain("type", error.Message);
+        Assert.DoesNotContain("Lego.", error.Message);
     }
 
     [Fact]

@@ -61,6 +61,22 @@ public sealed class VolumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_link_in_an_added_tree_leads_nowhere_and_what_is_no_file_is_refused()
+    {
+        string image = await MakeImageAsync(32 * ByteSize.MiB);
+        Directory.CreateDirectory(At("tree"));
+        File.CreateSymbolicLink(At("tree/root"), "/");
+        await AddedFile.PutAllAsync([AddedFile.Parse($"{At("tree")}:/tree")], image);
+        await CheckAsync(image);
+        Assert.Contains("symlink", await DebugfsAsync(image, "stat /tree/root"));
+
+        await HostProgram.RunAsync("mkfifo", [At("tree/fifo")]);
+        ToolException inTree = await Assert.ThrowsAsync<ToolException>(() => AddedFile.PutAllAsync([AddedFile.Parse($"{At("tree")}:/tree")], image));
+        Assert.Contains("fifo is neither a file nor a directory", inTree.Message);
+        Assert.Equal(ExitStatus.Usage, Assert.Throws<ToolException>(() => AddedFile.Parse($"{At("tree/fifo")}:/fifo")).Status);
+    }
+
+    [Fact]
     public async Task An_image_grows_for_files_that_do_not_fit()
     {
         string image = await MakeImageAsync(16 * ByteSize.MiB);

@@ -94,7 +94,17 @@ public sealed class RackOptions
             rack = AddBootArgument(rack, boot);
         }
 
+        WarnOfCpus(rack);
         return new RackOrder(rack, [.. (result.GetValue(_add) ?? []).Select(AddedFile.Parse)], directoryName);
+    }
+
+    // Under emulation each CPU of a machine is a thread that polls; more of them than the host has make little progress together.
+    private static void WarnOfCpus(RackDescription rack)
+    {
+        if (rack.Components.FirstOrDefault(c => c.Cpus > Environment.ProcessorCount) is { } component)
+        {
+            Console.Error.WriteLine($"lego: warning: {component.Title} has {component.Cpus} CPUs, this host {Environment.ProcessorCount}; it will be slow");
+        }
     }
 
     private ComponentDescription ReadProcessor(ParseResult result, ComponentDescription processor)
@@ -131,7 +141,7 @@ public sealed class RackOptions
     {
         if (result.GetValue(_loss) is { } loss)
         {
-            rack = double.TryParse(loss, NumberStyles.Float, CultureInfo.InvariantCulture, out double percent)
+            rack = double.TryParse(loss, NumberStyles.Float, CultureInfo.InvariantCulture, out double percent) && double.IsFinite(percent)
                 ? rack with { LossPercent = percent }
                 : throw ToolException.Usage($"--loss: '{loss}' is not a percentage");
         }

@@ -14,7 +14,6 @@ namespace Lego.Tool;
 public static class UpCommand
 {
     private const int PollMs = 20;
-    private const string MessagesName = "keeper.log";
 
     public static Command Create()
     {
@@ -30,12 +29,20 @@ public static class UpCommand
                 throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
             }
 
-            string messages = Path.Combine(HostPaths.Racks, MessagesName);
+            // A name of its own: another `up` may be under way, whose keeper then has another one to say why it cannot.
+            string messages = Path.Combine(HostPaths.Racks, $"keeper-{Environment.ProcessId}.log");
             File.WriteAllText(messages, "");
             using Process keeper = StartKeeper(result, messages);
-            using KeeperClient client = await WaitForKeeperAsync(keeper, messages);
-            PsCommand.Print(await client.DescribeAsync());
-            return ExitStatus.Success;
+            try
+            {
+                using KeeperClient client = await WaitForKeeperAsync(keeper, messages);
+                PsCommand.Print(await client.DescribeAsync());
+                return ExitStatus.Success;
+            }
+            finally
+            {
+                File.Delete(messages);
+            }
         });
         return command;
     }
@@ -98,7 +105,13 @@ public static class UpCommand
         {
             if (await KeeperClient.TryConnectToUpAsync() is { } client)
             {
-                return client;
+                if (client.ProcessId == keeper.Id)
+                {
+                    return client;
+                }
+
+                // The rack of another `up`, which was quicker; the keeper that was started here is about to say so.
+                client.Dispose();
             }
 
             if (keeper.HasExited)

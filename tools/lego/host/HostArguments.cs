@@ -18,10 +18,10 @@ public static class HostArguments
     private static readonly Lazy<byte[][]> s_words = new(ReadWords);
 
     /// <summary>Decodes any bytes; <see cref="Encode"/> gives the same bytes back.</summary>
-    public static string Decode(ReadOnlySpan<byte> bytes) => UnixEncoding.Instance.GetString(bytes.ToArray());
+    public static string Decode(ReadOnlySpan<byte> bytes) => bytes.IsEmpty ? "" : UnixEncoding.Instance.GetString(bytes.ToArray());
 
     /// <summary>The bytes of a text that <see cref="Decode"/> or .NET made.</summary>
-    public static byte[] Encode(string text) => UnixEncoding.Instance.GetBytes(text);
+    public static byte[] Encode(string text) => text.Length == 0 ? [] : UnixEncoding.Instance.GetBytes(text);
 
     /// <summary>The last words of the command line, which .NET gave as <paramref name="decoded"/>.</summary>
     public static string[] RestoreLast(IReadOnlyList<string> decoded) =>

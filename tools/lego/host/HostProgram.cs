@@ -1,11 +1,12 @@
-// Runs the host's own programs (mke2fs, debugfs, apt-get ...) to their end, through MedallionShell. A failure becomes one sentence that
+// Runs the host's own programs (mke2fs, debugfs, apt-get ...) to their end, through CliWrap. A failure becomes one sentence that
 // quotes the program's last line of error output.
 
 using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
-using Medallion.Shell;
+using CliWrap;
+using CliWrap.Buffered;
 
 namespace Lego.Tool;
 
@@ -36,23 +37,18 @@ public static class HostProgram
             throw ToolException.Host($"the program {program} is missing; ./lego names the Debian packages it needs when it starts");
         }
 
-        Command command = Command.Run(program, arguments, options =>
-        {
-            options.ThrowOnError(false);
+        Command command = Cli.Wrap(program)
+            .WithArguments(arguments)
+            .WithValidation(CommandResultValidation.None)
             // Messages are quoted and some are parsed.
-            options.EnvironmentVariable("LC_ALL", "C");
-            if (directory is not null)
-            {
-                options.WorkingDirectory(directory);
-            }
-        });
-        if (input is not null)
+            .WithEnvironmentVariables(variables => variables.Set("LC_ALL", "C"))
+            .WithStandardInputPipe(input is null ? PipeSource.Null : PipeSource.FromString(input));
+        if (directory is not null)
         {
-            await command.StandardInput.WriteAsync(input);
+            command = command.WithWorkingDirectory(directory);
         }
 
-        command.StandardInput.Dispose();
-        CommandResult result = await command.Task;
+        BufferedCommandResult result = await command.ExecuteBufferedAsync();
         return new HostResult(result.ExitCode, result.StandardOutput, result.StandardError);
     }
 

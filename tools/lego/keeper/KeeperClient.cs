@@ -13,12 +13,20 @@ namespace Lego.Tool;
 /// <summary>A connection to a keeper.</summary>
 public sealed class KeeperClient : IDisposable
 {
+    private const int SocketLevel = 1; // SOL_SOCKET
+    private const int PeerCredentials = 17; // SO_PEERCRED, unix(7)
+    private const int CredentialsBytes = 12;
+
     private readonly ControlChannel _channel;
 
-    private KeeperClient(ControlChannel channel)
+    private KeeperClient(ControlChannel channel, int processId)
     {
         _channel = channel;
+        ProcessId = processId;
     }
+
+    /// <summary>The keeper's process.</summary>
+    public int ProcessId { get; }
 
     /// <summary>Connects; null when nobody listens there.</summary>
     public static async Task<KeeperClient?> TryConnectAsync(string socketPath)
@@ -27,7 +35,9 @@ public sealed class KeeperClient : IDisposable
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath));
-            return new KeeperClient(new ControlChannel(socket));
+            byte[] credentials = new byte[CredentialsBytes];
+            socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials);
+            return new KeeperClient(new ControlChannel(socket), BitConverter.ToInt32(credentials));
         }
         catch (SocketException)
         {

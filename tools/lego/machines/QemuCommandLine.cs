@@ -54,6 +54,8 @@ public static class QemuCommandLine
     /// <summary>MTU that virtio-net announces: one 4 KB page and its headers fit one frame.</summary>
     public const int JumboMtu = 9000;
     private const int DebugExitPort = 0xF4;
+    private const int ProgramTranslationMegabytes = 128;
+    private const int ImageTranslationMegabytes = 32;
 
     /// <summary>The arguments after the program's name.</summary>
     public static List<string> Build(RackDescription rack, ComponentDescription component, MachineResources resources)
@@ -64,7 +66,7 @@ public static class QemuCommandLine
             "-machine", "pc",
             // Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID.
             "-cpu", "max,-erms",
-            .. Acceleration(resources.Accelerator),
+            .. Acceleration(resources.Accelerator, component),
             "-m", $"{component.MemoryBytes / ByteSize.MiB}M",
             "-smp", component.Cpus.ToString(CultureInfo.InvariantCulture),
             "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
@@ -83,7 +85,9 @@ public static class QemuCommandLine
             line.AddRange(
             [
                 "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={Escape(volume)}",
-                "-device", $"virtio-blk-pci,disable-legacy=on,addr={VolumeSlot:x},drive=volume",
+                "-device", $"virtio-blk-pci,disable-legacy=on,addr={VolumeSlot:x},drive=volume,"
+                    // A host without room is an error of the request (EIO); QEMU's default is to stop the machine.
+                    + "werror=report,rerror=report",
             ]);
         }
 
@@ -153,12 +157,18 @@ public static class QemuCommandLine
     /// <summary>Locally administered address whose last byte is the node (the images derive peers' addresses the same way).</summary>
     public static string MacAddressOf(ComponentDescription component) => $"52:54:00:4c:00:{component.Node:x2}";
 
-    private static string[] Acceleration(Accelerator accelerator) => accelerator switch
+    // Without a bound QEMU keeps translated code up to a gigabyte: each exec has its text in other frames, and so translates it anew. When the buffer is
+    // full it is emptied as a whole, which costs milliseconds. Programs run on processor components only; the others translate their image once.
+    private static string[] Acceleration(Accelerator accelerator, ComponentDescription component)
     {
-        Accelerator.Kvm => ["-accel", "kvm"],
-        Accelerator.Count => ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"],
-        _ => ["-accel", "tcg"],
-    };
+        string buffer = $"tb-size={(component.HasExCache ? ProgramTranslationMegabytes : ImageTranslationMegabytes)}";
+        return accelerator switch
+        {
+            Accelerator.Kvm => ["-accel", "kvm"],
+            Accelerator.Count => ["-accel", $"tcg,thread=single,{buffer}", "-icount", "shift=0,sleep=off"],
+            _ => ["-accel", $"tcg,{buffer}"],
+        };
+    }
 
     private static void AddRing(List<string> line, RingEnd ring, int index)
     {

@@ -18,6 +18,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
 using YamlDotNet.Serialization.NamingConventions;
@@ -25,7 +26,7 @@ using YamlDotNet.Serialization.NamingConventions;
 namespace Lego.Tool;
 
 /// <summary>Reads rack files.</summary>
-public static class RackFile
+public static partial class RackFile
 {
     private const string KindLetters = "?pmsg";
 
@@ -52,9 +53,9 @@ public static class RackFile
         }
 
         List<ComponentDescription> components = new();
-        foreach (Entry entry in document.Components)
+        foreach (Entry? entry in document.Components)
         {
-            components.Add(ToComponent(entry, components, source));
+            components.Add(ToComponent(entry ?? throw ToolException.Usage($"{source}: a component is empty; give it a kind"), components, source));
         }
 
         RackDescription rack = new()
@@ -88,8 +89,9 @@ public static class RackFile
         }
         catch (YamlException error)
         {
-            Exception deepest = error.GetBaseException();
-            throw ToolException.Usage($"{source}:{error.Start.Line}: {deepest.Message}");
+            string message = TypeNames().Replace(error.GetBaseException().Message, "");
+            bool namesTypes = message.Contains("System.", StringComparison.Ordinal) || message.Contains("Lego.", StringComparison.Ordinal);
+            throw ToolException.Usage($"{source}:{error.Start.Line}: {(namesTypes ? "a value of another shape belongs here" : message)}");
         }
     }
 
@@ -163,11 +165,15 @@ public static class RackFile
         throw ToolException.Usage($"{where}: '{text}' is none of {allowed}");
     }
 
+    // "Property 'x' not found on type 'Lego.Tool...'": the reader knows keys, not this tool's classes.
+    [GeneratedRegex(" (on|to|for|from|of) type '?[A-Za-z0-9_.+`\\[\\]]+'?")]
+    private static partial Regex TypeNames();
+
     // The file's shape. Figures are kept as text so that an error can quote what was written.
     private sealed class Document
     {
         public string? Link { get; set; }
-        public List<Entry>? Components { get; set; }
+        public List<Entry?>? Components { get; set; }
     }
 
     private sealed class Entry

@@ -7,7 +7,7 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
-using Medallion.Shell;
+using CliWrap;
 
 namespace Lego.Tool;
 
@@ -63,22 +63,24 @@ public static class SimulationRun
         string progress = Path.Combine(Directory.CreateTempSubdirectory("lego-seed-").FullName, "running");
         try
         {
-            using Command command = Command.Run(
-                Environment.ProcessPath!, [.. arguments, "--progress", progress], o => o.ThrowOnError(false).CancellationToken(cancellation));
-            command.StandardInput.Dispose();
             List<string> failures = [];
-            foreach (string line in command.GetOutputAndErrorLines())
+            void Take(string line)
             {
-                if (line.StartsWith(FailureMark, StringComparison.Ordinal))
+                lock (failures)
                 {
-                    failures.Add(line[FailureMark.Length..]);
-                }
+                    if (line.StartsWith(FailureMark, StringComparison.Ordinal))
+                    {
+                        failures.Add(line[FailureMark.Length..]);
+                    }
 
-                Console.WriteLine("   " + line);
+                    Console.WriteLine("   " + line);
+                }
             }
 
-            CommandResult result = await command.Task;
-            if (!result.Success && result.ExitCode != OrderlyFailure)
+            CommandResult result = await Cli.Wrap(Environment.ProcessPath!).WithArguments([.. arguments, "--progress", progress])
+                .WithValidation(CommandResultValidation.None)
+                .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take)).ExecuteAsync(cancellation);
+            if (!result.IsSuccess && result.ExitCode != OrderlyFailure)
             {
                 failures.Add(WordsOnDeath(result.ExitCode, progress));
             }

@@ -7,7 +7,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using System.Xml.Linq;
-using Medallion.Shell;
+using CliWrap;
 
 namespace Lego.Tool;
 
@@ -39,19 +39,22 @@ public static class TestProject
             arguments.AddRange(["--filter", filter]);
         }
 
-        using Command command = Command.Run(dotnet, arguments, o => o.ThrowOnError(false).CancellationToken(cancellation));
-        command.StandardInput.Dispose();
         string last = "";
-        foreach (string line in command.GetOutputAndErrorLines())
+        Lock lines = new();
+        void Take(string line)
         {
-            last = line.Trim().Length > 0 ? line.Trim() : last;
-            if (line.StartsWith("  Passed ", StringComparison.Ordinal) || line.StartsWith("  Failed ", StringComparison.Ordinal))
+            lock (lines)
             {
-                onLine(line.Trim());
+                last = line.Trim().Length > 0 ? line.Trim() : last;
+                if (line.StartsWith("  Passed ", StringComparison.Ordinal) || line.StartsWith("  Failed ", StringComparison.Ordinal))
+                {
+                    onLine(line.Trim());
+                }
             }
         }
 
-        await command.Task;
+        await Cli.Wrap(dotnet).WithArguments(arguments).WithValidation(CommandResultValidation.None)
+            .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take)).ExecuteAsync(cancellation);
         if (!File.Exists(results))
         {
             // With a filter, a project may have no matching test.

@@ -6,6 +6,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
+using Mono.Unix.Native;
 
 namespace Lego.Tool;
 
@@ -15,6 +16,9 @@ public sealed record AddedFile(string HostPath, string GuestPath)
     /// <summary>Room besides the files' bytes: directory blocks, extent blocks.</summary>
     private const long SpareBytes = 4 * ByteSize.MiB;
     private const long BlockBytes = 4096;
+
+    /// <summary>A directory's tree, hidden files and all, without what links in it lead to.</summary>
+    private static readonly EnumerationOptions s_tree = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
 
     /// <summary>Reads HOST:GUEST; the last colon separates, GUEST is absolute, and a GUEST that ends in a slash is a directory.</summary>
     public static AddedFile Parse(string text)
@@ -35,6 +39,11 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         if (!Path.Exists(host))
         {
             throw ToolException.Usage($"--add {text}: there is no {host} on the host");
+        }
+
+        if (!Directory.Exists(host))
+        {
+            CheckKind(host);
         }
 
         if (guest.EndsWith('/'))
@@ -87,8 +96,7 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         }
 
         yield return GuestPath;
-        EnumerationOptions options = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
-        foreach (string inner in Directory.EnumerateDirectories(HostPath, "*", options).Order(StringComparer.Ordinal))
+        foreach (string inner in Directory.EnumerateDirectories(HostPath, "*", s_tree).Order(StringComparer.Ordinal))
         {
             yield return GuestPath + "/" + Path.GetRelativePath(HostPath, inner);
         }
@@ -126,6 +134,7 @@ public sealed record AddedFile(string HostPath, string GuestPath)
             yield break;
         }
 
+        CheckKind(host);
         UnixFileMode mode = info.ResolveLinkTarget(returnFinalTarget: true)?.UnixFileMode ?? info.UnixFileMode;
         yield return $"rm {quoted}";
         yield return EnterParentOf(guest);
@@ -133,6 +142,22 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         yield return $"set_inode_field {quoted} mode 0{Convert.ToString((int)mode | 0x8000, 8)}";
         yield return $"set_inode_field {quoted} uid 0";
         yield return $"set_inode_field {quoted} gid 0";
+    }
+
+    // debugfs would wait for a writer of a FIFO for ever, and take a device for a file without end.
+    private static void CheckKind(string host)
+    {
+        if (Syscall.stat(host, out Stat status) != 0)
+        {
+            throw ToolException.Usage(host.Contains('\uFFFD')
+                ? $"--add: the name of {host} is not UTF-8; such a file cannot be put into a volume today"
+                : $"--add: {host}: {Stdlib.strerror(Stdlib.GetLastError())}");
+        }
+
+        if ((status.st_mode & FilePermissions.S_IFMT) != FilePermissions.S_IFREG)
+        {
+            throw ToolException.Usage($"--add: {host} is neither a file nor a directory; FIFOs, sockets and devices cannot be put into a volume");
+        }
     }
 
     private static IEnumerable<string> ScriptForLink(string guest, string target)
@@ -149,7 +174,7 @@ public sealed record AddedFile(string HostPath, string GuestPath)
             return RoundUp(new FileInfo(HostPath).Length);
         }
 
-        return new DirectoryInfo(HostPath).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => RoundUp(f.Length) + BlockBytes);
+        return new DirectoryInfo(HostPath).EnumerateFiles("*", s_tree).Sum(f => RoundUp(f.Length) + BlockBytes);
     }
 
     private static long RoundUp(long bytes) => (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
