@@ -21,8 +21,10 @@ internal static class Program
         Option<ulong?> seed = new("--seed") { Description = "Run this seed only, and print what it does." };
         Option<string?> scenario = new("--scenario") { Description = "Run all seeds on this scenario." };
         Option<string?> progress = new("--progress") { Description = "A file that always holds the number of the seed that runs." };
+        Option<bool> untilFailure = new("--until-failure") { Description = "One failing seed is enough; it is not shrunk." };
+        Option<string?> unmend = new("--unmend") { Description = "Take this mend out; only in a build with the patches of unmended/." };
         Option<bool> once = new("--once") { Description = "Do not check that each seed replays." };
-        RootCommand command = new("Runs whole racks in one process, deterministically by seed.") { seeds, first, seed, scenario, progress, once };
+        RootCommand command = new("Runs whole racks in one process, deterministically by seed.") { seeds, first, seed, scenario, progress, unmend, untilFailure, once };
         command.SetAction(result =>
         {
             string? name = result.GetValue(scenario);
@@ -33,23 +35,24 @@ internal static class Program
                 return 2;
             }
 
+            Unmended.Name = result.GetValue(unmend);
             using SeedProgress running = new(result.GetValue(progress));
             ulong? single = result.GetValue(seed);
             return single is { } only
                 ? Replay(named ?? Scenarios.Of(only), only, named is null)
-                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once), running);
+                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once), running, result.GetValue(untilFailure) ? 1 : MostFailures);
         });
         return command.Parse(arguments).Invoke();
     }
 
-    private static int RunAll(Scenario? named, ulong first, ulong count, bool twice, SeedProgress running)
+    private static int RunAll(Scenario? named, ulong first, ulong count, bool twice, SeedProgress running, int mostFailures)
     {
         int failures = 0;
-        for (ulong seed = first; seed < first + count && failures < MostFailures; seed++)
+        for (ulong seed = first; seed < first + count && failures < mostFailures; seed++)
         {
             running.At(seed);
             Scenario scenario = named ?? Scenarios.Of(seed);
-            if (Runner.Try(scenario, seed, twice) is { } failed)
+            if (Runner.Try(scenario, seed, twice, mostFailures > 1) is { } failed)
             {
                 failures++;
                 Print(failed, TraceLines, false, named is null);
@@ -62,7 +65,7 @@ internal static class Program
 
     private static int Replay(Scenario scenario, ulong seed, bool isByNumber)
     {
-        FailedSeed? failed = Runner.Try(scenario, seed, true);
+        FailedSeed? failed = Runner.Try(scenario, seed, true, true);
         if (failed is null)
         {
             Console.WriteLine($"seed {seed} ({scenario.Name}) holds");

@@ -20,13 +20,13 @@ internal static class Runner
     private const int TraceLines = 4000;
 
     /// <summary>Null: the seed holds.</summary>
-    internal static FailedSeed? Try(Scenario scenario, ulong seed, bool twice)
+    internal static FailedSeed? Try(Scenario scenario, ulong seed, bool twice, bool shrinks)
     {
         Step[][] plan = scenario.Plans.Generate(new PCG(PlanStream, seed), null, out Size size);
         RunResult first = Run(scenario, plan, seed, 0);
         if (first.Failure != null)
         {
-            plan = Shrink(scenario, plan, size, seed);
+            plan = !shrinks ? plan : Shrink(scenario, plan, size, seed);
             return new FailedSeed(seed, scenario, plan, Run(scenario, plan, seed, TraceLines));
         }
 

@@ -17,6 +17,7 @@ internal static class Scenarios
             FileStep.Write, FileStep.Size),
         new ConcurrentMemory(),
         new ProcessTrees(),
+        new KilledVforkParent(),
         new StrangersDescriptors(),
         new PollingPartners(),
         new FlushedTerminal(),

@@ -16,9 +16,10 @@ namespace Lego.Tool;
 public static class TestCommand
 {
     private const string Simulation = "simulation";
+    private const string Unmended = "unmended";
     private const ulong DefaultSeeds = 3000;
 
-    private static readonly string[] s_stages = ["unit", "tool", Simulation, "suites", "rack"];
+    private static readonly string[] s_stages = ["unit", "tool", Simulation, Unmended, "suites", "rack"];
 
     public static Command Create()
     {
@@ -28,7 +29,7 @@ public static class TestCommand
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",
             HelpName = "TEXT",
         };
-        Option<string?> only = new("--only") { Description = "Only this stage: unit, tool, simulation, suites or rack.", HelpName = "STAGE" };
+        Option<string?> only = new("--only") { Description = "Only this stage: unit, tool, simulation, unmended, suites or rack.", HelpName = "STAGE" };
         Option<ulong> seeds = new("--seeds")
         {
             Description = $"How many seeds the simulation runs ({DefaultSeeds} if not given).",
@@ -93,14 +94,18 @@ public static class TestCommand
             "unit" => "host tests of the images' sources (tests/unit)",
             "tool" => "host tests of the rack tool (tests/tool)",
             Simulation => "seeds on simulated racks (tests/simulation)",
+            Unmended => "mends that are taken out, which the simulation must notice (tests/simulation/unmended)",
             "suites" => "cases on bare metal (tests/suites)",
             _ => "tests on whole racks (tests/rack)",
         };
         Console.WriteLine($"== {title}");
         long start = Stopwatch.GetTimestamp();
-        TestCount count = stage == Simulation
-            ? await SimulationRun.RunAsync(wish, cancellation)
-            : await RunProjectAsync(stage, wish.Filter, cancellation);
+        TestCount count = stage switch
+        {
+            Simulation => await SimulationRun.RunAsync(wish, cancellation),
+            Unmended => await UnmendedRun.RunAsync(wish.Filter, cancellation),
+            _ => await RunProjectAsync(stage, wish.Filter, cancellation),
+        };
         foreach (string failure in count.Failures)
         {
             Console.WriteLine($"   FAILED {failure}");
