@@ -14,8 +14,10 @@ public static class FileMode
     public const uint SymbolicLink = 0xA000;
     public const uint Socket = 0xC000;
     public const uint PermissionMask = 0xFFF;
+    public const uint SetUserId = 0x800;
     public const uint SetGroupId = 0x400;
     public const uint Sticky = 0x200;
+    public const uint GroupExecute = 0x8;
 
     /// <summary>What a directory entry says about the type (DT_*, readdir(3)).</summary>
     public static byte EntryType(uint mode) => (byte)((mode & TypeMask) >> 12);

@@ -11,9 +11,7 @@ namespace Lego.Storage;
 /// <summary>SetAttributes.</summary>
 public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolver)
 {
-    private const uint SetUserIdBit = 0x800;
-    private const uint AnyExecute = 0x49;
-    private const uint GroupExecute = 0x8;
+    private const InodeFlags Frozen = InodeFlags.Immutable | InodeFlags.AppendOnly;
 
     private readonly Volume _volume = volume;
     private readonly PathResolver _resolver = resolver;
@@ -32,7 +30,7 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
         using InodeHandle inode = _resolver.Open(head.Path, path, out Errno error);
         if (error == Errno.None)
         {
-            error = CheckChange(inode, caller, head.Mask);
+            error = CheckChange(inode, caller, head);
         }
 
         if (error == Errno.None)
@@ -46,43 +44,66 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
             return;
         }
 
-        Apply(inode, head);
+        Apply(inode, caller, head);
         FileAttributes attributes = _volume.Files.Describe(inode);
         request.Reply(Errno.None, in attributes);
     }
 
-    private static Errno CheckChange(in InodeHandle inode, Caller caller, AttributeMask mask)
+    /// <summary>What chmod(2), chown(2) and utimensat(2) ask for.</summary>
+    private static Errno CheckChange(in InodeHandle inode, Caller caller, in SetAttributesRequest head)
     {
-        if ((inode.Record->Flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0)
+        AttributeMask mask = head.Mask;
+        if ((mask & AttributeMask.DropSetId) != 0)
+        {
+            return Errno.None;
+        }
+
+        bool isTouch = (mask & AttributeMask.Touch) != 0;
+        bool setsTimes = !isTouch && (mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) != 0;
+        if ((inode.Record->Flags & (isTouch ? InodeFlags.Immutable : Frozen)) != 0)
         {
             return Errno.EPERM;
         }
 
-        const AttributeMask owners = AttributeMask.Mode | AttributeMask.AccessTime | AttributeMask.ModifyTime;
-        Errno error = (mask & owners) != 0 ? caller.CheckOwner(inode) : Errno.None;
-        bool changesOwner = (mask & (AttributeMask.UserId | AttributeMask.GroupId)) != 0;
-        return error == Errno.None && changesOwner && !caller.IsRoot ? Errno.EPERM : error;
+        bool isOwner = caller.CheckOwner(inode) == Errno.None;
+        if (((mask & AttributeMask.Mode) != 0 || setsTimes) && !isOwner)
+        {
+            return Errno.EPERM;
+        }
+
+        if (isTouch && !isOwner && caller.Check(inode, AccessRights.Write) != Errno.None)
+        {
+            return Errno.EACCES;
+        }
+
+        // The owner may "give" a file to himself and to his group.
+        bool givesAway = (mask & AttributeMask.UserId) != 0 && (!isOwner || head.UserId != inode.UserId);
+        bool leavesGroup = (mask & AttributeMask.GroupId) != 0
+            && (!isOwner || (head.GroupId != inode.GroupId && head.GroupId != caller.GroupId));
+        return !caller.IsRoot && (givesAway || leavesGroup) ? Errno.EPERM : Errno.None;
     }
 
-    private void Apply(in InodeHandle inode, in SetAttributesRequest head)
+    private void Apply(in InodeHandle inode, Caller caller, in SetAttributesRequest head)
     {
         uint mode = inode.Record->Mode;
+        // A chown that changes nothing (-1, -1) counts as one.
+        const AttributeMask others = AttributeMask.Mode | AttributeMask.AccessTime | AttributeMask.ModifyTime;
+        if (!inode.IsDirectory && (head.Mask & others) == 0)
+        {
+            mode = WithoutSetId(inode, caller, mode);
+        }
+
         if ((head.Mask & (AttributeMask.UserId | AttributeMask.GroupId)) != 0)
         {
             inode.SetOwner(
                 (head.Mask & AttributeMask.UserId) != 0 ? head.UserId : inode.UserId,
                 (head.Mask & AttributeMask.GroupId) != 0 ? head.GroupId : inode.GroupId);
-            // A program must not run with the rights of an owner who did not ask for it (chown(2)).
-            if (inode.IsRegular && (mode & AnyExecute) != 0)
-            {
-                mode &= ~SetUserIdBit;
-                mode &= (mode & GroupExecute) != 0 ? ~FileMode.SetGroupId : uint.MaxValue;
-            }
         }
 
         if ((head.Mask & AttributeMask.Mode) != 0)
         {
             mode = (mode & FileMode.TypeMask) | (head.Mode & FileMode.PermissionMask);
+            mode &= IsInGroup(inode, caller) ? uint.MaxValue : ~FileMode.SetGroupId;
         }
 
         inode.Record->Mode = (ushort)mode;
@@ -98,5 +119,17 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
 
         inode.SetChangeTime(_volume.TimeNs);
         inode.Commit();
+    }
+
+    private static bool IsInGroup(in InodeHandle inode, Caller caller) => caller.IsRoot || caller.GroupId == inode.GroupId;
+
+    /// <summary>
+    /// A program must not run with the rights of an owner who did not ask for it: a new owner or new contents take them. Without the group's
+    /// right to execute, S_ISGID does not mean that (it was mandatory locking once), and stays for those who might set it.
+    /// </summary>
+    private static uint WithoutSetId(in InodeHandle inode, Caller caller, uint mode)
+    {
+        bool keepsGroup = (mode & FileMode.GroupExecute) == 0 && IsInGroup(inode, caller);
+        return mode & ~FileMode.SetUserId & (keepsGroup ? uint.MaxValue : ~FileMode.SetGroupId);
     }
 }

@@ -119,9 +119,9 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
         }
 
         using InodeHandle inode = _resolver.OpenContents(head, path, out Errno error);
-        if (error == Errno.None)
+        if (error == Errno.None && (inode.Record->Flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0)
         {
-            error = CheckMutable(inode);
+            error = Errno.EPERM;
         }
 
         if (error == Errno.None)

@@ -156,7 +156,16 @@ public sealed unsafe class LookupRequests
             return Errno.EISDIR;
         }
 
-        return caller.Check(inode, (AccessRights)head.Access & AccessRights.All);
+        // Root, too: what the owner of the volume has frozen is written to by nobody (open(2), EPERM).
+        AccessRights rights = (AccessRights)head.Access & AccessRights.All;
+        if ((rights & AccessRights.Write) != 0
+            && ((inode.Record->Flags & InodeFlags.Immutable) != 0
+                || ((inode.Record->Flags & InodeFlags.AppendOnly) != 0 && (head.Path.Flags & PathFlags.Append) == 0 && inode.IsRegular)))
+        {
+            return Errno.EPERM;
+        }
+
+        return caller.Check(inode, rights);
     }
 
     private InodeHandle Find(

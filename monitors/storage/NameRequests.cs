@@ -286,12 +286,24 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         }
 
         error = CheckRemoval(from.Directory, file, caller);
-        if (error != Errno.None || to.Inode == 0)
+        if (error == Errno.None)
         {
-            return error != Errno.None ? error : _resolver.CheckEntering(to.Directory, caller);
+            error = CheckNewName(to, caller);
         }
 
-        using InodeHandle replaced = _volume.Inodes.Open(to.Inode, out error);
+        // A directory that gets another parent is changed itself: its ".." is.
+        bool moves = isDirectory && from.Directory != to.Directory;
+        return error == Errno.None && moves ? caller.Check(file, AccessRights.Write) : error;
+    }
+
+    private Errno CheckNewName(in PathTarget to, Caller caller)
+    {
+        if (to.Inode == 0)
+        {
+            return _resolver.CheckEntering(to.Directory, caller);
+        }
+
+        using InodeHandle replaced = _volume.Inodes.Open(to.Inode, out Errno error);
         return error == Errno.None ? CheckRemoval(to.Directory, replaced, caller) : error;
     }
 

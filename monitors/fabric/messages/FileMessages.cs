@@ -79,7 +79,7 @@ public struct FileWriteReply
     public ulong VolumeFreeBytes;
 }
 
-/// <summary>What stat(2) reports. Times are nanoseconds since the epoch.</summary>
+/// <summary>What stat(2) reports. Times as FileTime.cs says.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FileAttributes
 {

@@ -49,6 +49,8 @@ public enum PathFlags : uint
     /// the rest of the path from that name on.
     /// </summary>
     Mounts = 256,
+    /// <summary>Open: writing will only append (O_APPEND without O_TRUNC), which append-only files allow.</summary>
+    Append = 512,
 }
 
 /// <summary>Names in the root directory that a processor component serves (PathFlags.Mounts).</summary>
@@ -208,7 +210,18 @@ public struct DirectoryEntryHeader
 
 /// <summary>Which of SetAttributesRequest's fields apply.</summary>
 [Flags]
-public enum AttributeMask : uint { Mode = 1, UserId = 2, GroupId = 4, AccessTime = 8, ModifyTime = 16 }
+public enum AttributeMask : uint
+{
+    Mode = 1,
+    UserId = 2,
+    GroupId = 4,
+    AccessTime = 8,
+    ModifyTime = 16,
+    /// <summary>Both times are now: who may write to the file may do that, too (utimensat(2)).</summary>
+    Touch = 32,
+    /// <summary>A user without privileges has changed the file's contents: the set-user-ID and set-group-ID bits go. Alone.</summary>
+    DropSetId = 64,
+}
 
 /// <summary>chmod, chown, utimensat.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]

@@ -64,7 +64,7 @@ public sealed unsafe partial class FileCache
             attributes.Size = file->Size;
             if (!IsWrittenBack(file))
             {
-                attributes.ModifyTimeNs = Math.Max(attributes.ModifyTimeNs, file->ModifyTimeNs);
+                attributes.ModifyTimeNs = file->ModifyTimeNs != 0 ? file->ModifyTimeNs : attributes.ModifyTimeNs;
                 attributes.ChangeTimeNs = Math.Max(attributes.ChangeTimeNs, file->ModifyTimeNs);
                 // Blocks that write-back will allocate, as ext4's delayed allocation counts them.
                 const ulong SectorsPerPage = PageOperations.PageSize / 512;

@@ -533,6 +533,7 @@ public static unsafe class FileOpening
         PathFlags result = PathFlags.None;
         result |= (flags & OpenFlags.NoFollow) != 0 ? PathFlags.NoFollow : PathFlags.None;
         result |= (flags & OpenFlags.Directory) != 0 ? PathFlags.Directory : PathFlags.None;
+        result |= (flags & (OpenFlags.Append | OpenFlags.Truncate)) == OpenFlags.Append ? PathFlags.Append : PathFlags.None;
         if ((flags & OpenFlags.Create) != 0 && (flags & OpenFlags.Path) == 0)
         {
             result |= PathFlags.Create | ((flags & OpenFlags.Exclusive) != 0 ? PathFlags.Exclusive : PathFlags.None);

@@ -57,6 +57,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         FileCaller caller = FileCaller.Of(process);
         FileWriteFlags flags = ((file->Flags & OpenFlags.Append) != 0 ? FileWriteFlags.Append : FileWriteFlags.None)
             | ((file->Flags & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None);
+        StorageClient.DropSetId(in caller, file->Node);
         long total = 0;
         while (from.RemainingBytes != 0)
         {
@@ -116,6 +117,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     {
         FileCaller caller = FileCaller.Of(process);
         FileWriteFlags flags = (to->Flags & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None;
+        StorageClient.DropSetId(in caller, to->Node);
         long total = 0;
         while ((ulong)total < lengthBytes)
         {
@@ -221,6 +223,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     internal static Errno Resize(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags)
     {
         FileCaller caller = FileCaller.Of(process);
+        StorageClient.DropSetId(in caller, node);
         Errno error = FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
         FileMappings mappings = FileSystem.Of(process).Mappings;
         if (error == Errno.None && (flags & FileWriteFlags.GrowOnly) != 0)

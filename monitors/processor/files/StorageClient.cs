@@ -138,11 +138,27 @@ public static unsafe class StorageClient
     }
 
     /// <summary>chmod, chown, utimensat; the request's Path is filled in here.</summary>
-    public static Errno SetAttributes(in FileCaller caller, scoped in VolumePath path, PathFlags flags, SetAttributesRequest request)
+    public static Errno SetAttributes(
+        in FileCaller caller, scoped in VolumePath path, PathFlags flags, SetAttributesRequest request, out FileAttributes attributes)
     {
         request.Path = Request(in caller, in path, flags);
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out FileAttributes _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out attributes));
+    }
+
+    /// <summary>A program without privileges changes the file's contents: its set-user-ID and set-group-ID bits go (write(2)).</summary>
+    public static void DropSetId(in FileCaller caller, FileNode* node)
+    {
+        const uint SetId = FileMode.SetUserId | FileMode.SetGroupId;
+        if (caller.UserId == 0 || (node->Mode & SetId) == 0)
+        {
+            return;
+        }
+
+        SetAttributesRequest request = new() { Mask = AttributeMask.DropSetId };
+        Errno error = SetAttributes(
+            in caller, VolumePath.Of(in node->Handle), PathFlags.None, request, out FileAttributes attributes);
+        node->Mode = error == Errno.None ? attributes.Mode : node->Mode;
     }
 
     public static Errno VolumeStatus(in FileCaller caller, scoped in VolumePath path, out VolumeStatusReply reply)

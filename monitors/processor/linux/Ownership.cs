@@ -101,8 +101,9 @@ public static unsafe class Ownership
                 return SystemCall.Fail(error);
             }
 
-            request.AccessTimeNs = (ulong)access * SecondNs;
-            request.ModifyTimeNs = (ulong)modify * SecondNs;
+            request.Mask &= ~AttributeMask.Touch;
+            request.AccessTimeNs = FileTime.Of(access, 0);
+            request.ModifyTimeNs = FileTime.Of(modify, 0);
         }
 
         return Change(call.Process, CurrentDirectory, call.A0, 0, request);
@@ -131,7 +132,7 @@ public static unsafe class Ownership
         ulong now = Clock.UnixTimeNs();
         return new SetAttributesRequest
         {
-            Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime,
+            Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime | AttributeMask.Touch,
             AccessTimeNs = now,
             ModifyTimeNs = now,
         };
@@ -162,7 +163,7 @@ public static unsafe class Ownership
     {
         if (time.Nanoseconds == TimeOmit)
         {
-            mask &= ~bit;
+            mask &= ~(bit | AttributeMask.Touch);
         }
         else if (time.Nanoseconds != TimeNow)
         {
@@ -171,8 +172,8 @@ public static unsafe class Ownership
                 return false;
             }
 
-            // Times before 1970 have no representation on the wire: they become the beginning of 1970.
-            targetNs = time.Seconds < 0 ? 0 : time.TotalNs;
+            mask &= ~AttributeMask.Touch;
+            targetNs = FileTime.Of(time.Seconds, (uint)time.Nanoseconds);
         }
 
         return true;
@@ -197,8 +198,9 @@ public static unsafe class Ownership
                 return SystemCall.Fail(Errno.EINVAL);
             }
 
-            request.AccessTimeNs = ((ulong)access.Seconds * SecondNs) + ((ulong)access.Microseconds * 1000);
-            request.ModifyTimeNs = ((ulong)modify.Seconds * SecondNs) + ((ulong)modify.Microseconds * 1000);
+            request.Mask &= ~AttributeMask.Touch;
+            request.AccessTimeNs = FileTime.Of(access.Seconds, (uint)access.Microseconds * 1000);
+            request.ModifyTimeNs = FileTime.Of(modify.Seconds, (uint)modify.Microseconds * 1000);
         }
 
         return Change(process, directory, path, 0, request);
@@ -269,7 +271,7 @@ public static unsafe class Ownership
         PathFlags flags = last == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
         if ((request.Mask & (AttributeMask.AccessTime | AttributeMask.ModifyTime)) == 0)
         {
-            return StorageClient.SetAttributes(in caller, in path, flags, request);
+            return SetOnVolume(process, in caller, in path, flags, request);
         }
 
         // Dirty pages are written back first, so that their write-back does not change the times later.
@@ -289,7 +291,21 @@ public static unsafe class Ownership
             }
         }
 
-        Errno changed = StorageClient.SetAttributes(in caller, VolumePath.Of(in handle), flags, request);
+        Errno changed = SetOnVolume(process, in caller, VolumePath.Of(in handle), flags, request);
         return changed == Errno.ESTALE ? Errno.ENOENT : changed;
+    }
+
+    /// <summary>Who has the file open knows its new mode, for the set-id bits that a write takes.</summary>
+    private static Errno SetOnVolume(
+        Process* process, in FileCaller caller, in VolumePath path, PathFlags flags, in SetAttributesRequest request)
+    {
+        Errno error = StorageClient.SetAttributes(in caller, in path, flags, request, out FileAttributes attributes);
+        FileNode* open = error == Errno.None ? FileSystem.Of(process).Nodes.Find(caller.Place.Storage, in attributes.Handle) : null;
+        if (open != null)
+        {
+            open->Mode = attributes.Mode;
+        }
+
+        return error;
     }
 }

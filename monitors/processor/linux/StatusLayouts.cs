@@ -43,9 +43,9 @@ public struct StatusRecord
             Size = (long)attributes.Size,
             BlockSize = attributes.BlockSize,
             Blocks = (long)attributes.Blocks,
-            AccessTime = TimeSpecification.FromNs(attributes.AccessTimeNs),
-            ModifyTime = TimeSpecification.FromNs(attributes.ModifyTimeNs),
-            ChangeTime = TimeSpecification.FromNs(attributes.ChangeTimeNs),
+            AccessTime = TimeSpecification.FromFileTime(attributes.AccessTimeNs),
+            ModifyTime = TimeSpecification.FromFileTime(attributes.ModifyTimeNs),
+            ChangeTime = TimeSpecification.FromFileTime(attributes.ChangeTimeNs),
         };
     }
 }
@@ -58,9 +58,9 @@ public struct ExtendedTime
     public uint Nanoseconds;
     public uint Reserved;
 
-    public static ExtendedTime FromNs(ulong nanoseconds)
+    public static ExtendedTime FromFileTime(ulong fileTime)
     {
-        TimeSpecification time = TimeSpecification.FromNs(nanoseconds);
+        TimeSpecification time = TimeSpecification.FromFileTime(fileTime);
         return new ExtendedTime { Seconds = time.Seconds, Nanoseconds = (uint)time.Nanoseconds };
     }
 }
@@ -107,9 +107,9 @@ public struct ExtendedStatusRecord
             Inode = attributes.Handle.Inode,
             Size = attributes.Size,
             Blocks = attributes.Blocks,
-            AccessTime = ExtendedTime.FromNs(attributes.AccessTimeNs),
-            ChangeTime = ExtendedTime.FromNs(attributes.ChangeTimeNs),
-            ModifyTime = ExtendedTime.FromNs(attributes.ModifyTimeNs),
+            AccessTime = ExtendedTime.FromFileTime(attributes.AccessTimeNs),
+            ChangeTime = ExtendedTime.FromFileTime(attributes.ChangeTimeNs),
+            ModifyTime = ExtendedTime.FromFileTime(attributes.ModifyTimeNs),
             SpecialDeviceMajor = Major(attributes.DeviceNumber),
             SpecialDeviceMinor = Minor(attributes.DeviceNumber),
             DeviceMajor = Major(status.Device),

@@ -1,6 +1,7 @@
 // struct timespec of the kernel's ABI: points in time and durations as programs give and get them. Durations that do not fit saturate.
 
 using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -22,6 +23,10 @@ public unsafe struct TimeSpecification
         (ulong)Seconds >= (ulong.MaxValue / SecondNs) - 1 ? ulong.MaxValue : ((ulong)Seconds * SecondNs) + (ulong)Nanoseconds;
 
     public static TimeSpecification FromNs(ulong nanoseconds) => new TimeSpecification { Seconds = (long)(nanoseconds / SecondNs), Nanoseconds = (long)(nanoseconds % SecondNs) };
+
+    /// <summary>A file's time as messages carry it.</summary>
+    public static TimeSpecification FromFileTime(ulong time) =>
+        new() { Seconds = FileTime.SecondsOf(time), Nanoseconds = FileTime.NanosecondsOf(time) };
 
     /// <summary>The time in Clock.NowNs terms that lies a duration ahead; ulong.MaxValue = never.</summary>
     public static ulong DeadlineAfter(ulong durationNs)

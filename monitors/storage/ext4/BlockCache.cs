@@ -299,8 +299,10 @@ public sealed unsafe class BlockCache
         return block;
     }
 
+    /// <summary>The oldest block that can go. EIO: no dirty one can be written and no clean one is left; ENOMEM: all are pinned.</summary>
     private CachedBlock* Evict(out Errno error)
     {
+        error = Errno.ENOMEM;
         for (CachedBlock* block = _list->Newer; block != _list; block = block->Newer)
         {
             if (block->Pins != 0)
@@ -308,18 +310,20 @@ public sealed unsafe class BlockCache
                 continue;
             }
 
-            error = block->Dirty ? WriteOut(block) : Errno.None;
-            if (error != Errno.None)
+            Errno written = block->Dirty ? WriteOut(block) : Errno.None;
+            if (written != Errno.None)
             {
-                return null;
+                // It stays, for a device that recovers; another one makes room.
+                error = written;
+                continue;
             }
 
+            error = Errno.None;
             Unhash(block);
             Unlink(block);
             return block;
         }
 
-        error = Errno.ENOMEM;
         return null;
     }
 

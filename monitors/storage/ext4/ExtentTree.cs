@@ -115,7 +115,62 @@ public sealed unsafe class ExtentTree(Volume volume)
         return Errno.None;
     }
 
-    /// <summary>Marks the extent that <paramref name="logical"/> lies in as written; the caller has zeroed its blocks.</summary>
+    /// <summary>
+    /// Makes blocks of one unwritten extent written, which the caller has written; what lies before and behind them becomes an unwritten extent
+    /// of its own. ENOSPC: no block for a tree node; some of the splitting may be done then, and all blocks are still unwritten.
+    /// </summary>
+    public Errno MarkWritten(in InodeHandle inode, uint logical, uint count)
+    {
+        Errno error = SplitBefore(inode, logical);
+        if (error == Errno.None && logical + (ulong)count <= uint.MaxValue)
+        {
+            error = SplitBefore(inode, logical + count);
+        }
+
+        return error == Errno.None ? MarkWritten(inode, logical) : error;
+    }
+
+    /// <summary>Has an unwritten extent begin at <paramref name="logical"/> if that lies inside one.</summary>
+    private Errno SplitBefore(in InodeHandle inode, uint logical)
+    {
+        const int maxSteps = 2 * (ExtentHeader.MaxDepth + 1);
+        for (int step = 0; step < maxSteps; step++)
+        {
+            using ExtentPath path = ExtentPath.Find(_volume, inode, logical, out Errno error);
+            if (error != Errno.None || path.LeafIndex < 0)
+            {
+                return error;
+            }
+
+            ref ExtentEntry extent = ref path.Leaf.Entries[path.LeafIndex];
+            uint before = logical - extent.Logical;
+            if (before == 0 || before >= extent.Length || !extent.Unwritten)
+            {
+                return Errno.None;
+            }
+
+            if (path.Leaf.IsFull)
+            {
+                error = Grow(inode, path);
+                if (error != Errno.None)
+                {
+                    return error;
+                }
+
+                continue;
+            }
+
+            ExtentEntry rest = ExtentEntry.ForExtent(logical, extent.Start + before, extent.Length - before + ExtentEntry.MaxLength);
+            extent.RawLength = (ushort)(before + ExtentEntry.MaxLength);
+            path.Leaf.Insert(path.LeafIndex + 1, rest);
+            path.Commit(inode, path.Depth);
+            return Errno.None;
+        }
+
+        return Errno.EUCLEAN;
+    }
+
+    /// <summary>Marks the extent that <paramref name="logical"/> lies in as written; the caller has written all its blocks.</summary>
     public Errno MarkWritten(in InodeHandle inode, uint logical)
     {
         using ExtentPath path = ExtentPath.Find(_volume, inode, logical, out Errno error);
@@ -355,14 +410,15 @@ public sealed unsafe class ExtentTree(Volume volume)
             }
 
             ExtentNode leaf = path.Leaf;
+            // Whatever was cut is counted in the inode, also when an error ends it there.
             error = CutEntries(inode, leaf, from);
+            path.Commit(inode, path.Depth);
+            inode.Commit();
             if (error != Errno.None)
             {
-                path.Commit(inode, path.Depth);
                 return error;
             }
 
-            path.Commit(inode, path.Depth);
             if (leaf.Count != 0 || path.Depth == 0)
             {
                 return Errno.None;
@@ -380,6 +436,7 @@ public sealed unsafe class ExtentTree(Volume volume)
                 }
 
                 inode.RemoveBlocks(1);
+                inode.Commit();
                 level--;
             }
 

@@ -229,23 +229,14 @@ public sealed unsafe class FileContents
             uint logical = first + done;
             byte* source = _buffer + (done * _volume.Geometry.BlockBytes);
             Errno error = _volume.Extents.Map(inode, logical, out Mapping mapping);
-            if (error == Errno.None && mapping.Unwritten)
-            {
-                error = ClearUnwritten(inode, logical, first + blocks);
-                if (error == Errno.None)
-                {
-                    continue;
-                }
-            }
-
             if (error != Errno.None)
             {
                 return error;
             }
 
             uint run = Math.Min(mapping.Count, blocks - done);
-            error = mapping.IsHole
-                ? FillHole(inode, logical, source, ref run)
+            error = mapping.IsHole ? FillHole(inode, logical, source, ref run)
+                : mapping.Unwritten ? FillUnwritten(inode, logical, mapping.Physical, source, run)
                 : _volume.Device.Write(SectorOf(mapping.Physical), source, run * _volume.Geometry.BlockBytes);
             if (error != Errno.None)
             {
@@ -276,6 +267,22 @@ public sealed unsafe class FileContents
         if (error != Errno.None)
         {
             _volume.Blocks.Free(physical, run);
+        }
+
+        return error;
+    }
+
+    /// <summary>Writes into an unwritten extent, and then takes the blocks out of it. Without room for the tree that this needs, the whole
+    /// extent becomes a written one.</summary>
+    private Errno FillUnwritten(in InodeHandle inode, uint logical, ulong physical, byte* source, uint run)
+    {
+        uint lengthBytes = run * _volume.Geometry.BlockBytes;
+        Errno error = _volume.Device.Write(SectorOf(physical), source, lengthBytes);
+        error = error == Errno.None ? _volume.Extents.MarkWritten(inode, logical, run) : error;
+        if (error == Errno.ENOSPC)
+        {
+            error = ClearUnwritten(inode, logical, logical + run);
+            error = error == Errno.None ? _volume.Device.Write(SectorOf(physical), source, lengthBytes) : error;
         }
 
         return error;

@@ -213,7 +213,7 @@ public sealed unsafe class Files(Volume volume)
     private static void Retire(in InodeHandle inode, ulong timeNs)
     {
         inode.Record->Links = 0;
-        inode.Record->DeleteTime = Timestamp.Seconds(timeNs);
+        inode.Record->DeleteTime = Timestamp.ShortSeconds(timeNs);
         inode.SetSize(0);
         inode.Commit();
     }

@@ -61,11 +61,11 @@ public readonly unsafe ref struct InodeHandle
     /// <summary>Block of extended attributes outside the inode; 0 = none.</summary>
     public ulong AttributeBlock => Record->AttributeBlockLow | ((ulong)Record->AttributeBlockHigh << 32);
 
-    public ulong AccessTimeNs => Timestamp.ToNanoseconds(Record->AccessTime, HasTimes ? Record->AccessTimeExtra : 0);
+    public ulong AccessTimeNs => Timestamp.ToWire(Record->AccessTime, HasTimes ? Record->AccessTimeExtra : 0);
 
-    public ulong ModifyTimeNs => Timestamp.ToNanoseconds(Record->ModifyTime, HasTimes ? Record->ModifyTimeExtra : 0);
+    public ulong ModifyTimeNs => Timestamp.ToWire(Record->ModifyTime, HasTimes ? Record->ModifyTimeExtra : 0);
 
-    public ulong ChangeTimeNs => Timestamp.ToNanoseconds(Record->ChangeTime, HasTimes ? Record->ChangeTimeExtra : 0);
+    public ulong ChangeTimeNs => Timestamp.ToWire(Record->ChangeTime, HasTimes ? Record->ChangeTimeExtra : 0);
 
     /// <summary>Seed of the checksums of everything that belongs to this inode.</summary>
     public uint ChecksumSeed
@@ -131,7 +131,7 @@ public readonly unsafe ref struct InodeHandle
 
     public void SetAccessTime(ulong timeNs)
     {
-        Record->AccessTime = Timestamp.Seconds(timeNs);
+        Record->AccessTime = HasTimes ? Timestamp.Seconds(timeNs) : Timestamp.ShortSeconds(timeNs);
         if (HasTimes)
         {
             Record->AccessTimeExtra = Timestamp.Extra(timeNs);
@@ -140,7 +140,7 @@ public readonly unsafe ref struct InodeHandle
 
     public void SetModifyTime(ulong timeNs)
     {
-        Record->ModifyTime = Timestamp.Seconds(timeNs);
+        Record->ModifyTime = HasTimes ? Timestamp.Seconds(timeNs) : Timestamp.ShortSeconds(timeNs);
         if (HasTimes)
         {
             Record->ModifyTimeExtra = Timestamp.Extra(timeNs);
@@ -149,7 +149,7 @@ public readonly unsafe ref struct InodeHandle
 
     public void SetChangeTime(ulong timeNs)
     {
-        Record->ChangeTime = Timestamp.Seconds(timeNs);
+        Record->ChangeTime = HasTimes ? Timestamp.Seconds(timeNs) : Timestamp.ShortSeconds(timeNs);
         if (HasTimes)
         {
             Record->ChangeTimeExtra = Timestamp.Extra(timeNs);

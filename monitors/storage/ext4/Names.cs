@@ -32,6 +32,8 @@ public sealed unsafe class Names(Volume volume)
     /// <summary>EXT4_LINK_MAX; a directory with more subdirectories counts 1 from then on (dir_nlink).</summary>
     private const ushort MaxLinks = 65000;
     private const ushort UncountedLinks = 1;
+    /// <summary>Files with these keep the names that they have (chattr(1)).</summary>
+    private const InodeFlags Frozen = InodeFlags.Immutable | InodeFlags.AppendOnly;
 
     private readonly Volume _volume = volume;
 
@@ -63,6 +65,10 @@ public sealed unsafe class Names(Volume volume)
         {
             inherited.GroupId = directory.GroupId;
             inherited.Mode |= isDirectory ? FileMode.SetGroupId : 0;
+            // Nobody makes programs that run as a group that he is not in.
+            const uint runsAsGroup = FileMode.SetGroupId | FileMode.GroupExecute;
+            bool isForeign = file.UserId != 0 && file.GroupId != directory.GroupId;
+            inherited.Mode &= !isDirectory && isForeign && (file.Mode & runsAsGroup) == runsAsGroup ? ~FileMode.SetGroupId : uint.MaxValue;
         }
 
         error = _volume.Files.Create(inherited, directoryNumber, timeNs, out uint created);
@@ -115,7 +121,7 @@ public sealed unsafe class Names(Volume volume)
             return error;
         }
 
-        if (file.IsDirectory)
+        if (file.IsDirectory || (file.Record->Flags & Frozen) != 0)
         {
             return Errno.EPERM;
         }
@@ -160,7 +166,7 @@ public sealed unsafe class Names(Volume volume)
             return error;
         }
 
-        error = CheckRemovable(file, kind);
+        error = CheckLosing(directory, CheckRemovable(file, kind));
         if (error == Errno.None)
         {
             error = _volume.Directories.Remove(directory, name);
@@ -212,6 +218,12 @@ public sealed unsafe class Names(Volume volume)
         }
 
         using InodeHandle file = _volume.Inodes.Open(number, out error);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = CheckLosing(oldDirectory, (file.Record->Flags & Frozen) != 0 ? Errno.EPERM : Errno.None);
         if (error != Errno.None)
         {
             return error;
@@ -308,9 +320,13 @@ public sealed unsafe class Names(Volume volume)
         return error == Errno.None ? Errno.EEXIST : error == Errno.ENOENT ? Errno.None : error;
     }
 
+    /// <summary>EPERM: an append-only directory keeps its names; else what was found about the file.</summary>
+    private static Errno CheckLosing(in InodeHandle directory, Errno fileError) =>
+        (directory.Record->Flags & InodeFlags.AppendOnly) != 0 ? Errno.EPERM : fileError;
+
     private Errno CheckRemovable(in InodeHandle file, UnlinkKind kind)
     {
-        if ((file.Record->Flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0)
+        if ((file.Record->Flags & Frozen) != 0)
         {
             return Errno.EPERM;
         }
@@ -378,7 +394,7 @@ public sealed unsafe class Names(Volume volume)
             return error;
         }
 
-        error = CheckRemovable(replaced, file.IsDirectory ? UnlinkKind.Directory : UnlinkKind.File);
+        error = CheckLosing(newDirectory, CheckRemovable(replaced, file.IsDirectory ? UnlinkKind.Directory : UnlinkKind.File));
         if (error == Errno.None)
         {
             error = _volume.Directories.Replace(newDirectory, newName, file.Number, type);

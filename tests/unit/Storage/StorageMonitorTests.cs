@@ -278,6 +278,109 @@ public sealed class StorageMonitorTests : IDisposable
         Assert.Equal(ulong.Parse(before) + 10, ulong.Parse(Line(text, "storage.paths.hits")));
     }
 
+    [Theory]
+    [InlineData("", 15_032_385_535)]
+    [InlineData("-I 128", int.MaxValue)]
+    public void Times_from_1901_to_the_end_of_the_volumes_range_are_kept(string options, long last)
+    {
+        using VolumeImage image = new("16M", options);
+        using StorageFixture storage = new(image);
+        Assert.Equal(Errno.None, storage.Open("/f", PathFlags.Create, out _));
+        foreach (long seconds in new[] { -2, -1_000_000_000, int.MinValue, int.MaxValue, 2_147_483_648L, 10_000_000_000, 15_032_385_535, long.MaxValue })
+        {
+            uint nanoseconds = options.Length == 0 && seconds < last ? 123_456_789u : 0;
+            SetAttributesRequest change = new() { Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime };
+            change.AccessTimeNs = FileTime.Of(seconds, nanoseconds);
+            change.ModifyTimeNs = FileTime.Of(long.Min(seconds, last) - 1, nanoseconds);
+            Assert.Equal(Errno.None, storage.SetAttributes("/f", change, out FileAttributes attributes));
+            Assert.Equal((long.Min(seconds, last), nanoseconds), (FileTime.SecondsOf(attributes.AccessTimeNs), FileTime.NanosecondsOf(attributes.AccessTimeNs)));
+            Assert.Equal(long.Max(long.Min(seconds, last) - 1, int.MinValue), FileTime.SecondsOf(attributes.ModifyTimeNs));
+        }
+
+        image.AssertSound();
+    }
+
+    [Fact]
+    public void Owners_and_writers_may_change_what_Linux_lets_them_change()
+    {
+        const uint user = 7;
+        Assert.Equal(Errno.None, _storage.Open("/own", PathFlags.Create, out _, mode: 0x1A4));
+        Assert.Equal(Errno.None, Set("/own", new() { Mask = AttributeMask.UserId | AttributeMask.GroupId, UserId = user, GroupId = 9 }, out _));
+        Assert.Equal(Errno.None, _storage.Open("/public", PathFlags.Create, out _, mode: 0x1B6));
+        SetAttributesRequest touch = new() { Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime | AttributeMask.Touch };
+        SetAttributesRequest times = new() { Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime };
+
+        _storage.User = user;
+        Assert.Equal(Errno.None, Set("/own", new() { Mask = AttributeMask.UserId, UserId = user }, out _));
+        Assert.Equal(Errno.EPERM, Set("/own", new() { Mask = AttributeMask.UserId, UserId = 0 }, out _));
+        Assert.Equal(Errno.EPERM, Set("/own", new() { Mask = AttributeMask.GroupId, GroupId = 8 }, out _));
+        Assert.Equal(Errno.None, Set("/own", new() { Mask = AttributeMask.Mode, Mode = 0x5ED }, out FileAttributes attributes));
+        Assert.Equal(0x1EDu, attributes.Mode & FileMode.PermissionMask);
+        Assert.Equal(Errno.None, Set("/own", new() { Mask = AttributeMask.GroupId, GroupId = user }, out attributes));
+        Assert.Equal(user, attributes.GroupId);
+        Assert.Equal(Errno.None, Set("/own", new() { Mask = AttributeMask.Mode, Mode = 0xDED }, out attributes));
+        Assert.Equal(0xDEDu, attributes.Mode & FileMode.PermissionMask);
+        Assert.Equal(Errno.None, Set("/own", default, out attributes));
+        Assert.Equal(0x1EDu, attributes.Mode & FileMode.PermissionMask);
+        Assert.Equal(Errno.None, Set("/public", touch, out _));
+        Assert.Equal(Errno.EPERM, Set("/public", times, out _));
+        _storage.User = 8;
+        Assert.Equal(Errno.EACCES, Set("/own", touch, out _));
+    }
+
+    [Fact]
+    public void Set_id_bits_go_with_new_contents_of_somebody_without_privileges()
+    {
+        Assert.Equal(Errno.None, _storage.Open("/f", PathFlags.Create, out _, mode: 0x1FF));
+        Assert.Equal(Errno.None, Set("/f", new() { Mask = AttributeMask.Mode, Mode = 0xDFF }, out _));
+        _storage.User = 7;
+        Assert.Equal(Errno.None, Set("/f", new() { Mask = AttributeMask.DropSetId }, out FileAttributes attributes));
+        Assert.Equal(0x1FFu, attributes.Mode & FileMode.PermissionMask);
+    }
+
+    [Fact]
+    public void A_directory_that_the_caller_may_not_write_gets_no_other_parent()
+    {
+        const uint user = 7;
+        MakeDirectories("/a", "/b", "/a/theirs", "/a/own");
+        foreach (string path in new[] { "/a", "/b", "/a/own" })
+        {
+            Assert.Equal(Errno.None, Set(path, new() { Mask = AttributeMask.UserId | AttributeMask.GroupId, UserId = user, GroupId = user }, out _));
+        }
+
+        _storage.User = user;
+        Assert.Equal(Errno.EACCES, _storage.Rename("/a/theirs", "/b/theirs", PathFlags.None, out _));
+        Assert.Equal(Errno.None, _storage.Rename("/a/theirs", "/a/renamed", PathFlags.None, out _));
+        Assert.Equal(Errno.None, _storage.Rename("/a/own", "/b/own", PathFlags.None, out _));
+    }
+
+    [Fact]
+    public void Immutable_and_append_only_files_are_not_opened_for_other_writing_and_keep_their_names()
+    {
+        foreach (string name in new[] { "/frozen", "/log" })
+        {
+            Assert.Equal(Errno.None, _storage.Open(name, PathFlags.Create, out _));
+        }
+
+        Assert.Equal(Errno.None, _storage.Sync());
+        _image.Unmount();
+        _image.DebugfsWrite("set_inode_field /frozen flags 0x80010");
+        _image.DebugfsWrite("set_inode_field /log flags 0x80020");
+        using StorageFixture storage = new(_image);
+        Assert.Equal(Errno.EPERM, storage.Open("/frozen", PathFlags.None, out _, access: 2));
+        Assert.Equal(Errno.EPERM, storage.Open("/frozen", PathFlags.Append, out _, access: 2));
+        Assert.Equal(Errno.None, storage.Open("/frozen", PathFlags.None, out _, access: 4));
+        Assert.Equal(Errno.EPERM, storage.Open("/log", PathFlags.None, out _, access: 2));
+        Assert.Equal(Errno.None, storage.Open("/log", PathFlags.Append, out FileAttributes log, access: 2));
+        Assert.Equal(Errno.EPERM, storage.Truncate("/log", log.Handle, 0, out _));
+        foreach (string name in new[] { "/frozen", "/log" })
+        {
+            Assert.Equal(Errno.EPERM, storage.Rename(name, "/other", PathFlags.None, out _));
+            Assert.Equal(Errno.EPERM, storage.Link(name, "/other"));
+            Assert.Equal(Errno.EPERM, storage.Unlink(name, PathFlags.None, out _));
+        }
+    }
+
     [Fact]
     public void Damage_that_a_request_meets_is_recorded_and_the_volume_stays_unclean()
     {
@@ -337,6 +440,9 @@ public sealed class StorageMonitorTests : IDisposable
         _storage.Monitor.Report(ref writer);
         text.Clear().Append(Encoding.ASCII.GetString(writer.Text));
     }
+
+    private Errno Set(string path, SetAttributesRequest change, out FileAttributes attributes) =>
+        _storage.SetAttributes(path, change, out attributes);
 
     private void MakeDirectories(params string[] paths)
     {

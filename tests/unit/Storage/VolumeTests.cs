@@ -314,6 +314,31 @@ public unsafe class VolumeTests
     }
 
     [Fact]
+    public void The_first_write_into_a_large_unwritten_extent_writes_no_more_than_its_blocks()
+    {
+        using VolumeImage image = new("64M", "-b 4096", folder => File.WriteAllText(Path.Combine(folder, "file"), ""));
+        image.DebugfsWrite("fallocate /file 0 8000");
+        image.DebugfsWrite("set_inode_field /file size 32000000");
+        Volume volume = image.Mount();
+        uint file = Find(volume, Geometry.RootInode, "file");
+        WriteAll(volume, file, 0, "a"u8.ToArray());
+        image.Device.OperationsUntilFailure = 20;
+        WriteAll(volume, file, 20_000_000, "hello"u8.ToArray());
+        image.Device.OperationsUntilFailure = -1;
+        Random random = new(3);
+        for (int count = 0; count < 1000; count++)
+        {
+            WriteAll(volume, file, (ulong)random.Next(7800) * 4096, "x"u8.ToArray());
+        }
+
+        WriteAll(volume, file, 0, "b"u8.ToArray());
+        image.AssertSound();
+        byte[] content = image.ReadBack("/file");
+        Assert.Equal((byte)'b', content[0]);
+        Assert.All(content.Where(value => value != 0), value => Assert.Contains(value, "bxhelo"u8.ToArray()));
+    }
+
+    [Fact]
     public void A_volume_that_was_not_clean_when_it_was_mounted_is_not_called_clean_before_e2fsck_has_seen_it()
     {
         using VolumeImage image = new("8M");

@@ -1,0 +1,38 @@
+// Times of files on the wire: nanoseconds since 1970 in 64 bits without a sign, wide enough for all that ext4 can keep (1901 to 2446).
+// What lies before 1970 is counted modulo 2^64, so the last 2^31 seconds of the range stand for 1901 to 1969; no later time gets so far.
+
+namespace Lego.Fabric.Messages;
+
+/// <summary>Conversions between wire times, and seconds and nanoseconds.</summary>
+public static class FileTime
+{
+    /// <summary>Range of ext4's times with large inodes, and the end of it with 128-byte ones (2038).</summary>
+    public const long FirstSecond = int.MinValue;
+    public const long LastSecond = 15_032_385_535;
+    public const long LastShortSecond = int.MaxValue;
+
+    private const ulong NanosecondsPerSecond = 1_000_000_000;
+    /// <summary>Wire times from here on lie before 1970.</summary>
+    private const ulong FirstNegative = ulong.MaxValue - (((ulong)int.MaxValue + 1) * NanosecondsPerSecond) + 1;
+
+    /// <summary>A time out of the range becomes the range's nearest, as Linux does (utimensat(2)).</summary>
+    public static ulong Of(long seconds, uint nanoseconds)
+    {
+        if (seconds < FirstSecond)
+        {
+            return FirstNegative;
+        }
+
+        return seconds > LastSecond ? (ulong)LastSecond * NanosecondsPerSecond : ((ulong)seconds * NanosecondsPerSecond) + nanoseconds;
+    }
+
+    /// <summary>Seconds since 1970, rounded down.</summary>
+    public static long SecondsOf(ulong time) =>
+        time < FirstNegative
+            ? (long)(time / NanosecondsPerSecond)
+            : (long)((time - FirstNegative) / NanosecondsPerSecond) + FirstSecond;
+
+    /// <summary>Nanoseconds of the second.</summary>
+    public static uint NanosecondsOf(ulong time) =>
+        (uint)((time < FirstNegative ? time : time - FirstNegative) % NanosecondsPerSecond);
+}
