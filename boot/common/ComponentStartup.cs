@@ -1,6 +1,6 @@
-// What every component does between "the machine is up" and "the monitor serves": join the links to the other components, make the endpoint,
-// become a member of the rack. An image with one component begins with Begin and ends with Run; solo makes one of these for each of its
-// four and joins them itself. Boot thread only.
+// What every component does between "the machine is up" and "the monitor serves": join the links to the other components, make the
+// endpoint, become a member of the rack. An image with one component begins with Begin and ends with Run; solo makes one of these for each
+// of its four and joins them itself. Boot thread only.
 
 using System;
 using Lego.Common;
@@ -61,8 +61,8 @@ public sealed class ComponentStartup
     public void Add(ControlService service) => _machine.Control.Add(service);
 
     /// <summary>
-    /// Starts membership: joins the manager in the background. The monitor's services must be registered by now. The watcher hears of the ends of other
-    /// components; the life ends what this one has when the rack has given it up.
+    /// Starts membership: joins the manager in the background. The monitor's services must be registered by now. The watcher hears of the
+    /// ends of other components; the life ends what this one has when the rack has given it up.
     /// </summary>
     public void JoinRack(ulong capacityBytes, LoadSource load, ComponentLife life, PeerWatcher? watcher = null)
     {

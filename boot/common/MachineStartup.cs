@@ -52,7 +52,9 @@ public sealed unsafe class MachineStartup
         DebugExit.Orderly();
     }
 
-    /// <summary>The last step of a Main: from here on the machine lives from interrupts, polls and threads, and allocates no objects.</summary>
+    /// <summary>
+    /// The last step of a Main: from here on the machine lives from interrupts, polls and threads, and allocates no objects.
+    /// </summary>
     public void Run()
     {
         Control.Add(new MachineStatistics(Frames));

@@ -1,18 +1,18 @@
 // The window of one peer: how many calls, and how many bytes in each direction, this component may have under way there.
 //
-// Every class has a reserve of slots, request bytes and reply bytes that no other class can take, large enough for any call of that class. What
-// the reserves leave is common: a class may go beyond its reserve while there is some left and no more urgent class waits. Hence
+// Every class has a reserve of slots, request bytes and reply bytes that no other class can take, large enough for any call of that class.
+// What the reserves leave is common: a class may go beyond its reserve while there is some left and no more urgent class waits. Hence
 //   * a class that is full (its target is slow, a reader pauses) holds back no call of another class;
 //   * heartbeats always find room;
 //   * a call that is too long for its class travels as Transfer, whose reserve holds the longest message.
 // What finds no room waits in a queue per class, first in first out.
 //
-// Why bytes: on a ring, requests of one side and replies to the other side's requests share the area. Each side keeps both its requests and the
-// replies it asks for within the link's WindowBytes, so that a reply always finds room (RingLink).
+// Why bytes: on a ring, requests of one side and replies to the other side's requests share the area. Each side keeps both its requests and
+// the replies it asks for within the link's WindowBytes, so that a reply always finds room (RingLink).
 //
 // Invariants, for each class and resource: left = reserve - used; where it is negative, its amount is borrowed from the common part; the
-// common part never falls below 0. A slot is free exactly if its bit in FreeSlots is set and its entry in Calls is null. A call is in a queue
-// exactly if its state is Queued and it was enqueued; bit c of QueuedClasses is set exactly if queue c is not empty.
+// common part never falls below 0. A slot is free exactly if its bit in FreeSlots is set and its entry in Calls is null. A call is in a
+// queue exactly if its state is Queued and it was enqueued; bit c of QueuedClasses is set exactly if queue c is not empty.
 
 using System;
 using System.Numerics;
@@ -29,7 +29,7 @@ internal sealed unsafe class CallWindow
     /// <summary>What a frame takes besides its body: header, record header and padding, and one notice or probe of the call.</summary>
     internal const int FrameOverheadBytes = 320;
     /// <summary>Least that a link must allow in each direction: all reserves together.</summary>
-    internal const int LeastBytes = (40 * Kilobyte) + (24 * Kilobyte) + LongestBytes + (34 * Kilobyte) + (8 * Kilobyte) + (8 * Kilobyte) + (4 * Kilobyte);
+    internal const int LeastBytes = LongestBytes + ((40 + 24 + 34 + 8 + 8 + 4) * Kilobyte);
 
     private const int Kilobyte = 1024;
     private const int LongestBytes = MessageHeader.MaxBodyBytes + FrameOverheadBytes;
@@ -89,7 +89,9 @@ internal sealed unsafe class CallWindow
         return requestBytes <= most && replyBytes <= most ? wanted : RpcClass.Transfer;
     }
 
-    /// <summary>Gives the call a slot and its bytes; false: its class has no room now. The caller enters it by <see cref="Occupy"/>.</summary>
+    /// <summary>
+    /// Gives the call a slot and its bytes; false: its class has no room now. The caller enters it by <see cref="Occupy"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryAdmit(PendingCall* call, out uint slot)
     {

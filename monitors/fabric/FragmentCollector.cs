@@ -22,7 +22,9 @@ internal sealed unsafe class FragmentCollector
     /// <summary>Collections that were given up for their buffer.</summary>
     internal ulong Abandoned { get; private set; }
 
-    /// <summary>Adds a fragment. The buffer with the whole request, which is the caller's now; null: not whole yet, or no room, or nonsense.</summary>
+    /// <summary>
+    /// Adds a fragment. The buffer with the whole request, which is the caller's now; null: not whole yet, or no room, or nonsense.
+    /// </summary>
     internal MessageBuffer* Add(MessageHeader* header, byte* body, int bodyBytes, out bool isNonsense)
     {
         isNonsense = false;

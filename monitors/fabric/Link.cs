@@ -33,7 +33,9 @@ public abstract unsafe class Link
     /// <summary>Longest frame, header included.</summary>
     public abstract int MaxFrameBytes { get; }
 
-    /// <summary>Bytes of requests to one peer, and of their replies, that may be under way at a time: each of both, at least CallWindow.LeastBytes.</summary>
+    /// <summary>
+    /// Bytes of requests to one peer, and of their replies, that may be under way at a time: each of both, at least CallWindow.LeastBytes.
+    /// </summary>
     public abstract int WindowBytes { get; }
 
     public abstract LinkTraits Traits { get; }

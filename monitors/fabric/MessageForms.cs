@@ -1,5 +1,5 @@
-// The three forms in which this component fills in a header: a request, an answer to one, and a frame that is neither. The fields that depend on
-// the body and its fragments are MessageSender's. In one place, so that a field that is forgotten is forgotten nowhere else.
+// The three forms in which this component fills in a header: a request, an answer to one, and a frame that is neither. The fields that
+// depend on the body and its fragments are MessageSender's. In one place, so that a field that is forgotten is forgotten nowhere else.
 
 using System.Numerics;
 using System.Runtime.CompilerServices;

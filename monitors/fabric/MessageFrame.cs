@@ -17,7 +17,9 @@ internal static unsafe class MessageFrame
     /// <summary>The upper half of the sixth word of a message in one frame: index 0, count 1.</summary>
     private const uint OneFragment = 1U << 16;
 
-    /// <summary>Check for what nearly every frame is: a sound message in one frame. A negative length says only that Check must look.</summary>
+    /// <summary>
+    /// Check for what nearly every frame is: a sound message in one frame. A negative length says only that Check must look.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int ReadPlain(byte* frame, int frameBytes, MessageHeader* header)
     {
@@ -34,7 +36,9 @@ internal static unsafe class MessageFrame
             ? (int)bodyBytes : NotSound;
     }
 
-    /// <summary>Copies and checks the header. The length of this frame's part of the body, right after the header; negative: throw it away.</summary>
+    /// <summary>
+    /// Copies and checks the header. The length of this frame's part of the body, right after the header; negative: throw it away.
+    /// </summary>
     /// <param name="frame">The frame, in memory that does not move.</param>
     /// <param name="frameBytes">Its length; links with a minimum length may have padded it.</param>
     /// <param name="header">Receives the copy; only meaningful for a sound frame.</param>
@@ -76,7 +80,9 @@ internal static unsafe class MessageFrame
         (header->Flags & MessageFlags.Checksummed) != 0
         && ChecksumOf(*header, new ReadOnlySpan<byte>(body, bodyBytes), default) == header->Checksum;
 
-    /// <summary>A fragment must be exactly the piece that its index says, so that the pieces of a message cover it without overlap.</summary>
+    /// <summary>
+    /// A fragment must be exactly the piece that its index says, so that the pieces of a message cover it without overlap.
+    /// </summary>
     private static bool FragmentFits(in MessageHeader header, out uint part)
     {
         part = 0;

@@ -91,10 +91,13 @@ public struct MessageHeader
     /// <summary>The life that the sender believes it talks to; 0 in the greeting of a stranger.</summary>
     public uint TargetIncarnation;
     /// <summary>
-    /// How many sequence numbers the oldest request whose reply the requester lacks lies before this one: it has the replies of all earlier ones.
+    /// How many sequence numbers the oldest request whose reply the requester lacks lies before this one: it has the replies of all earlier
+    /// ones.
     /// </summary>
     public uint OldestOpen;
-    /// <summary>CRC32C (RFC 3720) of this header with the field zero and of the body's digest (BodyDigest.cs); unchecked where nothing corrupts.</summary>
+    /// <summary>
+    /// CRC32C (RFC 3720) of this header with the field zero and of the body's digest (BodyDigest.cs); unchecked where nothing corrupts.
+    /// </summary>
     public uint Checksum;
 
     /// <summary>Where this frame's part of the body belongs.</summary>

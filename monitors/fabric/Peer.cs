@@ -1,5 +1,5 @@
-// What an endpoint knows about one other component: the link to it, who it is (PeerIdentity), the window of calls that this component has there
-// (CallWindow), and what it has served for it (ReplyMemory). Made by Attach at boot.
+// What an endpoint knows about one other component: the link to it, who it is (PeerIdentity), the window of calls that this component has
+// there (CallWindow), and what it has served for it (ReplyMemory). Made by Attach at boot.
 
 using Lego.Kernel;
 

@@ -1,15 +1,15 @@
 // Who a peer is in its present life, and how this endpoint knows.
 //
-// A component's life is what lies between the moment at which it knows nothing of the rack and the moment at which the rack has given it up, or
-// its machine is gone. Each life has a name, its incarnation: 32 bits of entropy, not a clock's reading. Every frame carries the sender's and the
-// one that the sender believes it talks to; what is from or for a former self is not looked into, but counted. Ids of requests, duplicate
-// suppression, remembered replies, and what services keep for a component hang on the incarnation.
+// A component's life is what lies between the moment at which it knows nothing of the rack and the moment at which the rack has given it
+// up, or its machine is gone. Each life has a name, its incarnation: 32 bits of entropy, not a clock's reading. Every frame carries the
+// sender's and the one that the sender believes it talks to; what is from or for a former self is not looked into, but counted. Ids of
+// requests, duplicate suppression, remembered replies, and what services keep for a component hang on the incarnation.
 //
-// Nobody believes a name because it stands in a frame: a frame may have been under way since a former life. Two endpoints learn each other's
-// names by greetings, as TCP's three-way handshake learns sequence numbers (RFC 9293, 3.5). A greeting may carry a challenge, a number that
-// this life has not used before, and the answer to one of the other side's. A name is adopted from a greeting that is meant for this very life and
-// answers a challenge that was made after the last adoption. Such a greeting was sent after that challenge, by a life that came after the one
-// adopted last: however frames are delayed, doubled or reordered, adoption never goes back to a former life.
+// Nobody believes a name because it stands in a frame: a frame may have been under way since a former life. Two endpoints learn each
+// other's names by greetings, as TCP's three-way handshake learns sequence numbers (RFC 9293, 3.5). A greeting may carry a challenge, a
+// number that this life has not used before, and the answer to one of the other side's. A name is adopted from a greeting that is meant for
+// this very life and answers a challenge that was made after the last adoption. Such a greeting was sent after that challenge, by a life
+// that came after the one adopted last: however frames are delayed, doubled or reordered, adoption never goes back to a former life.
 //
 //   A                                   B
 //   greeting(challenge a)           ->  (A is a stranger)
@@ -23,13 +23,15 @@
 //       this endpoint begins a new life itself; or the membership names a life that this endpoint has not met
 //
 //   Unknown   Calls wait in their queues; the first one, and who waits, greets. Boot: nobody knows anybody.
-//   Known     Frames that carry (life, own) pass. A frame with any other pair is refused, and greeted: both sides learn the other's new name. That is
-//             how a peer that has rebooted is noticed, a manager as well as anybody; what was under way to its former self ends (EHOSTDOWN).
-//   GivenUp   Calls end with EHOSTDOWN. Of its frames only Join and Heartbeat pass, whose answers tell it; other requests are answered StaleEpoch.
+//   Known     Frames that carry (life, own) pass. A frame with any other pair is refused, and greeted: both sides learn the other's new
+//             name. That is how a peer that has rebooted is noticed, a manager as well as anybody; what was under way to its former self
+//             ends (EHOSTDOWN).
+//   GivenUp   Calls end with EHOSTDOWN. Of its frames only Join and Heartbeat pass, whose answers tell it; other requests are answered
+//             StaleEpoch.
 //             The same life comes back only when the membership says that it is a member (a manager that rebooted knows no failures).
 //
-// A life that was known ends exactly once, when it is given up or another one is adopted: then the watchers hear of it (PeerWatcher), before any
-// request of the next life is served.
+// A life that was known ends exactly once, when it is given up or another one is adopted: then the watchers hear of it (PeerWatcher),
+// before any request of the next life is served.
 
 using System.Numerics;
 using System.Runtime.InteropServices;
@@ -129,7 +131,9 @@ internal struct PeerIdentity
         return ended;
     }
 
-    /// <summary>The membership has given a life up. True: it was known, and has ended by that. A later life than that one is not touched.</summary>
+    /// <summary>
+    /// The membership has given a life up. True: it was known, and has ended by that. A later life than that one is not touched.
+    /// </summary>
     internal bool GiveUp(uint incarnation)
     {
         _givenUp = incarnation;

@@ -36,7 +36,9 @@ internal static unsafe class RememberedReply
         return first;
     }
 
-    /// <summary>Copies head and payload (together more than 0 bytes, and no more than the chain takes) and frees the pages behind them.</summary>
+    /// <summary>
+    /// Copies head and payload (together more than 0 bytes, and no more than the chain takes) and frees the pages behind them.
+    /// </summary>
     internal static void Fill(ReplyFrames frames, void* chain, byte* head, int headBytes, byte* payload, int payloadBytes)
     {
         int total = headBytes + payloadBytes;

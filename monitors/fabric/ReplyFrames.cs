@@ -1,5 +1,6 @@
-// Page frames for remembered replies: the component's own, and when it has none left, a reserve of a few that is taken at boot. Without it a
-// component whose memory is all given away could answer nothing over a lossy link that must not be done twice, not even what gives memory back.
+// Page frames for remembered replies: the component's own, and when it has none left, a reserve of a few that is taken at boot. Without it
+// a component whose memory is all given away could answer nothing over a lossy link that must not be done twice, not even what gives memory
+// back.
 
 using Lego.Kernel;
 

@@ -1,14 +1,14 @@
-// What this component has served for one peer, so that nothing is executed twice: one entry per slot of the peer's window, with the id of the
-// latest request there, how far it has come, and, on links that lose frames, its reply if that cannot be made again. RequestId.cs says why the
-// latest per slot suffices.
+// What this component has served for one peer, so that nothing is executed twice: one entry per slot of the peer's window, with the id of
+// the latest request there, how far it has come, and, on links that lose frames, its reply if that cannot be made again. RequestId.cs says
+// why the latest per slot suffices.
 //
-// Memory for a reply that must be remembered is taken before the request is executed. With none, the request is turned away undone and its sender
-// comes again; a reply is never lost for want of memory.
+// Memory for a reply that must be remembered is taken before the request is executed. With none, the request is turned away undone and its
+// sender comes again; a reply is never lost for want of memory.
 //
-// Invariants. Ids in a slot only grow within a life of the peer. Remembered is not null only in state InProgress, as a chain that takes the longest
-// reply that the requester has room for, and in state Done, as the whole reply: RememberedBytes > 0, and no page too many. RememberedBytes < 0: the
-// reply is made again by running the request (idempotent, or a service that runs replays). ReleasedBelow: the peer has had the replies of all ids
-// below, so nothing is remembered for them. Over reliable links no reply is ever remembered.
+// Invariants. Ids in a slot only grow within a life of the peer. Remembered is not null only in state InProgress, as a chain that takes the
+// longest reply that the requester has room for, and in state Done, as the whole reply: RememberedBytes > 0, and no page too many.
+// RememberedBytes < 0: the reply is made again by running the request (idempotent, or a service that runs replays). ReleasedBelow: the peer
+// has had the replies of all ids below, so nothing is remembered for them. Over reliable links no reply is ever remembered.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;

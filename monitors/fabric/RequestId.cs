@@ -1,7 +1,7 @@
 // Names of requests: a sequence number that only grows and, in the low byte, the slot that the request occupies at both ends until its
 // reply has arrived (the session slots of NFSv4.1, RFC 8881 section 2.10.6). A later request in the same slot thereby acknowledges the
-// earlier one, so that a target remembers at most one reply per slot. Ids are unique within one life of the requester; what belongs to another
-// life does not get as far as having its id looked at (PeerIdentity.cs).
+// earlier one, so that a target remembers at most one reply per slot. Ids are unique within one life of the requester; what belongs to
+// another life does not get as far as having its id looked at (PeerIdentity.cs).
 
 namespace Lego.Fabric;
 

@@ -81,7 +81,9 @@ public sealed unsafe class RingLink : Link
     /// <inheritdoc/>
     public override bool Failed => _failed;
 
-    /// <summary>Opens this node's end of a region; boot time. EINVAL: the header is not one, ENXIO: the region is not this node's.</summary>
+    /// <summary>
+    /// Opens this node's end of a region; boot time. EINVAL: the header is not one, ENXIO: the region is not this node's.
+    /// </summary>
     public static Errno Open(SharedRegion region, ushort node, Doorbell? doorbell, LinkTraits extraTraits, out RingLink? link)
     {
         link = null;

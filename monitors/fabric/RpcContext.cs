@@ -3,16 +3,20 @@
 namespace Lego.Fabric;
 
 /// <summary>
-/// What kind of traffic a request is. Each class has a part of the window for itself (CallWindow.cs), so that one that is full holds back no
-/// other; where they share, lower values go first.
+/// What kind of traffic a request is. Each class has a part of the window for itself (CallWindow.cs), so that one that is full holds back
+/// no other; where they share, lower values go first.
 /// </summary>
 public enum RpcClass : byte
 {
-    /// <summary>A program stands still until it is answered, and the answer takes the target no longer than a look into its tables.</summary>
+    /// <summary>
+    /// A program stands still until it is answered, and the answer takes the target no longer than a look into its tables.
+    /// </summary>
     DemandFetch = 0,
     /// <summary>Makes room for demand fetches.</summary>
     WriteBack = 1,
-    /// <summary>Contents of files and programs, lists of ranges: long messages. A call too long for its own class becomes one of these.</summary>
+    /// <summary>
+    /// Contents of files and programs, lists of ranges: long messages. A call too long for its own class becomes one of these.
+    /// </summary>
     Transfer = 2,
     /// <summary>Standard streams: a program or a person may take any time over them.</summary>
     Stream = 3,

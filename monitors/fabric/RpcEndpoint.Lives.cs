@@ -1,4 +1,5 @@
-// Lives: this component's own, those of its peers, and frames that are from or for a former one. PeerIdentity.cs has the states and the reasons.
+// Lives: this component's own, those of its peers, and frames that are from or for a former one. PeerIdentity.cs has the states and the
+// reasons.
 
 using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
@@ -41,8 +42,8 @@ public sealed unsafe partial class RpcEndpoint
     public uint FramesHeardFrom(ushort peer) => peer <= MaxNode && _peers[peer] is { } known ? known.FramesHeard : 0;
 
     /// <summary>
-    /// The rack has given this life up: nothing that it began may reach anybody any more. Calls under way end with ESTALE, and so do new ones at once,
-    /// but those of the membership.
+    /// The rack has given this life up: nothing that it began may reach anybody any more. Calls under way end with ESTALE, and so do new
+    /// ones at once, but those of the membership.
     /// </summary>
     public void Fence()
     {
@@ -57,8 +58,8 @@ public sealed unsafe partial class RpcEndpoint
     }
 
     /// <summary>
-    /// Begins a new life under a name that no life of this component has had. Nothing of the former one is left here; peers learn the new name from
-    /// the next message to them, and end what they keep for the former self.
+    /// Begins a new life under a name that no life of this component has had. Nothing of the former one is left here; peers learn the new
+    /// name from the next message to them, and end what they keep for the former self.
     /// </summary>
     public void BeginLife(uint incarnation)
     {
@@ -80,7 +81,10 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    /// <summary>The membership says that a life of a peer has failed: its calls end with EHOSTDOWN, new ones do at once. A later life is not touched.</summary>
+    /// <summary>
+    /// The membership says that a life of a peer has failed: its calls end with EHOSTDOWN, new ones do at once. A later life is not
+    /// touched.
+    /// </summary>
     public void MarkDown(ushort node, uint incarnation)
     {
         if (node > MaxNode || _peers[node] is not { } peer)

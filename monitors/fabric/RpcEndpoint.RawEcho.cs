@@ -1,5 +1,5 @@
-// The floor that every figure of the fabric is measured against: a page goes to a peer and back as one frame each way, with no request table,
-// no service and no scheduler in between. Used by `bench fetch` only; a lost frame (ethernet) is given up after a while.
+// The floor that every figure of the fabric is measured against: a page goes to a peer and back as one frame each way, with no request
+// table, no service and no scheduler in between. Used by `bench fetch` only; a lost frame (ethernet) is given up after a while.
 
 using System;
 using Lego.Kernel;
@@ -14,7 +14,8 @@ public sealed unsafe partial class RpcEndpoint
     private bool _rawEchoArrived;
 
     /// <summary>
-    /// Sends a page to a peer and polls until it has come back into the same page. Does not block. False when the link is full or nothing came.
+    /// Sends a page to a peer and polls until it has come back into the same page. Does not block. False when the link is full or nothing
+    /// came.
     /// </summary>
     public bool RawEcho(ushort to, void* page)
     {

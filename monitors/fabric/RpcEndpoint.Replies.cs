@@ -3,9 +3,10 @@
 // Loss. On a lossy link the waiter sends the whole request again after a timeout that doubles; the reply is the acknowledgement. On a
 // reliable link it only asks (Probe) after a second without an answer.
 //
-// Patience. A call fails with ETIMEDOUT when its peer has been silent for TimeoutNs: any sound frame from the peer, about whatever, is a sign of
-// life, so that neither a slow answer nor a wait in this side's own queue is a failure. Silence is added up wait by wait, each counting no
-// more than was meant to be waited: a machine that stood still (its host was suspended, or busy) does not take the time for the peer's silence.
+// Patience. A call fails with ETIMEDOUT when its peer has been silent for TimeoutNs: any sound frame from the peer, about whatever, is a
+// sign of life, so that neither a slow answer nor a wait in this side's own queue is a failure. Silence is added up wait by wait, each
+// counting no more than was meant to be waited: a machine that stood still (its host was suspended, or busy) does not take the time for the
+// peer's silence.
 
 using System;
 using Lego.Fabric.Messages;
@@ -18,7 +19,9 @@ public sealed unsafe partial class RpcEndpoint
     private const ulong MicrosecondNs = 1_000;
     private const ulong MillisecondNs = 1_000_000;
 
-    /// <summary>First repetition on a lossy link: well above a round trip (0.1 to 0.3 ms between emulated machines, 3 ms now and then).</summary>
+    /// <summary>
+    /// First repetition on a lossy link: well above a round trip (0.1 to 0.3 ms between emulated machines, 3 ms now and then).
+    /// </summary>
     private const ulong FirstRetransmitNs = 4 * MillisecondNs;
     private const ulong MaxRetransmitNs = 256 * MillisecondNs;
     /// <summary>Repetitions once the target has said that it works on the request.</summary>

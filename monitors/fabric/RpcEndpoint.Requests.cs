@@ -1,5 +1,5 @@
-// The requesting side. A call takes room in its peer's window (CallWindow), sends, and waits; a call that finds no room there or on the link
-// waits in the queue of its class. What comes back, and what is done when nothing does: RpcEndpoint.Replies.cs.
+// The requesting side. A call takes room in its peer's window (CallWindow), sends, and waits; a call that finds no room there or on the
+// link waits in the queue of its class. What comes back, and what is done when nothing does: RpcEndpoint.Replies.cs.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -302,7 +302,9 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    /// <summary>Sends what has room by now, the most urgent class first; a class without room does not keep the next one from its own.</summary>
+    /// <summary>
+    /// Sends what has room by now, the most urgent class first; a class without room does not keep the next one from its own.
+    /// </summary>
     private void SendQueuedTo(Peer peer)
     {
         CallWindow window = peer.Window;

@@ -1,6 +1,6 @@
-// The serving side: at most once (ReplyMemory). A repetition of a request that is still being worked on is told so; of one that is done, it gets the
-// remembered reply, or runs again where that is harmless (RpcService says). What waits for a worker and comes from a life that has ended meanwhile,
-// or was meant for one of this component's own, is dropped undone.
+// The serving side: at most once (ReplyMemory). A repetition of a request that is still being worked on is told so; of one that is done, it
+// gets the remembered reply, or runs again where that is harmless (RpcService says). What waits for a worker and comes from a life that has
+// ended meanwhile, or was meant for one of this component's own, is dropped undone.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -308,7 +308,10 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    /// <summary>False when requester or target of a request have begun another life since it came. A life that is given up may still ask the membership.</summary>
+    /// <summary>
+    /// False when requester or target of a request have begun another life since it came. A life that is given up may still ask the
+    /// membership.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsCurrent(Peer peer, MessageHeader* request) =>
         request->Incarnations == peer.Identity.Inward || IsFromGivenUp(peer, request);

@@ -1,8 +1,8 @@
 // One component's end of the fabric: every message that a monitor sends or serves passes through here (one RPC library for the rack).
-// This file: peers, services, polling, the first look at a received frame, and what is counted. RpcEndpoint.Requests.cs: calls of this component.
-// RpcEndpoint.Replies.cs: what comes back, and the wait for it. RpcEndpoint.Serving.cs: requests of others, at most once.
-// RpcEndpoint.Lives.cs: who the peers are. The ideas with a state of their own are types: CallWindow, PeerIdentity and ReplyMemory of each peer;
-// MessageSender, ReplyWatch, FragmentCollector and OpcodeCounters of the endpoint.
+// This file: peers, services, polling, the first look at a received frame, and what is counted. RpcEndpoint.Requests.cs: calls of this
+// component. RpcEndpoint.Replies.cs: what comes back, and the wait for it. RpcEndpoint.Serving.cs: requests of others, at most once.
+// RpcEndpoint.Lives.cs: who the peers are. The ideas with a state of their own are types: CallWindow, PeerIdentity and ReplyMemory of each
+// peer; MessageSender, ReplyWatch, FragmentCollector and OpcodeCounters of the endpoint.
 //
 // Contract: made at boot, then registered with the Poller by the image's start-up. Begin, Poll and TryHandle never block; Call and Complete
 // do. Kernel code is atomic between blocking points (one kernel lock), so nothing here takes locks. No allocation after boot except page

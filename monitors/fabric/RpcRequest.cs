@@ -49,7 +49,9 @@ public unsafe ref struct RpcRequest
     /// <summary>Longest reply body that the requester has room for.</summary>
     public readonly int ReplyCapacityBytes => (int)Math.Min(_header->ReplyCapacity, MessageHeader.MaxBodyBytes);
 
-    /// <summary>The request has been executed before and its reply was lost: answer without doing it again (see RpcService.RunsReplays).</summary>
+    /// <summary>
+    /// The request has been executed before and its reply was lost: answer without doing it again (see RpcService.RunsReplays).
+    /// </summary>
     public bool IsReplay { get; }
 
     /// <summary>The request's body; in TryHandle it lies in the link, where the peer may still write: read each byte once.</summary>

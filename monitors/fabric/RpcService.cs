@@ -34,6 +34,8 @@ public abstract unsafe class RpcService
     /// <summary>True when running the request again changes nothing, even late, after other requests: reads are, writes are not.</summary>
     public virtual bool IsIdempotent(Opcode opcode) => false;
 
-    /// <summary>True when a repeat of an executed request comes here again with IsReplay set, instead of getting the remembered reply.</summary>
+    /// <summary>
+    /// True when a repeat of an executed request comes here again with IsReplay set, instead of getting the remembered reply.
+    /// </summary>
     public virtual bool RunsReplays(Opcode opcode) => false;
 }

@@ -1,16 +1,17 @@
-// Who is in the rack: a pure state machine over Join, Heartbeat, other signs of life and the passing of time, which the caller brings along.
+// Who is in the rack: a pure state machine over Join, Heartbeat, other signs of life and the passing of time, which the caller brings
+// along.
 //
 //            Join                silent > SuspectNs             silent > FailNs
 //   (none) ---------> Alive ---------------------> Suspect ---------------------> Failed --Join (new incarnation)--> Alive
 //                       ^------sign of life-----------'
 //
-// Silence is time that the manager itself was there to see: the caller adds what passed, tick by tick, and no more for a tick than it meant to
-// wait. A manager that stood still (a host that was suspended) does not take that time for the others' silence.
+// Silence is time that the manager itself was there to see: the caller adds what passed, tick by tick, and no more for a tick than it meant
+// to wait. A manager that stood still (a host that was suspended) does not take that time for the others' silence.
 //
-// The epoch grows whenever the set of members changes (Join, Failed), not on suspicion: a suspect is still trusted with what it owns. A manager that
-// has rebooted begins low and takes up from the highest epoch that a joining component knows, so that the rack's epoch never goes back.
-// A failed life stays in the table, fenced: its heartbeats and joins get ESRCH. One that the table does not know gets ENOENT: it has to join.
-// Never blocks or allocates after construction.
+// The epoch grows whenever the set of members changes (Join, Failed), not on suspicion: a suspect is still trusted with what it owns. A
+// manager that has rebooted begins low and takes up from the highest epoch that a joining component knows, so that the rack's epoch never
+// goes back. A failed life stays in the table, fenced: its heartbeats and joins get ESRCH. One that the table does not know gets ENOENT: it
+// has to join. Never blocks or allocates after construction.
 
 using System;
 using System.Runtime.InteropServices;
@@ -42,7 +43,9 @@ public sealed class MembershipTable
     /// <summary>Silence after which a member is suspected.</summary>
     public const ulong DefaultSuspectNs = 3_000_000_000;
 
-    /// <summary>Silence after which a member is given up. A rack on two busy host cores may stall for seconds without being broken.</summary>
+    /// <summary>
+    /// Silence after which a member is given up. A rack on two busy host cores may stall for seconds without being broken.
+    /// </summary>
     public const ulong DefaultFailNs = 7_000_000_000;
 
     private readonly Member[] _members = new Member[MaxMembers];
@@ -136,7 +139,9 @@ public sealed class MembershipTable
         return outcome;
     }
 
-    /// <summary>A sign of life with the sender's load. ENOENT: this life is no member, it has to join; ESRCH: it has been given up.</summary>
+    /// <summary>
+    /// A sign of life with the sender's load. ENOENT: this life is no member, it has to join; ESRCH: it has been given up.
+    /// </summary>
     public Errno Heartbeat(in HeartbeatRequest request)
     {
         int index = Find(request.Self.Node);

@@ -75,8 +75,8 @@ public sealed unsafe class MemoryMonitor
     /// <summary>The rack takes this component for dead: it ends all address spaces. Files stay, dirty or not.</summary>
     public void EndSpaces() => _spaces.DestroyAllOf(AddressSpaces.EveryProcessor);
 
-    /// <summary>After <see cref="Flush"/>: bytes of files that are lost with this component, or were given up before and nobody has heard of it.
-    /// Whole pages are counted.</summary>
+    /// <summary>After <see cref="Flush"/>: bytes of files that are lost with this component, or were given up before and nobody has heard
+    /// of it. Whole pages are counted.</summary>
     public ulong UnwrittenBytes => _files.CountUnwrittenBytes();
 
     /// <summary>All counters of this component.</summary>

@@ -1,5 +1,5 @@
-// What lies under a component's membership: names for its lives, and the end of one that the rack has given up. The image adds what its monitor ends;
-// a component that keeps nothing which would have to end (storage, whose requests stand for themselves) has this one.
+// What lies under a component's membership: names for its lives, and the end of one that the rack has given up. The image adds what its
+// monitor ends; a component that keeps nothing which would have to end (storage, whose requests stand for themselves) has this one.
 
 using System;
 using Lego.Kernel;
@@ -11,7 +11,9 @@ public class ComponentLife
 {
     private readonly EntropySource? _entropy;
 
-    /// <summary>Names come from the entropy device. Without one, which no rack of the tool lacks, the time of day and the cycle counter must do.</summary>
+    /// <summary>
+    /// Names come from the entropy device. Without one, which no rack of the tool lacks, the time of day and the cycle counter must do.
+    /// </summary>
     public ComponentLife(EntropySource? entropy) => _entropy = entropy;
 
     /// <summary>A name that no life of this component has had: 32 bits of entropy, neither 0 nor all ones. BLOCKS.</summary>
@@ -27,8 +29,8 @@ public class ComponentLife
     }
 
     /// <summary>
-    /// Ends everything that the rack takes for dead because it has given this life up: a processor component's programs, a memory component's
-    /// address spaces. The endpoint is fenced meanwhile: calls fail with ESTALE. BLOCKS until nothing is left.
+    /// Ends everything that the rack takes for dead because it has given this life up: a processor component's programs, a memory
+    /// component's address spaces. The endpoint is fenced meanwhile: calls fail with ESTALE. BLOCKS until nothing is left.
     /// </summary>
     public virtual void End()
     {

@@ -4,10 +4,10 @@
 // Soft state only: whatever the manager last said is right.
 //
 //   Joining   Join until it is answered.
-//   Member    Heartbeats. ENOENT: the manager does not know this life (it has rebooted): Joining, as the same life. ESRCH: it has given this life up
-//             (a stand-still that was too long, a cut link): Ending.
-//   Ending    The endpoint is fenced: nothing that this life has begun reaches anybody any more. The monitor ends what the rack takes for dead
-//             (ComponentLife.End). Then a new life begins, under a new name: Joining.
+//   Member    Heartbeats. ENOENT: the manager does not know this life (it has rebooted): Joining, as the same life. ESRCH: it has given
+//             this life up (a stand-still that was too long, a cut link): Ending.
+//   Ending    The endpoint is fenced: nothing that this life has begun reaches anybody any more. The monitor ends what the rack takes for
+//             dead (ComponentLife.End). Then a new life begins, under a new name: Joining.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -101,7 +101,9 @@ public sealed unsafe class MembershipClient : RpcService
         return status;
     }
 
-    /// <summary>One heartbeat. BLOCKS. ENOENT: the manager does not know this life, ESRCH: it has given it up; either way it is no member.</summary>
+    /// <summary>
+    /// One heartbeat. BLOCKS. ENOENT: the manager does not know this life, ESRCH: it has given it up; either way it is no member.
+    /// </summary>
     public Errno Beat()
     {
         _load.Measure(out ComponentLoad load);
@@ -126,10 +128,12 @@ public sealed unsafe class MembershipClient : RpcService
         return status;
     }
 
-    /// <summary>Ends this life, which the rack has given up, and begins the next. BLOCKS until the monitor has nothing left of the former.</summary>
+    /// <summary>
+    /// Ends this life, which the rack has given up, and begins the next. BLOCKS until the monitor has nothing left of the former.
+    /// </summary>
     public void StartAnew()
     {
-        Log.Warn($"{ComponentNames.Of(_self.Kind)} node {(int)_self.Node}: the rack has given this component up; it ends what it has and joins again");
+        Log.Warn($"{ComponentNames.Of(_self.Kind)} node {(int)_self.Node}: given up by the rack; it ends what it has and joins again");
         _joined = false;
         _endpoint.Fence();
         _life.End();
@@ -210,7 +214,8 @@ public sealed unsafe class MembershipClient : RpcService
             return false;
         }
 
-        // A push may be overtaken by a newer one. A manager that rebooted takes up from the highest epoch of those that join it, so older is stale.
+        // A push may be overtaken by a newer one. A manager that rebooted takes up from the highest epoch of those that join it, so older
+        // is stale.
         if (head.Epoch < _epoch)
         {
             return true;

@@ -1,5 +1,5 @@
-// What a call does while its answer does not come: classes that are full, peers that are slow, silent or busy with others, machines that stood
-// still. The clock is the test's: it moves with each look at the links.
+// What a call does while its answer does not come: classes that are full, peers that are slow, silent or busy with others, machines that
+// stood still. The clock is the test's: it moves with each look at the links.
 
 using System;
 using Lego.Fabric;
@@ -44,7 +44,8 @@ public sealed unsafe class PatienceTests : IDisposable
         }
 
         Assert.Equal(CallState.Queued, last->State);
-        foreach (RpcClass other in new[] { RpcClass.DemandFetch, RpcClass.WriteBack, RpcClass.Prefetch, RpcClass.Background, RpcClass.Liveness })
+        RpcClass[] others = [RpcClass.DemandFetch, RpcClass.WriteBack, RpcClass.Prefetch, RpcClass.Background, RpcClass.Liveness];
+        foreach (RpcClass other in others)
         {
             Assert.Equal(CallState.Sent, Begin(other, new byte[1000])->State);
         }

@@ -1,5 +1,5 @@
-// `lego switch`: the Ethernet segment of a rack as a process of its own, in a session of its own, like the machines (MachineStarter): a Ctrl-Z that
-// stops the tool must not stop the network, or the rack's components would take each other for dead. It ends with the tool.
+// `lego switch`: the Ethernet segment of a rack as a process of its own, in a session of its own, like the machines (MachineStarter): a
+// Ctrl-Z that stops the tool must not stop the network, or the rack's components would take each other for dead. It ends with the tool.
 
 using System;
 using System.Collections.Generic;
@@ -25,7 +25,8 @@ public static class SwitchCommand
         command.SetAction(result =>
         {
             IEnumerable<int> numbers = result.GetValue(nodes)!.Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture));
-            using FrameSwitch forwarder = new(result.GetValue(directory)!, numbers, new FrameLoss(result.GetValue(loss), result.GetValue(seed)));
+            FrameLoss losses = new(result.GetValue(loss), result.GetValue(seed));
+            using FrameSwitch forwarder = new(result.GetValue(directory)!, numbers, losses);
             forwarder.WaitForEnd();
             return ExitStatus.Success;
         });

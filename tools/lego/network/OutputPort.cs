@@ -1,5 +1,5 @@
-// The way from the switch to one machine. A datagram goes out at once where the machine's socket has room (a handful of datagrams, the kernel's
-// max_dgram_qlen); else it waits here, and a thread of this port sends it when there is room again. Send never blocks.
+// The way from the switch to one machine. A datagram goes out at once where the machine's socket has room (a handful of datagrams, the
+// kernel's max_dgram_qlen); else it waits here, and a thread of this port sends it when there is room again. Send never blocks.
 //
 // Invariant: while frames wait, all frames go through the queue, so that they keep their order.
 
