@@ -405,6 +405,34 @@ static void identities(void)
 	wait(&status);
 }
 
+static void supplementary(void)
+{
+	gid_t groups[40] = { 7, 3, 5 };
+
+	if (fork() == 0) {
+		say("setgroups", setgroups(3, groups));
+		if (fork() == 0) {
+			memset(groups, 0, sizeof groups);
+			say("getgroups", getgroups(40, groups));
+			printf("%d %d %d\n", groups[0], groups[1], groups[2]);
+			say("their number", getgroups(0, groups));
+			say("too little room", getgroups(2, groups));
+			groups[0] = -1;
+			say("setgroups(-1)", setgroups(1, groups));
+			say("setgroups of too many", setgroups(65537, groups));
+			say("setgroups from nowhere", setgroups(2, (gid_t *)16));
+			setuid(1000);
+			say("setgroups of a user", setgroups(0, groups));
+			_exit(0);
+		}
+		wait(NULL);
+		say("none", setgroups(0, groups));
+		say("none left", getgroups(0, groups));
+		_exit(0);
+	}
+	wait(NULL);
+}
+
 static void priorities(void)
 {
 	say("getpriority", getpriority(PRIO_PROCESS, 0));
@@ -475,6 +503,7 @@ int main(void)
 	waiting();
 	groups();
 	identities();
+	supplementary();
 	priorities();
 	limits();
 	return 0;

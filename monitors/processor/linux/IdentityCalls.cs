@@ -1,6 +1,8 @@
 // Ids of processes, threads, groups, sessions and users (credentials(7)). Programs start as user 0; the set*id rules of Linux hold from there.
 // Nothing here blocks except copies of results.
 
+using System;
+using System.Runtime.InteropServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -224,18 +226,66 @@ public static unsafe class IdentityCalls
     }
 
     [SystemCall(115, "getgroups", Support.Full)]
-    public static long GetGroups(ref SystemCall call) => (int)call.A0 < 0 ? SystemCall.Fail(Errno.EINVAL) : 0;
+    public static long GetGroups(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        int room = (int)call.A0;
+        if (room < 0 || (room != 0 && room < process->GroupCount))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
 
-    [SystemCall(116, "setgroups", Support.Partial, "only the empty list is kept; others are accepted and forgotten")]
+        if (room == 0)
+        {
+            return process->GroupCount;
+        }
+
+        ReadOnlySpan<uint> groups = new(process->Groups, process->GroupCount);
+        return SystemCall.Result(UserMemory.CopyOut(process, call.A1, MemoryMarshal.AsBytes(groups)), process->GroupCount);
+    }
+
+    [SystemCall(116, "setgroups", Support.Partial, "at most 32; rights on files go by the file-system group alone")]
     public static long SetGroups(ref SystemCall call)
     {
-        const ulong MaxGroups = 65536;
-        if (call.Process->EffectiveUserId != 0)
+        const uint LinuxMost = 65536;
+        Process* process = call.Process;
+        uint count = (uint)call.A0;
+        if (process->EffectiveUserId != 0)
         {
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        return call.A0 > MaxGroups ? SystemCall.Fail(Errno.EINVAL) : 0;
+        if (count > Process.MaxGroups)
+        {
+            return SystemCall.Fail(count > LinuxMost ? Errno.EINVAL : Errno.ENOMEM);
+        }
+
+        Span<uint> groups = stackalloc uint[Process.MaxGroups];
+        groups = groups.Slice(0, (int)count);
+        Errno error = UserMemory.CopyIn(process, call.A1, MemoryMarshal.AsBytes(groups));
+        for (int index = 0; index < groups.Length && error == Errno.None; index++)
+        {
+            error = groups[index] == Unchanged ? Errno.EINVAL : Errno.None;
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        process->GroupCount = (int)count;
+        for (int index = 0; index < groups.Length; index++)
+        {
+            int place = index;
+            for (; place > 0 && process->Groups[place - 1] > groups[index]; place--)
+            {
+                process->Groups[place] = process->Groups[place - 1];
+            }
+
+            process->Groups[place] = groups[index];
+        }
+
+        return 0;
     }
 
     /// <summary>Who may see or limit another process: itself, root, and whoever has all its ids (ptrace(2), "Ptrace access mode checking").</summary>

@@ -28,6 +28,9 @@ public unsafe struct Process
     /// <summary>Bytes of the command name with its terminator (TASK_COMM_LEN).</summary>
     public const int NameBytes = 16;
 
+    /// <summary>Most supplementary groups of a process.</summary>
+    public const int MaxGroups = 32;
+
     /// <summary>Number of resource limits (RLIM_NLIMITS).</summary>
     public const int LimitCount = 16;
 
@@ -89,6 +92,9 @@ public unsafe struct Process
     public uint EffectiveGroupId;
     public uint SavedGroupId;
     public uint FileSystemGroupId;
+    /// <summary>Supplementary groups in ascending order (getgroups(2)), and how many there are; inherited.</summary>
+    public fixed uint Groups[MaxGroups];
+    public int GroupCount;
 
     /// <summary>Canonical path of the program file in a page of its own, NUL-terminated (/proc/PID/exe).</summary>
     public byte* Executable;

@@ -155,6 +155,12 @@ public static unsafe class ProcessFork
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
         child->FileSystemGroupId = parent->FileSystemGroupId;
+        child->GroupCount = parent->GroupCount;
+        for (int index = 0; index < parent->GroupCount; index++)
+        {
+            child->Groups[index] = parent->Groups[index];
+        }
+
         child->Umask = parent->Umask;
         child->Name = parent->Name;
         child->Nice = parent->Nice;

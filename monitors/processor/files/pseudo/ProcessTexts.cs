@@ -196,7 +196,14 @@ public static unsafe class ProcessTexts
         Ids(ref text, "Uid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId, process->FileSystemUserId);
         Ids(ref text, "Gid:"u8, process->GroupId, process->EffectiveGroupId, process->SavedGroupId, process->FileSystemGroupId);
         text.AppendLine("FDSize:\t"u8, DescriptorSpace(process));
-        text.Append("Groups:\t \n"u8);
+        text.Append("Groups:\t"u8);
+        for (int index = 0; index < process->GroupCount; index++)
+        {
+            text.Append(index == 0 ? default : " "u8);
+            text.AppendNumber(process->Groups[index]);
+        }
+
+        text.Append(" \n"u8);
         if (process->Space != null)
         {
             MemorySizes(process, ref text);

@@ -308,12 +308,11 @@ public static unsafe class PseudoTree
 
         if (directory.File == PseudoFile.Proc)
         {
-            for (Process* process = processes.First; process != null; process = process->Next)
+            // By the id table: a listing looks at each id once, however many processes there are.
+            for (uint id = from; id < Processes.IdLimit && found == uint.MaxValue; id++)
             {
-                if (process->Id >= from && process->Id < found && process->State != ProcessState.Embryo)
-                {
-                    found = process->Id;
-                }
+                Process* process = processes.Find(id);
+                found = process != null && process->State != ProcessState.Embryo ? id : uint.MaxValue;
             }
         }
 
