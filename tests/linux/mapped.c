@@ -201,6 +201,21 @@ static void written(void)
     unlink("o");
 }
 
+/* Neighbours of two kinds are two lines of maps. */
+static void line_of(int first, int second, int protection)
+{
+    char line[400], key[32];
+    char *area = mmap(0, 2 * PAGE, PROT_NONE, MAP_ANONYMOUS | first, -1, 0);
+    mmap(area + PAGE, PAGE, protection, MAP_ANONYMOUS | MAP_FIXED | second, -1, 0);
+    snprintf(key, sizeof key, "%08lx-", (unsigned long)area + PAGE);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps))
+        if (!strncmp(line, key, strlen(key)))
+            printf("line %.4s\n", strchr(line, ' ') + 1);
+    fclose(maps);
+    munmap(area, 2 * PAGE);
+}
+
 static void rights(void)
 {
     int file = open("rights", O_CREAT | O_RDWR, 0644);
@@ -215,6 +230,13 @@ static void rights(void)
     show("mprotect of a shared one", mprotect(shared, PAGE, PROT_READ | PROT_WRITE));
     show("shared and writable by a read-only descriptor", mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) == MAP_FAILED ? -1 : 0);
     unlink("rights");
+    int zero = open("/dev/zero", O_RDONLY);
+    char *zeros = mmap(0, PAGE, PROT_READ, MAP_SHARED, zero, 0);
+    show("mprotect of read-only zeros, shared", mprotect(zeros, PAGE, PROT_WRITE));
+    line_of(MAP_SHARED, MAP_PRIVATE, PROT_NONE);
+    line_of(MAP_PRIVATE, MAP_SHARED, PROT_NONE);
+    line_of(MAP_SHARED, MAP_PRIVATE, PROT_READ);
+    line_of(MAP_SHARED, MAP_PRIVATE, PROT_EXEC);
     char line[400], key[32], name[300] = "";
     unsigned long offset = 1, inode = 0;
     char *second = mmap(0, PAGE, PROT_READ, MAP_SHARED, open("/proc/self/exe", O_RDONLY), PAGE);

@@ -32,4 +32,16 @@ public sealed class LinuxMemoryTests : IDisposable
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
+
+    [Theory]
+    [InlineData("pages")]
+    [InlineData("tables")]
+    public async Task Who_takes_all_memory_or_all_page_tables_is_ended_and_nobody_else(string what)
+    {
+        string script = $"/taker {what} 2>/dev/null & taker=$!; n=0; while kill -0 $taker 2>/dev/null; do "
+            + "/bin/busybox true || echo died; n=$((n + 1)); done; wait $taker; echo $? $((n > 0))";
+        ProgramResult result = await Rack.RunAsync(["--memory", "96M", .. await LinuxPrograms.AddAsync("taker")], ["sh", "-c", script]);
+        Assert.Equal("137 1\n", result.Output);
+        Assert.Equal(0, result.Status);
+    }
 }

@@ -32,6 +32,8 @@ public enum VmaKind : ushort
     Stack = 3,
     /// <summary>MAP_SHARED mapping of a file for reading; otherwise as File.</summary>
     SharedFile = 4,
+    /// <summary>MAP_SHARED without a file: zeros that nobody can write; otherwise as Anonymous.</summary>
+    SharedAnonymous = 5,
 }
 
 /// <summary>PROT_* of mmap(2).</summary>

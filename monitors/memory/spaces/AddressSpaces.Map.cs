@@ -1,6 +1,6 @@
 // mmap(2): where a mapping goes and what it may be. Checks and errno values in the order of Linux's do_mmap.
-// Limits of today, each with its own error: a writable MAP_SHARED of a file is ENODEV (its stores would have to reach the file);
-// MAP_SHARED|MAP_ANONYMOUS behaves as private, so memory is not shared after fork; MAP_HUGETLB is ENOMEM, as on a host without huge pages.
+// Limits of today, each with its own error: a writable MAP_SHARED is ENODEV, because its stores would have to reach the file or other processes, and
+// mprotect cannot make one of it (EACCES); MAP_HUGETLB is ENOMEM, as on a host without huge pages.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -155,7 +155,7 @@ public sealed unsafe partial class AddressSpaces
                 return Errno.EINVAL;
         }
 
-        return wish.File != null && (wish.Protection & Protection.Write) != 0 ? Errno.ENODEV : Errno.None;
+        return (wish.Protection & Protection.Write) != 0 ? Errno.ENODEV : Errno.None;
     }
 
     private Errno AddVma(AddressSpace* space, in MapWish wish, ulong start, ulong end)
@@ -183,10 +183,11 @@ public sealed unsafe partial class AddressSpaces
             vma->FileOffset = wish.FileOffset;
             vma->Backing = wish.Backing;
             _files.HoldMapping(wish.File);
-            if ((wish.Flags & MapFlags.TypeMask) != MapFlags.Private)
-            {
-                vma->Traits |= VmaTraits.Shared;
-            }
+        }
+
+        if ((wish.Flags & MapFlags.TypeMask) != MapFlags.Private)
+        {
+            vma->Traits |= VmaTraits.Shared;
         }
 
         if ((wish.Protection & Protection.Write) != 0)

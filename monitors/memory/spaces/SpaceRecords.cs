@@ -13,6 +13,9 @@ internal static unsafe class SpaceRecords
     /// reply.</summary>
     internal const int MaxBytes = 63 * 1024;
 
+    private static VmaKind KindOf(Vma* vma) => (vma->Traits & VmaTraits.Shared) == 0 ? vma->Kind
+        : vma->File != null ? VmaKind.SharedFile : VmaKind.SharedAnonymous;
+
     /// <summary>Fills the buffer; returns the bytes used and how many records of each kind there are.</summary>
     internal static int Write(AddressSpace* space, Span<byte> buffer, out uint vmas, out uint regions)
     {
@@ -24,7 +27,7 @@ internal static unsafe class SpaceRecords
             VmaRecord record = default;
             record.Start = vma->Start;
             record.End = vma->End;
-            record.Kind = vma->Kind == VmaKind.File && (vma->Traits & VmaTraits.Shared) != 0 ? VmaKind.SharedFile : vma->Kind;
+            record.Kind = KindOf(vma);
             record.Protection = vma->Protection;
             record.Backing = vma->Backing;
             record.FileOffset = vma->FileOffset;

@@ -38,6 +38,6 @@ internal enum VmaTraits : uint
     None = 0,
     /// <summary>It was writable at some time, so dirty lines of it may still arrive after an mprotect.</summary>
     WasWritable = 1,
-    /// <summary>A read-only MAP_SHARED mapping of a file: may never become writable.</summary>
+    /// <summary>A MAP_SHARED mapping: read-only, and may never become writable.</summary>
     Shared = 2,
 }

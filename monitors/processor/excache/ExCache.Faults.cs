@@ -95,7 +95,7 @@ public sealed unsafe partial class ExCache
             }
 
             ulong bits = PageState.Bits(range.Protection);
-            FaultOutcome outcome = state == PageState.Untouched && range.Kind is VmaKind.Anonymous or VmaKind.Stack
+            FaultOutcome outcome = state == PageState.Untouched && range.Kind is VmaKind.Anonymous or VmaKind.Stack or VmaKind.SharedAnonymous
                 ? FillZero(space, address, entry, bits, placement)
                 : FillFromMemory(space, address, entry, bits, access, placement);
             // Another thread may have changed the range's protection while this one waited for its page.

@@ -25,7 +25,7 @@ public static unsafe class MemoryCalls
     private const ulong RemapMayMove = 1;
     private const ulong RemapFixed = 2;
 
-    [SystemCall(9, "mmap", Support.Partial, "MAP_SHARED mappings are private to the process: changes reach neither the file nor other processes")]
+    [SystemCall(9, "mmap", Support.Partial, "a writable MAP_SHARED mapping is ENODEV, and none becomes writable (mprotect: EACCES)")]
     public static long Map(ref SystemCall call)
     {
         ulong address = call.A0;

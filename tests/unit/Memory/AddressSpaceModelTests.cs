@@ -152,7 +152,7 @@ public sealed unsafe class AddressSpaceModelTests
                 remap.NewLength = (ulong)random.Next(0, MaxLengthPages) * Page;
                 remap.NewAddress = VmaModel.AddressOf((int)VmaModel.WindowPages - MaxLengthPages - random.Next(BusyPages));
                 remap.Flags = (uint)remapFlags;
-                bool sharedZero = length == 0 && model.Pages[VmaModel.IndexOf(address)].IsSharedFile;
+                bool sharedZero = length == 0 && model.Pages[VmaModel.IndexOf(address)].IsShared;
                 if (Crowded(model) || sharedZero)
                 {
                     goto case 3;
@@ -168,6 +168,10 @@ public sealed unsafe class AddressSpaceModelTests
                 return "write";
         }
     }
+
+    private static VmaKind KindOf(in ModelPage page) => page.IsShared
+        ? page.File == 0 ? VmaKind.SharedAnonymous : VmaKind.SharedFile
+        : page.File == 0 ? VmaKind.Anonymous : VmaKind.File;
 
     /// <summary>Random placement must not leave the window.</summary>
     private static bool Crowded(VmaModel model)
@@ -224,7 +228,7 @@ public sealed unsafe class AddressSpaceModelTests
             {
                 Start = VmaModel.AddressOf(index),
                 End = VmaModel.AddressOf(index + 1),
-                Kind = page.File == 0 ? VmaKind.Anonymous : page.IsSharedFile ? VmaKind.SharedFile : VmaKind.File,
+                Kind = KindOf(page),
                 Protection = page.Protection,
                 FileOffset = page.File == 0 ? 0 : page.FilePage * Page,
             });

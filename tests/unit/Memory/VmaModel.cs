@@ -13,7 +13,7 @@ internal struct ModelPage
 {
     internal bool IsMapped;
     internal Protection Protection;
-    internal bool IsSharedFile;
+    internal bool IsShared;
     /// <summary>0 = anonymous; else a file, of which this is page FilePage.</summary>
     internal uint File;
     internal ulong FilePage;
@@ -75,7 +75,7 @@ internal sealed class VmaModel
             return Errno.EINVAL;
         }
 
-        if (type == MapFlags.Shared && file != 0 && (protection & Protection.Write) != 0)
+        if (type == MapFlags.Shared && (protection & Protection.Write) != 0)
         {
             return Errno.ENODEV;
         }
@@ -88,7 +88,7 @@ internal sealed class VmaModel
                 Protection = protection,
                 File = file,
                 FilePage = file == 0 ? 0 : (offset + done) / Page,
-                IsSharedFile = file != 0 && type == MapFlags.Shared,
+                IsShared = type == MapFlags.Shared,
             };
         }
 
@@ -126,7 +126,7 @@ internal sealed class VmaModel
                 return Errno.ENOMEM;
             }
 
-            if (page.IsSharedFile && (protection & Protection.Write) != 0)
+            if (page.IsShared && (protection & Protection.Write) != 0)
             {
                 return Errno.EACCES;
             }
@@ -193,7 +193,7 @@ internal sealed class VmaModel
         ulong run = RunLength(address);
         if (oldLength == 0)
         {
-            return Pages[IndexOf(address)].IsSharedFile ? throw new NotSupportedException() : Errno.EINVAL;
+            return Pages[IndexOf(address)].IsShared ? throw new NotSupportedException() : Errno.EINVAL;
         }
 
         if (run < oldLength)
@@ -264,7 +264,7 @@ internal sealed class VmaModel
     }
 
     internal static bool Continues(in ModelPage first, in ModelPage next) =>
-        next.IsMapped && next.Protection == first.Protection && next.File == first.File && next.IsSharedFile == first.IsSharedFile
+        next.IsMapped && next.Protection == first.Protection && next.File == first.File && next.IsShared == first.IsShared
         && (first.File == 0 || next.FilePage == first.FilePage + 1);
 
     private void Move(ulong from, ulong moved, ulong to, ulong newLength)

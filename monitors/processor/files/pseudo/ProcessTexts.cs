@@ -448,7 +448,7 @@ public static unsafe class ProcessTexts
             text.Append((range.Protection & Protection.Read) != 0 ? (byte)'r' : (byte)'-');
             text.Append((range.Protection & Protection.Write) != 0 ? (byte)'w' : (byte)'-');
             text.Append((range.Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
-            text.Append(range.Kind == VmaKind.SharedFile ? (byte)'s' : (byte)'p');
+            text.Append(range.Kind is VmaKind.SharedFile or VmaKind.SharedAnonymous ? (byte)'s' : (byte)'p');
             text.Append((byte)' ');
             text.AppendHex(range.FileOffset, 8);
             Backing(process, in range, ref text);
