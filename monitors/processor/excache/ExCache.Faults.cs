@@ -64,8 +64,8 @@ public sealed unsafe partial class ExCache
         address &= ~(ulong)(PageOperations.PageSize - 1);
         while (true)
         {
-            entry = PageTable.Entry(space->PageTableRoot, address, _kernelFrames);
-            if (entry == null)
+            entry = PageTable.Entry(space->PageTableRoot, address, null);
+            if (entry == null && (entry = MakeEntry(space, address)) == null)
             {
                 return FaultOutcome.OutOfKernelMemory;
             }
@@ -105,6 +105,10 @@ public sealed unsafe partial class ExCache
             }
         }
     }
+
+    /// <summary>The entry of an address that has no table yet; null when that would eat into what everything else needs.</summary>
+    private ulong* MakeEntry(AddressSpace* space, ulong address) =>
+        _kernelFrames.FreePages > _reservedFrames ? PageTable.Entry(space->PageTableRoot, address, _kernelFrames) : null;
 
     /// <summary>Counts a page fault of user mode and starts the clock of its stages.</summary>
     public void CountFault()

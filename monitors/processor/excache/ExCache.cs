@@ -69,6 +69,9 @@ public sealed unsafe partial class ExCache
     /// <summary>Frames beyond the lines: a fill lands in one while its victim's page leaves from the line's own frame.</summary>
     private const int SpareFrames = 32;
 
+    /// <summary>A sixty-fourth of the machine's frames is reserved.</summary>
+    private const int ReserveShift = 6;
+
     /// <summary>Most pages that one instruction needs at a time: code, two operands and the stack, each across a page boundary.</summary>
     public const int PagesOfOneInstruction = 8;
 
@@ -86,6 +89,11 @@ public sealed unsafe partial class ExCache
     /// <summary>The line that each frame belongs to; meaningless for spare frames.</summary>
     private readonly int* _lineOfFrame;
     private readonly bool _piggyback;
+    /// <summary>
+    /// Kernel frames that page tables of faults leave to everything else: who makes page tables without end meets his own end before fork,
+    /// execve and messages of others fail.
+    /// </summary>
+    private readonly ulong _reservedFrames;
     private ReplacementPolicy _policy;
     private VictimTrace _trace;
     private MissStages _stages;
@@ -121,6 +129,7 @@ public sealed unsafe partial class ExCache
         _overflowLines = _ways < PagesOfOneInstruction ? PagesOfOneInstruction : 0;
         _frameCount = _lineCount + _overflowLines + SpareFrames;
         _piggyback = options.Piggyback;
+        _reservedFrames = kernelFrames.FreePages >> ReserveShift;
         _policy = new ReplacementPolicy(options.Policy, _ways, options.Seed);
         _frames = (byte*)kernelFrames.AllocateContiguous((ulong)_frameCount);
         _lines = (Line*)AllocateTable(kernelFrames, (ulong)(_lineCount + _overflowLines) * (ulong)sizeof(Line));

@@ -179,6 +179,23 @@ public sealed unsafe class SpaceChangeTests
     }
 
     [Fact]
+    public void Page_tables_without_end_leave_frames_for_everything_else()
+    {
+        using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
+        FaultOutcome outcome = FaultOutcome.Resident;
+        machine.SetRanges(new VmaRecord { Start = Base, End = Base + (1UL << 45), Kind = VmaKind.Anonymous, Protection = Protection.Read });
+        for (ulong table = 0; outcome == FaultOutcome.Resident; table++)
+        {
+            outcome = machine.Load(Base + (table * TableBytes), out _);
+        }
+
+        Assert.Equal(FaultOutcome.OutOfKernelMemory, outcome);
+        Assert.True(machine.Frames.FreePages > 100);
+        machine.Cache.Drop(machine.Space, 0, PageTable.UserEnd);
+        Assert.Equal(FaultOutcome.Resident, machine.Load(Base + (1UL << 40), out _));
+    }
+
+    [Fact]
     public void A_space_is_dropped_whole_even_if_its_home_has_left_out_ranges_that_have_lines()
     {
         using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
