@@ -36,6 +36,7 @@ public static unsafe class LineFaults
         {
             if (outcome >= FaultOutcome.OutOfMemory)
             {
+                process->EndsForMemory = outcome != FaultOutcome.Unreachable;
                 Deaths.Kill(process, outcome, process->Space->OwnerOf(address));
             }
 
@@ -124,6 +125,7 @@ public static unsafe class LineFaults
                 info.Code = SignalCode.BusAddress;
                 break;
             default:
+                thread->Process->EndsForMemory = outcome != FaultOutcome.Unreachable;
                 Deaths.Kill(thread->Process, outcome, thread->Process->Space->OwnerOf(address));
                 return;
         }

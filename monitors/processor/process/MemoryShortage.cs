@@ -10,9 +10,10 @@ namespace Lego.Processor;
 public unsafe struct MemoryShortage
 {
     private const ulong PauseNs = 2_000_000;
-    /// <summary>Some ten seconds: the end of a large process takes messages and time.</summary>
-    private const int MaxPauses = 5000;
+    /// <summary>Some four seconds: the end of a large process takes messages and time.</summary>
+    private const int Patience = 2000;
 
+    /// <summary>Pauses since somebody was ended for this fault.</summary>
     private int _pauses;
 
     /// <summary>
@@ -22,20 +23,22 @@ public unsafe struct MemoryShortage
     public bool IsRelieved(Process* faulting, FaultOutcome outcome)
     {
         bool isShortage = outcome is FaultOutcome.OutOfMemory or FaultOutcome.OutOfKernelMemory;
-        if (!isShortage || _pauses >= MaxPauses || faulting->Thread->Doomed)
+        if (!isShortage || faulting->Thread->Doomed)
         {
             return false;
         }
 
-        _pauses++;
-        Process* taker = FindTaker(faulting->Table, outcome, out bool isEnding);
-        if (!isEnding)
+        // Before the next one goes, the memory of those who are ending must have come back.
+        if (_pauses++ > Patience || !IsAnyEnding(faulting->Table))
         {
+            Process* taker = FindTaker(faulting->Table, outcome);
             if (taker == null || taker == faulting)
             {
                 return false;
             }
 
+            taker->EndsForMemory = true;
+            _pauses = 0;
             Deaths.Kill(taker, outcome, taker->Space->Home);
         }
 
@@ -43,15 +46,34 @@ public unsafe struct MemoryShortage
         return true;
     }
 
-    /// <summary>The process that has taken most. While one that was ended for it still holds its memory, none other need go.</summary>
-    private static Process* FindTaker(Processes processes, FaultOutcome outcome, out bool isEnding)
+    /// <summary>True while memory is on its way back: of a process that was ended for it, or of any space that nobody runs in any more.</summary>
+    private static bool IsAnyEnding(Processes processes)
+    {
+        for (Process* process = processes.First; process != null; process = process->Next)
+        {
+            if (process->EndsForMemory && process->Space != null)
+            {
+                return true;
+            }
+        }
+
+        AddressSpace* space = processes.Spaces.First;
+        while (space != null && space->Users != 0)
+        {
+            space = space->Next;
+        }
+
+        return space != null;
+    }
+
+    /// <summary>The process that has taken most, but for those that are ending for it.</summary>
+    private static Process* FindTaker(Processes processes, FaultOutcome outcome)
     {
         Process* taker = null;
         ulong most = 0;
-        isEnding = false;
         for (Process* process = processes.First; process != null; process = process->Next)
         {
-            if (process->Space == null || process->Thread == null)
+            if (process->Space == null || process->Thread == null || process->EndsForMemory)
             {
                 continue;
             }
@@ -62,7 +84,6 @@ public unsafe struct MemoryShortage
             {
                 most = taken;
                 taker = process;
-                isEnding = process->Thread->Doomed;
             }
         }
 

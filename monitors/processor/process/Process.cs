@@ -74,6 +74,8 @@ public unsafe struct Process
     public UserThread* Thread;
     /// <summary>Shared with the parent between vfork and execve; null for a zombie.</summary>
     public AddressSpace* Space;
+    /// <summary>It is being ended because it has taken most memory (MemoryShortage).</summary>
+    public bool EndsForMemory;
     /// <summary>Its open files: what ProcessResources keeps for it.</summary>
     public void* Resources;
     /// <summary>Handlers of all signals (shared by threads in CLONE_SIGHAND's sense).</summary>
