@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char buffer[70000];
+static char buffer[200000];
 
 static void say(const char *what, long value)
 {
@@ -391,7 +391,7 @@ static void limits(void)
 		_exit(0);
 	}
 	close(p[0]);
-	say("a long write to a reader that leaves", write(p[1], buffer, 70000) < 70000);
+	say("a long write to a reader that leaves", write(p[1], buffer, 200000) < 200000);
 	say("signals", broken);
 	waitpid(child, NULL, 0);
 	signal(SIGXFSZ, SIG_IGN);

@@ -226,7 +226,8 @@ internal sealed unsafe class FileService : RpcService
             return false;
         }
 
-        request.Reply(Errno.None);
+        uint known = wanted.Length;
+        request.Reply(Errno.None, in known);
         return true;
     }
 
