@@ -31,7 +31,7 @@ public unsafe ref struct FileCaller
         return caller;
     }
 
-    /// <summary>This kernel itself, as root: hidden names, named above every process.</summary>
+    /// <summary>This kernel itself, as root: holds that it gives back, for no process in particular.</summary>
     public static FileCaller Kernel(Processes processes, in PlaceReply place) => new FileCaller { Processes = processes, Place = place, Context = ContextOf(null) };
 
     /// <summary>What a program sees of a failed message: the rack's own failures are I/O errors to it.</summary>

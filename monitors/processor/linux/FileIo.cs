@@ -9,8 +9,6 @@ namespace Lego.Processor;
 /// <summary>System calls that move bytes between programs and files.</summary>
 public static unsafe class FileIo
 {
-    private const ulong AllocateKeepSize = 1;
-
     [SystemCall(0, "read", Support.Full)]
     internal static long Read(ref SystemCall call)
     {
@@ -148,8 +146,12 @@ public static unsafe class FileIo
 
         if (call.A1 != 0 || descriptor.File->Kind != FileKind.Regular)
         {
-            Errno reason = descriptor.File->Kind == FileKind.Pipe ? Errno.ESPIPE : Errno.EOPNOTSUPP;
-            return call.A1 == AllocateKeepSize && descriptor.File->Kind == FileKind.Regular ? 0 : SystemCall.Fail(reason);
+            return SystemCall.Fail(descriptor.File->Kind switch
+            {
+                FileKind.Regular => Errno.EOPNOTSUPP,
+                FileKind.Pipe => Errno.ESPIPE,
+                _ => Errno.ENODEV,
+            });
         }
 
         return SystemCall.Result(RegularFile.Truncate(

@@ -162,7 +162,7 @@ public static unsafe class ProcessCalls
     [SystemCall(59, "execve", Support.Partial, "path, arguments and environment together at most 60 KB (E2BIG)")]
     public static long Execute(ref SystemCall call) => ExecutePath(ref call, call.A0, call.A1, call.A2);
 
-    [SystemCall(322, "execveat", Support.Partial, "AT_EMPTY_PATH finds the program by the name that its file has now; no scripts by descriptor")]
+    [SystemCall(322, "execveat", Support.Partial, "a script of a close-on-exec descriptor is started, and its interpreter does not find it")]
     public static long ExecuteAt(ref SystemCall call)
     {
         const ulong NoFollow = 0x100;
@@ -194,7 +194,31 @@ public static unsafe class ProcessCalls
         }
 
         // A path that does not need the descriptor stays as the program wrote it: it is what a script's interpreter is told.
-        return (int)call.A0 == PathName.CurrentDirectory ? ExecutePath(ref call, call.A1, call.A2, call.A3) : Execute(ref call, path.Text, call.A2, call.A3);
+        bool usesDescriptor = (int)call.A0 != PathName.CurrentDirectory && path.Text[0] != (byte)'/';
+        return usesDescriptor ? ExecuteBelow(ref call, path.Text) : ExecutePath(ref call, call.A1, call.A2, call.A3);
+    }
+
+    /// <summary>A path below a descriptor goes by the name that the descriptor has in /dev/fd, as Linux does it.</summary>
+    private static long ExecuteBelow(ref SystemCall call, ReadOnlySpan<byte> rest)
+    {
+        byte* page = (byte*)call.Process->Table.Frames.Allocate();
+        if (page == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        TextBuffer text = new(new Span<byte>(page, PathRequest.MaxPath));
+        text.Append("/dev/fd/"u8);
+        text.AppendNumber((uint)call.A0);
+        if (rest.Length != 0)
+        {
+            text.Append((byte)'/');
+            text.Append(rest);
+        }
+
+        long result = text.IsFull ? SystemCall.Fail(Errno.ENAMETOOLONG) : Execute(ref call, text.Text, call.A2, call.A3);
+        call.Process->Table.Frames.Free(page);
+        return result;
     }
 
     /// <summary>AT_EMPTY_PATH: the program that a descriptor names.</summary>
@@ -207,21 +231,20 @@ public static unsafe class ProcessCalls
         }
 
         Errno error = descriptor.Operations.Status(call.Process, descriptor.File, out FileStatus status);
-        if (error != Errno.None || (status.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular)
+        if (error != Errno.None || descriptor.File->Node == null || (status.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular)
         {
             return SystemCall.Fail(error != Errno.None ? error : Errno.EACCES);
         }
 
-        byte* page = (byte*)call.Process->Table.Frames.Allocate();
-        if (page == null)
+        // The command is named like the file, not like its place in /dev/fd.
+        Process.NameBuffer name = default;
+        Processes.WriteName(descriptor.File->Node->Path, name);
+        long result = ExecuteBelow(ref call, default);
+        if (result >= 0)
         {
-            return SystemCall.Fail(Errno.ENOMEM);
+            call.Process->Name = name;
         }
 
-        Span<byte> text = new(page, PathRequest.MaxPath);
-        int length = descriptor.Operations.Describe(descriptor.File, text);
-        long result = Execute(ref call, text.Slice(0, length), call.A2, call.A3);
-        call.Process->Table.Frames.Free(page);
         return result;
     }
 
