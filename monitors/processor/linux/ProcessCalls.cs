@@ -166,16 +166,16 @@ public static unsafe class ProcessCalls
     public static long ExecuteAt(ref SystemCall call)
     {
         const ulong NoFollow = 0x100;
-        if ((call.A4 & ~(ExecuteAtEmptyPath | NoFollow)) != 0)
-        {
-            return SystemCall.Fail(Errno.EINVAL);
-        }
-
         EmptyPath empty = (call.A4 & ExecuteAtEmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
         using PathName path = PathName.FromUser(call.Process, call.A0, call.A1, empty);
         if (path.Error != Errno.None)
         {
             return SystemCall.Fail(path.Error);
+        }
+
+        if ((call.A4 & ~(ExecuteAtEmptyPath | NoFollow)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
         if (path.IsDescriptor)
