@@ -54,6 +54,28 @@ public sealed class VolumeTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task What_a_program_wrote_before_its_time_was_over_stays()
+    {
+        string folder = Directory.CreateTempSubdirectory("lego-volume-").FullName;
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "bin"));
+            File.Copy("/bin/busybox", Path.Combine(folder, "bin", "busybox"));
+            Assert.Equal(0, (await Rack.ToolAsync("volume", "create", _name, "--from", folder)).Status);
+            string[] shell = ["/bin/busybox", "sh", "-c"];
+            ProgramResult stopped = await Rack.RunAsync(["--volume", _name, "--timeout", "6"], [.. shell, "echo a >/a; echo b >/b; echo ready; /bin/busybox sleep 1000"]);
+            Assert.Equal((124, "ready\n"), (stopped.Status, stopped.Output));
+            await AssertSoundAsync(folder);
+            ProgramResult read = await Rack.RunAsync(["--volume", _name], [.. shell, "/bin/busybox cat /a /b"]);
+            Assert.Equal(new ProgramResult(0, "a\nb\n", ""), read);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private async Task AssertSoundAsync(string folder)
     {
         ProgramResult verdict = await Rack.HostAsync(folder, ["/usr/sbin/e2fsck", "-fn", Image]);

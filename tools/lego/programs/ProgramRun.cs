@@ -149,6 +149,6 @@ public sealed class ProgramRun : IDisposable
             _ => Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}",
         };
         throw new ToolException(error == NoEntry ? ExitStatus.NotFound : ExitStatus.NotExecutable,
-            $"cannot run {request.Arguments[0]}: {reason}");
+            $"cannot run {request.Arguments[0]}{(request.WorkingDirectory == "/" ? "" : $" in {request.WorkingDirectory}")}: {reason}");
     }
 }
