@@ -285,4 +285,23 @@ public sealed unsafe class MemoryWithStorageTests
         Assert.Equal(Errno.None, rack.Monitor.Flush());
         image.AssertSound();
     }
+
+    [Theory]
+    [InlineData(FileWriteFlags.NoDevice, false)]
+    [InlineData(FileWriteFlags.NoDevice, true)]
+    [InlineData(FileWriteFlags.None, false)]
+    [InlineData(FileWriteFlags.None, true)]
+    public void Every_answer_to_a_sync_says_which_failure_is_the_last(FileWriteFlags flags, bool isDirty)
+    {
+        using VolumeImage image = new("16M");
+        using Rack rack = new(image, 32);
+        FileHandle handle = rack.Create("/data");
+        if (isDirty)
+        {
+            Assert.Equal(Errno.None, rack.File(Opcode.FileWrite, "/data", handle, 0, 0, new byte[10], out _));
+        }
+
+        Assert.Equal(Errno.None, rack.File(Opcode.FileSync, "/data", handle, 0, 0, [], out byte[] reply, flags));
+        Assert.Equal(sizeof(uint), reply.Length);
+    }
 }
