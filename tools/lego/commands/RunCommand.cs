@@ -26,7 +26,7 @@ public static class RunCommand
         Command command = new("run",
             "Run a program on a rack. Its output, exit status and Ctrl-C behave as if it ran here. Uses the rack that is up, unless options "
             + "describe another one; then (and when none is up) boots a rack for this program and takes it down afterwards.\n\n"
-            + "Exit status: the program's, or 128+N when signal N ended it; 2 for a wrong command line or rack file, 69 when this host lacks "
+            + "Exit status: the program's, or 128+N when signal N ended it; 1 when its output cannot be written; 2 for a wrong command line or rack file, 69 when this host lacks "
             + "something, 70 when a component of the rack died, 124 after --timeout, 126 or 127 when the program cannot be run or found.");
         RackOptions rack = new(command);
         Option<string[]> env = new("--env") { Description = "Set a variable of the program's environment. Repeatable.", HelpName = "K=V" };
