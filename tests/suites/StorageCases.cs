@@ -234,7 +234,7 @@ public static unsafe class StorageCases
         Span<byte> both = stackalloc byte[2 * MaxPathBytes];
         from.CopyTo(both);
         to.CopyTo(both[from.Length..]);
-        Span<byte> answer = stackalloc byte[sizeof(RenameReply)];
+        Span<byte> answer = stackalloc byte[sizeof(RenameReply) + (2 * MaxPathBytes)];
         return s_client!.Call(ServerNode, Opcode.Rename, Context, in head, both[..(from.Length + to.Length)], answer, out _);
     }
 
