@@ -51,7 +51,7 @@ internal sealed class ResourceCheck
         throw new CheckFailed($"when all programs have ended something is left: {left}");
     }
 
-    /// <summary>All counters of the rack.</summary>
+    /// <summary>All counters of the rack, added up over components.</summary>
     internal static Dictionary<string, ulong> Counters(Rack rack)
     {
         StatisticsWriter writer = new(new byte[ReportBytes]);
@@ -61,7 +61,8 @@ internal sealed class ResourceCheck
         foreach (string line in Encoding.ASCII.GetString(writer.Text).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             int space = line.IndexOf(' ');
-            counters[line[..space]] = ulong.Parse(line[(space + 1)..], CultureInfo.InvariantCulture);
+            string name = line[..space];
+            counters[name] = counters.GetValueOrDefault(name) + ulong.Parse(line[(space + 1)..], CultureInfo.InvariantCulture);
         }
 
         return counters;

@@ -25,6 +25,11 @@ internal sealed record RackOptions
 {
     internal NetworkKind Network { get; init; } = NetworkKind.Ring;
 
+    /// <summary>Processor and memory components besides the first ones.</summary>
+    internal int MoreProcessors { get; init; }
+
+    internal int MoreMemories { get; init; }
+
     /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
     internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
 
@@ -59,7 +64,9 @@ internal sealed unsafe class Rack : IDisposable
     private const ulong Pages = 3072;
 
     private readonly List<SimLink> _links = [];
-    private readonly RpcEndpoint[] _endpoints = new RpcEndpoint[ManagerNode + 1];
+    private readonly RpcEndpoint[] _endpoints;
+    private readonly List<ProcessorMonitor> _processors = [];
+    private readonly List<MemoryMonitor> _memories = [];
     private readonly WaitQueue* _heard = (WaitQueue*)NativeMemory.AllocZeroed((nuint)sizeof(WaitQueue));
     private ushort _sessions;
 
@@ -67,41 +74,52 @@ internal sealed unsafe class Rack : IDisposable
     {
         Simulation = simulation;
         Tool = simulation.AddMachine("tool", 16);
-        Machines = [.. s_names.Select(name => simulation.AddMachine(name, Pages))];
+        // Nodes from 5 on: first the other processor components, then the other memory components.
+        ushort firstMemory = (ushort)(ManagerNode + 1 + options.MoreProcessors);
+        ushort last = (ushort)(ManagerNode + options.MoreProcessors + options.MoreMemories);
+        _endpoints = new RpcEndpoint[last + 1];
+        List<string> names = [.. s_names];
+        for (int node = names.Count + 1; node <= last; node++)
+        {
+            names.Add((node < firstMemory ? "p" : "m") + node);
+        }
+
+        Machines = [.. names.Select(name => simulation.AddMachine(name, Pages))];
         simulation.BootLine = Encoding.ASCII.GetBytes(options.BootLine);
         Channel = new SimChannel(Machines[ManagerNode - 1], _heard);
-        for (ushort node = ProcessorNode; node <= ManagerNode; node++)
+        for (ushort node = ProcessorNode; node <= last; node++)
         {
             simulation.As(Machines[node - 1], () => _endpoints[node] = new RpcEndpoint(
                 node, Machines[node - 1].Frames, Workers, new ComponentLife(new SimEntropy(Machines[node - 1])).NewIncarnation()));
         }
 
-        for (ushort low = ProcessorNode; low <= ManagerNode; low++)
+        for (ushort low = ProcessorNode; low <= last; low++)
         {
-            for (ushort high = (ushort)(low + 1); high <= ManagerNode; high++)
+            for (ushort high = (ushort)(low + 1); high <= last; high++)
             {
                 Join(low, high, options.Network);
             }
         }
 
         simulation.Boot(Machines[ManagerNode - 1], StartManager);
-        simulation.Boot(Machines[ProcessorNode - 1], StartProcessor);
-        simulation.Boot(Machines[MemoryNode - 1], StartMemory);
+        simulation.Boot(Machines[ProcessorNode - 1], () => StartProcessor(ProcessorNode));
+        simulation.Boot(Machines[MemoryNode - 1], () => StartMemory(MemoryNode));
         simulation.Boot(Machines[StorageNode - 1], StartStorage);
+        for (ushort extra = ManagerNode + 1; extra <= last; extra++)
+        {
+            ushort node = extra;
+            simulation.Boot(Machines[node - 1], node < firstMemory ? () => StartProcessor(node) : () => StartMemory(node));
+        }
     }
 
     internal Simulation Simulation { get; }
 
     internal SimMachine Tool { get; }
 
-    /// <summary>p, m, s, g.</summary>
+    /// <summary>p, m, s, g, then other p, then other m.</summary>
     internal SimMachine[] Machines { get; }
 
     internal SimChannel Channel { get; }
-
-    internal ProcessorMonitor? Processor { get; private set; }
-
-    internal MemoryMonitor? Memory { get; private set; }
 
     internal StorageMonitor? Storage { get; private set; }
 
@@ -127,13 +145,27 @@ internal sealed unsafe class Rack : IDisposable
     }
 
     /// <summary>What holds between any two atomic pieces of kernel code.</summary>
-    internal void CheckInvariants() => Processor!.ExCache.CheckInvariants();
+    internal void CheckInvariants()
+    {
+        foreach (ProcessorMonitor processor in _processors)
+        {
+            processor.ExCache.CheckInvariants();
+        }
+    }
 
-    /// <summary>All monitors' counters.</summary>
+    /// <summary>All monitors' counters; a name comes once for each component that has it.</summary>
     internal void Report(ref StatisticsWriter writer)
     {
-        Processor!.Report(ref writer);
-        Memory!.Report(ref writer);
+        foreach (ProcessorMonitor processor in _processors)
+        {
+            processor.Report(ref writer);
+        }
+
+        foreach (MemoryMonitor memory in _memories)
+        {
+            memory.Report(ref writer);
+        }
+
         Storage!.Report(ref writer);
         Manager!.Control.Report(ref writer);
     }
@@ -225,32 +257,39 @@ internal sealed unsafe class Rack : IDisposable
         ControlServer control = new(Channel, transmitter, machine.Frames, "manager"u8, "g0"u8, &Leave);
         ManagerOptions options = ManagerOptions.FromBootLine();
         Manager = new ManagerMonitor(_endpoints[ManagerNode], transmitter, machine.Frames, in options);
-        Manager.Control.Expect(ProcessorNode);
-        Manager.Control.Expect(MemoryNode);
-        Manager.Control.Expect(StorageNode);
+        for (ushort node = 1; node < _endpoints.Length; node++)
+        {
+            if (node != ManagerNode)
+            {
+                Manager.Control.Expect(node);
+            }
+        }
+
         control.Add(Manager.Control);
         Poller.Register(_endpoints[ManagerNode]);
         Poller.Register(control);
         Manager.Start();
     }
 
-    private void StartProcessor()
+    private void StartProcessor(ushort node)
     {
-        SimMachine machine = Machines[ProcessorNode - 1];
-        Processor = new ProcessorMonitor(_endpoints[ProcessorNode], machine.Frames, ManagerNode, new SimEntropy(machine));
+        SimMachine machine = Machines[node - 1];
+        ProcessorMonitor monitor = new(_endpoints[node], machine.Frames, ManagerNode, new SimEntropy(machine));
+        _processors.Add(monitor);
         JoinRack(
-            machine, ComponentKind.Processor, ProcessorNode, new ProcessorLoad(Processor), new ProcessorLife(new SimEntropy(machine), Processor),
-            new ProcessorWatcher(Processor));
+            machine, ComponentKind.Processor, node, new ProcessorLoad(monitor), new ProcessorLife(new SimEntropy(machine), monitor),
+            new ProcessorWatcher(monitor));
     }
 
-    private void StartMemory()
+    private void StartMemory(ushort node)
     {
-        SimMachine machine = Machines[MemoryNode - 1];
-        Memory = new MemoryMonitor(_endpoints[MemoryNode], machine.Frames, ManagerNode, RegionBytes);
-        Memory.StartThreads();
+        SimMachine machine = Machines[node - 1];
+        MemoryMonitor monitor = new(_endpoints[node], machine.Frames, ManagerNode, RegionBytes);
+        _memories.Add(monitor);
+        monitor.StartThreads();
         JoinRack(
-            machine, ComponentKind.Memory, MemoryNode, new MemoryLoad(Memory), new MemoryLife(new SimEntropy(machine), Memory),
-            new MemoryWatcher(Memory));
+            machine, ComponentKind.Memory, node, new MemoryLoad(monitor), new MemoryLife(new SimEntropy(machine), monitor),
+            new MemoryWatcher(monitor));
     }
 
     private void StartStorage()

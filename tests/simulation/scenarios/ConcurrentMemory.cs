@@ -45,6 +45,10 @@ internal sealed class ConcurrentMemory : Scenario
 
     internal override Gen<Step[][]> Plans => Step.Programs((int)MemoryStep.Kinds, 2, 3, 3, 12);
 
+    /// <summary>Several processor components, too: what a program does with its memory concerns nobody else.</summary>
+    internal override RackOptions Options(Choices choices) =>
+        RackOptions.Any(choices) with { MoreProcessors = choices.Next(3) };
+
     internal override string Describe(Step step) => $"{(MemoryStep)step.Kind}({step.A % Slots}, {1 + (step.B % 3)}, {step.C})";
 
     internal override void Drive(Rack rack, Step[][] plan, Choices choices)
