@@ -221,7 +221,9 @@ static void programs(void)
 	executes("an absolute path", AT_FDCWD, "/bin/busybox", 0);
 	executes("an absolute path without descriptor", 99, "/bin/busybox", 0);
 	executes("a link", AT_FDCWD, "link", 0);
+	chdir("..");
 	executes("by a directory", fd, "link", 0);
+	fchdir(fd);
 	executes("nothing", AT_FDCWD, "missing", 0);
 	executes("an empty path", AT_FDCWD, "", 0);
 	executes("a link that is not followed", AT_FDCWD, "link", AT_SYMLINK_NOFOLLOW);
