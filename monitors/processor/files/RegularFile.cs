@@ -10,9 +10,6 @@ namespace Lego.Processor;
 /// <summary>Operations of regular files.</summary>
 public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 {
-    /// <summary>RLIMIT_FSIZE.</summary>
-    private const int FileSizeLimit = 1;
-
     public override bool IsSeekable => true;
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
@@ -276,7 +273,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     private static Errno EndForLimit(Process* process, OpenFile* file, out ulong end)
     {
         end = 0;
-        if (process->Limits[2 * FileSizeLimit] == ulong.MaxValue)
+        if (process->Limits[2 * ResourceLimit.FileSize] == ulong.MaxValue)
         {
             return Errno.None;
         }
@@ -289,7 +286,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     private static ulong RoomBelowLimit(Process* process, ulong position)
     {
-        ulong limit = process->Limits[2 * FileSizeLimit];
+        ulong limit = process->Limits[2 * ResourceLimit.FileSize];
         return limit <= position ? 0 : limit - position;
     }
 }

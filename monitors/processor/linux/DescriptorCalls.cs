@@ -7,9 +7,6 @@ namespace Lego.Processor;
 /// <summary>System calls that make, copy and close descriptors.</summary>
 public static unsafe class DescriptorCalls
 {
-    /// <summary>RLIMIT_NOFILE.</summary>
-    private const int FileLimit = 7;
-
     private const ulong CloseRangeCloseOnExec = 4;
     private const ulong CloseRangeUnshare = 2;
 
@@ -158,7 +155,7 @@ public static unsafe class DescriptorCalls
     }
 
     /// <summary>Soft RLIMIT_NOFILE.</summary>
-    internal static ulong LimitOf(Process* process) => process->Limits[2 * FileLimit];
+    internal static ulong LimitOf(Process* process) => process->Limits[2 * ResourceLimit.Files];
 
     private static long OpenAt(ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode)
     {

@@ -9,7 +9,6 @@ namespace Lego.Processor;
 public static unsafe class LimitCalls
 {
     private const ulong CpuLimit = 0;
-    private const int FileLimit = 7;
     private const long Self = 0;
     private const long Children = -1;
     private const long Thread = 1;
@@ -96,7 +95,7 @@ public static unsafe class LimitCalls
             }
 
             bool raises = wanted.Hard > old.Hard && call.Process->EffectiveUserId != 0;
-            bool tooManyFiles = resource == FileLimit && wanted.Hard > FileTable.MaxDescriptors;
+            bool tooManyFiles = resource == ResourceLimit.Files && wanted.Hard > FileTable.MaxDescriptors;
             if (raises || tooManyFiles)
             {
                 return SystemCall.Fail(Errno.EPERM);

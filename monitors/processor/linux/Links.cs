@@ -10,9 +10,6 @@ namespace Lego.Processor;
 /// <summary>System calls that make, change and remove names.</summary>
 public static unsafe class Links
 {
-    private const ulong RemoveDirectoryFlag = 0x200;
-    private const ulong FollowLink = 0x400;
-    private const ulong EmptyPathFlag = 0x1000;
     private const uint RenameNoReplace = 1;
 
     private static ulong CurrentDirectory => unchecked((ulong)PathName.CurrentDirectory);
@@ -27,7 +24,7 @@ public static unsafe class Links
     [SystemCall(263, "unlinkat", Support.Full)]
     internal static long UnlinkAt(ref SystemCall call)
     {
-        if ((call.A2 & ~RemoveDirectoryFlag) != 0)
+        if ((call.A2 & ~AtFlags.RemoveDirectory) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -38,7 +35,7 @@ public static unsafe class Links
             return SystemCall.Fail(path.Error);
         }
 
-        return (call.A2 & RemoveDirectoryFlag) != 0 ? RemoveDirectory(ref call, in path) : RemoveFile(ref call, in path);
+        return (call.A2 & AtFlags.RemoveDirectory) != 0 ? RemoveDirectory(ref call, in path) : RemoveFile(ref call, in path);
     }
 
     [SystemCall(82, "rename", Support.Full)]
@@ -181,22 +178,22 @@ public static unsafe class Links
 
     private static long Link(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, ulong flags)
     {
-        if ((flags & ~(FollowLink | EmptyPathFlag)) != 0)
+        if ((flags & ~(AtFlags.Follow | AtFlags.EmptyPath)) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        EmptyPath empty = (flags & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
         using PathName oldPath = PathName.FromUser(process, oldDirectory, oldAddress, empty);
         using PathName newPath = PathName.FromUser(process, newDirectory, newAddress);
         Errno error = oldPath.Error != Errno.None ? oldPath.Error : newPath.Error;
         PseudoNode source = default;
         if (error == Errno.None && !oldPath.IsDescriptor)
         {
-            error = oldPath.Resolve(process, (flags & FollowLink) != 0 ? LastLink.Follow : LastLink.Keep, out source);
+            error = oldPath.Resolve(process, (flags & AtFlags.Follow) != 0 ? LastLink.Follow : LastLink.Keep, out source);
         }
 
-        bool isOpen = oldPath.IsDescriptor || (source.File == PseudoFile.ProcessDescriptor && (flags & FollowLink) != 0);
+        bool isOpen = oldPath.IsDescriptor || (source.File == PseudoFile.ProcessDescriptor && (flags & AtFlags.Follow) != 0);
         using Descriptor descriptor = error != Errno.None || !isOpen ? default
             : oldPath.IsDescriptor ? Descriptor.Of(process, oldDirectory)
             : Descriptor.Of(process->Table, source);
@@ -219,7 +216,7 @@ public static unsafe class Links
 
         FileCaller caller = FileCaller.Of(process);
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        PathFlags pathFlags = (flags & FollowLink) != 0 ? PathFlags.None : PathFlags.NoFollow;
+        PathFlags pathFlags = (flags & AtFlags.Follow) != 0 ? PathFlags.None : PathFlags.NoFollow;
         VolumePath old = isOpen ? VolumePath.Of(descriptor.File->Node) : oldPath.Volume;
         return SystemCall.Result(StorageClient.Link(in caller, in buffer, in old, newPath.Volume, pathFlags));
     }

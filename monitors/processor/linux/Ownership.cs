@@ -10,8 +10,6 @@ namespace Lego.Processor;
 /// <summary>System calls that change attributes.</summary>
 public static unsafe class Ownership
 {
-    private const ulong NoFollow = 0x100;
-    private const ulong EmptyPathFlag = 0x1000;
     private const long TimeNow = 0x3fffffff;
     private const long TimeOmit = 0x3ffffffe;
     private const ulong MicrosecondsPerSecond = 1_000_000;
@@ -36,7 +34,7 @@ public static unsafe class Ownership
     [SystemCall(452, "fchmodat2", Support.Partial, "AT_SYMLINK_NOFOLLOW is EOPNOTSUPP for symbolic links, as on most file systems")]
     internal static long ChangeModeAt2(ref SystemCall call)
     {
-        return (call.A3 & NoFollow) != 0
+        return (call.A3 & AtFlags.NoFollow) != 0
             ? SystemCall.Fail(Errno.EOPNOTSUPP)
             : Change(call.Process, call.A0, call.A1, call.A3, ModeRequest(call.A2));
     }
@@ -48,7 +46,7 @@ public static unsafe class Ownership
     internal static long ChangeOwner(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, 0, OwnerRequest(call.A1, call.A2));
 
     [SystemCall(94, "lchown", Support.Full)]
-    internal static long ChangeOwnerOfLink(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, NoFollow, OwnerRequest(call.A1, call.A2));
+    internal static long ChangeOwnerOfLink(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, AtFlags.NoFollow, OwnerRequest(call.A1, call.A2));
 
     [SystemCall(260, "fchownat", Support.Full)]
     internal static long ChangeOwnerAt(ref SystemCall call) => Change(call.Process, call.A0, call.A1, call.A4, OwnerRequest(call.A2, call.A3));
@@ -208,19 +206,19 @@ public static unsafe class Ownership
 
     private static long Change(Process* process, ulong directory, ulong address, ulong flags, SetAttributesRequest request)
     {
-        if ((flags & ~(NoFollow | EmptyPathFlag)) != 0)
+        if ((flags & ~(AtFlags.NoFollow | AtFlags.EmptyPath)) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        EmptyPath empty = (flags & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
         using PathName path = PathName.FromUser(process, directory, address, empty);
         if (path.Error != Errno.None || path.IsDescriptor)
         {
             return SystemCall.Result(path.Error != Errno.None ? path.Error : ChangeDescriptor(process, directory, request));
         }
 
-        LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
+        LastLink last = (flags & AtFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
         Errno error = path.Resolve(process, last, out PseudoNode node);
         if (error != Errno.None)
         {

@@ -11,8 +11,6 @@ namespace Lego.Processor;
 /// <summary>System calls that begin and end processes.</summary>
 public static unsafe class ProcessCalls
 {
-    private const ulong ExecuteAtEmptyPath = 0x1000;
-
     /// <summary>struct clone_args of clone3(2), its first version; later ones add set_tid and cgroup.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct CloneArguments
@@ -165,15 +163,14 @@ public static unsafe class ProcessCalls
     [SystemCall(322, "execveat", Support.Partial, "a script of a close-on-exec descriptor is started, and its interpreter does not find it")]
     public static long ExecuteAt(ref SystemCall call)
     {
-        const ulong NoFollow = 0x100;
-        EmptyPath empty = (call.A4 & ExecuteAtEmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        EmptyPath empty = (call.A4 & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
         using PathName path = PathName.FromUser(call.Process, call.A0, call.A1, empty);
         if (path.Error != Errno.None)
         {
             return SystemCall.Fail(path.Error);
         }
 
-        if ((call.A4 & ~(ExecuteAtEmptyPath | NoFollow)) != 0)
+        if ((call.A4 & ~(AtFlags.EmptyPath | AtFlags.NoFollow)) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -183,7 +180,7 @@ public static unsafe class ProcessCalls
             return ExecuteDescriptor(ref call);
         }
 
-        if ((call.A4 & NoFollow) != 0)
+        if ((call.A4 & AtFlags.NoFollow) != 0)
         {
             Errno error = FileStatusLookup.Find(call.Process, in path, call.A0, LastLink.Keep, out FileStatus status);
             bool isLink = (status.Attributes.Mode & FileMode.TypeMask) == FileMode.SymbolicLink;

@@ -13,16 +13,6 @@ public static unsafe class ProgramStart
     private const uint DefaultUmask = 0x12;
     private const ulong Unlimited = ulong.MaxValue;
 
-    /// <summary>Indices of the resource limits that are not unlimited by default (sys/resource.h).</summary>
-    private const int StackLimit = 3;
-    private const int CoreLimit = 4;
-    private const int ProcessLimit = 6;
-    private const int FileLimit = 7;
-    private const int LockedMemoryLimit = 8;
-    private const int PendingSignalLimit = 11;
-    private const int NiceLimit = 13;
-    private const int RealTimeLimit = 14;
-
     /// <summary>
     /// Starts the program of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The first argument is the program:
     /// with a slash a path, else it is searched in the environment's PATH. Gives its id, or what execve says about it.
@@ -217,14 +207,14 @@ public static unsafe class ProgramStart
             process->Limits[index] = Unlimited;
         }
 
-        SetLimit(process, StackLimit, 8UL << 20, Unlimited);
-        SetLimit(process, CoreLimit, 0, 0);
-        SetLimit(process, ProcessLimit, Processes.MaxProcesses, Processes.MaxProcesses);
-        SetLimit(process, FileLimit, 1024, 4096);
-        SetLimit(process, LockedMemoryLimit, 8UL << 20, 8UL << 20);
-        SetLimit(process, PendingSignalLimit, 4096, 4096);
-        SetLimit(process, NiceLimit, 0, 0);
-        SetLimit(process, RealTimeLimit, 0, 0);
+        SetLimit(process, ResourceLimit.Stack, 8UL << 20, Unlimited);
+        SetLimit(process, ResourceLimit.Core, 0, 0);
+        SetLimit(process, ResourceLimit.Processes, Processes.MaxProcesses, Processes.MaxProcesses);
+        SetLimit(process, ResourceLimit.Files, 1024, 4096);
+        SetLimit(process, ResourceLimit.LockedMemory, 8UL << 20, 8UL << 20);
+        SetLimit(process, ResourceLimit.PendingSignals, 4096, 4096);
+        SetLimit(process, ResourceLimit.Nice, 0, 0);
+        SetLimit(process, ResourceLimit.RealTime, 0, 0);
     }
 
     private static void SetLimit(Process* process, int index, ulong soft, ulong hard)

@@ -24,7 +24,6 @@ public static unsafe class SchedulingCalls
     private const int HighestNice = 19;
     /// <summary>getpriority(2) tells this minus the nice value, so that it never looks like an error.</summary>
     private const int NiceOffset = 20;
-    private const int NiceLimit = 13;
     private const long TimeSliceNs = 4_000_000;
 
     /// <summary>What getpriority and setpriority address.</summary>
@@ -241,7 +240,7 @@ public static unsafe class SchedulingCalls
             return Errno.EPERM;
         }
 
-        bool isAllowed = nice >= target->Nice || caller->EffectiveUserId == 0 || (ulong)(NiceOffset - nice) <= target->Limits[2 * NiceLimit];
+        bool isAllowed = nice >= target->Nice || caller->EffectiveUserId == 0 || (ulong)(NiceOffset - nice) <= target->Limits[2 * ResourceLimit.Nice];
         if (!isAllowed)
         {
             return Errno.EACCES;

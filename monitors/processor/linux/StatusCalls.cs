@@ -10,10 +10,6 @@ namespace Lego.Processor;
 /// <summary>System calls that tell about files.</summary>
 public static unsafe class StatusCalls
 {
-    private const ulong NoFollow = 0x100;
-    private const ulong EffectiveAccess = 0x200;
-    private const ulong NoAutomount = 0x800;
-    private const ulong EmptyPathFlag = 0x1000;
     private const ulong StatxSyncFlags = 0x6000;
     private const uint ReadWriteExecute = 7;
 
@@ -30,7 +26,7 @@ public static unsafe class StatusCalls
     internal static long Stat(ref SystemCall call) => Stat(call.Process, CurrentDirectory, call.A0, call.A1, 0);
 
     [SystemCall(6, "lstat", Support.Full)]
-    internal static long LinkStat(ref SystemCall call) => Stat(call.Process, CurrentDirectory, call.A0, call.A1, NoFollow);
+    internal static long LinkStat(ref SystemCall call) => Stat(call.Process, CurrentDirectory, call.A0, call.A1, AtFlags.NoFollow);
 
     [SystemCall(5, "fstat", Support.Full)]
     internal static long DescriptorStat(ref SystemCall call)
@@ -123,37 +119,37 @@ public static unsafe class StatusCalls
     private static Errno Find(Process* process, ulong directory, ulong address, ulong flags, out FileStatus status)
     {
         status = default;
-        if ((flags & ~(NoFollow | NoAutomount | EmptyPathFlag)) != 0)
+        if ((flags & ~(AtFlags.NoFollow | AtFlags.NoAutomount | AtFlags.EmptyPath)) != 0)
         {
             return Errno.EINVAL;
         }
 
-        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        EmptyPath empty = (flags & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
         using PathName path = PathName.FromUser(process, directory, address, empty);
-        LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
+        LastLink last = (flags & AtFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
         return path.Error != Errno.None ? path.Error : FileStatusLookup.Find(process, in path, directory, last, out status);
     }
 
     private static long Access(Process* process, ulong directory, ulong address, ulong mode, ulong flags)
     {
-        if ((mode & ~(ulong)ReadWriteExecute) != 0 || (flags & ~(NoFollow | EffectiveAccess | EmptyPathFlag)) != 0)
+        if ((mode & ~(ulong)ReadWriteExecute) != 0 || (flags & ~(AtFlags.NoFollow | AtFlags.EffectiveAccess | AtFlags.EmptyPath)) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        EmptyPath empty = (flags & EmptyPathFlag) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        EmptyPath empty = (flags & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
         using PathName path = PathName.FromUser(process, directory, address, empty);
         if (path.Error != Errno.None)
         {
             return SystemCall.Fail(path.Error);
         }
 
-        LastLink last = (flags & NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
+        LastLink last = (flags & AtFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
         PseudoNode node = default;
         Errno error = path.IsDescriptor ? Errno.None : path.Resolve(process, last, out node);
         // access(2) asks what the real user may do, unless AT_EACCESS.
         FileCaller caller = FileCaller.Of(process);
-        bool effective = (flags & EffectiveAccess) != 0;
+        bool effective = (flags & AtFlags.EffectiveAccess) != 0;
         caller.UserId = effective ? process->EffectiveUserId : process->UserId;
         caller.GroupId = effective ? process->EffectiveGroupId : process->GroupId;
         if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)

@@ -24,9 +24,6 @@ public sealed unsafe class Processes
     private const ulong ReservedForRoot = 64;
     private const ulong ReservedForStarts = 16;
 
-    /// <summary>RLIMIT_NPROC.</summary>
-    private const int ProcessLimit = 6;
-
     /// <summary>Most signals with details that wait for delivery in the whole component.</summary>
     private const ulong MaxPendingSignals = 16384;
 
@@ -248,7 +245,7 @@ public sealed unsafe class Processes
             owned += process->UserId == parent->UserId ? 1u : 0;
         }
 
-        return owned < parent->Limits[2 * ProcessLimit] && Count < MaxProcesses - ReservedForRoot;
+        return owned < parent->Limits[2 * ResourceLimit.Processes] && Count < MaxProcesses - ReservedForRoot;
     }
 
     /// <summary>Makes a process the youngest child of another: the last of the list, so that wait finds older ones first.</summary>

@@ -18,7 +18,6 @@ public sealed unsafe class TimerQueue : ThreadBody
     private const ulong ProcessorTickNs = 1_000_000;
 
     private const ulong SecondNs = 1_000_000_000;
-    private const int CpuLimit = 0;
 
     private readonly Slab<ProcessTimer> _created;
     private WaitQueue _changed;
@@ -144,7 +143,7 @@ public sealed unsafe class TimerQueue : ThreadBody
     /// <summary>Arms the limit of a process's processor time, or disarms it (RLIMIT_CPU is infinite).</summary>
     public void SetLimit(Process* process)
     {
-        ulong seconds = process->Limits[2 * CpuLimit];
+        ulong seconds = process->Limits[2 * ResourceLimit.ProcessorTime];
         process->LimitTimer.Kind = TimerKind.ProcessorLimit;
         process->LimitTimer.Clock = TimerClock.Processor;
         bool never = seconds >= ulong.MaxValue / SecondNs;
@@ -227,9 +226,9 @@ public sealed unsafe class TimerQueue : ThreadBody
     private void ExpireLimit(ProcessTimer* timer, ulong clockNow, ulong now)
     {
         Process* process = timer->Process;
-        ulong hard = process->Limits[(2 * CpuLimit) + 1];
+        ulong hard = process->Limits[(2 * ResourceLimit.ProcessorTime) + 1];
         bool isHard = hard < ulong.MaxValue / SecondNs && clockNow >= hard * SecondNs;
-        process->Limits[2 * CpuLimit]++;
+        process->Limits[2 * ResourceLimit.ProcessorTime]++;
         timer->DueNs += SecondNs;
         Insert(timer, now);
         Signals.Send(process, SignalInfo.FromKernel(isHard ? Signal.Kill : Signal.CpuTime));
