@@ -24,7 +24,10 @@ internal static class Program
         Option<bool> untilFailure = new("--until-failure") { Description = "One failing seed is enough; it is not shrunk." };
         Option<string?> unmend = new("--unmend") { Description = "Take this mend out; only in a build with the patches of unmended/." };
         Option<bool> once = new("--once") { Description = "Do not check that each seed replays." };
-        RootCommand command = new("Runs whole racks in one process, deterministically by seed.") { seeds, first, seed, scenario, progress, unmend, untilFailure, once };
+        RootCommand command = new("Runs whole racks in one process, deterministically by seed.")
+        {
+            seeds, first, seed, scenario, progress, unmend, untilFailure, once,
+        };
         command.SetAction(result =>
         {
             string? name = result.GetValue(scenario);
@@ -38,9 +41,10 @@ internal static class Program
             Unmended.Name = result.GetValue(unmend);
             using SeedProgress running = new(result.GetValue(progress));
             ulong? single = result.GetValue(seed);
+            int mostFailures = result.GetValue(untilFailure) ? 1 : MostFailures;
             return single is { } only
                 ? Replay(named ?? Scenarios.Of(only), only, named is null)
-                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once), running, result.GetValue(untilFailure) ? 1 : MostFailures);
+                : RunAll(named, result.GetValue(first), result.GetValue(seeds), !result.GetValue(once), running, mostFailures);
         });
         return command.Parse(arguments).Invoke();
     }

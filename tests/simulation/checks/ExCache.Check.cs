@@ -1,6 +1,6 @@
-// What holds of the ExCache between any two pieces of kernel code that run without a break: every line is on exactly one list or under way, a
-// resident line and its entry point at each other, the entry lies in a range of its space, and counters count. A part of the class, because it
-// looks where nobody else may.
+// What holds of the ExCache between any two pieces of kernel code that run without a break: every line is on exactly one list or under way,
+// a resident line and its entry point at each other, the entry lies in a range of its space, and counters count. A part of the class,
+// because it looks where nobody else may.
 
 using System.Collections.Generic;
 using Lego.Kernel;

@@ -41,7 +41,8 @@ internal sealed class ResourceCheck
         {
             Scheduler.Sleep(LookNs);
             Dictionary<string, ulong> after = Counters(_rack);
-            left = string.Join(", ", s_mustReturn.Where(name => _before[name] != after[name]).Select(name => $"{name} {after[name]} instead of {_before[name]}"));
+            IEnumerable<string> differing = s_mustReturn.Where(name => _before[name] != after[name]);
+            left = string.Join(", ", differing.Select(name => $"{name} {after[name]} instead of {_before[name]}"));
             if (left.Length == 0)
             {
                 return;

@@ -1,5 +1,5 @@
-// Every decision of a run: who runs next, how long a message takes, what is lost. One seeded generator makes them in the order in which they
-// are asked for, so the seed is the run. The digest of all choices and events is how two runs are compared.
+// Every decision of a run: who runs next, how long a message takes, what is lost. One seeded generator makes them in the order in which
+// they are asked for, so the seed is the run. The digest of all choices and events is how two runs are compared.
 
 namespace Lego.Simulation;
 

@@ -1,5 +1,5 @@
-// Memory of simulated machines, at addresses that are the same in every process: kernel code may depend on an address (a hash, an order), and a
-// seed must replay under the debugger as it ran.
+// Memory of simulated machines, at addresses that are the same in every process: kernel code may depend on an address (a hash, an order),
+// and a seed must replay under the debugger as it ran.
 
 using System;
 using System.Collections.Generic;

@@ -1,5 +1,5 @@
-// Runs seeds: makes a seed's plan, runs it on a rack, runs it again and compares, and shrinks the plan of a seed that fails. A seed that does not
-// replay is a failure of the simulation itself.
+// Runs seeds: makes a seed's plan, runs it on a rack, runs it again and compares, and shrinks the plan of a seed that fails. A seed that
+// does not replay is a failure of the simulation itself.
 
 using CsCheck;
 
@@ -38,7 +38,10 @@ internal static class Runner
         RunResult second = Run(scenario, plan, seed, 0);
         return first.Digest == second.Digest
             ? null
-            : new FailedSeed(seed, scenario, plan, second with { Failure = $"the seed does not replay: digests {first.Digest:x} and {second.Digest:x}" });
+            : new FailedSeed(seed, scenario, plan, second with
+            {
+                Failure = $"the seed does not replay: digests {first.Digest:x} and {second.Digest:x}",
+            });
     }
 
     /// <summary>Runs a plan once.</summary>

@@ -80,8 +80,8 @@ internal sealed unsafe class SimLink : Link, IDisposable
         simulation.Choices.Note(((ulong)message->Opcode << 32) | ((ulong)message->Kind << 24) | (uint)length);
         if (simulation.Trace.IsOn)
         {
-            simulation.Trace.Say(simulation, _machine, $"-> {_far!._machine.Name} {message->Kind} {message->Opcode} {message->RequestId & 0xFFFFFF:x} {length} bytes"
-                + (message->Kind == MessageKind.Reply ? $" status {message->Status}" : ""));
+            simulation.Trace.Say(simulation, _machine,
+                $"-> {_far!._machine.Name} {message->Kind} {message->Opcode} {message->RequestId & 0xFFFFFF:x} {length} bytes" + (message->Kind == MessageKind.Reply ? $" status {message->Status}" : ""));
         }
 
         if (IsCut || simulation.Choices.Chance(_kind.LossPerMille))

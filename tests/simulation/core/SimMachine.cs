@@ -1,4 +1,5 @@
-// One machine of the simulated rack: its memory, its sources of work, its threads. One CPU: of its threads one at most is not waiting or ready.
+// One machine of the simulated rack: its memory, its sources of work, its threads. One CPU: of its threads one at most is not waiting or
+// ready.
 
 using System.Collections.Generic;
 using Lego.Kernel;

@@ -1,13 +1,13 @@
 // A deterministic scheduler for a rack in one host process: simulated threads each have a host stack, exactly one of them runs, and whoever
 // runs next is chosen by a seeded generator at every blocking point (the "baton" of Madsim, shuttle and FoundationDB's simulator).
 //
-// Why not Coyote: it rewrites Tasks and .NET's locks in compiled assemblies; the threads here are the kernel's own, with raw pointers and their
-// own queues, and the kernel's blocking points are known by construction (WaitUntil, WaitQueue, Yield, Sleep, the way to user mode).
+// Why not Coyote: it rewrites Tasks and .NET's locks in compiled assemblies; the threads here are the kernel's own, with raw pointers and
+// their own queues, and the kernel's blocking points are known by construction (WaitUntil, WaitQueue, Yield, Sleep, the way to user mode).
 //
-// The model. Kernel code is atomic on its machine between blocking points, as under the kernel lock. Machines share nothing but links, so an
-// order of their atomic pieces is all that their parallelism can show. Messages, disks and timers are events in simulated time; what has
-// arrived is seen when a machine polls, as on the real one. A thread that waits may poll for a while and keep its CPU, or give it away: both
-// happen. Time moves when nobody can run, and sometimes before, because a slow CPU is as legal as a fast one.
+// The model. Kernel code is atomic on its machine between blocking points, as under the kernel lock. Machines share nothing but links, so
+// an order of their atomic pieces is all that their parallelism can show. Messages, disks and timers are events in simulated time; what has
+// arrived is seen when a machine polls, as on the real one. A thread that waits may poll for a while and keep its CPU, or give it away:
+// both happen. Time moves when nobody can run, and sometimes before, because a slow CPU is as legal as a fast one.
 
 using System;
 using System.Collections.Generic;
@@ -73,7 +73,8 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
     internal bool IsOver => _over;
 
     /// <summary>Where each thread stood when the run was given up; for people who read about a hang.</summary>
-    internal string Waits => string.Join('\n', _threads.Where(thread => thread.Stack != null).Select(thread => $"  {thread} waits:\n{thread.Stack}"));
+    internal string Waits =>
+        string.Join('\n', _threads.Where(thread => thread.Stack != null).Select(thread => $"  {thread} waits:\n{thread.Stack}"));
 
     /// <summary>The machine whose code runs on this host thread.</summary>
     internal static SimMachine Machine => t_machine!;
@@ -203,7 +204,7 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
         return !self.TimedOut;
     }
 
-    /// <summary>The current thread's end: it keeps its stack as it is until the run is over, because nothing unwinds on the real machine either.</summary>
+    /// <summary>The current thread's end: it keeps its stack as it is until the run is over; nothing unwinds on the real machine either.</summary>
     internal void EndCurrent()
     {
         Thread.State = SimState.Ended;

@@ -1,5 +1,5 @@
-// Static fields of kernel code: one run must not see what the run before left there. They are put back to what they were before the first run.
-// Fields that never change after a type's initialisation (readonly, const) are left alone.
+// Static fields of kernel code: one run must not see what the run before left there. They are put back to what they were before the first
+// run. Fields that never change after a type's initialisation (readonly, const) are left alone.
 
 using System;
 using System.Collections.Generic;

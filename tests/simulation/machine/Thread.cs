@@ -1,5 +1,5 @@
-// Simulation stand-in for kernel/threads' Thread: the fields that monitors use. Lives outside the machine's frames, so that frames count the
-// same with and without threads.
+// Simulation stand-in for kernel/threads' Thread: the fields that monitors use. Lives outside the machine's frames, so that frames count
+// the same with and without threads.
 
 using System.Runtime.InteropServices;
 

@@ -1,5 +1,5 @@
-// Simulation stand-in for kernel/machine's UserMode: a "program" is C# that runs where ring 3 would, and enters the kernel by the handler that
-// the processor monitor has installed.
+// Simulation stand-in for kernel/machine's UserMode: a "program" is C# that runs where ring 3 would, and enters the kernel by the handler
+// that the processor monitor has installed.
 
 namespace Lego.Kernel;
 

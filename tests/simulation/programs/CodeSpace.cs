@@ -1,4 +1,5 @@
-// Which C# method stands behind an address that a program may continue at: entry points of executables, children's first steps, signal handlers.
+// Which C# method stands behind an address that a program may continue at: entry points of executables, children's first steps, signal
+// handlers.
 
 using System;
 using System.Collections.Generic;

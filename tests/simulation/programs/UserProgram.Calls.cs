@@ -1,5 +1,5 @@
-// The calls that scenarios make, by name. Strings and buffers lie in the program's data area: each call uses the same few pages, so that they are
-// lines of the ExCache like any other.
+// The calls that scenarios make, by name. Strings and buffers lie in the program's data area: each call uses the same few pages, so that
+// they are lines of the ExCache like any other.
 
 using System;
 using System.Text;

@@ -1,6 +1,6 @@
 // What a stand-in program can do: system calls through the processor monitor's own entry, and loads and stores that walk its page table and
-// fault as the hardware would. After each entry the kernel may have changed where the program continues: at the call again (restart), at a signal
-// handler, in another image (execve), or nowhere (its thread has ended).
+// fault as the hardware would. After each entry the kernel may have changed where the program continues: at the call again (restart), at a
+// signal handler, in another image (execve), or nowhere (its thread has ended).
 
 using System;
 using System.Text;
@@ -100,7 +100,8 @@ internal sealed unsafe partial class UserProgram
         Simulation.Choices.Note((number << 48) ^ (ulong)result);
         if (Simulation.Trace.IsOn)
         {
-            Simulation.Trace.Say(Simulation, Simulation.Machine, $"process {UserThread.Current->Process->Id} {Encoding.ASCII.GetString(SystemCallNames.Of(number))}({a0:x}, {a1:x}, {a2:x}) = {result}");
+            string name = Encoding.ASCII.GetString(SystemCallNames.Of(number));
+            Simulation.Trace.Say(Simulation, Simulation.Machine, $"process {ProcessId} {name}({a0:x}, {a1:x}, {a2:x}) = {result}");
         }
 
         return result;

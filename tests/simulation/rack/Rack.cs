@@ -1,5 +1,6 @@
-// A whole rack in one process: p, m, s and g of the images' own sources, each on a machine of its own, joined by simulated links. The driver, a
-// thread on a machine of its own, plays the rack tool: it starts programs through the manager's control channel and hears how they end.
+// A whole rack in one process: p, m, s and g of the images' own sources, each on a machine of its own, joined by simulated links. The
+// driver, a thread on a machine of its own, plays the rack tool: it starts programs through the manager's control channel and hears how
+// they end.
 
 using System;
 using System.Collections.Generic;

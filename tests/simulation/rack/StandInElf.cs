@@ -1,5 +1,5 @@
-// The files of stand-in programs: real ELF executables, so that loading and exec are real, whose code is never run. The entry point says which C#
-// method plays the program.
+// The files of stand-in programs: real ELF executables, so that loading and exec are real, whose code is never run. The entry point says
+// which C# method plays the program.
 
 using System;
 using System.Buffers.Binary;

@@ -1,5 +1,5 @@
-// Some programs open, write, read, truncate, rename and remove the same few files at once. Every result must be explained by Linux's semantics in
-// some order of the calls, and afterwards nothing may be left: no open file, no node, no inode.
+// Some programs open, write, read, truncate, rename and remove the same few files at once. Every result must be explained by Linux's
+// semantics in some order of the calls, and afterwards nothing may be left: no open file, no node, no inode.
 
 using System;
 using System.Linq;

@@ -1,5 +1,5 @@
-// Programs map, protect, unmap, fork and exec while others look at them through /proc: each program's memory must be what it made it, every access
-// that Linux refuses must be a SIGSEGV, and foreign readers must not leave lines where nothing is mapped.
+// Programs map, protect, unmap, fork and exec while others look at them through /proc: each program's memory must be what it made it, every
+// access that Linux refuses must be a SIGSEGV, and foreign readers must not leave lines where nothing is mapped.
 
 using System;
 using System.Linq;

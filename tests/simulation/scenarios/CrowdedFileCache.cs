@@ -1,5 +1,5 @@
-// Many files and few frames at the memory component: every write makes room by giving other pages up, of its own file as well. Each file holds what
-// was written last.
+// Many files and few frames at the memory component: every write makes room by giving other pages up, of its own file as well. Each file
+// holds what was written last.
 
 using System.Linq;
 using CsCheck;
@@ -27,7 +27,8 @@ internal sealed class CrowdedFileCache : Scenario
         rack.Simulation.Code.SetProgram(0, program =>
         {
             byte[] values = new byte[Files];
-            long[] files = [.. Enumerable.Range(0, Files).Select(number => program.Open($"/tmp/f{number}", UserProgram.ReadWrite | UserProgram.Create))];
+            const int Flags = UserProgram.ReadWrite | UserProgram.Create;
+            long[] files = [.. Enumerable.Range(0, Files).Select(number => program.Open($"/tmp/f{number}", Flags))];
             for (int write = 0; write < Writes; write++)
             {
                 int number = choices.Next(Files);

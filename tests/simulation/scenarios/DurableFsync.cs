@@ -1,4 +1,5 @@
-// fsync while others dirty more pages of the same file: when it has returned, the storage component has everything that was written before it began.
+// fsync while others dirty more pages of the same file: when it has returned, the storage component has everything that was written before
+// it began.
 
 using System;
 using System.Linq;

@@ -1,5 +1,5 @@
-// What Linux does with a few files in one directory: the reference for programs that use them at the same time. Contents are counted in granules of
-// 64 bytes that all hold the same value, so that no operation of the scenarios crosses a page in the middle of one.
+// What Linux does with a few files in one directory: the reference for programs that use them at the same time. Contents are counted in
+// granules of 64 bytes that all hold the same value, so that no operation of the scenarios crosses a page in the middle of one.
 
 using System;
 using System.Collections.Generic;

@@ -1,5 +1,6 @@
-// Linearizability (Herlihy and Wing, 1990) of what several programs did: is there an order of all calls, in which each lies between its start and its
-// end, that a model explains with the very results that were seen? A search over such orders (Wing and Gong, 1993), with states seen before left out.
+// Linearizability (Herlihy and Wing, 1990) of what several programs did: is there an order of all calls, in which each lies between its
+// start and its end, that a model explains with the very results that were seen? A search over such orders (Wing and Gong, 1993), with
+// states seen before left out.
 
 using System;
 using System.Collections.Generic;

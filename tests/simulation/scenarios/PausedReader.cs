@@ -1,5 +1,5 @@
-// The rack tool does not read for a while. Programs that write wait, and nothing else happens: nobody is given up, other programs run, kills work,
-// and what was written arrives whole.
+// The rack tool does not read for a while. Programs that write wait, and nothing else happens: nobody is given up, other programs run,
+// kills work, and what was written arrives whole.
 
 using System.Linq;
 using Lego.Common.Control;

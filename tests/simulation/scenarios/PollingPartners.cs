@@ -1,5 +1,6 @@
-// Two processes play ping-pong; one of them sleeps in poll without a limit. Before each answer the other one takes the line away that holds the second
-// half of the array of poll, and wakes the sleeper in vain: a change that comes in the middle of the round that follows must not be lost.
+// Two processes play ping-pong; one of them sleeps in poll without a limit. Before each answer the other one takes the line away that holds
+// the second half of the array of poll, and wakes the sleeper in vain: a change that comes in the middle of the round that follows must not
+// be lost.
 
 using System;
 using Lego.Kernel;

@@ -1,5 +1,5 @@
-// A scenario: what the programs of a run do, and what must hold afterwards. Plans are generated, so that a failing one can be shrunk; a directed
-// scenario, which only the order of events varies, has an empty plan.
+// A scenario: what the programs of a run do, and what must hold afterwards. Plans are generated, so that a failing one can be shrunk; a
+// directed scenario, which only the order of events varies, has an empty plan.
 
 using System;
 using System.Linq;

@@ -1,5 +1,5 @@
-// Machines stand still for a while and go on: a host that suspends, an emulator that is stopped. A stop that all share is nobody's death; one that is
-// longer than the manager's patience is a death, whose programs end everywhere; a shorter one is nothing but slow.
+// Machines stand still for a while and go on: a host that suspends, an emulator that is stopped. A stop that all share is nobody's death;
+// one that is longer than the manager's patience is a death, whose programs end everywhere; a shorter one is nothing but slow.
 
 using CsCheck;
 using Lego.Common.Control;

@@ -1,5 +1,5 @@
-// A program opens and closes files while another opens the same descriptors through /proc/PID/fd, with truncation: whatever the order, nothing of the
-// first one's file may be used after it is gone.
+// A program opens and closes files while another opens the same descriptors through /proc/PID/fd, with truncation: whatever the order,
+// nothing of the first one's file may be used after it is gone.
 
 using Lego.Kernel;
 

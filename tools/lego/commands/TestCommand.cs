@@ -23,7 +23,8 @@ public static class TestCommand
 
     public static Command Create()
     {
-        Command command = new("test", "Run the tests: on the host (unit, tool), on simulated racks (simulation), on bare metal (suites), and on whole racks (rack).");
+        Command command = new(
+            "test", "Run the tests: on the host (unit, tool), on simulated racks (simulation), on bare metal (suites), on whole racks (rack).");
         Option<string?> filter = new("--filter")
         {
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",

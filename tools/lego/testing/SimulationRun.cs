@@ -1,5 +1,6 @@
-// Runs the simulation (tests/simulation) on all CPUs: a process for each, because one simulated rack after the other uses one CPU only, with a share of
-// the seeds each. What they print goes to the user; a failing seed counts as a failed test, and so does one that takes its process down.
+// Runs the simulation (tests/simulation) on all CPUs: a process for each, because one simulated rack after the other uses one CPU only,
+// with a share of the seeds each. What they print goes to the user; a failing seed counts as a failed test, and so does one that takes its
+// process down.
 
 using System;
 using System.Collections.Generic;

@@ -1,6 +1,6 @@
-// The test of the simulation: takes the mends of interleaving defects out, one after the other, and expects it to find each within some seeds. The mends
-// are patches (tests/simulation/unmended/NAME.patch: a scenario, a number of seeds, a sentence, a diff) of a copy of the sources, all in one build,
-// where a name on the command line says which of them acts.
+// The test of the simulation: takes the mends of interleaving defects out, one after the other, and expects it to find each within some
+// seeds. The mends are patches (tests/simulation/unmended/NAME.patch: a scenario, a number of seeds, a sentence, a diff) of a copy of the
+// sources, all in one build, where a name on the command line says which of them acts.
 
 using System;
 using System.Collections.Generic;
