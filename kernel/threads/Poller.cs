@@ -29,11 +29,7 @@ public static class Poller
 {
     private const int MaxSources = 32;
 
-    private static PollSource[]? s_sources;
-    private static int s_count;
-    private static WakeupState s_state;
-
-    private enum WakeupState
+    internal enum WakeupState
     {
         /// <summary>Nobody interrupts: the machine polls.</summary>
         Disarmed,
@@ -45,25 +41,25 @@ public static class Poller
     /// <summary>Adds a source; boot time only.</summary>
     public static void Register(PollSource source)
     {
-        s_sources ??= new PollSource[MaxSources];
-        if (s_count == MaxSources)
+        MachineThreads.PollSources ??= new PollSource[MaxSources];
+        if (MachineThreads.PollSourceCount == MaxSources)
         {
             Panic.Because("Poller.Register: too many sources");
         }
-        s_sources[s_count++] = source;
+        MachineThreads.PollSources[MachineThreads.PollSourceCount++] = source;
     }
 
     /// <summary>True while interrupts announce new work.</summary>
-    public static bool IsArmed => s_state == WakeupState.Armed;
+    public static bool IsArmed => MachineThreads.Wakeups == WakeupState.Armed;
 
     /// <summary>Polls every source once; true when any had work.</summary>
     [NoBlock]
     public static bool PollAll()
     {
         bool worked = false;
-        for (int index = 0; index < s_count; index++)
+        for (int index = 0; index < MachineThreads.PollSourceCount; index++)
         {
-            worked |= s_sources![index].Poll();
+            worked |= MachineThreads.PollSources![index].Poll();
         }
         return worked;
     }
@@ -71,28 +67,28 @@ public static class Poller
     /// <summary>Asks every source for interrupts. The caller polls once more before it halts or leaves for user mode.</summary>
     public static void Arm()
     {
-        if (s_state == WakeupState.Armed)
+        if (MachineThreads.Wakeups == WakeupState.Armed)
         {
             return;
         }
-        s_state = WakeupState.Armed;
-        for (int index = 0; index < s_count; index++)
+        MachineThreads.Wakeups = WakeupState.Armed;
+        for (int index = 0; index < MachineThreads.PollSourceCount; index++)
         {
-            s_sources![index].ArmWakeup();
+            MachineThreads.PollSources![index].ArmWakeup();
         }
     }
 
     /// <summary>Tells every source that it is being polled.</summary>
     public static void Disarm()
     {
-        if (s_state == WakeupState.Disarmed)
+        if (MachineThreads.Wakeups == WakeupState.Disarmed)
         {
             return;
         }
-        s_state = WakeupState.Disarmed;
-        for (int index = 0; index < s_count; index++)
+        MachineThreads.Wakeups = WakeupState.Disarmed;
+        for (int index = 0; index < MachineThreads.PollSourceCount; index++)
         {
-            s_sources![index].DisarmWakeup();
+            MachineThreads.PollSources![index].DisarmWakeup();
         }
     }
 
@@ -100,16 +96,16 @@ public static class Poller
     /// For a kernel entry that waits for one source only and comes right back to user mode: the caller disarms that source, polls it, arms it,
     /// and calls <see cref="Resume"/>. If anything else happens in between, the next Arm or Disarm reaches all sources as usual.
     /// </summary>
-    public static void Suspend() => s_state = WakeupState.Suspended;
+    public static void Suspend() => MachineThreads.Wakeups = WakeupState.Suspended;
 
     /// <summary>Ends a suspension; false when it has ended otherwise.</summary>
     public static bool Resume()
     {
-        if (s_state != WakeupState.Suspended)
+        if (MachineThreads.Wakeups != WakeupState.Suspended)
         {
             return false;
         }
-        s_state = WakeupState.Armed;
+        MachineThreads.Wakeups = WakeupState.Armed;
         return true;
     }
 }

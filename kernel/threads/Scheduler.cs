@@ -28,29 +28,21 @@ public static unsafe partial class Scheduler
     /// <summary>How long a wait polls while a computing program wants the CPU: an answer over the ring comes sooner than two switches take.</summary>
     private const ulong ShortSpinNs = 20_000;
 
-    private static FrameAllocator? s_frames;
-    private static Slab<Thread>? s_threads;
-    private static Thread* s_freeThreads;
-    private static RunQueue s_kernelThreads;
-    private static RunQueue s_woken;
-    private static RunQueue s_ordinary;
-    /// <summary>Threads that wait for a flag: looked at when somebody notifies. With or without a deadline.</summary>
-    private static WaitList s_flagWaiters;
-    /// <summary>Threads that wait in a queue or sleep until a deadline: looked at when the next one has come.</summary>
-    private static WaitList s_sleepers;
-    private static uint s_nextId;
-    private static ulong s_nextDeadlineNs = ulong.MaxValue;
-    private static bool s_notified;
-    private static ulong s_switches;
-
     /// <summary>The running thread.</summary>
     public static Thread* Current => Cpu.Local->Current;
 
     /// <summary>Thread switches since boot.</summary>
-    public static ulong Switches => s_switches;
+    public static ulong Switches => MachineThreads.Switches;
 
     /// <summary>Time that the running thread has run so far, nanoseconds.</summary>
-    public static ulong RunTimeNs => Current->RunTimeNs + (Clock.NowNs() - Current->SinceNs);
+    public static ulong RunTimeNs
+    {
+        get
+        {
+            Thread* thread = Current;
+            return thread->RunTimeNs + (Clock.NowNs() - thread->SinceNs);
+        }
+    }
 
     /// <summary>Time that a thread has run so far, nanoseconds.</summary>
     public static ulong RunTimeOf(Thread* thread) =>
@@ -62,29 +54,29 @@ public static unsafe partial class Scheduler
     /// <summary>Makes a runnable thread; null when memory is exhausted.</summary>
     public static Thread* Spawn(delegate*<void*, void> entry, void* argument, ReadOnlySpan<byte> name)
     {
-        Thread* thread = s_freeThreads;
+        Thread* thread = MachineThreads.FreeThreads;
         if (thread != null)
         {
-            s_freeThreads = thread->Next;
+            MachineThreads.FreeThreads = thread->Next;
             ulong top = thread->StackTop;
             *thread = default;
             thread->StackTop = top;
         }
         else
         {
-            thread = s_threads!.Allocate();
+            thread = MachineThreads.Threads!.Allocate();
             if (thread == null)
             {
                 return null;
             }
-            thread->StackTop = KernelMap.MapStack(s_frames!, StackPages);
+            thread->StackTop = KernelMap.MapStack(MachineThreads.Frames!, StackPages);
             if (thread->StackTop == 0)
             {
-                s_threads.Free(thread);
+                MachineThreads.Threads.Free(thread);
                 return null;
             }
         }
-        thread->Id = ++s_nextId;
+        thread->Id = ++MachineThreads.NextId;
         thread->CreditNs = CreditOfNewThread();
         thread->NameLength = Math.Min(name.Length, Thread.MaxNameBytes);
         for (int index = 0; index < thread->NameLength; index++)
@@ -141,8 +133,8 @@ public static unsafe partial class Scheduler
         thread->PageTableRoot = 0;
         thread->Owner = null;
         // The stack stays in use until the switch below is done; nobody can take it before, because the kernel lock is held.
-        thread->Next = s_freeThreads;
-        s_freeThreads = thread;
+        thread->Next = MachineThreads.FreeThreads;
+        MachineThreads.FreeThreads = thread;
         Switch();
     }
 
@@ -159,7 +151,7 @@ public static unsafe partial class Scheduler
         if (AnyRunnable)
         {
             Thread* thread = Current;
-            Enqueue(ref thread->PageTableRoot == 0 ? ref s_kernelThreads : ref s_ordinary, thread);
+            Enqueue(ref thread->PageTableRoot == 0 ? ref MachineThreads.KernelThreads : ref MachineThreads.Ordinary, thread);
             Switch();
         }
     }
@@ -211,13 +203,13 @@ public static unsafe partial class Scheduler
             {
                 return false;
             }
-            if (!s_kernelThreads.IsEmpty || !s_woken.IsEmpty || (!s_ordinary.IsEmpty && now - start > ShortSpinNs))
+            if (!MachineThreads.KernelThreads.IsEmpty || !MachineThreads.Woken.IsEmpty || (!MachineThreads.Ordinary.IsEmpty && now - start > ShortSpinNs))
             {
                 break;
             }
             if (now - start > SpinBudget.Ns)
             {
-                s_polledInVain = true;
+                MachineThreads.PolledInVain = true;
                 break;
             }
             KernelLock.LetOthers();
@@ -231,9 +223,9 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>Says that a flag some thread waits for has been set.</summary>
-    public static void Notify() => s_notified = true;
+    public static void Notify() => MachineThreads.Notified = true;
 
-    private static bool AnyRunnable => !s_kernelThreads.IsEmpty || !s_woken.IsEmpty || !s_ordinary.IsEmpty;
+    private static bool AnyRunnable => !MachineThreads.KernelThreads.IsEmpty || !MachineThreads.Woken.IsEmpty || !MachineThreads.Ordinary.IsEmpty;
 
     /// <summary>Blocks until woken (true) or until the deadline (false).</summary>
     [Blocks]
@@ -245,14 +237,14 @@ public static unsafe partial class Scheduler
         thread->DeadlineNs = deadlineNs;
         if (thread->WaitFlag != null)
         {
-            s_flagWaiters.Add(thread);
+            MachineThreads.FlagWaiters.Add(thread);
         }
         else if (deadlineNs != ulong.MaxValue)
         {
-            s_sleepers.Add(thread);
+            MachineThreads.Sleepers.Add(thread);
         }
 
-        s_nextDeadlineNs = Math.Min(s_nextDeadlineNs, deadlineNs);
+        MachineThreads.NextDeadlineNs = Math.Min(MachineThreads.NextDeadlineNs, deadlineNs);
         Switch();
         return !thread->TimedOut;
     }
@@ -273,11 +265,11 @@ public static unsafe partial class Scheduler
 
         if (!isProgram)
         {
-            Enqueue(ref s_kernelThreads, thread);
+            Enqueue(ref MachineThreads.KernelThreads, thread);
         }
         else
         {
-            Enqueue(ref thread->CreditNs > 0 ? ref s_woken : ref s_ordinary, thread);
+            Enqueue(ref thread->CreditNs > 0 ? ref MachineThreads.Woken : ref MachineThreads.Ordinary, thread);
         }
 
         Processors.WakeAnIdleOne();
@@ -292,10 +284,10 @@ public static unsafe partial class Scheduler
     /// <summary>Takes the thread that runs next; null when nobody wants to.</summary>
     private static Thread* TakeNext()
     {
-        Thread* next = s_kernelThreads.Take();
+        Thread* next = MachineThreads.KernelThreads.Take();
         if (next == null)
         {
-            next = s_woken.Take();
+            next = MachineThreads.Woken.Take();
         }
 
         if (next != null)
@@ -304,7 +296,7 @@ public static unsafe partial class Scheduler
             return next;
         }
 
-        next = s_ordinary.Take();
+        next = MachineThreads.Ordinary.Take();
         if (next != null)
         {
             next->IsOrdinary = true;
@@ -320,22 +312,22 @@ public static unsafe partial class Scheduler
     /// <summary>Wakes threads whose flag is set or whose time has come.</summary>
     private static void WakeDue()
     {
-        ulong now = s_nextDeadlineNs == ulong.MaxValue ? 0 : Clock.NowNs();
-        bool isTime = now >= s_nextDeadlineNs;
+        ulong now = MachineThreads.NextDeadlineNs == ulong.MaxValue ? 0 : Clock.NowNs();
+        bool isTime = now >= MachineThreads.NextDeadlineNs;
         if (isTime)
         {
-            s_nextDeadlineNs = ulong.MaxValue;
+            MachineThreads.NextDeadlineNs = ulong.MaxValue;
         }
 
-        if (s_notified || isTime)
+        if (MachineThreads.Notified || isTime)
         {
-            s_notified = false;
-            WakeDue(s_flagWaiters.First, now);
+            MachineThreads.Notified = false;
+            WakeDue(MachineThreads.FlagWaiters.First, now);
         }
 
         if (isTime)
         {
-            WakeDue(s_sleepers.First, now);
+            WakeDue(MachineThreads.Sleepers.First, now);
         }
     }
 
@@ -361,7 +353,7 @@ public static unsafe partial class Scheduler
             }
             else
             {
-                s_nextDeadlineNs = Math.Min(s_nextDeadlineNs, thread->DeadlineNs);
+                MachineThreads.NextDeadlineNs = Math.Min(MachineThreads.NextDeadlineNs, thread->DeadlineNs);
             }
         }
     }

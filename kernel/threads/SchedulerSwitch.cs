@@ -12,15 +12,11 @@ public static unsafe partial class Scheduler
     /// <summary>Polls between two looks at clock and run queue: under emulation a look costs as much as several polls.</summary>
     private const int PollsPerLook = 16;
 
-    private static bool s_timerFired;
-    /// <summary>The thread that has just blocked has used the budget up: the idle loop need not poll for it again.</summary>
-    private static bool s_polledInVain;
-
     /// <summary>Makes the scheduler usable on the boot CPU and queues the image's main function as the first thread.</summary>
     internal static void Initialize(FrameAllocator frames, delegate*<void*, void> main)
     {
-        s_frames = frames;
-        s_threads = new Slab<Thread>(frames);
+        MachineThreads.Frames = frames;
+        MachineThreads.Threads = new Slab<Thread>(frames);
         SpinBudget.Initialize();
         AdoptIdleThread();
         Spawn(main, null, "main"u8);
@@ -29,9 +25,9 @@ public static unsafe partial class Scheduler
     /// <summary>Makes the code that runs now on this CPU its idle thread.</summary>
     internal static void AdoptIdleThread()
     {
-        Thread* idle = s_threads!.Allocate();
+        Thread* idle = MachineThreads.Threads!.Allocate();
         idle->State = ThreadState.Running;
-        idle->Id = ++s_nextId;
+        idle->Id = ++MachineThreads.NextId;
         Cpu.Local->Idle = idle;
         Cpu.Local->Current = idle;
     }
@@ -53,7 +49,7 @@ public static unsafe partial class Scheduler
             WakeDue();
             if (AnyRunnable)
             {
-                s_polledInVain = false;
+                MachineThreads.PolledInVain = false;
                 Switch();
                 idleSince = Clock.NowNs();
                 continue;
@@ -66,12 +62,12 @@ public static unsafe partial class Scheduler
                     SpinBudget.Succeeded();
                 }
                 halted = false;
-                s_polledInVain = false;
+                MachineThreads.PolledInVain = false;
                 idleSince = Clock.NowNs();
                 continue;
             }
             ulong now = Clock.NowNs();
-            if (polls && !s_polledInVain && now - idleSince < SpinBudget.Ns)
+            if (polls && !MachineThreads.PolledInVain && now - idleSince < SpinBudget.Ns)
             {
                 KernelLock.LetOthers();
                 continue;
@@ -79,7 +75,7 @@ public static unsafe partial class Scheduler
             // Every CPU arms before it halts, not the polling one alone: that one may have halted long ago, and the thread that has just
             // blocked here has disarmed the sources to poll them itself.
             Poller.Arm();
-            if (!Poller.PollAll() && !s_notified)
+            if (!Poller.PollAll() && !MachineThreads.Notified)
             {
                 Halt();
                 if (polls)
@@ -92,7 +88,7 @@ public static unsafe partial class Scheduler
             {
                 Poller.Disarm();
             }
-            s_polledInVain = false;
+            MachineThreads.PolledInVain = false;
             idleSince = Clock.NowNs();
         }
     }
@@ -103,7 +99,7 @@ public static unsafe partial class Scheduler
     internal static void TimerFired()
     {
         Processors.TimerDisarmed();
-        s_timerFired = true;
+        MachineThreads.TimerFired = true;
     }
 
     /// <summary>
@@ -122,36 +118,36 @@ public static unsafe partial class Scheduler
     internal static void BeforeUserMode()
     {
         // The timer fires at the next deadline and at the end of a time slice, so that the clock need not be read each time.
-        while (s_notified || s_timerFired || IsOutranked)
+        while (MachineThreads.Notified || MachineThreads.TimerFired || IsOutranked)
         {
             GiveWay();
         }
     }
 
     /// <summary>Kernel threads go before programs, and those that were woken before those that compute.</summary>
-    private static bool IsOutranked => !s_kernelThreads.IsEmpty || (!s_woken.IsEmpty && Current->IsOrdinary);
+    private static bool IsOutranked => !MachineThreads.KernelThreads.IsEmpty || (!MachineThreads.Woken.IsEmpty && Current->IsOrdinary);
 
     private static void GiveWay()
     {
         WakeDue();
         Thread* current = Current;
         bool isSliceOver = false;
-        if (s_timerFired)
+        if (MachineThreads.TimerFired)
         {
-            s_timerFired = false;
+            MachineThreads.TimerFired = false;
             isSliceOver = Clock.NowNs() - current->SinceNs >= (ulong)Math.Max(current->CreditNs, 0);
         }
 
         if (isSliceOver && AnyRunnable)
         {
-            Enqueue(ref s_ordinary, current);
+            Enqueue(ref MachineThreads.Ordinary, current);
             Switch();
         }
         else if (IsOutranked)
         {
             // Its turn is not over: it goes on before its equals.
             current->State = ThreadState.Runnable;
-            (current->IsOrdinary ? ref s_ordinary : ref s_woken).Prepend(current);
+            (current->IsOrdinary ? ref MachineThreads.Ordinary : ref MachineThreads.Woken).Prepend(current);
             Switch();
         }
     }
@@ -168,7 +164,7 @@ public static unsafe partial class Scheduler
             return false;
         }
 
-        ulong deadline = s_nextDeadlineNs;
+        ulong deadline = MachineThreads.NextDeadlineNs;
         if (AnyRunnable)
         {
             Thread* current = Current;
@@ -188,7 +184,7 @@ public static unsafe partial class Scheduler
 
     private static void Halt()
     {
-        Processors.ArmTimer(s_nextDeadlineNs);
+        Processors.ArmTimer(MachineThreads.NextDeadlineNs);
         Cpu.Local->Halted = 1;
         KernelLock.Release();
         Cpu.HaltWithInterrupts();
@@ -219,7 +215,7 @@ public static unsafe partial class Scheduler
             return;
         }
 
-        s_switches++;
+        MachineThreads.Switches++;
         // x87, MXCSR and the vector registers that kernel code leaves alone belong to programs only.
         if (current->PageTableRoot != 0)
         {

@@ -17,56 +17,51 @@ public static class SpinBudget
 {
     private const ulong DefaultMicroseconds = 60;
     private const ulong NsPerMicrosecond = 1000;
-    private const ulong DefaultMostNs = 1_000_000;
+    internal const ulong DefaultMostNs = 1_000_000;
     private const ulong ShortHaltNs = 300_000;
     /// <summary>Short halts in a row at full budget that make polling hopeless, and for how many halts it stays so.</summary>
     private const uint HopelessAfter = 256;
     private const uint HopelessHalts = 16384;
 
-    private static ulong s_leastNs;
-    private static ulong s_mostNs = DefaultMostNs;
-    private static uint s_failuresAtMost;
-    private static uint s_hopeless;
-
     /// <summary>
     /// Caps the budget; boot time. For links whose frames other threads of the host carry, the emulator's network threads: polling machines keep
     /// those from running, so that more patience makes a busy host slower (measured: 155 us a page at 100 us, 600 us at 1 ms).
     /// </summary>
-    public static void LimitTo(ulong mostNs) => s_mostNs = mostNs;
+    public static void LimitTo(ulong mostNs) => MachineThreads.MostSpinNs = mostNs;
 
     /// <summary>Budget of the wait that begins now.</summary>
-    internal static ulong Ns { get; private set; }
+    internal static ulong Ns => MachineThreads.SpinNs;
 
     /// <summary>Reads spin_us from the boot line; 0 = never poll.</summary>
     internal static void Initialize()
     {
-        s_leastNs = BootArguments.GetNumber("spin_us"u8, DefaultMicroseconds) * NsPerMicrosecond;
-        Ns = s_leastNs;
+        MachineThreads.LeastSpinNs = BootArguments.GetNumber("spin_us"u8, DefaultMicroseconds) * NsPerMicrosecond;
+        MachineThreads.SpinNs = MachineThreads.LeastSpinNs;
     }
 
     /// <summary>What was waited for came while polling.</summary>
-    internal static void Succeeded() => s_failuresAtMost = 0;
+    internal static void Succeeded() => MachineThreads.SpinFailuresAtMost = 0;
 
     /// <summary>Polling ended with nothing, and the halt after it took so long.</summary>
     internal static void Halted(ulong haltNs)
     {
-        if (s_hopeless != 0)
+        if (MachineThreads.HopelessSpins != 0)
         {
-            s_hopeless--;
+            MachineThreads.HopelessSpins--;
             return;
         }
         if (haltNs >= ShortHaltNs)
         {
-            s_failuresAtMost = 0;
-            Ns = s_leastNs;
+            MachineThreads.SpinFailuresAtMost = 0;
+            MachineThreads.SpinNs = MachineThreads.LeastSpinNs;
             return;
         }
-        Ns = Math.Min(2 * Ns, s_mostNs);
-        if (Ns == s_mostNs && ++s_failuresAtMost == HopelessAfter)
+        MachineThreads.SpinNs = Math.Min(2 * Ns, MachineThreads.MostSpinNs);
+        if (Ns == MachineThreads.MostSpinNs && ++MachineThreads.SpinFailuresAtMost == HopelessAfter)
         {
-            s_failuresAtMost = 0;
-            s_hopeless = HopelessHalts;
-            Ns = s_leastNs / 8;
+            MachineThreads.SpinFailuresAtMost = 0;
+            MachineThreads.HopelessSpins = HopelessHalts;
+            MachineThreads.SpinNs = MachineThreads.LeastSpinNs / 8;
         }
     }
 }
