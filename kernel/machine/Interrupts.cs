@@ -6,6 +6,8 @@ namespace Lego.Kernel;
 /// <summary>The table of interrupt handlers.</summary>
 public static unsafe class Interrupts
 {
+    /// <summary>From here on the kernel's own vectors: one priority class, above all devices. TrapEntry ends them before it takes the kernel lock.</summary>
+    internal const byte FirstKernelVector = 240;
     internal const byte TimerVector = 240;
     internal const byte WakeVector = 241;
     internal const byte FlushVector = 242;
@@ -88,7 +90,9 @@ public static unsafe class Interrupts
         {
             handler->Object.Target.OnInterrupt();
         }
-        if (vector != SpuriousVector)
+
+        // A wired line is still up before its handler has run, so a device's interrupt ends only now.
+        if (vector < FirstKernelVector)
         {
             LocalApic.EndOfInterrupt();
         }

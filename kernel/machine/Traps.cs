@@ -52,11 +52,16 @@ public static unsafe class Traps
     private static void TrapEntry(UserContext* context)
     {
         int vector = (int)context->Vector;
+        if (vector >= Interrupts.FirstKernelVector && vector != Interrupts.SpuriousVector)
+        {
+            // Before the lock: an interrupt in service holds back all of its class, so that a CPU that halts in KernelLock could not be woken.
+            LocalApic.EndOfInterrupt();
+        }
+
         if (vector == Interrupts.FlushVector)
         {
             // The CPU that asks holds the kernel lock and waits: answer without it.
             Processors.FlushWhenWanted();
-            LocalApic.EndOfInterrupt();
             return;
         }
         if (!context->IsFromUser)
@@ -113,11 +118,6 @@ public static unsafe class Traps
         if (vector == Interrupts.TimerVector)
         {
             Scheduler.TimerFired();
-        }
-
-        if (vector != Interrupts.SpuriousVector)
-        {
-            LocalApic.EndOfInterrupt();
         }
     }
 

@@ -40,7 +40,7 @@ public static unsafe partial class PageTable
         ulong* table = (ulong*)PhysicalAddress.ToKernel(root);
         for (int shift = 39; shift > 12; shift -= 9)
         {
-            ulong* entry = table + (address >> shift & (Entries - 1));
+            ulong* entry = table + ((address >> shift) & (Entries - 1));
             if ((*entry & Present) == 0)
             {
                 if (frames == null)
@@ -60,7 +60,7 @@ public static unsafe partial class PageTable
             table = (ulong*)PhysicalAddress.ToKernel(*entry & AddressMask);
         }
 
-        return table + (address >> 12 & (Entries - 1));
+        return table + ((address >> 12) & (Entries - 1));
     }
 
     /// <summary>
@@ -75,7 +75,7 @@ public static unsafe partial class PageTable
             int shift = 39;
             for (; shift > 12; shift -= 9)
             {
-                ulong entry = table[address >> shift & (Entries - 1)];
+                ulong entry = table[(address >> shift) & (Entries - 1)];
                 if ((entry & Present) == 0)
                 {
                     break;
@@ -86,7 +86,7 @@ public static unsafe partial class PageTable
 
             if (shift == 12)
             {
-                return table + (address >> 12 & (Entries - 1));
+                return table + ((address >> 12) & (Entries - 1));
             }
 
             address = ((address >> shift) + 1) << shift;

@@ -52,7 +52,7 @@ public ref struct PeerList
     /// <summary>The node of the first component of a kind, or 0.</summary>
     public static ushort First(ReadOnlySpan<byte> text, ComponentKind wanted)
     {
-        PeerList list = new PeerList(text);
+        PeerList list = new(text);
         while (list.Next(out ComponentKind kind, out ushort node))
         {
             if (kind == wanted)

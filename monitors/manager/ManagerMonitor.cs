@@ -47,10 +47,10 @@ public sealed unsafe class ManagerMonitor : ControlService
         _node = endpoint.Node;
         _transmitter = transmitter;
         _members = new MembershipTable(options.SuspectNs, options.FailNs);
-        Placement placement = new Placement(_members, options.MemoryPolicy);
+        Placement placement = new(_members, options.MemoryPolicy);
         _sessions = new SessionTable(frames);
-        SessionOutput output = new SessionOutput(_sessions, transmitter);
-        SessionWorker worker = new SessionWorker(endpoint, transmitter, _members, placement, _sessions, frames);
+        SessionOutput output = new(_sessions, transmitter);
+        SessionWorker worker = new(endpoint, transmitter, _members, placement, _sessions, frames);
         _control = new SessionControl(_sessions, output, worker, _members, transmitter, frames);
         _service = new ManagerService(this, _members, placement, _sessions, output);
         byte* announcements = (byte*)frames.Allocate();
@@ -60,7 +60,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         }
 
         _announcements = new FrameRing(announcements, PageOperations.PageSize);
-        JoinRequest self = new JoinRequest { Node = _node, Kind = ComponentKind.Manager, Incarnation = endpoint.Incarnation };
+        JoinRequest self = new() { Node = _node, Kind = ComponentKind.Manager, Incarnation = endpoint.Incarnation };
         _members.Join(in self, 0);
         _endpoint.Epoch = _members.Epoch;
         _endpoint.Register(OpcodeGroup, _service);
@@ -162,7 +162,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         Span<byte> body = stackalloc byte[MembershipBytes];
         int length = _members.Write(body);
         uint epoch = _members.Epoch;
-        RpcContext context = new RpcContext { Class = RpcClass.Liveness };
+        RpcContext context = new() { Class = RpcClass.Liveness };
         PendingCall** calls = stackalloc PendingCall*[MembershipTable.MaxMembers];
         int count = 0;
         for (int index = 0; index < _members.Count; index++)

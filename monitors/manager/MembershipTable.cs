@@ -218,12 +218,12 @@ public sealed class MembershipTable
             return 0;
         }
 
-        JoinReply head = new JoinReply { Epoch = Epoch, Count = (uint)_count };
+        JoinReply head = new() { Epoch = Epoch, Count = (uint)_count };
         MemoryMarshal.Write(to, in head);
         for (int index = 0; index < _count; index++)
         {
             ref Member member = ref _members[index];
-            MemberRecord record = new MemberRecord
+            MemberRecord record = new()
             {
                 Node = member.Node,
                 Kind = member.Kind,

@@ -64,8 +64,8 @@ internal static class LegoTool
     public static async Task<CommandResult> FinishAsync(Process process, byte[]? input = null)
     {
         long start = Stopwatch.GetTimestamp();
-        MemoryStream output = new MemoryStream();
-        MemoryStream error = new MemoryStream();
+        MemoryStream output = new();
+        MemoryStream error = new();
         Task reading = Task.WhenAll(process.StandardOutput.BaseStream.CopyToAsync(output), process.StandardError.BaseStream.CopyToAsync(error));
         try
         {

@@ -72,7 +72,7 @@ public sealed class ProgramTests : IDisposable
     /// </summary>
     private static void WriteLines(string file, long bytes)
     {
-        using FileStream stream = new FileStream(file, FileMode.Create);
+        using FileStream stream = new(file, FileMode.Create);
         while (stream.Length < bytes)
         {
             byte[] line = new byte[Random.Shared.Next(16, 240)];

@@ -14,10 +14,10 @@ internal sealed class ChannelPair : IDisposable
 
     public ChannelPair()
     {
-        using SocketPair pair = new SocketPair();
+        using SocketPair pair = new();
         _nearSocket = pair.TakeFirst();
         Near = new ControlChannel(_nearSocket);
-        using var rest = pair;
+        using SocketPair rest = pair;
         Far = new ControlChannel(new Socket(new SafeSocketHandle(Mono.Unix.Native.Syscall.dup(pair.Second), ownsHandle: true)));
     }
 
@@ -46,7 +46,7 @@ internal sealed class FakeKeeper : IDisposable
         _listener.Listen();
         Script = Task.Run(async () =>
         {
-            using ControlChannel channel = new ControlChannel(await _listener.AcceptAsync());
+            using ControlChannel channel = new(await _listener.AcceptAsync());
             await script(channel);
         });
     }

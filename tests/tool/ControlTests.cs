@@ -14,7 +14,7 @@ public class ControlTests
     [Fact]
     public async Task Frames_arrive_as_they_were_sent()
     {
-        using ChannelPair pair = new ChannelPair();
+        using ChannelPair pair = new();
         byte[] payload = new byte[70_000];
         new Random(1).NextBytes(payload);
         Task<bool> sent = pair.Near.WriteAsync(new ControlFrame(ControlFrameType.StandardOutput, 513, payload));
@@ -33,7 +33,7 @@ public class ControlTests
     [InlineData(0xFFFF_FFFFu)]
     public async Task An_impossible_length_is_an_error_and_not_an_allocation(uint length)
     {
-        using ChannelPair pair = new ChannelPair();
+        using ChannelPair pair = new();
         byte[] header = new byte[ControlFrame.HeaderBytes];
         BitConverter.TryWriteBytes(header, length);
         pair.SendRaw(header);
@@ -43,7 +43,7 @@ public class ControlTests
     [Fact]
     public void A_start_request_survives_the_round_trip()
     {
-        StartRequest request = new StartRequest
+        StartRequest request = new()
         {
             Arguments = ["sh", "-c", "echo 'ü' \"$1\"", ""],
             Environment = ["A=1", "B="],
@@ -70,7 +70,7 @@ public class ControlTests
             Assert.Null(StartRequest.Parse(good.AsSpan(0, length)));
         }
 
-        Random random = new Random(7);
+        Random random = new(7);
         for (int i = 0; i < 1000; i++)
         {
             byte[] bad = (byte[])good.Clone();
@@ -82,7 +82,7 @@ public class ControlTests
     [Fact]
     public void Counters_become_nested_objects_with_the_processors_fabric_figures_on_top()
     {
-        StatisticsDocument document = new StatisticsDocument();
+        StatisticsDocument document = new();
         document.Add("p0", ComponentKind.Processor, "processor.excache.faults 12\nfabric.requests.Miss 5\nfabric.bytes_sent 900\nnot a counter line\n");
         document.Add("m0", ComponentKind.Memory, "memory.frames_used 77\nfabric.requests.StorageRead 3\n");
         using JsonDocument json = JsonDocument.Parse(document.ToJson());
@@ -101,7 +101,7 @@ public class ControlTests
     [Fact]
     public void A_counter_that_is_also_a_group_keeps_its_value()
     {
-        StatisticsDocument document = new StatisticsDocument();
+        StatisticsDocument document = new();
         document.Add("p0", ComponentKind.Processor, "processor.a 1\nprocessor.a.b 2\n");
         using JsonDocument json = JsonDocument.Parse(document.ToJson());
         JsonElement group = json.RootElement.GetProperty("processor").GetProperty("a");

@@ -29,9 +29,9 @@ public class ProgramRunTests
 
     private async Task<int> RunAsync(Func<ControlChannel, Task> script, InputPump.Source? input = null, TimeSpan? limit = null, OutputSink? sink = null)
     {
-        using FakeKeeper keeper = new FakeKeeper(script);
+        using FakeKeeper keeper = new(script);
         using KeeperClient client = await keeper.ConnectAsync();
-        using ProgramRun run = new ProgramRun(client, sink ?? Collect, input);
+        using ProgramRun run = new(client, sink ?? Collect, input);
         return await run.RunAsync(s_request, limit).WaitAsync(TimeSpan.FromSeconds(20));
     }
 
@@ -132,7 +132,7 @@ public class ProgramRunTests
     [Fact]
     public async Task A_reader_that_pauses_holds_up_only_its_own_stream()
     {
-        using ManualResetEventSlim resumed = new ManualResetEventSlim();
+        using ManualResetEventSlim resumed = new();
         Errno Sink(int descriptor, ReadOnlySpan<byte> bytes)
         {
             if (descriptor == HostTerminal.StandardOutput)
@@ -162,7 +162,7 @@ public class ProgramRunTests
     [Fact]
     public async Task A_paused_reader_does_not_keep_the_time_limit_from_the_program()
     {
-        using ManualResetEventSlim never = new ManualResetEventSlim();
+        using ManualResetEventSlim never = new();
         ControlFrame kill = default;
         await Assert.ThrowsAsync<ToolException>(() => RunAsync(async manager =>
         {
@@ -195,7 +195,7 @@ public class ProgramRunTests
             return length;
         }
 
-        List<byte> received = new List<byte>();
+        List<byte> received = new();
         int beforeAnyWant = -1;
         await RunAsync(async manager =>
         {

@@ -120,8 +120,8 @@ public class QemuCommandLineTests
     public void Frames_are_lost_in_the_asked_proportion_and_the_same_ones_each_time()
     {
         const int Frames = 100_000;
-        FrameLoss first = new FrameLoss(1, 42);
-        FrameLoss second = new FrameLoss(1, 42);
+        FrameLoss first = new(1, 42);
+        FrameLoss second = new(1, 42);
         int lost = 0;
         for (int i = 0; i < Frames; i++)
         {

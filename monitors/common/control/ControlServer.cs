@@ -46,7 +46,7 @@ public sealed unsafe class ControlServer : PollSource
         _received = Reserve(frames, ReceiveBytes);
         _statistics = Reserve(frames, StatisticsBytes);
         _greeting = Reserve(frames, PageOperations.PageSize);
-        Span<byte> greeting = new Span<byte>(_greeting, PageOperations.PageSize);
+        Span<byte> greeting = new(_greeting, PageOperations.PageSize);
         _greetingBytes = Put(greeting, _greetingBytes, kind);
         _greetingBytes = Put(greeting, _greetingBytes, " "u8);
         _greetingBytes = Put(greeting, _greetingBytes, name);
@@ -188,7 +188,7 @@ public sealed unsafe class ControlServer : PollSource
 
         if (at > 0)
         {
-            ReadOnlySpan<byte> rest = new ReadOnlySpan<byte>(_received + at, _receivedBytes - at);
+            ReadOnlySpan<byte> rest = new(_received + at, _receivedBytes - at);
             rest.CopyTo(new Span<byte>(_received, ReceiveBytes));
             _receivedBytes -= at;
         }
@@ -264,7 +264,7 @@ public sealed unsafe class ControlServer : PollSource
 
     private bool AnswerStatistics(ushort session)
     {
-        StatisticsWriter writer = new StatisticsWriter(new Span<byte>(_statistics, StatisticsBytes));
+        StatisticsWriter writer = new(new Span<byte>(_statistics, StatisticsBytes));
         for (int index = 0; index < _serviceCount; index++)
         {
             _services[index].Report(ref writer);

@@ -53,8 +53,8 @@ public unsafe struct FrameRing
 
         int start = (_head + ControlFrame.HeaderBytes) % _capacityBytes;
         run = Math.Min(payloadBytes, _capacityBytes - start);
-        ReadOnlySpan<byte> first = new ReadOnlySpan<byte>(_memory + start, run);
-        ReadOnlySpan<byte> second = new ReadOnlySpan<byte>(_memory, payloadBytes - run);
+        ReadOnlySpan<byte> first = new(_memory + start, run);
+        ReadOnlySpan<byte> second = new(_memory, payloadBytes - run);
         if (!transmitter.TryQueue(type, session, first, second, priority))
         {
             return false;

@@ -48,7 +48,7 @@ public readonly ref struct StartFrame
             return Kernel.Errno.EINVAL;
         }
 
-        StartFrame candidate = new StartFrame(payload);
+        StartFrame candidate = new(payload);
         if (candidate.Strings.Length > MaxStringBytes)
         {
             return Kernel.Errno.E2BIG;

@@ -108,7 +108,7 @@ public sealed unsafe class MembershipClient : RpcService
     {
         _load.Measure(out ComponentLoad load);
         _self.Incarnation = _endpoint.Incarnation;
-        HeartbeatRequest request = new HeartbeatRequest
+        HeartbeatRequest request = new()
         {
             Self = _self,
             FreeBytes = load.FreeBytes,

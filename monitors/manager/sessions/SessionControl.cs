@@ -295,7 +295,7 @@ public sealed unsafe class SessionControl : ControlService
 
     private ControlDisposition SendList(ushort tag)
     {
-        ListWriter text = new ListWriter(new Span<byte>(_list, ListBytes));
+        ListWriter text = new(new Span<byte>(_list, ListBytes));
         text.Line($"epoch {_members.Epoch}");
         for (int index = 0; index < _members.Count; index++)
         {

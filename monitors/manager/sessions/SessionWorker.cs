@@ -156,7 +156,7 @@ public sealed unsafe class SessionWorker : ThreadBody
     private void TellOutputNews(Session* session, ushort stream)
     {
         ref OutputNews news = ref session->News[stream - 1];
-        OutputCreditRequest request = new OutputCreditRequest
+        OutputCreditRequest request = new()
         {
             Session = session->Id,
             Stream = stream,
@@ -171,7 +171,7 @@ public sealed unsafe class SessionWorker : ThreadBody
     private void TellWindowSize(Session* session)
     {
         session->WindowChanged = false;
-        WindowSizeRequest request = new WindowSizeRequest
+        WindowSizeRequest request = new()
         {
             Session = session->Id,
             Rows = session->Request.TerminalRows,
@@ -183,7 +183,7 @@ public sealed unsafe class SessionWorker : ThreadBody
     /// <summary>Hands on input that was asked for, and so is taken as a whole. With its last bytes go the answered reads.</summary>
     private void DeliverInput(Session* session, ushort stream, ReadOnlySpan<byte> bytes)
     {
-        StreamRequest request = new StreamRequest { Session = session->Id, Stream = stream };
+        StreamRequest request = new() { Session = session->Id, Stream = stream };
         if (bytes.Length == session->InputCount)
         {
             request.Answered = session->InputAnswered;
@@ -191,7 +191,7 @@ public sealed unsafe class SessionWorker : ThreadBody
         }
 
         // The bytes stay in the ring until they have arrived. A component that is gone ends the session in another way.
-        RpcContext context = new RpcContext { Class = RpcClass.Stream };
+        RpcContext context = new() { Class = RpcClass.Stream };
         _endpoint.Call(session->Processor, Opcode.StandardInput, context, AsBytes(in request), bytes, default, out _);
         InputRing.Remove(session, bytes.Length);
     }
@@ -201,7 +201,7 @@ public sealed unsafe class SessionWorker : ThreadBody
     {
         for (ushort stream = StreamRequest.Output; stream <= StreamRequest.Error && _members.IsAlive(session->Processor); stream++)
         {
-            OutputCreditRequest request = new OutputCreditRequest { Session = session->Id, Stream = stream, Status = (ushort)Errno.EPIPE };
+            OutputCreditRequest request = new() { Session = session->Id, Stream = stream, Status = (ushort)Errno.EPIPE };
             Tell(session, Opcode.OutputCredit, in request);
         }
     }

@@ -371,7 +371,7 @@ public sealed unsafe partial class ExCache
     /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>
     private static bool IsDisowned(Errno error) => error is Errno.EFAULT or Errno.EACCES or Errno.ESRCH or Errno.EREMOTE;
 
-    private Span<byte> PageSpan(int frame) => new Span<byte>(FrameAddress(frame), PageOperations.PageSize);
+    private Span<byte> PageSpan(int frame) => new(FrameAddress(frame), PageOperations.PageSize);
 
     private static FaultOutcome OutcomeOfMiss(Errno error) => error switch
     {

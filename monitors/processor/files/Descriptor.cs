@@ -23,10 +23,10 @@ public readonly unsafe ref struct Descriptor
     public FileOperations Operations => File->Operations;
 
     /// <summary>Looks a descriptor argument up; only its low 32 bits count.</summary>
-    public static Descriptor Of(Process* process, ulong number) => new Descriptor(FileTable.Of(process)->Find((uint)number));
+    public static Descriptor Of(Process* process, ulong number) => new(FileTable.Of(process)->Find((uint)number));
 
     /// <summary>The open file behind /proc/PID/fd/N.</summary>
-    public static Descriptor Of(Processes processes, PseudoNode link) => new Descriptor(PseudoTree.DescriptorFile(processes, link));
+    public static Descriptor Of(Processes processes, PseudoNode link) => new(PseudoTree.DescriptorFile(processes, link));
 
     public void Dispose()
     {

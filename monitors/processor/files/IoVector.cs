@@ -49,7 +49,7 @@ public unsafe ref struct IoVector
     }
 
     /// <summary>A kernel buffer.</summary>
-    public static IoVector OfKernel(byte* kernel, ulong lengthBytes) => new IoVector(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
+    public static IoVector OfKernel(byte* kernel, ulong lengthBytes) => new(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
 
     /// <summary>An iovec array of a program. EINVAL (too many or negative lengths), EFAULT.</summary>
     public static Errno OfArray(Process* process, ulong address, ulong count, out IoVector vector)

@@ -28,7 +28,7 @@ public readonly unsafe ref struct NodeRef
     }
 
     /// <summary>Takes over a reference that the caller has (FileNodes.Acquire).</summary>
-    public static NodeRef Adopt(FileNode* node) => new NodeRef(node);
+    public static NodeRef Adopt(FileNode* node) => new(node);
 
     /// <summary>Another reference, for an open file to keep.</summary>
     public FileNode* Share()

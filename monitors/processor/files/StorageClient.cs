@@ -197,12 +197,12 @@ public static unsafe class StorageClient
 
     private static TwoPathRequest TwoPaths(
         in FileCaller caller, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags) => new()
-    {
-        Old = Request(in caller, in oldPath, flags | (newPath.IsRelative ? PathFlags.NewAt : PathFlags.None)),
-        NewLength = (ushort)newPath.Wire.Length,
-        NewStartLength = (ushort)newPath.StartLength,
-        NewStart = newPath.Handle,
-    };
+        {
+            Old = Request(in caller, in oldPath, flags | (newPath.IsRelative ? PathFlags.NewAt : PathFlags.None)),
+            NewLength = (ushort)newPath.Wire.Length,
+            NewStartLength = (ushort)newPath.StartLength,
+            NewStart = newPath.Handle,
+        };
 
     private static ReadOnlySpan<byte> Join(in TransferBuffer buffer, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {

@@ -115,7 +115,7 @@ public static unsafe class Ownership
         return old;
     }
 
-    private static SetAttributesRequest ModeRequest(ulong mode) => new SetAttributesRequest { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
+    private static SetAttributesRequest ModeRequest(ulong mode) => new() { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
 
     private static SetAttributesRequest OwnerRequest(ulong user, ulong group)
     {

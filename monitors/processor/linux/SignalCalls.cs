@@ -349,10 +349,7 @@ public static unsafe class SignalCalls
     }
 
     /// <summary>The number first, as Linux does (check_kill_permission): EINVAL, EPERM.</summary>
-    private static Errno CheckSignal(Process* sender, Process* target, int signal)
-    {
-        return signal < 0 || signal > Signal.Count ? Errno.EINVAL : MaySignal(sender, target, signal) ? Errno.None : Errno.EPERM;
-    }
+    private static Errno CheckSignal(Process* sender, Process* target, int signal) => signal < 0 || signal > Signal.Count ? Errno.EINVAL : MaySignal(sender, target, signal) ? Errno.None : Errno.EPERM;
 
     /// <summary>kill(2): root, same user, or SIGCONT within a session.</summary>
     private static bool MaySignal(Process* sender, Process* target, int signal)
@@ -362,5 +359,5 @@ public static unsafe class SignalCalls
             || (signal == Signal.Continue && sender->SessionId == target->SessionId);
     }
 
-    private static SignalInfo FromUser(Process* sender, int signal) => new SignalInfo { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
+    private static SignalInfo FromUser(Process* sender, int signal) => new() { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
 }

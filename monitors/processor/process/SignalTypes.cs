@@ -86,7 +86,7 @@ public struct SignalInfo
     public ulong Value;
 
     /// <summary>A signal that the kernel sends on its own behalf (SI_KERNEL).</summary>
-    public static SignalInfo FromKernel(int number) => new SignalInfo { Number = number, Code = SignalCode.Kernel };
+    public static SignalInfo FromKernel(int number) => new() { Number = number, Code = SignalCode.Kernel };
 }
 
 /// <summary>A sent signal that waits for delivery; in a slab, linked by SignalQueue.</summary>

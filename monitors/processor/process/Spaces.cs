@@ -231,5 +231,5 @@ public sealed unsafe class Spaces
     }
 
     /// <summary>The message context of a space.</summary>
-    public static RpcContext ContextOf(AddressSpace* space) => new RpcContext { Asid = space->Asid, Class = RpcClass.DemandFetch };
+    public static RpcContext ContextOf(AddressSpace* space) => new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
 }

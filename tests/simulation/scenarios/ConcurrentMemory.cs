@@ -160,7 +160,7 @@ internal sealed class ConcurrentMemory : Scenario
         }
 
         /// <summary>A whole page in the middle of the long argument.</summary>
-        private ulong ArgumentPage => (program.Stack + 4096 + LongArgumentBytes / 2) & ~(PageBytes - 1);
+        private ulong ArgumentPage => (program.Stack + 4096 + (LongArgumentBytes / 2)) & ~(PageBytes - 1);
 
         private void Await(long child)
         {

@@ -54,7 +54,7 @@ public sealed class ControlFrameTests
     [Fact]
     public void Random_bytes_never_escape_the_buffer()
     {
-        Random random = new Random(20240711);
+        Random random = new(20240711);
         for (int round = 0; round < 20000; round++)
         {
             byte[] bytes = new byte[random.Next(0, 40)];

@@ -74,7 +74,7 @@ public sealed class FakeChannel : ByteChannel
     /// <summary>Whole frames sent so far, which are then forgotten.</summary>
     public List<SentFrame> Take()
     {
-        List<SentFrame> frames = new List<SentFrame>();
+        List<SentFrame> frames = new();
         byte[] bytes = [.. _fromComponent];
         int at = 0;
         while (ControlFrame.Parse(bytes.AsSpan(at), out ControlFrame frame, out int consumed) == ControlParse.Complete)

@@ -29,10 +29,10 @@ public sealed unsafe class FrameRingTests : IDisposable
     [Fact]
     public void Frames_come_out_whole_and_in_order_wherever_the_ring_begins_again()
     {
-        FrameRing ring = new FrameRing(_memory, CapacityBytes);
-        Random random = new Random(7);
-        List<byte[]> sent = new List<byte[]>();
-        List<byte[]> received = new List<byte[]>();
+        FrameRing ring = new(_memory, CapacityBytes);
+        Random random = new(7);
+        List<byte[]> sent = new();
+        List<byte[]> received = new();
         for (int round = 0; round < 2000; round++)
         {
             byte[] payload = new byte[random.Next(0, 400)];
@@ -63,7 +63,7 @@ public sealed unsafe class FrameRingTests : IDisposable
     [Fact]
     public void A_frame_stays_when_the_transmitter_has_no_room()
     {
-        FrameRing ring = new FrameRing(_memory, CapacityBytes);
+        FrameRing ring = new(_memory, CapacityBytes);
         _channel.Room = 0;
         while (_transmitter.TryQueue(ControlFrameType.Pong, 0, default, default, ControlPriority.Bulk))
         {

@@ -33,7 +33,7 @@ public sealed unsafe class MembershipClientTests : IDisposable
         _component.Attach(ManagerNode, low!);
         _manager.Attach(Node, high!);
         _manager.Register(MembershipClient.OpcodeGroup, _rack);
-        JoinRequest self = new JoinRequest { Node = Node, Kind = ComponentKind.Memory, CapacityBytes = 1000 };
+        JoinRequest self = new() { Node = Node, Kind = ComponentKind.Memory, CapacityBytes = 1000 };
         _client = new MembershipClient(_component, ManagerNode, in self, new FixedLoad(), _life);
         _component.Register(MembershipClient.OpcodeGroup, _client);
         Poller.Register(_component);

@@ -36,8 +36,8 @@ public sealed class PeerListTests
 
     private static List<(ComponentKind Kind, int Node)> Read(string text, out bool malformed)
     {
-        List<(ComponentKind, int)> found = new List<(ComponentKind, int)>();
-        PeerList list = new PeerList(Encoding.ASCII.GetBytes(text));
+        List<(ComponentKind, int)> found = new();
+        PeerList list = new(Encoding.ASCII.GetBytes(text));
         while (list.Next(out ComponentKind kind, out ushort node))
         {
             found.Add((kind, node));

@@ -15,7 +15,7 @@ internal sealed class FakeUarts : FakePorts
     public readonly byte[] InterruptEnable = [0xFF, 0xFF];
     private readonly bool[] _latch = new bool[2];
 
-    public bool LineRaised => Received[0].Count > 0 && InterruptEnable[0] != 0 || Received[1].Count > 0 && InterruptEnable[1] != 0;
+    public bool LineRaised => (Received[0].Count > 0 && InterruptEnable[0] != 0) || (Received[1].Count > 0 && InterruptEnable[1] != 0);
 
     public override uint In(ushort port, int widthBytes) => (port & 7) switch
     {

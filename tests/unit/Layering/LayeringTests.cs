@@ -32,7 +32,7 @@ public sealed class LayeringTests
     [Fact]
     public void Every_folder_names_only_the_layers_below_it()
     {
-        List<string> violations = new List<string>();
+        List<string> violations = new();
         foreach (string path in KernelSources.In("kernel", "drivers", "monitors"))
         {
             (string folder, string[] allowed) = RuleOf(path);
@@ -51,7 +51,7 @@ public sealed class LayeringTests
     [Fact]
     public void Every_source_declares_the_namespace_of_its_layer()
     {
-        List<string> violations = new List<string>();
+        List<string> violations = new();
         foreach (string path in KernelSources.In("kernel", "drivers", "monitors"))
         {
             Match declared = Regex.Match(KernelSources.CodeOf(path), @"^namespace\s+([\w.]+)", RegexOptions.Multiline);

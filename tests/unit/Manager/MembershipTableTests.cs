@@ -15,7 +15,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void Silence_makes_a_member_suspect_then_failed_and_only_failure_moves_the_epoch()
     {
-        MembershipTable table = new MembershipTable(suspectNs: 3 * Second, failNs: 7 * Second);
+        MembershipTable table = new(suspectNs: 3 * Second, failNs: 7 * Second);
         Assert.Equal(JoinOutcome.Joined, table.Join(Request(2), 0));
         uint joined = table.Epoch;
 
@@ -40,7 +40,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void Any_frame_is_a_sign_of_life()
     {
-        MembershipTable table = new MembershipTable(suspectNs: 3 * Second, failNs: 7 * Second);
+        MembershipTable table = new(suspectNs: 3 * Second, failNs: 7 * Second);
         table.Join(Request(2), 0);
         for (uint frames = 1; frames < 20; frames++)
         {
@@ -59,7 +59,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void A_failed_life_is_fenced_until_it_joins_as_another_and_an_unknown_one_has_to_join()
     {
-        MembershipTable table = new MembershipTable();
+        MembershipTable table = new();
         Assert.Equal(Errno.ENOENT, table.Heartbeat(Beat(2)));
         table.Join(Request(2), 0);
         table.Pass(60 * Second, Self);
@@ -77,7 +77,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void A_repeated_join_changes_nothing_and_a_reboot_replaces()
     {
-        MembershipTable table = new MembershipTable();
+        MembershipTable table = new();
         table.Join(Request(2), 0);
         uint epoch = table.Epoch;
         Assert.Equal(JoinOutcome.Known, table.Join(Request(2), 0));
@@ -89,7 +89,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void A_manager_that_rebooted_takes_up_from_the_highest_epoch_that_a_member_knows()
     {
-        MembershipTable table = new MembershipTable();
+        MembershipTable table = new();
         table.Join(Request(2), knownEpoch: 500);
         Assert.Equal(501u, table.Epoch);
         table.Join(Request(3), knownEpoch: 3);
@@ -99,7 +99,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void Nonsense_is_refused()
     {
-        MembershipTable table = new MembershipTable();
+        MembershipTable table = new();
         Assert.Equal(JoinOutcome.Refused, table.Join(Request(0), 0));
         JoinRequest strange = Request(2);
         strange.Kind = (ComponentKind)77;
@@ -116,7 +116,7 @@ public sealed class MembershipTableTests
     [Fact]
     public void The_manager_itself_never_ages()
     {
-        MembershipTable table = new MembershipTable();
+        MembershipTable table = new();
         table.Join(Request(Self, kind: ComponentKind.Manager), 0);
         table.Pass(1000 * Second, Self);
         Assert.Equal(-1, table.NextFailure());
@@ -126,7 +126,7 @@ public sealed class MembershipTableTests
     [Fact]
     public unsafe void The_written_membership_reads_back()
     {
-        MembershipTable table = new MembershipTable();
+        MembershipTable table = new();
         table.Join(Request(2), 0);
         table.Join(Request(3, kind: ComponentKind.Storage), 0);
         byte[] bytes = new byte[256];

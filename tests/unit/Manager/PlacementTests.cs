@@ -20,7 +20,7 @@ public sealed class PlacementTests
         _members[0].Processes = 2;
         _members[1].Processes = 1;
         _members[2].Processes = 1;
-        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
 
         Assert.Equal(Errno.None, placement.ChooseProcessor(out ushort node));
         Assert.Equal(5, node);
@@ -35,7 +35,7 @@ public sealed class PlacementTests
         Join(1, ComponentKind.Processor);
         Join(2, ComponentKind.Processor);
         Join(3, ComponentKind.Processor);
-        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
         for (int program = 0; program < 30; program++)
         {
             placement.ChooseProcessor(out ushort node);
@@ -52,7 +52,7 @@ public sealed class PlacementTests
         Join(1, ComponentKind.Memory, free: 3 * Gigabyte, requests: 10000);
         Join(2, ComponentKind.Memory, free: Gigabyte / 2);
         Join(3, ComponentKind.Memory, free: 3 * Gigabyte);
-        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
         Assert.Equal(Errno.None, placement.ChooseOwner(Consult(3 * Gigabyte), asker: 1, out ushort node));
         Assert.Equal(3, node);
     }
@@ -62,7 +62,7 @@ public sealed class PlacementTests
     {
         Join(1, ComponentKind.Memory, free: Gigabyte / 4);
         Join(2, ComponentKind.Memory, free: Gigabyte / 2);
-        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
         Assert.Equal(Errno.None, placement.ChooseOwner(Consult(Gigabyte / 4), asker: 1, out ushort node));
         Assert.Equal(2, node);
     }
@@ -72,7 +72,7 @@ public sealed class PlacementTests
     {
         Join(1, ComponentKind.Memory, free: 4 * Gigabyte);
         Join(2, ComponentKind.Memory, free: 3 * Gigabyte);
-        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
         placement.ChooseOwner(Consult(Gigabyte / 8), asker: 1, out ushort node);
         Assert.Equal(2, node);
     }
@@ -85,7 +85,7 @@ public sealed class PlacementTests
         Join(2, ComponentKind.Memory);
         Join(3, ComponentKind.Memory);
         _members[2].State = MemberState.Failed;
-        Placement placement = new Placement(_members, PlacementPolicy.RoundRobin);
+        Placement placement = new(_members, PlacementPolicy.RoundRobin);
         ushort[] chosen = new ushort[4];
         for (int turn = 0; turn < chosen.Length; turn++)
         {
@@ -98,7 +98,7 @@ public sealed class PlacementTests
     [Fact]
     public void Without_a_living_component_placement_says_so()
     {
-        Placement placement = new Placement(_members, PlacementPolicy.RoundRobin);
+        Placement placement = new(_members, PlacementPolicy.RoundRobin);
         Assert.Equal(Errno.EHOSTDOWN, placement.ChooseHome(out _));
         Assert.Equal(Errno.EHOSTDOWN, placement.ChooseProcessor(out _));
         Assert.Equal(Errno.EHOSTDOWN, placement.Place(out _));
@@ -112,7 +112,7 @@ public sealed class PlacementTests
     [Fact]
     public void A_suspect_is_given_work_only_when_there_is_nobody_else()
     {
-        Placement placement = new Placement(_members, PlacementPolicy.LeastLoaded);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
         Join(1, ComponentKind.Memory);
         Join(2, ComponentKind.Memory, free: Gigabyte);
         _members[0].State = MemberState.Suspect;

@@ -41,7 +41,7 @@ public sealed unsafe class SessionTests : IDisposable
         FrameAllocator frames = _frames.Allocator;
         Assert.Equal(Errno.None, LocalLink.CreatePair(frames, ProcessorNode, ManagerNode, out RingLink? low, out RingLink? high));
         _processor = new RpcEndpoint(ProcessorNode, frames, 0);
-        RpcEndpoint endpoint = new RpcEndpoint(ManagerNode, frames, 0);
+        RpcEndpoint endpoint = new(ManagerNode, frames, 0);
         _processor.Attach(ManagerNode, low!);
         endpoint.Attach(ProcessorNode, high!);
         _processor.Register((byte)((ushort)Opcode.StartProcess >> 8), _programs);
@@ -456,20 +456,20 @@ public sealed unsafe class SessionTests : IDisposable
 
     private Errno Output(ushort stream, byte[] bytes, uint session)
     {
-        StreamRequest request = new StreamRequest { Session = session, Stream = stream };
+        StreamRequest request = new() { Session = session, Stream = stream };
         return _processor.Call(
             ManagerNode, Opcode.StandardOutput, default, new ReadOnlySpan<byte>(&request, sizeof(StreamRequest)), bytes, default, out _);
     }
 
     private Errno WantInput(uint bytes, uint reads)
     {
-        InputWantedRequest request = new InputWantedRequest { Session = _programs.Request.Session, Bytes = bytes, Reads = reads };
+        InputWantedRequest request = new() { Session = _programs.Request.Session, Bytes = bytes, Reads = reads };
         return _processor.Call(ManagerNode, Opcode.StandardInputWanted, default, in request, default, default, out _);
     }
 
     private void Exit()
     {
-        ProcessExitedRequest request = new ProcessExitedRequest { Session = _programs.Request.Session, ProcessId = FakeProcessor.ProcessId, WaitStatus = ExitStatus };
+        ProcessExitedRequest request = new() { Session = _programs.Request.Session, ProcessId = FakeProcessor.ProcessId, WaitStatus = ExitStatus };
         Errno status = _processor.Call(
             ManagerNode, Opcode.ProcessExited, default, new ReadOnlySpan<byte>(&request, sizeof(ProcessExitedRequest)), default, default, out _);
         Assert.Equal(Errno.None, status);

@@ -3,6 +3,7 @@
 
 using System;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.IO;
 using System.Threading;
@@ -85,7 +86,7 @@ public static class UpCommand
             typeof(UpCommand).Assembly.Location, "keep"];
         Array.ForEach(wrapper, info.ArgumentList.Add);
         bool isAfterUp = false;
-        foreach (var token in result.Tokens)
+        foreach (Token token in result.Tokens)
         {
             if (isAfterUp)
             {

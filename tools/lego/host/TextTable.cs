@@ -22,7 +22,7 @@ public static class TextTable
             return;
         }
 
-        var table = new Table().Border(TableBorder.Rounded);
+        Table table = new Table().Border(TableBorder.Rounded);
         foreach (string header in headers)
         {
             table.AddColumn(header.EscapeMarkup());

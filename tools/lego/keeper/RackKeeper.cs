@@ -186,10 +186,7 @@ public sealed class RackKeeper : IAsyncDisposable
         return $"{culprit.Component.Title} was not ready {s_bootLimit.TotalSeconds:0} s after its start; its last line: {last}";
     }
 
-    private async Task WatchAsync(Machine machine)
-    {
-        await FailAsync(await machine.Ended);
-    }
+    private async Task WatchAsync(Machine machine) => await FailAsync(await machine.Ended);
 
     private async Task WatchSwitchAsync(Process process)
     {

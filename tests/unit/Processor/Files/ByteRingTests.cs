@@ -13,9 +13,9 @@ public sealed class ByteRingTests
     public void Bytes_come_out_in_the_order_in_which_they_went_in()
     {
         using FileSystemFixture fixture = new();
-        Random random = new Random(20260921);
+        Random random = new(20260921);
         ByteRing ring = default;
-        Queue<byte> model = new Queue<byte>();
+        Queue<byte> model = new();
         byte next = 0;
         for (int step = 0; step < 20_000; step++)
         {

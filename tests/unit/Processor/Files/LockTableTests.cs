@@ -14,7 +14,7 @@ public sealed unsafe class LockTableTests
     private const int Bytes = 40;
     private const int Owners = 3;
 
-    private static FileLock Wanted(int owner, LockType type, int first, int last) => new FileLock
+    private static FileLock Wanted(int owner, LockType type, int first, int last) => new()
     {
         File = new LockedFile(2, new FileHandle { Inode = 12, Generation = 1 }),
         Owner = new LockOwner((ulong)owner, isOpenFile: false),
@@ -24,14 +24,14 @@ public sealed unsafe class LockTableTests
         Last = (ulong)last,
     };
 
-    private static LockOwner Owner(int number) => new LockOwner((ulong)number, isOpenFile: false);
+    private static LockOwner Owner(int number) => new((ulong)number, isOpenFile: false);
 
     [Fact]
     public void Random_locks_leave_what_a_model_of_single_bytes_says()
     {
         using FileSystemFixture fixture = new();
-        LockTable table = new LockTable(fixture.Frames);
-        Random random = new Random(20261127);
+        LockTable table = new(fixture.Frames);
+        Random random = new(20261127);
         LockType[,] model = new LockType[Owners, Bytes];
         for (int owner = 0; owner < Owners; owner++)
         {
@@ -88,7 +88,7 @@ public sealed unsafe class LockTableTests
     public void A_lock_on_one_file_or_of_one_family_is_in_nobody_elses_way()
     {
         using FileSystemFixture fixture = new();
-        LockTable table = new LockTable(fixture.Frames);
+        LockTable table = new(fixture.Frames);
         table.Set(Wanted(1, LockType.Write, 0, 100));
         FileLock other = Wanted(2, LockType.Write, 0, 100);
         Assert.True(table.TryFindConflict(in other, out FileLock conflict));
@@ -104,7 +104,7 @@ public sealed unsafe class LockTableTests
     public void A_wait_that_closes_a_circle_is_a_deadlock_and_leaves_no_trace()
     {
         using FileSystemFixture fixture = new();
-        LockTable table = new LockTable(fixture.Frames);
+        LockTable table = new(fixture.Frames);
         LockTable.Waiter first = default;
         LockTable.Waiter second = default;
         LockTable.Waiter third = default;

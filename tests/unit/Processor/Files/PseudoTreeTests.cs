@@ -13,7 +13,7 @@ public sealed unsafe class PseudoTreeTests
 {
     private static List<string> List(Processes processes, PseudoFile directory)
     {
-        List<string> names = new List<string>();
+        List<string> names = new();
         ulong cookie = 0;
         while (PseudoTree.TryNext(processes, new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
         {
@@ -82,7 +82,7 @@ public sealed unsafe class PseudoTreeTests
     [Fact]
     public void Inode_numbers_of_a_directory_differ()
     {
-        HashSet<uint> seen = new HashSet<uint>();
+        HashSet<uint> seen = new();
         for (PseudoFile file = PseudoFile.Root; file < PseudoFile.End; file++)
         {
             Assert.True(seen.Add(PseudoTree.InodeOf(new PseudoNode { File = file })));

@@ -14,8 +14,8 @@ public sealed class RandomBytesTests
     {
         RandomBytes random = new();
         random.Seed("seed"u8);
-        HashSet<string> blocks = new HashSet<string>();
-        HashSet<byte> values = new HashSet<byte>();
+        HashSet<string> blocks = new();
+        HashSet<byte> values = new();
         byte[] block = new byte[33];
         for (int round = 0; round < 1000; round++)
         {
