@@ -14,6 +14,7 @@
 // All functions are called with the kernel lock held. Functions that may let other threads run say "blocks".
 
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Lego.Kernel;
@@ -37,16 +38,13 @@ public static unsafe partial class Scheduler
     /// <summary>Time that the running thread has run so far, nanoseconds.</summary>
     public static ulong RunTimeNs
     {
-        get
-        {
-            Thread* thread = Current;
-            return thread->RunTimeNs + (Clock.NowNs() - thread->SinceNs);
-        }
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Clock.NowNs() - Current->RunOriginNs;
     }
 
     /// <summary>Time that a thread has run so far, nanoseconds.</summary>
     public static ulong RunTimeOf(Thread* thread) =>
-        thread->State == ThreadState.Running ? thread->RunTimeNs + (Clock.NowNs() - thread->SinceNs) : thread->RunTimeNs;
+        thread->State == ThreadState.Running ? Clock.NowNs() - thread->RunOriginNs : thread->RunTimeNs;
 
     /// <summary>True when a thread runs or could.</summary>
     public static bool IsRunnable(Thread* thread) => thread->State is ThreadState.Runnable or ThreadState.Running;

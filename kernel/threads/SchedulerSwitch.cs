@@ -208,6 +208,7 @@ public static unsafe partial class Scheduler
         }
 
         next->SinceNs = now;
+        next->RunOriginNs = now - next->RunTimeNs;
         next->State = ThreadState.Running;
         next->CpuIndex = cpu->Index;
         if (next == current)

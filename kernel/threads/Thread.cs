@@ -66,6 +66,8 @@ public unsafe struct Thread
     internal int CpuIndex;
     /// <summary>Time that it had run when it last gave the CPU up, nanoseconds.</summary>
     internal ulong RunTimeNs;
+    /// <summary>While it runs: what the clock shows less the time that it has run.</summary>
+    internal ulong RunOriginNs;
 
     internal fixed byte Name[MaxNameBytes];
     internal int NameLength;

@@ -74,6 +74,23 @@ public unsafe struct AddressSpace
         return false;
     }
 
+    /// <summary>What a fault asks of the range that holds an address; false when none does.</summary>
+    public bool TryFindRights(ulong address, out Protection protection, out VmaKind kind)
+    {
+        int index = Ranges.FindAtOrBelow(address);
+        if (index < 0)
+        {
+            protection = Protection.None;
+            kind = default;
+            return false;
+        }
+
+        ref VmaRecord range = ref Ranges[index];
+        protection = range.Protection;
+        kind = range.Kind;
+        return address < range.End;
+    }
+
     /// <summary>Where the next range above an address that is in none begins; <paramref name="end"/> when that is not below it.</summary>
     public ulong NextRangeStart(ulong address, ulong end)
     {

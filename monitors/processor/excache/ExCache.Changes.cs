@@ -65,7 +65,6 @@ public sealed unsafe partial class ExCache
     /// </summary>
     public void Settle(AddressSpace* space, ulong start, ulong end)
     {
-        const ulong Kept = PageTable.AddressMask | PageTable.Accessed | PageTable.Dirty;
         int slice = SliceEntries;
         VmaRecord range = default;
         ulong address = start;
@@ -83,7 +82,7 @@ public sealed unsafe partial class ExCache
                 else if (PageState.IsPresent(*entry))
                 {
                     Stay(LineOf(*entry));
-                    PageTable.ReplaceBits(entry, Kept, PageState.Bits(range.Protection));
+                    PageTable.ReplaceBits(entry, PageState.NotRights, PageState.Bits(range.Protection));
                     PageTable.Invalidate(space->PageTableRoot, address);
                 }
             }

@@ -84,22 +84,22 @@ public sealed unsafe partial class ExCache
                 continue;
             }
 
-            if (!space->TryFindRange(address, out VmaRecord range))
+            if (!space->TryFindRights(address, out Protection protection, out VmaKind kind))
             {
                 return FaultOutcome.NotMapped;
             }
 
-            if (PageState.IsPresent(state) || !PageState.Allows(range.Protection, access))
+            if (PageState.IsPresent(state) || !PageState.Allows(protection, access))
             {
                 return FaultOutcome.NotAllowed;
             }
 
-            ulong bits = PageState.Bits(range.Protection);
-            FaultOutcome outcome = state == PageState.Untouched && range.Kind is VmaKind.Anonymous or VmaKind.Stack or VmaKind.SharedAnonymous
+            ulong bits = PageState.Bits(protection);
+            FaultOutcome outcome = state == PageState.Untouched && kind is VmaKind.Anonymous or VmaKind.Stack or VmaKind.SharedAnonymous
                 ? FillZero(space, address, entry, bits, placement)
                 : FillFromMemory(space, address, entry, bits, access, placement);
             // Another thread may have changed the range's protection while this one waited for its page.
-            if (outcome != FaultOutcome.Resident || PageState.Allows(*entry, access))
+            if (outcome != FaultOutcome.Resident || (*entry & ~PageState.NotRights) == bits || PageState.Allows(*entry, access))
             {
                 return outcome;
             }

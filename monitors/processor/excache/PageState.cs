@@ -21,6 +21,9 @@ public static class PageState
     /// <summary>True for a resident line.</summary>
     public static bool IsPresent(ulong entry) => (entry & PageTable.Present) != 0;
 
+    /// <summary>The bits of a present entry that say nothing of rights: where the page is, and what the CPU has noted.</summary>
+    public const ulong NotRights = PageTable.AddressMask | PageTable.Accessed | PageTable.Dirty;
+
     /// <summary>
     /// Permission bits of a present entry. A range without any permission keeps its lines, present for the kernel only: x86-64 has no
     /// other unreadable page (SDM vol. 3, 4.6). Writing or executing implies reading, as on every x86-64 Linux.
