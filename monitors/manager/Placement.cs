@@ -1,6 +1,7 @@
 // The coarse decisions of the rack, taken on approximate load (heartbeats): GPM, which processor component starts a program; GMM, which
 // memory component is a process's home and which one owns new vRegions; GSM, where files and their cache are.
-// Pure functions of the membership table but for the round-robin counters. Never block or allocate. EHOSTDOWN: no such component is there.
+// Pure functions of the membership table but for the round-robin counter and the memory component in use. Never block or allocate.
+// EHOSTDOWN: no such component is there.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -24,6 +25,8 @@ public sealed class Placement
     private readonly MembershipTable _members;
     private readonly PlacementPolicy _policy;
     private int _nextMemory;
+    /// <summary>Where all programs' files are cached; 0 before the first program.</summary>
+    private ushort _fileMemory;
 
     public Placement(MembershipTable members, PlacementPolicy policy)
     {
@@ -49,7 +52,7 @@ public sealed class Placement
         return Result(best, out node);
     }
 
-    /// <summary>GMM: the home memory component of a new process.</summary>
+    /// <summary>GMM: the memory component that suits new processes best.</summary>
     public Errno ChooseHome(out ushort node) => Result(ChooseMemory(0), out node);
 
     /// <summary>GMM: the owner of new vRegions; first notes what the asking home says about itself.</summary>
@@ -69,21 +72,28 @@ public sealed class Placement
 
     /// <summary>
     /// GSM: the memory component that caches files. The same for every process, because all blocks of a file must be cached in one place
-    /// and any process may open any file.
+    /// and any process may open any file; so it stays, suspect or not, until it has failed.
     /// </summary>
-    public Errno ChooseFileMemory(out ushort node) => Result(Lowest(ComponentKind.Memory), out node);
+    public Errno ChooseFileMemory(out ushort node)
+    {
+        int index = _members.Find(_fileMemory);
+        bool isThere = index >= 0 && _members[index].Kind == ComponentKind.Memory
+            && (_members[index].State == MemberState.Alive || _members[index].State == MemberState.Suspect);
+        Errno error = isThere ? Errno.None : ChooseHome(out _fileMemory);
+        node = _fileMemory;
+        return error;
+    }
 
-    /// <summary>All that a new process needs to know.</summary>
+    /// <summary>
+    /// All that a new process needs to know. Its home is where files are cached: a mapping's pages are the file's blocks themselves, and a
+    /// home that cached blocks of its own would map and execute what others have overwritten since.
+    /// </summary>
     public Errno Place(out PlaceReply place)
     {
         place = default;
-        Errno error = ChooseHome(out place.HomeMemory);
-        if (error == Errno.None)
-        {
-            error = ChooseStorage(out place.Storage);
-        }
-
-        return error != Errno.None ? error : ChooseFileMemory(out place.FileMemory);
+        Errno error = ChooseFileMemory(out place.FileMemory);
+        place.HomeMemory = place.FileMemory;
+        return error != Errno.None ? error : ChooseStorage(out place.Storage);
     }
 
     /// <summary>A suspect, which may only be slow, is given work when there is nobody else of its kind.</summary>

@@ -1,5 +1,7 @@
 // Asks the manager component (GMM) for owners of new vRegions: one message for all contiguous regions (LegoOS: M2MM_CONSULT). Blocks.
 // Without a manager (node 0: tests, an image on its own) this component owns what it needs.
+// So it does when the manager names another: mappings are served by the home of their space only, so the home keeps the regions rather
+// than refuse its program memory.
 
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -15,6 +17,7 @@ internal sealed class ManagerBroker : RegionBroker
     private readonly ushort _manager;
     private readonly ulong _regionBytes;
     private ulong _consultations;
+    private ulong _keptRegions;
 
     internal ManagerBroker(RpcEndpoint rpc, FramePool pool, ushort manager, ulong regionBytes)
     {
@@ -44,14 +47,18 @@ internal sealed class ManagerBroker : RegionBroker
         context.VNode = vnode;
         context.Asid = asid;
         Errno error = _rpc.Call(_manager, Opcode.Consult, context, request, default, out ConsultReply reply);
-        if (error == Errno.None)
+        if (error == Errno.None && reply.Owner != owner)
         {
-            owner = reply.Owner;
+            _keptRegions += request.Count;
         }
 
         return error;
     }
 
     /// <summary>Counters.</summary>
-    internal void Report(ref StatisticsWriter writer) => writer.Add("memory.consultations"u8, _consultations);
+    internal void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("memory.consultations"u8, _consultations);
+        writer.Add("memory.regions_kept"u8, _keptRegions);
+    }
 }

@@ -11,7 +11,12 @@ namespace Lego.Simulation;
 /// <summary>Random file operations of up to three programs against a model.</summary>
 internal sealed class ConcurrentFiles(string name, params FileStep[] kinds) : Scenario
 {
+    /// <summary>Memory components besides the first one.</summary>
+    internal int MoreMemories { get; init; }
+
     internal override string Name => name;
+
+    internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with { MoreMemories = MoreMemories };
 
     /// <summary>Without kinds: all of them.</summary>
     internal override Gen<Step[][]> Plans => kinds.Length == 0

@@ -28,7 +28,7 @@ internal enum MemoryStep
 }
 
 /// <summary>Random memory operations of two or three programs.</summary>
-internal sealed class ConcurrentMemory : Scenario
+internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
 {
     private const int Slots = 8;
     private const ulong PageBytes = 4096;
@@ -41,13 +41,13 @@ internal sealed class ConcurrentMemory : Scenario
     private const int FirstProcess = 1;
     private const int Processes = 12;
 
-    internal override string Name => "memory";
+    internal override string Name => name;
 
     internal override Gen<Step[][]> Plans => Step.Programs((int)MemoryStep.Kinds, 2, 3, 3, 12);
 
-    /// <summary>Several processor components, too: what a program does with its memory concerns nobody else.</summary>
+    /// <summary>Several components, too: what a program does with its memory concerns nobody else.</summary>
     internal override RackOptions Options(Choices choices) =>
-        RackOptions.Any(choices) with { MoreProcessors = choices.Next(3) };
+        RackOptions.Any(choices) with { MoreProcessors = choices.Next(3), MoreMemories = moreMemories };
 
     internal override string Describe(Step step) => $"{(MemoryStep)step.Kind}({step.A % Slots}, {1 + (step.B % 3)}, {step.C})";
 

@@ -3,12 +3,16 @@
 namespace Lego.Simulation;
 
 /// <summary>A file, some memory, one program.</summary>
-internal sealed class FirstSteps : Scenario
+/// <param name="name">The scenario's.</param>
+/// <param name="more">Processor and memory components besides the first ones.</param>
+internal sealed class FirstSteps(string name, int more) : Scenario
 {
     private const ulong PageBytes = 4096;
     private const ulong Pages = 96;
 
-    internal override string Name => "first-steps";
+    internal override string Name => name;
+
+    internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with { MoreProcessors = more, MoreMemories = more };
 
     internal override void Drive(Rack rack, Step[][] plan, Choices choices)
     {

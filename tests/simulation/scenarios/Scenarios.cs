@@ -9,13 +9,13 @@ internal static class Scenarios
 {
     private static readonly Scenario[] s_all =
     [
-        new FirstSteps(),
+        new FirstSteps("first-steps", 0),
         new ConcurrentFiles("files"),
         new ConcurrentFiles("appends", FileStep.OpenAppend, FileStep.Write, FileStep.Write, FileStep.Truncate, FileStep.Allocate, FileStep.Allocate,
             FileStep.Size, FileStep.ReadAt, FileStep.Sync),
         new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename, FileStep.Rename,
             FileStep.Write, FileStep.Size),
-        new ConcurrentMemory(),
+        new ConcurrentMemory("memory", 0),
         new ProcessTrees(),
         new KilledVforkParent(),
         new StrangersDescriptors(),
@@ -25,6 +25,9 @@ internal static class Scenarios
         new StoppedMachines(),
         new DurableFsync(),
         new CrowdedFileCache(),
+        new FirstSteps("two-memories", 1),
+        new ConcurrentFiles("two-memories-files") { MoreMemories = 1 },
+        new ConcurrentMemory("two-memories-spaces", 1),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

@@ -110,6 +110,30 @@ public sealed class PlacementTests
     }
 
     [Fact]
+    public void All_programs_live_and_cache_files_at_one_memory_until_it_has_failed()
+    {
+        Join(1, ComponentKind.Storage);
+        Join(2, ComponentKind.Memory, free: Gigabyte);
+        Join(3, ComponentKind.Memory);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
+        AssertPlacedAt(3);
+        _members[2].FreeBytes = 0;
+        AssertPlacedAt(3);
+        _members[2].State = MemberState.Suspect;
+        AssertPlacedAt(3);
+        _members[2].State = MemberState.Failed;
+        AssertPlacedAt(2);
+        _members[2].State = MemberState.Alive;
+        AssertPlacedAt(2);
+
+        void AssertPlacedAt(ushort memory)
+        {
+            Assert.Equal(Errno.None, placement.Place(out PlaceReply place));
+            Assert.Equal((memory, memory), (place.HomeMemory, place.FileMemory));
+        }
+    }
+
+    [Fact]
     public void A_suspect_is_given_work_only_when_there_is_nobody_else()
     {
         Placement placement = new(_members, PlacementPolicy.LeastLoaded);

@@ -353,7 +353,7 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     }
 
     [Fact]
-    public void The_manager_is_asked_once_for_all_new_regions_and_regions_of_others_are_refused()
+    public void The_manager_is_asked_once_for_all_new_regions_and_the_home_keeps_those_meant_for_others()
     {
         Start(5);
         int before = _manager.Consultations.Count;
@@ -366,7 +366,9 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Assert.Equal(before + 1, _manager.Consultations.Count);
         _manager.Owner = 77;
         MapRequest request = MapOf(5UL << 30, Protection.Read);
-        Assert.Equal(Errno.EREMOTE, Space(Opcode.Map, 5, request, [], out _, out _));
+        Assert.Equal(Errno.None, Space(Opcode.Map, 5, request, [], out ulong kept, out _));
+        Assert.Equal(Errno.None, Miss(5, kept, MissAccess.Read, out _));
+        Assert.NotEqual(0UL, Counter("memory.regions_kept"));
         Assert.Equal(Errno.None, Miss(5, big, MissAccess.Read, out _));
     }
 
