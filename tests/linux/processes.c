@@ -197,8 +197,8 @@ static void cloning(void)
 	child = cloned("clone without signal", 0, 0);
 	say("wait for it", waitpid(child, &status, 0));
 	say("wait with __WCLONE", waitpid(child, &status, __WCLONE) == child);
-	child = cloned("clone with SIGUSR1", SIGUSR1, 0);
 	signal(SIGUSR1, nothing);
+	child = cloned("clone with SIGUSR1", SIGUSR1, 0);
 	say("wait with __WALL", waitpid(child, &status, __WALL) == child);
 	struct {
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
