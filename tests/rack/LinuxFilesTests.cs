@@ -39,7 +39,7 @@ public sealed class LinuxFilesTests : IDisposable
     public async Task Open_files_directories_and_locks_hold_while_names_come_and_go()
     {
         string program = await LinuxPrograms.BuildAsync("opens");
-        ProgramResult here = await Rack.HostAsync(_folder, [program, "/tmp"]);
+        ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
         ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("opens")], ["/opens"]);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
