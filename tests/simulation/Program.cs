@@ -23,10 +23,11 @@ internal static class Program
         Option<string?> progress = new("--progress") { Description = "A file that always holds the number of the seed that runs." };
         Option<bool> untilFailure = new("--until-failure") { Description = "One failing seed is enough; it is not shrunk." };
         Option<string?> unmend = new("--unmend") { Description = "Take this mend out; only in a build with the patches of unmended/." };
-        Option<bool> once = new("--once") { Description = "Do not check that each seed replays." };
+        Option<bool> once = new("--once") { Description = "Do not check that seeds replay." };
+        Option<int?> cpu = new("--cpu") { Description = "Which of the CPUs that this process may use it is to use." };
         RootCommand command = new("Runs whole racks in one process, deterministically by seed.")
         {
-            seeds, first, seed, scenario, progress, unmend, untilFailure, once,
+            seeds, first, seed, scenario, progress, unmend, untilFailure, once, cpu,
         };
         command.SetAction(result =>
         {
@@ -39,6 +40,11 @@ internal static class Program
             }
 
             Unmended.Name = result.GetValue(unmend);
+            if (result.GetValue(cpu) is { } index)
+            {
+                HostThread.StayOn(index);
+            }
+
             using SeedProgress running = new(result.GetValue(progress));
             ulong? single = result.GetValue(seed);
             int mostFailures = result.GetValue(untilFailure) ? 1 : MostFailures;
@@ -56,7 +62,7 @@ internal static class Program
         {
             running.At(seed);
             Scenario scenario = named ?? Scenarios.Of(seed);
-            if (Runner.Try(scenario, seed, twice, mostFailures > 1) is { } failed)
+            if (Runner.Try(scenario, seed, twice && Runner.IsReplayed(seed), mostFailures > 1) is { } failed)
             {
                 failures++;
                 Print(failed, TraceLines, false, named is null);

@@ -3,6 +3,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
 
@@ -23,6 +24,26 @@ internal sealed unsafe partial class HostThread
     {
         Initialize(_baton, 0, 0);
         new Thread(Loop, StackBytes) { IsBackground = true, Name = "simulated" }.Start();
+    }
+
+    /// <summary>
+    /// Keeps this thread, and those that it and they will make, on one of the CPUs that it may use: only one of them runs at a time, and a
+    /// hand-over to another CPU would wait for that one to wake up.
+    /// </summary>
+    internal static void StayOn(int index)
+    {
+        using System.Diagnostics.Process process = System.Diagnostics.Process.GetCurrentProcess();
+        ulong allowed = (ulong)process.ProcessorAffinity;
+        int count = BitOperations.PopCount(allowed);
+        for (int skipped = 0; count > 0 && skipped < index % count; skipped++)
+        {
+            allowed &= allowed - 1;
+        }
+
+        if (count > 0)
+        {
+            process.ProcessorAffinity = (nint)(allowed & (~allowed + 1));
+        }
     }
 
     /// <summary>A host thread that begins with <paramref name="work"/> once it gets the baton.</summary>

@@ -444,7 +444,8 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
         }
         catch (SimulationOver over)
         {
-            self.Stack = over.StackTrace;
+            // Making a trace costs as much as some hundred messages.
+            self.Stack = Failure == null ? null : over.StackTrace;
         }
         catch (Exception error)
         {

@@ -46,7 +46,7 @@ public static class SimulationRun
         {
             ulong first = 1 + (wish.Seeds * share / shares);
             ulong count = (wish.Seeds * (share + 1) / shares) - first + 1;
-            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", .. scenario];
+            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", "--cpu", $"{share}", .. scenario];
             runs.Add(Task.Run(() => RunSeedsAsync(arguments, count, cancellation), cancellation));
         }
 
