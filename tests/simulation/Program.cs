@@ -62,7 +62,7 @@ internal static class Program
         {
             running.At(seed);
             Scenario scenario = named ?? Scenarios.Of(seed);
-            if (Runner.Try(scenario, seed, twice && Runner.IsReplayed(seed), mostFailures > 1) is { } failed)
+            if (Runner.Try(scenario, seed, twice, mostFailures > 1) is { } failed)
             {
                 failures++;
                 Print(failed, TraceLines, false, named is null);

@@ -1,5 +1,5 @@
-// Runs seeds: makes a seed's plan, runs it on a rack, runs some of them again and compares, and shrinks the plan of a seed that fails. A seed
-// that does not replay is a failure of the simulation itself: all of them would show it, so one in eight is asked.
+// Runs seeds: makes a seed's plan, runs it on a rack, runs it again and compares, and shrinks the plan of a seed that fails. A seed
+// that does not replay is a failure of the simulation itself.
 
 using CsCheck;
 
@@ -18,10 +18,6 @@ internal static class Runner
     private const uint PlanStream = 7;
     private const int ShrinkRuns = 400;
     private const int TraceLines = 4000;
-    private const ulong ReplayEvery = 8;
-
-    /// <summary>Is this one of the seeds that are run twice?</summary>
-    internal static bool IsReplayed(ulong seed) => seed % ReplayEvery == 0;
 
     /// <summary>Null: the seed holds.</summary>
     internal static FailedSeed? Try(Scenario scenario, ulong seed, bool twice, bool shrinks)

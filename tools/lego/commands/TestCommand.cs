@@ -38,10 +38,12 @@ public static class TestCommand
             HelpName = "N",
         };
         Option<ulong?> seed = new("--seed") { Description = "The simulation replays this seed and prints what happens in it.", HelpName = "S" };
+        Option<bool> once = new("--once") { Description = "The simulation runs each seed once, not twice to compare: for long hunts." };
         command.Options.Add(filter);
         command.Options.Add(only);
         command.Options.Add(seeds);
         command.Options.Add(seed);
+        command.Options.Add(once);
         command.SetAction(async (result, cancellation) =>
         {
             string? stage = result.GetValue(only);
@@ -50,7 +52,7 @@ public static class TestCommand
                 throw ToolException.Usage($"--only: '{stage}' is none of {string.Join(", ", s_stages)}");
             }
 
-            TestWish wish = new(result.GetValue(filter), result.GetValue(seeds), result.GetValue(seed));
+            TestWish wish = new(result.GetValue(filter), result.GetValue(seeds), result.GetValue(seed), result.GetValue(once));
             return await RunAsync(stage, wish, cancellation);
         });
         return command;

@@ -35,6 +35,7 @@ public static class SimulationRun
 
         string program = Path.Combine(directory, "bin", "Debug", "net10.0", "Lego.Simulation.dll");
         string[] scenario = wish.Filter is null ? [] : ["--scenario", wish.Filter];
+        string[] once = wish.Once ? ["--once"] : [];
         if (wish.Seed is { } seed)
         {
             return await RunSeedsAsync([program, "--seed", $"{seed}", .. scenario], 1, cancellation);
@@ -46,7 +47,7 @@ public static class SimulationRun
         {
             ulong first = 1 + (wish.Seeds * share / shares);
             ulong count = (wish.Seeds * (share + 1) / shares) - first + 1;
-            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", "--cpu", $"{share}", .. scenario];
+            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", "--cpu", $"{share}", .. scenario, .. once];
             runs.Add(Task.Run(() => RunSeedsAsync(arguments, count, cancellation), cancellation));
         }
 
