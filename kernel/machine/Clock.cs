@@ -71,6 +71,7 @@ public static class Clock
         s_nsPerTickFixed32 = (NsPerSecond << 32) / TicksPerSecond;
         s_bootTicks = Cpu.Timestamp();
         s_bootUnixNs = RealTimeClock.ReadUnixSeconds() * NsPerSecond;
+        Vdso.Publish(Startup.Frames, new VdsoData { BootTicks = s_bootTicks, NsPerTickFixed32 = s_nsPerTickFixed32, BootUnixNs = s_bootUnixNs });
     }
 
     private static bool TimerHasRunOut() => (Ports.In8(GatePort) & OutputHigh) != 0;

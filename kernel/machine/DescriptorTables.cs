@@ -1,5 +1,5 @@
 // Segments, task state and interrupt gates (SDM vol. 3, chapters 3, 6, 8). Selectors: 8 kernel code, 16 kernel data, 0x1B user data,
-// 0x23 user code (the order that SYSRET wants), 0x28 task state.
+// 0x23 user code (the order that SYSRET wants), 0x28 task state, 0x3B a data segment whose limit programs read with LSL: the CPU's number.
 
 using System.Runtime.InteropServices;
 
@@ -15,12 +15,14 @@ internal unsafe struct DescriptorTables
     internal const ushort UserCode = 0x23;
 
     private const ushort TaskState = 0x28;
-    private const int GdtEntries = 7;
+    private const int GdtEntries = 8;
     private const int VectorCount = 256;
     private const int StubBytes = 16;
     private const int DoubleFaultVector = 8;
     private const int NonMaskableVector = 2;
     private const int MachineCheckVector = 18;
+    /// <summary>Read-only data of ring 3 with a limit in bytes (SDM vol. 3, 3.4.5).</summary>
+    private const ulong CpuNumberSegment = 0x0040F100_00000000;
     private const ulong InterruptGate = 0x8E0000000000;
     private const ulong RingThree = 3UL << 45;
     private const int BreakpointVector = 3;
@@ -38,8 +40,8 @@ internal unsafe struct DescriptorTables
 
     private static ulong* s_interruptTable;
 
-    /// <summary>Loads this CPU's tables. emergencyStackTop serves double faults, NMIs and machine checks (IST 1).</summary>
-    internal void Load(FrameAllocator frames, ulong emergencyStackTop)
+    /// <summary>Loads the tables of the CPU with this number. emergencyStackTop serves double faults, NMIs and machine checks (IST 1).</summary>
+    internal void Load(FrameAllocator frames, int number, ulong emergencyStackTop)
     {
         if (s_interruptTable == null)
         {
@@ -57,6 +59,7 @@ internal unsafe struct DescriptorTables
                 gdt[4] = 0x00AFFA000000FFFF;
                 gdt[5] = (TaskStateBytes - 1) | (task & 0xFFFFFF) << 16 | 0x89UL << 40 | (task >> 24 & 0xFF) << 56;
                 gdt[6] = task >> 32;
+                gdt[7] = CpuNumberSegment | (uint)number;
                 *(ulong*)(taskState + 9) = emergencyStackTop;
                 taskState[25] = TaskStateBytes << 16;
                 TablePointer gdtPointer = new TablePointer { Limit = GdtEntries * sizeof(ulong) - 1, Address = (ulong)gdt };

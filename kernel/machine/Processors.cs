@@ -49,7 +49,7 @@ public static unsafe class Processors
         s_table.Cpus[index] = (ulong)cpu;
         s_table.TimerDeadlines[index] = ulong.MaxValue;
         s_count++;
-        cpu->Tables.Load(Startup.Frames, KernelMap.MapStack(Startup.Frames, EmergencyStackPages));
+        cpu->Tables.Load(Startup.Frames, index, KernelMap.MapStack(Startup.Frames, EmergencyStackPages));
         // Loading the segment registers has cleared the GS base.
         Cpu.WriteMsr(Cpu.GsBaseMsr, (ulong)cpu);
         Cpu.WriteMsr(Cpu.KernelGsBaseMsr, 0);

@@ -1,4 +1,4 @@
-// Processes, signals and timers, with the host's own Linux as the judge: the same programs print the same bytes here and on a rack.
+// Processes, signals, timers and clocks, with the host's own Linux as the judge: the same programs print the same bytes here and on a rack.
 
 using System;
 using System.IO;
@@ -10,14 +10,14 @@ namespace Lego.Rack.Tests;
 
 public sealed class LinuxProcessesTests : IDisposable
 {
-    private static readonly string[] s_programs = ["facts", "processes", "signals"];
+    private static readonly string[] s_programs = ["clocks", "facts", "processes", "signals"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lego-processes-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task Processes_signals_and_timers_behave_as_on_the_host()
+    public async Task Processes_signals_timers_and_clocks_behave_as_on_the_host()
     {
         string here = "";
         string[] options = [];

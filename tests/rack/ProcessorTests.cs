@@ -1,5 +1,5 @@
 // Several CPUs in one processor component: programs that fault on all of them at once keep their memory, and go on, also where the host has
-// fewer cores than the machine has CPUs.
+// fewer cores than the machine has CPUs; their clocks are one, and the vDSO knows which CPU it runs on.
 
 using System.Globalization;
 using System.IO;
@@ -45,6 +45,26 @@ public sealed class ProcessorTests
                 ["sh", "-c", Fill(Script, "/", "/tmp")]);
             Assert.Equal(0, host.Status);
             Assert.Equal(host.Output, result.Output);
+        }
+        finally
+        {
+            File.Delete(rack);
+        }
+    }
+
+    [Fact]
+    public async Task Clocks_and_numbers_of_several_processors_agree_with_the_kernel()
+    {
+        string rack = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(rack, Fill(RackOfManyProcessors, 3));
+            string folder = Directory.CreateTempSubdirectory("lego-clocks-").FullName;
+            ProgramResult host = await Rack.HostAsync(folder, [await LinuxPrograms.BuildAsync("clocks")]);
+            Directory.Delete(folder, recursive: true);
+            ProgramResult result = await Rack.RunAsync(["--rack", rack, .. await LinuxPrograms.AddAsync("clocks")], ["/clocks"]);
+            Assert.Equal(host.Output, result.Output);
+            Assert.Equal(0, result.Status);
         }
         finally
         {

@@ -34,6 +34,10 @@ public enum VmaKind : ushort
     SharedFile = 4,
     /// <summary>MAP_SHARED without a file: zeros that nobody can write; otherwise as Anonymous.</summary>
     SharedAnonymous = 5,
+    /// <summary>The page of numbers that the vDSO reads. Untouched, it is made where the program runs; otherwise as Anonymous.</summary>
+    VdsoData = 6,
+    /// <summary>The page of the vDSO's code; as VdsoData.</summary>
+    VdsoCode = 7,
 }
 
 /// <summary>PROT_* of mmap(2).</summary>

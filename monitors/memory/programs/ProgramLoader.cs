@@ -130,6 +130,7 @@ public sealed unsafe class ProgramLoader
         stack.Kind = VmaKind.Stack;
         stack.Protection = Protection.Read | Protection.Write | (image.HasExecutableStack ? Protection.Execute : Protection.None);
         Errno error = MapFixed(space, stack);
+        error = error != Errno.None ? error : MapVdso(space);
         if (error != Errno.None)
         {
             return error;
@@ -189,6 +190,27 @@ public sealed unsafe class ProgramLoader
         ulong fileStart = AddressLayout.PageDown(segment.FileOffset) + (page - AddressLayout.PageDown(segment.Address));
         Errno error = memory.GetPage(page, out byte* frame);
         return error != Errno.None ? error : ElfReader.ReadExactly(_files, file, fileStart, new Span<byte>(frame, (int)(fileEnd - page)));
+    }
+
+    /// <summary>Reserves the place of the vDSO, which the processor component fills from its own (vdso(7)).</summary>
+    private Errno MapVdso(AddressSpace* space)
+    {
+        MapWish data = default;
+        data.Address = AddressLayout.VdsoData;
+        data.Length = PageOperations.PageSize;
+        data.Kind = VmaKind.VdsoData;
+        data.Protection = Protection.Read;
+        Errno error = MapFixed(space, data);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        MapWish code = data;
+        code.Address = AddressLayout.VdsoCode;
+        code.Kind = VmaKind.VdsoCode;
+        code.Protection = Protection.Read | Protection.Execute;
+        return MapFixed(space, code);
     }
 
     /// <summary>Maps at exactly this place, asking the manager for regions as needed. Segments that overlap are ENOEXEC.</summary>

@@ -69,6 +69,7 @@ internal unsafe ref struct StackBuilder
 
     private void PutAuxiliaryVector(in ProgramImage image, in ExecuteRequest request, ulong fileName, ulong platform, ulong random)
     {
+        PutPair(AuxiliaryType.VdsoImage, AddressLayout.VdsoCode);
         PutPair(AuxiliaryType.HardwareCapabilities, request.HardwareCapabilities);
         PutPair(AuxiliaryType.PageSize, PageOperations.PageSize);
         PutPair(AuxiliaryType.ClockTicks, ClockTicksPerSecond);
@@ -154,5 +155,6 @@ internal unsafe ref struct StackBuilder
         Random = 25,
         HardwareCapabilities2 = 26,
         FileName = 31,
+        VdsoImage = 33,
     }
 }

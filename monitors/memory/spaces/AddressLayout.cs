@@ -23,6 +23,11 @@ public static class AddressLayout
     /// <summary>mmap places downwards from here.</summary>
     public const ulong MapBase = TaskSize - (128UL << 20);
 
+    /// <summary>The vDSO's code, and below it the numbers that it reads: the first two pages that would be placed.</summary>
+    public const ulong VdsoCode = MapBase - PageOperations.PageSize;
+
+    public const ulong VdsoData = VdsoCode - PageOperations.PageSize;
+
     /// <summary>Where placement goes on upwards when everything below <see cref="MapBase"/> is taken (TASK_UNMAPPED_BASE).</summary>
     public const ulong MapBaseBottomUp = ((TaskSize / 3) + PageOperations.PageSize - 1) & ~(ulong)(PageOperations.PageSize - 1);
 

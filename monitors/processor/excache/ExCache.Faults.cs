@@ -1,5 +1,6 @@
 // The path of a page fault. In order: walk the page table; a resident page is a permission question, a page in flight is waited for; find the
-// range (protection check); first touch of anonymous memory takes a line, clears it and maps it, without any message; everything else claims
+// range (protection check); first touch of anonymous memory takes a line, clears it and maps it, without any message, and so does that of the
+// vDSO's pages, which are copies of this machine's; everything else claims
 // the entry (in flight), makes room, fetches the page from the owner of its vRegion, maps it, wakes waiters.
 //
 // Making room: a free line, else the policy's victim. A clean victim is dropped. A dirty one rides on the fetch when both go to the same
@@ -95,8 +96,8 @@ public sealed unsafe partial class ExCache
             }
 
             ulong bits = PageState.Bits(protection);
-            FaultOutcome outcome = state == PageState.Untouched && kind is VmaKind.Anonymous or VmaKind.Stack or VmaKind.SharedAnonymous
-                ? FillZero(space, address, entry, bits, placement)
+            FaultOutcome outcome = state == PageState.Untouched && kind is not (VmaKind.File or VmaKind.SharedFile)
+                ? FillHere(space, address, entry, bits, kind, placement)
                 : FillFromMemory(space, address, entry, bits, access, placement);
             // Another thread may have changed the range's protection while this one waited for its page.
             if (outcome != FaultOutcome.Resident || (*entry & ~PageState.NotRights) == bits || PageState.Allows(*entry, access))
@@ -117,7 +118,7 @@ public sealed unsafe partial class ExCache
         _stages.Begin();
     }
 
-    private FaultOutcome FillZero(AddressSpace* space, ulong address, ulong* entry, ulong bits, LinePlacement placement)
+    private FaultOutcome FillHere(AddressSpace* space, ulong address, ulong* entry, ulong bits, VmaKind kind, LinePlacement placement)
     {
         int set = SetFor(address, placement);
         int index = TakeFree(set);
@@ -134,7 +135,16 @@ public sealed unsafe partial class ExCache
             }
         }
 
-        PageOperations.Clear(FrameAddress(_lines[index].Frame));
+        byte* frame = FrameAddress(_lines[index].Frame);
+        if (kind < VmaKind.VdsoData)
+        {
+            PageOperations.Clear(frame);
+        }
+        else
+        {
+            PageOperations.Copy(frame, kind == VmaKind.VdsoCode ? Vdso.CodePage : Vdso.DataPage);
+        }
+
         Install(index, space, address, entry, bits, LineOrigin.ZeroFill);
         _fillsZero++;
         _arrivals.WakeAll();

@@ -37,7 +37,7 @@ public enum LineState : byte
 /// <summary>Where a line's first contents came from, which says where they are when a clean line is dropped.</summary>
 public enum LineOrigin : byte
 {
-    /// <summary>Made here: while clean it is still all zero, and the owner has never heard of it.</summary>
+    /// <summary>Made here: while clean it can be made again (all zero, or a page of the vDSO), and the owner has never heard of it.</summary>
     ZeroFill = 0,
     /// <summary>Fetched from, or since written back to, its owner.</summary>
     Owner = 1,

@@ -98,6 +98,31 @@ public sealed unsafe class ExCacheTests
     }
 
     [Fact]
+    public unsafe void Pages_of_the_vdso_are_copied_from_the_machine_and_dropped_without_a_message()
+    {
+        using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
+        machine.SetRanges(
+            new VmaRecord { Start = Base, End = Base + 4096, Kind = VmaKind.VdsoData, Protection = Protection.Read },
+            new VmaRecord { Start = Base + 4096, End = Base + 8192, Kind = VmaKind.VdsoCode, Protection = Protection.Read | Protection.Execute },
+            new VmaRecord { Start = Base + 8192, End = Base + (64 * 4096), Kind = VmaKind.Anonymous, Protection = Protection.Read });
+        for (int round = 0; round < 2; round++)
+        {
+            Assert.Equal(FaultOutcome.Resident, machine.Load(Base, out byte data));
+            Assert.Equal(*Vdso.DataPage, data);
+            Assert.Equal(FaultOutcome.Resident, machine.Load(Base + 8191, out byte code));
+            Assert.Equal(Vdso.CodePage[4095], code);
+            Assert.Equal(FaultOutcome.NotAllowed, machine.Store(Base + 4096, 1));
+            for (ulong page = 2; page < 64; page++)
+            {
+                Assert.Equal(FaultOutcome.Resident, machine.Load(Base + (page * 4096), out byte value));
+                Assert.Equal(0, value);
+            }
+        }
+
+        Assert.Empty(machine.Memory.Requests);
+    }
+
+    [Fact]
     public void Addresses_and_rights_outside_the_ranges_fault()
     {
         using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);

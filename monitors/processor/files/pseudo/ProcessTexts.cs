@@ -424,6 +424,11 @@ public static unsafe class ProcessTexts
         {
             text.Append("                          [stack]"u8);
         }
+        else if (range.Kind is VmaKind.VdsoCode or VmaKind.VdsoData)
+        {
+            text.Append("                          "u8);
+            text.Append(range.Kind == VmaKind.VdsoCode ? "[vdso]"u8 : "[vvar]"u8);
+        }
         else if (range.Kind == VmaKind.Anonymous && range.End == breakEnd)
         {
             text.Append("                          [heap]"u8);
