@@ -237,11 +237,11 @@ public static unsafe class FileOpening
     public static Errno FindProgram(Process* process, ReadOnlySpan<byte> text, out FileNode* node, out FileAttributes attributes)
     {
         Errno error = FindProgramOnce(process, text, out node, out attributes);
-        if (error == Errno.EREMOTE && !process->Thread->FollowsMounts)
+        if (error == Errno.EREMOTE && !UserThread.ActingFor(process)->FollowsMounts)
         {
-            process->Thread->FollowsMounts = true;
+            UserThread.ActingFor(process)->FollowsMounts = true;
             error = FindProgramOnce(process, text, out node, out attributes);
-            process->Thread->FollowsMounts = false;
+            UserThread.ActingFor(process)->FollowsMounts = false;
         }
 
         return error;

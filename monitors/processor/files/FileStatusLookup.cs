@@ -98,8 +98,10 @@ public static unsafe class FileStatusLookup
         status = default;
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
+        // Another thread may change the directory while this one waits.
+        using NodeRef node = NodeRef.To(cwd.Node);
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        VolumePath path = cwd.Node != null ? VolumePath.Of(cwd.Node) : VolumePath.Absolute("/"u8);
+        VolumePath path = node.Node != null ? VolumePath.Of(node.Node) : VolumePath.Absolute("/"u8);
         Errno error = StorageClient.Open(in caller, in buffer, in path, PathFlags.None, 0, 0, out OpenReply reply, out _);
         status.Attributes = reply.Attributes;
         return error;

@@ -161,7 +161,7 @@ public readonly unsafe ref struct PathName
             node = default;
             if (PathText.TreeOf(Text) == PathTree.Volume)
             {
-                if (!process->Thread->FollowsMounts || !CrossesMount(process, lastLink, out Errno crossing))
+                if (!UserThread.ActingFor(process)->FollowsMounts || !CrossesMount(process, lastLink, out Errno crossing))
                 {
                     return Errno.None;
                 }

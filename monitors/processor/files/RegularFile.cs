@@ -19,7 +19,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         while (to.RemainingBytes != 0)
         {
             // A call may move gigabytes: between pieces others get the buffer, and a fatal signal ends it.
-            if (Signals.IsDying(process->Thread))
+            if (Signals.IsDying(UserThread.ActingFor(process)))
             {
                 return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }
@@ -58,7 +58,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         long total = 0;
         while (from.RemainingBytes != 0)
         {
-            if (Signals.IsDying(process->Thread))
+            if (Signals.IsDying(UserThread.ActingFor(process)))
             {
                 return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }
@@ -118,7 +118,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         long total = 0;
         while ((ulong)total < lengthBytes)
         {
-            if (Signals.IsDying(process->Thread))
+            if (Signals.IsDying(UserThread.ActingFor(process)))
             {
                 return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }

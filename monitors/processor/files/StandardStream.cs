@@ -266,7 +266,7 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
     /// </summary>
     private static bool StopForTerminal(Process* process, int signal)
     {
-        if (ProcessGroups.IsOrphaned(process) || Signals.IsIgnored(process, signal) || (process->Thread->BlockedSignals & Signal.Bit(signal)) != 0)
+        if (ProcessGroups.IsOrphaned(process) || Signals.IsIgnored(process, signal) || (UserThread.ActingFor(process)->BlockedSignals & Signal.Bit(signal)) != 0)
         {
             return false;
         }

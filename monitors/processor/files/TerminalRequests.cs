@@ -150,7 +150,7 @@ public static unsafe class TerminalRequests
         }
 
         bool shielded = Signals.IsIgnored(process, Signal.TerminalOutput)
-            || (process->Thread->BlockedSignals & Signal.Bit(Signal.TerminalOutput)) != 0;
+            || (UserThread.ActingFor(process)->BlockedSignals & Signal.Bit(Signal.TerminalOutput)) != 0;
         if (process->Group != session->ForegroundGroup && !shielded)
         {
             // EIO: nobody is left who could continue an orphaned group (tcsetpgrp(3), POSIX).

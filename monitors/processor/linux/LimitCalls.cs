@@ -42,8 +42,10 @@ public static unsafe class LimitCalls
         switch ((int)call.A0)
         {
             case (int)Self:
-            case (int)Thread:
                 record = ResourceUsage.Of(call.Process);
+                break;
+            case (int)Thread:
+                record = ResourceUsage.Of(call.Thread);
                 break;
             case (int)Children:
                 record = ResourceUsage.OfChildren(call.Process);

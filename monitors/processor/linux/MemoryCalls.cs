@@ -131,11 +131,12 @@ public static unsafe class MemoryCalls
 
         // Only the home knows where the heap begins. What it answers is the break as it is now, wherever that was asked to be.
         ExCache cache = call.Process->Table.Cache;
+        using Scratch scratch = call.Process->Table.Scratch.Take();
+        cache.BeginChange(space);
+        // Read with the space taken: another thread may have moved it.
         ulong oldEnd = RoundUp(space->Break);
         ulong start = Math.Min(RoundUp(wanted), oldEnd);
         RangeRequest request = new() { Address = wanted };
-        using Scratch scratch = call.Process->Table.Scratch.Take();
-        cache.BeginChange(space);
         cache.Leave(space, start, oldEnd);
         Errno error = call.Process->Table.Spaces.Request(space, space, Opcode.Break, in request, default, scratch.Reply, out ulong reached);
         if (error == Errno.None)

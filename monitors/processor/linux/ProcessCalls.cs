@@ -28,7 +28,7 @@ public static unsafe class ProcessCalls
         internal ulong ThreadPointer;
     }
 
-    [SystemCall(56, "clone", Support.Partial, "processes only: CLONE_THREAD is ENOSYS, CLONE_VM needs CLONE_VFORK; no CLONE_FS, CLONE_PIDFD, namespaces")]
+    [SystemCall(56, "clone", Support.Partial, "CLONE_THREAD needs CLONE_FS and CLONE_FILES, CLONE_FS needs CLONE_THREAD; no CLONE_PIDFD, namespaces")]
     public static long Clone(ref SystemCall call)
     {
         const ulong SignalMask = 0xFF;
@@ -114,23 +114,14 @@ public static unsafe class ProcessCalls
     private static long Clone(ref SystemCall call, in ForkOptions options)
     {
         CloneFlags flags = options.Flags;
-        if ((flags & CloneFlags.Thread) != 0)
-        {
-            if (call.Processor.Reported.IsFirst(call.Number))
-            {
-                Log.Warn($"clone with CLONE_THREAD is not implemented; first asked for by process {call.Process->Id}");
-            }
-
-            return SystemCall.Fail(Errno.ENOSYS);
-        }
-
+        bool isThread = (flags & CloneFlags.Thread) != 0;
         bool sharesMemory = (flags & CloneFlags.Memory) != 0;
         bool sharesHandlers = (flags & CloneFlags.SignalHandlers) != 0;
         bool clearsHandlers = (flags & CloneFlags.ClearSignalHandlers) != 0;
         bool isContradiction = (sharesHandlers && (clearsHandlers || !sharesMemory)) || options.ExitSignal > Signal.Count;
-        // Two flows of control in one space need the threads that are not there yet.
-        bool runsBeside = sharesMemory && (flags & CloneFlags.VFork) == 0;
-        if ((flags & ~CloneFlags.Known) != 0 || isContradiction || runsBeside)
+        bool sharesDirectory = (flags & CloneFlags.FileSystem) != 0;
+        bool isUnknown = (flags & ~(isThread ? ThreadClone.Known : CloneFlags.Known)) != 0;
+        if (isUnknown || isContradiction || (isThread ? (flags & ThreadClone.Required) != ThreadClone.Required : sharesDirectory))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -140,7 +131,13 @@ public static unsafe class ProcessCalls
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        return Fork(ref call, in options);
+        if (!isThread)
+        {
+            return Fork(ref call, in options);
+        }
+
+        Errno error = ThreadClone.Start(call.Thread, in options, out uint id);
+        return SystemCall.Result(error, id);
     }
 
     [SystemCall(57, "fork", Support.Full)]
@@ -248,14 +245,14 @@ public static unsafe class ProcessCalls
     [SystemCall(60, "exit", Support.Full)]
     public static long Exit(ref SystemCall call)
     {
-        ProcessExit.EndCurrent(call.Process, WaitStatus.Exited((int)call.A0));
+        ThreadExit.End(call.Thread, WaitStatus.Exited((int)call.A0));
         return 0;
     }
 
     [SystemCall(231, "exit_group", Support.Full)]
     public static long ExitGroup(ref SystemCall call)
     {
-        ProcessExit.EndCurrent(call.Process, WaitStatus.Exited((int)call.A0));
+        ThreadExit.EndAll(call.Thread, WaitStatus.Exited((int)call.A0));
         return 0;
     }
 

@@ -111,11 +111,11 @@ public static unsafe class ProgramStart
         }
 
         process->Space = space;
-        ProcessExecute.Adopt(process->Thread, in program, &process->Thread->Initial);
+        ProcessExecute.Adopt(process->Leader, in program, &process->Leader->Initial);
         process->LeadsTerminalSession = true;
         Processes.Adopt(process->Table.Init, process);
         process->State = ProcessState.Running;
-        return process->Table.Threads.Spawn(process->Thread) ? Errno.None : Errno.EAGAIN;
+        return process->Table.Threads.Spawn(process->Leader) ? Errno.None : Errno.EAGAIN;
     }
 
     /// <summary>execvp(3): each directory of PATH in turn; EACCES is remembered, other errors but ENOENT end the search.</summary>

@@ -38,6 +38,19 @@ public unsafe struct ResourceUsage
         return usage;
     }
 
+    /// <summary>What one thread has used so far: its times; faults and waits are counted for the process as a whole (RUSAGE_THREAD).</summary>
+    public static ResourceUsage Of(UserThread* thread)
+    {
+        ResourceUsage usage = Of(thread->Process);
+        CpuTime.Of(thread, out ulong userNs, out ulong systemNs);
+        ResourceUsage times = FromTimes(userNs, systemNs);
+        usage.UserSeconds = times.UserSeconds;
+        usage.UserMicroseconds = times.UserMicroseconds;
+        usage.SystemSeconds = times.SystemSeconds;
+        usage.SystemMicroseconds = times.SystemMicroseconds;
+        return usage;
+    }
+
     /// <summary>What the children that a process has waited for have used, with theirs (RUSAGE_CHILDREN).</summary>
     public static ResourceUsage OfChildren(Process* process)
     {

@@ -9,6 +9,7 @@ namespace Lego.Processor;
 public static unsafe class SignalCalls
 {
     private const ulong MaskBytes = 8;
+    private const int AnyProcess = 0;
 
     private enum MaskChange : ulong
     {
@@ -45,8 +46,7 @@ public static unsafe class SignalCalls
             (*process->Actions)[signal] = wanted;
             if (Signals.IsIgnored(process, signal))
             {
-                Signals.Remove(call.Process->Table, ref process->Pending, Signal.Bit(signal));
-                Signals.Remove(call.Process->Table, ref call.Thread->Pending, Signal.Bit(signal));
+                Signals.Forget(process, Signal.Bit(signal));
             }
         }
 
@@ -74,17 +74,18 @@ public static unsafe class SignalCalls
             switch ((MaskChange)call.A0)
             {
                 case MaskChange.Block:
-                    call.Thread->BlockedSignals = before | mask;
+                    mask |= before;
                     break;
                 case MaskChange.Unblock:
-                    call.Thread->BlockedSignals = before & ~mask;
+                    mask = before & ~mask;
                     break;
                 case MaskChange.Set:
-                    call.Thread->BlockedSignals = mask;
                     break;
                 default:
                     return SystemCall.Fail(Errno.EINVAL);
             }
+
+            Signals.SetMask(call.Thread, mask);
         }
 
         return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in before));
@@ -127,7 +128,7 @@ public static unsafe class SignalCalls
     {
         thread->SavedMask = thread->BlockedSignals;
         thread->RestoresSavedMask = true;
-        thread->BlockedSignals = mask & ~Signals.Unblockable;
+        Signals.SetMask(thread, mask & ~Signals.Unblockable);
     }
 
     [SystemCall(127, "rt_sigpending", Support.Full)]
@@ -267,13 +268,19 @@ public static unsafe class SignalCalls
     }
 
     [SystemCall(200, "tkill", Support.Full)]
-    public static long ThreadKill(ref SystemCall call) => SendToThread(ref call, (int)call.A0, (int)call.A0, (int)call.A1);
+    public static long ThreadKill(ref SystemCall call) => SendToThread(ref call, AnyProcess, (int)call.A0, FromUser(call.Process, (int)call.A1));
 
     [SystemCall(234, "tgkill", Support.Full)]
-    public static long ThreadGroupKill(ref SystemCall call) => SendToThread(ref call, (int)call.A0, (int)call.A1, (int)call.A2);
+    public static long ThreadGroupKill(ref SystemCall call) =>
+        (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : SendToThread(ref call, (int)call.A0, (int)call.A1, FromUser(call.Process, (int)call.A2));
 
     [SystemCall(129, "rt_sigqueueinfo", Support.Full)]
-    public static long QueueInformation(ref SystemCall call) => Queue(ref call, (int)call.A0, (int)call.A1, call.A2);
+    public static long QueueInformation(ref SystemCall call)
+    {
+        Errno error = ReadInformation(ref call, (int)call.A0, (int)call.A1, call.A2, out SignalInfo info);
+        return error != Errno.None ? SystemCall.Fail(error)
+            : (int)call.A0 <= 0 ? SystemCall.Fail(Errno.ESRCH) : SendToProcess(call.Process, (uint)call.A0, in info);
+    }
 
     [SystemCall(297, "rt_tgsigqueueinfo", Support.Full)]
     public static long ThreadGroupQueueInformation(ref SystemCall call)
@@ -283,24 +290,26 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return (int)call.A0 == (int)call.A1 ? Queue(ref call, (int)call.A1, (int)call.A2, call.A3) : SystemCall.Fail(Errno.ESRCH);
+        Errno error = ReadInformation(ref call, (int)call.A0, (int)call.A2, call.A3, out SignalInfo info);
+        return error != Errno.None ? SystemCall.Fail(error) : SendToThread(ref call, (int)call.A0, (int)call.A1, in info);
     }
 
-    private static long Queue(ref SystemCall call, int id, int signal, ulong address)
+    private static Errno ReadInformation(ref SystemCall call, int id, int signal, ulong address, out SignalInfo info)
     {
+        info = default;
         Errno error = new UserPointer<SignalInfoFrame>(address).Read(call.Process, out SignalInfoFrame frame);
         if (error != Errno.None)
         {
-            return SystemCall.Fail(error);
+            return error;
         }
 
         if ((frame.Code >= 0 || frame.Code == SignalCode.Thread) && (uint)id != call.Process->Id)
         {
             // Nobody may pretend to be the kernel or kill(2).
-            return SystemCall.Fail(Errno.EPERM);
+            return Errno.EPERM;
         }
 
-        SignalInfo info = new()
+        info = new()
         {
             Number = signal,
             Code = frame.Code,
@@ -309,36 +318,40 @@ public static unsafe class SignalCalls
             UserId = frame.UserId,
             Value = frame.Value,
         };
-        return id <= 0 ? SystemCall.Fail(Errno.ESRCH) : SendToProcess(call.Process, (uint)id, in info);
+        return Errno.None;
     }
 
-    private static long SendToThread(ref SystemCall call, int processId, int threadId, int signal)
+    /// <summary>tgkill and its kin; with <see cref="AnyProcess"/> a thread of whatever process.</summary>
+    private static long SendToThread(ref SystemCall call, int processId, int threadId, in SignalInfo info)
     {
-        if (processId <= 0 || threadId <= 0)
+        if (threadId <= 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Process* target = call.Process->Table.Find((uint)processId);
-        if (target == null || target->Thread == null || target->Thread->Id != (uint)threadId)
+        UserThread* target = call.Process->Table.FindThread((uint)threadId);
+        bool isMeant = target != null && target->Process->State != ProcessState.Embryo && (processId == AnyProcess || target->Process->Id == (uint)processId);
+        if (!isMeant)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        Errno error = CheckSignal(call.Process, target, signal);
+        Errno error = CheckSignal(call.Process, target->Process, info.Number);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
         }
 
-        SignalInfo info = FromUser(call.Process, signal);
-        info.Code = SignalCode.Thread;
-        return SystemCall.Result(Signals.SendToThread(target->Thread, in info));
+        SignalInfo sent = info;
+        sent.Code = info.Code == SignalCode.User ? SignalCode.Thread : info.Code;
+        return SystemCall.Result(Signals.SendToThread(target, in sent));
     }
 
     private static long SendToProcess(Process* sender, uint id, in SignalInfo info)
     {
-        Process* target = sender->Table.Find(id);
+        // As on Linux, any of its threads names a process.
+        UserThread* thread = sender->Table.FindThread(id);
+        Process* target = thread == null ? null : thread->Process;
         if (target == null || target->State == ProcessState.Embryo)
         {
             return SystemCall.Fail(Errno.ESRCH);

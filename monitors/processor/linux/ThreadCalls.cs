@@ -74,19 +74,19 @@ public static unsafe class ThreadCalls
     [SystemCall(274, "get_robust_list", Support.Full)]
     public static long GetRobustList(ref SystemCall call)
     {
-        Process* target = (uint)call.A0 == 0 ? call.Process : call.Process->Table.Find((uint)call.A0);
-        if (target == null || target->Thread == null)
+        UserThread* target = (uint)call.A0 == 0 ? call.Thread : call.Process->Table.FindThread((uint)call.A0);
+        if (target == null || target->Process->FirstThread == null)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        if (!IdentityCalls.MayInspect(call.Process, target))
+        if (!IdentityCalls.MayInspect(call.Process, target->Process))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
 
         // Copied first: the target may end while the copies wait for memory.
-        ulong list = target->Thread->RobustList;
+        ulong list = target->RobustList;
         ulong bytes = RobustListHeadBytes;
         bool written = new UserPointer<ulong>(call.A2).Write(call.Process, in bytes) == Errno.None
             && new UserPointer<ulong>(call.A1).Write(call.Process, in list) == Errno.None;
@@ -133,9 +133,9 @@ public static unsafe class ThreadCalls
                 process->Dumpable = (byte)call.A1;
                 return 0;
             case ControlOption.SetName:
-                return StoreName(process, call.A1);
+                return StoreName(call.Thread, call.A1);
             case ControlOption.GetName:
-                return SystemCall.Result(new UserBuffer(call.A1, Process.NameBytes).CopyOut(process, 0, process->Name));
+                return SystemCall.Result(new UserBuffer(call.A1, Process.NameBytes).CopyOut(process, 0, call.Thread->Name));
             case ControlOption.SetNoNewPrivileges:
                 if (call.A1 != 1 || (call.A2 | call.A3 | call.A4) != 0)
                 {
@@ -165,10 +165,10 @@ public static unsafe class ThreadCalls
 
     private static long WriteNumber(Process* process, ulong address, int value) => SystemCall.Result(new UserPointer<int>(address).Write(process, in value));
 
-    private static long StoreName(Process* process, ulong address)
+    private static long StoreName(UserThread* thread, ulong address)
     {
         Span<byte> text = stackalloc byte[Process.NameBytes];
-        Errno error = UserString.Copy(process, address, text, out int length);
+        Errno error = UserString.Copy(thread->Process, address, text, out int length);
         if (error == Errno.ENAMETOOLONG)
         {
             length = Process.NameBytes - 1;
@@ -179,7 +179,7 @@ public static unsafe class ThreadCalls
         }
 
         text.Slice(length).Clear();
-        text.CopyTo(process->Name);
+        text.CopyTo(thread->Name);
         return 0;
     }
 }

@@ -143,8 +143,10 @@ public static unsafe class Time
                 nanoseconds = Clock.NowNs();
                 return true;
             case ProcessTime:
-            case ThreadTime:
                 nanoseconds = CpuTime.TotalNs(process);
+                return true;
+            case ThreadTime:
+                nanoseconds = CpuTime.TotalNs(UserThread.ActingFor(process));
                 return true;
             default:
                 return TryReadProcessor(process, (int)clock, out nanoseconds);

@@ -14,17 +14,21 @@ public static unsafe class CpuTime
     public static void EnterHandler(UserThread* thread)
     {
         ulong ranNs = Scheduler.RunTimeNs;
-        thread->Process->UserTimeNs += ranNs - thread->AccountedRunNs;
+        ulong sinceNs = ranNs - thread->AccountedRunNs;
+        thread->UserTimeNs += sinceNs;
+        thread->Process->UserTimeNs += sinceNs;
         thread->AccountedRunNs = ranNs;
         thread->IsInHandler = true;
     }
 
-    /// <summary>The current thread's handler has done its work; or its process ends.</summary>
+    /// <summary>The current thread's handler has done its work; or it ends.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LeaveHandler(UserThread* thread)
     {
         ulong ranNs = Scheduler.RunTimeNs;
-        thread->Process->SystemTimeNs += ranNs - thread->AccountedRunNs;
+        ulong sinceNs = ranNs - thread->AccountedRunNs;
+        thread->SystemTimeNs += sinceNs;
+        thread->Process->SystemTimeNs += sinceNs;
         thread->AccountedRunNs = ranNs;
         thread->IsInHandler = false;
     }
@@ -34,8 +38,24 @@ public static unsafe class CpuTime
     {
         userNs = process->UserTimeNs;
         systemNs = process->SystemTimeNs;
-        UserThread* thread = process->Thread;
-        if (thread == null || thread->Kernel == null)
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            AddRunning(thread, ref userNs, ref systemNs);
+        }
+    }
+
+    /// <summary>User and system time of a thread up to now.</summary>
+    public static void Of(UserThread* thread, out ulong userNs, out ulong systemNs)
+    {
+        userNs = thread->UserTimeNs;
+        systemNs = thread->SystemTimeNs;
+        AddRunning(thread, ref userNs, ref systemNs);
+    }
+
+    /// <summary>Adds what a thread has run since it was last charged.</summary>
+    private static void AddRunning(UserThread* thread, ref ulong userNs, ref ulong systemNs)
+    {
+        if (thread->Kernel == null)
         {
             return;
         }
@@ -49,6 +69,13 @@ public static unsafe class CpuTime
         {
             userNs += sinceNs;
         }
+    }
+
+    /// <summary>User and system time of a thread together.</summary>
+    public static ulong TotalNs(UserThread* thread)
+    {
+        Of(thread, out ulong userNs, out ulong systemNs);
+        return userNs + systemNs;
     }
 
     /// <summary>User and system time of a process together.</summary>

@@ -29,7 +29,7 @@ public static unsafe class Deaths
     /// <summary>Ends a process with the sentence "process ID (NAME) killed: WHAT NODE WHY".</summary>
     public static void Kill(Process* process, ReadOnlySpan<byte> what, ushort node, ReadOnlySpan<byte> why)
     {
-        if (process->Thread == null || process->Thread->Doomed)
+        if (process->FirstThread == null || process->IsEnding)
         {
             return;
         }

@@ -23,7 +23,7 @@ public unsafe struct MemoryShortage
     public bool IsRelieved(Process* faulting, FaultOutcome outcome)
     {
         bool isShortage = outcome is FaultOutcome.OutOfMemory or FaultOutcome.OutOfKernelMemory;
-        if (!isShortage || faulting->Thread->Doomed)
+        if (!isShortage || faulting->IsEnding)
         {
             return false;
         }
@@ -73,7 +73,7 @@ public unsafe struct MemoryShortage
         ulong most = 0;
         for (Process* process = processes.First; process != null; process = process->Next)
         {
-            if (process->Space == null || process->Thread == null || process->EndsForMemory)
+            if (process->Space == null || process->FirstThread == null || process->EndsForMemory)
             {
                 continue;
             }

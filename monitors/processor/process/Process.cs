@@ -1,5 +1,13 @@
 // A process of a processor component: what Linux calls a thread group. Everything that its threads share lives here or hangs off it; what
-// each thread has for itself (registers, signal mask, alternate stack) is a UserThread. Today a process has exactly one thread.
+// each thread has for itself (registers, signal mask, alternate stack, name) is a UserThread.
+//
+// Threads. FirstThread and its successors are those that live, oldest first, and ThreadCount counts them; none: the process is a zombie, or process 1.
+// The leader is the thread with the process's id. When it ends before the others its UserThread stays until the process is removed, because the id
+// stays taken; all others are freed at their ends (ThreadExit.cs). Three things concern all threads at once, and each leaves a mark in every one of
+// them that it must act on before it continues in user mode (UserThread.Doomed, JoinsStop):
+//   * the process ends: IsEnding, EndStatus (Signals.Doom);
+//   * one of them executes a program, and waits until it is the only one (ThreadExit.EndOthers);
+//   * a stop: StopSignal. The process is Stopped once every thread has joined the stop (ProcessStops.cs).
 //
 // Processes are unmanaged structs in a slab (Processes.cs), reached by pointer; the big kernel lock serialises all access. A pointer to a
 // process other than the caller's own stays valid only until the caller blocks: look it up again by id afterwards.
@@ -16,7 +24,7 @@ public enum ProcessState : byte
     /// <summary>Being built by fork or StartProcess; invisible to wait and to kill by id, but signals to its group reach it.</summary>
     Embryo = 0,
     Running = 1,
-    /// <summary>Stopped by a signal; its thread waits for SIGCONT or SIGKILL.</summary>
+    /// <summary>Stopped by a signal; its threads wait for SIGCONT or SIGKILL.</summary>
     Stopped = 2,
     /// <summary>Ended; keeps its id and wait status until the parent has waited for it.</summary>
     Zombie = 3,
@@ -70,8 +78,19 @@ public unsafe struct Process
     /// <summary>Next in the same bucket of the id table.</summary>
     public Process* NextInBucket;
 
-    /// <summary>The thread that executes this process.</summary>
-    public UserThread* Thread;
+    /// <summary>The thread with the process's id, living or not; see the file's head.</summary>
+    public UserThread* Leader;
+    /// <summary>Threads that live, oldest first, linked by UserThread.Next, and their number.</summary>
+    public UserThread* FirstThread;
+    public UserThread* LastThread;
+    public uint ThreadCount;
+    /// <summary>All threads are to end, and the process then has this status; it does not change any more.</summary>
+    public bool IsEnding;
+    public uint EndStatus;
+    /// <summary>Ends of threads wake this.</summary>
+    public WaitQueue ThreadEnded;
+    /// <summary>Signal of the stop that is under way or complete; 0 = none.</summary>
+    public int StopSignal;
     /// <summary>Shared with the parent between vfork and execve; null for a zombie.</summary>
     public AddressSpace* Space;
     /// <summary>It is being ended because it has taken most memory (MemoryShortage).</summary>
@@ -101,7 +120,7 @@ public unsafe struct Process
     /// <summary>Canonical path of the program file in a page of its own, NUL-terminated (/proc/PID/exe).</summary>
     public byte* Executable;
     public uint Umask;
-    /// <summary>Command name of prctl(PR_SET_NAME) and /proc/PID/comm, NUL-terminated.</summary>
+    /// <summary>Command name of the leader (PR_SET_NAME, /proc/PID/comm), NUL-terminated; the other threads have their own.</summary>
     public NameBuffer Name;
 
     /// <summary>Soft and hard limit of each RLIMIT_*, in that order (getrlimit(2)).</summary>
@@ -111,7 +130,7 @@ public unsafe struct Process
     public uint WaitStatus;
     /// <summary>Children's changes of state wake this (wait4, waitid).</summary>
     public WaitQueue ChildChanged;
-    /// <summary>The thread of a stopped process waits here.</summary>
+    /// <summary>Threads that have joined a stop wait here.</summary>
     public WaitQueue StopChanged;
     /// <summary>A vfork parent waits here until the child has executed a program or is gone.</summary>
     public WaitQueue SpaceReleased;

@@ -208,13 +208,18 @@ public static unsafe class ProcessExecute
         }
 
         error = process->Table.UnshareActions(process) ? process->Table.Resources!.Unshare(process) : Errno.ENOMEM;
+        if (error == Errno.None)
+        {
+            error = ThreadExit.EndOthers(thread);
+        }
+
         if (error != Errno.None)
         {
             process->Table.Spaces.Release(space);
             return error;
         }
 
-        ReplaceProgram(process, space);
+        ReplaceProgram(thread, space);
         Adopt(thread, in program, thread->User);
         FloatingPoint.Restore(&thread->InitialVectors);
         return Errno.None;
@@ -396,9 +401,9 @@ public static unsafe class ProcessExecute
     }
 
     /// <summary>The point of no return: the old program is gone, the new one's space is current.</summary>
-    private static void ReplaceProgram(Process* process, AddressSpace* space)
+    private static void ReplaceProgram(UserThread* thread, AddressSpace* space)
     {
-        UserThread* thread = process->Thread;
+        Process* process = thread->Process;
         ProcessExit.LeaveSpace(process);
         process->Space = space;
         process->HasExecuted = true;

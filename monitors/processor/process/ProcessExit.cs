@@ -1,4 +1,4 @@
-// The end of a process (exit_group(2), fatal signals): resources first, then the zombie, then the parent hears of it. The kernel thread ends here.
+// The end of a process, when its last thread ends (ThreadExit.cs): resources first, then the zombie, then the parent hears of it.
 // Closing files and leaving the address space send messages (BLOCK); from the moment the state is Zombie nothing blocks any more, except the
 // report to the manager, which comes before.
 
@@ -12,28 +12,20 @@ namespace Lego.Processor;
 /// <summary>Ends of processes.</summary>
 public static unsafe class ProcessExit
 {
-    /// <summary>Ends the current thread's process with a wait status. Does not return.</summary>
-    public static void EndCurrent(Process* process, uint waitStatus)
+    /// <summary>Ends a process whose last thread is the current one, which is exiting and has only its kernel thread to end afterwards.</summary>
+    internal static void End(Process* process, UserThread* thread)
     {
-        UserThread* thread = process->Thread;
-        CpuTime.LeaveHandler(thread);
-        // No signal interrupts what follows.
-        thread->Doomed = false;
-        thread->BlockedSignals = ulong.MaxValue;
-        Signals.Clear(process->Table, ref thread->Pending);
         Signals.Clear(process->Table, ref process->Pending);
         process->Table.Timers.DeleteAll(process);
-        ClearThreadIdAddress(thread);
         process->Table.Resources!.Release(process);
         LeaveSpace(process);
         ReleaseChildren(process);
         if (process->LeadsTerminalSession)
         {
-            ReportToManager(process, waitStatus);
+            ReportToManager(process, process->EndStatus);
         }
 
-        BecomeZombie(process, waitStatus);
-        Scheduler.Exit();
+        BecomeZombie(process, thread);
     }
 
     /// <summary>Frees a zombie whose status has been taken, adding its times to the parent's.</summary>
@@ -70,18 +62,6 @@ public static unsafe class ProcessExit
         {
             process->Waiter->SpaceReleased.WakeAll();
             process->Waiter = null;
-        }
-    }
-
-    private static void ClearThreadIdAddress(UserThread* thread)
-    {
-        // set_tid_address(2): a library learns that the thread's stack is free. Pointless, and skipped, when nobody else uses the memory.
-        AddressSpace* space = thread->Process->Space;
-        if (thread->ClearChildThreadId != 0 && space != null && space->Users > 1)
-        {
-            uint none = 0;
-            new UserPointer<uint>(thread->ClearChildThreadId).Write(thread->Process, in none);
-            thread->Process->Table.Futexes.Wake(space, thread->ClearChildThreadId, 1, uint.MaxValue);
         }
     }
 
@@ -133,12 +113,17 @@ public static unsafe class ProcessExit
         }
     }
 
-    private static void BecomeZombie(Process* process, uint waitStatus)
+    private static void BecomeZombie(Process* process, UserThread* thread)
     {
         process->State = ProcessState.Zombie;
-        process->WaitStatus = waitStatus;
-        CpuTime.LeaveHandler(process->Thread);
-        process->Table.FreeThread(process);
+        process->WaitStatus = process->EndStatus;
+        CpuTime.LeaveHandler(thread);
+        process->Table.Retire(thread);
+        if (thread != process->Leader)
+        {
+            process->Table.FreeThread(thread);
+        }
+
         ProcessGroups.HangUpIfOrphaned(process, process->Parent);
         AnnounceEnd(process);
     }

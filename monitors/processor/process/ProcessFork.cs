@@ -14,6 +14,7 @@ public enum CloneFlags : ulong
 {
     None = 0,
     Memory = 0x100,
+    FileSystem = 0x200,
     Files = 0x400,
     SignalHandlers = 0x800,
     VFork = 0x4000,
@@ -80,6 +81,7 @@ public static unsafe class ProcessFork
         }
 
         Inherit(parent, child);
+        Inherit(caller, child->Leader, options.Flags);
         InheritActions(parent, child, options.Flags);
         Errno error = InheritSpace(parent, child, options.Flags);
         if (error == Errno.None)
@@ -96,7 +98,7 @@ public static unsafe class ProcessFork
 
         if (error == Errno.None)
         {
-            error = StartThread(caller, child, in options);
+            error = ThreadStart.Begin(caller, child->Leader, in options);
         }
 
         if (error != Errno.None)
@@ -162,7 +164,6 @@ public static unsafe class ProcessFork
         }
 
         child->Umask = parent->Umask;
-        child->Name = parent->Name;
         child->Nice = parent->Nice;
         child->Policy = parent->Policy;
         child->NoNewPrivileges = parent->NoNewPrivileges;
@@ -174,10 +175,20 @@ public static unsafe class ProcessFork
         }
 
         PageOperations.Copy(child->Executable, parent->Executable);
-        child->Thread->BlockedSignals = parent->Thread->BlockedSignals;
-        child->Thread->AlternateStack = parent->Thread->AlternateStack;
-        child->Thread->AlternateStackBytes = parent->Thread->AlternateStackBytes;
-        child->Thread->AlternateStackFlags = parent->Thread->AlternateStackFlags;
+    }
+
+    /// <summary>What a new thread has from the one that made it.</summary>
+    internal static void Inherit(UserThread* caller, UserThread* thread, CloneFlags flags)
+    {
+        thread->Name = caller->Name;
+        thread->BlockedSignals = caller->BlockedSignals;
+        // The stack is the caller's, unless memory is shared and both run (Linux's copy_thread: sas_ss_reset).
+        if ((flags & (CloneFlags.Memory | CloneFlags.VFork)) != CloneFlags.Memory)
+        {
+            thread->AlternateStack = caller->AlternateStack;
+            thread->AlternateStackBytes = caller->AlternateStackBytes;
+            thread->AlternateStackFlags = caller->AlternateStackFlags;
+        }
     }
 
     private static void InheritActions(Process* parent, Process* child, CloneFlags flags)
@@ -259,24 +270,6 @@ public static unsafe class ProcessFork
         }
 
         return error;
-    }
-
-    private static Errno StartThread(UserThread* caller, Process* child, in ForkOptions options)
-    {
-        UserThread* thread = child->Thread;
-        thread->Initial = *caller->User;
-        thread->Initial.Rax = 0;
-        if (options.StackPointer != 0)
-        {
-            thread->Initial.Rsp = options.StackPointer;
-        }
-
-        bool setsFsBase = (options.Flags & CloneFlags.SetThreadPointer) != 0;
-        thread->InitialFsBase = setsFsBase ? options.FsBase : Scheduler.Current->FsBase;
-        thread->ClearChildThreadId = options.ClearChildThreadId;
-        thread->SetsThreadId = options.ChildThreadId;
-        FloatingPoint.Save(&thread->InitialVectors);
-        return child->Table.Threads.Spawn(thread) ? Errno.None : Errno.EAGAIN;
     }
 
     private static void WaitForRelease(Process* parent, uint childId)

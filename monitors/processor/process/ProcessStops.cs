@@ -1,5 +1,5 @@
-// Stopping and continuing a process (job control), and telling the parent about changes of state (wait(2), SIGCHLD).
-// Only WaitWhileStopped blocks.
+// Stopping and continuing a process (job control), and telling the parent about changes of state (wait(2), SIGCHLD). A stop begins with the thread that
+// takes the signal; the others join it at their next return to user mode, and with the last one the process is Stopped. Only Stop and Join block.
 
 using Lego.Kernel;
 
@@ -8,33 +8,90 @@ namespace Lego.Processor;
 /// <summary>Job control.</summary>
 public static unsafe class ProcessStops
 {
-    /// <summary>Stops the current process because of a signal; returns when it has been continued or killed. BLOCKS.</summary>
-    public static void StopCurrent(Process* process, int signal)
+    /// <summary>The current thread stops its process because of a signal; returns when it has been continued or is to end. BLOCKS.</summary>
+    public static void Stop(UserThread* thread, int signal)
     {
-        process->State = ProcessState.Stopped;
-        process->WaitStatus = WaitStatus.Stopped(signal);
-        process->StopUnreported = true;
-        process->ContinueUnreported = false;
-        NotifyParent(process, SignalCode.ChildStopped, signal);
-        while (process->State == ProcessState.Stopped && !process->Thread->Doomed)
+        Process* process = thread->Process;
+        process->StopSignal = signal;
+        for (UserThread* other = process->FirstThread; other != null; other = other->Next)
+        {
+            other->JoinsStop = !other->IsStopped && !other->IsExiting;
+            if (other->JoinsStop && other != thread)
+            {
+                Signals.Alert(other);
+            }
+        }
+
+        Join(thread);
+    }
+
+    /// <summary>The current thread takes part in the stop that is under way; returns as <see cref="Stop"/>. BLOCKS.</summary>
+    public static void Join(UserThread* thread)
+    {
+        Process* process = thread->Process;
+        thread->JoinsStop = false;
+        thread->IsStopped = true;
+        CompleteIfAllJoined(process);
+        while (process->StopSignal != 0 && !thread->Doomed)
         {
             process->StopChanged.Wait();
         }
 
-        process->State = ProcessState.Running;
+        thread->IsStopped = false;
+        if (process->State == ProcessState.Stopped)
+        {
+            // It ends; a process with threads that end is not stopped.
+            process->State = ProcessState.Running;
+        }
+    }
+
+    /// <summary>A thread has joined a stop, or has ended instead: the process is stopped if it was the last one that others waited for.</summary>
+    public static void CompleteIfAllJoined(Process* process)
+    {
+        if (process->StopSignal == 0 || process->State != ProcessState.Running || process->IsEnding)
+        {
+            return;
+        }
+
+        bool isAnyStopped = false;
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            if (!thread->IsStopped && !thread->IsExiting)
+            {
+                return;
+            }
+
+            isAnyStopped |= thread->IsStopped;
+        }
+
+        if (isAnyStopped)
+        {
+            process->State = ProcessState.Stopped;
+            process->WaitStatus = WaitStatus.Stopped(process->StopSignal);
+            process->StopUnreported = true;
+            process->ContinueUnreported = false;
+            NotifyParent(process, SignalCode.ChildStopped, process->StopSignal);
+        }
     }
 
     /// <summary>SIGCONT or SIGKILL has been sent.</summary>
     public static void Resume(Process* process, int signal)
     {
-        if (process->State != ProcessState.Stopped)
+        bool wasStopped = process->State == ProcessState.Stopped;
+        process->StopSignal = 0;
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            thread->JoinsStop = false;
+        }
+
+        process->StopChanged.WakeAll();
+        if (!wasStopped)
         {
             return;
         }
 
         process->State = ProcessState.Running;
         process->StopUnreported = false;
-        process->StopChanged.WakeAll();
         if (signal == Signal.Continue)
         {
             process->ContinueUnreported = true;

@@ -20,6 +20,9 @@ public sealed unsafe class Processes
     /// <summary>Most processes at a time; fork fails with EAGAIN beyond.</summary>
     public const ulong MaxProcesses = 4096;
 
+    /// <summary>Most threads at a time, zombies' leaders among them; clone fails with EAGAIN beyond.</summary>
+    public const ulong MaxThreads = 8192;
+
     /// <summary>Places that only root's processes may take, and those that only the manager's programs may: somebody must be able to end the others.</summary>
     private const ulong ReservedForRoot = 64;
     private const ulong ReservedForStarts = 16;
@@ -35,6 +38,7 @@ public sealed unsafe class Processes
     private readonly Slab<UserThread> _threads;
     private readonly Slab<SignalActions> _actions;
     private readonly Process** _buckets;
+    private readonly UserThread** _threadBuckets;
     private Process* _first;
     private Process* _last;
     private readonly Process* _init;
@@ -54,7 +58,7 @@ public sealed unsafe class Processes
         Cache = cache;
         Manager = manager;
         _processes = new Slab<Process>(frames, MaxProcesses + 1);
-        _threads = new Slab<UserThread>(frames, MaxProcesses);
+        _threads = new Slab<UserThread>(frames, MaxThreads + 1);
         _actions = new Slab<SignalActions>(frames);
         PendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
         Scratch = new ScratchBuffers(frames);
@@ -63,13 +67,14 @@ public sealed unsafe class Processes
         Random = new RandomBytes();
         Timers = new TimerQueue(frames);
         _buckets = (Process**)frames.AllocateCleared();
-        _init = _buckets == null ? null : Create();
+        _threadBuckets = (UserThread**)frames.AllocateCleared();
+        _init = _buckets == null || _threadBuckets == null ? null : Create();
         if (_init == null)
         {
             Panic.Because("Processes: no memory");
         }
 
-        FreeThread(_init);
+        Retire(_init->Leader);
         _init->State = ProcessState.Running;
         _init->Group = InitId;
         _init->SessionId = InitId;
@@ -125,10 +130,13 @@ public sealed unsafe class Processes
     /// <summary>Processes that exist now, zombies included, process 1 not.</summary>
     public ulong Count => _processes.InUse - 1;
 
-    /// <summary>Processes ever created (the "processes" line of /proc/stat).</summary>
+    /// <summary>Threads that exist now, zombies' leaders included, that of process 1 not.</summary>
+    public ulong ThreadCount => _threads.InUse - 1;
+
+    /// <summary>Processes and threads ever created (the "processes" line of /proc/stat).</summary>
     public ulong Created => _created;
 
-    /// <summary>Id of the process created last (/proc/loadavg).</summary>
+    /// <summary>Id of the process or thread created last (/proc/loadavg).</summary>
     public uint LastId => _nextId - 1;
 
     /// <summary>Memory for signals that wait for delivery.</summary>
@@ -146,6 +154,18 @@ public sealed unsafe class Processes
         return process;
     }
 
+    /// <summary>The thread with an id, ended leaders included; null when there is none.</summary>
+    public UserThread* FindThread(uint id)
+    {
+        UserThread* thread = _threadBuckets[id % BucketCount];
+        while (thread != null && thread->Id != id)
+        {
+            thread = thread->NextInBucket;
+        }
+
+        return thread;
+    }
+
     /// <summary>
     /// A new process (State Embryo) with one thread, default signal actions, a page for the program's path and a fresh id; null when memory or ids are
     /// exhausted. Not in any family yet.
@@ -158,10 +178,10 @@ public sealed unsafe class Processes
             return null;
         }
 
-        process->Thread = _threads.Allocate();
+        process->Leader = _threads.Allocate();
         process->Actions = _actions.Allocate();
         process->Executable = (byte*)Frames.AllocateCleared();
-        uint id = process->Thread == null || process->Actions == null || process->Executable == null ? 0 : NewId();
+        uint id = process->Leader == null || process->Actions == null || process->Executable == null ? 0 : NewId();
         if (id == 0)
         {
             FreeMemory(process);
@@ -171,8 +191,7 @@ public sealed unsafe class Processes
         process->Actions->References = 1;
         process->Id = id;
         process->SetTable(_self);
-        process->Thread->Id = id;
-        process->Thread->Process = process;
+        AddThread(process, process->Leader, id);
         process->ExitSignal = Signal.Child;
         process->Dumpable = 1;
         process->StartTimeNs = Clock.NowNs();
@@ -191,6 +210,85 @@ public sealed unsafe class Processes
         _last = process;
         _created++;
         return process;
+    }
+
+    /// <summary>Another thread of a process, with a fresh id, that does not run yet; null when memory or ids are exhausted.</summary>
+    public UserThread* CreateThread(Process* process)
+    {
+        UserThread* thread = _threads.Allocate();
+        if (thread == null)
+        {
+            return null;
+        }
+
+        uint id = NewId();
+        if (id == 0)
+        {
+            _threads.Free(thread);
+            return null;
+        }
+
+        AddThread(process, thread, id);
+        _created++;
+        return thread;
+    }
+
+    /// <summary>Takes a thread from those that live. Its memory stays: FreeThread gives it back, for the leader when the process is removed.</summary>
+    public void Retire(UserThread* thread)
+    {
+        Process* process = thread->Process;
+        Signals.Clear(this, ref thread->Pending);
+        (thread->Previous == null ? ref process->FirstThread : ref thread->Previous->Next) = thread->Next;
+        (thread->Next == null ? ref process->LastThread : ref thread->Next->Previous) = thread->Previous;
+        thread->Next = null;
+        thread->Previous = null;
+        thread->Kernel = null;
+        process->ThreadCount--;
+    }
+
+    /// <summary>Frees a thread that is retired; its id is free.</summary>
+    public void FreeThread(UserThread* thread)
+    {
+        RemoveId(thread);
+        _threads.Free(thread);
+    }
+
+    /// <summary>The last thread of a process whose leader has ended becomes the leader, with the process's id (execve(2)).</summary>
+    public void BecomeLeader(UserThread* thread)
+    {
+        Process* process = thread->Process;
+        FreeThread(process->Leader);
+        RemoveId(thread);
+        process->Leader = thread;
+        AddId(thread, process->Id);
+    }
+
+    private void AddThread(Process* process, UserThread* thread, uint id)
+    {
+        thread->Process = process;
+        AddId(thread, id);
+        thread->Previous = process->LastThread;
+        (process->LastThread == null ? ref process->FirstThread : ref process->LastThread->Next) = thread;
+        process->LastThread = thread;
+        process->ThreadCount++;
+    }
+
+    private void AddId(UserThread* thread, uint id)
+    {
+        thread->Id = id;
+        thread->NextInBucket = _threadBuckets[id % BucketCount];
+        _threadBuckets[id % BucketCount] = thread;
+    }
+
+    private void RemoveId(UserThread* thread)
+    {
+        UserThread** link = &_threadBuckets[thread->Id % BucketCount];
+        while (*link != thread)
+        {
+            link = &(*link)->NextInBucket;
+        }
+
+        *link = thread->NextInBucket;
     }
 
     /// <summary>One user of a table of actions less.</summary>
@@ -229,24 +327,26 @@ public sealed unsafe class Processes
     }
 
     /// <summary>
-    /// True when a process may have another child: RLIMIT_NPROC counts the processes of its user (setrlimit(2)), and the last places are left for root,
-    /// who may have to end the others.
+    /// True when a process may have another child or thread: RLIMIT_NPROC counts the threads of its user (setrlimit(2)), and the last places are left for
+    /// root, who may have to end the others.
     /// </summary>
     public bool MayFork(Process* parent)
     {
         if (parent->UserId == 0)
         {
-            return Count < MaxProcesses - ReservedForStarts;
+            return HasPlaceBeside(ReservedForStarts);
         }
 
         ulong owned = 0;
         for (Process* process = _first; process != null; process = process->Next)
         {
-            owned += process->UserId == parent->UserId ? 1u : 0;
+            owned += process->UserId == parent->UserId ? Math.Max(1, process->ThreadCount) : 0;
         }
 
-        return owned < parent->Limits[2 * ResourceLimit.Processes] && Count < MaxProcesses - ReservedForRoot;
+        return owned < parent->Limits[2 * ResourceLimit.Processes] && HasPlaceBeside(ReservedForRoot);
     }
+
+    private bool HasPlaceBeside(ulong reserved) => Count < MaxProcesses - reserved && ThreadCount < MaxThreads - reserved;
 
     /// <summary>Makes a process the youngest child of another: the last of the list, so that wait finds older ones first.</summary>
     public static void Adopt(Process* parent, Process* child)
@@ -328,14 +428,6 @@ public sealed unsafe class Processes
         FreeMemory(process);
     }
 
-    /// <summary>Frees the thread's part of a process: the last thing that its own kernel thread does.</summary>
-    public void FreeThread(Process* process)
-    {
-        Signals.Clear(this, ref process->Thread->Pending);
-        _threads.Free(process->Thread);
-        process->Thread = null;
-    }
-
     /// <summary>True when an id is in use as a process, group or session.</summary>
     public bool IsGroupInSession(uint group, uint session)
     {
@@ -407,6 +499,11 @@ public sealed unsafe class Processes
             return true;
         }
 
+        if (FindThread(id) != null)
+        {
+            return false;
+        }
+
         for (Process* process = _first; process != null; process = process->Next)
         {
             if (process->Id == id || process->Group == id || process->SessionId == id)
@@ -420,9 +517,19 @@ public sealed unsafe class Processes
 
     private void FreeMemory(Process* process)
     {
-        if (process->Thread != null)
+        if (process->FirstThread != null)
         {
-            FreeThread(process);
+            // It has never run.
+            Retire(process->FirstThread);
+        }
+
+        if (process->Leader != null && process->Id != 0)
+        {
+            FreeThread(process->Leader);
+        }
+        else if (process->Leader != null)
+        {
+            _threads.Free(process->Leader);
         }
 
         if (process->Actions != null)

@@ -40,7 +40,13 @@ public static unsafe class SignalDelivery
         {
             if (thread->Doomed)
             {
-                ProcessExit.EndCurrent(process, process->WaitStatus);
+                ThreadExit.End(thread, 0);
+            }
+
+            if (thread->JoinsStop)
+            {
+                ProcessStops.Join(thread);
+                continue;
             }
 
             if (!Signals.TryDequeue(thread, thread->BlockedSignals, out SignalInfo info))
@@ -51,7 +57,7 @@ public static unsafe class SignalDelivery
             SignalAction action = (*process->Actions)[info.Number];
             if (action.Handler == SignalAction.Default || (Signals.Unblockable & Signal.Bit(info.Number)) != 0)
             {
-                ActByDefault(process, info.Number);
+                ActByDefault(thread, info.Number);
             }
             else if (action.Handler != SignalAction.Ignore)
             {
@@ -67,7 +73,7 @@ public static unsafe class SignalDelivery
         if (thread->RestoresSavedMask)
         {
             thread->RestoresSavedMask = false;
-            thread->BlockedSignals = thread->SavedMask;
+            Signals.SetMask(thread, thread->SavedMask);
         }
     }
 
@@ -76,7 +82,7 @@ public static unsafe class SignalDelivery
     {
         if (signal == Signal.SegmentationFault)
         {
-            ProcessExit.EndCurrent(thread->Process, WaitStatus.Killed(Signal.SegmentationFault));
+            ThreadExit.EndAll(thread, WaitStatus.Killed(Signal.SegmentationFault));
         }
 
         Signals.Force(thread, SignalInfo.FromKernel(Signal.SegmentationFault));
@@ -102,7 +108,7 @@ public static unsafe class SignalDelivery
             return (long)user->Rax;
         }
 
-        thread->BlockedSignals = frame.Context.BlockedSignals & ~Signals.Unblockable;
+        Signals.SetMask(thread, frame.Context.BlockedSignals & ~Signals.Unblockable);
         if (frame.Context.Registers.FloatingPoint != 0)
         {
             vectors.Mxcsr &= FloatingPointFrame.MxcsrMask;
@@ -167,8 +173,9 @@ public static unsafe class SignalDelivery
             && stackPointer - thread->AlternateStack <= thread->AlternateStackBytes;
     }
 
-    private static void ActByDefault(Process* process, int signal)
+    private static void ActByDefault(UserThread* thread, int signal)
     {
+        Process* process = thread->Process;
         ulong bit = Signal.Bit(signal);
         if (signal != Signal.Kill && Signals.IsIgnored(process, signal))
         {
@@ -179,7 +186,7 @@ public static unsafe class SignalDelivery
         {
             if (signal == Signal.Stop || !ProcessGroups.IsOrphaned(process))
             {
-                ProcessStops.StopCurrent(process, signal);
+                ProcessStops.Stop(thread, signal);
             }
 
             return;
@@ -187,11 +194,10 @@ public static unsafe class SignalDelivery
 
         if ((bit & Faults) != 0)
         {
-            UserThread* thread = process->Thread;
             Log.Info($"process {process->Id} ended by signal {signal}: rip {thread->User->Rip:x} rsp {thread->User->Rsp:x} address {thread->FaultAddress:x} trap {thread->TrapNumber} error {thread->TrapError:x}");
         }
 
-        ProcessExit.EndCurrent(process, WaitStatus.Killed(signal));
+        ThreadExit.EndAll(thread, WaitStatus.Killed(signal));
     }
 
     /// <summary>No handler ran: the call goes on as if nothing had happened, to the deadline that it had.</summary>
@@ -293,11 +299,8 @@ public static unsafe class SignalDelivery
         }
 
         thread->RestoresSavedMask = false;
-        thread->BlockedSignals |= action.Mask & ~Signals.Unblockable;
-        if ((action.Flags & SignalFlags.NoDefer) == 0)
-        {
-            thread->BlockedSignals |= Signal.Bit(info.Number);
-        }
+        ulong own = (action.Flags & SignalFlags.NoDefer) == 0 ? Signal.Bit(info.Number) : 0;
+        Signals.SetMask(thread, thread->BlockedSignals | (action.Mask & ~Signals.Unblockable) | own);
 
         if ((action.Flags & SignalFlags.ResetHandler) != 0)
         {

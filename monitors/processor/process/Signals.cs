@@ -1,5 +1,8 @@
 // Sending signals, and waiting for something in a way that a signal interrupts. What happens to a signal when its thread returns to user mode is in
 // SignalDelivery.cs; the system calls are in linux/SignalCalls.cs. signal(7) is the contract. Only the waits block.
+//
+// A signal for a process waits in the process's queue, and whichever thread that does not block it comes by first acts on it. Sending wakes one such
+// thread (all of them, if it ends the process); a thread that blocks it later wakes another one (SetMask), so that it is not overlooked.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
@@ -75,9 +78,9 @@ public static unsafe class Signals
         return woken ? Errno.None : Errno.ETIMEDOUT;
     }
 
-    /// <summary>True when the thread has a signal to act on before it continues: pending, not blocked; or it is doomed.</summary>
+    /// <summary>True when the thread has something to act on before it continues: a signal, pending and not blocked; a stop; its end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsPending(UserThread* thread) => thread->Doomed || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
+    public static bool IsPending(UserThread* thread) => thread->Doomed | thread->JoinsStop || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
 
     /// <summary>
     /// True when the process will end at the thread's next return to user mode: it is doomed, or a signal is pending whose default action is the end.
@@ -109,12 +112,38 @@ public static unsafe class Signals
     /// Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored. EAGAIN: a queued
     /// (real-time) signal with details finds no room (RLIMIT_SIGPENDING), and has not been sent.
     /// </summary>
-    public static Errno Send(Process* process, in SignalInfo info) =>
-        Prepare(process, info.Number) ? Deliver(process->Thread, ref process->Pending, in info) : Errno.None;
+    public static Errno Send(Process* process, in SignalInfo info)
+    {
+        if (!Prepare(process, process->Leader, info.Number))
+        {
+            return Errno.None;
+        }
+
+        Errno error = Enqueue(process, ref process->Pending, in info);
+        if (error == Errno.None)
+        {
+            WakeFor(process, info.Number, null);
+        }
+
+        return error;
+    }
 
     /// <summary>Sends a signal to one thread (tgkill). EAGAIN as <see cref="Send"/>.</summary>
-    public static Errno SendToThread(UserThread* thread, in SignalInfo info) =>
-        Prepare(thread->Process, info.Number) ? Deliver(thread, ref thread->Pending, in info) : Errno.None;
+    public static Errno SendToThread(UserThread* thread, in SignalInfo info)
+    {
+        if (thread->IsExiting || !Prepare(thread->Process, thread, info.Number))
+        {
+            return Errno.None;
+        }
+
+        Errno error = Enqueue(thread->Process, ref thread->Pending, in info);
+        if (error == Errno.None && Wants(thread, info.Number))
+        {
+            Alert(thread);
+        }
+
+        return error;
+    }
 
     /// <summary>
     /// Sends a signal to all processes of a group; false when there is none. A child that fork is still making gets it, too, and acts on it when it
@@ -170,23 +199,61 @@ public static unsafe class Signals
         Enqueue(thread->Process, ref thread->Pending, in info);
     }
 
-    /// <summary>Ends a process with a wait status at its next return to user mode, whatever its signals say.</summary>
+    /// <summary>Ends a process with a wait status: each thread at its next return to user mode, whatever its signals say. The first status counts.</summary>
     public static void Doom(Process* process, uint waitStatus)
     {
-        UserThread* thread = process->Thread;
-        if (thread == null || thread->Doomed)
+        if (process->FirstThread == null || process->IsEnding)
         {
             return;
         }
 
-        thread->Doomed = true;
-        process->WaitStatus = waitStatus;
-        process->StopChanged.WakeAll();
+        process->IsEnding = true;
+        process->EndStatus = waitStatus;
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            Doom(thread);
+        }
+    }
+
+    /// <summary>Ends a thread at its next return to user mode.</summary>
+    public static void Doom(UserThread* thread)
+    {
+        if (!thread->IsExiting)
+        {
+            thread->Doomed = true;
+            thread->Process->StopChanged.WakeAll();
+            Alert(thread);
+        }
+    }
+
+    /// <summary>There is something for a thread to act on: a wait that can be interrupted ends, and so does its time in user mode.</summary>
+    public static void Alert(UserThread* thread)
+    {
         if (thread->WaitsOn != null)
         {
             thread->WaitsOn->WakeAll();
         }
+        else if (thread->Kernel != null)
+        {
+            Scheduler.Interrupt(thread->Kernel);
+        }
     }
+
+    /// <summary>Changes which signals a thread blocks. What it now leaves to others, another thread hears of.</summary>
+    public static void SetMask(UserThread* thread, ulong blocked)
+    {
+        ulong left = thread->Process->Pending.Mask & blocked & ~thread->BlockedSignals;
+        thread->BlockedSignals = blocked;
+        for (; left != 0 && thread->Process->ThreadCount > 1; left &= left - 1)
+        {
+            WakeFor(thread->Process, System.Numerics.BitOperations.TrailingZeroCount(left) + 1, thread);
+        }
+    }
+
+    /// <summary>True when the signal, delivered, ends the process at once: its default action is the end, without a core dump (Linux's complete_signal).</summary>
+    private static bool EndsProcess(Process* process, int signal) =>
+        signal == Signal.Kill
+        || ((Signal.Bit(signal) & (Stops | IgnoredByDefault | DumpsCore)) == 0 && (*process->Actions)[signal].Handler == SignalAction.Default);
 
     /// <summary>True when nothing would happen on this signal.</summary>
     public static bool IsIgnored(Process* process, int signal)
@@ -233,40 +300,37 @@ public static unsafe class Signals
     }
 
     /// <summary>The effects of sending that do not wait for delivery; false when there is nothing to deliver.</summary>
-    private static bool Prepare(Process* process, int signal)
+    /// <param name="thread">Whose mask says whether a signal that would be ignored is kept: the receiver, the leader for a process.</param>
+    private static bool Prepare(Process* process, UserThread* thread, int signal)
     {
-        if (process->Thread == null || process->State == ProcessState.Zombie || signal == 0)
+        if (process->FirstThread == null || process->State == ProcessState.Zombie || signal == 0)
         {
             return false;
         }
 
-        UserThread* thread = process->Thread;
         ulong bit = Signal.Bit(signal);
         if (signal == Signal.Continue || signal == Signal.Kill)
         {
-            Remove(process->Table, ref process->Pending, Stops);
-            Remove(process->Table, ref thread->Pending, Stops);
+            Forget(process, Stops);
             ProcessStops.Resume(process, signal);
         }
         else if ((bit & Stops) != 0)
         {
-            Remove(process->Table, ref process->Pending, ContinueBit);
-            Remove(process->Table, ref thread->Pending, ContinueBit);
+            Forget(process, ContinueBit);
         }
 
         bool blocked = (thread->BlockedSignals & bit & ~Unblockable) != 0 || (thread->AwaitedSignals & bit) != 0;
         return blocked || !IsIgnored(process, signal);
     }
 
-    private static Errno Deliver(UserThread* thread, ref SignalQueue queue, in SignalInfo info)
+    /// <summary>Forgets pending signals of a mask, of a process and all its threads.</summary>
+    public static void Forget(Process* process, ulong mask)
     {
-        Errno error = Enqueue(thread->Process, ref queue, in info);
-        if (error == Errno.None)
+        Remove(process->Table, ref process->Pending, mask);
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
         {
-            Wake(thread, info.Number);
+            Remove(process->Table, ref thread->Pending, mask);
         }
-
-        return error;
     }
 
     private static Errno Enqueue(Process* process, ref SignalQueue queue, in SignalInfo info)
@@ -320,7 +384,11 @@ public static unsafe class Signals
         {
             if (other->UserId == user)
             {
-                queued += other->Pending.Count + (other->Thread == null ? 0 : other->Thread->Pending.Count);
+                queued += other->Pending.Count;
+                for (UserThread* thread = other->FirstThread; thread != null; thread = thread->Next)
+                {
+                    queued += thread->Pending.Count;
+                }
             }
         }
 
@@ -391,17 +459,39 @@ public static unsafe class Signals
         return true;
     }
 
-    private static void Wake(UserThread* thread, int signal)
+    /// <summary>Wakes a thread, other than one, that takes a signal for the process; all of them when it is the end.</summary>
+    private static void WakeFor(Process* process, int signal, UserThread* except)
+    {
+        bool ends = EndsProcess(process, signal);
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            if (thread != except && Wants(thread, signal))
+            {
+                if (ends)
+                {
+                    WakeAll(process);
+                }
+                else
+                {
+                    Alert(thread);
+                }
+
+                return;
+            }
+        }
+    }
+
+    private static void WakeAll(Process* process)
+    {
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            Alert(thread);
+        }
+    }
+
+    private static bool Wants(UserThread* thread, int signal)
     {
         ulong bit = Signal.Bit(signal);
-        bool acts = (thread->BlockedSignals & bit & ~Unblockable) == 0 || (thread->AwaitedSignals & bit) != 0;
-        if (acts && thread->WaitsOn != null)
-        {
-            thread->WaitsOn->WakeAll();
-        }
-        else if (acts && thread->Kernel != null)
-        {
-            Scheduler.Interrupt(thread->Kernel);
-        }
+        return !thread->IsExiting && ((thread->BlockedSignals & bit & ~Unblockable) == 0 || (thread->AwaitedSignals & bit) != 0);
     }
 }

@@ -14,6 +14,27 @@ public sealed unsafe class ThreadStart : ThreadBody
         return thread->Kernel != null;
     }
 
+    /// <summary>
+    /// Lets a new thread begin where the caller, which is in a system call, continues: with the same registers but for the result, 0, and what the
+    /// options say. EAGAIN.
+    /// </summary>
+    internal static Errno Begin(UserThread* caller, UserThread* thread, in ForkOptions options)
+    {
+        thread->Initial = *caller->User;
+        thread->Initial.Rax = 0;
+        if (options.StackPointer != 0)
+        {
+            thread->Initial.Rsp = options.StackPointer;
+        }
+
+        bool setsFsBase = (options.Flags & CloneFlags.SetThreadPointer) != 0;
+        thread->InitialFsBase = setsFsBase ? options.FsBase : Scheduler.Current->FsBase;
+        thread->ClearChildThreadId = options.ClearChildThreadId;
+        thread->SetsThreadId = options.ChildThreadId;
+        FloatingPoint.Save(&thread->InitialVectors);
+        return thread->Process->Table.Threads.Spawn(thread) ? Errno.None : Errno.EAGAIN;
+    }
+
     public override void Run(void* argument)
     {
         UserThread* thread = (UserThread*)argument;

@@ -1,5 +1,6 @@
 // A thread of a process as Linux sees it: what each thread has for itself. The kernel thread under it (kernel/threads) knows nothing of
-// processes; its Owner field points here. Lives in a slab (Processes.cs); freed when the process is reaped.
+// processes; its Owner field points here. Lives in a slab (Processes.cs); freed at its end, the leader's when the process is removed. A pointer to
+// another thread is valid until the caller blocks: look it up again by id afterwards.
 
 using Lego.Kernel;
 
@@ -15,11 +16,22 @@ public unsafe struct UserThread
     public bool FollowsMounts;
     /// <summary>Thread id; equal to the process id for the first thread.</summary>
     public uint Id;
-    /// <summary>True when the thread must end at its next return to user mode with the process's wait status.</summary>
+    /// <summary>True when the thread must end at its next return to user mode: its process ends, or another thread executes a program.</summary>
     public bool Doomed;
+    /// <summary>True when its process is being stopped and the thread has yet to join.</summary>
+    public bool JoinsStop;
+    /// <summary>It waits for the end of a stop.</summary>
+    public bool IsStopped;
+    /// <summary>It is on its way out: no signal is for it any more, and nothing interrupts its waits.</summary>
+    public bool IsExiting;
     /// <summary>True when SavedMask is to be restored after the signal that interrupts a sigsuspend-like call.</summary>
     public bool RestoresSavedMask;
     public Process* Process;
+    /// <summary>Neighbours among the living threads of the process, and the next in the same bucket of the table of ids.</summary>
+    public UserThread* Next;
+    public UserThread* Previous;
+    public UserThread* NextInBucket;
+    /// <summary>The kernel thread under it; null before it has started and after its end.</summary>
     public Thread* Kernel;
     /// <summary>The registers that it left user mode with; lives on its kernel stack.</summary>
     public UserContext* User;
@@ -52,6 +64,11 @@ public unsafe struct UserThread
     /// <summary>State of CpuTime: the run time that the process has been charged for, and whether what follows is system time.</summary>
     public ulong AccountedRunNs;
     public bool IsInHandler;
+    /// <summary>Its part of the process's times, nanoseconds.</summary>
+    public ulong UserTimeNs;
+    public ulong SystemTimeNs;
+    /// <summary>Command name of a thread that is not the leader (PR_SET_NAME).</summary>
+    public Process.NameBuffer OwnName;
     /// <summary>Registers that a new thread enters user mode with.</summary>
     public UserContext Initial;
     public FloatingPointFrame InitialVectors;
@@ -68,6 +85,23 @@ public unsafe struct UserThread
     public ulong ClearChildThreadId;
     /// <summary>set_robust_list(2).</summary>
     public ulong RobustList;
+
+    /// <summary>True for the thread that has the process's id.</summary>
+    public readonly bool IsLeader => Id == Process->Id;
+
+    /// <summary>Command name, NUL-terminated.</summary>
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public ref Process.NameBuffer Name => ref IsLeader ? ref Process->Name : ref OwnName;
+
+    /// <summary>
+    /// The thread that kernel code acts for when it does something for a process: the running one, or the leader where a kernel thread starts the
+    /// process's program.
+    /// </summary>
+    public static UserThread* ActingFor(Process* process)
+    {
+        UserThread* current = Current;
+        return current != null && current->Process == process ? current : process->Leader;
+    }
 
     /// <summary>The thread that runs on this processor now, or null in a kernel thread.</summary>
     public static UserThread* Current

@@ -27,6 +27,13 @@ internal sealed unsafe partial class UserProgram
 
     internal uint ProcessId => UserThread.Current->Process->Id;
 
+    /// <summary>Ends the thread; does not return.</summary>
+    internal void EndThread(int status)
+    {
+        Call(60, (ulong)status);
+        throw new CheckFailed("exit has returned");
+    }
+
     /// <summary>Ends the process; does not return.</summary>
     internal void Exit(int status)
     {
@@ -95,6 +102,15 @@ internal sealed unsafe partial class UserProgram
 
     /// <summary>vfork(2).</summary>
     internal long VFork(Action<UserProgram> child) => CallAt(Code.AddContinuation(child), 58, 0, 0, 0, 0, 0, 0);
+
+    /// <summary>A thread of the process that runs <paramref name="thread"/> on a stack of its own; its id, or -errno.</summary>
+    internal long StartThread(Action<UserProgram> thread)
+    {
+        const ulong SharedAll = 0x00050F00;
+        const ulong StackBytes = 0x4000;
+        long stack = (long)Map(0, StackBytes, 3, 0x22);
+        return stack < 0 ? stack : CallAt(Code.AddContinuation(thread), 56, SharedAll, (ulong)stack + StackBytes, 0, 0, 0, 0);
+    }
 
     /// <summary>execve(2) of a stand-in program without arguments; returns only on errors.</summary>
     internal long Execute(int program)

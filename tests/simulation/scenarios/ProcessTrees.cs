@@ -1,4 +1,4 @@
-// Programs fork, vfork, exec, wait, sleep, block in pipes, stop and signal each other, until somebody kills them all. Whatever a process
+// Programs fork, vfork, start threads, exec, wait, sleep, block in pipes, stop and signal each other, until somebody kills them all. Whatever a process
 // waits for, SIGKILL ends it, nobody escapes, and nothing is left.
 
 using System;
@@ -25,6 +25,8 @@ internal enum ProcessStep
     RobustList,
     Touch,
     OpenFifo,
+    Thread,
+    EndThread,
     Kinds,
 }
 
@@ -104,6 +106,12 @@ internal sealed class ProcessTrees : Scenario
     {
         program.Handle(s_signals[0], static (_, _) => { }, 0);
         program.Pipe(out int reader, out int writer);
+        Run(program, steps, depth, population, reader, writer);
+    }
+
+    /// <summary>The steps of a process or thread. Threads use each other's buffers, so what a call's result says may be nonsense.</summary>
+    private static void Run(UserProgram program, Step[] steps, int depth, Population population, int reader, int writer)
+    {
         for (int index = 0; index < steps.Length; index++)
         {
             Step step = steps[index];
@@ -113,6 +121,17 @@ internal sealed class ProcessTrees : Scenario
                 case ProcessStep.Fork when depth < MostDepth && population.Count < MostProcesses:
                     population.Count++;
                     program.Fork(child => Play(child, rest, depth + 1, population));
+                    break;
+                case ProcessStep.Thread when depth < MostDepth && population.Count < MostProcesses:
+                    population.Count++;
+                    program.StartThread(thread =>
+                    {
+                        Run(thread, rest, depth + 1, population, reader, writer);
+                        thread.EndThread(step.A);
+                    });
+                    break;
+                case ProcessStep.EndThread when step.A < 5:
+                    program.EndThread(step.A);
                     break;
                 case ProcessStep.VFork:
                     program.VFork(child => child.Sleep((ulong)step.A * 1_000_000));

@@ -24,8 +24,8 @@ public sealed unsafe class SignalSendingTests : IDisposable
         Process* parent = Member(ProcessState.Running);
         Process* child = Member(ProcessState.Embryo);
         Assert.True(Signals.SendToGroup(_memory.Files.Processes, parent->Group, SignalInfo.FromKernel(Signal.Kill)));
-        Assert.True(Signals.IsDying(parent->Thread));
-        Assert.True(Signals.IsDying(child->Thread));
+        Assert.True(Signals.IsDying(parent->Leader));
+        Assert.True(Signals.IsDying(child->Leader));
     }
 
     [Fact]
@@ -46,9 +46,9 @@ public sealed unsafe class SignalSendingTests : IDisposable
     {
         Process* process = Member(ProcessState.Running);
         (*process->Actions)[signal].Handler = handler;
-        process->Thread->BlockedSignals = blocked;
+        process->Leader->BlockedSignals = blocked;
         Signals.Send(process, SignalInfo.FromKernel(signal));
-        Assert.Equal(dies, Signals.IsDying(process->Thread));
+        Assert.Equal(dies, Signals.IsDying(process->Leader));
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed unsafe class SignalSendingTests : IDisposable
     {
         Process* process = Member(ProcessState.Running);
         Thread* kernel = (Thread*)NativeMemory.AllocZeroed((nuint)sizeof(Thread));
-        kernel->Owner = process->Thread;
+        kernel->Owner = process->Leader;
         Scheduler.Current = kernel;
         Signals.Send(process, SignalInfo.FromKernel(Signal.Kill));
         WaitQueue nobodyWakes = default;
@@ -69,7 +69,7 @@ public sealed unsafe class SignalSendingTests : IDisposable
     public void A_call_that_goes_on_after_a_stop_keeps_its_deadline()
     {
         Process* process = Member(ProcessState.Running);
-        UserThread* thread = process->Thread;
+        UserThread* thread = process->Leader;
         thread->InterruptedCall = Poll + 1;
         thread->InterruptedDeadlineNs = 12345;
         UserContext user = default;
@@ -85,7 +85,7 @@ public sealed unsafe class SignalSendingTests : IDisposable
     {
         const ulong TimedWait = 128;
         Process* process = Member(ProcessState.Running);
-        UserThread* thread = process->Thread;
+        UserThread* thread = process->Leader;
         thread->InterruptedCall = TimedWait + 1;
         UserContext user = default;
         user.Rip = 1002;

@@ -44,7 +44,7 @@ public sealed unsafe class TimerQueueTests : IDisposable
         Assert.Equal(Start + Ms, Table.Timers.SendDue(Start));
         Assert.Equal(ulong.MaxValue, At(Start + Ms));
         Assert.Equal(ulong.MaxValue, At(Start + (5 * Ms)));
-        Assert.True(Signals.TryDequeue(_process->Thread, 0, out SignalInfo info));
+        Assert.True(Signals.TryDequeue(_process->Leader, 0, out SignalInfo info));
         Assert.Equal(Signal.Alarm, info.Number);
         // The next one is in step with the first.
         Assert.Equal(Start + (6 * Ms), Table.Timers.SendDue(Start + (5 * Ms)));
@@ -68,7 +68,7 @@ public sealed unsafe class TimerQueueTests : IDisposable
         Table.Timers.Set(_process, late, Start + (9 * Ms), 0);
         Table.Timers.Set(_process, soon, Start + (3 * Ms), 0);
         Assert.Equal(Start + (9 * Ms), At(Start + (4 * Ms)));
-        Assert.True(Signals.TryDequeue(_process->Thread, 0, out SignalInfo info));
+        Assert.True(Signals.TryDequeue(_process->Leader, 0, out SignalInfo info));
         Assert.Equal((1u, 77UL), (info.ProcessId, info.Value));
         Table.Timers.Delete(late);
         Assert.Equal(ulong.MaxValue, At(Start + (10 * Ms)));
@@ -82,7 +82,7 @@ public sealed unsafe class TimerQueueTests : IDisposable
         Table.Timers.Set(_process, timer, Start + Ms, Ms);
         At(Start + Ms);
         Clock.Frozen = Start + (4 * Ms) + 1;
-        Assert.True(Signals.TryDequeue(_process->Thread, 0, out SignalInfo info));
+        Assert.True(Signals.TryDequeue(_process->Leader, 0, out SignalInfo info));
         Assert.Equal((SignalCode.Timer, 3u, 3u), (info.Code, info.UserId, timer->Overruns));
     }
 
@@ -122,10 +122,10 @@ public sealed unsafe class TimerQueueTests : IDisposable
         _process->UserTimeNs = 1000 * Ms;
         At(Start + (1000 * Ms));
         Assert.Equal(Signal.Bit(Signal.CpuTime), _process->Pending.Mask);
-        Assert.False(Signals.IsDying(_process->Thread));
+        Assert.False(Signals.IsDying(_process->Leader));
         _process->UserTimeNs = 2000 * Ms;
         At(Start + (2000 * Ms));
-        Assert.True(Signals.IsDying(_process->Thread));
+        Assert.True(Signals.IsDying(_process->Leader));
     }
 
     [Fact]
@@ -140,9 +140,9 @@ public sealed unsafe class TimerQueueTests : IDisposable
         Assert.Equal(Errno.EAGAIN, Signals.Send(_process, in queued));
         SignalInfo plain = new() { Number = Signal.User1, Code = SignalCode.Queue };
         Assert.Equal(Errno.None, Signals.Send(_process, in plain));
-        Assert.True(Signals.TryDequeue(_process->Thread, 0, out SignalInfo info));
+        Assert.True(Signals.TryDequeue(_process->Leader, 0, out SignalInfo info));
         Assert.Equal(Signal.User1, info.Number);
-        Assert.True(Signals.TryDequeue(_process->Thread, 0, out _));
+        Assert.True(Signals.TryDequeue(_process->Leader, 0, out _));
         Assert.Equal(Errno.None, Signals.Send(_process, in queued));
         Assert.Equal(2UL, Signals.QueuedFor(Table, _process->UserId));
     }

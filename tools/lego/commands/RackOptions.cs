@@ -22,6 +22,7 @@ public sealed class RackOptions
     private readonly Option<string?> _excache = new("--excache") { Description = "ExCache of the processor component (default 16M).", HelpName = "SIZE" };
     private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
     private readonly Option<string?> _policy = new("--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
+    private readonly Option<string?> _cpus = new("--cpus") { Description = "CPUs of the processor component (default 1).", HelpName = "N" };
     private readonly Option<string?> _memory = new("--memory") { Description = "RAM of the memory component (default 1G).", HelpName = "SIZE" };
     private readonly Option<string?> _volume = new("--volume")
     {
@@ -52,7 +53,7 @@ public sealed class RackOptions
     }
 
     private IEnumerable<Option> All =>
-        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _memory, _volume, _add, _loss, _seed, _boot];
+        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _memory, _volume, _add, _loss, _seed, _boot];
 
     /// <summary>True when any option asks for a rack of its own rather than the one that is up.</summary>
     public bool AreGiven(ParseResult result) => All.Any(o => result.GetResult(o) is { Implicit: false });
@@ -132,6 +133,16 @@ public sealed class RackOptions
         if (result.GetValue(_policy) is { } policy)
         {
             processor = processor with { Policy = RackFile.ParseEnum<ExCachePolicy>(policy, "--policy") };
+        }
+
+        if (result.GetValue(_cpus) is { } number)
+        {
+            if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int cpus))
+            {
+                throw ToolException.Usage($"--cpus: '{number}' is not a number");
+            }
+
+            processor = processor with { Cpus = cpus };
         }
 
         return processor;

@@ -44,7 +44,7 @@ public sealed unsafe class RandomDevice(FileSystem files) : FileOperations(files
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
-            if (Signals.IsPending(process->Thread))
+            if (Signals.IsPending(UserThread.ActingFor(process)))
             {
                 break;
             }

@@ -26,7 +26,7 @@ public unsafe class ZeroDevice(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
-            if (Signals.IsPending(process->Thread))
+            if (Signals.IsPending(UserThread.ActingFor(process)))
             {
                 break;
             }

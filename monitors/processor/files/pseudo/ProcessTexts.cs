@@ -131,7 +131,8 @@ public static unsafe class ProcessTexts
         Field(ref text, (ulong)(DefaultPriority + process->Nice));
         text.Append((byte)' ');
         text.AppendSigned(process->Nice);
-        text.Append(" 1 0"u8);
+        Field(ref text, process->ThreadCount);
+        text.Append(" 0"u8);
         Field(ref text, process->StartTimeNs / SystemFacts.NanosecondsPerTick);
         Field(ref text, MappedBytes(process));
         Field(ref text, ResidentBytes(process) / PageOperations.PageSize);
@@ -139,7 +140,7 @@ public static unsafe class ProcessTexts
         // Code, stack and registers are nobody's business: zeros, as Linux shows to others. Then the signal masks.
         text.Append(" 0 0 0 0 0"u8);
         Field(ref text, process->Pending.Mask);
-        Field(ref text, process->Thread == null ? 0 : process->Thread->BlockedSignals);
+        Field(ref text, process->Leader->BlockedSignals);
         Handlers(process, out ulong ignored, out ulong caught);
         Field(ref text, ignored);
         Field(ref text, caught);
@@ -209,14 +210,15 @@ public static unsafe class ProcessTexts
             MemorySizes(process, ref text);
         }
 
-        text.Append("Threads:\t1\nSigQ:\t"u8);
+        text.AppendLine("Threads:\t"u8, Math.Max(1, process->ThreadCount));
+        text.Append("SigQ:\t"u8);
         text.AppendNumber(Signals.QueuedFor(process->Table, process->UserId));
         text.Append((byte)'/');
         text.AppendNumber(process->Limits[2 * PendingSignalLimit]);
         text.Append((byte)'\n');
-        Mask(ref text, "SigPnd:\t"u8, process->Thread == null ? 0 : process->Thread->Pending.Mask);
+        Mask(ref text, "SigPnd:\t"u8, process->Leader->Pending.Mask);
         Mask(ref text, "ShdPnd:\t"u8, process->Pending.Mask);
-        Mask(ref text, "SigBlk:\t"u8, process->Thread == null ? 0 : process->Thread->BlockedSignals);
+        Mask(ref text, "SigBlk:\t"u8, process->Leader->BlockedSignals);
         Handlers(process, out ulong ignored, out ulong caught);
         Mask(ref text, "SigIgn:\t"u8, ignored);
         Mask(ref text, "SigCgt:\t"u8, caught);

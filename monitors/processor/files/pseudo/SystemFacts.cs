@@ -99,6 +99,18 @@ public sealed unsafe class SystemFacts(Processes processes)
         }
     }
 
+    /// <summary>State of a thread of a process that is neither stopped nor a zombie. A leader that has ended is one by itself.</summary>
+    public static byte StateLetter(UserThread* thread)
+    {
+        if (thread->Kernel == null)
+        {
+            return thread->IsExiting ? (byte)'Z' : (byte)'S';
+        }
+
+        // Waits that a signal ends are sleeps; the others are for an answer of another component.
+        return Scheduler.IsRunnable(thread->Kernel) ? (byte)'R' : thread->WaitsOn != null ? (byte)'S' : (byte)'D';
+    }
+
     /// <summary>State of a process as ps shows it (proc(5)).</summary>
     public static byte StateLetter(Process* process)
     {
@@ -106,10 +118,7 @@ public sealed unsafe class SystemFacts(Processes processes)
         {
             ProcessState.Zombie => (byte)'Z',
             ProcessState.Stopped => (byte)'T',
-            _ when process->Thread == null || process->Thread->Kernel == null => (byte)'S',
-            _ when Scheduler.IsRunnable(process->Thread->Kernel) => (byte)'R',
-            // Waits that a signal ends are sleeps; the others are for an answer of another component.
-            _ => process->Thread->WaitsOn != null ? (byte)'S' : (byte)'D',
+            _ => StateLetter(process->Leader),
         };
     }
 }

@@ -1,0 +1,28 @@
+// Threads, with the host's own Linux as the judge: the same program prints the same bytes here and on racks whose processor component has one, two and
+// four CPUs.
+
+using System;
+using System.IO;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class LinuxThreadsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("lego-threads-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public async Task Threads_behave_as_on_the_host(int cpus)
+    {
+        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("threads")]);
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("threads")], ["/threads"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+}
