@@ -2,6 +2,7 @@
 // stages=on, so that taking the stamps does not disturb the figures.
 // `lego bench instructions`: the same figures in executed instructions, on one machine whose clock counts them. They do not depend on the
 // host or on what else it does, so they show what a change of the code costs.
+// `lego bench syscalls`: system calls of a program on a rack beside those of the same program in a Linux guest.
 
 using System;
 using System.Collections.Generic;
@@ -26,13 +27,63 @@ public static class BenchCommand
         command.Subcommands.Add(Subcommand("instructions",
             "The same in executed instructions (QEMU's -icount) with all monitors in one machine: figures that no other load of this host "
             + "changes. A page copied or cleared by a string instruction counts one for each word.", InstructionsAsync));
+        command.Subcommands.Add(SystemCalls());
         return command;
     }
+
+    private static Command SystemCalls()
+    {
+        Command command = new("syscalls",
+            "What system calls cost a program on a rack and in a Linux guest, side by side under the same QEMU flags, the guest's files on ext4 on a "
+            + "virtio disk. Fetches Debian's kernel when it is used first. Medians, microseconds.");
+        Option<LinkKind> link = new("--link") { Description = "ring or ethernet.", HelpName = "LINK", DefaultValueFactory = _ => LinkKind.Ring };
+        Option<string?> rows = new("--rows") { Description = "Only these rows, separated by commas.", HelpName = "ROWS" };
+        Option<int> rounds = new("--rounds") { Description = "Rounds that the medians are taken of.", HelpName = "N", DefaultValueFactory = _ => 5 };
+        Option<int> busy = new("--busy") { Description = "Keep the host busy with this many loops meanwhile.", HelpName = "N" };
+        Option<string?> json = Json();
+        command.Options.Add(link);
+        command.Options.Add(rows);
+        command.Options.Add(rounds);
+        command.Options.Add(busy);
+        command.Options.Add(json);
+        command.SetAction(async (result, cancellation) =>
+        {
+            SystemCallOrder order = new(result.GetValue(link), (result.GetValue(rows) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
+                Math.Max(1, result.GetValue(rounds)), result.GetValue(busy));
+            IReadOnlyList<SystemCallRow> measured = await SystemCallBench.RunAsync(order, cancellation);
+            PrintSystemCalls(measured, order.Link);
+            return await FinishAsync(result.GetValue(json), SystemCallBench.ToJson(measured), cancellation);
+        });
+        return command;
+    }
+
+    private static void PrintSystemCalls(IReadOnlyList<SystemCallRow> rows, LinkKind link)
+    {
+        static string Text(double? value) => value is { } number ? number.ToString(number < 1 ? "0.000" : "0.00", CultureInfo.InvariantCulture) : "-";
+        TextTable.Print(
+            ["row", "median, us", "Linux guest", $"rack, {link.ToString().ToLowerInvariant()}", "rack / guest"],
+            rows.Select(row => new[] { row.Name, row.Title, Text(row.Linux.Median), Text(row.Rack.Median), Text(row.Ratio) }));
+        foreach (SystemCallRow row in rows)
+        {
+            Explain(row, "the guest", row.Linux);
+            Explain(row, "the rack", row.Rack);
+        }
+    }
+
+    private static void Explain(SystemCallRow row, string side, SystemCallFigure figure)
+    {
+        if (figure.Reason is { } reason)
+        {
+            Console.WriteLine($"{row.Name}: not on {side}: {reason}");
+        }
+    }
+
+    private static Option<string?> Json() => new("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
 
     private static Command Subcommand(string name, string description, Func<string?, CancellationToken, Task<int>> run)
     {
         Command command = new(name, description);
-        Option<string?> json = new("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
+        Option<string?> json = Json();
         command.Options.Add(json);
         command.SetAction((result, cancellation) => run(result.GetValue(json), cancellation));
         return command;

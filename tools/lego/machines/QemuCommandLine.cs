@@ -62,14 +62,7 @@ public static class QemuCommandLine
     {
         List<string> line =
         [
-            "-name", $"lego-{component.Name}",
-            "-machine", "pc",
-            // Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID.
-            "-cpu", "max,-erms",
-            .. Acceleration(resources.Accelerator, component),
-            "-m", $"{component.MemoryBytes / ByteSize.MiB}M",
-            "-smp", component.Cpus.ToString(CultureInfo.InvariantCulture),
-            "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
+            .. Common(component.Name, resources.Accelerator, component.Cpus, component.MemoryBytes, component.HasExCache),
             "-kernel", resources.ImagePath,
             "-append", BootLine(rack, component),
             "-serial", $"file:{Escape(resources.SerialLogPath)}",
@@ -82,13 +75,7 @@ public static class QemuCommandLine
         ];
         if (resources.VolumePath is { } volume)
         {
-            line.AddRange(
-            [
-                "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={Escape(volume)}",
-                "-device", $"virtio-blk-pci,disable-legacy=on,addr={VolumeSlot:x},drive=volume,"
-                    // A host without room is an error of the request (EIO); QEMU's default is to stop the machine.
-                    + "werror=report,rerror=report",
-            ]);
+            line.AddRange(Disk(volume));
         }
 
         if (resources.NetworkBackend is { } network)
@@ -108,6 +95,28 @@ public static class QemuCommandLine
 
         return line;
     }
+
+    /// <summary>What every machine has, and a Linux guest that is measured beside them.</summary>
+    public static string[] Common(string name, Accelerator accelerator, int cpus, long memoryBytes, bool runsPrograms) =>
+    [
+        "-name", $"lego-{name}",
+        "-machine", "pc",
+        // Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID.
+        "-cpu", "max,-erms",
+        .. Acceleration(accelerator, runsPrograms),
+        "-m", $"{memoryBytes / ByteSize.MiB}M",
+        "-smp", cpus.ToString(CultureInfo.InvariantCulture),
+        "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
+    ];
+
+    /// <summary>The disk that holds a volume.</summary>
+    public static string[] Disk(string imagePath) =>
+    [
+        "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={Escape(imagePath)}",
+        "-device", $"virtio-blk-pci,disable-legacy=on,addr={VolumeSlot:x},drive=volume,"
+            // A host without room is an error of the request (EIO); QEMU's default is to stop the machine.
+            + "werror=report,rerror=report",
+    ];
 
     /// <summary>The kernel command line: space-separated key=value words that the image's BootArguments reads.</summary>
     public static string BootLine(RackDescription rack, ComponentDescription component)
@@ -159,9 +168,9 @@ public static class QemuCommandLine
 
     // Without a bound QEMU keeps translated code up to a gigabyte: each exec has its text in other frames, and so translates it anew. When the buffer is
     // full it is emptied as a whole, which costs milliseconds. Programs run on processor components only; the others translate their image once.
-    private static string[] Acceleration(Accelerator accelerator, ComponentDescription component)
+    private static string[] Acceleration(Accelerator accelerator, bool runsPrograms)
     {
-        string buffer = $"tb-size={(component.HasExCache ? ProgramTranslationMegabytes : ImageTranslationMegabytes)}";
+        string buffer = $"tb-size={(runsPrograms ? ProgramTranslationMegabytes : ImageTranslationMegabytes)}";
         return accelerator switch
         {
             Accelerator.Kvm => ["-accel", "kvm"],
