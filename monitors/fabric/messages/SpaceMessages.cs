@@ -2,9 +2,12 @@
 // The processor keeps only what a reply tells it: ranges with their kind and protection (VmaRecord) and owners of vRegions (RegionRecord).
 // The header's asid names the address space; Execute and Fork create the one they name.
 //
-// Execute  ExecuteRequest + file + name\0 + argv (each \0-terminated) + envp (each \0-terminated)     reply ExecuteReply + records
-//          The file is an absolute path, without terminator; the name is what the program called it (AT_EXECFN). The processor component has
-//          checked the execute permission, and it rewrites interpreter scripts ("#!"), which are ENOEXEC here.
+// Execute  ExecuteRequest + file + interpreter + name\0 + argv (each \0-terminated) + envp (each \0-terminated)
+//                                                   reply ExecuteReply + records
+//          File and interpreter are absolute paths, without terminator; the name is what the program called the file (AT_EXECFN). The
+//          processor component has checked the execute permissions, and it rewrites interpreter scripts ("#!"), which are ENOEXEC here.
+//          A program that names an interpreter (PT_INTERP) when the request brings none is ELIBACC, and the reply is the name: the processor
+//          component looks it up and asks again.
 // Fork     ForkRequest                              reply SpaceReply + records (of the child)
 // Exit     empty                                    reply empty; frees the space
 // Map      MapRequest + path\0 (file mappings)      reply SpaceReply + records
@@ -91,7 +94,13 @@ public struct ExecuteRequest
     public ulong HardwareCapabilities;
     /// <summary>The processor component's name for the file, which comes back in the records of its segments.</summary>
     public uint Backing;
-    public uint Reserved;
+    /// <summary>The same for the interpreter.</summary>
+    public uint InterpreterBacking;
+    /// <summary>Inode 0: none is known yet.</summary>
+    public FileHandle Interpreter;
+    public ushort InterpreterPathLength;
+    public ushort Reserved0;
+    public uint Reserved1;
 }
 
 /// <summary>Where the program starts.</summary>

@@ -1,5 +1,6 @@
-// Reads and checks an ELF file through the file cache. A file is an input from outside: every offset and size is checked, with overflow in
-// mind, before it is used; whatever does not fit is ENOEXEC. Reads may block while the cache fetches from the storage component.
+// Reads and checks an ELF file through the file cache: a program, or the interpreter that one names (PT_INTERP). A file is an input from
+// outside: every offset and size is checked, with overflow in mind, before it is used; whatever does not fit is ENOEXEC. Addresses are the
+// file's own until Place moves them. Reads may block while the cache fetches from the storage component.
 
 using System;
 using Lego.Fabric.Messages;
@@ -15,9 +16,10 @@ internal static unsafe class ElfReader
     /// <summary>Largest segment alignment that the load address of a position-independent executable honours.</summary>
     private const ulong MaxAlignment = 1UL << 30;
     /// <summary>PATH_MAX; Linux refuses longer interpreter names.</summary>
-    private const ulong MaxInterpreterBytes = 4096;
+    internal const ulong MaxInterpreterBytes = 4096;
 
-    /// <summary>ENOEXEC for anything that is not a well-formed executable for this machine; else what reading the file says.</summary>
+    /// <summary>ENOEXEC for anything that is not a well-formed executable or shared object for this machine; else what reading the file
+    /// says.</summary>
     internal static Errno Read(FileCache files, CachedFile* file, out ProgramImage image)
     {
         image = default;
@@ -38,14 +40,16 @@ internal static unsafe class ElfReader
         }
 
         image.ProgramHeaderCount = header.ProgramHeaderCount;
-        ulong alignment = PageOperations.PageSize;
+        image.Entry = header.Entry;
+        image.IsMovable = header.Type == ElfHeader.TypeShared;
+        image.Alignment = PageOperations.PageSize;
         for (ulong index = 0; index < header.ProgramHeaderCount; index++)
         {
             ulong offset = header.ProgramHeaderOffset + (index * (ulong)sizeof(ElfProgramHeader));
             error = ReadStruct(files, file, offset, out ElfProgramHeader entry);
             if (error == Errno.None)
             {
-                error = Take(file, header, entry, ref image, ref alignment);
+                error = Take(file, header, entry, ref image);
             }
 
             if (error != Errno.None)
@@ -54,7 +58,45 @@ internal static unsafe class ElfReader
             }
         }
 
-        return Place(header, alignment, ref image);
+        return image.SegmentCount == 0 ? Errno.ENOEXEC : Errno.None;
+    }
+
+    /// <summary>The path that PT_INTERP names, with its terminator; the buffer has room for <see cref="MaxInterpreterBytes"/>.</summary>
+    internal static Errno ReadInterpreter(FileCache files, CachedFile* file, in ProgramImage image, Span<byte> buffer, out int length)
+    {
+        length = (int)image.InterpreterBytes;
+        Errno error = ReadExactly(files, file, image.InterpreterOffset, buffer.Slice(0, length));
+        return error == Errno.None && buffer[length - 1] != 0 ? Errno.ENOEXEC : error;
+    }
+
+    /// <summary>Adds the load address (modulo 2^64), and checks that everything lies in user space, below the stack.</summary>
+    internal static Errno Place(ulong bias, ref ProgramImage image)
+    {
+        image.Entry += bias;
+        if (image.Entry >= AddressLayout.TaskSize)
+        {
+            return Errno.ENOEXEC;
+        }
+
+        for (int index = 0; index < image.SegmentCount; index++)
+        {
+            ref ProgramSegment segment = ref image.Segments[index];
+            segment.Address += bias;
+            // The stack and its guard lie above; a page is left for brk.
+            ulong highest = AddressLayout.StackTop - AddressLayout.StackBytes - AddressLayout.StackGuardBytes - (2 * PageOperations.PageSize);
+            if (segment.Address < AddressLayout.LowestAddress || segment.Address > highest
+                || segment.MemoryBytes > highest - segment.Address)
+            {
+                return Errno.ENOEXEC;
+            }
+        }
+
+        if (image.ProgramHeaders != 0)
+        {
+            image.ProgramHeaders += bias;
+        }
+
+        return Errno.None;
     }
 
     /// <summary>Reads exactly so many bytes; ENOEXEC when the file ends before.</summary>
@@ -74,14 +116,20 @@ internal static unsafe class ElfReader
 
     private static bool IsInFile(CachedFile* file, ulong offset, ulong bytes) => offset <= file->Size && bytes <= file->Size - offset;
 
-    private static Errno Take(CachedFile* file, in ElfHeader header, in ElfProgramHeader entry, ref ProgramImage image, ref ulong alignment)
+    private static Errno Take(CachedFile* file, in ElfHeader header, in ElfProgramHeader entry, ref ProgramImage image)
     {
         switch (entry.Type)
         {
             case ElfProgramHeader.TypeInterpreter:
-                image.NeedsInterpreter = true;
+                // The first one counts.
                 bool isName = entry.FileBytes >= 2 && entry.FileBytes <= MaxInterpreterBytes
                     && IsInFile(file, entry.FileOffset, entry.FileBytes);
+                if (image.InterpreterBytes == 0 && isName)
+                {
+                    image.InterpreterOffset = entry.FileOffset;
+                    image.InterpreterBytes = (uint)entry.FileBytes;
+                }
+
                 return isName ? Errno.None : Errno.ENOEXEC;
             case ElfProgramHeader.TypeGnuStack:
                 image.HasExecutableStack = (entry.Flags & ElfProgramHeader.FlagExecute) != 0;
@@ -117,9 +165,9 @@ internal static unsafe class ElfReader
         segment.FileBytes = entry.FileBytes;
         segment.Protection = ProtectionOf(entry.Flags);
         bool isPowerOfTwo = (entry.Alignment & (entry.Alignment - 1)) == 0;
-        if (isPowerOfTwo && entry.Alignment > alignment && entry.Alignment <= MaxAlignment)
+        if (isPowerOfTwo && entry.Alignment > image.Alignment && entry.Alignment <= MaxAlignment)
         {
-            alignment = entry.Alignment;
+            image.Alignment = entry.Alignment;
         }
 
         ulong headersInSegment = header.ProgramHeaderOffset - entry.FileOffset;
@@ -135,40 +183,4 @@ internal static unsafe class ElfReader
         ((flags & ElfProgramHeader.FlagRead) != 0 ? Protection.Read : Protection.None)
         | ((flags & ElfProgramHeader.FlagWrite) != 0 ? Protection.Write : Protection.None)
         | ((flags & ElfProgramHeader.FlagExecute) != 0 ? Protection.Execute : Protection.None);
-
-    /// <summary>Adds the load address, and checks that everything still lies in user space.</summary>
-    private static Errno Place(in ElfHeader header, ulong alignment, ref ProgramImage image)
-    {
-        ulong bias = 0;
-        if (header.Type == ElfHeader.TypeShared)
-        {
-            bias = (AddressLayout.PositionIndependentBase + alignment - 1) & ~(alignment - 1);
-        }
-
-        if (image.SegmentCount == 0 || header.Entry >= AddressLayout.TaskSize - bias)
-        {
-            return Errno.ENOEXEC;
-        }
-
-        for (int index = 0; index < image.SegmentCount; index++)
-        {
-            ref ProgramSegment segment = ref image.Segments[index];
-            segment.Address += bias;
-            // The stack and its guard lie above; a page is left for brk.
-            ulong highest = AddressLayout.StackTop - AddressLayout.StackBytes - AddressLayout.StackGuardBytes - (2 * PageOperations.PageSize);
-            if (segment.Address < AddressLayout.LowestAddress || segment.Address > highest
-                || segment.MemoryBytes > highest - segment.Address)
-            {
-                return Errno.ENOEXEC;
-            }
-        }
-
-        image.Entry = header.Entry + bias;
-        if (image.ProgramHeaders != 0)
-        {
-            image.ProgramHeaders += bias;
-        }
-
-        return Errno.None;
-    }
 }

@@ -1,8 +1,11 @@
 // execve(2) at the memory component: maps an ELF image into a fresh address space and builds its stack. The processor component has found the
 // file, checked its execute permission and rewritten scripts ("#!" is ENOEXEC here), because it knows working directory and user. It gets
 // the entry point and the stack pointer only; text and data travel when they are touched (row L36).
-// Runs in a worker and blocks while files come from a storage component and regions from the manager. Position-dependent and static
-// position-independent executables are served; one that names an interpreter (PT_INTERP) is ELIBACC.
+// A program that names an interpreter (PT_INTERP, the dynamic linker) is mapped together with it, and starts in it. Only the processor
+// component can look its path up: a request that does not bring it is ELIBACC with the name, and is made again.
+// Places are Linux's without randomisation: a position-independent program at PositionIndependentBase, its heap behind it; the interpreter
+// as mmap would place it, below the stack.
+// Runs in a worker and blocks while files come from a storage component and regions from the manager.
 
 using System;
 using Lego.Fabric.Messages;
@@ -29,28 +32,54 @@ public sealed unsafe class ProgramLoader
     }
 
     /// <summary>Makes the space (vnode, asid) and loads the program; <paramref name="body"/> is what follows ExecuteRequest. Blocks.
-    /// EACCES, ENOEXEC, ELIBACC, E2BIG, ENOMEM, EEXIST, EPROTO, and what the storage says (ESTALE, ENOENT, EIO).</summary>
+    /// EACCES, ENOEXEC, ELIBACC (see <see cref="ReadInterpreter"/>), ELIBBAD, E2BIG, ENOMEM, EEXIST, EPROTO, and what the storage says (ESTALE,
+    /// ENOENT, EIO).</summary>
     public Errno Execute(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> body, out AddressSpace* space,
         out ExecuteReply reply)
     {
         space = null;
         reply = default;
+        int pathBytes = request.FilePathLength + request.InterpreterPathLength;
         Errno error = Errno.EPROTO;
-        if (body.Length == request.FilePathLength + request.StringBytes && ProgramArguments.TryParse(
-            body.Slice(request.FilePathLength), request.ArgumentCount, request.EnvironmentCount, out ProgramArguments words))
+        if (body.Length == pathBytes + request.StringBytes && ProgramArguments.TryParse(
+            body.Slice(pathBytes), request.ArgumentCount, request.EnvironmentCount, out ProgramArguments words))
         {
-            error = Execute(vnode, asid, request, body.Slice(0, request.FilePathLength), words, out space, out reply);
+            error = Execute(vnode, asid, request, body.Slice(0, pathBytes), words, out space, out reply);
         }
 
         if (error == Errno.None)
         {
             _loads++;
         }
-        else
+        else if (error != Errno.ELIBACC)
         {
             _failures++;
         }
 
+        return error;
+    }
+
+    /// <summary>What a program that was ELIBACC names as its interpreter, without terminator; the buffer has room for MaxInterpreterBytes.
+    /// Blocks. ENOEXEC, and what the storage says.</summary>
+    public Errno ReadInterpreter(ushort vnode, in ExecuteRequest request, ReadOnlySpan<byte> path, Span<byte> buffer, out int length)
+    {
+        length = 0;
+        Errno error = _files.FindOrAdd(vnode, request.Storage, request.File, path, out CachedFile* file);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        FileCache.Hold(file);
+        error = ElfReader.Read(_files, file, out ProgramImage image);
+        if (error == Errno.None)
+        {
+            error = ElfReader.ReadInterpreter(_files, file, in image, buffer, out length);
+        }
+
+        _files.Release(file);
+        // A C string, whatever follows it.
+        length = error == Errno.None ? buffer.Slice(0, length).IndexOf((byte)0) : 0;
         return error;
     }
 
@@ -61,23 +90,28 @@ public sealed unsafe class ProgramLoader
         writer.Add("memory.programs_refused"u8, _failures);
     }
 
-    private Errno Execute(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> path, in ProgramArguments words,
+    private Errno Execute(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> paths, in ProgramArguments words,
         out AddressSpace* space, out ExecuteReply reply)
     {
         space = null;
         reply = default;
-        Errno error = _files.FindOrAdd(vnode, request.Storage, request.File, path, out CachedFile* file);
+        Errno error = _files.FindOrAdd(vnode, request.Storage, request.File, paths.Slice(0, request.FilePathLength), out CachedFile* file);
         if (error != Errno.None)
         {
             return error;
         }
 
         FileCache.Hold(file);
+        CachedFile* interpreter = null;
         error = ElfReader.Read(_files, file, out ProgramImage image);
-        if (error == Errno.None && image.NeedsInterpreter)
+        if (error == Errno.None && image.InterpreterBytes != 0)
         {
-            Log.Warn($"{path}: dynamically linked programs are not supported");
-            error = Errno.ELIBACC;
+            error = request.Interpreter.Inode == 0 ? Errno.ELIBACC : _files.FindOrAdd(
+                vnode, request.Storage, request.Interpreter, paths.Slice(request.FilePathLength), out interpreter);
+            if (error == Errno.None)
+            {
+                FileCache.Hold(interpreter);
+            }
         }
 
         if (error == Errno.None)
@@ -87,7 +121,7 @@ public sealed unsafe class ProgramLoader
 
         if (error == Errno.None)
         {
-            error = Load(space, file, image, request, words, out reply);
+            error = Load(space, file, ref image, interpreter, request, words, out reply);
             if (error == Errno.None)
             {
                 error = _spaces.Publish(space);
@@ -100,28 +134,29 @@ public sealed unsafe class ProgramLoader
             }
         }
 
+        if (interpreter != null)
+        {
+            _files.Release(interpreter);
+        }
+
         _files.Release(file);
         return error;
     }
 
-    private Errno Load(AddressSpace* space, CachedFile* file, in ProgramImage image, in ExecuteRequest request, in ProgramArguments words,
-        out ExecuteReply reply)
+    private Errno Load(AddressSpace* space, CachedFile* file, ref ProgramImage image, CachedFile* interpreter, in ExecuteRequest request,
+        in ProgramArguments words, out ExecuteReply reply)
     {
         reply = default;
         SpaceWriter memory = new(space, _frames, _files);
-        ulong end = 0;
-        for (int index = 0; index < image.SegmentCount; index++)
+        ulong bias = image.IsMovable ? RoundUp(AddressLayout.PositionIndependentBase, image.Alignment) : 0;
+        Errno error = ElfReader.Place(bias, ref image);
+        error = error == Errno.None ? MapSegments(space, file, request.Backing, in image, memory) : error;
+        if (error != Errno.None)
         {
-            ProgramSegment segment = image.Segments[index];
-            Errno mapped = MapSegment(space, file, request.Backing, segment, memory);
-            if (mapped != Errno.None)
-            {
-                return mapped;
-            }
-
-            end = Math.Max(end, segment.Address + segment.MemoryBytes);
+            return error;
         }
 
+        image.GetExtent(out _, out ulong end);
         AddressSpaces.SetBreakStart(space, AddressLayout.PageUp(end));
 
         MapWish stack = default;
@@ -129,21 +164,75 @@ public sealed unsafe class ProgramLoader
         stack.Length = AddressLayout.StackBytes;
         stack.Kind = VmaKind.Stack;
         stack.Protection = Protection.Read | Protection.Write | (image.HasExecutableStack ? Protection.Execute : Protection.None);
-        Errno error = MapFixed(space, stack);
+        error = MapFixed(space, stack);
         error = error != Errno.None ? error : MapVdso(space);
+        ulong interpreterBase = 0;
+        reply.InstructionPointer = image.Entry;
+        if (error == Errno.None && interpreter != null)
+        {
+            error = LoadInterpreter(space, interpreter, request.InterpreterBacking, memory, out interpreterBase, out reply.InstructionPointer);
+        }
+
         if (error != Errno.None)
         {
             return error;
         }
 
         StackBuilder builder = new(memory);
-        error = builder.Build(words, image, request);
-        reply.InstructionPointer = image.Entry;
+        error = builder.Build(words, image, interpreterBase, request);
         reply.StackPointer = builder.StackPointer;
         reply.Break = space->Break;
         reply.StackStart = AddressLayout.StackTop;
         reply.ArgumentStart = builder.ArgumentStart;
         reply.ArgumentEnd = builder.ArgumentEnd;
+        return error;
+    }
+
+    /// <summary>
+    /// Maps the dynamic linker, or whatever else the program names; what that one names is not looked at. ELIBBAD unless it is an ELF file for
+    /// this machine, EIO when it is shorter than its header.
+    /// </summary>
+    private Errno LoadInterpreter(AddressSpace* space, CachedFile* file, uint backing, SpaceWriter memory, out ulong bias, out ulong entry)
+    {
+        bias = 0;
+        entry = 0;
+        Errno error = ElfReader.Read(_files, file, out ProgramImage image);
+        if (error == Errno.ENOEXEC && file->Size < (ulong)sizeof(ElfHeader))
+        {
+            // As Linux's read of it says.
+            return Errno.EIO;
+        }
+
+        if (error == Errno.None && image.IsMovable)
+        {
+            image.GetExtent(out ulong start, out ulong end);
+            ulong length = AddressLayout.PageUp(end) - start;
+            if (!_spaces.FindPlace(space, length + image.Alignment - PageOperations.PageSize, out ulong place))
+            {
+                return Errno.ENOMEM;
+            }
+            // Modulo 2^64: the file's addresses may begin anywhere.
+            bias = RoundUp(place, image.Alignment) - RoundDown(start, image.Alignment);
+        }
+
+        error = error == Errno.None ? ElfReader.Place(bias, ref image) : error;
+        error = error == Errno.None ? MapSegments(space, file, backing, in image, memory) : error;
+        entry = image.Entry;
+        return error == Errno.ENOEXEC ? Errno.ELIBBAD : error;
+    }
+
+    private static ulong RoundUp(ulong address, ulong alignment) => (address + alignment - 1) & ~(alignment - 1);
+
+    private static ulong RoundDown(ulong address, ulong alignment) => address & ~(alignment - 1);
+
+    private Errno MapSegments(AddressSpace* space, CachedFile* file, uint backing, in ProgramImage image, SpaceWriter memory)
+    {
+        Errno error = Errno.None;
+        for (int index = 0; index < image.SegmentCount && error == Errno.None; index++)
+        {
+            error = MapSegment(space, file, backing, image.Segments[index], memory);
+        }
+
         return error;
     }
 

@@ -36,7 +36,7 @@ internal unsafe ref struct StackBuilder
     internal ulong StackPointer { get; private set; }
 
     /// <summary>Builds all of it. E2BIG, ENOMEM.</summary>
-    internal Errno Build(in ProgramArguments arguments, in ProgramImage image, in ExecuteRequest request)
+    internal Errno Build(in ProgramArguments arguments, in ProgramImage image, ulong interpreterBase, in ExecuteRequest request)
     {
         ulong pointers = 1 + (ulong)arguments.ArgumentCount + 1 + arguments.EnvironmentCount + 1 + (AuxiliaryEntries * 2);
         if (arguments.StringBytes + (pointers * sizeof(ulong)) > MaxArgumentBytes)
@@ -63,11 +63,12 @@ internal unsafe ref struct StackBuilder
         PutWord(0);
         PutPointers(arguments.Environment, environment);
         PutWord(0);
-        PutAuxiliaryVector(image, request, fileName, platform, random);
+        PutAuxiliaryVector(image, interpreterBase, request, fileName, platform, random);
         return _error;
     }
 
-    private void PutAuxiliaryVector(in ProgramImage image, in ExecuteRequest request, ulong fileName, ulong platform, ulong random)
+    private void PutAuxiliaryVector(in ProgramImage image, ulong interpreterBase, in ExecuteRequest request, ulong fileName, ulong platform,
+        ulong random)
     {
         PutPair(AuxiliaryType.VdsoImage, AddressLayout.VdsoCode);
         PutPair(AuxiliaryType.HardwareCapabilities, request.HardwareCapabilities);
@@ -76,7 +77,7 @@ internal unsafe ref struct StackBuilder
         PutPair(AuxiliaryType.ProgramHeaders, image.ProgramHeaders);
         PutPair(AuxiliaryType.ProgramHeaderSize, (ulong)sizeof(ElfProgramHeader));
         PutPair(AuxiliaryType.ProgramHeaderCount, image.ProgramHeaderCount);
-        PutPair(AuxiliaryType.InterpreterBase, 0);
+        PutPair(AuxiliaryType.InterpreterBase, interpreterBase);
         PutPair(AuxiliaryType.Flags, 0);
         PutPair(AuxiliaryType.Entry, image.Entry);
         PutPair(AuxiliaryType.UserId, request.UserId);

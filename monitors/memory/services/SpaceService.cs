@@ -4,6 +4,7 @@
 // again after every wait.
 
 using System;
+using System.Runtime.CompilerServices;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -218,6 +219,12 @@ internal sealed unsafe class SpaceService : RpcService
         }
 
         Errno error = _loader.Execute(request.VNode, request.Asid, execute, strings, out AddressSpace* space, out ExecuteReply reply);
+        if (error == Errno.ELIBACC)
+        {
+            ReplyInterpreter(ref request, in execute, strings.Slice(0, execute.FilePathLength));
+            return;
+        }
+
         if (error != Errno.None)
         {
             request.Reply(error);
@@ -235,5 +242,14 @@ internal sealed unsafe class SpaceService : RpcService
         space->Processor = request.Source;
         int bytes = SpaceRecords.Write(space, Records, out reply.VmaCount, out reply.RegionCount);
         request.Reply(Errno.None, reply, Records.Slice(0, bytes));
+    }
+
+    /// <summary>The processor component is to look the dynamic linker up.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReplyInterpreter(ref RpcRequest request, in ExecuteRequest execute, ReadOnlySpan<byte> path)
+    {
+        Span<byte> name = stackalloc byte[(int)ElfReader.MaxInterpreterBytes];
+        Errno error = _loader.ReadInterpreter(request.VNode, in execute, path, name, out int length);
+        request.Reply(error == Errno.None ? Errno.ELIBACC : error, name.Slice(0, length));
     }
 }

@@ -19,6 +19,9 @@ public sealed unsafe partial class AddressSpaces
         internal ulong HighestFit;
     }
 
+    /// <summary>Where mmap would place so many bytes; false when there is no such gap.</summary>
+    public bool FindPlace(AddressSpace* space, ulong length, out ulong address) => FindGap(space, length, out address);
+
     private bool FindGap(AddressSpace* space, ulong length, out ulong address)
     {
         ulong heapRegionEnd = _regions.RoundUp(space->BreakEnd + 1);

@@ -205,8 +205,8 @@ public static unsafe class FileOpening
             return file == null ? Errno.ENFILE : Errno.None;
         }
 
-        error = OpenPipe(FileSystem.Of(process), other->Pipe, null, flags, out file);
-        return error == Errno.None ? WaitForOtherSide(ref file) : error;
+        // A pipe has no other side to wait for: when that is gone, it is at its end (Linux: fifo_open and PIPEFS_MAGIC).
+        return OpenPipe(FileSystem.Of(process), other->Pipe, null, flags, out file);
     }
 
     private static Errno OpenVolume(Process* process, in PathName path, OpenFlags flags, uint mode, out OpenFile* file)
@@ -446,12 +446,12 @@ public static unsafe class FileOpening
         }
     }
 
-    /// <summary>Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists.</summary>
+    /// <summary>Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists and has no node.</summary>
     private static Errno OpenPipe(FileSystem files, Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
     {
         file = null;
         bool writesAtOnce = (flags & (OpenFlags.AccessMask | OpenFlags.NonBlocking)) == (OpenFlags.WriteOnly | OpenFlags.NonBlocking);
-        if (writesAtOnce && (pipe == null || pipe->Readers == 0))
+        if (writesAtOnce && node != null && (pipe == null || pipe->Readers == 0))
         {
             return Errno.ENXIO;
         }

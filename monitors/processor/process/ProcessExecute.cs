@@ -1,6 +1,7 @@
 // execve(2) and the start of a program for the manager: strings are gathered into one message, the home memory component loads the file into a new
 // address space (Execute), and only when that has succeeded does the old one go. Scripts ("#!", execve(2)) are rewritten here: the home says
-// ENOEXEC, the first bytes of the file say which interpreter. BLOCKS.
+// ENOEXEC, the first bytes of the file say which interpreter. So is the dynamic linker of a program that names one (PT_INTERP) looked up here: the
+// home says ELIBACC and its name. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -242,16 +243,13 @@ public static unsafe class ProcessExecute
             {
                 return error;
             }
-            // The request's head and the file's path stand at the end of the scratch buffer, the answers before them.
-            int headStart = reply.Length - PathRequest.MaxPath - sizeof(ExecuteRequest);
-            Span<byte> head = reply.Slice(headStart, sizeof(ExecuteRequest) + canonicalLength);
-            Span<byte> canonical = head.Slice(sizeof(ExecuteRequest));
-            reply.Slice(sizeof(OpenReply), canonicalLength).CopyTo(canonical);
-            Span<byte> answer = reply.Slice(0, headStart);
+
+            ExecuteHead head = new(reply, canonicalLength);
+            Span<byte> answer = reply.Slice(0, reply.Length - ExecuteHead.MaxBytes);
             error = LoadFile(process, ref strings, in found, backing, head, answer, out space, out program);
             if (error == Errno.None)
             {
-                Processes.SetText(process->Executable, canonical);
+                Processes.SetText(process->Executable, head.File);
                 process->Name = name;
                 process->Table.Backings.Drop(backing);
                 return Errno.None;
@@ -259,7 +257,7 @@ public static unsafe class ProcessExecute
 
             if (error == Errno.ENOEXEC)
             {
-                error = FollowInterpreterLine(process, ref strings, canonical, in found, answer);
+                error = FollowInterpreterLine(process, ref strings, head.File, in found, answer);
             }
 
             process->Table.Backings.Drop(backing);
@@ -288,16 +286,13 @@ public static unsafe class ProcessExecute
         process->Table.Backings.Owner!.OpenProgram(
             process, path, reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out found, out canonicalLength, out backing);
 
-    private static Errno LoadFile(Process* process, ref ProgramStrings strings, in OpenReply found, uint backing, Span<byte> head, Span<byte> reply,
+    /// <summary>
+    /// Asks the home to load the file, and once more with the dynamic linker that the program names. ENOEXEC: no program; ELIBBAD: the linker is
+    /// none; ENOENT, EACCES, ... of the linker's path.
+    /// </summary>
+    private static Errno LoadFile(Process* process, ref ProgramStrings strings, in OpenReply found, uint backing, ExecuteHead head, Span<byte> answer,
         out AddressSpace* space, out ExecuteReply program)
     {
-        program = default;
-        space = process->Table.Spaces.Create(process->Place.HomeMemory);
-        if (space == null)
-        {
-            return Errno.ENOMEM;
-        }
-
         Processes table = process->Table;
         ExecuteRequest request = new()
         {
@@ -307,14 +302,55 @@ public static unsafe class ProcessExecute
             UserId = process->EffectiveUserId,
             GroupId = process->EffectiveGroupId,
             Storage = process->Place.Storage,
-            FilePathLength = (ushort)(head.Length - sizeof(ExecuteRequest)),
+            FilePathLength = (ushort)head.File.Length,
             File = found.Attributes.Handle,
             Seed0 = table.Random.NextWord(),
             Seed1 = table.Random.NextWord(),
             Backing = backing,
         };
-        Errno error = table.Backings.Add(space, backing, BackingUse.Program);
-        error = error == Errno.None ? table.Backings.Add(space, backing, BackingUse.Mapped) : error;
+        Errno error = Request(process, in request, head, ref strings, answer, out space, out program, out int nameLength);
+        if (error != Errno.ELIBACC)
+        {
+            return error;
+        }
+
+        error = head.TakeInterpreter(answer.Slice(0, nameLength));
+        OpenReply linker = default;
+        int pathLength = 0;
+        error = error != Errno.None ? error : Find(process, head.Interpreter, answer, out linker, out pathLength, out request.InterpreterBacking);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = head.TakeInterpreter(answer.Slice(sizeof(OpenReply), pathLength));
+        request.Interpreter = linker.Attributes.Handle;
+        request.InterpreterPathLength = (ushort)pathLength;
+        error = error != Errno.None ? error : Request(process, in request, head, ref strings, answer, out space, out program, out _);
+        table.Backings.Drop(request.InterpreterBacking);
+        return error;
+    }
+
+    /// <summary>One Execute into a new space. With ELIBACC the answer begins with a name of so many bytes.</summary>
+    private static Errno Request(Process* process, in ExecuteRequest request, ExecuteHead head, ref ProgramStrings strings, Span<byte> answer,
+        out AddressSpace* space, out ExecuteReply program, out int nameLength)
+    {
+        program = default;
+        nameLength = 0;
+        space = process->Table.Spaces.Create(process->Place.HomeMemory);
+        if (space == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        Processes table = process->Table;
+        Errno error = table.Backings.Add(space, request.Backing, BackingUse.Program);
+        error = error == Errno.None ? table.Backings.Add(space, request.Backing, BackingUse.Mapped) : error;
+        if (error == Errno.None && request.InterpreterBacking != 0)
+        {
+            error = table.Backings.Add(space, request.InterpreterBacking, BackingUse.Mapped);
+        }
+
         if (error != Errno.None)
         {
             table.Spaces.Discard(space);
@@ -323,9 +359,7 @@ public static unsafe class ProcessExecute
         }
 
         RpcContext context = Spaces.ContextOf(space);
-        MemoryMarshal.Write(head, in request);
-        ReadOnlySpan<byte> body = head;
-        error = table.Rpc.Call(space->Home, Opcode.Execute, in context, body, strings.Bytes, reply, out int received);
+        error = table.Rpc.Call(space->Home, Opcode.Execute, in context, head.Write(in request), strings.Bytes, answer, out int received);
         if (error == Errno.None && received < sizeof(ExecuteReply))
         {
             error = Errno.EPROTO;
@@ -341,13 +375,14 @@ public static unsafe class ProcessExecute
 
         if (error != Errno.None)
         {
+            nameLength = received;
             table.Spaces.Discard(space);
             space = null;
             return error;
         }
 
-        program = MemoryMarshal.Read<ExecuteReply>(reply);
-        error = space->Apply(table.Frames, program.VmaCount, program.RegionCount, reply.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
+        program = MemoryMarshal.Read<ExecuteReply>(answer);
+        error = space->Apply(table.Frames, program.VmaCount, program.RegionCount, answer.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
         if (error == Errno.None)
         {
             // The loader has written the initial stack; the pages below it are zero until the program writes them.

@@ -132,6 +132,79 @@ public sealed unsafe class ProgramLoaderTests
     }
 
     [Fact]
+    public void A_program_with_an_interpreter_is_mapped_with_it_and_starts_in_it()
+    {
+        using MemoryFixture fixture = new(64);
+        byte[] program = WithInterpreter(Tiny(), "/lib/linker\0");
+        byte[] linker = Movable(Tiny());
+        fixture.Store.Add("/bin/program", program);
+        fixture.Store.Add("/lib/linker", linker);
+        AddressSpace* space = Execute(fixture, "/bin/program", ["program"], [], out ExecuteReply reply, out Errno error);
+        Assert.True(space == null);
+        Assert.Equal(Errno.ELIBACC, error);
+        Assert.Equal("/lib/linker", InterpreterOf(fixture, "/bin/program"));
+
+        space = Execute(fixture, "/bin/program", ["program"], [], out reply, out error, interpreter: "/lib/linker");
+        Assert.Equal(Errno.None, error);
+        Dictionary<ulong, ulong> auxiliary = AuxiliaryVector(fixture, space, reply);
+        ulong linkerStart = auxiliary[7];
+        Assert.True(linkerStart < AddressLayout.MapBase && linkerStart > AddressLayout.MapBase - (1UL << 20), $"{linkerStart:x}");
+        Assert.Equal(linkerStart + 0x100, reply.InstructionPointer);
+        Assert.Equal(0x40_0100UL, auxiliary[9]);
+        Assert.Equal(0x40_0040UL, auxiliary[3]);
+        Assert.Equal(2UL, auxiliary[5]);
+        Assert.Equal(AddressLayout.PageUp(0x40_5432), reply.Break);
+        Assert.Equal(program[..0x1000], ReadPage(fixture, space, 0x40_0000, out _));
+        Assert.Equal(linker[..0x1000], ReadPage(fixture, space, linkerStart, out _));
+        Assert.Equal(ProgramBacking, VmaTree.Find(space, 0x40_0000)->Backing);
+        Assert.Equal(LinkerBacking, VmaTree.Find(space, linkerStart)->Backing);
+        fixture.Spaces.Destroy(space);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    [Fact]
+    public void An_interpreter_with_a_place_of_its_own_gets_it_and_what_it_names_is_not_looked_at()
+    {
+        using MemoryFixture fixture = new(64);
+        fixture.Store.Add("/program", WithInterpreter(Movable(Tiny()), "/linker\0"));
+        fixture.Store.Add("/linker", WithInterpreter(Tiny(), "/another\0"));
+        AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error, interpreter: "/linker");
+        Assert.Equal(Errno.None, error);
+        Assert.Equal(0x40_0100UL, reply.InstructionPointer);
+        Dictionary<ulong, ulong> auxiliary = AuxiliaryVector(fixture, space, reply);
+        Assert.Equal(0UL, auxiliary[7]);
+        Assert.Equal(AddressLayout.PositionIndependentBase + 0x100, auxiliary[9]);
+        fixture.Spaces.Destroy(space);
+    }
+
+    [Fact]
+    public void An_interpreter_that_is_no_program_or_has_no_name_is_refused()
+    {
+        using MemoryFixture fixture = new(64);
+        fixture.Store.Add("/program", WithInterpreter(Movable(Tiny()), "/linker\0"));
+        fixture.Store.Add("/text", Encoding.ASCII.GetBytes("#!/bin/sh\necho a text of more than sixty-four bytes, which is as long as an ELF header\n"));
+        byte[] otherMachine = Movable(Tiny());
+        otherMachine[18] = 183;
+        fixture.Store.Add("/other", otherMachine);
+        fixture.Store.Add("/same", WithInterpreter(Tiny(), "/linker\0"));
+        fixture.Store.Add("/fixed", Tiny());
+        fixture.Store.Add("/unterminated", WithInterpreter(Tiny(), "/linker"));
+        foreach ((string program, string linker, Errno expected) in new[]
+        {
+            ("/program", "/text", Errno.ELIBBAD), ("/program", "/other", Errno.ELIBBAD), ("/same", "/fixed", Errno.ELIBBAD),
+            ("/program", "/nothing", Errno.ESTALE),
+        })
+        {
+            Execute(fixture, program, ["x"], [], out _, out Errno error, interpreter: linker);
+            Assert.Equal(expected, error);
+        }
+
+        Assert.Null(InterpreterOf(fixture, "/unterminated"));
+        Assert.Equal(0UL, fixture.Spaces.Count);
+        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
+    }
+
+    [Fact]
     public void Whatever_is_no_program_is_refused_and_leaves_nothing_behind()
     {
         using MemoryFixture fixture = new(64);
@@ -238,27 +311,71 @@ public sealed unsafe class ProgramLoaderTests
         return bytes;
     }
 
+    private const uint ProgramBacking = 3;
+    private const uint LinkerBacking = 4;
+
     private static AddressSpace* Execute(MemoryFixture fixture, string path, string[] arguments, string[] environment,
-        out ExecuteReply reply, out Errno error)
+        out ExecuteReply reply, out Errno error, string interpreter = "")
     {
         IEnumerable<string> words = new[] { path }.Concat(arguments).Concat(environment).Select(word => word + "\0");
         byte[] strings = Encoding.UTF8.GetBytes(string.Concat(words));
         byte[] file = Encoding.UTF8.GetBytes("/canonical" + path);
-        ExecuteRequest request = default;
-        request.File.Inode = fixture.Store.Names.GetValueOrDefault(path, 99u);
-        request.File.Generation = 1;
+        ExecuteRequest request = RequestFor(fixture, path);
+        byte[] linker = Encoding.UTF8.GetBytes(interpreter);
+        request.Backing = ProgramBacking;
+        if (interpreter.Length != 0)
+        {
+            request.Interpreter.Inode = fixture.Store.Names.GetValueOrDefault(interpreter, 99u);
+            request.Interpreter.Generation = 1;
+            request.InterpreterPathLength = (ushort)linker.Length;
+            request.InterpreterBacking = LinkerBacking;
+        }
+
         request.FilePathLength = (ushort)file.Length;
         request.ArgumentCount = (uint)arguments.Length;
         request.EnvironmentCount = (uint)environment.Length;
         request.StringBytes = (uint)strings.Length;
-        request.Storage = MemoryFixture.Storage;
         request.UserId = 100;
         request.GroupId = 200;
         request.Seed0 = 0x1111_2222_3333_4444;
         request.Seed1 = 0x5555_6666_7777_8888;
         request.HardwareCapabilities = 0xBFEBFBFF;
-        error = fixture.Loader.Execute(MemoryFixture.VNode, 77, request, [.. file, .. strings], out AddressSpace* space, out reply);
+        error = fixture.Loader.Execute(MemoryFixture.VNode, 77, request, [.. file, .. linker, .. strings], out AddressSpace* space, out reply);
         return space;
+    }
+
+    private static ExecuteRequest RequestFor(MemoryFixture fixture, string path)
+    {
+        ExecuteRequest request = default;
+        request.File.Inode = fixture.Store.Names.GetValueOrDefault(path, 99u);
+        request.File.Generation = 1;
+        request.Storage = MemoryFixture.Storage;
+        return request;
+    }
+
+    /// <summary>The name that the answer to a request without an interpreter brings; null when it is refused.</summary>
+    private static string? InterpreterOf(MemoryFixture fixture, string path)
+    {
+        byte[] name = new byte[4096];
+        ExecuteRequest request = RequestFor(fixture, path);
+        Errno error = fixture.Loader.ReadInterpreter(MemoryFixture.VNode, request, Encoding.UTF8.GetBytes(path), name, out int length);
+        return error == Errno.None ? Encoding.UTF8.GetString(name, 0, length) : null;
+    }
+
+    private static Dictionary<ulong, ulong> AuxiliaryVector(MemoryFixture fixture, AddressSpace* space, in ExecuteReply reply)
+    {
+        ulong at = reply.StackPointer + sizeof(ulong);
+        ReadStrings(fixture, space, ref at);
+        ReadStrings(fixture, space, ref at);
+        Dictionary<ulong, ulong> auxiliary = [];
+        ulong type;
+        do
+        {
+            type = Word(fixture, space, ref at);
+            auxiliary[type] = Word(fixture, space, ref at);
+        }
+        while (type != 0);
+        return auxiliary;
     }
 
     private static Errno Fail(MemoryFixture fixture, string path)
@@ -347,6 +464,28 @@ public sealed unsafe class ProgramLoaderTests
         MemoryMarshal.AsBytes(type.AsSpan()).CopyTo(bytes.AsSpan(64));
         ulong[] segment = [0, 0x40_0000, 0x40_0000, 0x1234, 0x5432, 0x1000];
         MemoryMarshal.AsBytes(segment.AsSpan()).CopyTo(bytes.AsSpan(72));
+        return bytes;
+    }
+
+    /// <summary>A second program header, which says where in the file the interpreter's name stands.</summary>
+    private static byte[] WithInterpreter(byte[] bytes, string name)
+    {
+        const ushort NameOffset = 0xC0;
+        bytes[56] = 2;
+        uint[] type = [3, 4];
+        MemoryMarshal.AsBytes(type.AsSpan()).CopyTo(bytes.AsSpan(64 + 56));
+        ulong[] segment = [NameOffset, NameOffset, NameOffset, (ulong)name.Length, (ulong)name.Length, 1];
+        MemoryMarshal.AsBytes(segment.AsSpan()).CopyTo(bytes.AsSpan(64 + 56 + 8));
+        Encoding.ASCII.GetBytes(name).CopyTo(bytes.AsSpan(NameOffset));
+        return bytes;
+    }
+
+    /// <summary>ET_DYN, from address 0.</summary>
+    private static byte[] Movable(byte[] bytes)
+    {
+        bytes[16] = 3;
+        BitConverter.TryWriteBytes(bytes.AsSpan(24), 0x100UL);
+        BitConverter.TryWriteBytes(bytes.AsSpan(64 + 16), 0UL);
         return bytes;
     }
 
