@@ -120,13 +120,19 @@ public static unsafe class Processors
     /// Makes every other CPU that has a root loaded forget its translations, and waits for it (SDM vol. 3, 4.10.5). On a host with fewer cores a
     /// CPU may answer late, so those that cannot have any are not asked.
     /// </summary>
-    internal static void FlushOthers(ulong root)
+    internal static void FlushOthers(ulong root) => InterruptAll(root);
+
+    /// <summary>
+    /// Interrupts every other CPU that has a root loaded (0: every other CPU in user mode or in the kernel), waits until each has handled it, and so makes them
+    /// pass a memory barrier; their translations are gone as well.
+    /// </summary>
+    public static void InterruptAll(ulong root)
     {
         int self = Cpu.Index;
         for (int index = 0; index < s_count; index++)
         {
             CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
-            if (index == self || cpu->PageTableRoot != root)
+            if (index == self || (root != 0 && cpu->PageTableRoot != root))
             {
                 continue;
             }

@@ -216,6 +216,7 @@ public static unsafe partial class Scheduler
             return;
         }
 
+        next->Turns++;
         MachineThreads.Switches++;
         // x87, MXCSR and the vector registers that kernel code leaves alone belong to programs only.
         if (current->PageTableRoot != 0)

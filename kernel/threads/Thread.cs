@@ -62,6 +62,8 @@ public unsafe struct Thread
     internal ulong SinceNs;
     /// <summary>It was taken from the ordinary queue, so whoever is urgent goes first.</summary>
     internal bool IsOrdinary;
+    /// <summary>How often it was given a CPU after another thread: what is true of a CPU while this stays the same has not been interrupted.</summary>
+    public ulong Turns;
     /// <summary>The CPU that runs it, or ran it last.</summary>
     internal int CpuIndex;
     /// <summary>Time that it had run when it last gave the CPU up, nanoseconds.</summary>

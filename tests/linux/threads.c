@@ -368,7 +368,7 @@ static void *faults(void *argument)
 
 static void *ends_later(void *argument)
 {
-	pause_ms(30);
+	pause_ms(300);
 	printf("a thread goes on without the first one\n");
 	fflush(stdout);
 	syscall(SYS_exit, 7);

@@ -1,5 +1,5 @@
-// Threads, with the host's own Linux as the judge: the same program prints the same bytes here and on racks whose processor component has one, two and
-// four CPUs.
+// Threads and their locks, with the host's own Linux as the judge: the same programs print the same bytes here and on racks whose processor component has
+// one, two and four CPUs.
 
 using System;
 using System.IO;
@@ -20,9 +20,11 @@ public sealed class LinuxThreadsTests : IDisposable
     [InlineData(4)]
     public async Task Threads_behave_as_on_the_host(int cpus)
     {
-        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("threads")]);
-        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("threads")], ["/threads"]);
-        Assert.Equal(here.Output, there.Output);
+        ProgramResult threads = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("threads")]);
+        ProgramResult locks = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("threadlocks")]);
+        string[] programs = [.. await LinuxPrograms.AddAsync("threads"), .. await LinuxPrograms.AddAsync("threadlocks")];
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. programs], ["sh", "-c", "/threads; /threadlocks"]);
+        Assert.Equal(threads.Output + locks.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
 }

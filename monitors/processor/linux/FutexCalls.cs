@@ -1,4 +1,4 @@
-// futex(2): arguments and operations; the waiting is in process/FutexTable.cs. Priority inheritance is ENOSYS, which C libraries accept. BLOCKS.
+// futex(2): arguments and operations; the waiting is in process/FutexTable.cs, locks with owners in process/FutexTable.Locks.cs. BLOCKS.
 
 using System.Threading;
 using Lego.Fabric.Messages;
@@ -13,6 +13,7 @@ public static unsafe class FutexCalls
     private const uint RealTimeFlag = 0x100;
     private const uint AllBits = uint.MaxValue;
     private const ulong WordBytes = sizeof(uint);
+    private const ulong NoWait = 0;
 
     private enum Command : uint
     {
@@ -21,23 +22,27 @@ public static unsafe class FutexCalls
         Requeue = 3,
         CompareRequeue = 4,
         WakeOperation = 5,
+        LockOwned = 6,
+        UnlockOwned = 7,
+        TryLockOwned = 8,
         WaitBitSet = 9,
         WakeBitSet = 10,
+        LockOwnedByClock = 13,
     }
 
-    [SystemCall(202, "futex", Support.Partial, "no priority inheritance; a word in memory that address spaces share is known within one space only")]
+    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, for there are no priorities, and conditions are not requeued to them; a word in memory that address spaces share is known within one space only")]
     public static long Futex(ref SystemCall call)
     {
         uint operation = (uint)call.A1;
         Command command = (Command)(operation & ~(PrivateFlag | RealTimeFlag));
-        bool isWait = command is Command.Wait or Command.WaitBitSet;
-        if ((operation & RealTimeFlag) != 0 && command != Command.WaitBitSet)
+        bool isWait = command is Command.Wait or Command.WaitBitSet or Command.LockOwned or Command.LockOwnedByClock;
+        if ((operation & RealTimeFlag) != 0 && command is not (Command.WaitBitSet or Command.LockOwnedByClock))
         {
             return SystemCall.Fail(Errno.ENOSYS);
         }
 
         ulong deadline = ulong.MaxValue;
-        Errno error = isWait ? ReadDeadline(ref call, command, (operation & RealTimeFlag) != 0, out deadline) : Errno.None;
+        Errno error = isWait ? ReadDeadline(ref call, command, (operation & RealTimeFlag) != 0 || command == Command.LockOwned, out deadline) : Errno.None;
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -63,6 +68,15 @@ public static unsafe class FutexCalls
                 return Requeue(ref call, operation, compares: command == Command.CompareRequeue);
             case Command.WakeOperation:
                 return WakeAfterOperation(ref call, operation);
+            case Command.LockOwned:
+            case Command.LockOwnedByClock:
+                return LockOwned(ref call, deadline);
+            case Command.TryLockOwned:
+                return LockOwned(ref call, NoWait);
+            case Command.UnlockOwned:
+                return call.A0 % WordBytes != 0
+                    ? SystemCall.Fail(Errno.EINVAL)
+                    : SystemCall.Result(call.Process->Table.Futexes.Unlock(call.Thread, call.A0));
             default:
                 return SystemCall.Fail(Errno.ENOSYS);
         }
@@ -77,6 +91,19 @@ public static unsafe class FutexCalls
 
         Errno error = call.Process->Table.Futexes.Wait(call.Process, call.A0, (uint)call.A2, bits, deadline);
         return call.A3 == 0 ? SystemCall.Result(error) : error == Errno.None ? 0 : call.FailKeeping(error, deadline);
+    }
+
+    /// <summary>An interrupted wait for a lock starts again, whatever the handler's flags say.</summary>
+    private static long LockOwned(ref SystemCall call, ulong deadline)
+    {
+        if (call.A0 % WordBytes != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = call.Process->Table.Futexes.Lock(call.Thread, call.A0, deadline);
+        call.Thread->RestartsAlways = error == Errno.EINTR;
+        return SystemCall.Result(error);
     }
 
     /// <summary>FUTEX_WAIT has a duration, FUTEX_WAIT_BITSET a point of monotonic or real time.</summary>

@@ -61,6 +61,7 @@ public static unsafe class PosixTimers
         timer->Clock = clock;
         timer->CountsRealTime = countsRealTime;
         timer->Signal = wanted.Notify == NotifyNone ? (byte)0 : (byte)wanted.Signal;
+        timer->ThreadId = (wanted.Notify & NotifyThread) != 0 ? wanted.ThreadId : 0;
         timer->Value = call.A1 == 0 ? timer->Id : wanted.Value;
         uint id = timer->Id;
         error = new UserPointer<uint>(call.A2).Write(call.Process, in id);
@@ -142,7 +143,8 @@ public static unsafe class PosixTimers
 
     private static bool IsValid(ref SystemCall call, in SignalEvent wanted)
     {
-        bool isOwnThread = wanted.Notify == (NotifySignal | NotifyThread) && wanted.ThreadId == call.Thread->Id;
+        UserThread* thread = call.Process->Table.FindThread(wanted.ThreadId);
+        bool isOwnThread = wanted.Notify == (NotifySignal | NotifyThread) && thread != null && thread->Process == call.Process;
         bool isSignal = wanted.Notify == NotifySignal || isOwnThread;
         return wanted.Notify == NotifyNone || (isSignal && wanted.Signal > 0 && wanted.Signal <= Signal.Count);
     }

@@ -59,7 +59,7 @@ public static unsafe class ThreadCalls
         return call.Thread->Id;
     }
 
-    [SystemCall(273, "set_robust_list", Support.Partial, "kept, but not walked at exit: there are no other threads")]
+    [SystemCall(273, "set_robust_list", Support.Full)]
     public static long SetRobustList(ref SystemCall call)
     {
         if (call.A1 != RobustListHeadBytes)
@@ -93,11 +93,47 @@ public static unsafe class ThreadCalls
         return written ? 0 : SystemCall.Fail(Errno.EFAULT);
     }
 
-    [SystemCall(334, "rseq", Support.Partial, "always ENOSYS, which C libraries accept")]
-    public static long RestartableSequences(ref SystemCall call) => SystemCall.Fail(Errno.ENOSYS);
+    [SystemCall(334, "rseq", Support.Partial, "the area's first version, 32 bytes; a concurrency id is the CPU's number")]
+    public static long RestartableSequences(ref SystemCall call)
+    {
+        const uint Unregister = 1;
+        UserThread* thread = call.Thread;
+        uint signature = (uint)call.A3;
+        bool isOwn = call.A0 == thread->SequenceArea && (uint)call.A1 == RestartableSequence.AreaBytes;
+        if ((uint)call.A2 == Unregister)
+        {
+            bool isRegistered = call.A0 != 0 && isOwn;
+            return isRegistered && signature == thread->SequenceSignature
+                ? SystemCall.Result(RestartableSequence.Unregister(thread))
+                : SystemCall.Fail(isRegistered ? Errno.EPERM : Errno.EINVAL);
+        }
 
-    [SystemCall(324, "membarrier", Support.Partial, "the query answers, truly, that no command is supported")]
-    public static long MemoryBarrier(ref SystemCall call) => call.A0 == 0 ? 0 : SystemCall.Fail(Errno.EINVAL);
+        if ((uint)call.A2 != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (thread->SequenceArea != 0)
+        {
+            return SystemCall.Fail(!isOwn ? Errno.EINVAL : signature != thread->SequenceSignature ? Errno.EPERM : Errno.EBUSY);
+        }
+
+        if (call.A0 % RestartableSequence.AreaBytes != 0 || (uint)call.A1 != RestartableSequence.AreaBytes)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (call.A0 == 0 || call.A0 > UserMemory.Limit - RestartableSequence.AreaBytes)
+        {
+            return SystemCall.Fail(Errno.EFAULT);
+        }
+
+        RestartableSequence.Register(thread, call.A0, signature);
+        return 0;
+    }
+
+    [SystemCall(324, "membarrier", Support.Full)]
+    public static long MemoryBarrier(ref SystemCall call) => MemoryBarriers.Run(ref call);
 
     [SystemCall(135, "personality", Support.Partial, "PER_LINUX only")]
     public static long Personality(ref SystemCall call)

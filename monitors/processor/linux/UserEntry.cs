@@ -138,6 +138,12 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         UserThread* thread = UserThread.Current;
         thread->User = user;
         SignalDelivery.BeforeReturn(thread, user);
+        while (RestartableSequence.IsDue(thread) && !RestartableSequence.TryUpdate(thread, user))
+        {
+            OnTrap(user, Traps.GeneralProtection, 0);
+            SignalDelivery.BeforeReturn(thread, user);
+        }
+
         while (!UserMemory.IsCanonical(user->Rip))
         {
             // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV blocked and kills.

@@ -1,6 +1,7 @@
 // Futexes (futex(2)): threads that wait at an address until another one says so. A waiter stands on its own kernel stack and in the list of its
 // address's bucket, oldest first. A wait compares the word and queues itself with nothing in between: the copy of an aligned word ends without a
-// blocking point, and wakers hold the kernel lock. The address counts within its address space. Only Wait blocks.
+// blocking point, and wakers hold the kernel lock. The address counts within its address space. Only Wait blocks. Those who wait for a lock with an owner
+// (FutexTable.Locks.cs) stand in the same lists; Wake and Move pass them over.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
@@ -8,7 +9,7 @@ using Lego.Kernel;
 namespace Lego.Processor;
 
 /// <summary>All waiters of the component.</summary>
-public sealed unsafe class FutexTable
+public sealed unsafe partial class FutexTable
 {
     private const int BucketCount = 64;
     private const int WordShift = 2;
@@ -27,6 +28,9 @@ public sealed unsafe class FutexTable
         internal ulong Address;
         internal uint Bits;
         internal bool IsWoken;
+        /// <summary>Of those who wait for a lock: who they are, and whose it is; 0 for all others.</summary>
+        internal uint Thread;
+        internal uint Owner;
         internal WaitQueue Wakeup;
         internal Waiter* Next;
     }
@@ -51,25 +55,32 @@ public sealed unsafe class FutexTable
         waiter.Space = process->Space;
         waiter.Address = address;
         waiter.Bits = bits;
-        Waiter** link = BucketOf(waiter.Space, address);
+        return Wait(&waiter, deadlineNs);
+    }
+
+    /// <summary>Stands in the list until woken: EINTR, ETIMEDOUT. BLOCKS.</summary>
+    private Errno Wait(Waiter* waiter, ulong deadlineNs)
+    {
+        Errno error = Errno.None;
+        Waiter** link = BucketOf(waiter->Space, waiter->Address);
         while (*link != null)
         {
             link = &(*link)->Next;
         }
 
-        *link = &waiter;
-        while (error == Errno.None && !waiter.IsWoken)
+        *link = waiter;
+        while (error == Errno.None && !waiter->IsWoken)
         {
-            error = Signals.WaitUntil(ref waiter.Wakeup, deadlineNs);
+            error = Signals.WaitUntil(ref waiter->Wakeup, deadlineNs);
         }
 
-        if (waiter.IsWoken)
+        if (waiter->IsWoken)
         {
             return Errno.None;
         }
 
         // It may have been moved to another address meanwhile.
-        Unlink(BucketOf(waiter.Space, waiter.Address), &waiter);
+        Unlink(BucketOf(waiter->Space, waiter->Address), waiter);
         return error;
     }
 
@@ -81,7 +92,7 @@ public sealed unsafe class FutexTable
         while (*link != null)
         {
             Waiter* waiter = *link;
-            if (waiter->Space != space || waiter->Address != address || (waiter->Bits & bits) == 0)
+            if (waiter->Space != space || waiter->Address != address || waiter->Thread != 0 || (waiter->Bits & bits) == 0)
             {
                 link = &waiter->Next;
                 continue;
@@ -109,7 +120,7 @@ public sealed unsafe class FutexTable
         while (*from != null && moved < most)
         {
             Waiter* waiter = *from;
-            if (waiter->Space != space || waiter->Address != address)
+            if (waiter->Space != space || waiter->Address != address || waiter->Thread != 0)
             {
                 from = &waiter->Next;
                 continue;

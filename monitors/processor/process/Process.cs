@@ -175,6 +175,8 @@ public unsafe struct Process
     public bool ReapsOrphans;
     /// <summary>PR_SET_TIMERSLACK, 0 = the default; inherited.</summary>
     public ulong TimerSlackNs;
+    /// <summary>Commands of membarrier(2) that it has registered for.</summary>
+    public uint Barriers;
     /// <summary>/proc/PID/oom_score_adj; inherited.</summary>
     public short OutOfMemoryScore;
 

@@ -439,6 +439,8 @@ public static unsafe class ProcessExecute
     private static void ReplaceProgram(UserThread* thread, AddressSpace* space)
     {
         Process* process = thread->Process;
+        RobustFutexes.Release(thread);
+        process->Table.Futexes.OwnerEnds(thread);
         ProcessExit.LeaveSpace(process);
         process->Space = space;
         process->HasExecuted = true;
@@ -451,7 +453,8 @@ public static unsafe class ProcessExecute
         thread->AlternateStackBytes = 0;
         thread->AlternateStackFlags = 0;
         thread->ClearChildThreadId = 0;
-        thread->RobustList = 0;
+        thread->SequenceArea = 0;
+        process->Barriers = 0;
         process->ExitSignal = Signal.Child;
         process->Dumpable = 1;
     }

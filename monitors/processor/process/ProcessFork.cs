@@ -168,6 +168,7 @@ public static unsafe class ProcessFork
         child->Policy = parent->Policy;
         child->NoNewPrivileges = parent->NoNewPrivileges;
         child->TimerSlackNs = parent->TimerSlackNs;
+        child->Barriers = parent->Barriers;
         child->OutOfMemoryScore = parent->OutOfMemoryScore;
         for (int index = 0; index < 2 * Process.LimitCount; index++)
         {
@@ -182,6 +183,11 @@ public static unsafe class ProcessFork
     {
         thread->Name = caller->Name;
         thread->BlockedSignals = caller->BlockedSignals;
+        if ((flags & CloneFlags.Memory) == 0)
+        {
+            RestartableSequence.Register(thread, caller->SequenceArea, caller->SequenceSignature);
+        }
+
         // The stack is the caller's, unless memory is shared and both run (Linux's copy_thread: sas_ss_reset).
         if ((flags & (CloneFlags.Memory | CloneFlags.VFork)) != CloneFlags.Memory)
         {

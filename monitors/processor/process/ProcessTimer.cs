@@ -47,6 +47,8 @@ public unsafe struct ProcessTimer
     // Only for timers of timer_create(2).
     public bool CountsRealTime;
     public uint Id;
+    /// <summary>The thread that gets the signal (SIGEV_THREAD_ID); 0 = the process.</summary>
+    public uint ThreadId;
     /// <summary>Expiries that the last signal stood for, less itself.</summary>
     public uint Overruns;
     /// <summary>sigev_value.</summary>

@@ -203,7 +203,7 @@ public static unsafe class SignalDelivery
     /// <summary>No handler ran: the call goes on as if nothing had happened, to the deadline that it had.</summary>
     private static void ResumeInterruptedCall(UserThread* thread, UserContext* user)
     {
-        if (thread->InterruptedCall != 0 && SystemCallRestart.RuleOf(thread->InterruptedCall - 1) != RestartRule.Never)
+        if (thread->InterruptedCall != 0 && RuleOf(thread) != RestartRule.Never)
         {
             thread->ResumedDeadlineNs = thread->InterruptedDeadlineNs;
             StepBack(thread, user);
@@ -211,6 +211,7 @@ public static unsafe class SignalDelivery
 
         thread->InterruptedCall = 0;
         thread->InterruptedDeadlineNs = 0;
+        thread->RestartsAlways = false;
     }
 
     /// <summary>A handler is about to run: afterwards the call starts anew, or it has failed with EINTR.</summary>
@@ -220,7 +221,7 @@ public static unsafe class SignalDelivery
         thread->ResumedDeadlineNs = 0;
         if (thread->InterruptedCall != 0)
         {
-            RestartRule rule = SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
+            RestartRule rule = RuleOf(thread);
             bool flagCounts = rule == RestartRule.WithRestartFlag && thread->InterruptedDeadlineNs == 0;
             if (rule == RestartRule.Always || (flagCounts && handlerRestarts))
             {
@@ -230,7 +231,11 @@ public static unsafe class SignalDelivery
 
         thread->InterruptedCall = 0;
         thread->InterruptedDeadlineNs = 0;
+        thread->RestartsAlways = false;
     }
+
+    private static RestartRule RuleOf(UserThread* thread) =>
+        thread->RestartsAlways ? RestartRule.Always : SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
 
     private static void StepBack(UserThread* thread, UserContext* user)
     {
@@ -244,6 +249,11 @@ public static unsafe class SignalDelivery
         if ((action.Flags & SignalFlags.Restorer) == 0)
         {
             // x86-64 Linux has no other way back from a handler.
+            return false;
+        }
+
+        if (thread->SequenceArea != 0 && !RestartableSequence.TryLeave(thread, user))
+        {
             return false;
         }
 

@@ -265,12 +265,8 @@ public static unsafe class Signals
     /// <summary>Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.</summary>
     public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info)
     {
-        if (TryTake(thread->Process->Table, ref thread->Pending, ~blocked, out info))
-        {
-            return true;
-        }
-
-        bool taken = TryTake(thread->Process->Table, ref thread->Process->Pending, ~blocked, out info);
+        bool taken = TryTake(thread->Process->Table, ref thread->Pending, ~blocked, out info)
+            || TryTake(thread->Process->Table, ref thread->Process->Pending, ~blocked, out info);
         if (taken && (info.Number == Signal.Alarm || info.Code == SignalCode.Timer))
         {
             thread->Process->Table.Timers.SignalTaken(thread->Process, ref info);

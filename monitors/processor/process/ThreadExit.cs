@@ -29,6 +29,8 @@ public static unsafe class ThreadExit
         thread->JoinsStop = false;
         Signals.SetMask(thread, ulong.MaxValue);
         Signals.Clear(process->Table, ref thread->Pending);
+        RobustFutexes.Release(thread);
+        process->Table.Futexes.OwnerEnds(thread);
         ClearThreadIdAddress(thread);
         if (process->ThreadCount > 1)
         {

@@ -237,9 +237,7 @@ public sealed unsafe class TimerQueue : ThreadBody
     private void ExpireCreated(ProcessTimer* timer, ulong clockNow, ulong now)
     {
         SignalInfo info = new() { Number = timer->Signal, Code = SignalCode.Timer, ProcessId = timer->Id, Value = timer->Value };
-        bool isQueued = timer->Signal != 0 && Signals.Send(timer->Process, in info) == Errno.None
-            && (timer->Process->Pending.Mask & Signal.Bit(timer->Signal)) != 0;
-        if (isQueued)
+        if (timer->Signal != 0 && IsQueued(timer, in info))
         {
             return;
         }
@@ -250,6 +248,20 @@ public sealed unsafe class TimerQueue : ThreadBody
         {
             Insert(timer, now);
         }
+    }
+
+    /// <summary>Sends a timer's signal; true when it waits to be taken. That of a thread that has ended is lost.</summary>
+    private static bool IsQueued(ProcessTimer* timer, in SignalInfo info)
+    {
+        Process* process = timer->Process;
+        if (timer->ThreadId == 0)
+        {
+            return Signals.Send(process, in info) == Errno.None && (process->Pending.Mask & Signal.Bit(timer->Signal)) != 0;
+        }
+
+        UserThread* thread = process->Table.FindThread(timer->ThreadId);
+        return thread != null && thread->Process == process && Signals.SendToThread(thread, in info) == Errno.None
+            && (thread->Pending.Mask & Signal.Bit(timer->Signal)) != 0;
     }
 
     /// <summary>Moves a periodic timer's expiry past a time, disarms one that expires once; expiries left out.</summary>

@@ -50,6 +50,8 @@ public unsafe struct UserThread
     public ulong AwaitedSignals;
     /// <summary>Number + 1 of the system call that just failed with EINTR; 0 otherwise. Decides about its restart.</summary>
     public ulong InterruptedCall;
+    /// <summary>That call starts again whatever has interrupted it (ERESTARTNOINTR), though others of its number do not.</summary>
+    public bool RestartsAlways;
     /// <summary>The deadline that this call waited for and keeps when it starts again, in Clock.NowNs time; 0 = none.</summary>
     public ulong InterruptedDeadlineNs;
     /// <summary>The deadline of the call that is about to start again; 0 = none.</summary>
@@ -85,6 +87,10 @@ public unsafe struct UserThread
     public ulong ClearChildThreadId;
     /// <summary>set_robust_list(2).</summary>
     public ulong RobustList;
+    /// <summary>rseq(2): address of its area and the signature before abort handlers, 0 = none; and the turn on a CPU that the area speaks of.</summary>
+    public ulong SequenceArea;
+    public uint SequenceSignature;
+    public ulong SequenceTurn;
 
     /// <summary>True for the thread that has the process's id.</summary>
     public readonly bool IsLeader => Id == Process->Id;

@@ -6,4 +6,8 @@ namespace Lego.Kernel;
 public static class Processors
 {
     public static int Count => 1;
+
+    public static void InterruptAll(ulong root)
+    {
+    }
 }

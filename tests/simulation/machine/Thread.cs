@@ -12,6 +12,8 @@ public unsafe struct Thread
     public void* Owner;
     public ulong PageTableRoot;
     public ulong FsBase;
+    /// <summary>Stand-in programs have no restartable sequences.</summary>
+    public ulong Turns;
 
     /// <summary>Registers of the program that runs on it.</summary>
     internal UserContext Context;

@@ -19,11 +19,13 @@ public static unsafe class ProcessTexts
     /// <summary>Writes an entry's text. ENOENT when the process has gone.</summary>
     public static Errno Write(Processes processes, PseudoNode node, ref TextBuffer text)
     {
-        Process* process = processes.Find(node.ProcessId);
-        if (process == null)
+        UserThread* thread = PseudoTree.ThreadOf(processes, node);
+        if (thread == null)
         {
             return Errno.ENOENT;
         }
+
+        Process* process = thread->Process;
 
         switch (node.File)
         {
@@ -52,7 +54,7 @@ public static unsafe class ProcessTexts
                 text.Append((byte)'0');
                 break;
             case PseudoFile.ProcessComm:
-                PseudoTexts.Line(ref text, NameOf(process));
+                PseudoTexts.Line(ref text, NameOf(thread));
                 break;
             case PseudoFile.ProcessLimits:
                 Limits(process, ref text);
@@ -73,13 +75,13 @@ public static unsafe class ProcessTexts
             case PseudoFile.ProcessDescriptorInfo:
                 return DescriptorTexts.Write(processes, node, ref text);
             case PseudoFile.ProcessStat:
-                Stat(process, ref text);
+                Stat(thread, node.ThreadId != 0, ref text);
                 break;
             case PseudoFile.ProcessStatm:
                 Statm(process, ref text);
                 break;
             case PseudoFile.ProcessStatus:
-                Status(process, ref text);
+                Status(thread, ref text);
                 break;
             default:
                 break;
@@ -88,9 +90,9 @@ public static unsafe class ProcessTexts
         return Errno.None;
     }
 
-    private static ReadOnlySpan<byte> NameOf(Process* process)
+    private static ReadOnlySpan<byte> NameOf(UserThread* thread)
     {
-        ReadOnlySpan<byte> name = process->Name;
+        ReadOnlySpan<byte> name = thread->Name;
         int end = name.IndexOf((byte)0);
         return name.Slice(0, end < 0 ? name.Length : end);
     }
@@ -102,14 +104,16 @@ public static unsafe class ProcessTexts
     private static ulong ResidentBytes(Process* process) =>
         process->Space == null ? 0 : process->Space->ResidentLines * PageOperations.PageSize;
 
-    private static void Stat(Process* process, ref TextBuffer text)
+    /// <summary>stat of a process, or of one thread alone: its id, name, state, times and masks; the rest is the process's.</summary>
+    private static void Stat(UserThread* thread, bool isAlone, ref TextBuffer text)
     {
+        Process* process = thread->Process;
         TerminalSession* terminal = FileSystem.Of(process).Sessions.TerminalOf(process);
-        text.AppendNumber(process->Id);
+        text.AppendNumber(thread->Id);
         text.Append(" ("u8);
-        text.Append(NameOf(process));
+        text.Append(NameOf(thread));
         text.Append(") "u8);
-        text.Append(SystemFacts.StateLetter(process));
+        text.Append(SystemFacts.StateLetter(thread));
         Field(ref text, ParentOf(process));
         Field(ref text, process->Group);
         Field(ref text, process->SessionId);
@@ -121,7 +125,17 @@ public static unsafe class ProcessTexts
         Field(ref text, process->ChildrenMinorFaults);
         Field(ref text, process->MajorFaults);
         Field(ref text, process->ChildrenMajorFaults);
-        CpuTime.Of(process, out ulong userNs, out ulong systemNs);
+        ulong userNs;
+        ulong systemNs;
+        if (isAlone)
+        {
+            CpuTime.Of(thread, out userNs, out systemNs);
+        }
+        else
+        {
+            CpuTime.Of(process, out userNs, out systemNs);
+        }
+
         Field(ref text, userNs / SystemFacts.NanosecondsPerTick);
         Field(ref text, systemNs / SystemFacts.NanosecondsPerTick);
         Field(ref text, process->ChildrenUserTimeNs / SystemFacts.NanosecondsPerTick);
@@ -140,7 +154,7 @@ public static unsafe class ProcessTexts
         // Code, stack and registers are nobody's business: zeros, as Linux shows to others. Then the signal masks.
         text.Append(" 0 0 0 0 0"u8);
         Field(ref text, process->Pending.Mask);
-        Field(ref text, process->Leader->BlockedSignals);
+        Field(ref text, thread->BlockedSignals);
         Handlers(process, out ulong ignored, out ulong caught);
         Field(ref text, ignored);
         Field(ref text, caught);
@@ -170,14 +184,15 @@ public static unsafe class ProcessTexts
         text.Append(" 0 0 0 0 0\n"u8);
     }
 
-    private static void Status(Process* process, ref TextBuffer text)
+    private static void Status(UserThread* thread, ref TextBuffer text)
     {
+        Process* process = thread->Process;
         text.Append("Name:\t"u8);
-        PseudoTexts.Line(ref text, NameOf(process));
+        PseudoTexts.Line(ref text, NameOf(thread));
         text.Append("Umask:\t"u8);
         text.AppendOctal(process->Umask, 4);
         text.Append("\nState:\t"u8);
-        byte state = SystemFacts.StateLetter(process);
+        byte state = SystemFacts.StateLetter(thread);
         text.Append(state);
         PseudoTexts.Line(
             ref text,
@@ -191,7 +206,7 @@ public static unsafe class ProcessTexts
             });
         text.AppendLine("Tgid:\t"u8, process->Id);
         text.Append("Ngid:\t0\n"u8);
-        text.AppendLine("Pid:\t"u8, process->Id);
+        text.AppendLine("Pid:\t"u8, thread->Id);
         text.AppendLine("PPid:\t"u8, ParentOf(process));
         text.Append("TracerPid:\t0\n"u8);
         Ids(ref text, "Uid:"u8, process->UserId, process->EffectiveUserId, process->SavedUserId, process->FileSystemUserId);
@@ -216,9 +231,9 @@ public static unsafe class ProcessTexts
         text.Append((byte)'/');
         text.AppendNumber(process->Limits[2 * PendingSignalLimit]);
         text.Append((byte)'\n');
-        Mask(ref text, "SigPnd:\t"u8, process->Leader->Pending.Mask);
+        Mask(ref text, "SigPnd:\t"u8, thread->Pending.Mask);
         Mask(ref text, "ShdPnd:\t"u8, process->Pending.Mask);
-        Mask(ref text, "SigBlk:\t"u8, process->Leader->BlockedSignals);
+        Mask(ref text, "SigBlk:\t"u8, thread->BlockedSignals);
         Handlers(process, out ulong ignored, out ulong caught);
         Mask(ref text, "SigIgn:\t"u8, ignored);
         Mask(ref text, "SigCgt:\t"u8, caught);

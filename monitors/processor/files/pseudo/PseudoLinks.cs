@@ -38,7 +38,7 @@ public static unsafe class PseudoLinks
             case PseudoFile.ProcThreadSelf:
                 text.AppendNumber(caller->Id);
                 text.Append("/task/"u8);
-                text.AppendNumber(caller->Id);
+                text.AppendNumber(UserThread.ActingFor(caller)->Id);
                 break;
             case PseudoFile.ProcMounts:
                 text.Append("self/mounts"u8);

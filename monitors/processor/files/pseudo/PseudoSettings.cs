@@ -31,7 +31,7 @@ public static unsafe class PseudoSettings
         switch (node.File)
         {
             case PseudoFile.ProcessComm:
-                return SetName(caller, node.ProcessId, line);
+                return SetName(caller, node, line);
             case PseudoFile.ProcessOomScoreAdjust:
                 return SetOutOfMemoryScore(caller, node.ProcessId, line);
             case PseudoFile.ProcSysHostName:
@@ -44,14 +44,15 @@ public static unsafe class PseudoSettings
     }
 
     /// <summary>Only threads of the process itself may rename it (proc(5)).</summary>
-    private static Errno SetName(Process* caller, uint id, ReadOnlySpan<byte> name)
+    private static Errno SetName(Process* caller, PseudoNode node, ReadOnlySpan<byte> name)
     {
-        if (caller->Id != id)
+        UserThread* thread = PseudoTree.ThreadOf(caller->Table, node);
+        if (thread == null || thread->Process != caller)
         {
-            return Errno.EINVAL;
+            return thread == null ? Errno.ESRCH : Errno.EINVAL;
         }
 
-        Span<byte> target = caller->Name;
+        Span<byte> target = thread->Name;
         target.Clear();
         name.Slice(0, Math.Min(name.Length, Process.NameBytes - 1)).CopyTo(target);
         return Errno.None;

@@ -74,7 +74,7 @@ public static unsafe class PseudoTree
     public static bool TryFind(Process* caller, PseudoNode directory, ReadOnlySpan<byte> name, out PseudoNode child)
     {
         child = new PseudoNode { ProcessId = directory.ProcessId, ThreadId = directory.ThreadId };
-        if (BelongsToProcess(directory.File) && caller->Table.Find(directory.ProcessId) == null)
+        if (BelongsToProcess(directory.File) && ThreadOf(caller->Table, directory) == null)
         {
             return false;
         }
@@ -90,7 +90,7 @@ public static unsafe class PseudoTree
             if (directory.File == PseudoFile.ProcessTask)
             {
                 child = new PseudoNode { File = PseudoFile.Process, ProcessId = directory.ProcessId, ThreadId = number };
-                return number == directory.ProcessId;
+                return ThreadOf(caller->Table, child) != null;
             }
 
             if (directory.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo)
@@ -183,7 +183,14 @@ public static unsafe class PseudoTree
         return process == null || process->Resources == null ? null : FileTable.Of(process)->Find((ulong)node.Descriptor);
     }
 
-    /// <summary>stat(2) of an entry; ENOENT when its process has gone.</summary>
+    /// <summary>The thread that an entry below /proc/PID is about, the leader unless it stands below task; null when it or its process has gone.</summary>
+    internal static UserThread* ThreadOf(Processes processes, PseudoNode node)
+    {
+        UserThread* thread = processes.FindThread(node.ThreadId != 0 ? node.ThreadId : node.ProcessId);
+        return thread != null && thread->Process->Id == node.ProcessId ? thread : null;
+    }
+
+    /// <summary>stat(2) of an entry; ENOENT when its process or thread has gone.</summary>
     public static Errno Status(Process* caller, PseudoNode node, out FileStatus status)
     {
         status = StatusOf(node);
@@ -192,12 +199,13 @@ public static unsafe class PseudoTree
             return Errno.None;
         }
 
-        Process* process = caller->Table.Find(node.ProcessId);
-        if (process == null)
+        UserThread* thread = ThreadOf(caller->Table, node);
+        if (thread == null)
         {
             return Errno.ENOENT;
         }
 
+        Process* process = thread->Process;
         status.Attributes.UserId = process->EffectiveUserId;
         status.Attributes.GroupId = process->EffectiveGroupId;
         if (node.File == PseudoFile.ProcessDescriptor)
@@ -302,8 +310,7 @@ public static unsafe class PseudoTree
 
         if (directory.File == PseudoFile.ProcessTask)
         {
-            found = directory.ProcessId;
-            return from <= found && processes.Find(found) != null;
+            return TryNextThread(processes.Find(directory.ProcessId), from, out found);
         }
 
         if (directory.File == PseudoFile.Proc)
@@ -314,6 +321,24 @@ public static unsafe class PseudoTree
                 Process* process = processes.Find(id);
                 found = process != null && process->State != ProcessState.Embryo ? id : uint.MaxValue;
             }
+        }
+
+        return found != uint.MaxValue;
+    }
+
+    /// <summary>The thread with the lowest id from one on; the leader counts, though it may have ended.</summary>
+    private static bool TryNextThread(Process* process, uint from, out uint found)
+    {
+        found = uint.MaxValue;
+        if (process == null)
+        {
+            return false;
+        }
+
+        found = process->Id >= from ? process->Id : found;
+        for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            found = thread->Id >= from ? Math.Min(found, thread->Id) : found;
         }
 
         return found != uint.MaxValue;

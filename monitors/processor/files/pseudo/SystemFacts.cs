@@ -99,9 +99,18 @@ public sealed unsafe class SystemFacts(Processes processes)
         }
     }
 
-    /// <summary>State of a thread of a process that is neither stopped nor a zombie. A leader that has ended is one by itself.</summary>
+    /// <summary>State of a process's leader as ps shows it (proc(5)).</summary>
+    public static byte StateLetter(Process* process) => StateLetter(process->Leader);
+
+    /// <summary>State of a thread. A leader that has ended before the others is a zombie by itself.</summary>
     public static byte StateLetter(UserThread* thread)
     {
+        ProcessState state = thread->Process->State;
+        if (state is ProcessState.Zombie or ProcessState.Stopped)
+        {
+            return state == ProcessState.Zombie ? (byte)'Z' : (byte)'T';
+        }
+
         if (thread->Kernel == null)
         {
             return thread->IsExiting ? (byte)'Z' : (byte)'S';
@@ -109,16 +118,5 @@ public sealed unsafe class SystemFacts(Processes processes)
 
         // Waits that a signal ends are sleeps; the others are for an answer of another component.
         return Scheduler.IsRunnable(thread->Kernel) ? (byte)'R' : thread->WaitsOn != null ? (byte)'S' : (byte)'D';
-    }
-
-    /// <summary>State of a process as ps shows it (proc(5)).</summary>
-    public static byte StateLetter(Process* process)
-    {
-        return process->State switch
-        {
-            ProcessState.Zombie => (byte)'Z',
-            ProcessState.Stopped => (byte)'T',
-            _ => StateLetter(process->Leader),
-        };
     }
 }
