@@ -29,6 +29,8 @@ public sealed class ProcessorControl(ProcessorMonitor monitor) : ControlService
 public sealed class ProcessorLife(EntropySource? entropy, ProcessorMonitor monitor) : ComponentLife(entropy)
 {
     public override void End() => monitor.EndPrograms();
+
+    public override void OnProcessors(int count) => monitor.ShareRack(count);
 }
 
 /// <summary>Programs end with the memory component that is their home.</summary>

@@ -34,6 +34,18 @@ public sealed class LinuxMemoryTests : IDisposable
     }
 
     [Theory]
+    [InlineData("1M")]
+    [InlineData("16M")]
+    public async Task Pages_of_a_file_are_the_same_for_all_who_map_it_until_one_of_them_writes(string cache)
+    {
+        string program = await LinuxPrograms.BuildAsync("shared-pages");
+        ProgramResult here = await Rack.HostAsync(_folder, [program]);
+        ProgramResult there = await Rack.RunAsync(["--excache", cache, .. await LinuxPrograms.AddAsync("shared-pages")], ["/shared-pages"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Theory]
     [InlineData("pages")]
     [InlineData("tables")]
     public async Task Who_takes_all_memory_or_all_page_tables_is_ended_and_nobody_else(string what)

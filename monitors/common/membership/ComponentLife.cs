@@ -35,4 +35,9 @@ public class ComponentLife
     public virtual void End()
     {
     }
+
+    /// <summary>The membership has changed: so many processor components are in the rack. Does not block.</summary>
+    public virtual void OnProcessors(int count)
+    {
+    }
 }

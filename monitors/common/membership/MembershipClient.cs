@@ -225,11 +225,14 @@ public sealed unsafe class MembershipClient : RpcService
         _memberCount = (int)head.Count;
         _epoch = head.Epoch;
         _endpoint.Epoch = head.Epoch;
+        int processors = 0;
         for (int index = 0; index < _memberCount; index++)
         {
             Follow(in _members[index]);
+            processors += _members[index].Kind == ComponentKind.Processor && _members[index].State != MemberState.Failed ? 1 : 0;
         }
 
+        _life.OnProcessors(processors);
         return true;
     }
 

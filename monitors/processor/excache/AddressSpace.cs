@@ -28,7 +28,7 @@ public unsafe struct AddressSpace
     public ushort Home;
     /// <summary>Physical address of the top-level page table.</summary>
     public ulong PageTableRoot;
-    /// <summary>Lines present, for resident set sizes.</summary>
+    /// <summary>Present entries, for resident set sizes.</summary>
     public ulong ResidentLines;
     /// <summary>Most lines that were present at a time.</summary>
     public ulong PeakLines;

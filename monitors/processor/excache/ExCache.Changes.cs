@@ -37,7 +37,10 @@ public sealed unsafe partial class ExCache
         _arrivals.WakeAll();
     }
 
-    /// <summary>Keeps the lines of a range from being chosen as victims until Drop or Settle. BLOCKS while write-backs are under way.</summary>
+    /// <summary>
+    /// Keeps the private lines of a range from being chosen as victims until Drop or Settle; a named one is never written back and may go. BLOCKS while
+    /// write-backs are under way.
+    /// </summary>
     public void Leave(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;
@@ -48,7 +51,7 @@ public sealed unsafe partial class ExCache
             {
                 WaitWhileInFlight(entry);
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-                if (index != Line.None && _lines[index].State == LineState.Resident)
+                if (index != Line.None && _lines[index].State == LineState.Resident && !_lines[index].IsNamed)
                 {
                     LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
                     _lines[index].State = LineState.Leaving;
@@ -81,8 +84,9 @@ public sealed unsafe partial class ExCache
                 }
                 else if (PageState.IsPresent(*entry))
                 {
-                    Stay(LineOf(*entry));
-                    PageTable.ReplaceBits(entry, PageState.NotRights, PageState.Bits(range.Protection));
+                    int index = LineOf(*entry);
+                    Stay(index);
+                    PageTable.ReplaceBits(entry, PageState.NotRights, BitsOf(ref _lines[index], range.Protection));
                     PageTable.Invalidate(space->PageTableRoot, address);
                 }
             }

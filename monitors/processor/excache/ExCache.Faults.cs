@@ -1,6 +1,6 @@
 // The path of a page fault. In order: walk the page table; a resident page is a permission question, a page in flight is waited for; find the
 // range (protection check); first touch of anonymous memory takes a line, clears it and maps it, without any message, and so does that of the
-// vDSO's pages, which are copies of this machine's; everything else claims
+// vDSO's pages, which are copies of this machine's; a page of a file is mapped if its line is there (ExCache.FilePages.cs); everything else claims
 // the entry (in flight), makes room, fetches the page from the owner of its vRegion, maps it, wakes waiters.
 //
 // Making room: a free line, else the policy's victim. A clean victim is dropped. A dirty one rides on the fetch when both go to the same
@@ -90,15 +90,33 @@ public sealed unsafe partial class ExCache
                 return FaultOutcome.NotMapped;
             }
 
-            if (PageState.IsPresent(state) || !PageState.Allows(protection, access))
+            if (!PageState.Allows(protection, access))
             {
                 return FaultOutcome.NotAllowed;
             }
 
             ulong bits = PageState.Bits(protection);
-            FaultOutcome outcome = state == PageState.Untouched && kind is not (VmaKind.File or VmaKind.SharedFile)
-                ? FillHere(space, address, entry, bits, kind, placement)
-                : FillFromMemory(space, address, entry, bits, access, placement);
+            FaultOutcome outcome;
+            if (state == PageState.Remote)
+            {
+                outcome = FillFromMemory(space, address, entry, bits, access, placement, default);
+            }
+            else if (state != PageState.Untouched)
+            {
+                // Of a private line the range's rights are the entry's.
+                int index = LineOf(state);
+                outcome = _lines[index].IsNamed ? CopyNamed(index, space, address, entry, bits, placement) : FaultOutcome.NotAllowed;
+            }
+            else if (kind is VmaKind.File or VmaKind.SharedFile)
+            {
+                space->TryFindRange(address, out VmaRecord range);
+                outcome = FillFromFile(space, address, entry, in range, access, placement);
+            }
+            else
+            {
+                outcome = FillHere(space, address, entry, bits, kind, placement);
+            }
+
             // Another thread may have changed the range's protection while this one waited for its page.
             if (outcome != FaultOutcome.Resident || (*entry & ~PageState.NotRights) == bits || PageState.Allows(*entry, access))
             {
@@ -145,7 +163,7 @@ public sealed unsafe partial class ExCache
             PageOperations.Copy(frame, kind == VmaKind.VdsoCode ? Vdso.CodePage : Vdso.DataPage);
         }
 
-        Install(index, space, address, entry, bits, LineOrigin.ZeroFill);
+        Install(index, space, address, entry, bits, LineOrigin.Local);
         _fillsZero++;
         _arrivals.WakeAll();
         return FaultOutcome.Resident;
@@ -153,12 +171,13 @@ public sealed unsafe partial class ExCache
 
     [SkipLocalsInit]
     private FaultOutcome FillFromMemory(AddressSpace* space, ulong address, ulong* entry, ulong bits, MissAccess access,
-        LinePlacement placement)
+        LinePlacement placement, LineName name)
     {
         _stages.LookedUp();
         ulong before = *entry;
         BeginFill(space, entry);
-        int set = SetFor(address, placement);
+        int set = SetFor(address, placement, name);
+        uint version = name.IsNone ? 0 : _objects.VersionOf(name.Number);
         ushort owner = space->OwnerOf(address);
         MissRequest miss = new() { Address = address, Access = access };
         RpcContext context = new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
@@ -187,7 +206,9 @@ public sealed unsafe partial class ExCache
             }
         }
 
-        if (error == Errno.None && !fetched)
+        // Somebody else may have begun to fetch the same page while room was made.
+        bool isOvertaken = !name.IsNone && error == Errno.None && !TryName(index, name);
+        if (error == Errno.None && !fetched && !isOvertaken)
         {
             _stages.VictimChosen();
             error = _rpc.Call(owner, Opcode.Miss, in context, in miss, default, PageSpan(_lines[index].Frame), out received);
@@ -207,12 +228,22 @@ public sealed unsafe partial class ExCache
             return isVictims ? OutcomeOfFlush(error) : OutcomeOfMiss(error);
         }
 
+        if (isOvertaken || (!name.IsNone && version != _objects.VersionOf(name.Number)))
+        {
+            *entry = before;
+            GiveBack(index);
+            _arrivals.WakeAll();
+            return FaultOutcome.Resident;
+        }
+
         if (received == 0)
         {
             PageOperations.Clear(FrameAddress(_lines[index].Frame));
         }
 
-        Install(index, space, address, entry, bits, LineOrigin.Owner);
+        // What was untouched is the object's page, which the owner has not taken over from here.
+        LineOrigin origin = before == PageState.Untouched ? LineOrigin.Local : LineOrigin.Owner;
+        Install(index, space, address, entry, name.IsNone ? bits : bits & ~PageTable.Writable, origin);
         _fillsFromMemory++;
         _arrivals.WakeAll();
         _stages.Mapped();
@@ -232,11 +263,11 @@ public sealed unsafe partial class ExCache
         space->Fills--;
     }
 
-    private int SetFor(ulong address, LinePlacement placement)
+    private int SetFor(ulong address, LinePlacement placement, LineName name = default)
     {
         if (placement == LinePlacement.OwnSet)
         {
-            return SetOf(address);
+            return name.IsNone ? SetOf(address) : SetOf(name);
         }
 
         _fillsOverflow++;
@@ -283,6 +314,13 @@ public sealed unsafe partial class ExCache
         ref Line victim = ref _lines[index];
         _evictions++;
         _trace.Record(victim.Address);
+        if (victim.IsNamed)
+        {
+            TakeFromAll(index);
+            _evictionsClean++;
+            return true;
+        }
+
         if ((Detach(index, PageState.InFlight) & PageTable.Dirty) != 0)
         {
             victim.State = LineState.WritingBack;

@@ -40,8 +40,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Drops the lines of a range that hold what their owner has, because that has changed. Dirty lines stay. The caller holds the space, so no fill
-    /// brings the old contents. BLOCKS.
+    /// Drops the private lines of a range that hold what their owner has, because that has changed. Dirty lines stay. The caller holds the space, so no
+    /// fill brings the old contents. Named lines are Invalidate's. BLOCKS.
     /// </summary>
     public void DropClean(AddressSpace* space, ulong start, ulong end)
     {
@@ -58,11 +58,16 @@ public sealed unsafe partial class ExCache
                 }
 
                 int index = LineOf(*entry);
+                if (_lines[index].IsNamed)
+                {
+                    continue;
+                }
+
                 ulong mapped = Detach(index, StateBehind(ref _lines[index]));
                 if ((mapped & PageTable.Dirty) != 0)
                 {
                     // Written to on another CPU in between.
-                    Install(index, space, address, entry, mapped & ~PageTable.AddressMask, LineOrigin.Owner);
+                    Install(index, space, address, entry, mapped & ~PageTable.AddressMask, _lines[index].Origin);
                     continue;
                 }
 
@@ -178,7 +183,7 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Fills a child's page table after fork: what the parent has resident or remote is remote to the child, what was never written back from a
-    /// zero fill or never touched is untouched. All lines of the parent are clean. ENOMEM when a page table cannot be had. BLOCKS.
+    /// zero fill or never touched is untouched, and a named line is mapped by both. All lines of the parent are clean. ENOMEM when a page table cannot be had. BLOCKS.
     /// </summary>
     public Errno CopyStates(AddressSpace* parent, AddressSpace* child)
     {
@@ -193,8 +198,10 @@ public sealed unsafe partial class ExCache
                 {
                     GiveTurn(ref slice, 1);
                     WaitWhileInFlight(entry);
+                    int line = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
+                    bool isShared = line != Line.None && _lines[line].IsNamed;
                     ulong state = StateWithoutLine(*entry);
-                    if (state == PageState.Untouched)
+                    if (state == PageState.Untouched && !isShared)
                     {
                         continue;
                     }
@@ -206,6 +213,11 @@ public sealed unsafe partial class ExCache
                     }
 
                     *copy = state;
+                    if (isShared)
+                    {
+                        // Without memory to remember it, the child's fault finds the line by its name.
+                        TryMap(line, child, address, copy, *entry & ~(PageState.NotRights | PageTable.Writable));
+                    }
                 }
             }
         }
@@ -359,6 +371,12 @@ public sealed unsafe partial class ExCache
         if (PageState.IsPresent(*entry))
         {
             int index = LineOf(*entry);
+            if (_lines[index].IsNamed)
+            {
+                Unmap(index, entry);
+                return;
+            }
+
             Detach(index, PageState.Untouched);
             GiveBack(index);
             _drops++;

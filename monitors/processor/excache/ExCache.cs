@@ -1,6 +1,6 @@
 // The ExCache of a processor component: all the memory for programs that it has. Lines of 4 KB in sets of `ways`; the set of a page is
-// (address >> 12) mod sets, whatever its address space, and pages of different spaces never share a line. A hit costs nothing (the line is mapped);
-// a miss is a page fault (ExCache.Faults.cs). Frames come from one contiguous block taken at boot, so a page-table entry leads back to its
+// (address >> 12) mod sets, whatever its address space; that of a file's page depends on the file and the page, because one line serves all spaces that
+// map it (ExCache.Names.cs). A hit costs nothing (the line is mapped); a miss is a page fault (ExCache.Faults.cs). Frames come from one contiguous block taken at boot, so a page-table entry leads back to its
 // line by arithmetic. With few ways, the pages of one instruction may not fit into their set together; a thread that makes no progress for that
 // reason gets lines of a small overflow set (index SetCount), so that it always does. Free lines are found at the head of a list per set, never by scanning.
 //
@@ -9,6 +9,7 @@
 // Counters are named after LegoOS's pcache_stat.
 
 using System;
+using System.Numerics;
 using Lego.Fabric;
 using Lego.Kernel;
 
@@ -135,7 +136,12 @@ public sealed unsafe partial class ExCache
         _lines = (Line*)AllocateTable(kernelFrames, (ulong)(_lineCount + _overflowLines) * (ulong)sizeof(Line));
         _sets = (LineSet*)AllocateTable(kernelFrames, (ulong)(_setCount + 1) * (ulong)sizeof(LineSet));
         _lineOfFrame = (int*)AllocateTable(kernelFrames, (ulong)_frameCount * sizeof(int));
-        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null)
+        _objects = new LineObjects(kernelFrames);
+        _mappings = new Slab<LineMapping>(kernelFrames);
+        int nameBits = BitOperations.Log2((uint)(_lineCount + _overflowLines)) + 1;
+        _nameShift = 64 - nameBits;
+        _names = (int*)AllocateTable(kernelFrames, sizeof(int) * (1UL << nameBits));
+        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null || _names == null)
         {
             Panic.Because("ExCache: excache= asks for more memory than this machine has");
         }
@@ -143,6 +149,7 @@ public sealed unsafe partial class ExCache
         _framesPhysical = PhysicalAddress.Of(_frames);
         _trace = new VictimTrace(kernelFrames, options.TraceVictims);
         _stages = new MissStages(options.MeasureStages);
+        new Span<int>(_names, 1 << nameBits).Fill(Line.None);
         MakeAllFree();
     }
 
@@ -174,9 +181,13 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.ways"u8, (ulong)_ways);
         writer.Add("processor.excache.sets"u8, (ulong)_setCount);
         writer.Add("processor.excache.lines_resident"u8, _residentLines);
+        writer.Add("processor.excache.lines_named"u8, _namedLines);
+        writer.Add("processor.excache.entries_mapped"u8, _mappedEntries);
         writer.Add("processor.excache.faults"u8, _faults);
         writer.Add("processor.excache.fills_from_memory"u8, _fillsFromMemory);
         writer.Add("processor.excache.fills_zero"u8, _fillsZero);
+        writer.Add("processor.excache.fills_shared"u8, _fillsShared);
+        writer.Add("processor.excache.fills_copied"u8, _fillsCopied);
         writer.Add("processor.excache.fills_failed"u8, _fillsFailed);
         writer.Add("processor.excache.fill_waits"u8, _fillWaits);
         writer.Add("processor.excache.set_waits"u8, _setWaits);
@@ -192,7 +203,8 @@ public sealed unsafe partial class ExCache
         _trace.Report(ref writer);
     }
 
-    private static void* AllocateTable(FrameAllocator frames, ulong lengthBytes) => frames.AllocateContiguous((lengthBytes + PageOperations.PageSize - 1) / PageOperations.PageSize);
+    internal static void* AllocateTable(FrameAllocator frames, ulong lengthBytes) =>
+        frames.AllocateContiguous((lengthBytes + PageOperations.PageSize - 1) / PageOperations.PageSize);
 
     private void MakeAllFree()
     {
@@ -252,6 +264,11 @@ public sealed unsafe partial class ExCache
     {
         int set = SetOfLine(index);
         ref Line line = ref _lines[index];
+        if (line.IsNamed)
+        {
+            ForgetName(index);
+        }
+
         line.State = LineState.Free;
         line.Entry = null;
         line.Space = null;
@@ -270,14 +287,12 @@ public sealed unsafe partial class ExCache
         line.State = LineState.Resident;
         LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
         // Accessed is set by the fill: the access that faulted follows (see ReplacementPolicy.cs).
-        *entry = (_framesPhysical + ((ulong)line.Frame * PageOperations.PageSize)) | bits | PageTable.Accessed;
-        space->ResidentLines++;
-        space->PeakLines = Math.Max(space->PeakLines, space->ResidentLines);
+        Present(ref line, space, entry, bits | PageTable.Accessed);
         _residentLines++;
     }
 
     /// <summary>
-    /// Takes a resident or leaving line out of its page table (and off its list), putting <paramref name="state"/> into the entry. Gives the
+    /// Takes a private line, resident or leaving, out of its page table (and off its list), putting <paramref name="state"/> into the entry. Gives the
     /// entry as it was: only its dirty bit says whether anything was written up to that moment.
     /// </summary>
     private ulong Detach(int index, ulong state)
@@ -288,13 +303,10 @@ public sealed unsafe partial class ExCache
             LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
         }
 
-        ulong mapped = PageTable.Exchange(line.Entry, state);
-        PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
-        line.Space->ResidentLines--;
         _residentLines--;
-        return mapped;
+        return TakeOut(line.Entry, line.Space, line.Address, state);
     }
 
     /// <summary>Where the page of a clean line is when the line is gone.</summary>
-    private static ulong StateBehind(ref Line line) => line.Origin == LineOrigin.ZeroFill ? PageState.Untouched : PageState.Remote;
+    private static ulong StateBehind(ref Line line) => line.IsNamed || line.Origin == LineOrigin.Local ? PageState.Untouched : PageState.Remote;
 }

@@ -1,23 +1,35 @@
 // One 4 KB line of the ExCache and one set of lines. Both live in arrays made at boot, outside any slab.
 //
-// What holds between a line, the list of its set and the page-table entry that it is for, whenever the kernel lock is let go:
+// A line is a page of something. A private page belongs to one space and is reached through its page table alone. A page of a file that no
+// mapping has written to bears a name (object, page of the object), is found by it (ExCache.Names.cs), and any number of entries of any spaces map it.
 //
-//   State        on list of     entry                        Entry, Space, Address   Frame holds
-//   Free         free lines     -                            null                    nothing
-//   Filling      none           in flight                    the page's last user    what is arriving
-//   Resident     resident       present, maps Frame          the page                the page; dirty = newer than at its owner
-//   WritingBack  none           in flight                    the page                the page, unmapped
-//   Leaving      none           present, maps Frame          the page                as Resident
+// What holds between a line, the list of its set and the page-table entries that map it, whenever the kernel lock is let go:
 //
-// * A present entry maps the frame of exactly one line that is Resident or Leaving, and that line's Entry points back to it.
+//   State        on list of     entries                        Name           Frame holds
+//   Free         free lines     -                              none           nothing
+//   Filling      none           the filler's is in flight      as it will be  what is arriving
+//   Resident     resident       private: one, named: any       none or one    the page; private and dirty = newer than at its owner
+//                               number, none as well
+//   WritingBack  none           one, in flight                 none           the page, unmapped
+//   Leaving      none           one                            none           as Resident
+//
+// * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and Address of
+//   the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
+// * At most one line, Filling or Resident, bears a name. A named line is what the object has and is never written to: its entries are not
+//   writable, so it is never dirty, is dropped without a message, and leaves untouched entries behind. An entry that is untouched in a range of a file
+//   means the file's page; the owner of the range knows no other.
+// * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change has
+//   overtaken is thrown away (LineObjects.VersionOf).
 // * An entry in flight belongs to one thread, which is in a fill or a write-back of its page and takes the entry out of this state before it
-//   returns; everybody else waits on ExCache's arrivals and looks again. Its table is not freed, because the entry is not 0.
+//   returns; everybody else waits on ExCache's arrivals and looks again. Its table is not freed, because the entry is not 0. Who wants a named page
+//   that somebody else is filling waits there, too.
 // * Who changes what: Free -> Filling the fault that takes it; Filling -> Resident the same fault; Resident -> Filling (clean victim) or
 //   WritingBack (dirty victim) the fault that evicts; WritingBack -> Filling, or Resident again, the same fault; Resident -> Leaving and back a map
-//   call, which alone holds the space (AddressSpace.IsChanging); to Free the fault that failed, or whoever drops the page.
+//   call, which alone holds the space (AddressSpace.IsChanging), for private lines only; to Free the fault that failed, or whoever drops the page.
 // * Only the hardware and PageTable's atomic operations touch the bits of a present entry. Whether a page is dirty is judged from the value that
 //   taking it out of the table gave back, never from a look before.
 // * AddressSpace.InFlight counts the entries in flight of a space, Fills those of them that are fills. A space that is changing has no fills.
+//   AddressSpace.ResidentLines counts its present entries.
 
 namespace Lego.Processor;
 
@@ -37,8 +49,8 @@ public enum LineState : byte
 /// <summary>Where a line's first contents came from, which says where they are when a clean line is dropped.</summary>
 public enum LineOrigin : byte
 {
-    /// <summary>Made here: while clean it can be made again (all zero, or a page of the vDSO), and the owner has never heard of it.</summary>
-    ZeroFill = 0,
+    /// <summary>Made here: while clean it can be made again (zeros, the file's page, a page of the vDSO), and the owner has never heard of it.</summary>
+    Local = 0,
     /// <summary>Fetched from, or since written back to, its owner.</summary>
     Owner = 1,
 }
@@ -49,11 +61,19 @@ public unsafe struct Line
     /// <summary>No line: end of a list.</summary>
     public const int None = -1;
 
-    /// <summary>The page-table entry of the page that it holds; with a present entry this is the tag's valid bit.</summary>
+    /// <summary>The first page-table entry that maps it; null when none does.</summary>
     public ulong* Entry;
     public AddressSpace* Space;
-    /// <summary>User address of the page.</summary>
+    /// <summary>User address of the page in that space.</summary>
     public ulong Address;
+    /// <summary>The other entries that map it.</summary>
+    public LineMapping* More;
+    /// <summary>Page of the object Object, when it has a name.</summary>
+    public ulong Page;
+    /// <summary>The object that it is a page of (LineObjects), 0 = it has no name.</summary>
+    public uint Object;
+    /// <summary>Next line whose name has the same hash.</summary>
+    public int NextNamed;
     /// <summary>Neighbours on the set's list (towards newer and towards older), or the next free line.</summary>
     public int Newer;
     public int Older;
@@ -61,6 +81,8 @@ public unsafe struct Line
     public int Frame;
     public LineState State;
     public LineOrigin Origin;
+
+    public readonly bool IsNamed => Object != 0;
 }
 
 /// <summary>The lines [First, First + ways) that can hold the pages of one set.</summary>

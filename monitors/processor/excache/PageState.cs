@@ -2,7 +2,7 @@
 // (DiLOS's unified page table, features row D04): present = a resident line; otherwise bits 1 and 2 tell where the page is. The hardware
 // ignores all bits of a non-present entry (SDM vol. 3, 4.5).
 //
-//   untouched   0     never resident and unknown to its owner: anonymous memory is zero and is made here, file pages are fetched
+//   untouched   0     never written to, as far as its owner knows: anonymous memory is zero and is made here, file pages are the file's
 //   remote      2     the owner memory component has it
 //   in flight   4     a fill or a write-back is under way; whoever wants the page waits on ExCache's arrival queue and looks again
 

@@ -3,7 +3,7 @@
 //
 // * A line is chosen only when its set has no free line. Free lines are taken lowest way first as long as none was ever given back, and
 //   last given back first afterwards. A new line takes the place (way) of its victim.
-// * The accessed bit is that of the page-table entry: set by the hardware on any access, by the kernel when it copies to or from the page, and
+// * The accessed bit is that of the page-table entry (of any that maps the line; a line that none maps is not accessed): set by the hardware on any access, by the kernel when it copies to or from the page, and
 //   by the fill itself, because the faulting access follows at once. Clearing it also drops the address translation (INVLPG), so the next
 //   access sets it again (SDM vol. 3, 4.8).
 // * The list of a set holds resident lines in order of insertion; a filled line goes to its tail when its page has arrived.
@@ -128,14 +128,26 @@ public unsafe struct ReplacementPolicy
         return victim;
     }
 
+    /// <summary>True when any entry that maps the line has been used; none is then marked so.</summary>
     private static bool TakeAccessed(ref Line line)
     {
-        if ((PageTable.ClearBits(line.Entry, PageTable.Accessed) & PageTable.Accessed) == 0)
+        bool isAccessed = line.Entry != null && TakeAccessed(line.Entry, line.Space, line.Address);
+        for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
+        {
+            isAccessed |= TakeAccessed(mapping->Entry, mapping->Space, mapping->Address);
+        }
+
+        return isAccessed;
+    }
+
+    private static bool TakeAccessed(ulong* entry, AddressSpace* space, ulong address)
+    {
+        if ((PageTable.ClearBits(entry, PageTable.Accessed) & PageTable.Accessed) == 0)
         {
             return false;
         }
 
-        PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
+        PageTable.Invalidate(space->PageTableRoot, address);
         return true;
     }
 }

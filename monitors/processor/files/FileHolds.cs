@@ -90,6 +90,7 @@ public sealed unsafe class FileHolds
             if (gone[index] != 0)
             {
                 _isUrgent = false;
+                _processes.Cache.Invalidate(new ObjectIdentity { Handle = entries[index].Handle, Volume = place.Storage }, 0, ulong.MaxValue);
                 FileClient.Forget(in kernel, in entries[index].Handle, default);
             }
         }

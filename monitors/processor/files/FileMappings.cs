@@ -1,5 +1,5 @@
-// Files of the volume as the backings of mappings: a mapped file's node is held like an open one's, and what changes in the file shows in the lines
-// that map it: a write, a truncation. Private pages of a mapping keep their contents, unless the file no longer reaches them (mmap(2)).
+// Files of the volume as the backings of mappings: a mapped file's node is held like an open one's, and what changes in the file shows in its lines,
+// those that somebody maps and those that only wait for the next one: a write, a truncation. Private pages of a mapping keep their contents, unless the file no longer reaches them (mmap(2)).
 // What BLOCKS says so.
 
 using System;
@@ -23,6 +23,8 @@ public sealed unsafe class FileMappings : BackingOwner
 
     private Spaces Spaces => _files.Processes.Spaces;
 
+    private ExCache Cache => _files.Processes.Cache;
+
     /// <summary>The number of a file that is about to be mapped, with one hold (Backings.Drop). ENFILE. The caller holds the node.</summary>
     public Errno Acquire(FileNode* node, out uint backing)
     {
@@ -32,9 +34,10 @@ public sealed unsafe class FileMappings : BackingOwner
         }
         else
         {
-            node->Backing = Backings.Create(node);
+            node->Backing = Cache.NumberOf(node->Identity);
             if (node->Backing != 0)
             {
+                Backings.Create(node, node->Backing);
                 node->References++;
             }
         }
@@ -47,10 +50,21 @@ public sealed unsafe class FileMappings : BackingOwner
     public bool IsProgram(FileNode* node) => Backings.IsProgram(node->Backing);
 
     /// <summary>Bytes [from, to) of a file have changed at the memory component: lines that still show the old ones are dropped. BLOCKS.</summary>
-    public void Changed(FileNode* node, ulong from, ulong to) => Follow(node, from, to, ulong.MaxValue);
+    public void Changed(FileNode* node, ulong from, ulong to)
+    {
+        Cache.Invalidate(node->Identity, from / PageOperations.PageSize, PageUp(to) / PageOperations.PageSize);
+        Follow(node, from, to, ulong.MaxValue);
+    }
+
+    /// <summary>Nobody knows what a write or a truncation that has failed has changed. BLOCKS.</summary>
+    public void MayHaveChanged(FileNode* node) => Changed(node, 0, ulong.MaxValue);
 
     /// <summary>A file has another size: nothing of it is mapped behind its end, and its last page ends in zeros. BLOCKS.</summary>
-    public void Resized(FileNode* node, ulong sizeBytes) => Follow(node, 0, ulong.MaxValue, sizeBytes);
+    public void Resized(FileNode* node, ulong sizeBytes)
+    {
+        Cache.Invalidate(node->Identity, sizeBytes / PageOperations.PageSize, ulong.MaxValue);
+        Follow(node, 0, ulong.MaxValue, sizeBytes);
+    }
 
     /// <inheritdoc/>
     public override void Release(void* file)
@@ -79,15 +93,13 @@ public sealed unsafe class FileMappings : BackingOwner
         return node.Node->Writers != 0 ? Errno.ETXTBSY : Acquire(node.Node, out backing);
     }
 
-    /// <summary>All spaces, one after the other; each is held while its lines are looked at, and so is the next on the list.</summary>
+    /// <summary>
+    /// All spaces that are in use, one after the other; each is held while its lines are looked at, and so is the next on the list.
+    /// </summary>
     private void Follow(FileNode* node, ulong from, ulong to, ulong sizeBytes)
     {
         uint backing = node->Backing;
-        AddressSpace* space = backing == 0 ? null : Spaces.First;
-        if (space != null)
-        {
-            Spaces.Hold(space);
-        }
+        AddressSpace* space = backing == 0 ? null : HoldFrom(Spaces.First);
 
         while (space != null)
         {
@@ -96,15 +108,26 @@ public sealed unsafe class FileMappings : BackingOwner
                 Follow(space, backing, from, to, sizeBytes);
             }
 
-            AddressSpace* next = space->Next;
-            if (next != null)
-            {
-                Spaces.Hold(next);
-            }
-
+            AddressSpace* next = HoldFrom(space->Next);
             Spaces.Release(space);
             space = next;
         }
+    }
+
+    /// <summary>Holds the first space in use from one on. A space without users is ending and is looked at by nobody; to hold it would end it twice.</summary>
+    private static AddressSpace* HoldFrom(AddressSpace* space)
+    {
+        while (space != null && space->Users == 0)
+        {
+            space = space->Next;
+        }
+
+        if (space != null)
+        {
+            Spaces.Hold(space);
+        }
+
+        return space;
     }
 
     private static bool Uses(AddressSpace* space, uint backing)
@@ -120,7 +143,7 @@ public sealed unsafe class FileMappings : BackingOwner
 
     private void Follow(AddressSpace* space, uint backing, ulong from, ulong to, ulong sizeBytes)
     {
-        ExCache cache = _files.Processes.Cache;
+        ExCache cache = Cache;
         cache.BeginChange(space);
         for (int index = 0; index < space->Ranges.Count; index++)
         {

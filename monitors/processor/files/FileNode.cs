@@ -42,6 +42,9 @@ public unsafe struct FileNode
         private byte _first;
     }
 
+    /// <summary>What its pages are pages of.</summary>
+    public readonly ObjectIdentity Identity => new() { Handle = Handle, Volume = Place.Storage };
+
     public readonly bool IsDirectory => (Mode & FileMode.TypeMask) == FileMode.Directory;
 
     /// <summary>Canonical path, no terminator; empty when it is longer than any path. Valid until the path changes.</summary>
@@ -88,6 +91,7 @@ public sealed unsafe class FileNodes
 
     private readonly ObjectPointer<FileNodes> _self;
     private readonly FrameAllocator _frames;
+    private readonly ExCache _cache;
     private readonly Slab<FileNode> _nodes;
     private readonly FileNode** _buckets;
 
@@ -96,6 +100,7 @@ public sealed unsafe class FileNodes
     {
         _self = new ObjectPointer<FileNodes>(this);
         _frames = processes.Frames;
+        _cache = processes.Cache;
         _nodes = new Slab<FileNode>(_frames);
         Holds = new FileHolds(processes);
         _buckets = (FileNode**)_frames.AllocateCleared();
@@ -195,6 +200,7 @@ public sealed unsafe class FileNodes
 
         if ((flags & LostNameFlags.LivesOn) == 0)
         {
+            _cache.Invalidate(new ObjectIdentity { Handle = handle, Volume = caller.Place.Storage }, 0, ulong.MaxValue);
             FileClient.Forget(in caller, in handle, default);
             return;
         }

@@ -87,6 +87,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             Errno error = FileClient.Write(in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
             if (error != Errno.None)
             {
+                FileSystem.Of(process).Mappings.MayHaveChanged(file->Node);
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
@@ -138,7 +139,15 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             }
 
             FileWriteReply reply = default;
-            error = error == Errno.None ? FileClient.Write(in caller, to->Node, in buffer, target, length, flags, out reply) : error;
+            if (error == Errno.None)
+            {
+                error = FileClient.Write(in caller, to->Node, in buffer, target, length, flags, out reply);
+                if (error != Errno.None)
+                {
+                    FileSystem.Of(process).Mappings.MayHaveChanged(to->Node);
+                }
+            }
+
             if (error == Errno.None && reply.Written == 0)
             {
                 error = Errno.ENOSPC;
@@ -223,13 +232,13 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         StorageClient.DropSetId(in caller, node);
         Errno error = FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
         FileMappings mappings = FileSystem.Of(process).Mappings;
-        if (error == Errno.None && (flags & FileWriteFlags.GrowOnly) != 0)
-        {
-            mappings.Changed(node, 0, ulong.MaxValue);
-        }
-        else if (error == Errno.None)
+        if (error == Errno.None && (flags & FileWriteFlags.GrowOnly) == 0)
         {
             mappings.Resized(node, sizeBytes);
+        }
+        else
+        {
+            mappings.MayHaveChanged(node);
         }
 
         return error;

@@ -1,6 +1,6 @@
 // The files behind mappings and programs. A file that is mapped or runs must outlive its names, as an open one does (mmap(2), unlink(2)), and one that
-// runs is not written to (ETXTBSY, execve(2)). So each mapped file has a number here, which goes to the home memory component with the mapping and
-// comes back in the records of all ranges that still map it (VmaRecord.Backing), through splits, moves and forks. An address space holds each file
+// runs is not written to (ETXTBSY, execve(2)). So each mapped file has a number, that of its object in the ExCache (LineObjects), which goes to the home
+// memory component with the mapping and comes back in the records of all ranges that still map it (VmaRecord.Backing), through splits, moves and forks. An address space holds each file
 // that its ranges name once, and the program that it was made for as long as it lives.
 //
 // What a file is, only a higher layer knows (BackingOwner). What may BLOCK says so. All files of this component; made at boot.
@@ -28,17 +28,14 @@ public abstract unsafe class BackingOwner
 /// <summary>Mapped files by number.</summary>
 public sealed unsafe class Backings
 {
-    /// <summary>Different files that are mapped at a time.</summary>
-    private const uint MaxFiles = 2048;
-
     private readonly Slab<SpaceBacking> _links;
+    private readonly ExCache _cache;
     private readonly Entry* _entries;
-    private uint _last;
 
     /// <summary>A file with a number.</summary>
     private struct Entry
     {
-        /// <summary>Null: the number is free.</summary>
+        /// <summary>Null: nobody maps it.</summary>
         public void* File;
         /// <summary>Spaces, and calls that are about to map it.</summary>
         public uint Holds;
@@ -47,37 +44,28 @@ public sealed unsafe class Backings
     }
 
     /// <summary>Takes the memory; boot time.</summary>
-    public Backings(FrameAllocator frames)
+    public Backings(FrameAllocator frames, ExCache cache)
     {
+        _cache = cache;
         _links = new Slab<SpaceBacking>(frames);
-        ulong pages = ((MaxFiles * (ulong)sizeof(Entry)) + PageOperations.PageSize - 1) / PageOperations.PageSize;
+        ulong pages = ((LineObjects.MaxObjects * (ulong)sizeof(Entry)) + PageOperations.PageSize - 1) / PageOperations.PageSize;
         _entries = (Entry*)frames.AllocateContiguous(pages);
         if (_entries == null)
         {
             Panic.Because("Backings: no memory at boot");
         }
 
-        new Span<Entry>(_entries, (int)MaxFiles).Clear();
+        new Span<Entry>(_entries, (int)LineObjects.MaxObjects).Clear();
     }
 
     /// <summary>Whoever knows what files are; boot time.</summary>
     public BackingOwner? Owner { get; set; }
 
-    /// <summary>A number for a file that has none, with one hold; 0 when all are in use.</summary>
-    public uint Create(void* file)
+    /// <summary>A file that nobody maps is about to be mapped under the number of its object, with one hold.</summary>
+    public void Create(void* file, uint number)
     {
-        for (uint tries = 0; tries < MaxFiles; tries++)
-        {
-            _last = (_last % MaxFiles) + 1;
-            Entry* entry = EntryOf(_last);
-            if (entry->File == null)
-            {
-                *entry = new Entry { File = file, Holds = 1 };
-                return _last;
-            }
-        }
-
-        return 0;
+        *EntryOf(number) = new Entry { File = file, Holds = 1 };
+        _cache.Objects.Hold(number);
     }
 
     /// <summary>One more hold.</summary>
@@ -91,12 +79,13 @@ public sealed unsafe class Backings
         {
             void* file = entry->File;
             entry->File = null;
+            _cache.Objects.Release(backing);
             Owner!.Release(file);
         }
     }
 
     /// <summary>The file behind a number that a space holds; null for one that none does.</summary>
-    public void* FileOf(uint backing) => backing is 0 or > MaxFiles ? null : EntryOf(backing)->File;
+    public void* FileOf(uint backing) => backing is 0 or > LineObjects.MaxObjects ? null : EntryOf(backing)->File;
 
     /// <summary>True when some space runs the file.</summary>
     public bool IsProgram(uint backing) => backing != 0 && EntryOf(backing)->Programs != 0;

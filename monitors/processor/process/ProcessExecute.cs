@@ -172,6 +172,8 @@ public static unsafe class ProcessExecute
 {
     private const int MaxInterpreters = 4;
     private const int ScriptLineBytes = InterpreterLine.MaxBytes;
+    /// <summary>Pages of a program that are mapped before it starts, of those that are resident: a few megabytes take no time.</summary>
+    private const int MostPagesMapped = 1024;
 
     /// <summary>execve of the current process. On success the registers are the new program's.</summary>
     public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
@@ -389,6 +391,12 @@ public static unsafe class ProcessExecute
             error = table.Cache.MarkRemote(space, program.StackPointer, program.StackStart);
         }
 
+        if (error == Errno.None)
+        {
+            error = MarkEndsOfData(table.Cache, space);
+            table.Cache.MapResident(space, MostPagesMapped);
+        }
+
         if (error != Errno.None)
         {
             table.Spaces.Release(space);
@@ -406,6 +414,24 @@ public static unsafe class ProcessExecute
         space->EnvironmentEnd = program.ArgumentEnd + ((ulong)(strings.Bytes.Length - strings.PathBytes) - argumentBytes);
         space->AuxiliaryStart = program.StackPointer + (pointers * sizeof(ulong));
         return Errno.None;
+    }
+
+    /// <summary>
+    /// The last page of a program's data ends in zeros where its bss begins; the loader has made it, so it is not the file's page.
+    /// </summary>
+    private static Errno MarkEndsOfData(ExCache cache, AddressSpace* space)
+    {
+        Errno error = Errno.None;
+        for (int index = 0; index < space->Ranges.Count && error == Errno.None; index++)
+        {
+            VmaRecord range = space->Ranges[index];
+            if (range.Kind == VmaKind.File && (range.Protection & Protection.Write) != 0)
+            {
+                error = cache.MarkRemote(space, range.End - PageOperations.PageSize, range.End);
+            }
+        }
+
+        return error;
     }
 
     private static Errno FollowInterpreterLine(Process* process, ref ProgramStrings strings, ReadOnlySpan<byte> canonical, in OpenReply found,

@@ -62,7 +62,7 @@ public sealed unsafe class Processes
         _actions = new Slab<SignalActions>(frames);
         PendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
         Scratch = new ScratchBuffers(frames);
-        Backings = new Backings(frames);
+        Backings = new Backings(frames, cache);
         Spaces = new Spaces(frames, rpc, cache, Scratch, Backings);
         Random = new RandomBytes();
         Timers = new TimerQueue(frames);

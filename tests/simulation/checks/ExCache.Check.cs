@@ -1,8 +1,9 @@
 // What holds of the ExCache between any two pieces of kernel code that run without a break: every line is on exactly one list or under way,
-// a resident line and its entry point at each other, the entry lies in a range of its space, and counters count. A part of the class,
-// because it looks where nobody else may.
+// a resident line and its entries point at each other, each entry lies in a range of its space that the line belongs to, a name leads to its one line,
+// nothing of an object can be written to, and counters count. A part of the class, because it looks where nobody else may.
 
 using System.Collections.Generic;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Simulation;
 
@@ -24,6 +25,9 @@ public sealed unsafe partial class ExCache
         int lines = _lineCount + _overflowLines;
         int listed = 0;
         ulong leaving = 0;
+        ulong named = 0;
+        ulong mapped = 0;
+        Dictionary<uint, uint> linesOfObjects = [];
         for (int index = 0; index < lines; index++)
         {
             Check.That(frames.Add(_lines[index].Frame), $"line {index}: its frame belongs to another line as well");
@@ -31,7 +35,26 @@ public sealed unsafe partial class ExCache
             listed += _lines[index].State == LineState.Resident ? 1 : 0;
             // Mapped, but no victim while its home is asked whether its range goes.
             leaving += _lines[index].State == LineState.Leaving ? 1UL : 0;
+            if (_lines[index].State is LineState.Resident or LineState.Leaving)
+            {
+                mapped += CheckEntries(index);
+            }
+
+            if (_lines[index].IsNamed)
+            {
+                named++;
+                CheckName(index);
+                linesOfObjects[_lines[index].Object] = linesOfObjects.GetValueOrDefault(_lines[index].Object) + 1;
+            }
         }
+
+        for (uint number = 1; number <= LineObjects.MaxObjects; number++)
+        {
+            Check.Equal(linesOfObjects.GetValueOrDefault(number), _objects.LinesOf(number), $"lines of object {number}");
+        }
+
+        Check.Equal(named, _namedLines, "counter of named lines");
+        Check.Equal(mapped, _mappedEntries, "counter of mapped entries");
 
         Check.Equal((ulong)listed, resident, "lines on lists of resident ones");
         Check.Equal(resident + leaving, _residentLines, "counter of resident lines");
@@ -55,16 +78,10 @@ public sealed unsafe partial class ExCache
         for (int index = _sets[set].Oldest; index != Line.None; index = _lines[index].Newer)
         {
             ref Line line = ref _lines[index];
-            string name = $"line {index} ({line.Address:x} of space {line.Space->Asid})";
+            string name = NameOf(index);
             Check.That(line.State == LineState.Resident, $"{name} is on a list of resident lines and {line.State}");
             Check.Equal(set, SetOfLine(index), $"set of {name}");
             Check.Equal(older, line.Older, $"older neighbour of {name}");
-            Check.That(line.Space->PageTableRoot != 0, $"{name}: its space is gone");
-            ulong* entry = PageTable.Entry(line.Space->PageTableRoot, line.Address, null);
-            Check.That(entry == line.Entry, $"{name}: its page table has another entry");
-            ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
-            Check.That(PageState.IsPresent(*entry) && (*entry & PageTable.AddressMask) == physical, $"{name}: its entry is {*entry:x}");
-            Check.That(line.Space->TryFindRange(line.Address, out _), $"{name} lies outside all ranges");
             older = index;
             count++;
         }
@@ -72,4 +89,61 @@ public sealed unsafe partial class ExCache
         Check.Equal(older, _sets[set].Newest, $"newest line of set {set}");
         return count;
     }
+
+    /// <summary>All entries that map a line; their number.</summary>
+    private ulong CheckEntries(int index)
+    {
+        ref Line line = ref _lines[index];
+        string name = NameOf(index);
+        if (line.Entry == null)
+        {
+            Check.That(line.IsNamed && line.More == null && line.State == LineState.Resident, $"{name} is mapped by nobody and not to be found");
+            return 0;
+        }
+
+        HashSet<ulong> entries = [];
+        CheckEntry(index, line.Entry, line.Space, line.Address);
+        entries.Add((ulong)line.Entry);
+        for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
+        {
+            Check.That(line.IsNamed, $"{name} is private and mapped more than once");
+            Check.That(entries.Add((ulong)mapping->Entry), $"{name}: an entry is remembered twice");
+            CheckEntry(index, mapping->Entry, mapping->Space, mapping->Address);
+        }
+
+        return (ulong)entries.Count;
+    }
+
+    private void CheckEntry(int index, ulong* entry, AddressSpace* space, ulong address)
+    {
+        ref Line line = ref _lines[index];
+        string name = $"{NameOf(index)} at {address:x} of space {space->Asid}";
+        Check.That(space->PageTableRoot != 0, $"{name}: its space is gone");
+        Check.That(entry == PageTable.Entry(space->PageTableRoot, address, null), $"{name}: its page table has another entry");
+        ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
+        Check.That(PageState.IsPresent(*entry) && (*entry & PageTable.AddressMask) == physical, $"{name}: its entry is {*entry:x}");
+        Check.That(!line.IsNamed || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is the object's and can be written to: {*entry:x}");
+        if (space->IsChanging)
+        {
+            // The home has answered, but what it has agreed to is not done here.
+            return;
+        }
+
+        Check.That(space->TryFindRange(address, out VmaRecord range), $"{name} lies outside all ranges");
+        if (line.IsNamed)
+        {
+            ulong page = (range.FileOffset + (address - range.Start)) / PageOperations.PageSize;
+            Check.That(range.Backing == line.Object && page == line.Page, $"{name} lies in a range of page {page} of object {range.Backing}");
+        }
+    }
+
+    private void CheckName(int index)
+    {
+        ref Line line = ref _lines[index];
+        string name = NameOf(index);
+        Check.That(line.State is LineState.Resident or LineState.Filling, $"{name} has a name and is {line.State}");
+        Check.Equal(index, Find(new LineName(line.Object, line.Page)), $"the line that the name of {name} leads to");
+    }
+
+    private string NameOf(int index) => $"line {index} ({_lines[index].Address:x}, page {_lines[index].Page} of object {_lines[index].Object})";
 }

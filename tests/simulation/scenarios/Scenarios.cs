@@ -30,6 +30,8 @@ internal static class Scenarios
         new FirstSteps("two-memories", 1),
         new ConcurrentFiles("two-memories-files") { MoreMemories = 1 },
         new ConcurrentMemory("two-memories-spaces", 1),
+        new MappedFiles("mapped-files", 0),
+        new MappedFiles("two-processors-mapped-files", 1),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

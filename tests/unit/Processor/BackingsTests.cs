@@ -13,37 +13,39 @@ namespace Lego.Tests.Processor;
 
 public sealed unsafe class BackingsTests : IDisposable
 {
-    private readonly HostFrames _frames = new(megabytes: 8);
+    private readonly ExCacheFixture _machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
     private readonly Files _files = new();
     private readonly Backings _backings;
     private AddressSpace _space;
 
     public BackingsTests()
     {
-        _backings = new Backings(_frames.Allocator) { Owner = _files };
+        _backings = new Backings(_machine.Frames, _machine.Cache) { Owner = _files };
     }
 
-    public void Dispose() => _frames.Dispose();
+    public void Dispose() => _machine.Dispose();
 
     [Fact]
     public void A_file_is_held_as_long_as_some_range_of_some_space_names_it()
     {
-        uint first = _backings.Create((void*)1);
-        uint second = _backings.Create((void*)2);
+        const uint First = 1;
+        const uint Second = 2;
+        _backings.Create((void*)1, First);
+        _backings.Create((void*)2, Second);
         fixed (AddressSpace* space = &_space)
         {
-            _backings.Add(space, first, BackingUse.Mapped);
-            _backings.Add(space, second, BackingUse.Mapped);
-            _backings.Add(space, second, BackingUse.Mapped);
-            _backings.Drop(first);
-            _backings.Drop(second);
-            SetRanges(space, first, second, second);
+            _backings.Add(space, First, BackingUse.Mapped);
+            _backings.Add(space, Second, BackingUse.Mapped);
+            _backings.Add(space, Second, BackingUse.Mapped);
+            _backings.Drop(First);
+            _backings.Drop(Second);
+            SetRanges(space, First, Second, Second);
             _backings.Release(Backings.Prune(space));
             Assert.Empty(_files.Released);
 
             AddressSpace child = default;
             Assert.Equal(Errno.None, _backings.Copy(space, &child));
-            SetRanges(space, 0, second);
+            SetRanges(space, 0, Second);
             _backings.Release(Backings.Prune(space));
             Assert.Empty(_files.Released);
             _backings.Release(child.Backings);
@@ -58,35 +60,22 @@ public sealed unsafe class BackingsTests : IDisposable
     [Fact]
     public void A_program_is_held_until_its_last_space_ends_even_if_nothing_of_it_is_mapped()
     {
-        uint program = _backings.Create((void*)1);
+        const uint Program = 7;
+        _backings.Create((void*)1, Program);
         fixed (AddressSpace* space = &_space)
         {
-            Assert.False(_backings.IsProgram(program));
-            _backings.Add(space, program, BackingUse.Program);
-            _backings.Add(space, program, BackingUse.Mapped);
-            _backings.Drop(program);
+            Assert.False(_backings.IsProgram(Program));
+            _backings.Add(space, Program, BackingUse.Program);
+            _backings.Add(space, Program, BackingUse.Mapped);
+            _backings.Drop(Program);
             SetRanges(space);
             _backings.Release(Backings.Prune(space));
-            Assert.True(_backings.IsProgram(program));
-            Assert.True(_backings.FileOf(program) == (void*)1);
+            Assert.True(_backings.IsProgram(Program));
+            Assert.True(_backings.FileOf(Program) == (void*)1);
             _backings.Release(space->Backings);
-            Assert.False(_backings.IsProgram(program));
+            Assert.False(_backings.IsProgram(Program));
             Assert.Equal([1], _files.Released);
         }
-    }
-
-    [Fact]
-    public void Numbers_are_used_again_and_run_out()
-    {
-        HashSet<uint> numbers = [];
-        for (uint number = _backings.Create((void*)1); number != 0; number = _backings.Create((void*)1))
-        {
-            Assert.True(numbers.Add(number));
-        }
-
-        _backings.Drop(5);
-        Assert.Equal(5u, _backings.Create((void*)2));
-        Assert.Equal(0u, _backings.Create((void*)3));
     }
 
     private void SetRanges(AddressSpace* space, params uint[] backings)
@@ -98,7 +87,7 @@ public sealed unsafe class BackingsTests : IDisposable
             ranges[index] = new VmaRecord { Start = start, End = start + 0x1000, Kind = VmaKind.File, Backing = backings[index] };
         }
 
-        Assert.Equal(Errno.None, space->Apply(_frames.Allocator, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan())));
+        Assert.Equal(Errno.None, space->Apply(_machine.Frames, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan())));
     }
 
     /// <summary>Remembers what nobody maps any more.</summary>

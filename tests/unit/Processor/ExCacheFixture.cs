@@ -88,10 +88,12 @@ internal sealed unsafe class ExCacheFixture : IDisposable
 {
     internal const ulong Base = 0x10_0000_0000;
     internal const ulong RangeBytes = 1UL << 32;
+    internal const uint FirstAsid = 7;
     private const ushort ProcessorNode = 1;
     private const ushort MemoryNode = 2;
 
     private readonly HostFrames _frames = new(megabytes: 48);
+    private readonly List<nint> _spaces = [];
     private readonly AddressSpace* _space;
 
     internal ExCacheFixture(int lines, int ways, PolicyKind policy, bool piggyback = true, ulong seed = 1)
@@ -119,10 +121,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
             TraceVictims = true,
             Seed = seed,
         });
-        _space = (AddressSpace*)NativeMemory.AllocZeroed((nuint)sizeof(AddressSpace));
-        _space->Asid = 7;
-        _space->Home = MemoryNode;
-        _space->PageTableRoot = PageTable.CreateUser(frames);
+        _space = AddSpace(FirstAsid);
         SetRanges(new VmaRecord { Start = Base, End = Base + RangeBytes, Kind = VmaKind.Anonymous, Protection = Protection.Read | Protection.Write });
     }
 
@@ -137,17 +136,37 @@ internal sealed unsafe class ExCacheFixture : IDisposable
     public void Dispose()
     {
         Poller.Reset();
-        NativeMemory.Free(_space);
+        foreach (nint space in _spaces)
+        {
+            NativeMemory.Free((void*)space);
+        }
+
         _frames.Dispose();
     }
 
-    internal void SetRanges(params VmaRecord[] ranges) => _space->Apply(_frames.Allocator, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan()));
+    /// <summary>One more address space, without ranges.</summary>
+    internal AddressSpace* AddSpace(uint asid)
+    {
+        AddressSpace* space = (AddressSpace*)NativeMemory.AllocZeroed((nuint)sizeof(AddressSpace));
+        space->Asid = asid;
+        space->Home = MemoryNode;
+        space->PageTableRoot = PageTable.CreateUser(_frames.Allocator);
+        _spaces.Add((nint)space);
+        return space;
+    }
+
+    internal void SetRanges(params VmaRecord[] ranges) => SetRanges(_space, ranges);
+
+    internal void SetRanges(AddressSpace* space, params VmaRecord[] ranges) =>
+        space->Apply(_frames.Allocator, (uint)ranges.Length, 0, MemoryMarshal.AsBytes(ranges.AsSpan()));
 
     /// <summary>The byte that a load reads, or why it faults.</summary>
-    internal FaultOutcome Load(ulong address, out byte value)
+    internal FaultOutcome Load(ulong address, out byte value) => Load(_space, address, out value);
+
+    internal FaultOutcome Load(AddressSpace* space, ulong address, out byte value)
     {
         value = 0;
-        FaultOutcome outcome = Access(address, MissAccess.Read, out byte* at);
+        FaultOutcome outcome = Access(space, address, MissAccess.Read, out byte* at);
         if (outcome == FaultOutcome.Resident)
         {
             value = *at;
@@ -157,9 +176,11 @@ internal sealed unsafe class ExCacheFixture : IDisposable
     }
 
     /// <summary>Stores a byte.</summary>
-    internal FaultOutcome Store(ulong address, byte value)
+    internal FaultOutcome Store(ulong address, byte value) => Store(_space, address, value);
+
+    internal FaultOutcome Store(AddressSpace* space, ulong address, byte value)
     {
-        FaultOutcome outcome = Access(address, MissAccess.Write, out byte* at);
+        FaultOutcome outcome = Access(space, address, MissAccess.Write, out byte* at);
         if (outcome == FaultOutcome.Resident)
         {
             *at = value;
@@ -198,13 +219,13 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         return lines;
     }
 
-    private FaultOutcome Access(ulong address, MissAccess access, out byte* at)
+    private FaultOutcome Access(AddressSpace* space, ulong address, MissAccess access, out byte* at)
     {
         at = null;
-        ulong* entry = PageTable.Entry(_space->PageTableRoot, address, null);
+        ulong* entry = PageTable.Entry(space->PageTableRoot, address, null);
         if (entry == null || !PageState.IsPresent(*entry) || !PageState.Allows(*entry, access))
         {
-            FaultOutcome outcome = Cache.Resolve(_space, address, access, LinePlacement.OwnSet, out entry);
+            FaultOutcome outcome = Cache.Resolve(space, address, access, LinePlacement.OwnSet, out entry);
             if (outcome != FaultOutcome.Resident)
             {
                 return outcome;

@@ -1,0 +1,124 @@
+// Faults in ranges of files. A page that no mapping has written to is the object's line, whoever maps it, and nobody may write to it: a write
+// copies it into a private line of the space. Only the first one who wants it asks the owner. Each step ends with "look again" (Resolve's loop),
+// which is what FaultOutcome.Resident says while the entry does not allow the access. BLOCKS as ExCache.Faults.cs does.
+
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+public sealed unsafe partial class ExCache
+{
+    private ulong _fillsShared;
+    private ulong _fillsCopied;
+
+    /// <summary>The name of a page of a range; none for memory without an object, and while names are not given.</summary>
+    private LineName NameOf(in VmaRecord range, ulong address)
+    {
+        bool isNamed = _sharesNames && range.Backing is not 0 and <= LineObjects.MaxObjects && range.Kind is VmaKind.File or VmaKind.SharedFile;
+        return isNamed ? new LineName(range.Backing, (range.FileOffset + (address - range.Start)) / PageOperations.PageSize) : default;
+    }
+
+    /// <summary>The rights of entries that map a line.</summary>
+    private static ulong BitsOf(ref Line line, Protection protection)
+    {
+        ulong bits = PageState.Bits(protection);
+        return line.IsNamed ? bits & ~PageTable.Writable : bits;
+    }
+
+    /// <summary>An untouched page of a file's range.</summary>
+    private FaultOutcome FillFromFile(AddressSpace* space, ulong address, ulong* entry, in VmaRecord range, MissAccess access, LinePlacement placement)
+    {
+        ulong bits = PageState.Bits(range.Protection);
+        LineName name = NameOf(in range, address);
+        int index = name.IsNone ? Line.None : Find(name);
+        if (index == Line.None)
+        {
+            return FillFromMemory(space, address, entry, bits, access, placement, name);
+        }
+
+        if (_lines[index].State != LineState.Resident)
+        {
+            _fillWaits++;
+            _arrivals.Wait();
+            return FaultOutcome.Resident;
+        }
+
+        if (access == MissAccess.Write || !TryMap(index, space, address, entry, BitsOf(ref _lines[index], range.Protection) | PageTable.Accessed))
+        {
+            return CopyNamed(index, space, address, entry, bits, placement);
+        }
+
+        _fillsShared++;
+        return FaultOutcome.Resident;
+    }
+
+    /// <summary>Gives a space a private copy of a named line that it may map already. The fault looks again when room had to be made for it.</summary>
+    private FaultOutcome CopyNamed(int source, AddressSpace* space, ulong address, ulong* entry, ulong bits, LinePlacement placement)
+    {
+        int set = SetFor(address, placement);
+        int index = TakeFree(set);
+        if (index == Line.None && IsOnlyVictim(source, set))
+        {
+            // To make room for the copy would be to drop what is copied: the line itself becomes the copy.
+            TakeFromAll(source);
+            _evictions++;
+            _evictionsClean++;
+            index = source;
+        }
+        else if (index == Line.None)
+        {
+            Errno error = MakeRoom(set, out index);
+            if (error != Errno.None)
+            {
+                return OutcomeOfFlush(error);
+            }
+
+            GiveBack(index);
+            _arrivals.WakeAll();
+            return FaultOutcome.Resident;
+        }
+        else
+        {
+            PageOperations.Copy(FrameAddress(_lines[index].Frame), FrameAddress(_lines[source].Frame));
+            if (PageState.IsPresent(*entry))
+            {
+                Unmap(source, entry);
+            }
+        }
+
+        Install(index, space, address, entry, bits, LineOrigin.Local);
+        _fillsCopied++;
+        _arrivals.WakeAll();
+        return FaultOutcome.Resident;
+    }
+
+    /// <summary>
+    /// Maps what is resident of the files of a new space, up to <paramref name="most"/> pages, so that its program does not fault for them one by one. Nobody
+    /// has used them yet: their accessed bits are clear. Does not block.
+    /// </summary>
+    public void MapResident(AddressSpace* space, int most)
+    {
+        for (int index = 0; index < space->Ranges.Count; index++)
+        {
+            VmaRecord range = space->Ranges[index];
+            for (ulong address = range.Start; address < range.End && most > 0; address += PageOperations.PageSize, most--)
+            {
+                LineName name = NameOf(in range, address);
+                if (name.IsNone || range.Protection == Protection.None || _objects.LinesOf(name.Number) == 0)
+                {
+                    break;
+                }
+
+                int line = Find(name);
+                ulong* entry = line == Line.None || _lines[line].State != LineState.Resident ? null : MakeEntry(space, address);
+                if (entry != null && *entry == PageState.Untouched)
+                {
+                    _fillsShared += TryMap(line, space, address, entry, BitsOf(ref _lines[line], range.Protection)) ? 1UL : 0;
+                }
+            }
+        }
+    }
+
+    private bool IsOnlyVictim(int index, int set) => _sets[set].Oldest == index && _sets[set].Newest == index;
+}
