@@ -38,7 +38,7 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Keeps the private lines of a range from being chosen as victims until Drop or Settle; a named one is never written back and may go. BLOCKS while
+    /// Keeps the lines of a range from being chosen as victims until Drop or Settle; a shared one is never written back and may go. BLOCKS while
     /// write-backs are under way.
     /// </summary>
     public void Leave(AddressSpace* space, ulong start, ulong end)
@@ -51,7 +51,7 @@ public sealed unsafe partial class ExCache
             {
                 WaitWhileInFlight(entry);
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-                if (index != Line.None && _lines[index].State == LineState.Resident && !_lines[index].IsNamed)
+                if (index != Line.None && _lines[index].State == LineState.Resident && !_lines[index].IsShared)
                 {
                     LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
                     _lines[index].State = LineState.Leaving;

@@ -103,9 +103,7 @@ public sealed unsafe partial class ExCache
             }
             else if (state != PageState.Untouched)
             {
-                // Of a private line the range's rights are the entry's.
-                int index = LineOf(state);
-                outcome = _lines[index].IsNamed ? CopyNamed(index, space, address, entry, bits, placement) : FaultOutcome.NotAllowed;
+                outcome = MakeWritable(LineOf(state), space, address, entry, bits, placement);
             }
             else if (kind is VmaKind.File or VmaKind.SharedFile)
             {
@@ -314,7 +312,7 @@ public sealed unsafe partial class ExCache
         ref Line victim = ref _lines[index];
         _evictions++;
         _trace.Record(victim.Address);
-        if (victim.IsNamed)
+        if (victim.IsShared)
         {
             TakeFromAll(index);
             _evictionsClean++;

@@ -23,7 +23,7 @@ public sealed unsafe partial class ExCache
     private static ulong BitsOf(ref Line line, Protection protection)
     {
         ulong bits = PageState.Bits(protection);
-        return line.IsNamed ? bits & ~PageTable.Writable : bits;
+        return line.IsShared ? bits & ~PageTable.Writable : bits;
     }
 
     /// <summary>An untouched page of a file's range.</summary>
@@ -46,16 +46,31 @@ public sealed unsafe partial class ExCache
 
         if (access == MissAccess.Write || !TryMap(index, space, address, entry, BitsOf(ref _lines[index], range.Protection) | PageTable.Accessed))
         {
-            return CopyNamed(index, space, address, entry, bits, placement);
+            return CopyShared(index, space, address, entry, bits, placement);
         }
 
         _fillsShared++;
         return FaultOutcome.Resident;
     }
 
-    /// <summary>Gives a space a private copy of a named line that it may map already. The fault looks again when room had to be made for it.</summary>
-    private FaultOutcome CopyNamed(int source, AddressSpace* space, ulong address, ulong* entry, ulong bits, LinePlacement placement)
+    /// <summary>A write to a line that the space maps without being allowed to write to it, although the range allows it.</summary>
+    private FaultOutcome MakeWritable(int index, AddressSpace* space, ulong address, ulong* entry, ulong bits, LinePlacement placement)
     {
+        if (_lines[index].IsShared)
+        {
+            return CopyShared(index, space, address, entry, bits, placement);
+        }
+
+        // The others that it was shared with are gone.
+        PageTable.ReplaceBits(entry, PageState.NotRights, bits);
+        PageTable.Invalidate(space->PageTableRoot, address);
+        return FaultOutcome.Resident;
+    }
+
+    /// <summary>Gives a space a private copy of a shared line that it may map already. The fault looks again when room had to be made for it.</summary>
+    private FaultOutcome CopyShared(int source, AddressSpace* space, ulong address, ulong* entry, ulong bits, LinePlacement placement)
+    {
+        LineOrigin origin = _lines[source].IsNamed ? LineOrigin.Local : _lines[source].Origin;
         int set = SetFor(address, placement);
         int index = TakeFree(set);
         if (index == Line.None && IsOnlyVictim(source, set))
@@ -83,11 +98,11 @@ public sealed unsafe partial class ExCache
             PageOperations.Copy(FrameAddress(_lines[index].Frame), FrameAddress(_lines[source].Frame));
             if (PageState.IsPresent(*entry))
             {
-                Unmap(source, entry);
+                Unmap(source, entry, PageState.Untouched);
             }
         }
 
-        Install(index, space, address, entry, bits, LineOrigin.Local);
+        Install(index, space, address, entry, bits, origin);
         _fillsCopied++;
         _arrivals.WakeAll();
         return FaultOutcome.Resident;

@@ -52,14 +52,14 @@ public sealed unsafe partial class ExCache
         return mapped;
     }
 
-    /// <summary>Takes one of the entries that map a named line out of its page table; the line stays.</summary>
-    private void Unmap(int index, ulong* entry)
+    /// <summary>Takes one of the entries that map a shared line out of its page table, putting a state into it; the line stays.</summary>
+    private void Unmap(int index, ulong* entry, ulong state)
     {
         ref Line line = ref _lines[index];
         LineMapping* other;
         if (line.Entry == entry)
         {
-            TakeOut(entry, line.Space, line.Address, PageState.Untouched);
+            TakeOut(entry, line.Space, line.Address, state);
             other = line.More;
             line.More = other == null ? null : other->Next;
             line.Entry = other == null ? null : other->Entry;
@@ -76,7 +76,7 @@ public sealed unsafe partial class ExCache
 
             other = *link;
             *link = other->Next;
-            TakeOut(entry, other->Space, other->Address, PageState.Untouched);
+            TakeOut(entry, other->Space, other->Address, state);
         }
 
         if (other != null)
@@ -85,18 +85,37 @@ public sealed unsafe partial class ExCache
         }
     }
 
-    /// <summary>Takes a named line away from all who map it and off its list, and takes its name. It is then Filling.</summary>
+    /// <summary>
+    /// Lets a child's entry map its parent's line, which nobody may write to from then on. False: it has been written to since the parent's lines were
+    /// written back, or there is no memory to remember the entry.
+    /// </summary>
+    private bool TryShare(int index, ulong* entry, AddressSpace* child, ulong address, ulong* copy)
+    {
+        ref Line line = ref _lines[index];
+        if (!line.IsShared && (PageTable.ClearBits(entry, PageTable.Writable) & PageTable.Writable) != 0)
+        {
+            PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
+        }
+
+        return (*entry & PageTable.Dirty) == 0 && TryMap(index, child, address, copy, *entry & ~(PageState.NotRights | PageTable.Writable));
+    }
+
+    /// <summary>Takes a shared line away from all who map it and off its list, and takes its name. It is then Filling.</summary>
     private void TakeFromAll(int index)
     {
         ref Line line = ref _lines[index];
+        ulong behind = StateBehind(ref line);
         while (line.Entry != null)
         {
-            Unmap(index, line.Entry);
+            Unmap(index, line.Entry, behind);
         }
 
         LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
         line.State = LineState.Filling;
         _residentLines--;
-        ForgetName(index);
+        if (line.IsNamed)
+        {
+            ForgetName(index);
+        }
     }
 }

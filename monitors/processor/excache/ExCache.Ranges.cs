@@ -63,6 +63,12 @@ public sealed unsafe partial class ExCache
                     continue;
                 }
 
+                if (_lines[index].IsShared)
+                {
+                    Unmap(index, entry, StateBehind(ref _lines[index]));
+                    continue;
+                }
+
                 ulong mapped = Detach(index, StateBehind(ref _lines[index]));
                 if ((mapped & PageTable.Dirty) != 0)
                 {
@@ -182,8 +188,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Fills a child's page table after fork: what the parent has resident or remote is remote to the child, what was never written back from a
-    /// zero fill or never touched is untouched, and a named line is mapped by both. All lines of the parent are clean. ENOMEM when a page table cannot be had. BLOCKS.
+    /// Fills a child's page table after fork: what is remote or untouched to the parent is so to the child, and what is resident is mapped by both, until
+    /// one of them writes to it. All lines of the parent are clean, but for what is being written to meanwhile. ENOMEM when a page table cannot be had. BLOCKS.
     /// </summary>
     public Errno CopyStates(AddressSpace* parent, AddressSpace* child)
     {
@@ -199,9 +205,8 @@ public sealed unsafe partial class ExCache
                     GiveTurn(ref slice, 1);
                     WaitWhileInFlight(entry);
                     int line = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-                    bool isShared = line != Line.None && _lines[line].IsNamed;
                     ulong state = StateWithoutLine(*entry);
-                    if (state == PageState.Untouched && !isShared)
+                    if (state == PageState.Untouched && line == Line.None)
                     {
                         continue;
                     }
@@ -213,10 +218,10 @@ public sealed unsafe partial class ExCache
                     }
 
                     *copy = state;
-                    if (isShared)
+                    if (line != Line.None)
                     {
-                        // Without memory to remember it, the child's fault finds the line by its name.
-                        TryMap(line, child, address, copy, *entry & ~(PageState.NotRights | PageTable.Writable));
+                        // If it cannot, the child's fault asks the owner, or finds the line by its name.
+                        TryShare(line, entry, child, address, copy);
                     }
                 }
             }
@@ -371,9 +376,9 @@ public sealed unsafe partial class ExCache
         if (PageState.IsPresent(*entry))
         {
             int index = LineOf(*entry);
-            if (_lines[index].IsNamed)
+            if (_lines[index].IsShared)
             {
-                Unmap(index, entry);
+                Unmap(index, entry, PageState.Untouched);
                 return;
             }
 

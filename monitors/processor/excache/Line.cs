@@ -1,22 +1,25 @@
 // One 4 KB line of the ExCache and one set of lines. Both live in arrays made at boot, outside any slab.
 //
-// A line is a page of something. A private page belongs to one space and is reached through its page table alone. A page of a file that no
-// mapping has written to bears a name (object, page of the object), is found by it (ExCache.Names.cs), and any number of entries of any spaces map it.
+// A line is a page of something. A private page is reached through page tables alone: that of the space that has made it, and after a fork those of all
+// spaces that have not written to it since. A page of a file that no mapping has written to bears a name (object, page of the object), is found by
+// it (ExCache.Names.cs), and any number of entries of any spaces map it.
 //
 // What holds between a line, the list of its set and the page-table entries that map it, whenever the kernel lock is let go:
 //
 //   State        on list of     entries                        Name           Frame holds
 //   Free         free lines     -                              none           nothing
 //   Filling      none           the filler's is in flight      as it will be  what is arriving
-//   Resident     resident       private: one, named: any       none or one    the page; private and dirty = newer than at its owner
-//                               number, none as well
+//   Resident     resident       private: at least one,         none or one    the page; dirty = newer than at its owner
+//                               named: any number
 //   WritingBack  none           one, in flight                 none           the page, unmapped
 //   Leaving      none           one                            none           as Resident
 //
 // * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and Address of
 //   the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
-// * At most one line, Filling or Resident, bears a name. A named line is what the object has and is never written to: its entries are not
-//   writable, so it is never dirty, is dropped without a message, and leaves untouched entries behind. An entry that is untouched in a range of a file
+// * A line that is named, or that several entries map, is shared. It is never written to: its entries are not writable, so it is never dirty and is
+//   dropped without a message. Who wants to write copies it, or, when nobody else maps it any more, makes his entry writable. All entries of a
+//   private line stand for the same page at the same owner, so the same state is behind them.
+// * At most one line, Filling or Resident, bears a name. It is what the object has and leaves untouched entries behind. An entry that is untouched in a range of a file
 //   means the file's page; the owner of the range knows no other.
 // * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change has
 //   overtaken is thrown away (LineObjects.VersionOf).
@@ -25,7 +28,7 @@
 //   that somebody else is filling waits there, too.
 // * Who changes what: Free -> Filling the fault that takes it; Filling -> Resident the same fault; Resident -> Filling (clean victim) or
 //   WritingBack (dirty victim) the fault that evicts; WritingBack -> Filling, or Resident again, the same fault; Resident -> Leaving and back a map
-//   call, which alone holds the space (AddressSpace.IsChanging), for private lines only; to Free the fault that failed, or whoever drops the page.
+//   call, which alone holds the space (AddressSpace.IsChanging), for lines that are not shared; to Free the fault that failed, or whoever drops the page.
 // * Only the hardware and PageTable's atomic operations touch the bits of a present entry. Whether a page is dirty is judged from the value that
 //   taking it out of the table gave back, never from a look before.
 // * AddressSpace.InFlight counts the entries in flight of a space, Fills those of them that are fills. A space that is changing has no fills.
@@ -83,6 +86,9 @@ public unsafe struct Line
     public LineOrigin Origin;
 
     public readonly bool IsNamed => Object != 0;
+
+    /// <summary>True when nobody may write to it.</summary>
+    public readonly bool IsShared => Object != 0 || More != null;
 }
 
 /// <summary>The lines [First, First + ways) that can hold the pages of one set.</summary>

@@ -1,6 +1,6 @@
-// fork(2), vfork(2) and the process flavours of clone(2). A forked address space is copy-on-write at the home memory component: the parent's dirty
-// lines are written back, the home copies the space (Fork), and every page that exists is remote to the child. A vfork child runs in the
-// parent's space while the parent waits. BLOCKS.
+// fork(2), vfork(2) and the process flavours of clone(2). A forked address space is copy-on-write: the parent's dirty lines are written back, the home
+// copies the space (Fork), and what is resident here is mapped by parent and child until one of them writes to it (ExCache.CopyStates). A vfork
+// child runs in the parent's space while the parent waits. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;

@@ -1,6 +1,6 @@
 // What holds of the ExCache between any two pieces of kernel code that run without a break: every line is on exactly one list or under way,
 // a resident line and its entries point at each other, each entry lies in a range of its space that the line belongs to, a name leads to its one line,
-// nothing of an object can be written to, and counters count. A part of the class, because it looks where nobody else may.
+// nothing that is shared can be written to, and counters count. A part of the class, because it looks where nobody else may.
 
 using System.Collections.Generic;
 using Lego.Fabric.Messages;
@@ -106,7 +106,6 @@ public sealed unsafe partial class ExCache
         entries.Add((ulong)line.Entry);
         for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
         {
-            Check.That(line.IsNamed, $"{name} is private and mapped more than once");
             Check.That(entries.Add((ulong)mapping->Entry), $"{name}: an entry is remembered twice");
             CheckEntry(index, mapping->Entry, mapping->Space, mapping->Address);
         }
@@ -122,7 +121,7 @@ public sealed unsafe partial class ExCache
         Check.That(entry == PageTable.Entry(space->PageTableRoot, address, null), $"{name}: its page table has another entry");
         ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
         Check.That(PageState.IsPresent(*entry) && (*entry & PageTable.AddressMask) == physical, $"{name}: its entry is {*entry:x}");
-        Check.That(!line.IsNamed || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is the object's and can be written to: {*entry:x}");
+        Check.That(!line.IsShared || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is shared and can be written to: {*entry:x}");
         if (space->IsChanging)
         {
             // The home has answered, but what it has agreed to is not done here.

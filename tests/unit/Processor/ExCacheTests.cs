@@ -212,6 +212,13 @@ public sealed unsafe class ExCacheTests
         AddressSpace child = default;
         child.PageTableRoot = PageTable.CreateUser(machine.Frames);
         Assert.Equal(Errno.None, machine.Cache.CopyStates(machine.Space, &child));
+        Assert.Equal(machine.Space->ResidentLines, child.ResidentLines);
+        // Others push out what both have resident.
+        for (ulong page = 300; page < 320; page++)
+        {
+            machine.Load(Base + (page * 4096), out _);
+        }
+
         for (ulong page = 0; page < 16; page++)
         {
             Assert.Equal(PageState.Remote, *PageTable.Entry(child.PageTableRoot, Base + (page * 4096), null));
