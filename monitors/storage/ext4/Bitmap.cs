@@ -63,6 +63,18 @@ public static class Bitmap
         return count;
     }
 
+    /// <summary>How many of the first <paramref name="end"/> bits are set.</summary>
+    public static uint CountSet(ReadOnlySpan<byte> bits, uint end)
+    {
+        uint count = 0;
+        for (uint index = 0; index < end; index++)
+        {
+            count += IsSet(bits, index) ? 1u : 0u;
+        }
+
+        return count;
+    }
+
     /// <summary>Whether all bits of [first, first + count) are set.</summary>
     public static bool AllSet(ReadOnlySpan<byte> bits, uint first, uint count)
     {

@@ -109,11 +109,10 @@ public struct Geometry
     public readonly bool IsFileInode(uint inode) => inode == RootInode || (inode >= FirstInode && inode <= InodeCount);
 
     /// <summary>Superblock and descriptor copies at the head of a group: in groups 0, 1 and powers of 3, 5, 7 (sparse_super).</summary>
-    public readonly uint OverheadBlocks(uint group)
-    {
-        bool hasCopy = !SparseSuperblocks || group <= 1 || IsPower(group, 3) || IsPower(group, 5) || IsPower(group, 7);
-        return hasCopy ? 1 + DescriptorBlocks + ReservedDescriptorBlocks : 0;
-    }
+    public readonly bool HasCopies(uint group) =>
+        !SparseSuperblocks || group <= 1 || IsPower(group, 3) || IsPower(group, 5) || IsPower(group, 7);
+
+    public readonly uint OverheadBlocks(uint group) => HasCopies(group) ? 1 + DescriptorBlocks + ReservedDescriptorBlocks : 0;
 
     private static bool IsPower(uint value, uint factor)
     {

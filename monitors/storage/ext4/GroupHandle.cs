@@ -29,7 +29,8 @@ public readonly unsafe ref struct GroupHandle
 
     public ulong InodeTable => _descriptor->InodeTableLow | (Wide ? (ulong)_descriptor->InodeTableHigh << 32 : 0);
 
-    public GroupFlags Flags => _descriptor->Flags;
+    /// <summary>None on a volume without checksums: nothing would vouch for them (Linux and e2fsck ignore them there, too).</summary>
+    public GroupFlags Flags => _volume.Geometry.HasChecksums ? _descriptor->Flags : default;
 
     public uint FreeBlocks => Join(_descriptor->FreeBlocksLow, ref _descriptor->FreeBlocksHigh);
 
@@ -51,6 +52,18 @@ public readonly unsafe ref struct GroupHandle
 
     private bool Wide => _volume.Geometry.WideDescriptors;
 
+    /// <summary>Whether its checksum holds, its places are the volume's, and its counts are possible.</summary>
+    public bool IsSound
+    {
+        get
+        {
+            ref readonly Geometry geometry = ref _volume.Geometry;
+            return IsIntact && geometry.AreBlocks(BlockBitmap, 1) && geometry.AreBlocks(InodeBitmap, 1)
+                && geometry.AreBlocks(InodeTable, _volume.Groups.InodeTableBlocks)
+                && FreeBlocks <= geometry.BlocksInGroup(Number) && FreeInodes <= geometry.InodesPerGroup;
+        }
+    }
+
     /// <summary>Whether the stored checksum is that of the contents.</summary>
     public bool IsIntact => !_volume.Geometry.HasChecksums || _descriptor->Checksum == ComputeChecksum();
 
@@ -69,6 +82,11 @@ public readonly unsafe ref struct GroupHandle
 
     public void SetInodeBitmapChecksum(uint value) =>
         Split(value, ref _descriptor->InodeBitmapChecksumLow, ref _descriptor->InodeBitmapChecksumHigh);
+
+    /// <summary>Takes over all that a copy of the same descriptor says.</summary>
+    public void CopyFrom(in GroupHandle copy) =>
+        new ReadOnlySpan<byte>(copy._descriptor, (int)_volume.Geometry.DescriptorBytes)
+            .CopyTo(new Span<byte>(_descriptor, (int)_volume.Geometry.DescriptorBytes));
 
     /// <summary>Makes changes permanent: checksum, and write-back later.</summary>
     public void Commit()

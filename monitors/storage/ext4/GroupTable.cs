@@ -15,39 +15,28 @@ public sealed class GroupTable(Volume volume)
         / _volume.Geometry.BlockBytes;
 
     /// <summary>The descriptor of a group below GroupCount.</summary>
-    public GroupHandle Open(uint group, out Errno error)
-    {
-        uint perBlock = _volume.Geometry.BlockBytes / _volume.Geometry.DescriptorBytes;
-        ulong number = _volume.Geometry.FirstDataBlock + 1 + (group / perBlock);
-        BlockHandle block = _volume.Cache.Read(number, BlockKind.Descriptors, out error);
-        return error != Errno.None
-            ? default
-            : new GroupHandle(_volume, group, block, group % perBlock * _volume.Geometry.DescriptorBytes);
-    }
+    public GroupHandle Open(uint group, out Errno error) => OpenCopy(group, 0, out error);
 
     /// <summary>
     /// Checks every descriptor's checksum, places and counts, and adds up what is free (the superblock's sums may be old after a crash).
-    /// EUCLEAN when a descriptor is wrong.
+    /// EUCLEAN when a descriptor is wrong and cannot be restored.
     /// </summary>
     public Errno Verify(out ulong freeBlocks, out uint freeInodes)
     {
         freeBlocks = 0;
         freeInodes = 0;
-        ulong tableBlocks = InodeTableBlocks;
         for (uint number = 0; number < _volume.Geometry.GroupCount; number++)
         {
             using GroupHandle group = Open(number, out Errno error);
+            if (error == Errno.None && !group.IsSound)
+            {
+                Log.Error($"ext4: descriptor of group {number} is damaged");
+                error = Restore(in group);
+            }
+
             if (error != Errno.None)
             {
                 return error;
-            }
-
-            if (!group.IsIntact || !_volume.Geometry.AreBlocks(group.BlockBitmap, 1) || !_volume.Geometry.AreBlocks(group.InodeBitmap, 1)
-                || !_volume.Geometry.AreBlocks(group.InodeTable, tableBlocks)
-                || group.FreeBlocks > _volume.Geometry.BlocksInGroup(number) || group.FreeInodes > _volume.Geometry.InodesPerGroup)
-            {
-                Log.Error($"ext4: descriptor of group {number} is damaged");
-                return Errno.EUCLEAN;
             }
 
             freeBlocks += group.FreeBlocks;
@@ -55,5 +44,60 @@ public sealed class GroupTable(Volume volume)
         }
 
         return Errno.None;
+    }
+
+    /// <summary>A descriptor in the table, or in the copy of the table that another group has.</summary>
+    private GroupHandle OpenCopy(uint group, uint keeper, out Errno error)
+    {
+        ref readonly Geometry geometry = ref _volume.Geometry;
+        uint perBlock = geometry.BlockBytes / geometry.DescriptorBytes;
+        ulong number = geometry.FirstBlockOfGroup(keeper) + 1 + (group / perBlock);
+        BlockHandle block = _volume.Cache.Read(number, BlockKind.Descriptors, out error);
+        return error != Errno.None ? default : new GroupHandle(_volume, group, block, group % perBlock * geometry.DescriptorBytes);
+    }
+
+    /// <summary>
+    /// Takes a damaged descriptor from the first copy that is sound, as Linux's e2fsck does. Copies are as old as the volume, so what is free
+    /// is counted anew, and the volume is marked for e2fsck. With checksums a copy is not enough (its flags and its bitmaps' checksums are old):
+    /// EUCLEAN then, and when there is no sound copy.
+    /// </summary>
+    private Errno Restore(in GroupHandle group)
+    {
+        ref readonly Geometry geometry = ref _volume.Geometry;
+        for (uint keeper = 1; keeper < geometry.GroupCount && !geometry.HasChecksums && !_volume.ReadOnly; keeper++)
+        {
+            if (!geometry.HasCopies(keeper) || geometry.BlocksInGroup(keeper) <= geometry.DescriptorBlocks)
+            {
+                continue;
+            }
+
+            using GroupHandle copy = OpenCopy(group.Number, keeper, out Errno error);
+            if (error != Errno.None || !copy.IsSound)
+            {
+                continue;
+            }
+
+            using BlockHandle blocks = _volume.Cache.Read(copy.BlockBitmap, BlockKind.BlockBitmap, out error);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            using BlockHandle inodes = _volume.Cache.Read(copy.InodeBitmap, BlockKind.InodeBitmap, out error);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            group.CopyFrom(in copy);
+            group.SetFreeBlocks(geometry.BlocksInGroup(group.Number) - Bitmap.CountSet(blocks.Bytes, geometry.BlocksInGroup(group.Number)));
+            group.SetFreeInodes(geometry.InodesPerGroup - Bitmap.CountSet(inodes.Bytes, geometry.InodesPerGroup));
+            group.Commit();
+            _volume.MarkDamaged();
+            Log.Warn($"ext4: it was restored from its copy in group {keeper}");
+            return Errno.None;
+        }
+
+        return Errno.EUCLEAN;
     }
 }

@@ -47,6 +47,59 @@ public class DamagedVolumeTests
         }
     }
 
+    /// <summary>Bytes of a descriptor's places: the block bitmap's, the inode bitmap's, the inode table's.</summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(7)]
+    [InlineData(10)]
+    public void A_damaged_group_descriptor_is_restored_from_its_copy(int offset)
+    {
+        const int FirstDescriptor = 2048;
+        using VolumeImage image = new("16M", "-b 1024 -O ^metadata_csum,^has_journal", Populate);
+        byte[] bytes = File.ReadAllBytes(image.Path);
+        bytes[FirstDescriptor + offset] = byte.MaxValue;
+        File.WriteAllBytes(image.Path, bytes);
+
+        Volume volume = image.Mount();
+        uint folder = VolumeTests.Find(volume, Geometry.RootInode, "folder");
+        uint file = VolumeTests.Find(volume, VolumeTests.Find(volume, folder, "below"), "file");
+        Assert.Equal(new byte[100_000], VolumeTests.ReadAll(volume, file));
+        uint made = VolumeTests.Create(volume, folder, "new", FileMode.Regular | 0x1A4);
+        VolumeTests.WriteAll(volume, made, 0, bytes[..50_000]);
+        Assert.Equal(Errno.None, volume.Sync());
+        image.Unmount();
+
+        // It was marked, so the next start has e2fsck look at it; what was written is there.
+        Assert.Contains("clean with errors", image.Debugfs("show_super_stats -h"), StringComparison.Ordinal);
+        VolumeImage.Repair(image.Path);
+        Assert.Equal(bytes[..50_000], image.ReadBack("/folder/new"));
+        image.Mount();
+        image.AssertSound();
+    }
+
+    [Fact]
+    public void Flags_of_groups_mean_nothing_without_checksums()
+    {
+        const int DescriptorBytes = 64;
+        const int FirstDescriptor = 2048;
+        const int Flags = 0x12;
+        using VolumeImage image = new("16M", "-b 1024 -O ^metadata_csum,^has_journal", Populate);
+        byte[] bytes = File.ReadAllBytes(image.Path);
+        for (int group = 0; group < 2; group++)
+        {
+            bytes[FirstDescriptor + (group * DescriptorBytes) + Flags] = (byte)GroupFlags.BlocksUninitialized;
+        }
+
+        File.WriteAllBytes(image.Path, bytes);
+        Volume volume = image.Mount();
+        uint folder = VolumeTests.Find(volume, Geometry.RootInode, "folder");
+        uint made = VolumeTests.Create(volume, folder, "new", FileMode.Regular | 0x1A4);
+        VolumeTests.WriteAll(volume, made, 0, bytes[..50_000]);
+        uint file = VolumeTests.Find(volume, VolumeTests.Find(volume, folder, "below"), "file");
+        Assert.Equal(new byte[100_000], VolumeTests.ReadAll(volume, file));
+        image.AssertSound();
+    }
+
     [Fact]
     public void A_failing_device_is_an_error_and_the_volume_goes_on_when_it_works_again()
     {
