@@ -72,7 +72,7 @@ public static unsafe class KernelMap
     {
         for (int page = 0; page < pages; page++)
         {
-            ulong* entry = PageTable.Entry(PageTable.KernelRoot, bottom + (ulong)page * PageOperations.PageSize, null);
+            ulong* entry = PageTable.Find(PageTable.KernelRoot, bottom + (ulong)page * PageOperations.PageSize);
             frames.Free(PhysicalAddress.ToKernel(*entry & PageTable.AddressMask));
             *entry = 0;
         }

@@ -4,6 +4,7 @@
 // what its bits were is judged from the value exchanged. An entry that is not present is the kernel's alone: plain stores do.
 // Works on any memory that PhysicalAddress leads to, so host tests run this very code.
 
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Lego.Kernel;
@@ -31,11 +32,33 @@ public static unsafe partial class PageTable
     private const int PageShift = 12;
     private const int RootShift = 39;
 
+    /// <summary>The last-level entry of an address; null where a level is missing. Each page fault and each page of a copy takes this way.</summary>
+    public static ulong* Find(ulong root, ulong address)
+    {
+        ulong entry = Level(root, address, RootShift);
+        if ((entry & Present) == 0)
+        {
+            return null;
+        }
+
+        entry = Level(entry & AddressMask, address, RootShift - EntryShift);
+        if ((entry & Present) == 0)
+        {
+            return null;
+        }
+
+        entry = Level(entry & AddressMask, address, RootShift - (2 * EntryShift));
+        return (entry & Present) == 0 ? null : (ulong*)PhysicalAddress.ToKernel(entry & AddressMask) + ((address >> PageShift) & (Entries - 1));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Level(ulong table, ulong address, int shift) =>
+        ((ulong*)PhysicalAddress.ToKernel(table))[(address >> shift) & (Entries - 1)];
+
     /// <summary>
-    /// The last-level entry of an address. Missing levels are made from <paramref name="frames"/>; with null frames, or without memory, the
-    /// result is null.
+    /// The last-level entry of an address. Missing levels are made from <paramref name="frames"/>; without memory the result is null.
     /// </summary>
-    public static ulong* Entry(ulong root, ulong address, FrameAllocator? frames)
+    public static ulong* Entry(ulong root, ulong address, FrameAllocator frames)
     {
         ulong* table = (ulong*)PhysicalAddress.ToKernel(root);
         for (int shift = 39; shift > 12; shift -= 9)
@@ -43,11 +66,6 @@ public static unsafe partial class PageTable
             ulong* entry = table + ((address >> shift) & (Entries - 1));
             if ((*entry & Present) == 0)
             {
-                if (frames == null)
-                {
-                    return null;
-                }
-
                 void* next = frames.AllocateCleared();
                 if (next == null)
                 {

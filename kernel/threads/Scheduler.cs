@@ -223,7 +223,11 @@ public static unsafe partial class Scheduler
     /// <summary>Says that a flag some thread waits for has been set.</summary>
     public static void Notify() => MachineThreads.Notified = true;
 
-    private static bool AnyRunnable => !MachineThreads.KernelThreads.IsEmpty || !MachineThreads.Woken.IsEmpty || !MachineThreads.Ordinary.IsEmpty;
+    private static bool AnyRunnable
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => !MachineThreads.KernelThreads.IsEmpty || !MachineThreads.Woken.IsEmpty || !MachineThreads.Ordinary.IsEmpty;
+    }
 
     /// <summary>Blocks until woken (true) or until the deadline (false).</summary>
     [Blocks]

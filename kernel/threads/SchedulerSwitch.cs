@@ -125,7 +125,11 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>Kernel threads go before programs, and those that were woken before those that compute.</summary>
-    private static bool IsOutranked => !MachineThreads.KernelThreads.IsEmpty || (!MachineThreads.Woken.IsEmpty && Current->IsOrdinary);
+    private static bool IsOutranked
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => !MachineThreads.KernelThreads.IsEmpty || (!MachineThreads.Woken.IsEmpty && Current->IsOrdinary);
+    }
 
     private static void GiveWay()
     {

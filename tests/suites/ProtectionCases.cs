@@ -80,10 +80,10 @@ public static unsafe class ProtectionCases
     {
         ulong before = s_frames!.FreePages;
         ulong root = PageTable.CreateUser(s_frames);
-        check.That(PageTable.Entry(root, UserAddress, null) == null, "a new table has no entries");
+        check.That(PageTable.Find(root, UserAddress) == null, "a new table has no entries");
         ulong* entry = PageTable.Entry(root, UserAddress, s_frames);
         check.That(entry != null && *entry == 0, "an entry is made empty");
-        check.That(PageTable.Entry(root, UserAddress, null) == entry, "the same entry is found again");
+        check.That(PageTable.Find(root, UserAddress) == entry, "the same entry is found again");
         PageTable.Free(root, s_frames);
         check.Equal(before, s_frames.FreePages, "frames after the table is freed");
     }

@@ -65,7 +65,7 @@ public sealed unsafe partial class ExCache
         address &= ~(ulong)(PageOperations.PageSize - 1);
         while (true)
         {
-            entry = PageTable.Entry(space->PageTableRoot, address, null);
+            entry = PageTable.Find(space->PageTableRoot, address);
             if (entry == null && (entry = MakeEntry(space, address)) == null)
             {
                 return FaultOutcome.OutOfKernelMemory;

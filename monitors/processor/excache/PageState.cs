@@ -6,6 +6,7 @@
 //   remote      2     the owner memory component has it
 //   in flight   4     a fill or a write-back is under way; whoever wants the page waits on ExCache's arrival queue and looks again
 
+using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -28,6 +29,7 @@ public static class PageState
     /// Permission bits of a present entry. A range without any permission keeps its lines, present for the kernel only: x86-64 has no
     /// other unreadable page (SDM vol. 3, 4.6). Writing or executing implies reading, as on every x86-64 Linux.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Bits(Protection protection)
     {
         if (protection == Protection.None)
@@ -50,6 +52,7 @@ public static class PageState
     }
 
     /// <summary>True when a present entry lets user mode make this access.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Allows(ulong entry, MissAccess access)
     {
         return (entry & PageTable.User) != 0 && access switch
@@ -61,6 +64,7 @@ public static class PageState
     }
 
     /// <summary>True when a range with this protection lets user mode make this access.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Allows(Protection protection, MissAccess access)
     {
         return access switch

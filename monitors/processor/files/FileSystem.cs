@@ -47,6 +47,12 @@ public sealed unsafe class FileSystem : ProcessResources
             Panic.Because("FileSystem: no memory for the lock table");
         }
 
+        ZeroPage = (byte*)frames.AllocateCleared();
+        if (ZeroPage == null)
+        {
+            Panic.Because("FileSystem: no memory for a page of zeros");
+        }
+
         Nodes = new FileNodes(processes);
         Sessions = new TerminalSessions(this);
         Buffers = new TransferBuffers(frames);
@@ -72,6 +78,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public ObjectPointer<FileSystem> Self { get; }
 
     public Processes Processes { get; }
+
+    /// <summary>What /dev/zero gives to read; nobody writes to it.</summary>
+    public byte* ZeroPage { get; }
 
     public FrameAllocator Frames => Processes.Frames;
 

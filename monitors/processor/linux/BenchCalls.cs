@@ -84,7 +84,7 @@ public static unsafe class BenchCalls
 
     private static long ArmOneTrap(ref SystemCall call)
     {
-        ulong* entry = call.A1 < PageTable.UserEnd ? PageTable.Entry(call.Process->Space->PageTableRoot, call.A1, null) : null;
+        ulong* entry = call.A1 < PageTable.UserEnd ? PageTable.Find(call.Process->Space->PageTableRoot, call.A1) : null;
         if (entry == null || (*entry & PageTable.Present) == 0)
         {
             return SystemCall.Fail(Errno.EFAULT);

@@ -106,7 +106,7 @@ public static unsafe class MemoryAdvice
             for (int index = 0; index < piece; index++)
             {
                 ulong address = call.A0 + ((done + (ulong)index) * PageOperations.PageSize);
-                ulong* entry = PageTable.Entry(space->PageTableRoot, address, null);
+                ulong* entry = PageTable.Find(space->PageTableRoot, address);
                 resident[index] = entry != null && PageState.IsPresent(*entry) ? (byte)1 : (byte)0;
             }
 

@@ -84,15 +84,13 @@ public static unsafe class LineFaults
             placement = LinePlacement.Overflow;
         }
 
-        MemoryShortage shortage = default;
-        FaultOutcome outcome;
-        do
+        FaultOutcome outcome = address < UserMemory.Limit
+            ? cache.Resolve(thread->Process->Space, address, access, placement, out _)
+            : FaultOutcome.NotMapped;
+        if (outcome >= FaultOutcome.OutOfMemory)
         {
-            outcome = address < UserMemory.Limit
-                ? cache.Resolve(thread->Process->Space, address, access, placement, out _)
-                : FaultOutcome.NotMapped;
+            outcome = ResolveInShortage(thread, address, access, placement, outcome);
         }
-        while (outcome >= FaultOutcome.OutOfMemory && shortage.IsRelieved(thread->Process, outcome));
 
         if (outcome != FaultOutcome.Resident)
         {
@@ -107,6 +105,19 @@ public static unsafe class LineFaults
             // Others may have fetched meanwhile, but only while this fault waited for a page, too.
             thread->Process->MajorFaults++;
         }
+    }
+
+    /// <summary>Tries on for as long as somebody gives memory back.</summary>
+    private static FaultOutcome ResolveInShortage(
+        UserThread* thread, ulong address, MissAccess access, LinePlacement placement, FaultOutcome outcome)
+    {
+        MemoryShortage shortage = default;
+        while (outcome >= FaultOutcome.OutOfMemory && shortage.IsRelieved(thread->Process, outcome))
+        {
+            outcome = thread->Process->Table.Cache.Resolve(thread->Process->Space, address, access, placement, out _);
+        }
+
+        return outcome;
     }
 
     /// <summary>The access cannot be made good: a signal, or the end of the process.</summary>

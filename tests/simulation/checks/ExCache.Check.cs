@@ -118,7 +118,7 @@ public sealed unsafe partial class ExCache
         ref Line line = ref _lines[index];
         string name = $"{NameOf(index)} at {address:x} of space {space->Asid}";
         Check.That(space->PageTableRoot != 0, $"{name}: its space is gone");
-        Check.That(entry == PageTable.Entry(space->PageTableRoot, address, null), $"{name}: its page table has another entry");
+        Check.That(entry == PageTable.Find(space->PageTableRoot, address), $"{name}: its page table has another entry");
         ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
         Check.That(PageState.IsPresent(*entry) && (*entry & PageTable.AddressMask) == physical, $"{name}: its entry is {*entry:x}");
         Check.That(!line.IsShared || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is shared and can be written to: {*entry:x}");

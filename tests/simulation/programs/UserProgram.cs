@@ -160,7 +160,7 @@ internal sealed unsafe partial class UserProgram
         ulong allowed = PageTable.Present | PageTable.User | (writes ? PageTable.Writable : 0);
         while (true)
         {
-            ulong* entry = PageTable.Entry(Scheduler.Current->PageTableRoot, address, null);
+            ulong* entry = PageTable.Find(Scheduler.Current->PageTableRoot, address);
             if (entry != null && (*entry & allowed) == allowed)
             {
                 *entry |= writes ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed;

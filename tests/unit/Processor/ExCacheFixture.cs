@@ -222,7 +222,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
     private FaultOutcome Access(AddressSpace* space, ulong address, MissAccess access, out byte* at)
     {
         at = null;
-        ulong* entry = PageTable.Entry(space->PageTableRoot, address, null);
+        ulong* entry = PageTable.Find(space->PageTableRoot, address);
         if (entry == null || !PageState.IsPresent(*entry) || !PageState.Allows(*entry, access))
         {
             FaultOutcome outcome = Cache.Resolve(space, address, access, LinePlacement.OwnSet, out entry);

@@ -221,11 +221,11 @@ public sealed unsafe class ExCacheTests
 
         for (ulong page = 0; page < 16; page++)
         {
-            Assert.Equal(PageState.Remote, *PageTable.Entry(child.PageTableRoot, Base + (page * 4096), null));
+            Assert.Equal(PageState.Remote, *PageTable.Find(child.PageTableRoot, Base + (page * 4096)));
         }
 
-        Assert.Equal(PageState.Untouched, *PageTable.Entry(child.PageTableRoot, Base + (100 * 4096), null));
-        Assert.Equal(PageState.Untouched, *PageTable.Entry(child.PageTableRoot, Base + (200 * 4096), null));
+        Assert.Equal(PageState.Untouched, *PageTable.Find(child.PageTableRoot, Base + (100 * 4096)));
+        Assert.Equal(PageState.Untouched, *PageTable.Find(child.PageTableRoot, Base + (200 * 4096)));
     }
 
     [Fact]
@@ -259,7 +259,7 @@ public sealed unsafe class ExCacheTests
             Assert.Equal(FaultOutcome.Resident, machine.Cache.Resolve(machine.Space, address, MissAccess.Write, LinePlacement.Overflow, out ulong* entry));
             *entry |= PageTable.Dirty;
             *ExCache.PageOf(*entry) = (byte)(page + 2);
-            Assert.True(PageState.IsPresent(*PageTable.Entry(machine.Space->PageTableRoot, Base, null)));
+            Assert.True(PageState.IsPresent(*PageTable.Find(machine.Space->PageTableRoot, Base)));
         }
 
         Assert.Equal(20UL, machine.Counter("fills_overflow"));

@@ -8,18 +8,17 @@ namespace Lego.Processor;
 /// <summary>Operations of /dev/zero; /dev/full refines them.</summary>
 public unsafe class ZeroDevice(FileSystem files) : FileOperations(files)
 {
-    private const int PieceBytes = 512;
+    /// <summary>A page of zeros that readers copy from, taken at boot.</summary>
+    private readonly byte* _zeros = files.ZeroPage;
 
     public override bool IsSeekable => true;
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
-        Span<byte> zeros = stackalloc byte[PieceBytes];
-        zeros.Clear();
         long total = 0;
         while (to.RemainingBytes != 0)
         {
-            Errno error = to.Give(zeros.Slice(0, (int)Math.Min(to.RemainingBytes, PieceBytes)), out int moved);
+            Errno error = to.Give(new ReadOnlySpan<byte>(_zeros, (int)Math.Min(to.RemainingBytes, PageOperations.PageSize)), out int moved);
             total += moved;
             if (error != Errno.None)
             {
