@@ -99,6 +99,36 @@ public static unsafe class Processors
         }
     }
 
+    /// <summary>
+    /// A thread waits that may run on some CPUs only, a bit for each: interrupts one of them, if any an idle one, to look at the run queue, unless this CPU is
+    /// one of them and no other is idle.
+    /// </summary>
+    internal static void WakeOneOf(ulong cpus)
+    {
+        int self = Cpu.Index;
+        int chosen = -1;
+        for (int index = 0; index < s_count; index++)
+        {
+            bool isMeant = (cpus >> index & 1) != 0;
+            if (isMeant && index != self && ((CpuLocal*)s_table.Cpus[index])->Halted != 0)
+            {
+                chosen = index;
+                ((CpuLocal*)s_table.Cpus[index])->Halted = 0;
+                break;
+            }
+
+            if (isMeant && chosen != self)
+            {
+                chosen = index;
+            }
+        }
+
+        if (chosen >= 0 && chosen != self)
+        {
+            Interrupt(chosen);
+        }
+    }
+
     /// <summary>The kernel lock is free: interrupts one CPU that has halted because it was not.</summary>
     internal static void WakeOneThatWaitsForLock()
     {

@@ -38,6 +38,44 @@ internal unsafe struct RunQueue
         }
     }
 
+    /// <summary>True when somebody wants to run who may run on a CPU.</summary>
+    internal readonly bool HasFor(int cpu)
+    {
+        Thread* thread = _first;
+        while (thread != null && !thread->MayRunOn(cpu))
+        {
+            thread = thread->Next;
+        }
+
+        return thread != null;
+    }
+
+    /// <summary>Takes the first thread out that may run on a CPU; null when there is none.</summary>
+    internal Thread* TakeFor(int cpu)
+    {
+        Thread* previous = null;
+        Thread* thread = _first;
+        while (thread != null && !thread->MayRunOn(cpu))
+        {
+            previous = thread;
+            thread = thread->Next;
+        }
+
+        if (previous == null)
+        {
+            return Take();
+        }
+
+        if (thread != null)
+        {
+            previous->Next = thread->Next;
+            thread->Next = null;
+            _last = _last == thread ? previous : _last;
+        }
+
+        return thread;
+    }
+
     /// <summary>Takes the first thread out; null when there is none.</summary>
     internal Thread* Take()
     {

@@ -167,6 +167,21 @@ public static unsafe partial class Scheduler
         }
     }
 
+    /// <summary>Says on which CPUs a program may run, a bit for each (0 = all); it leaves another one at its next return to user mode, which is soon.</summary>
+    [NoBlock]
+    public static void SetCpus(Thread* thread, ulong cpus)
+    {
+        thread->Cpus = cpus;
+        if (thread->State == ThreadState.Runnable)
+        {
+            WakeCpuFor(thread);
+        }
+        else if (!thread->MayRunOn(thread->CpuIndex))
+        {
+            Interrupt(thread);
+        }
+    }
+
     /// <summary>Waits for a time; blocks.</summary>
     [Blocks]
     public static void Sleep(ulong nanoseconds)
@@ -201,7 +216,8 @@ public static unsafe partial class Scheduler
             {
                 return false;
             }
-            if (!MachineThreads.KernelThreads.IsEmpty || !MachineThreads.Woken.IsEmpty || (!MachineThreads.Ordinary.IsEmpty && now - start > ShortSpinNs))
+            if (!MachineThreads.KernelThreads.IsEmpty || MachineThreads.Woken.HasFor(Cpu.Index)
+                || (MachineThreads.Ordinary.HasFor(Cpu.Index) && now - start > ShortSpinNs))
             {
                 break;
             }
@@ -223,10 +239,12 @@ public static unsafe partial class Scheduler
     /// <summary>Says that a flag some thread waits for has been set.</summary>
     public static void Notify() => MachineThreads.Notified = true;
 
+    /// <summary>A thread wants a CPU and may have this one.</summary>
     private static bool AnyRunnable
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => !MachineThreads.KernelThreads.IsEmpty || !MachineThreads.Woken.IsEmpty || !MachineThreads.Ordinary.IsEmpty;
+        get => !MachineThreads.KernelThreads.IsEmpty || (!MachineThreads.Woken.IsEmpty && MachineThreads.Woken.HasFor(Cpu.Index)) ||
+            (!MachineThreads.Ordinary.IsEmpty && MachineThreads.Ordinary.HasFor(Cpu.Index));
     }
 
     /// <summary>Blocks until woken (true) or until the deadline (false).</summary>
@@ -274,7 +292,19 @@ public static unsafe partial class Scheduler
             Enqueue(ref thread->CreditNs > 0 ? ref MachineThreads.Woken : ref MachineThreads.Ordinary, thread);
         }
 
-        Processors.WakeAnIdleOne();
+        WakeCpuFor(thread);
+    }
+
+    private static void WakeCpuFor(Thread* thread)
+    {
+        if (thread->Cpus == 0)
+        {
+            Processors.WakeAnIdleOne();
+        }
+        else
+        {
+            Processors.WakeOneOf(thread->Cpus);
+        }
     }
 
     private static void Enqueue(ref RunQueue queue, Thread* thread)
@@ -289,7 +319,7 @@ public static unsafe partial class Scheduler
         Thread* next = MachineThreads.KernelThreads.Take();
         if (next == null)
         {
-            next = MachineThreads.Woken.Take();
+            next = MachineThreads.Woken.TakeFor(Cpu.Index);
         }
 
         if (next != null)
@@ -298,7 +328,7 @@ public static unsafe partial class Scheduler
             return next;
         }
 
-        next = MachineThreads.Ordinary.Take();
+        next = MachineThreads.Ordinary.TakeFor(Cpu.Index);
         if (next != null)
         {
             next->IsOrdinary = true;

@@ -118,7 +118,7 @@ public static unsafe partial class Scheduler
     internal static void BeforeUserMode()
     {
         // The timer fires at the next deadline and at the end of a time slice, so that the clock need not be read each time.
-        while (MachineThreads.Notified || MachineThreads.TimerFired || IsOutranked)
+        while (MachineThreads.Notified || MachineThreads.TimerFired || IsOutranked || IsMisplaced)
         {
             GiveWay();
         }
@@ -128,13 +128,25 @@ public static unsafe partial class Scheduler
     private static bool IsOutranked
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => !MachineThreads.KernelThreads.IsEmpty || (!MachineThreads.Woken.IsEmpty && Current->IsOrdinary);
+        get => !MachineThreads.KernelThreads.IsEmpty ||
+            (!MachineThreads.Woken.IsEmpty && Current->IsOrdinary && MachineThreads.Woken.HasFor(Cpu.Index));
     }
+
+    /// <summary>The running thread may not run on this CPU any more.</summary>
+    private static bool IsMisplaced => !Current->MayRunOn(Cpu.Index);
 
     private static void GiveWay()
     {
         WakeDue();
         Thread* current = Current;
+        if (IsMisplaced)
+        {
+            Enqueue(ref MachineThreads.Ordinary, current);
+            Processors.WakeOneOf(current->Cpus);
+            Switch();
+            return;
+        }
+
         bool isSliceOver = false;
         if (MachineThreads.TimerFired)
         {

@@ -64,6 +64,8 @@ public unsafe struct Thread
     internal bool IsOrdinary;
     /// <summary>How often it was given a CPU after another thread: what is true of a CPU while this stays the same has not been interrupted.</summary>
     public ulong Turns;
+    /// <summary>CPUs that it may run on, a bit for each; 0 = all.</summary>
+    internal ulong Cpus;
     /// <summary>The CPU that runs it, or ran it last.</summary>
     internal int CpuIndex;
     /// <summary>Time that it had run when it last gave the CPU up, nanoseconds.</summary>
@@ -73,6 +75,8 @@ public unsafe struct Thread
 
     internal fixed byte Name[MaxNameBytes];
     internal int NameLength;
+
+    internal readonly bool MayRunOn(int cpu) => Cpus == 0 || (Cpus >> cpu & 1) != 0;
 
     /// <summary>The FXSAVE area (SDM vol. 1, 10.5).</summary>
     internal void* FloatingPoint

@@ -306,6 +306,53 @@ static void tasks(void)
 	join(b);
 }
 
+/* --- affinity */
+
+static int in_set(void)
+{
+	int outside = 0;
+	cpu_set_t set;
+	sched_getaffinity(0, sizeof set, &set);
+	for (int i = 0; i < 200; i++) {
+		outside += !CPU_ISSET(sched_getcpu(), &set);
+		if (i % 20 == 0)
+			pause_ms(1);
+		sched_yield();
+	}
+	return outside;
+}
+
+static void *stays_there(void *count)
+{
+	cpu_set_t set;
+	sched_getaffinity(0, sizeof set, &set);
+	*(int *)count = CPU_COUNT(&set);
+	return (void *)(long)in_set();
+}
+
+static void affinity(void)
+{
+	cpu_set_t all, one, none;
+	int count = 0, outside = 0;
+	sched_getaffinity(0, sizeof all, &all);
+	CPU_ZERO(&none);
+	printf("affinity: none %d", sched_setaffinity(0, sizeof none, &none));
+	printf(" %s", strerror(errno));
+	for (int cpu = 0; cpu < 64; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof one, &one))
+			outside += 1000;
+		outside += sched_getcpu() != cpu;
+		outside += in_set() + join(start(stays_there, &count));
+		if (count != 1)
+			outside += 10000;
+	}
+	printf(", elsewhere %d, all again %d\n", outside, sched_setaffinity(0, sizeof all, &all));
+}
+
 /* --- processes that share memory and descriptors */
 
 static volatile int shared_number;
@@ -337,6 +384,7 @@ int main(void)
 	barriers();
 	timers();
 	tasks();
+	affinity();
 	sharing();
 	return 0;
 }

@@ -1,5 +1,5 @@
 // Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy and nice value: both are kept, inherited and told, and what
-// they would promise beyond a fair share (real-time policies, a choice of processors) is refused.
+// they would promise beyond a fair share (real-time policies) is refused.
 
 using System;
 using System.Runtime.InteropServices;
@@ -155,7 +155,7 @@ public static unsafe class SchedulingCalls
         return SystemCall.Result(new UserPointer<Attributes>(call.A1).Write(call.Process, in attributes));
     }
 
-    [SystemCall(203, "sched_setaffinity", Support.Partial, "sets that hold every processor; others are EINVAL")]
+    [SystemCall(203, "sched_setaffinity", Support.Full)]
     public static long SetAffinity(ref SystemCall call)
     {
         ulong mask = 0;
@@ -176,32 +176,48 @@ public static unsafe class SchedulingCalls
             }
         }
 
-        Process* target = Find(call.A0, ref call);
+        UserThread* target = FindThread(call.A0, ref call);
         if (target == null)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        if (!MayChange(call.Process, target))
+        if (!MayChange(call.Process, target->Process))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        return (mask & AllProcessors) == AllProcessors ? 0 : SystemCall.Fail(Errno.EINVAL);
+        mask &= AllProcessors;
+        if (mask == 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        target->Cpus = mask == AllProcessors ? 0 : mask;
+        if (target->Kernel != null)
+        {
+            Scheduler.SetCpus(target->Kernel, target->Cpus);
+        }
+
+        return 0;
     }
 
     [SystemCall(204, "sched_getaffinity", Support.Full)]
     public static long GetAffinity(ref SystemCall call)
     {
-        ulong mask = AllProcessors;
         if (call.A1 < sizeof(ulong) || call.A1 % sizeof(ulong) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return Find(call.A0, ref call) == null
-            ? SystemCall.Fail(Errno.ESRCH)
-            : SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in mask), sizeof(ulong));
+        UserThread* target = FindThread(call.A0, ref call);
+        if (target == null)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+
+        ulong mask = target->Cpus == 0 ? AllProcessors : target->Cpus;
+        return SystemCall.Result(new UserPointer<ulong>(call.A2).Write(call.Process, in mask), sizeof(ulong));
     }
 
     [SystemCall(309, "getcpu", Support.Full)]
@@ -301,6 +317,12 @@ public static unsafe class SchedulingCalls
     }
 
     private static Errno BadId(ulong id) => (int)id < 0 ? Errno.EINVAL : Errno.ESRCH;
+
+    private static UserThread* FindThread(ulong id, ref SystemCall call)
+    {
+        UserThread* found = (int)id == 0 ? call.Thread : (int)id < 0 ? null : call.Process->Table.FindThread((uint)id);
+        return found == null || found->Process->State == ProcessState.Embryo ? null : found;
+    }
 
     private static Process* Find(ulong id, ref SystemCall call)
     {

@@ -179,32 +179,8 @@ public static unsafe class ProcessExecute
     public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
     {
         Process* process = thread->Process;
-        using Scratch scratch = process->Table.Scratch.Take();
-        ProgramStrings strings = new(scratch.Request);
-        Errno error = strings.AddPath(path);
-        if (error == Errno.None)
-        {
-            error = strings.AddArray(process, arguments, isEnvironment: false);
-        }
-
-        if (error == Errno.None && strings.ArgumentCount == 0)
-        {
-            // Linux since 5.18 gives a program without arguments an empty first one.
-            error = strings.AddArgument(default);
-        }
-
-        if (error == Errno.None)
-        {
-            error = strings.AddArray(process, environment, isEnvironment: true);
-        }
-
-        AddressSpace* space = null;
-        ExecuteReply program = default;
-        if (error == Errno.None)
-        {
-            error = Load(process, ref strings, scratch.Reply, out space, out program);
-        }
-
+        // No buffer is held while the other threads end: they may wait for one.
+        Errno error = Gather(process, path, arguments, environment, out AddressSpace* space, out ExecuteReply program);
         if (error != Errno.None)
         {
             return error;
@@ -226,6 +202,34 @@ public static unsafe class ProcessExecute
         Adopt(thread, in program, thread->User);
         FloatingPoint.Restore(&thread->InitialVectors);
         return Errno.None;
+    }
+
+    /// <summary>Copies the strings from the program's memory and loads the file.</summary>
+    private static Errno Gather(Process* process, ReadOnlySpan<byte> path, ulong arguments, ulong environment, out AddressSpace* space,
+        out ExecuteReply program)
+    {
+        space = null;
+        program = default;
+        using Scratch scratch = process->Table.Scratch.Take();
+        ProgramStrings strings = new(scratch.Request);
+        Errno error = strings.AddPath(path);
+        if (error == Errno.None)
+        {
+            error = strings.AddArray(process, arguments, isEnvironment: false);
+        }
+
+        if (error == Errno.None && strings.ArgumentCount == 0)
+        {
+            // Linux since 5.18 gives a program without arguments an empty first one.
+            error = strings.AddArgument(default);
+        }
+
+        if (error == Errno.None)
+        {
+            error = strings.AddArray(process, environment, isEnvironment: true);
+        }
+
+        return error == Errno.None ? Load(process, ref strings, scratch.Reply, out space, out program) : error;
     }
 
     /// <summary>

@@ -182,6 +182,7 @@ public static unsafe class ProcessFork
     internal static void Inherit(UserThread* caller, UserThread* thread, CloneFlags flags)
     {
         thread->Name = caller->Name;
+        thread->Cpus = caller->Cpus;
         thread->BlockedSignals = caller->BlockedSignals;
         if ((flags & CloneFlags.Memory) == 0)
         {

@@ -11,6 +11,11 @@ public sealed unsafe class ThreadStart : ThreadBody
     public bool Spawn(UserThread* thread)
     {
         thread->Kernel = Scheduler.Spawn(this, thread, "program"u8);
+        if (thread->Kernel != null && thread->Cpus != 0)
+        {
+            Scheduler.SetCpus(thread->Kernel, thread->Cpus);
+        }
+
         return thread->Kernel != null;
     }
 

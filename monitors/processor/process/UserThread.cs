@@ -83,6 +83,9 @@ public unsafe struct UserThread
     public ulong AlternateStackBytes;
     public uint AlternateStackFlags;
 
+    /// <summary>CPUs that it may run on (sched_setaffinity(2)), a bit for each; 0 = all. Inherited.</summary>
+    public ulong Cpus;
+
     /// <summary>set_tid_address(2): cleared and woken as a futex at the thread's end.</summary>
     public ulong ClearChildThreadId;
     /// <summary>set_robust_list(2).</summary>

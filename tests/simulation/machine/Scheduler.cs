@@ -91,6 +91,11 @@ public static unsafe class Scheduler
     /// <summary>Says that a flag some thread waits for has been set.</summary>
     public static void Notify() => Simulation.Simulation.Machine.Notified = true;
 
+    /// <summary>There is one CPU to run on.</summary>
+    public static void SetCpus(Thread* thread, ulong cpus)
+    {
+    }
+
     /// <summary>Each machine has one CPU.</summary>
     public static void Interrupt(Thread* thread)
     {

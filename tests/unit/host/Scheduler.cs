@@ -102,6 +102,11 @@ public static unsafe class Scheduler
     {
     }
 
+    /// <summary>There is one CPU to run on.</summary>
+    public static void SetCpus(Thread* thread, ulong cpus)
+    {
+    }
+
     /// <summary>There is no other CPU.</summary>
     public static void Interrupt(Thread* thread)
     {

@@ -246,17 +246,45 @@ public static unsafe class ProcessTexts
         Mask(ref text, "CapAmb:\t"u8, 0);
         text.AppendLine("NoNewPrivs:\t"u8, process->NoNewPrivileges ? 1u : 0);
         text.Append("Seccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t"u8);
-        text.AppendHex((1UL << (int)SystemFacts.ProcessorCount) - 1);
-        text.Append("\nCpus_allowed_list:\t0"u8);
-        if (SystemFacts.ProcessorCount > 1)
-        {
-            text.Append((byte)'-');
-            text.AppendNumber(SystemFacts.ProcessorCount - 1);
-        }
+        ulong cpus = thread->Cpus == 0 ? (1UL << (int)SystemFacts.ProcessorCount) - 1 : thread->Cpus;
+        text.AppendHex(cpus);
+        text.Append("\nCpus_allowed_list:\t"u8);
+        CpuList(cpus, ref text);
 
         text.Append("\nMems_allowed:\t1\nMems_allowed_list:\t0\n"u8);
         text.AppendLine("voluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
         text.Append("nonvoluntary_ctxt_switches:\t0\n"u8);
+    }
+
+    /// <summary>Ranges of set bits: 0-2,5.</summary>
+    private static void CpuList(ulong cpus, ref TextBuffer text)
+    {
+        const int Bits = 64;
+        bool isFirst = true;
+        for (int first = 0; first < Bits; first++)
+        {
+            if ((cpus >> first & 1) == 0)
+            {
+                continue;
+            }
+
+            int last = first;
+            while (last + 1 < Bits && (cpus >> (last + 1) & 1) != 0)
+            {
+                last++;
+            }
+
+            text.Append(isFirst ? default : ","u8);
+            text.AppendNumber((uint)first);
+            if (last > first)
+            {
+                text.Append((byte)'-');
+                text.AppendNumber((uint)last);
+            }
+
+            isFirst = false;
+            first = last;
+        }
     }
 
     private static void MemorySizes(Process* process, ref TextBuffer text)
