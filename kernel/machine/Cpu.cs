@@ -17,6 +17,17 @@ public static unsafe class Cpu
     internal const uint GsBaseMsr = 0xC0000101;
     internal const uint KernelGsBaseMsr = 0xC0000102;
 
+    /// <summary>What CPUID leaf 1 says in EDX, as Linux hands it to programs (AT_HWCAP).</summary>
+    public static uint Features
+    {
+        get
+        {
+            uint* results = stackalloc uint[4];
+            Identify(1, 0, results);
+            return results[3];
+        }
+    }
+
     /// <summary>Number of this CPU, 0 for the one that booted.</summary>
     public static int Index => Local->Index;
 

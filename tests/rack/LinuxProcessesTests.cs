@@ -17,6 +17,16 @@ public sealed class LinuxProcessesTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public async Task Arguments_and_environment_may_be_as_large_as_on_the_host()
+    {
+        string program = await LinuxPrograms.BuildAsync("arguments");
+        ProgramResult here = await Rack.HostAsync(Path.GetDirectoryName(program)!, ["./arguments"]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("arguments")], ["./arguments"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
     public async Task Processes_signals_timers_and_clocks_behave_as_on_the_host()
     {
         string here = "";

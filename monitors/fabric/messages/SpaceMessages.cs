@@ -2,10 +2,10 @@
 // The processor keeps only what a reply tells it: ranges with their kind and protection (VmaRecord) and owners of vRegions (RegionRecord).
 // The header's asid names the address space; Execute and Fork create the one they name.
 //
-// Execute  ExecuteRequest + file + interpreter + name\0 + argv (each \0-terminated) + envp (each \0-terminated)
-//                                                   reply ExecuteReply + records
-//          File and interpreter are absolute paths, without terminator; the name is what the program called the file (AT_EXECFN). The
-//          processor component has checked the execute permissions, and it rewrites interpreter scripts ("#!"), which are ENOEXEC here.
+// Execute  ExecuteRequest + file + interpreter      reply ExecuteReply + records
+//          Both are absolute paths, without terminator. The processor component has checked the execute permissions, and it rewrites
+//          interpreter scripts ("#!"), which are ENOEXEC here. The stack is mapped and empty: the processor component builds what the program finds
+//          there, in its own lines.
 //          A program that names an interpreter (PT_INTERP) when the request brings none is ELIBACC, and the reply is the name: the processor
 //          component looks it up and asks again.
 // Fork     ForkRequest                              reply SpaceReply + records (of the child)
@@ -76,22 +76,11 @@ public struct RegionRecord
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ExecuteRequest
 {
-    public uint ArgumentCount;
-    public uint EnvironmentCount;
-    /// <summary>Bytes of name + arguments + environment, terminators included.</summary>
-    public uint StringBytes;
-    public uint UserId;
-    public uint GroupId;
     /// <summary>Storage component that holds the file's volume.</summary>
     public ushort Storage;
     public ushort FilePathLength;
     /// <summary>What Open said the file is.</summary>
     public FileHandle File;
-    /// <summary>Random bits for AT_RANDOM and the layout.</summary>
-    public ulong Seed0;
-    public ulong Seed1;
-    /// <summary>AT_HWCAP (CPUID.1:EDX) of the processor component.</summary>
-    public ulong HardwareCapabilities;
     /// <summary>The processor component's name for the file, which comes back in the records of its segments.</summary>
     public uint Backing;
     /// <summary>The same for the interpreter.</summary>
@@ -99,21 +88,25 @@ public struct ExecuteRequest
     /// <summary>Inode 0: none is known yet.</summary>
     public FileHandle Interpreter;
     public ushort InterpreterPathLength;
-    public ushort Reserved0;
-    public uint Reserved1;
+    public ushort Reserved;
 }
 
 /// <summary>Where the program starts.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ExecuteReply
 {
+    /// <summary>Where it begins: in its interpreter, when it has one.</summary>
     public ulong InstructionPointer;
-    public ulong StackPointer;
+    /// <summary>End of the stack's range.</summary>
+    public ulong StackTop;
     public ulong Break;
-    public ulong StackStart;
-    /// <summary>Range of the initial argument strings, for /proc/PID/cmdline.</summary>
-    public ulong ArgumentStart;
-    public ulong ArgumentEnd;
+    /// <summary>AT_ENTRY, AT_PHDR, AT_BASE, AT_SYSINFO_EHDR and AT_PHNUM of getauxval(3).</summary>
+    public ulong Entry;
+    public ulong ProgramHeaders;
+    public ulong InterpreterBase;
+    public ulong VdsoImage;
+    public uint ProgramHeaderCount;
+    public uint Reserved;
     public uint VmaCount;
     public uint RegionCount;
 }

@@ -1,6 +1,6 @@
-// execve(2) at the memory component: maps an ELF image into a fresh address space and builds its stack. The processor component has found the
+// execve(2) at the memory component: maps an ELF image into a fresh address space, with an empty stack. The processor component has found the
 // file, checked its execute permission and rewritten scripts ("#!" is ENOEXEC here), because it knows working directory and user. It gets
-// the entry point and the stack pointer only; text and data travel when they are touched (row L36).
+// addresses only, and writes the arguments onto the stack; text and data travel when they are touched (row L36).
 // A program that names an interpreter (PT_INTERP, the dynamic linker) is mapped together with it, and starts in it. Only the processor
 // component can look its path up: a request that does not bring it is ELIBACC with the name, and is made again.
 // Places are Linux's without randomisation: a position-independent program at PositionIndependentBase, its heap behind it; the interpreter
@@ -32,21 +32,16 @@ public sealed unsafe class ProgramLoader
     }
 
     /// <summary>Makes the space (vnode, asid) and loads the program; <paramref name="body"/> is what follows ExecuteRequest. Blocks.
-    /// EACCES, ENOEXEC, ELIBACC (see <see cref="ReadInterpreter"/>), ELIBBAD, E2BIG, ENOMEM, EEXIST, EPROTO, and what the storage says (ESTALE,
+    /// EACCES, ENOEXEC, ELIBACC (see <see cref="ReadInterpreter"/>), ELIBBAD, ENOMEM, EEXIST, EPROTO, and what the storage says (ESTALE,
     /// ENOENT, EIO).</summary>
     public Errno Execute(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> body, out AddressSpace* space,
         out ExecuteReply reply)
     {
         space = null;
         reply = default;
-        int pathBytes = request.FilePathLength + request.InterpreterPathLength;
-        Errno error = Errno.EPROTO;
-        if (body.Length == pathBytes + request.StringBytes && ProgramArguments.TryParse(
-            body.Slice(pathBytes), request.ArgumentCount, request.EnvironmentCount, out ProgramArguments words))
-        {
-            error = Execute(vnode, asid, request, body.Slice(0, pathBytes), words, out space, out reply);
-        }
-
+        Errno error = body.Length == request.FilePathLength + request.InterpreterPathLength
+            ? Load(vnode, asid, request, body, out space, out reply)
+            : Errno.EPROTO;
         if (error == Errno.None)
         {
             _loads++;
@@ -90,8 +85,8 @@ public sealed unsafe class ProgramLoader
         writer.Add("memory.programs_refused"u8, _failures);
     }
 
-    private Errno Execute(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> paths, in ProgramArguments words,
-        out AddressSpace* space, out ExecuteReply reply)
+    private Errno Load(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> paths, out AddressSpace* space,
+        out ExecuteReply reply)
     {
         space = null;
         reply = default;
@@ -121,7 +116,7 @@ public sealed unsafe class ProgramLoader
 
         if (error == Errno.None)
         {
-            error = Load(space, file, ref image, interpreter, request, words, out reply);
+            error = Load(space, file, ref image, interpreter, request, out reply);
             if (error == Errno.None)
             {
                 error = _spaces.Publish(space);
@@ -144,7 +139,7 @@ public sealed unsafe class ProgramLoader
     }
 
     private Errno Load(AddressSpace* space, CachedFile* file, ref ProgramImage image, CachedFile* interpreter, in ExecuteRequest request,
-        in ProgramArguments words, out ExecuteReply reply)
+        out ExecuteReply reply)
     {
         reply = default;
         SpaceWriter memory = new(space, _frames, _files);
@@ -166,25 +161,18 @@ public sealed unsafe class ProgramLoader
         stack.Protection = Protection.Read | Protection.Write | (image.HasExecutableStack ? Protection.Execute : Protection.None);
         error = MapFixed(space, stack);
         error = error != Errno.None ? error : MapVdso(space);
-        ulong interpreterBase = 0;
         reply.InstructionPointer = image.Entry;
         if (error == Errno.None && interpreter != null)
         {
-            error = LoadInterpreter(space, interpreter, request.InterpreterBacking, memory, out interpreterBase, out reply.InstructionPointer);
+            error = LoadInterpreter(space, interpreter, request.InterpreterBacking, memory, out reply.InterpreterBase, out reply.InstructionPointer);
         }
 
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        StackBuilder builder = new(memory);
-        error = builder.Build(words, image, interpreterBase, request);
-        reply.StackPointer = builder.StackPointer;
+        reply.StackTop = AddressLayout.StackTop;
         reply.Break = space->Break;
-        reply.StackStart = AddressLayout.StackTop;
-        reply.ArgumentStart = builder.ArgumentStart;
-        reply.ArgumentEnd = builder.ArgumentEnd;
+        reply.Entry = image.Entry;
+        reply.ProgramHeaders = image.ProgramHeaders;
+        reply.ProgramHeaderCount = image.ProgramHeaderCount;
+        reply.VdsoImage = AddressLayout.VdsoCode;
         return error;
     }
 

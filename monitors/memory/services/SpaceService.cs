@@ -212,16 +212,16 @@ internal sealed unsafe class SpaceService : RpcService
 
     private void Execute(ref RpcRequest request)
     {
-        if (!request.TryReadHead(out ExecuteRequest execute, out ReadOnlySpan<byte> strings))
+        if (!request.TryReadHead(out ExecuteRequest execute, out ReadOnlySpan<byte> paths))
         {
             request.Reply(Errno.EPROTO);
             return;
         }
 
-        Errno error = _loader.Execute(request.VNode, request.Asid, execute, strings, out AddressSpace* space, out ExecuteReply reply);
+        Errno error = _loader.Execute(request.VNode, request.Asid, execute, paths, out AddressSpace* space, out ExecuteReply reply);
         if (error == Errno.ELIBACC)
         {
-            ReplyInterpreter(ref request, in execute, strings.Slice(0, execute.FilePathLength));
+            ReplyInterpreter(ref request, in execute, paths.Slice(0, execute.FilePathLength));
             return;
         }
 

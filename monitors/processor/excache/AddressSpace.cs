@@ -39,9 +39,8 @@ public unsafe struct AddressSpace
     /// <summary>The map lock: a map call is under way (ExCache.BeginChange); faults that need a fill wait for its end.</summary>
     public bool IsChanging;
 
-    /// <summary>Facts of the loaded program (ExecuteReply).</summary>
+    /// <summary>Facts of the loaded program (ExecuteReply, ProgramStack).</summary>
     public ulong Break;
-    public ulong StackStart;
     public ulong ArgumentStart;
     public ulong ArgumentEnd;
     /// <summary>End of the initial environment strings, which begin at ArgumentEnd, and where the auxiliary vector begins.</summary>

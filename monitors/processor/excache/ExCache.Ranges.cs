@@ -15,7 +15,7 @@ namespace Lego.Processor;
 public sealed unsafe partial class ExCache
 {
     private const ulong TableSpanBytes = 2UL << 20;
-    /// <summary>Most bytes that a new space may begin with besides its files: arguments, environment and what stands around them.</summary>
+    /// <summary>Most bytes that a new space may begin with besides its files' own pages.</summary>
     private const ulong MaxInitialBytes = 1UL << 20;
 
     /// <summary>Entries that a walk looks at before others have their turn: some 100 us of an emulated CPU.</summary>

@@ -154,7 +154,7 @@ public static unsafe class ProcessCalls
         return Fork(ref call, in options);
     }
 
-    [SystemCall(59, "execve", Support.Partial, "path, arguments and environment together at most 60 KB (E2BIG)")]
+    [SystemCall(59, "execve", Support.Full)]
     public static long Execute(ref SystemCall call) => ExecutePath(ref call, call.A0, call.A1, call.A2);
 
     [SystemCall(322, "execveat", Support.Partial, "a script of a close-on-exec descriptor is started, and its interpreter does not find it")]

@@ -95,7 +95,7 @@ public static unsafe class ProgramStart
         using Scratch scratch = process->Table.Scratch.Take();
         Errno error = Errno.ENOENT;
         AddressSpace* space = null;
-        ExecuteReply program = default;
+        LoadedProgram program = default;
         if (name.IndexOf((byte)'/') >= 0)
         {
             error = Load(process, in request, name, strings, in scratch, out space, out program);
@@ -120,7 +120,7 @@ public static unsafe class ProgramStart
 
     /// <summary>execvp(3): each directory of PATH in turn; EACCES is remembered, other errors but ENOENT end the search.</summary>
     private static Errno SearchPath(Process* process, in StartProcessRequest request, ReadOnlySpan<byte> name, ReadOnlySpan<byte> strings,
-        in Scratch scratch, out AddressSpace* space, out ExecuteReply program)
+        in Scratch scratch, out AddressSpace* space, out LoadedProgram program)
     {
         space = null;
         program = default;
@@ -164,18 +164,29 @@ public static unsafe class ProgramStart
     private const int MaxCandidate = 512;
 
     private static Errno Load(Process* process, in StartProcessRequest request, ReadOnlySpan<byte> path, ReadOnlySpan<byte> strings,
-        in Scratch scratch, out AddressSpace* space, out ExecuteReply program)
+        in Scratch scratch, out AddressSpace* space, out LoadedProgram program)
     {
         space = null;
         program = default;
-        ProgramStrings gathered = new(scratch.Request);
-        Errno error = gathered.AddPath(path);
-        if (error == Errno.None)
+        int split = EndOf(strings, request.ArgumentCount);
+        int end = split + EndOf(strings.Slice(split), request.EnvironmentCount);
+        Errno error = ProgramWords.Create(scratch.Request, path, out ProgramWords words);
+        words.ArgumentBlock = strings.Slice(0, split);
+        words.EnvironmentBlock = strings.Slice(split, end - split);
+        return error == Errno.None ? ProcessExecute.Load(process, ref words, in scratch, out space, out program) : error;
+    }
+
+    /// <summary>Where the first strings of a block end.</summary>
+    private static int EndOf(ReadOnlySpan<byte> strings, uint count)
+    {
+        int end = 0;
+        for (; count > 0 && end < strings.Length; count--)
         {
-            error = gathered.AddTerminated(strings, request.ArgumentCount, request.EnvironmentCount);
+            int length = strings.Slice(end).IndexOf((byte)0);
+            end = length < 0 ? strings.Length : end + length + 1;
         }
 
-        return error == Errno.None ? ProcessExecute.Load(process, ref gathered, scratch.Reply, out space, out program) : error;
+        return end;
     }
 
     private static ReadOnlySpan<byte> FindVariable(ReadOnlySpan<byte> strings, uint skip, ReadOnlySpan<byte> name)

@@ -1,5 +1,5 @@
-// What stands before the strings of an Execute request: its fixed part, then the paths of the file and of its dynamic linker. They lie at the end of
-// the buffer for the reply, the answers before them.
+// An Execute request: its fixed part, then the paths of the file and of its dynamic linker. They lie at the end of the buffer for the reply, the answers
+// before them.
 
 using System;
 using System.Runtime.InteropServices;
@@ -8,7 +8,7 @@ using Lego.Kernel;
 
 namespace Lego.Processor;
 
-/// <summary>The head of one Execute request; a copy goes to each call, the bytes are shared.</summary>
+/// <summary>One Execute request; a copy goes to each call, the bytes are shared.</summary>
 internal unsafe ref struct ExecuteHead
 {
     /// <summary>Bytes at the end of the buffer.</summary>
@@ -44,7 +44,7 @@ internal unsafe ref struct ExecuteHead
         return Errno.None;
     }
 
-    /// <summary>The bytes of the request before its strings.</summary>
+    /// <summary>The bytes of the request.</summary>
     public readonly ReadOnlySpan<byte> Write(in ExecuteRequest request)
     {
         MemoryMarshal.Write(_bytes, in request);

@@ -72,6 +72,30 @@ public static unsafe class LineFaults
         return Errno.None;
     }
 
+    /// <summary>
+    /// Copies into a space that nobody runs in yet (execve). ENOMEM: no line, page table or frame could be had, or its memory component does not
+    /// answer. BLOCKS.
+    /// </summary>
+    public static Errno CopyToStranger(ExCache cache, AddressSpace* space, ulong address, ReadOnlySpan<byte> from)
+    {
+        while (from.Length > 0)
+        {
+            if (cache.Resolve(space, address, MissAccess.Write, LinePlacement.OwnSet, out ulong* entry) != FaultOutcome.Resident)
+            {
+                return Errno.ENOMEM;
+            }
+
+            PageTable.SetBits(entry, PageTable.Accessed | PageTable.Dirty);
+            ulong inPage = address & (PageOperations.PageSize - 1);
+            int chunk = Math.Min((int)(PageOperations.PageSize - inPage), from.Length);
+            from.Slice(0, chunk).CopyTo(new Span<byte>(ExCache.PageOf(*entry) + inPage, chunk));
+            from = from.Slice(chunk);
+            address += (ulong)chunk;
+        }
+
+        return Errno.None;
+    }
+
     /// <summary>A page fault of the current thread in user mode.</summary>
     public static void OnUserFault(UserThread* thread, ulong address, MissAccess access)
     {

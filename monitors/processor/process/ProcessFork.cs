@@ -261,7 +261,6 @@ public static unsafe class ProcessFork
         if (error == Errno.None)
         {
             copy->Break = space->Break;
-            copy->StackStart = space->StackStart;
             copy->ArgumentStart = space->ArgumentStart;
             copy->ArgumentEnd = space->ArgumentEnd;
             copy->EnvironmentEnd = space->EnvironmentEnd;

@@ -4,6 +4,9 @@ namespace Lego.Kernel;
 
 public static class Cpu
 {
+    /// <summary>Of some CPU, the same on every host.</summary>
+    public static uint Features => 0xBFEBFBFF;
+
     public static int Index => 0;
 
     public static void Pause()

@@ -273,8 +273,9 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Assert.Equal(2, _manager.Consultations.Count);
         Assert.Equal(Errno.None, Miss(5, 0x40_0000, MissAccess.Execute, out byte[] page));
         Assert.Equal(program.AsSpan(0, Page).ToArray(), page);
-        Assert.Equal(Errno.None, Miss(5, reply.StackPointer & ~0xFFFUL, MissAccess.Read, out page));
-        Assert.Equal(1UL, BitConverter.ToUInt64(page, (int)(reply.StackPointer & 0xFFF)));
+        Assert.Equal(AddressLayout.StackTop, reply.StackTop);
+        Assert.Equal(Errno.None, Miss(5, reply.StackTop - Page, MissAccess.Write, out page));
+        Assert.Empty(page);
         Assert.Equal(Errno.None, Miss(5, 0x40_3000, MissAccess.Write, out page));
         Assert.Empty(page);
         Assert.Equal(Errno.None, Exit(5));
@@ -556,17 +557,12 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
 
     private Errno Execute(uint asid, string path, out ExecuteReply reply, out VmaRecord[] vmas, out RegionRecord[] regions)
     {
-        byte[] strings = Encoding.UTF8.GetBytes($"{path}\0program\0A=b\0");
         ExecuteRequest request = default;
-        request.ArgumentCount = 1;
-        request.EnvironmentCount = 1;
-        request.StringBytes = (uint)strings.Length;
         request.Storage = S;
         request.File = new FileHandle { Inode = _storage.Names[path], Generation = 9 };
         request.FilePathLength = (ushort)path.Length;
         byte[] body = new byte[65_536];
-        byte[] payload = [.. Encoding.UTF8.GetBytes(path), .. strings];
-        Errno error = _p.Call(M, Opcode.Execute, Context(asid), request, payload, body, out int length);
+        Errno error = _p.Call(M, Opcode.Execute, Context(asid), request, Encoding.UTF8.GetBytes(path), body, out int length);
         reply = error == Errno.None ? MemoryMarshal.Read<ExecuteReply>(body) : default;
         ReadOnlySpan<byte> records = body.AsSpan(sizeof(ExecuteReply));
         vmas = MemoryMarshal.Cast<byte, VmaRecord>(records.Slice(0, (int)reply.VmaCount * sizeof(VmaRecord))).ToArray();

@@ -104,13 +104,11 @@ public sealed unsafe class MemoryWithStorageTests
 
         internal Errno Execute(string path, out ExecuteReply reply)
         {
-            byte[] strings = Encoding.UTF8.GetBytes($"{path}\0sh\0PATH=/bin\0");
-            ExecuteRequest request = new() { ArgumentCount = 1, EnvironmentCount = 1, StringBytes = (uint)strings.Length, Storage = S };
+            ExecuteRequest request = new() { Storage = S };
             request.File = Open(path, PathFlags.None);
             request.FilePathLength = (ushort)path.Length;
             byte[] body = new byte[60_000];
-            byte[] payload = [.. Encoding.UTF8.GetBytes(path), .. strings];
-            Errno error = _p.Call(M, Opcode.Execute, Context, request, payload, body, out _);
+            Errno error = _p.Call(M, Opcode.Execute, Context, request, Encoding.UTF8.GetBytes(path), body, out _);
             reply = error == Errno.None ? MemoryMarshal.Read<ExecuteReply>(body) : default;
             return error;
         }

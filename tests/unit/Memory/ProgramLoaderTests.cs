@@ -1,5 +1,5 @@
 // The program loader on real static programs (busybox, and what the host's compilers make) and on hostile files: every byte of
-// every segment, the stack that the ABI prescribes, and an error for everything else.
+// every segment, the interpreter that a program names, and an error for everything else.
 
 using System;
 using System.Collections.Generic;
@@ -51,7 +51,7 @@ public sealed unsafe class ProgramLoaderTests
         byte[] bytes = Load(name);
         using MemoryFixture fixture = new(64);
         fixture.Store.Add("/program", bytes);
-        AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error);
+        AddressSpace* space = Execute(fixture, "/program", out ExecuteReply reply, out Errno error);
         Assert.Equal(Errno.None, error);
         ulong bias = BitConverter.ToUInt16(bytes, 16) == 3 ? AddressLayout.PositionIndependentBase : 0;
         Assert.Equal(BitConverter.ToUInt64(bytes, 24) + bias, reply.InstructionPointer);
@@ -89,49 +89,6 @@ public sealed unsafe class ProgramLoaderTests
     }
 
     [Fact]
-    public void The_stack_holds_arguments_environment_and_auxiliary_vector_as_the_abi_says()
-    {
-        using MemoryFixture fixture = new(64);
-        byte[] bytes = Tiny();
-        fixture.Store.Add("/bin/tiny", bytes);
-        string[] arguments = ["tiny", "", "two words", new string('x', 5000)];
-        string[] environment = ["HOME=/root", "EMPTY="];
-        AddressSpace* space = Execute(fixture, "/bin/tiny", arguments, environment, out ExecuteReply reply, out Errno error);
-        Assert.Equal(Errno.None, error);
-        Assert.Equal(0UL, reply.StackPointer % 16);
-        ulong at = reply.StackPointer;
-        Assert.Equal((ulong)arguments.Length, Word(fixture, space, ref at));
-        Assert.Equal(arguments, ReadStrings(fixture, space, ref at));
-        Assert.Equal(environment, ReadStrings(fixture, space, ref at));
-        Dictionary<ulong, ulong> auxiliary = [];
-        ulong type;
-        do
-        {
-            type = Word(fixture, space, ref at);
-            auxiliary[type] = Word(fixture, space, ref at);
-        }
-        while (type != 0);
-        Assert.Equal(0x40_0040UL, auxiliary[3]);
-        Assert.Equal(56UL, auxiliary[4]);
-        Assert.Equal(1UL, auxiliary[5]);
-        Assert.Equal(4096UL, auxiliary[6]);
-        Assert.Equal(0UL, auxiliary[7]);
-        Assert.Equal(reply.InstructionPointer, auxiliary[9]);
-        Assert.Equal([100UL, 100UL, 200UL, 200UL], new[] { auxiliary[11], auxiliary[12], auxiliary[13], auxiliary[14] });
-        Assert.Equal(0xBFEBFBFFUL, auxiliary[16]);
-        Assert.Equal(100UL, auxiliary[17]);
-        Assert.Equal(0UL, auxiliary[23]);
-        ulong random = auxiliary[25];
-        Assert.Equal(0x1111_2222_3333_4444UL, Word(fixture, space, ref random));
-        Assert.Equal(0x5555_6666_7777_8888UL, Word(fixture, space, ref random));
-        Assert.Equal("/bin/tiny", Text(fixture, space, auxiliary[31]));
-        Assert.Equal("x86_64", Text(fixture, space, auxiliary[15]));
-        Assert.Equal("tiny", Text(fixture, space, reply.ArgumentStart));
-        Assert.Equal("HOME=/root", Text(fixture, space, reply.ArgumentEnd));
-        fixture.Spaces.Destroy(space);
-    }
-
-    [Fact]
     public void A_program_with_an_interpreter_is_mapped_with_it_and_starts_in_it()
     {
         using MemoryFixture fixture = new(64);
@@ -139,20 +96,19 @@ public sealed unsafe class ProgramLoaderTests
         byte[] linker = Movable(Tiny());
         fixture.Store.Add("/bin/program", program);
         fixture.Store.Add("/lib/linker", linker);
-        AddressSpace* space = Execute(fixture, "/bin/program", ["program"], [], out ExecuteReply reply, out Errno error);
+        AddressSpace* space = Execute(fixture, "/bin/program", out ExecuteReply reply, out Errno error);
         Assert.True(space == null);
         Assert.Equal(Errno.ELIBACC, error);
         Assert.Equal("/lib/linker", InterpreterOf(fixture, "/bin/program"));
 
-        space = Execute(fixture, "/bin/program", ["program"], [], out reply, out error, interpreter: "/lib/linker");
+        space = Execute(fixture, "/bin/program", out reply, out error, interpreter: "/lib/linker");
         Assert.Equal(Errno.None, error);
-        Dictionary<ulong, ulong> auxiliary = AuxiliaryVector(fixture, space, reply);
-        ulong linkerStart = auxiliary[7];
+        ulong linkerStart = reply.InterpreterBase;
         Assert.True(linkerStart < AddressLayout.MapBase && linkerStart > AddressLayout.MapBase - (1UL << 20), $"{linkerStart:x}");
         Assert.Equal(linkerStart + 0x100, reply.InstructionPointer);
-        Assert.Equal(0x40_0100UL, auxiliary[9]);
-        Assert.Equal(0x40_0040UL, auxiliary[3]);
-        Assert.Equal(2UL, auxiliary[5]);
+        Assert.Equal(0x40_0100UL, reply.Entry);
+        Assert.Equal(0x40_0040UL, reply.ProgramHeaders);
+        Assert.Equal(2U, reply.ProgramHeaderCount);
         Assert.Equal(AddressLayout.PageUp(0x40_5432), reply.Break);
         Assert.Equal(program[..0x1000], ReadPage(fixture, space, 0x40_0000, out _));
         Assert.Equal(linker[..0x1000], ReadPage(fixture, space, linkerStart, out _));
@@ -168,12 +124,11 @@ public sealed unsafe class ProgramLoaderTests
         using MemoryFixture fixture = new(64);
         fixture.Store.Add("/program", WithInterpreter(Movable(Tiny()), "/linker\0"));
         fixture.Store.Add("/linker", WithInterpreter(Tiny(), "/another\0"));
-        AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error, interpreter: "/linker");
+        AddressSpace* space = Execute(fixture, "/program", out ExecuteReply reply, out Errno error, interpreter: "/linker");
         Assert.Equal(Errno.None, error);
         Assert.Equal(0x40_0100UL, reply.InstructionPointer);
-        Dictionary<ulong, ulong> auxiliary = AuxiliaryVector(fixture, space, reply);
-        Assert.Equal(0UL, auxiliary[7]);
-        Assert.Equal(AddressLayout.PositionIndependentBase + 0x100, auxiliary[9]);
+        Assert.Equal(0UL, reply.InterpreterBase);
+        Assert.Equal(AddressLayout.PositionIndependentBase + 0x100, reply.Entry);
         fixture.Spaces.Destroy(space);
     }
 
@@ -195,7 +150,7 @@ public sealed unsafe class ProgramLoaderTests
             ("/program", "/nothing", Errno.ESTALE),
         })
         {
-            Execute(fixture, program, ["x"], [], out _, out Errno error, interpreter: linker);
+            Execute(fixture, program, out _, out Errno error, interpreter: linker);
             Assert.Equal(expected, error);
         }
 
@@ -219,30 +174,6 @@ public sealed unsafe class ProgramLoaderTests
         Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
     }
 
-    [Fact]
-    public void Too_many_arguments_are_refused()
-    {
-        using MemoryFixture fixture = new(64);
-        fixture.Store.Add("/bin/tiny", Tiny());
-        string[] arguments = Enumerable.Repeat(new string('y', 1000), 3000).ToArray();
-        Execute(fixture, "/bin/tiny", arguments, [], out _, out Errno error);
-        Assert.Equal(Errno.E2BIG, error);
-    }
-
-    [Fact]
-    public void A_program_that_does_not_fit_into_memory_is_refused_and_leaves_nothing_behind()
-    {
-        using MemoryFixture fixture = new(2);
-        fixture.Store.Add("/bin/tiny", Tiny());
-        Execute(fixture, "/bin/tiny", Enumerable.Repeat(new string('y', 1000), 1900).ToArray(), [], out _, out Errno error);
-        Assert.Equal(Errno.ENOMEM, error);
-        Assert.Equal(0UL, fixture.Spaces.Count);
-        Assert.Equal(0UL, fixture.Pool.AnonymousFrames);
-        AddressSpace* space = Execute(fixture, "/bin/tiny", ["tiny"], [], out _, out error);
-        Assert.Equal(Errno.None, error);
-        fixture.Spaces.Destroy(space);
-    }
-
     [Theory]
     [InlineData("busybox", 400)]
     [InlineData("tiny", 1200)]
@@ -263,7 +194,7 @@ public sealed unsafe class ProgramLoaderTests
                 fixture.Files.Forget(file);
             }
 
-            AddressSpace* space = Execute(fixture, "/program", ["program"], [], out ExecuteReply reply, out Errno error);
+            AddressSpace* space = Execute(fixture, "/program", out ExecuteReply reply, out Errno error);
             Assert.Contains(error, new[] { Errno.None, Errno.ENOEXEC, Errno.ELIBACC });
             if (error != Errno.None)
             {
@@ -314,11 +245,8 @@ public sealed unsafe class ProgramLoaderTests
     private const uint ProgramBacking = 3;
     private const uint LinkerBacking = 4;
 
-    private static AddressSpace* Execute(MemoryFixture fixture, string path, string[] arguments, string[] environment,
-        out ExecuteReply reply, out Errno error, string interpreter = "")
+    private static AddressSpace* Execute(MemoryFixture fixture, string path, out ExecuteReply reply, out Errno error, string interpreter = "")
     {
-        IEnumerable<string> words = new[] { path }.Concat(arguments).Concat(environment).Select(word => word + "\0");
-        byte[] strings = Encoding.UTF8.GetBytes(string.Concat(words));
         byte[] file = Encoding.UTF8.GetBytes("/canonical" + path);
         ExecuteRequest request = RequestFor(fixture, path);
         byte[] linker = Encoding.UTF8.GetBytes(interpreter);
@@ -332,15 +260,7 @@ public sealed unsafe class ProgramLoaderTests
         }
 
         request.FilePathLength = (ushort)file.Length;
-        request.ArgumentCount = (uint)arguments.Length;
-        request.EnvironmentCount = (uint)environment.Length;
-        request.StringBytes = (uint)strings.Length;
-        request.UserId = 100;
-        request.GroupId = 200;
-        request.Seed0 = 0x1111_2222_3333_4444;
-        request.Seed1 = 0x5555_6666_7777_8888;
-        request.HardwareCapabilities = 0xBFEBFBFF;
-        error = fixture.Loader.Execute(MemoryFixture.VNode, 77, request, [.. file, .. linker, .. strings], out AddressSpace* space, out reply);
+        error = fixture.Loader.Execute(MemoryFixture.VNode, 77, request, [.. file, .. linker], out AddressSpace* space, out reply);
         return space;
     }
 
@@ -362,58 +282,10 @@ public sealed unsafe class ProgramLoaderTests
         return error == Errno.None ? Encoding.UTF8.GetString(name, 0, length) : null;
     }
 
-    private static Dictionary<ulong, ulong> AuxiliaryVector(MemoryFixture fixture, AddressSpace* space, in ExecuteReply reply)
-    {
-        ulong at = reply.StackPointer + sizeof(ulong);
-        ReadStrings(fixture, space, ref at);
-        ReadStrings(fixture, space, ref at);
-        Dictionary<ulong, ulong> auxiliary = [];
-        ulong type;
-        do
-        {
-            type = Word(fixture, space, ref at);
-            auxiliary[type] = Word(fixture, space, ref at);
-        }
-        while (type != 0);
-        return auxiliary;
-    }
-
     private static Errno Fail(MemoryFixture fixture, string path)
     {
-        Execute(fixture, path, ["x"], [], out _, out Errno error);
+        Execute(fixture, path, out _, out Errno error);
         return error;
-    }
-
-    private static string[] ReadStrings(MemoryFixture fixture, AddressSpace* space, ref ulong at)
-    {
-        List<string> strings = [];
-        ulong pointer;
-        while ((pointer = Word(fixture, space, ref at)) != 0)
-        {
-            strings.Add(Text(fixture, space, pointer));
-        }
-
-        return strings.ToArray();
-    }
-
-    private static ulong Word(MemoryFixture fixture, AddressSpace* space, ref ulong at)
-    {
-        ulong value = BitConverter.ToUInt64(ReadPage(fixture, space, at & ~(Page - 1), out _), (int)(at & (Page - 1)));
-        at += 8;
-        return value;
-    }
-
-    private static string Text(MemoryFixture fixture, AddressSpace* space, ulong at)
-    {
-        StringBuilder text = new();
-        byte value;
-        while ((value = ReadPage(fixture, space, at & ~(Page - 1), out _)[at & (Page - 1)]) != 0)
-        {
-            text.Append((char)value);
-            at++;
-        }
-
-        return text.ToString();
     }
 
     /// <summary>What a miss of this page would bring.</summary>

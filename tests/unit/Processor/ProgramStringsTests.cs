@@ -32,26 +32,27 @@ public sealed class ProgramStringsTests
     public void Other_files_have_no_interpreter(string text) => Assert.False(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out _, out _));
 
     [Fact]
-    public void A_scripts_arguments_follow_its_path_which_replaces_the_first()
+    public void A_scripts_path_follows_its_interpreter_and_replaces_the_first_argument()
     {
-        ProgramStrings strings = new(new byte[ProgramStrings.MaxBytes]);
-        strings.AddPath("/tmp/script"u8);
-        strings.AddArgument("script"u8);
-        strings.AddArgument("one"u8);
-        strings.AddTerminated("A=1\0B=2\0"u8, 0, 2);
-        Assert.Equal(Errno.None, strings.Interpret("/bin/sh"u8, "-e"u8));
-        Assert.Equal("/bin/sh\0/bin/sh\0-e\0/tmp/script\0one\0A=1\0B=2\0", Encoding.ASCII.GetString(strings.Bytes));
-        Assert.Equal("/bin/sh", Encoding.ASCII.GetString(strings.Path));
-        Assert.Equal((4u, 2u), (strings.ArgumentCount, strings.EnvironmentCount));
+        Assert.Equal(Errno.None, ProgramWords.Create(new byte[ProgramWords.BufferBytes], "/tmp/script"u8, out ProgramWords words));
+        Assert.Equal(Errno.None, words.Interpret("/bin/first"u8, "-e"u8));
+        Assert.Equal("/bin/first", Encoding.ASCII.GetString(words.Path));
+        Assert.Equal("/bin/first\0-e\0/tmp/script\0", Encoding.ASCII.GetString(words.Head));
+        Assert.Equal((3u, true), (words.HeadCount, words.SkipsFirst));
+        // The interpreter is a script itself.
+        Assert.Equal(Errno.None, words.Interpret("/bin/second"u8, default));
+        Assert.Equal("/bin/second", Encoding.ASCII.GetString(words.Path));
+        Assert.Equal("/bin/second\0/bin/first\0-e\0/tmp/script\0", Encoding.ASCII.GetString(words.Head));
+        Assert.Equal((4u, true), (words.HeadCount, words.SkipsFirst));
+        Assert.Equal("/tmp/script\0", Encoding.ASCII.GetString(words.Name));
     }
 
     [Fact]
-    public void Strings_that_do_not_fit_are_E2BIG()
+    public void Words_that_do_not_fit_are_refused()
     {
-        ProgramStrings strings = new(new byte[ProgramStrings.MaxBytes]);
-        Assert.Equal(Errno.None, strings.AddPath("/x"u8));
-        Assert.Equal(Errno.None, strings.AddArgument(new byte[ProgramStrings.MaxBytes - 10]));
-        Assert.Equal(Errno.E2BIG, strings.AddArgument(new byte[10]));
-        Assert.Equal(Errno.E2BIG, strings.Interpret("/a/long/interpreter"u8, default));
+        Assert.Equal(Errno.ENAMETOOLONG, ProgramWords.Create(new byte[ProgramWords.BufferBytes], new byte[ProgramWords.BufferBytes / 4], out _));
+        Assert.Equal(Errno.None, ProgramWords.Create(new byte[ProgramWords.BufferBytes], "/x"u8, out ProgramWords words));
+        Assert.Equal(Errno.E2BIG, words.Interpret(new byte[ProgramWords.BufferBytes], default));
+        Assert.Equal("/x", Encoding.ASCII.GetString(words.Path));
     }
 }

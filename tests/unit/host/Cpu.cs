@@ -9,6 +9,9 @@ public static class Cpu
 {
     public static int Index => 0;
 
+    /// <summary>Of some CPU, the same on every host.</summary>
+    public static uint Features => 0xBFEBFBFF;
+
     public static void Pause() => System.Threading.Thread.SpinWait(1);
 
     /// <summary>A free-running counter, as the time stamp counter is.</summary>
