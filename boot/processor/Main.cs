@@ -19,6 +19,7 @@ public static class ProcessorImage
         ComponentStartup component = ComponentStartup.Begin(ComponentKind.Processor, Workers);
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
+        monitor.StartThreads();
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(
             monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor),

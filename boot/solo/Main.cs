@@ -100,6 +100,7 @@ public static unsafe class SoloImage
     {
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
+        monitor.StartThreads();
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(
             monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor),
@@ -118,7 +119,7 @@ public static unsafe class SoloImage
     private static void StartStorage(ComponentStartup component)
     {
         Volume volume = StorageVolume.Mount(component.Machine);
-        var monitor = new StorageMonitor(volume, component.Machine.Frames);
+        var monitor = new StorageMonitor(volume, component.Machine.Frames, component.Endpoint);
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));

@@ -21,7 +21,7 @@ public static class StorageImage
         ComponentStartup component = ComponentStartup.Begin(ComponentKind.Storage, Workers);
         // Mounting reads the disk: its completions come through the poller, which runs while this thread waits.
         Volume volume = StorageVolume.Mount(component.Machine);
-        var monitor = new StorageMonitor(volume, component.Machine.Frames);
+        var monitor = new StorageMonitor(volume, component.Machine.Frames, component.Endpoint);
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));

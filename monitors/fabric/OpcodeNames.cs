@@ -9,7 +9,7 @@ namespace Lego.Fabric;
 public static class OpcodeNames
 {
     /// <summary>Opcode groups that there are: the high bytes from 0 up.</summary>
-    internal const int GroupCount = 7;
+    internal const int GroupCount = 8;
 
     /// <summary>The name in <see cref="Opcode"/>; empty for a value that it does not have.</summary>
     public static ReadOnlySpan<byte> Of(Opcode opcode) => opcode switch
@@ -63,6 +63,7 @@ public static class OpcodeNames
         Opcode.SignalProcess => "SignalProcess"u8,
         Opcode.OutputCredit => "OutputCredit"u8,
         Opcode.WindowSize => "WindowSize"u8,
+        Opcode.Recall => "Recall"u8,
         _ => default,
     };
 }

@@ -3,6 +3,7 @@
 // (the file cache) and the manager (owners of vRegions), by messages only. An image constructs it at boot, registers nothing else, and
 // calls StartThreads once threads run; a host test may leave that out.
 
+using Lego.Common.Leases;
 using Lego.Fabric;
 using Lego.Kernel;
 
@@ -39,7 +40,7 @@ public sealed unsafe class MemoryMonitor
 
         _pool = new FramePool(frames);
         _frames = new FrameMap(frames, _pool);
-        _files = new FileCache(frames, _pool, new RemoteFileStore(rpc));
+        _files = new FileCache(frames, _pool, new RemoteFileStore(rpc), new LeaseHolders(rpc, frames));
         _spaces = new AddressSpaces(frames, _pool, _frames, _files, regionBytes, rpc.Node);
         _broker = new ManagerBroker(rpc, _pool, manager, regionBytes);
         _loader = new ProgramLoader(_spaces, _frames, _files, _broker);

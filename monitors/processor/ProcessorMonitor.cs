@@ -28,7 +28,11 @@ public sealed class ProcessorMonitor
         TrapMeasurement = new TrapMeasurement(entry);
         UserMode.Handler = entry;
         rpc.Register(ProgramGroup, new ProgramService(Files));
+        rpc.Register(FileLeases.OpcodeGroup, Files.Leases);
     }
+
+    /// <summary>Starts the threads of the monitor; boot time.</summary>
+    public void StartThreads() => Files.Leases.Start();
 
     public ExCache ExCache { get; }
 
@@ -58,18 +62,22 @@ public sealed class ProcessorMonitor
         }
 
         ExCache.ForgetNames();
+        // The next life has been promised nothing.
+        Files.Leases.Clock.ForgetAll();
     }
 
     /// <summary>The rack has so many processor components. With others, pages of files may change without this one's hearing of it.</summary>
     public void ShareRack(int processors) => ExCache.ShareNames(isAlone: processors <= 1);
 
     /// <summary>
-    /// A component's life has ended. If it was a memory component, so has the memory of the programs that it was home to: they end as SIGKILL does.
-    /// What is resident of files may be newer than what is left of them, so it goes. Does not block.
+    /// A component's life has ended, and with it what it had promised to tell. If it was a memory component, so has the memory of the programs that
+    /// it was home to: they end as SIGKILL does. What is resident of files may be newer than what is left of them, so it goes. Does not block.
     /// </summary>
     public unsafe void Departed(ushort node)
     {
         ExCache.ForgetNames();
+        // Whatever it had promised, its next life does not know of it.
+        Files.Leases.Clock.ForgetAll();
         for (Process* process = Processes.First; process != null; process = process->Next)
         {
             if (process->Space != null && process->Space->Home == node)

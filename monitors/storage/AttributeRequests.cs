@@ -9,14 +9,15 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>SetAttributes.</summary>
-public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolver)
+public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolver, LeaseGrants leases)
 {
     private const InodeFlags Frozen = InodeFlags.Immutable | InodeFlags.AppendOnly;
 
+    private readonly LeaseGrants _leases = leases;
     private readonly Volume _volume = volume;
     private readonly PathResolver _resolver = resolver;
 
-    /// <summary>Reply: FileAttributes afterwards.</summary>
+    /// <summary>Reply: ChangeReply.</summary>
     public void SetAttributes(ref RpcRequest request)
     {
         if (!RequestParts.TryReadHead(ref request, out SetAttributesRequest head, out ReadOnlySpan<byte> rest)
@@ -44,9 +45,13 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
             return;
         }
 
+        LeaseKeys changed = default;
+        changed.Add(LeaseKey.Attributes(inode.Number));
+        changed.Add(LeaseKey.Access(inode.Number));
+        _leases.Recall(ref changed, request.Source);
         Apply(inode, caller, head);
-        FileAttributes attributes = _volume.Files.Describe(inode);
-        request.Reply(Errno.None, in attributes);
+        ChangeReply reply = new() { Attributes = _volume.Files.Describe(inode), Changed = changed };
+        request.Reply(Errno.None, in reply);
     }
 
     /// <summary>What chmod(2), chown(2) and utimensat(2) ask for.</summary>

@@ -10,8 +10,9 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus.</summary>
-public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver, SpaceReservations reservations)
+public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver, SpaceReservations reservations, LeaseGrants leases)
 {
+    private readonly LeaseGrants _leases = leases;
     private readonly Volume _volume = volume;
     private readonly PathResolver _resolver = resolver;
     private readonly SpaceReservations _reservations = reservations;
@@ -70,6 +71,7 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
 
         if (error == Errno.None)
         {
+            _leases.RecallAttributes(inode.Number, head.For);
             error = _volume.Contents.Write(inode, reply.Offset, data, _volume.TimeNs, out reply.Written);
         }
 
@@ -126,6 +128,7 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
 
         if (error == Errno.None)
         {
+            _leases.RecallAttributes(inode.Number, head.For);
             error = _volume.Contents.Truncate(inode, head.Offset, _volume.TimeNs);
         }
 
@@ -141,6 +144,11 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
         }
 
         using InodeHandle inode = _resolver.OpenAny(head, path, out Errno error);
+        if (error == Errno.None)
+        {
+            _leases.GrantAttributes(inode.Number, head.For);
+        }
+
         ReplyAttributes(ref request, inode, error);
     }
 

@@ -40,6 +40,18 @@ public sealed unsafe class HoldRequests(Volume volume)
         request.Reply(Errno.None, MemoryMarshal.AsBytes(gone.Slice(0, entries.Length)));
     }
 
+    /// <summary>
+    /// Holds that come with a request which takes a name away: their holder has no use for them, so the file is to go with its name.
+    /// </summary>
+    public void GiveBack(in ReleaseEntry entry, ushort node)
+    {
+        HeldFile* file = entry.Holds == 0 ? null : _volume.Held.Find(entry.Handle);
+        if (file != null)
+        {
+            Release(file, node, entry.Holds);
+        }
+    }
+
     /// <summary>A component failed, left or begins a new life: it holds nothing any more.</summary>
     public void ForgetHolder(ushort node)
     {

@@ -2,6 +2,7 @@
 // and path_resolution(7). May BLOCK on the device. Callers hold the volume's lock.
 
 using System;
+using System.Runtime.InteropServices;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -16,11 +17,13 @@ public sealed unsafe class LookupRequests
 
     private readonly Volume _volume;
     private readonly PathResolver _resolver;
+    private readonly LeaseGrants _leases;
     private readonly byte* _listing;
 
     /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
-    public LookupRequests(Volume volume, PathResolver resolver, FrameAllocator frames)
+    public LookupRequests(Volume volume, PathResolver resolver, LeaseGrants leases, FrameAllocator frames)
     {
+        _leases = leases;
         _volume = volume;
         _resolver = resolver;
         _listing = (byte*)frames.AllocateContiguous(ListingBytes / PageOperations.PageSize);
@@ -29,7 +32,7 @@ public sealed unsafe class LookupRequests
     /// <summary>False when there was no memory for the buffer.</summary>
     public bool IsUsable => _listing != null;
 
-    /// <summary>Reply: OpenReply and the canonical path.</summary>
+    /// <summary>Reply: OpenReply, the canonical path, and on what the way there depends.</summary>
     public void Open(ref RpcRequest request)
     {
         if (!RequestParts.TryReadHead(ref request, out OpenRequest head, out ReadOnlySpan<byte> rest)
@@ -39,7 +42,19 @@ public sealed unsafe class LookupRequests
         }
 
         Caller caller = Caller.Of(head.Path);
-        using InodeHandle inode = Find(head, path, caller, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error);
+        LeaseKeys changed = default;
+        using InodeHandle inode = Find(
+            head, path, caller, request.Source, ref changed, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error);
+        bool isLeased = _leases.CanGrant(head.Path, _resolver.Walker);
+        if (isLeased && error is Errno.ENOENT or Errno.ENOTDIR && (head.Path.Flags & PathFlags.Create) == 0)
+        {
+            // That there is nothing can be remembered as well.
+            ReadOnlySpan<uint> missing = _resolver.Walker.Keys;
+            _leases.GrantWay(missing, request.Source);
+            request.Reply(error, MemoryMarshal.AsBytes(missing));
+            return;
+        }
+
         if (error == Errno.None && created == 0)
         {
             error = CheckOpen(inode, caller, head);
@@ -62,8 +77,29 @@ public sealed unsafe class LookupRequests
             Attributes = _volume.Files.Describe(inode),
             Created = created,
             PathLength = (ushort)canonical.Length,
+            Changed = changed,
         };
-        request.Reply(Errno.None, in reply, canonical);
+        // Of files that may not be written to by anybody every open is judged here.
+        if (!isLeased || (inode.Record->Flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0)
+        {
+            request.Reply(Errno.None, in reply, canonical);
+            return;
+        }
+
+        ReadOnlySpan<uint> keys = _resolver.Walker.Keys;
+        _leases.GrantWay(keys, request.Source);
+        if (inode.IsRegular)
+        {
+            _leases.GrantAccess(inode.Number, request.Source);
+        }
+        else
+        {
+            _leases.GrantAttributes(inode.Number, request.Source);
+        }
+
+        reply.Lease = _resolver.Walker.FollowedLinks || inode.IsSymbolicLink ? PathLease.Granted : PathLease.Plain;
+        reply.KeyCount = (ushort)keys.Length;
+        request.Reply(Errno.None, in reply, _resolver.Join(canonical, MemoryMarshal.AsBytes(keys)));
     }
 
     /// <summary>Reply: the target's bytes.</summary>
@@ -169,7 +205,8 @@ public sealed unsafe class LookupRequests
     }
 
     private InodeHandle Find(
-        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, out ReadOnlySpan<byte> canonical, out ushort created, out Errno error)
+        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, ushort source, scoped ref LeaseKeys changed,
+        out ReadOnlySpan<byte> canonical, out ushort created, out Errno error)
     {
         created = 0;
         canonical = default;
@@ -187,7 +224,7 @@ public sealed unsafe class LookupRequests
         InodeHandle found = _resolver.Open(head.Path, path, last, out canonical, out error);
         if (error == Errno.ENOENT && creates)
         {
-            found = Create(head, path, caller, last, out canonical, out error);
+            found = Create(head, path, caller, last, source, ref changed, out canonical, out error);
             created = (ushort)(error == Errno.None ? 1 : 0);
         }
         else if (error == Errno.None && exclusive)
@@ -199,7 +236,8 @@ public sealed unsafe class LookupRequests
     }
 
     private InodeHandle Create(
-        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, LastComponent last, out ReadOnlySpan<byte> canonical, out Errno error)
+        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, LastComponent last, ushort source, scoped ref LeaseKeys changed,
+        out ReadOnlySpan<byte> canonical, out Errno error)
     {
         canonical = default;
         error = _resolver.Walk(head.Path, path, last, out PathTarget target);
@@ -219,6 +257,8 @@ public sealed unsafe class LookupRequests
             UserId = caller.UserId,
             GroupId = caller.GroupId,
         };
+        LeaseGrants.AddName(ref changed, target.Directory, target.Name);
+        _leases.Recall(ref changed, source);
         error = _volume.Names.Create(target.Directory, target.Name, file, out uint number);
         if (error != Errno.None)
         {

@@ -11,12 +11,14 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>MakeNode, Unlink, Rename, Link.</summary>
-public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
+public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, HoldRequests holds, LeaseGrants leases)
 {
+    private readonly HoldRequests _holds = holds;
+    private readonly LeaseGrants _leases = leases;
     private readonly Volume _volume = volume;
     private readonly PathResolver _resolver = resolver;
 
-    /// <summary>Reply: FileAttributes of the new directory, link, device file, pipe, socket or empty file.</summary>
+    /// <summary>Reply: ChangeReply with the attributes of the new directory, link, device file, pipe, socket or empty file.</summary>
     public void MakeNode(ref RpcRequest request)
     {
         if (!RequestParts.TryReadHead(ref request, out MakeNodeRequest head, out ReadOnlySpan<byte> rest)
@@ -45,8 +47,11 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         }
 
         uint number = 0;
+        LeaseKeys changed = default;
         if (error == Errno.None)
         {
+            LeaseGrants.AddName(ref changed, target.Directory, target.Name);
+            _leases.Recall(ref changed, request.Source);
             NewFile file = new()
             {
                 Mode = head.Mode,
@@ -58,7 +63,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             error = _volume.Names.Create(target.Directory, target.Name, file, out number);
         }
 
-        ReplyAttributes(ref request, number, error);
+        ReplyAttributes(ref request, number, in changed, error);
     }
 
     /// <summary>Reply: UnlinkReply.</summary>
@@ -73,6 +78,8 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         _volume.TimeNs = head.Path.TimeNs;
         UnlinkKind kind = (head.Path.Flags & PathFlags.Directory) != 0 ? UnlinkKind.Directory : UnlinkKind.File;
         LostName lost = default;
+        LeaseKeys changed = default;
+        _holds.GiveBack(in head.Released, request.Source);
         Errno error = _resolver.Walk(head.Path, path, LastComponent.Name, out PathTarget target);
         if (error == Errno.None)
         {
@@ -81,6 +88,9 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
 
         if (error == Errno.None)
         {
+            LeaseGrants.AddName(ref changed, target.Directory, target.Name);
+            _leases.AddLoss(ref changed, target.Inode);
+            _leases.Recall(ref changed, request.Source);
             _resolver.Forget(target.Canonical);
             error = _volume.Names.Unlink(target.Directory, target.Name, kind, out lost);
         }
@@ -91,7 +101,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             return;
         }
 
-        UnlinkReply reply = new() { Handle = HandleOf(lost), LinksLeft = lost.LinksLeft, Flags = FlagsOf(lost) };
+        UnlinkReply reply = new() { Handle = HandleOf(lost), LinksLeft = lost.LinksLeft, Flags = FlagsOf(lost), Changed = changed };
         request.Reply(Errno.None, in reply);
     }
 
@@ -108,6 +118,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         _volume.TimeNs = head.Old.TimeNs;
         Caller caller = Caller.Of(head.Old);
         PathTarget newTarget = default;
+        _holds.GiveBack(in head.Released, request.Source);
         Errno error = _resolver.Walk(head.Old, oldPath, LastComponent.Name, out PathTarget oldTarget);
         if (error == Errno.None)
         {
@@ -121,8 +132,11 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         }
 
         LostName lost = default;
+        LeaseKeys changed = default;
         if (error == Errno.None)
         {
+            changed = ChangesOfRename(in oldTarget, in newTarget, isDirectory);
+            _leases.Recall(ref changed, request.Source);
             ForgetRenamed(oldTarget, newTarget, isDirectory);
             RenameKind kind = (head.Old.Flags & PathFlags.NoReplace) != 0 ? RenameKind.KeepExisting : RenameKind.Replace;
             error = _volume.Names.Rename(oldTarget.Directory, oldTarget.Name, newTarget.Directory, newTarget.Name, kind, out lost);
@@ -143,12 +157,13 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
             Flags = FlagsOf(lost),
             OldLength = (ushort)moved.Length,
             NewLength = (ushort)newTarget.Canonical.Length,
+            Changed = changed,
         };
         request.Reply(Errno.None, in reply, _resolver.Join(moved, newTarget.Canonical));
     }
 
     /// <summary>
-    /// Reply: FileAttributes of the file that has one name more. A link in the old path's last place is followed unless NoFollow.
+    /// Reply: ChangeReply with the attributes of the file that has one name more. A link in the old path's last place is followed unless NoFollow.
     /// </summary>
     public void Link(ref RpcRequest request)
     {
@@ -176,12 +191,16 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
                 : _resolver.CheckEntering(newTarget.Directory, caller);
         }
 
+        LeaseKeys changed = default;
         if (error == Errno.None)
         {
+            LeaseGrants.AddName(ref changed, newTarget.Directory, newTarget.Name);
+            changed.Add(LeaseKey.Attributes(linked));
+            _leases.Recall(ref changed, request.Source);
             error = _volume.Names.Link(linked, newTarget.Directory, newTarget.Name);
         }
 
-        ReplyAttributes(ref request, linked, error);
+        ReplyAttributes(ref request, linked, in changed, error);
     }
 
     /// <summary>The inode that is to have one name more; 0 = no such name. ENOENT: a handle whose file has lost its last name.</summary>
@@ -307,6 +326,27 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         return error == Errno.None ? CheckRemoval(to.Directory, replaced, caller) : error;
     }
 
+    /// <summary>What a rename changes; below a directory that moves every way changes, and every path that somebody was told.</summary>
+    private LeaseKeys ChangesOfRename(in PathTarget from, in PathTarget to, bool isDirectory)
+    {
+        LeaseKeys changed = default;
+        if (isDirectory)
+        {
+            changed.Count = LeaseKeys.Everything;
+            return changed;
+        }
+
+        LeaseGrants.AddName(ref changed, from.Directory, from.Name);
+        LeaseGrants.AddName(ref changed, to.Directory, to.Name);
+        changed.Add(LeaseKey.Attributes(from.Inode));
+        if (to.Inode != 0)
+        {
+            _leases.AddLoss(ref changed, to.Inode);
+        }
+
+        return changed;
+    }
+
     private void ForgetRenamed(in PathTarget from, in PathTarget to, bool isDirectory)
     {
         if (isDirectory)
@@ -319,15 +359,15 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver)
         _resolver.Forget(to.Canonical);
     }
 
-    private void ReplyAttributes(scoped ref RpcRequest request, uint number, Errno error)
+    private void ReplyAttributes(scoped ref RpcRequest request, uint number, in LeaseKeys changed, Errno error)
     {
         if (error == Errno.None)
         {
             using InodeHandle inode = _volume.Inodes.Open(number, out error);
             if (error == Errno.None)
             {
-                FileAttributes attributes = _volume.Files.Describe(inode);
-                request.Reply(Errno.None, in attributes);
+                ChangeReply reply = new() { Attributes = _volume.Files.Describe(inode), Changed = changed };
+                request.Reply(Errno.None, in reply);
                 return;
             }
         }

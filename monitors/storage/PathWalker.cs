@@ -38,6 +38,8 @@ public struct WalkStart
     public uint Directory;
     /// <summary>Names of the root directory that others serve end the walk with EREMOTE.</summary>
     public bool StopsAtMounts;
+    /// <summary>The walk notes on which leases its way depends (PathWalker.Keys).</summary>
+    public bool NotesKeys;
 }
 
 /// <summary>Where a path leads.</summary>
@@ -64,11 +66,16 @@ public sealed unsafe class PathWalker
     private const int MaxLinks = 40;
     private const int PendingBytes = 2 * PageOperations.PageSize;
     private const int CanonicalBytes = PathRequest.MaxPath;
+    /// <summary>Two for each component: who may search its directory, and where its name leads.</summary>
+    private const int MostKeys = 32;
     private const byte Slash = (byte)'/';
 
     private readonly Volume _volume;
     private readonly byte* _pending;
     private readonly byte* _canonical;
+    private readonly uint* _keys;
+    private int _keyCount;
+    private bool _notesKeys;
 
     /// <summary>The rest of the path lies at the end of its buffer, so that a link's target fits in front of it.</summary>
     private int _position;
@@ -85,10 +92,20 @@ public sealed unsafe class PathWalker
         _volume = volume;
         _pending = (byte*)frames.AllocateContiguous(PendingBytes / PageOperations.PageSize);
         _canonical = (byte*)frames.Allocate();
+        _keys = (uint*)frames.Allocate();
     }
 
     /// <summary>False when there was no memory for the buffers.</summary>
-    public bool IsUsable => _pending != null && _canonical != null;
+    public bool IsUsable => _pending != null && _canonical != null && _keys != null;
+
+    /// <summary>False when the latest walk noted no keys, or passed more than can be noted.</summary>
+    public bool KnowsKeys => _notesKeys && _keyCount <= MostKeys;
+
+    /// <summary>True when the latest walk followed a symbolic link.</summary>
+    public bool FollowedLinks => _links != 0;
+
+    /// <summary>On what the latest walk's way depends, its end included, be it a file, a free name or an error.</summary>
+    public ReadOnlySpan<uint> Keys => new(_keys, KnowsKeys ? _keyCount : 0);
 
     /// <summary>
     /// Walks a path; <paramref name="startPath"/> is where its start is, or empty. A free last name is no error (Inode is 0). ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL
@@ -99,6 +116,8 @@ public sealed unsafe class PathWalker
         out PathTarget target)
     {
         target = default;
+        _notesKeys = start.NotesKeys;
+        _keyCount = 0;
         if (path.Length >= PathRequest.MaxPath)
         {
             return Errno.ENAMETOOLONG;
@@ -187,6 +206,7 @@ public sealed unsafe class PathWalker
             return error;
         }
 
+        Note(LeaseKey.Access(_current));
         error = directory.IsDirectory ? caller.Check(directory, AccessRights.Execute) : Errno.ENOTDIR;
         if (error != Errno.None)
         {
@@ -202,6 +222,7 @@ public sealed unsafe class PathWalker
             return Errno.None;
         }
 
+        Note(LeaseKey.Name(_current, name));
         if (name.SequenceEqual(".."u8))
         {
             return GoUp(directory, ref target);
@@ -355,6 +376,14 @@ public sealed unsafe class PathWalker
         _canonical[_canonicalLength++] = Slash;
         name.CopyTo(new Span<byte>(_canonical + _canonicalLength, name.Length));
         _canonicalLength += name.Length;
+    }
+
+    private void Note(uint key)
+    {
+        if (_notesKeys && _keyCount++ < MostKeys)
+        {
+            _keys[_keyCount - 1] = key;
+        }
     }
 
     private void SkipSlashes()

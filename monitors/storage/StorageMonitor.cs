@@ -1,6 +1,6 @@
 // The storage monitor: serves opcode group 4 on one volume. Every request says all that it needs (full path or file handle, absolute
-// offset, caller), and nothing is remembered between requests but caches, who holds which file (HeldFiles.cs) and who reserved how much. Each request runs in a
-// worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
+// offset, caller), and nothing is remembered between requests but caches, who holds which file (HeldFiles.cs), who remembers what (LeaseGrants.cs) and who reserved
+// how much. Each request runs in a worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
 // NameRequests.cs and AttributeRequests.cs serve names (PathMessages.cs), ContentRequests.cs bytes (StorageMessages.cs).
 
 using System;
@@ -28,22 +28,24 @@ public sealed unsafe class StorageMonitor : RpcService
     private readonly AttributeRequests _attributes;
     private readonly ContentRequests _contents;
     private readonly HoldRequests _holds;
+    private readonly LeaseGrants _leases;
     private readonly SpaceReservations _reservations;
     /// <summary>Nodes whose holds and reservations are to be forgotten by whoever has the volume next.</summary>
     private readonly bool[] _departed = new bool[RpcEndpoint.MaxNode + 1];
     private bool _anyDeparted;
 
-    /// <summary>Boot time. Panics when there is no memory for the buffers.</summary>
-    public StorageMonitor(Volume volume, FrameAllocator frames)
+    /// <summary>Boot time. Panics when there is no memory for the buffers. Without an endpoint nobody is promised anything (LeaseGrants).</summary>
+    public StorageMonitor(Volume volume, FrameAllocator frames, RpcEndpoint? rpc = null)
     {
         _volume = volume;
         _resolver = new PathResolver(volume, frames);
-        _lookups = new LookupRequests(volume, _resolver, frames);
-        _names = new NameRequests(volume, _resolver);
-        _attributes = new AttributeRequests(volume, _resolver);
-        _reservations = new SpaceReservations(volume);
-        _contents = new ContentRequests(volume, _resolver, _reservations);
+        _leases = new LeaseGrants(volume, rpc, frames);
+        _lookups = new LookupRequests(volume, _resolver, _leases, frames);
         _holds = new HoldRequests(volume);
+        _names = new NameRequests(volume, _resolver, _holds, _leases);
+        _attributes = new AttributeRequests(volume, _resolver, _leases);
+        _reservations = new SpaceReservations(volume);
+        _contents = new ContentRequests(volume, _resolver, _reservations, _leases);
         if (!_resolver.IsUsable || !_lookups.IsUsable)
         {
             Panic.Because("StorageMonitor: no memory for buffers");
@@ -174,6 +176,7 @@ public sealed unsafe class StorageMonitor : RpcService
         writer.Add("storage.free_bytes"u8, _volume.FreeBytes);
         writer.Add("storage.free_inodes"u8, _volume.FreeInodes);
         writer.Add("storage.held_files"u8, _volume.Held.Count);
+        _leases.Report(ref writer);
         writer.Add("storage.cache.hits"u8, _volume.Cache.Hits);
         writer.Add("storage.cache.misses"u8, _volume.Cache.Misses);
         writer.Add("storage.cache.write_backs"u8, _volume.Cache.WriteBacks);

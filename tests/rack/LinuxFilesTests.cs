@@ -2,6 +2,7 @@
 
 using System;
 using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Xunit;
 
@@ -43,5 +44,33 @@ public sealed class LinuxFilesTests : IDisposable
         ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("opens")], ["/opens"]);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
+    public async Task Attributes_and_names_are_never_older_than_the_last_change()
+    {
+        string program = await LinuxPrograms.BuildAsync("attributes");
+        ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("attributes")], ["/attributes"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
+    public async Task Asking_for_names_and_attributes_again_costs_no_message()
+    {
+        const ulong few = 20;
+        ulong seldom = await LookUpsAsync("10");
+        ulong often = await LookUpsAsync("10000");
+        Assert.True(often < seldom + few, $"{seldom} messages for 10 rounds and {often} for 10,000");
+    }
+
+    /// <summary>Messages about names, attributes and opens while a program asks for the same few again and again.</summary>
+    private static async Task<ulong> LookUpsAsync(string rounds)
+    {
+        string[] opcodes = ["Open", "Release", "ReadLink", "FileStatus", "StorageStatus", "SetAttributes", "Recall"];
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync([.. await LinuxPrograms.AddAsync("attributes")], ["/attributes", rounds]);
+        Assert.True(result.Status == 0, result.ToString());
+        return opcodes.Aggregate(0UL, (sum, opcode) => sum + statistics[$"fabric.requests.{opcode}"]);
     }
 }

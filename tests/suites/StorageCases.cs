@@ -217,7 +217,7 @@ public static unsafe class StorageCases
     private static Errno MakeDirectory(ReadOnlySpan<byte> path)
     {
         MakeNodeRequest head = new MakeNodeRequest { Path = HeadOf(path), Mode = DirectoryMode };
-        Span<byte> answer = stackalloc byte[sizeof(FileAttributes)];
+        Span<byte> answer = stackalloc byte[sizeof(ChangeReply)];
         return s_client!.Call(ServerNode, Opcode.MakeNode, Context, in head, path, answer, out _);
     }
 

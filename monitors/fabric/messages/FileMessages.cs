@@ -39,7 +39,10 @@ public struct FileRequest
     public ushort Storage;
     public ushort PathLength;
     public FileWriteFlags Flags;
-    public uint Reserved;
+    /// <summary>The processor component whose program asks, 0 = none. Status requests: it remembers the answer (LeaseMessages.cs). FileWrite,
+    /// FileTruncate, StorageTruncate: it knows of the change, so that it need not be called back.</summary>
+    public ushort For;
+    public ushort Reserved;
     /// <summary>FileWrite, FileTruncate, StorageWrite, StorageTruncate: what the clock of the program's component said at its call, to be
     /// recorded as the time of modification, nanoseconds since the epoch; 0 = the target's own clock, now. Elsewhere 0.</summary>
     public ulong ModifyTimeNs;

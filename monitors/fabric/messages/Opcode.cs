@@ -71,4 +71,7 @@ public enum Opcode : ushort
     SignalProcess = 0x0603,
     OutputCredit = 0x0604,
     WindowSize = 0x0605,
+
+    // Group 7, storage or memory -> processor: what is remembered there (LeaseMessages.cs).
+    Recall = 0x0701,
 }

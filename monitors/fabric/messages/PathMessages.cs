@@ -4,14 +4,15 @@
 // component remembers is who holds which file (PathFlags.Hold, Release), counted as FUSE counts lookups and forgets: a held file outlives
 // its last name, on ext4's orphan list.
 //
-// Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no ".."; empty: unknown)
-// MakeNode       MakeNodeRequest + path + target      reply FileAttributes     (mkdir, mknod, symlink: by Mode's type; target for links)
+// Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no ".."; empty: unknown) + KeyCount u32;
+//                                                     with PathFlags.Lease an ENOENT or ENOTDIR of the walk comes with its keys alone
+// MakeNode       MakeNodeRequest + path + target      reply ChangeReply        (mkdir, mknod, symlink: by Mode's type; target for links)
 // Unlink         UnlinkRequest + path                 reply UnlinkReply        (unlink, rmdir)
 // Rename         TwoPathRequest + old + new           reply RenameReply + canonical old + canonical new (what the new name replaced, if anything)
-// Link           TwoPathRequest + old + new           reply FileAttributes
+// Link           TwoPathRequest + old + new           reply ChangeReply
 // ReadLink       PathRequest + path                   reply: the target's bytes
 // ReadDirectory  ReadDirectoryRequest + path          reply DirectoryEntryHeader + name, repeated; empty = the end
-// SetAttributes  SetAttributesRequest + path          reply FileAttributes     (chmod, chown, utimensat)
+// SetAttributes  SetAttributesRequest + path          reply ChangeReply        (chmod, chown, utimensat)
 // VolumeStatus   PathRequest + path                   reply VolumeStatusReply  (statfs)
 // Release        ReleaseRequest + ReleaseEntry each   reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held
 
@@ -51,6 +52,8 @@ public enum PathFlags : uint
     Mounts = 256,
     /// <summary>Open: writing will only append (O_APPEND without O_TRUNC), which append-only files allow.</summary>
     Append = 512,
+    /// <summary>Open: the sender will remember where the path leads, and what it found there (LeaseMessages.cs).</summary>
+    Lease = 1024,
 }
 
 /// <summary>Names in the root directory that a processor component serves (PathFlags.Mounts).</summary>
@@ -92,6 +95,17 @@ public struct OpenRequest
     public uint Access;
 }
 
+/// <summary>What of Open's answer may be remembered.</summary>
+public enum PathLease : ushort
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+    /// <summary>The way, under the keys that follow; who may use the file, under its own; of what is no regular file all attributes.</summary>
+    Granted = 1,
+    /// <summary>As Granted; no symbolic link is on the way or at its end, so that it is the same whether the last one is followed or not.</summary>
+    Plain = 2,
+}
+
 /// <summary>What was found; the canonical path follows.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct OpenReply
@@ -100,7 +114,19 @@ public struct OpenReply
     /// <summary>1 when this request created the file.</summary>
     public ushort Created;
     public ushort PathLength;
-    public uint Reserved;
+    /// <summary>Keys on which the path's way depends; they follow the path.</summary>
+    public ushort KeyCount;
+    public PathLease Lease;
+    /// <summary>What creating the file changed.</summary>
+    public LeaseKeys Changed;
+}
+
+/// <summary>What a file is like after a change, and what the change concerned.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ChangeReply
+{
+    public FileAttributes Attributes;
+    public LeaseKeys Changed;
 }
 
 /// <summary>mkdir, mknod, symlink: Mode carries the S_IF* type; a link's target (TargetLength bytes) follows the path.</summary>
@@ -120,6 +146,8 @@ public struct MakeNodeRequest
 public struct UnlinkRequest
 {
     public PathRequest Path;
+    /// <summary>Given back first, as by Release; no entry: Holds 0.</summary>
+    public ReleaseEntry Released;
 }
 
 /// <summary>What became of a file without names.</summary>
@@ -138,6 +166,7 @@ public struct UnlinkReply
     public FileHandle Handle;
     public uint LinksLeft;
     public LostNameFlags Flags;
+    public LeaseKeys Changed;
 }
 
 /// <summary>rename, link: both paths follow, old first.</summary>
@@ -150,6 +179,8 @@ public struct TwoPathRequest
     public ushort NewStartLength;
     public uint Reserved;
     public FileHandle NewStart;
+    /// <summary>As UnlinkRequest.Released: of the file that is about to be replaced.</summary>
+    public ReleaseEntry Released;
 }
 
 /// <summary>The file that rename replaced (Handle 0 = none).</summary>
@@ -163,6 +194,7 @@ public struct RenameReply
     public ushort OldLength;
     public ushort NewLength;
     public uint Reserved;
+    public LeaseKeys Changed;
 }
 
 /// <summary>Gives holds of files back (PathFlags.Hold); Count entries follow.</summary>

@@ -40,7 +40,7 @@ public sealed unsafe partial class FileCache
         if (!file->IsLoaded)
         {
             TransferBuffer* buffer = _buffers.Take();
-            error = _store.Status(file, buffer, out FileAttributes attributes);
+            error = _store.Status(file, 0, buffer, out FileAttributes attributes);
             _buffers.Return(buffer);
             if (error == Errno.None)
             {

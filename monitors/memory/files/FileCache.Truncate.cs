@@ -8,11 +8,12 @@ namespace Lego.Memory;
 
 public sealed unsafe partial class FileCache
 {
-    /// <summary>Sets the size, at the storage component first, which knows the volume's limit. With GrowOnly a file that is as long is left
-    /// as it is. Time 0 = now. Blocks.</summary>
-    internal Errno Truncate(CachedFile* file, ulong size, FileWriteFlags flags = FileWriteFlags.None, ulong timeNs = 0)
+    /// <summary>Sets the size to the request's Offset, at the storage component first, which knows the volume's limit. With GrowOnly a file that
+    /// is as long is left as it is. Blocks.</summary>
+    internal Errno Truncate(CachedFile* file, in FileRequest request)
     {
-        bool growsOnly = (flags & FileWriteFlags.GrowOnly) != 0;
+        ulong size = request.Offset;
+        bool growsOnly = (request.Flags & FileWriteFlags.GrowOnly) != 0;
         Errno error = growsOnly ? Load(file) : Errno.None;
         if (error != Errno.None)
         {
@@ -26,17 +27,21 @@ public sealed unsafe partial class FileCache
         }
         else if (!growsOnly || size > file->Size)
         {
-            error = TruncateExclusive(file, size, timeNs != 0 ? timeNs : Clock.UnixTimeNs());
+            error = TruncateExclusive(file, in request);
         }
 
         ReleaseActivity(file);
         return error;
     }
 
-    private Errno TruncateExclusive(CachedFile* file, ulong size, ulong timeNs)
+    private Errno TruncateExclusive(CachedFile* file, in FileRequest request)
     {
+        ulong size = request.Offset;
+        ulong timeNs = request.ModifyTimeNs != 0 ? request.ModifyTimeNs : Clock.UnixTimeNs();
+        // Who asks now waits for the end of this (Status).
+        Recall(file, in request);
         TransferBuffer* buffer = _buffers.Take();
-        Errno error = _store.Truncate(file, size, timeNs, buffer);
+        Errno error = _store.Truncate(file, size, timeNs, request.For, buffer);
         _buffers.Return(buffer);
         if (error != Errno.None)
         {
@@ -53,12 +58,21 @@ public sealed unsafe partial class FileCache
         return Errno.None;
     }
 
-    /// <summary>Attributes as stored, with the size and times of what has not been stored yet. Blocks.</summary>
-    internal Errno Status(CachedFile* file, out FileAttributes attributes)
+    /// <summary>
+    /// Attributes as stored, with the size and times of what has not been stored yet. <paramref name="holder"/> will remember them (0 = nobody
+    /// will): from here on changes are called back, and one that has been called back already is waited for. Blocks.
+    /// </summary>
+    internal Errno Status(CachedFile* file, ushort holder, out FileAttributes attributes)
     {
+        if (holder != 0)
+        {
+            _leases?.Grant(LeaseKey.Attributes(file->Handle.Inode), holder);
+        }
+
         TransferBuffer* buffer = _buffers.Take();
-        Errno error = _store.Status(file, buffer, out attributes);
+        Errno error = _store.Status(file, holder, buffer, out attributes);
         _buffers.Return(buffer);
+        WaitWhileTruncating(file);
         if (error == Errno.None && file->IsLoaded)
         {
             attributes.Size = file->Size;

@@ -30,7 +30,8 @@ public sealed unsafe partial class FileCache
             return CacheOutcome.Done;
         }
 
-        if (!file->IsLoaded || file->Activity == FileActivity.Truncating || (request.Flags & FileWriteFlags.Synchronous) != 0)
+        if (!file->IsLoaded || file->Activity == FileActivity.Truncating || (request.Flags & FileWriteFlags.Synchronous) != 0
+            || IsRememberedByOthers(file, in request))
         {
             return CacheOutcome.NeedsWorker;
         }
@@ -99,6 +100,7 @@ public sealed unsafe partial class FileCache
                 return WriteThrough(file, request, bytes, out reply);
             }
 
+            Recall(file, in request);
             WaitWhileTruncating(file);
             switch (TryWrite(file, request, bytes, out reply, out error, out ulong missing))
             {
@@ -252,6 +254,8 @@ public sealed unsafe partial class FileCache
         error = file->IsDead ? Errno.ESTALE : CutAtLimit(file, offset, ref bytes);
         if (error == Errno.None)
         {
+            // Who asks now waits for the end of this (Status).
+            Recall(file, in request);
             error = _store.Write(file, offset, bytes, request.ModifyTimeNs, FileWriteFlags.None, buffer, out reply);
             _storageWrites++;
         }

@@ -5,6 +5,7 @@
 // may block. Callers hold the kernel lock, so code between two blocking calls is atomic.
 
 using System;
+using Lego.Common.Leases;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -25,6 +26,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
 
     private readonly FramePool _pool;
     private readonly FileStore _store;
+    private readonly LeaseHolders? _leases;
     private readonly TransferBuffers _buffers;
     private readonly Slab<CachedFile> _files;
     private readonly Slab<CachePage> _pages;
@@ -37,8 +39,9 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     private ulong _evictions;
 
     /// <summary>Takes its tables from <paramref name="frames"/> at once.</summary>
-    public FileCache(FrameAllocator frames, FramePool pool, FileStore store)
+    public FileCache(FrameAllocator frames, FramePool pool, FileStore store, LeaseHolders? leases = null)
     {
+        _leases = leases;
         _pool = pool;
         _store = store;
         _files = new Slab<CachedFile>(frames);
@@ -112,6 +115,15 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         return error;
     }
 
+    /// <summary>
+    /// True when somebody besides the requester may remember size and times of the file, and has to be told before they change.
+    /// </summary>
+    private bool IsRememberedByOthers(CachedFile* file, in FileRequest request) =>
+        _leases is not null && _leases.HasOthers(LeaseKey.Attributes(file->Handle.Inode), request.For);
+
+    /// <summary>Has them told. Blocks; afterwards somebody may have asked again.</summary>
+    private void Recall(CachedFile* file, in FileRequest request) => _leases?.Recall(LeaseKey.Attributes(file->Handle.Inode), request.For);
+
     /// <summary>A vma maps the file.</summary>
     internal void HoldMapping(CachedFile* file) => file->Mappings++;
 
@@ -164,6 +176,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     /// <summary>Counters.</summary>
     public void Report(ref StatisticsWriter writer)
     {
+        _leases?.Report(ref writer, "memory.recalls"u8);
         writer.Add("memory.cache_pages"u8, _pages.InUse);
         writer.Add("memory.cache_mapped_pages"u8, _mappedPages);
         writer.Add("memory.cache_dirty_pages"u8, _dirtyPages);

@@ -13,8 +13,8 @@ public abstract unsafe class FileStore
     /// <summary>The file that a path names.</summary>
     public abstract Errno Find(ushort vnode, ushort storage, ReadOnlySpan<byte> path, TransferBuffer* buffer, out FileAttributes attributes);
 
-    /// <summary>Attributes as stored.</summary>
-    public abstract Errno Status(CachedFile* file, TransferBuffer* buffer, out FileAttributes attributes);
+    /// <summary>Attributes as stored; a processor component will remember them (0 = none will).</summary>
+    public abstract Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes);
 
     /// <summary>Reads into the buffer's data area; fewer bytes only at the end of the file.</summary>
     public abstract Errno Read(CachedFile* file, ulong offset, uint lengthBytes, TransferBuffer* buffer, out int readBytes);
@@ -26,8 +26,8 @@ public abstract unsafe class FileStore
     /// <summary>Asks for space for pages that are to become dirty, or returns some.</summary>
     public abstract Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply);
 
-    /// <summary>Sets the size, and the times; 0 = now.</summary>
-    public abstract Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer);
+    /// <summary>Sets the size, and the times; 0 = now. A processor component knows of the change (0 = none does).</summary>
+    public abstract Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, ushort requester, TransferBuffer* buffer);
 
     /// <summary>All written bytes of the file are on the device afterwards; null = the whole volume.</summary>
     public abstract Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer);

@@ -98,7 +98,7 @@ internal sealed unsafe class FileService : RpcService
                 request.Reply(error, in known);
                 break;
             case Opcode.FileTruncate:
-                error = _files.Truncate(file, wanted.Offset, wanted.Flags, wanted.ModifyTimeNs);
+                error = _files.Truncate(file, in wanted);
                 if (error == Errno.None && (wanted.Flags & FileWriteFlags.GrowOnly) == 0)
                 {
                     _spaces.CutMappings(file, wanted.Offset);
@@ -107,7 +107,7 @@ internal sealed unsafe class FileService : RpcService
                 request.Reply(error);
                 break;
             case Opcode.FileStatus:
-                error = _files.Status(file, out FileAttributes attributes);
+                error = _files.Status(file, wanted.For, out FileAttributes attributes);
                 request.Reply(error, attributes);
                 break;
             case Opcode.FileForget:

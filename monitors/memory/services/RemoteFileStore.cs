@@ -51,9 +51,9 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <inheritdoc/>
-    public override Errno Status(CachedFile* file, TransferBuffer* buffer, out FileAttributes attributes)
+    public override Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes)
     {
-        ReadOnlySpan<byte> head = Head(buffer, file, 0, 0, 0);
+        ReadOnlySpan<byte> head = Head(buffer, file, 0, 0, 0, forNode: holder);
         RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
         Span<byte> answer = buffer->Data.Slice(0, sizeof(FileAttributes));
         Errno error = _rpc.Call(file->Storage, Opcode.StorageStatus, context, head, default, answer, out int replyBytes);
@@ -95,9 +95,9 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <inheritdoc/>
-    public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer)
+    public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, ushort requester, TransferBuffer* buffer)
     {
-        ReadOnlySpan<byte> head = Head(buffer, file, size, 0, modifyTimeNs);
+        ReadOnlySpan<byte> head = Head(buffer, file, size, 0, modifyTimeNs, forNode: requester);
         RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
         Span<byte> answer = buffer->Data.Slice(0, sizeof(FileAttributes));
         return _rpc.Call(file->Storage, Opcode.StorageTruncate, context, head, default, answer, out _);
@@ -120,9 +120,10 @@ internal sealed unsafe class RemoteFileStore : FileStore
 
     /// <summary>Request head and path; a null file stands for the whole volume.</summary>
     private static ReadOnlySpan<byte> Head(TransferBuffer* buffer, CachedFile* file, ulong offset, uint lengthBytes, ulong modifyTimeNs,
-        FileWriteFlags flags = FileWriteFlags.None)
+        FileWriteFlags flags = FileWriteFlags.None, ushort forNode = 0)
     {
         FileRequest request = default;
+        request.For = forNode;
         ReadOnlySpan<byte> path = default;
         if (file != null)
         {

@@ -19,6 +19,9 @@ public unsafe ref struct FileCaller
 
     public readonly RpcEndpoint Rpc => Processes.Rpc;
 
+    /// <summary>What the component remembers of files.</summary>
+    public readonly FileLeases Leases => FileSystem.Of(Processes).Leases;
+
     /// <summary>A process, with its file-system identity.</summary>
     public static FileCaller Of(Process* process)
     {

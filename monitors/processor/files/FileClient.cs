@@ -14,6 +14,7 @@ public static unsafe class FileClient
     /// <summary>Bytes from an offset on; fewer than asked only at the end of the file.</summary>
     public static Errno Read(in FileCaller caller, FileNode* node, ulong offset, Span<byte> to, out int lengthBytes)
     {
+        node->IsAtMemory = true;
         FileRequest request = Request(node);
         request.Offset = offset;
         request.Length = (uint)to.Length;
@@ -31,10 +32,15 @@ public static unsafe class FileClient
         request.Length = (uint)lengthBytes;
         request.Flags = flags;
         request.ModifyTimeNs = Clock.UnixTimeNs();
+        request.For = caller.Rpc.Node;
+        node->IsAtMemory = true;
+        uint key = LeaseKey.Attributes(node->Handle.Inode);
+        caller.Leases.Clock.BeginChange(key);
         // Path and data go out as one piece: the path is put right before the data.
         ReadOnlySpan<byte> payload = buffer.PrefixData(node->Path, lengthBytes);
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload, out reply));
+        Errno error = caller.Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload, out reply);
+        caller.Leases.Clock.EndChange(key);
+        return FileCaller.ToProgram(error);
     }
 
     public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
@@ -49,12 +55,24 @@ public static unsafe class FileClient
         return error;
     }
 
-    /// <summary>Attributes of a file that was just looked up.</summary>
+    /// <summary>Attributes of a regular file, remembered or asked for.</summary>
     public static Errno Status(in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, out FileAttributes attributes)
     {
-        FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes));
+        ushort storage = caller.Place.Storage;
+        if (caller.Leases.Attributes.TryFind(storage, in handle, out attributes))
+        {
+            return Errno.None;
+        }
+
+        ulong moment = caller.Leases.Clock.Now;
+        FileRequest request = new() { Handle = handle, Storage = storage, PathLength = (ushort)path.Length, For = caller.Rpc.Node };
+        Errno error = caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes);
+        if (error == Errno.None)
+        {
+            caller.Leases.Attributes.Remember(storage, in attributes, moment);
+        }
+
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>Sets the size; with FileWriteFlags.GrowOnly a longer file stays as it is.</summary>
@@ -69,9 +87,13 @@ public static unsafe class FileClient
             Storage = caller.Place.Storage,
             ModifyTimeNs = Clock.UnixTimeNs(),
             PathLength = (ushort)path.Length,
+            For = caller.Rpc.Node,
         };
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileTruncate, in caller.Context, in request, path, default, out _));
+        uint key = LeaseKey.Attributes(handle.Inode);
+        caller.Leases.Clock.BeginChange(key);
+        Errno error = caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileTruncate, in caller.Context, in request, path, default, out _);
+        caller.Leases.Clock.EndChange(key);
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>Writes dirty bytes back, not to the device.</summary>

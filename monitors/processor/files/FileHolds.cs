@@ -1,6 +1,6 @@
 // Holds at the storage component (PathFlags.Hold, Release): every open that finds or makes a file holds it there, so that it outlives its names
-// until the last close here. What the last close of a file with a name gives back waits for others, to make one message of many; of a file
-// without one it goes at once, because somebody waits for the space. BLOCKS.
+// until the last close here, or longer (KeptNodes.cs). What the end of a node of a file with a name gives back waits for others, to make one
+// message of many, or for a call-back; of a file without one it goes at once, because somebody waits for the space. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -29,6 +29,9 @@ public sealed unsafe class FileHolds
     }
 
     public bool IsUsable => _waiting != null;
+
+    /// <summary>True when there is something for <see cref="Flush"/>.</summary>
+    public bool AreWaiting => _count != 0;
 
     /// <summary>Gives holds of a file back, at once or soon.</summary>
     public void GiveBack(in PlaceReply place, in FileHandle handle, uint holds, bool atOnce)

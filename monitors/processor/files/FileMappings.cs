@@ -28,6 +28,7 @@ public sealed unsafe class FileMappings : BackingOwner
     /// <summary>The number of a file that is about to be mapped, with one hold (Backings.Drop). ENFILE. The caller holds the node.</summary>
     public Errno Acquire(FileNode* node, out uint backing)
     {
+        node->IsAtMemory = true;
         if (node->Backing != 0)
         {
             Backings.Hold(node->Backing);

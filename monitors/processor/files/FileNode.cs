@@ -1,6 +1,12 @@
-// A file or directory of the volume that this component has open: its handle and current path, shared by all open files on it and working
-// directories in it. The storage component knows that the file is held here (FileHolds), so it lives on when its last name goes; the path is
-// only what programs are told. Nodes are found by handle in a hash table. Never blocks except in Release.
+// A file or directory of the volume that this component has open, or had open until lately (KeptNodes): its handle and current path, shared by
+// all open files on it and working directories in it. The storage component knows that the file is held here (FileHolds), so it lives on when its
+// last name goes; the path is only what programs are told. Nodes are found by handle in a hash table.
+//
+// States of a node, by its references:
+//   open    somebody refers to it; the file is held
+//   kept    nobody does; the file is held, and has not lost a name since (the lease of FileNode.HeldSince)
+//   gone    the node is freed, and its holds are given back: at once if the file may have no name, else with those of others
+// Never blocks except in Release and where it says so.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -22,6 +28,10 @@ public unsafe struct FileNode
     public uint Holds;
     /// <summary>Type and permissions when it was last opened.</summary>
     public uint Mode;
+    /// <summary>When the storage component last said that the file is there and held (LeaseClock).</summary>
+    public ulong HeldSince;
+    /// <summary>False: the file was made here, and the memory component has not been asked for it yet.</summary>
+    public bool IsAtMemory;
     /// <summary>True when its last name has gone: Path is where it was, and the file goes with the last close.</summary>
     public bool IsUnlinked;
     /// <summary>Its number among mapped files, 0 = it is not mapped (Backings).</summary>
@@ -31,6 +41,8 @@ public unsafe struct FileNode
     /// <summary>The ring of a FIFO while somebody has it open.</summary>
     public Pipe* Fifo;
 
+    internal FileNode* NextKept;
+    internal FileNode* PreviousKept;
     private ObjectPointer<FileNodes> _table;
     private ushort _pathLength;
     private InlinePath _inlinePath;
@@ -72,6 +84,9 @@ public unsafe struct FileNode
         return Errno.None;
     }
 
+    /// <summary>True when its path takes no memory of its own.</summary>
+    internal readonly bool IsSmall => _longPath == null;
+
     internal void SetTable(ObjectPointer<FileNodes> table) => _table = table;
 
     internal void FreePath(FrameAllocator frames)
@@ -94,6 +109,7 @@ public sealed unsafe class FileNodes
     private readonly ExCache _cache;
     private readonly Slab<FileNode> _nodes;
     private readonly FileNode** _buckets;
+    private KeptNodes _kept;
 
     /// <summary>Takes the memory of the table; boot time.</summary>
     public FileNodes(Processes processes)
@@ -113,7 +129,17 @@ public sealed unsafe class FileNodes
     /// <summary>What is held at the storage component.</summary>
     public FileHolds Holds { get; }
 
-    public ulong Count => _nodes.InUse;
+    /// <summary>What may be believed of them; the file system sets it.</summary>
+    internal FileLeases? Leases { get; set; }
+
+    /// <summary>Nodes that are open.</summary>
+    public ulong Count => _nodes.InUse - _kept.Count;
+
+    /// <summary>Nodes that are kept.</summary>
+    public ulong KeptCount => _kept.Count;
+
+    /// <summary>True when something is held at the storage component that is not open.</summary>
+    public bool KeepsAny => _kept.Count != 0 || Holds.AreWaiting;
 
     /// <summary>The node of an open file, or null.</summary>
     public FileNode* Find(ushort storage, in FileHandle handle)
@@ -132,9 +158,14 @@ public sealed unsafe class FileNodes
     /// The node of a file that was just opened and held, with one more reference; null when memory is exhausted (the hold is then the
     /// caller's to give back).
     /// </summary>
-    public FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath)
+    public FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath, ulong moment, bool isNew)
     {
         FileNode* node = Find(place.Storage, in attributes.Handle);
+        if (node != null && node->References == 0)
+        {
+            _kept.Remove(node);
+        }
+
         if (node == null)
         {
             node = _nodes.Allocate();
@@ -152,6 +183,7 @@ public sealed unsafe class FileNodes
             node->SetTable(_self);
             node->Handle = attributes.Handle;
             node->Place = place;
+            node->IsAtMemory = !isNew;
             FileNode** bucket = Bucket(in attributes.Handle);
             node->Next = *bucket;
             *bucket = node;
@@ -160,11 +192,69 @@ public sealed unsafe class FileNodes
         node->Mode = attributes.Mode;
         node->IsUnlinked |= attributes.Links == 0;
         node->Holds++;
+        node->HeldSince = moment;
         node->References++;
         return node;
     }
 
-    /// <summary>Drops a reference; with the last one the file is given back to the storage component. May BLOCK.</summary>
+    /// <summary>
+    /// The node of a file that is still held here and is known to be there, with one more reference; null: the storage component has to be asked.
+    /// </summary>
+    public FileNode* AcquireKnown(ushort storage, in FileHandle handle)
+    {
+        FileNode* node = Find(storage, in handle);
+        if (node == null || node->IsUnlinked || !Leases!.Clock.Holds(node->HeldSince, SlotOf(node)))
+        {
+            return null;
+        }
+
+        if (node->References++ == 0)
+        {
+            _kept.Remove(node);
+        }
+
+        return node;
+    }
+
+    /// <summary>
+    /// Takes a kept node away, because its file is about to lose the name that it was opened by. The result is what the request for that has
+    /// to give back; <paramref name="isAtMemory"/>: the memory component may have pages of it.
+    /// </summary>
+    public ReleaseEntry TakeKept(ushort storage, in FileHandle handle, out bool isAtMemory)
+    {
+        FileNode* node = Find(storage, in handle);
+        isAtMemory = node == null || node->IsAtMemory;
+        if (node == null || node->References != 0)
+        {
+            return default;
+        }
+
+        ReleaseEntry entry = new() { Handle = handle, Holds = node->Holds };
+        Free(node);
+        return entry;
+    }
+
+    /// <summary>
+    /// Files may have lost their names: what is kept of them is given back, and so is what waits for that. BLOCKS.
+    /// </summary>
+    public void GiveBackCalled()
+    {
+        FileNode* next;
+        for (FileNode* node = _kept.Newest; node != null; node = next)
+        {
+            next = node->NextKept;
+            if (!Leases!.Clock.IsUntouched(node->HeldSince, SlotOf(node)))
+            {
+                GiveBack(node, atOnce: false);
+                // It may have let others in.
+                next = _kept.Newest;
+            }
+        }
+
+        Holds.Flush();
+    }
+
+    /// <summary>Drops a reference; with the last one the file is kept, or given back to the storage component. May BLOCK.</summary>
     public void Release(FileNode* node)
     {
         if (--node->References != 0)
@@ -172,6 +262,35 @@ public sealed unsafe class FileNodes
             return;
         }
 
+        bool hasNames = !node->IsUnlinked && Leases!.Clock.IsUntouched(node->HeldSince, SlotOf(node));
+        if (!hasNames || !node->IsSmall)
+        {
+            _kept.Add(node);
+            GiveBack(node, atOnce: !hasNames);
+            return;
+        }
+
+        FileNode* surplus = _kept.Surplus;
+        _kept.Add(node);
+        if (surplus != null)
+        {
+            GiveBack(surplus, atOnce: false);
+        }
+    }
+
+    /// <summary>A kept node goes, and what it holds with it. May BLOCK.</summary>
+    private void GiveBack(FileNode* node, bool atOnce)
+    {
+        PlaceReply place = node->Place;
+        FileHandle handle = node->Handle;
+        uint holds = node->Holds;
+        Free(node);
+        Holds.GiveBack(in place, in handle, holds, atOnce);
+    }
+
+    private void Free(FileNode* node)
+    {
+        _kept.Remove(node);
         FileNode** link = Bucket(in node->Handle);
         while (*link != node)
         {
@@ -180,18 +299,16 @@ public sealed unsafe class FileNodes
 
         *link = node->Next;
         node->FreePath(_frames);
-        PlaceReply place = node->Place;
-        FileHandle handle = node->Handle;
-        uint holds = node->Holds;
-        bool isUnlinked = node->IsUnlinked;
         _nodes.Free(node);
-        Holds.GiveBack(in place, in handle, holds, atOnce: isUnlinked);
     }
 
+    private static ushort SlotOf(FileNode* node) => LeaseClock.SlotOf(LeaseKey.Access(node->Handle.Inode));
+
     /// <summary>
-    /// A name went, and the storage component told what became of its file: its open files are told, or its cached pages go. BLOCKS.
+    /// A name went, and the storage component told what became of its file: its open files are told, or its cached pages go, unless
+    /// there cannot be any. BLOCKS.
     /// </summary>
-    public void OnLostName(in FileCaller caller, in FileHandle handle, uint linksLeft, LostNameFlags flags)
+    public void OnLostName(in FileCaller caller, in FileHandle handle, uint linksLeft, LostNameFlags flags, bool isAtMemory)
     {
         if (linksLeft != 0 || handle.Inode == 0)
         {
@@ -201,7 +318,11 @@ public sealed unsafe class FileNodes
         if ((flags & LostNameFlags.LivesOn) == 0)
         {
             _cache.Invalidate(new ObjectIdentity { Handle = handle, Volume = caller.Place.Storage }, 0, ulong.MaxValue);
-            FileClient.Forget(in caller, in handle, default);
+            if (isAtMemory)
+            {
+                FileClient.Forget(in caller, in handle, default);
+            }
+
             return;
         }
 
@@ -209,6 +330,10 @@ public sealed unsafe class FileNodes
         if (node == null)
         {
             Holds.OnStrayOrphan();
+        }
+        else if (node->References == 0)
+        {
+            GiveBack(node, atOnce: true);
         }
         else
         {

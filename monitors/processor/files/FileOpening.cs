@@ -317,10 +317,16 @@ public static unsafe class FileOpening
         Process* process, in VolumePath path, OpenFlags flags, uint mode, uint access, out FileAttributes attributes, out bool created,
         out FileNode* node)
     {
-        node = null;
+        created = false;
         FileCaller caller = FileCaller.Of(process);
+        if (TryFindKnown(in caller, in path, flags, access, out attributes, out node, out Errno error))
+        {
+            return error != Errno.None || (flags & OpenFlags.Path) != 0 ? error : CheckKnown(process, in attributes, flags, ref node);
+        }
+
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        Errno error = StorageClient.Open(
+        ulong moment = caller.Leases.Clock.Now;
+        error = StorageClient.Open(
             in caller, in buffer, in path, PathFlagsOf(flags) | PathFlags.Hold, mode & ~process->Umask & FileMode.PermissionMask, access, out OpenReply reply,
             out ReadOnlySpan<byte> canonicalPath);
         attributes = reply.Attributes;
@@ -331,7 +337,8 @@ public static unsafe class FileOpening
         }
 
         error = created || (flags & OpenFlags.Path) != 0 ? Errno.None : CheckAccessTime(process, in attributes, flags);
-        node = error == Errno.None ? FileSystem.Of(process).Nodes.Acquire(in caller.Place, in attributes, canonicalPath) : null;
+        node = error == Errno.None ? FileSystem.Of(process).Nodes.Acquire(
+            in caller.Place, in attributes, canonicalPath, moment, created) : null;
         if (node == null)
         {
             FileSystem.Of(process).Nodes.Holds.GiveBack(in caller.Place, in attributes.Handle, 1, atOnce: false);
@@ -339,6 +346,60 @@ public static unsafe class FileOpening
         }
 
         return Errno.None;
+    }
+
+    /// <summary>
+    /// Finds a file whose way and rights are remembered and that is held here, without a message; what its open asks for is judged as the storage
+    /// component does (LookupRequests.CheckOpen). False: it has to be asked.
+    /// </summary>
+    private static bool TryFindKnown(
+        in FileCaller caller, in VolumePath path, OpenFlags flags, uint access, out FileAttributes attributes, out FileNode* node, out Errno error)
+    {
+        attributes = default;
+        node = null;
+        error = Errno.None;
+        bool creates = (flags & (OpenFlags.Create | OpenFlags.Path)) == OpenFlags.Create;
+        bool endsInSlash = path.Wire.Length != 0 && path.Wire[path.Wire.Length - 1] == (byte)'/';
+        if (creates && ((flags & OpenFlags.Exclusive) != 0 || endsInSlash))
+        {
+            return false;
+        }
+
+        RememberedPath* known = caller.Leases.Paths.Find(in caller, in path, (flags & OpenFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow);
+        if (known == null || known->Error != Errno.None)
+        {
+            error = known == null ? Errno.None : known->Error;
+            return known != null && !creates;
+        }
+
+        ushort storage = caller.Place.Storage;
+        if (!caller.Leases.Attributes.TryFindAccess(storage, in known->Found, out attributes))
+        {
+            return false;
+        }
+
+        bool isDirectory = (attributes.Mode & FileMode.TypeMask) == FileMode.Directory;
+        error = (flags & OpenFlags.Directory) != 0 && !isDirectory ? Errno.ENOTDIR
+            : creates && isDirectory ? Errno.EISDIR
+            : FileAccess.Check(caller.UserId, caller.GroupId, in attributes, access);
+        if (error == Errno.None)
+        {
+            node = FileSystem.Of(caller.Processes).Nodes.AcquireKnown(storage, in known->Found);
+        }
+
+        return error != Errno.None || node != null;
+    }
+
+    private static Errno CheckKnown(Process* process, in FileAttributes attributes, OpenFlags flags, ref FileNode* node)
+    {
+        Errno error = CheckAccessTime(process, in attributes, flags);
+        if (error != Errno.None)
+        {
+            FileSystem.Of(process).Nodes.Release(node);
+            node = null;
+        }
+
+        return error;
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
-// stat of a path: the storage component finds the file, the memory component knows the newest size and times of a regular one. BLOCKS.
+// stat of a path: the storage component finds the file, the memory component knows the newest size and times of a regular one. What both have said
+// is remembered as long as it is true (leases/): then no message is needed. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -34,7 +35,7 @@ public static unsafe class FileStatusLookup
         }
 
         return node.File == PseudoFile.None
-            ? OfVolume(process, in path, lastLink, 0, out status)
+            ? OfVolume(process, in path, lastLink, out status)
             : PseudoTree.Status(process, node, out status);
     }
 
@@ -51,35 +52,67 @@ public static unsafe class FileStatusLookup
         return open.IsBad ? Errno.EBADF : open.Operations.Status(process, open.File, out status);
     }
 
-    /// <summary>Attributes of a path of the volume; EACCES when <paramref name="access"/> (as access(2)) is not granted.</summary>
-    public static Errno OfVolume(Process* process, in PathName path, LastLink lastLink, uint access, out FileStatus status)
+    /// <summary>access(2): whether a caller may use what a path of the volume names. EACCES.</summary>
+    public static Errno CheckVolume(in FileCaller caller, in PathName path, LastLink lastLink, uint access)
     {
-        FileCaller caller = FileCaller.Of(process);
-        return OfVolume(in caller, in path, lastLink, access, out status);
+        VolumePath volume = path.Volume;
+        RememberedPath* known = caller.Leases.Paths.Find(in caller, in volume, lastLink);
+        if (known != null && known->Error != Errno.None)
+        {
+            return known->Error;
+        }
+
+        if (known != null && caller.Leases.Attributes.TryFindAccess(caller.Place.Storage, in known->Found, out FileAttributes attributes))
+        {
+            return FileAccess.Check(caller.UserId, caller.GroupId, in attributes, access);
+        }
+
+        using TransferBuffer buffer = path.Files.Buffers.Take();
+        return StorageClient.Open(in caller, in buffer, in volume, FlagsOf(lastLink), 0, access, out _, out _);
     }
 
-    /// <summary>As above, with an identity of its own (access(2) asks for the real user).</summary>
-    public static Errno OfVolume(in FileCaller caller, in PathName path, LastLink lastLink, uint access, out FileStatus status)
+    /// <summary>Attributes of a path of the volume.</summary>
+    private static Errno OfVolume(Process* process, in PathName path, LastLink lastLink, out FileStatus status)
     {
+        FileCaller caller = FileCaller.Of(process);
         // Between the two messages the name may come to stand for another file (rename), but never for none: then ask again.
         Errno error = Errno.ESTALE;
         status = default;
         for (int tries = 0; tries < MaxTries && error == Errno.ESTALE; tries++)
         {
-            error = Look(in caller, in path, lastLink, access, out status);
+            error = Look(in caller, in path, lastLink, out status);
         }
 
         return error == Errno.ESTALE ? Errno.ENOENT : error;
     }
 
-    private static Errno Look(in FileCaller caller, in PathName path, LastLink lastLink, uint access, out FileStatus status)
+    private static PathFlags FlagsOf(LastLink lastLink) => lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
+
+    private static Errno Look(in FileCaller caller, in PathName path, LastLink lastLink, out FileStatus status)
     {
         status = default;
         status.Device = DeviceNumber.Volume;
-        using TransferBuffer buffer = path.Files.Buffers.Take();
-        PathFlags flags = lastLink == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
         VolumePath volume = path.Volume;
-        Errno error = StorageClient.Open(in caller, in buffer, in volume, flags, 0, access, out OpenReply reply,
+        RememberedPath* known = caller.Leases.Paths.Find(in caller, in volume, lastLink);
+        if (known != null
+            && (known->Error != Errno.None || caller.Leases.Attributes.TryFind(caller.Place.Storage, in known->Found, out status.Attributes)))
+        {
+            return known->Error;
+        }
+
+        using TransferBuffer buffer = path.Files.Buffers.Take();
+        if (known != null && caller.Leases.Attributes.TryFindAccess(caller.Place.Storage, in known->Found, out status.Attributes))
+        {
+            // The memory of it may go while the answer is waited for.
+            FileHandle handle = known->Found;
+            ReadOnlySpan<byte> kept = RememberedPaths.CanonicalOf(known);
+            kept.CopyTo(buffer.Data);
+            return (status.Attributes.Mode & FileMode.TypeMask) == FileMode.Regular
+                ? FileClient.Status(in caller, in handle, buffer.Data.Slice(0, kept.Length), out status.Attributes)
+                : StorageClient.Status(in caller, in handle, out status.Attributes);
+        }
+
+        Errno error = StorageClient.Open(in caller, in buffer, in volume, FlagsOf(lastLink), 0, 0, out OpenReply reply,
             out ReadOnlySpan<byte> canonical);
         status.Attributes = reply.Attributes;
         return error != Errno.None || (reply.Attributes.Mode & FileMode.TypeMask) != FileMode.Regular
@@ -98,10 +131,15 @@ public static unsafe class FileStatusLookup
         status = default;
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
-        // Another thread may change the directory while this one waits.
-        using NodeRef node = NodeRef.To(cwd.Node);
+        if (cwd.Node != null)
+        {
+            // Another thread may change the directory while this one waits.
+            using NodeRef node = NodeRef.To(cwd.Node);
+            return StorageClient.Status(in caller, node.Node, out status.Attributes);
+        }
+
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        VolumePath path = node.Node != null ? VolumePath.Of(node.Node) : VolumePath.Absolute("/"u8);
+        VolumePath path = VolumePath.Absolute("/"u8);
         Errno error = StorageClient.Open(in caller, in buffer, in path, PathFlags.None, 0, 0, out OpenReply reply, out _);
         status.Attributes = reply.Attributes;
         return error;

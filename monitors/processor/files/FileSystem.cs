@@ -54,6 +54,8 @@ public sealed unsafe class FileSystem : ProcessResources
         }
 
         Nodes = new FileNodes(processes);
+        Leases = new FileLeases(frames, Nodes);
+        Nodes.Leases = Leases;
         Sessions = new TerminalSessions(this);
         Buffers = new TransferBuffers(frames);
         Readiness = new Readiness();
@@ -100,6 +102,9 @@ public sealed unsafe class FileSystem : ProcessResources
 
     public FileNodes Nodes { get; }
 
+    /// <summary>What is remembered of names and attributes.</summary>
+    public FileLeases Leases { get; }
+
     /// <summary>Nodes that are mapped.</summary>
     public FileMappings Mappings { get; }
 
@@ -110,6 +115,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public Readiness Readiness { get; }
 
     public SystemFacts Facts { get; }
+
+    /// <summary>The file system beside a component's processes.</summary>
+    public static FileSystem Of(Processes processes) => Unsafe.As<FileSystem>(processes.Resources!);
 
     /// <summary>The file system of a process's component.</summary>
     public static FileSystem Of(Process* process) => Unsafe.As<FileSystem>(process->Table.Resources!);
@@ -207,8 +215,10 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.files.open"u8, OpenFiles.InUse);
         writer.Add("processor.files.tables"u8, Tables.InUse);
         writer.Add("processor.files.nodes"u8, Nodes.Count);
+        writer.Add("processor.files.nodes_kept"u8, Nodes.KeptCount);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
         writer.Add("processor.files.locks"u8, Locks.Count);
+        Leases.Report(ref writer);
     }
 }

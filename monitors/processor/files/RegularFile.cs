@@ -230,6 +230,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     {
         FileCaller caller = FileCaller.Of(process);
         StorageClient.DropSetId(in caller, node);
+        node->IsAtMemory = true;
         Errno error = FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
         FileMappings mappings = FileSystem.Of(process).Mappings;
         if (error == Errno.None && (flags & FileWriteFlags.GrowOnly) == 0)

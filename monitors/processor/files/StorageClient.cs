@@ -22,13 +22,47 @@ public static unsafe class StorageClient
     {
         reply = default;
         canonicalPath = default;
-        OpenRequest request = new() { Path = Request(in caller, in path, flags), Mode = mode, Access = access };
+        OpenRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.Lease), Mode = mode, Access = access };
         Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + (2 * PathRequest.MaxPath));
+        LeaseClock clock = caller.Leases.Clock;
+        ulong moment = clock.Now;
+        bool mayCreate = (flags & PathFlags.Create) != 0;
+        if (mayCreate)
+        {
+            clock.BeginChange();
+        }
+
         Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Open, in caller.Context, in request, path.Wire, answer, out int length);
+        ReadOnlySpan<byte> body = answer.Slice(0, length);
+        if (error == Errno.None && !(MemoryMarshal.TryRead(body, out reply)
+            && sizeof(OpenReply) + reply.PathLength + (reply.KeyCount * sizeof(uint)) <= length))
+        {
+            error = Errno.EPROTO;
+        }
+
+        ReadOnlySpan<uint> keys = error != Errno.None
+            ? default
+            : MemoryMarshal.Cast<byte, uint>(body.Slice(sizeof(OpenReply) + reply.PathLength, reply.KeyCount * sizeof(uint)));
+        ulong wayMoment = moment;
+        if (mayCreate)
+        {
+            bool isLatest = reply.Created != 0 && clock.AreUntouched(moment, keys);
+            clock.EndChange(error, ref reply.Changed);
+            // What this very request has made is no older for that.
+            wayMoment = isLatest ? clock.Now : moment;
+        }
+
         if (error == Errno.EREMOTE)
         {
-            canonicalPath = answer.Slice(0, length);
+            canonicalPath = body;
             return error;
+        }
+
+        LastLink last = (flags & (PathFlags.NoFollow | PathFlags.Exclusive)) != 0 ? LastLink.Keep : LastLink.Follow;
+        if (error is Errno.ENOENT or Errno.ENOTDIR && !mayCreate && length != 0)
+        {
+            ReadOnlySpan<uint> missing = MemoryMarshal.Cast<byte, uint>(body);
+            caller.Leases.Paths.Remember(in caller, in path, last, PathLease.Granted, moment, error, default, default, missing);
         }
 
         if (error != Errno.None)
@@ -36,14 +70,42 @@ public static unsafe class StorageClient
             return FileCaller.ToProgram(error);
         }
 
-        ReadOnlySpan<byte> body = answer.Slice(0, length);
-        if (!MemoryMarshal.TryRead(body, out reply) || sizeof(OpenReply) + reply.PathLength > length)
+        canonicalPath = body.Slice(sizeof(OpenReply), reply.PathLength);
+        if (reply.Lease != PathLease.None)
         {
-            return Errno.EIO;
+            caller.Leases.Paths.Remember(
+                in caller, in path, last, reply.Lease, wayMoment, Errno.None, in reply.Attributes.Handle, canonicalPath, keys);
+            Remember(in caller, in reply.Attributes, moment);
         }
 
-        canonicalPath = body.Slice(sizeof(OpenReply), reply.PathLength);
         return Errno.None;
+    }
+
+    /// <summary>Of a regular file the memory component knows size and times better.</summary>
+    private static void Remember(in FileCaller caller, in FileAttributes attributes, ulong moment)
+    {
+        if ((attributes.Mode & FileMode.TypeMask) == FileMode.Regular)
+        {
+            caller.Leases.Attributes.RememberAccess(caller.Place.Storage, in attributes, moment);
+        }
+        else
+        {
+            caller.Leases.Attributes.Remember(caller.Place.Storage, in attributes, moment);
+        }
+    }
+
+    /// <summary>
+    /// A request that changes names or attributes. Nothing that is remembered counts until its reply has told what it changed.
+    /// </summary>
+    private static Errno Change<TRequest>(
+        in FileCaller caller, Opcode opcode, in TRequest request, ReadOnlySpan<byte> strings, out ChangeReply reply)
+        where TRequest : unmanaged
+    {
+        LeaseClock clock = caller.Leases.Clock;
+        clock.BeginChange();
+        Errno error = caller.Rpc.Call(caller.Place.Storage, opcode, in caller.Context, in request, strings, out reply);
+        clock.EndChange(error, ref reply.Changed);
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>mkdir, mknod, symlink.</summary>
@@ -58,38 +120,45 @@ public static unsafe class StorageClient
             TargetLength = (ushort)target.Length,
         };
         ReadOnlySpan<byte> strings = Join(in buffer, path.Wire, target);
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.MakeNode, in caller.Context, in request, strings, out FileAttributes _));
+        return Change(in caller, Opcode.MakeNode, in request, strings, out _);
     }
 
-    /// <summary>unlink, or rmdir with PathFlags.Directory.</summary>
-    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, out UnlinkReply reply)
+    /// <summary>unlink, or rmdir with PathFlags.Directory; holds that are of no use any more go with it.</summary>
+    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, in ReleaseEntry released, out UnlinkReply reply)
     {
-        UnlinkRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.NoFollow) };
-        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path.Wire, out reply));
+        UnlinkRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.NoFollow), Released = released };
+        LeaseClock clock = caller.Leases.Clock;
+        clock.BeginChange();
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Unlink, in caller.Context, in request, path.Wire, out reply);
+        clock.EndChange(error, ref reply.Changed);
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>rename; the canonical paths (empty where unknown) lie in the buffer until its next use.</summary>
     public static Errno Rename(
         in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags,
-        out RenameReply reply, out ReadOnlySpan<byte> canonicalOld, out ReadOnlySpan<byte> canonicalNew)
+        in ReleaseEntry released, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld, out ReadOnlySpan<byte> canonicalNew)
     {
         reply = default;
         canonicalOld = default;
         canonicalNew = default;
         TwoPathRequest request = TwoPaths(in caller, in oldPath, in newPath, flags);
+        request.Released = released;
         ReadOnlySpan<byte> strings = Join(in buffer, oldPath.Wire, newPath.Wire);
         Span<byte> answer = buffer.Data.Slice(0, sizeof(RenameReply) + (2 * PathRequest.MaxPath));
+        LeaseClock clock = caller.Leases.Clock;
+        clock.BeginChange();
         Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Rename, in caller.Context, in request, strings, answer, out int length);
+        ReadOnlySpan<byte> body = answer.Slice(0, length);
+        if (error == Errno.None && !(MemoryMarshal.TryRead(body, out reply) && sizeof(RenameReply) + reply.OldLength + reply.NewLength <= length))
+        {
+            error = Errno.EPROTO;
+        }
+
+        clock.EndChange(error, ref reply.Changed);
         if (error != Errno.None)
         {
             return FileCaller.ToProgram(error);
-        }
-
-        ReadOnlySpan<byte> body = answer.Slice(0, length);
-        if (!MemoryMarshal.TryRead(body, out reply) || sizeof(RenameReply) + reply.OldLength + reply.NewLength > length)
-        {
-            return Errno.EIO;
         }
 
         canonicalOld = body.Slice(sizeof(RenameReply), reply.OldLength);
@@ -103,8 +172,7 @@ public static unsafe class StorageClient
     {
         TwoPathRequest request = TwoPaths(in caller, in oldPath, in newPath, flags);
         ReadOnlySpan<byte> strings = Join(in buffer, oldPath.Wire, newPath.Wire);
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.Link, in caller.Context, in request, strings, out FileAttributes _));
+        return Change(in caller, Opcode.Link, in request, strings, out _);
     }
 
     /// <summary>Gives holds back; for each entry, whether its file has gone with them.</summary>
@@ -142,8 +210,20 @@ public static unsafe class StorageClient
         in FileCaller caller, scoped in VolumePath path, PathFlags flags, SetAttributesRequest request, out FileAttributes attributes)
     {
         request.Path = Request(in caller, in path, flags);
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out attributes));
+        LeaseClock clock = caller.Leases.Clock;
+        clock.BeginChange();
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out ChangeReply reply);
+        attributes = reply.Attributes;
+        FileNode* held = FileSystem.Of(caller.Processes).Nodes.Find(caller.Place.Storage, in attributes.Handle);
+        bool hasNames = held != null && clock.IsUntouched(held->HeldSince, LeaseClock.SlotOf(LeaseKey.Access(attributes.Handle.Inode)));
+        clock.EndChange(error, ref reply.Changed);
+        if (hasNames)
+        {
+            // Its own change says nothing about its names: what was known of them still is.
+            held->HeldSince = clock.Now;
+        }
+
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>A program without privileges changes the file's contents: its set-user-ID and set-group-ID bits go (write(2)).</summary>
@@ -168,12 +248,27 @@ public static unsafe class StorageClient
     }
 
     /// <summary>Attributes of an open directory (for a regular file the memory component knows better).</summary>
-    public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
+    public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes) =>
+        Status(in caller, in node->Handle, out attributes);
+
+    /// <summary>Attributes of a file that is no regular one.</summary>
+    public static Errno Status(in FileCaller caller, in FileHandle handle, out FileAttributes attributes)
     {
-        ReadOnlySpan<byte> path = node->Path;
-        FileRequest request = new() { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)path.Length };
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(node->Place.Storage, Opcode.StorageStatus, in caller.Context, in request, path, out attributes));
+        ushort storage = caller.Place.Storage;
+        if (caller.Leases.Attributes.TryFind(storage, in handle, out attributes))
+        {
+            return Errno.None;
+        }
+
+        ulong moment = caller.Leases.Clock.Now;
+        FileRequest request = new() { Handle = handle, Storage = storage, For = caller.Rpc.Node };
+        Errno error = caller.Rpc.Call(storage, Opcode.StorageStatus, in caller.Context, in request, default, out attributes);
+        if (error == Errno.None)
+        {
+            caller.Leases.Attributes.Remember(storage, in attributes, moment);
+        }
+
+        return FileCaller.ToProgram(error);
     }
 
     /// <summary>Everything written reaches the device (sync(2), directories).</summary>

@@ -122,13 +122,28 @@ public static unsafe class Links
     private static Errno Remove(Process* process, in PathName path, PathFlags flags)
     {
         FileCaller caller = FileCaller.Of(process);
-        Errno error = StorageClient.Unlink(in caller, path.Volume, flags, out UnlinkReply reply);
+        ReleaseEntry released = TakeKept(in caller, path.Volume, out bool isAtMemory);
+        Errno error = StorageClient.Unlink(in caller, path.Volume, flags, in released, out UnlinkReply reply);
         if (error == Errno.None)
         {
-            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags);
+            bool isSame = reply.Handle.Inode == released.Handle.Inode && reply.Handle.Generation == released.Handle.Generation;
+            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags, isAtMemory || !isSame);
         }
 
         return error;
+    }
+
+    /// <summary>
+    /// What is kept of a file for a next open, if its name is known: it is given back by the request that takes the name away, so that
+    /// the file goes with it.
+    /// </summary>
+    private static ReleaseEntry TakeKept(in FileCaller caller, scoped in VolumePath path, out bool isAtMemory)
+    {
+        isAtMemory = true;
+        RememberedPath* known = caller.Leases.Paths.Find(in caller, in path, LastLink.Keep);
+        return known == null || known->Error != Errno.None
+            ? default
+            : FileSystem.Of(caller.Processes).Nodes.TakeKept(caller.Place.Storage, in known->Found, out isAtMemory);
     }
 
     private static long Rename(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, uint flags)
@@ -160,8 +175,9 @@ public static unsafe class Links
         FileCaller caller = FileCaller.Of(process);
         PathFlags pathFlags = (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
+        ReleaseEntry released = TakeKept(in caller, newPath.Volume, out bool isAtMemory);
         Errno error = StorageClient.Rename(
-            in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld,
+            in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, in released, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld,
             out ReadOnlySpan<byte> canonicalNew);
         if (error == Errno.None)
         {
@@ -170,7 +186,8 @@ public static unsafe class Links
                 Moved(FileSystem.Of(process), canonicalOld, canonicalNew);
             }
 
-            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags);
+            bool isSame = reply.Replaced.Inode == released.Handle.Inode && reply.Replaced.Generation == released.Handle.Generation;
+            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags, isAtMemory || !isSame);
         }
 
         return error;

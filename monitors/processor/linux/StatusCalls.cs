@@ -154,7 +154,7 @@ public static unsafe class StatusCalls
         caller.GroupId = effective ? process->EffectiveGroupId : process->GroupId;
         if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)
         {
-            return SystemCall.Result(FileStatusLookup.OfVolume(in caller, in path, last, (uint)mode, out _));
+            return SystemCall.Result(FileStatusLookup.CheckVolume(in caller, in path, last, (uint)mode));
         }
 
         FileStatus status = default;

@@ -277,6 +277,7 @@ internal sealed unsafe class Rack : IDisposable
         SimMachine machine = Machines[node - 1];
         ProcessorMonitor monitor = new(_endpoints[node], machine.Frames, ManagerNode, new SimEntropy(machine));
         _processors.Add(monitor);
+        monitor.StartThreads();
         JoinRack(
             machine, ComponentKind.Processor, node, new ProcessorLoad(monitor), new ProcessorLife(new SimEntropy(machine), monitor),
             new ProcessorWatcher(monitor));
@@ -302,7 +303,7 @@ internal sealed unsafe class Rack : IDisposable
             throw new CheckFailed($"the volume cannot be mounted: {error}");
         }
 
-        Storage = new StorageMonitor(volume!, machine.Frames);
+        Storage = new StorageMonitor(volume!, machine.Frames, _endpoints[StorageNode]);
         _endpoints[StorageNode].Register(StorageMonitor.OpcodeGroup, Storage);
         Storage.StartWriteBack();
         JoinRack(machine, ComponentKind.Storage, StorageNode, new VolumeLoad(volume!), new ComponentLife(new SimEntropy(machine)));

@@ -14,9 +14,16 @@ internal sealed class ConcurrentFiles(string name, params FileStep[] kinds) : Sc
     /// <summary>Memory components besides the first one.</summary>
     internal int MoreMemories { get; init; }
 
+    /// <summary>Processor components besides the first one: then what each remembers of the files is at stake.</summary>
+    internal int MoreProcessors { get; init; }
+
     internal override string Name => name;
 
-    internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with { MoreMemories = MoreMemories };
+    internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with
+    {
+        MoreMemories = MoreMemories,
+        MoreProcessors = MoreProcessors,
+    };
 
     /// <summary>Without kinds: all of them.</summary>
     internal override Gen<Step[][]> Plans => kinds.Length == 0

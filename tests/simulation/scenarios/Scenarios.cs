@@ -32,6 +32,10 @@ internal static class Scenarios
         new ConcurrentMemory("two-memories-spaces", 1),
         new MappedFiles("mapped-files", 0),
         new MappedFiles("two-processors-mapped-files", 1),
+        new ConcurrentFiles("two-processors-files") { MoreProcessors = 1 },
+        new ConcurrentFiles(
+            "two-processors-names", FileStep.OpenCreate, FileStep.OpenExclusive, FileStep.Open, FileStep.Open, FileStep.Close, FileStep.Close,
+            FileStep.Rename, FileStep.Unlink, FileStep.Unlink, FileStep.Write, FileStep.Size, FileStep.Size) { MoreProcessors = 1 },
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

@@ -69,7 +69,7 @@ public sealed unsafe class FileCacheTests
                     break;
                 case 10:
                     int size = random.Next(2) == 0 ? offset : model[which].Length / 2;
-                    Assert.Equal(Errno.None, fixture.Files.Truncate(files[which], (ulong)size));
+                    Assert.Equal(Errno.None, fixture.Files.Truncate(files[which], To((ulong)size)));
                     Array.Resize(ref model[which], size);
                     break;
                 default:
@@ -79,7 +79,7 @@ public sealed unsafe class FileCacheTests
                     break;
             }
 
-            Assert.Equal(Errno.None, fixture.Files.Status(files[which], out FileAttributes attributes));
+            Assert.Equal(Errno.None, fixture.Files.Status(files[which], 0, out FileAttributes attributes));
             Assert.Equal((ulong)model[which].Length, attributes.Size);
         }
 
@@ -221,7 +221,7 @@ public sealed unsafe class FileCacheTests
         ulong before = Clock.UnixTimeNs();
         Assert.Equal(Errno.None, fixture.Files.Write(file, request, [2], out _));
         ulong after = Clock.UnixTimeNs();
-        Assert.Equal(Errno.None, fixture.Files.Status(file, out FileAttributes attributes));
+        Assert.Equal(Errno.None, fixture.Files.Status(file, 0, out FileAttributes attributes));
         Assert.InRange(attributes.ModifyTimeNs, before, after);
         System.Threading.Thread.Sleep(20);
         Assert.Equal(Errno.None, Sync(fixture, file, FileWriteFlags.NoDevice));
@@ -345,7 +345,7 @@ public sealed unsafe class FileCacheTests
         Assert.Equal(Errno.None, fixture.Files.Write(file, append, new byte[10 * Page], out _));
         ulong reserved = fixture.Store.ReservedPages;
         Assert.True(reserved >= 10);
-        Assert.Equal(Errno.None, fixture.Files.Truncate(file, 3 * Page));
+        Assert.Equal(Errno.None, fixture.Files.Truncate(file, To(3 * Page)));
         Assert.Equal(reserved, fixture.Store.ReservedPages);
         Assert.Equal(Errno.None, Sync(fixture, file));
         Assert.Equal(reserved - 3, fixture.Store.ReservedPages);
@@ -484,11 +484,11 @@ public sealed unsafe class FileCacheTests
         FakeFileStore.StoredFile stored = fixture.Store.Add("/file", []);
         CachedFile* file = fixture.Hold(stored);
         Assert.Equal(Errno.None, fixture.Files.Write(file, new FileRequest { ModifyTimeNs = 1000 }, new byte[3 * Page], out _));
-        Assert.Equal(Errno.None, fixture.Files.Truncate(file, 2 * Page, FileWriteFlags.None, 2000));
+        Assert.Equal(Errno.None, fixture.Files.Truncate(file, new FileRequest { Offset = 2 * Page, ModifyTimeNs = 2000 }));
         Assert.Equal(2000UL, stored.ModifyTimeNs);
         Assert.Equal(Errno.None, Sync(fixture, file));
         Assert.Equal(2000UL, stored.ModifyTimeNs);
-        Assert.Equal(Errno.None, fixture.Files.Status(file, out FileAttributes attributes));
+        Assert.Equal(Errno.None, fixture.Files.Status(file, 0, out FileAttributes attributes));
         Assert.Equal(2000UL, attributes.ModifyTimeNs);
     }
 
@@ -499,10 +499,10 @@ public sealed unsafe class FileCacheTests
         FakeFileStore.StoredFile stored = fixture.Store.Add("/file", []);
         CachedFile* file = fixture.Hold(stored);
         Assert.Equal(Errno.None, fixture.Files.Write(file, default, Noise(new Random(1), 5 * Page), out _));
-        Assert.Equal(Errno.None, fixture.Files.Truncate(file, 3 * Page, FileWriteFlags.GrowOnly));
-        Assert.Equal(Errno.None, fixture.Files.Status(file, out FileAttributes attributes));
+        Assert.Equal(Errno.None, fixture.Files.Truncate(file, new FileRequest { Offset = 3 * Page, Flags = FileWriteFlags.GrowOnly }));
+        Assert.Equal(Errno.None, fixture.Files.Status(file, 0, out FileAttributes attributes));
         Assert.Equal(5UL * Page, attributes.Size);
-        Assert.Equal(Errno.None, fixture.Files.Truncate(file, 9 * Page, FileWriteFlags.GrowOnly));
+        Assert.Equal(Errno.None, fixture.Files.Truncate(file, new FileRequest { Offset = 9 * Page, Flags = FileWriteFlags.GrowOnly }));
         Assert.Equal(9 * Page, stored.Bytes.Length);
     }
 
@@ -516,7 +516,7 @@ public sealed unsafe class FileCacheTests
         fixture.Files.Forget(file);
         Assert.Equal(Errno.ESTALE, fixture.Files.Write(file, default, [1], out _));
         Assert.Equal(Errno.ESTALE, fixture.Files.Write(file, new FileRequest { Flags = FileWriteFlags.Synchronous }, [1], out _));
-        Assert.Equal(Errno.ESTALE, fixture.Files.Truncate(file, 10));
+        Assert.Equal(Errno.ESTALE, fixture.Files.Truncate(file, To(10)));
         Assert.Equal((0UL, 0UL), (fixture.Files.DirtyPages, fixture.Files.PageCount));
         fixture.Files.Release(file);
     }
@@ -546,6 +546,8 @@ public sealed unsafe class FileCacheTests
         Assert.InRange(fixture.Store.Reads, 2, 14);
         Assert.InRange(fixture.Files.PageCount, 1UL, 4UL);
     }
+
+    private static FileRequest To(ulong size) => new() { Offset = size };
 
     private static Errno Sync(MemoryFixture fixture, CachedFile* file, FileWriteFlags flags = FileWriteFlags.None)
     {

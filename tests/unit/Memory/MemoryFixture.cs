@@ -65,7 +65,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    public override Errno Status(CachedFile* file, TransferBuffer* buffer, out FileAttributes attributes)
+    public override Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes)
     {
         Statuses++;
         attributes = default;
@@ -161,7 +161,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, TransferBuffer* buffer)
+    public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, ushort requester, TransferBuffer* buffer)
     {
         if (!Files.TryGetValue(file->Handle.Inode, out StoredFile? stored))
         {

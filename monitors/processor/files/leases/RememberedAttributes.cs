@@ -1,0 +1,155 @@
+// Attributes of files as they were when last asked for, by handle. One entry has two parts that hold for themselves: who may do what (type,
+// permissions, owner, group), which seldom changes and is all that an open needs; and everything else, for stat, which a write makes old. A
+// part is true as long as the lease clock says so (LeaseClock.cs). Sets of four entries, of which the one used longest ago makes room.
+// Never blocks.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Attributes of one file.</summary>
+public struct RememberedFile
+{
+    internal FileAttributes Attributes;
+    /// <summary>When the attributes were asked for.</summary>
+    internal ulong Moment;
+    /// <summary>When type, permissions and owners were.</summary>
+    internal ulong AccessMoment;
+    internal ulong UsedAt;
+    internal ushort Storage;
+    /// <summary>False while only the access part was ever told.</summary>
+    internal bool IsComplete;
+}
+
+/// <summary>Attributes that were asked for lately.</summary>
+public sealed unsafe class RememberedAttributes
+{
+    private const int EntriesPerSet = 4;
+    private const int EntryBytes = 128;
+    private const int SetBytes = EntriesPerSet * EntryBytes;
+    /// <summary>The part of the memory that this takes: one page in so many.</summary>
+    private const ulong MemoryShare = 256;
+    private const ulong MostPages = 256;
+
+    private readonly LeaseClock _clock;
+    private readonly byte* _table;
+    private readonly uint _sets;
+    private ulong _uses;
+
+    /// <summary>Boot time; without memory nothing is remembered.</summary>
+    public RememberedAttributes(FrameAllocator frames, LeaseClock clock)
+    {
+        if (sizeof(RememberedFile) > EntryBytes)
+        {
+            Panic.Because("RememberedAttributes: an entry is larger than its place");
+        }
+
+        _clock = clock;
+        ulong pages = Math.Max(1, Math.Min(MostPages, frames.TotalPages / MemoryShare));
+        _table = (byte*)frames.AllocateContiguous(pages);
+        for (ulong page = 0; _table != null && page < pages; page++)
+        {
+            PageOperations.Clear(_table + (page * PageOperations.PageSize));
+        }
+
+        _sets = _table == null ? 0 : (uint)pages * (PageOperations.PageSize / SetBytes);
+    }
+
+    /// <summary>What stat(2) tells, if that is known and still true.</summary>
+    public bool TryFind(ushort storage, in FileHandle handle, out FileAttributes attributes)
+    {
+        RememberedFile* entry = Look(storage, in handle);
+        bool isKnown = entry != null && entry->IsComplete && Holds(entry->AccessMoment, LeaseKey.Access(handle.Inode))
+            && Holds(entry->Moment, LeaseKey.Attributes(handle.Inode));
+        attributes = isKnown ? entry->Attributes : default;
+        return isKnown;
+    }
+
+    /// <summary>As <see cref="TryFind"/>, but only type, permissions, owner and group (and the device's number) need be true.</summary>
+    public bool TryFindAccess(ushort storage, in FileHandle handle, out FileAttributes attributes)
+    {
+        RememberedFile* entry = Look(storage, in handle);
+        bool isKnown = entry != null && Holds(entry->AccessMoment, LeaseKey.Access(handle.Inode));
+        attributes = isKnown ? entry->Attributes : default;
+        return isKnown;
+    }
+
+    /// <summary>Remembers all attributes as asked for at a moment, unless they have changed since.</summary>
+    public void Remember(ushort storage, in FileAttributes attributes, ulong moment)
+    {
+        if (Holds(moment, LeaseKey.Attributes(attributes.Handle.Inode)))
+        {
+            RememberAccess(storage, in attributes, moment, isComplete: true);
+        }
+    }
+
+    /// <summary>Remembers type, permissions, owner and group.</summary>
+    public void RememberAccess(ushort storage, in FileAttributes attributes, ulong moment) => RememberAccess(storage, in attributes, moment, isComplete: false);
+
+    private void RememberAccess(ushort storage, in FileAttributes attributes, ulong moment, bool isComplete)
+    {
+        if (_sets == 0 || !Holds(moment, LeaseKey.Access(attributes.Handle.Inode)))
+        {
+            return;
+        }
+
+        RememberedFile* entry = Look(storage, in attributes.Handle);
+        if (entry == null)
+        {
+            entry = Oldest(attributes.Handle.Inode);
+            *entry = default;
+        }
+
+        entry->Storage = storage;
+        entry->AccessMoment = moment;
+        if (isComplete || !entry->IsComplete)
+        {
+            entry->Attributes = attributes;
+            entry->Moment = moment;
+            entry->IsComplete = isComplete;
+        }
+        else
+        {
+            entry->Attributes.Mode = attributes.Mode;
+            entry->Attributes.UserId = attributes.UserId;
+            entry->Attributes.GroupId = attributes.GroupId;
+        }
+    }
+
+    private bool Holds(ulong moment, uint key) => _clock.Holds(moment, LeaseClock.SlotOf(key));
+
+    private RememberedFile* SetOf(uint inode) => (RememberedFile*)(_table + ((inode * 2654435761u % _sets) * SetBytes));
+
+    private static RememberedFile* At(RememberedFile* set, int index) => (RememberedFile*)((byte*)set + (index * EntryBytes));
+
+    private RememberedFile* Look(ushort storage, in FileHandle handle)
+    {
+        RememberedFile* set = _sets == 0 ? null : SetOf(handle.Inode);
+        for (int index = 0; set != null && index < EntriesPerSet; index++)
+        {
+            RememberedFile* entry = At(set, index);
+            if (entry->Attributes.Handle.Inode == handle.Inode && entry->Attributes.Handle.Generation == handle.Generation
+                && entry->Storage == storage)
+            {
+                entry->UsedAt = ++_uses;
+                return entry;
+            }
+        }
+
+        return null;
+    }
+
+    private RememberedFile* Oldest(uint inode)
+    {
+        RememberedFile* set = SetOf(inode);
+        RememberedFile* oldest = set;
+        for (int index = 1; index < EntriesPerSet; index++)
+        {
+            oldest = At(set, index)->UsedAt < oldest->UsedAt ? At(set, index) : oldest;
+        }
+
+        return oldest;
+    }
+}
