@@ -102,7 +102,7 @@ public sealed unsafe class LookupRequests
         request.Reply(Errno.None, in reply, _resolver.Join(canonical, MemoryMarshal.AsBytes(keys)));
     }
 
-    /// <summary>Reply: the target's bytes.</summary>
+    /// <summary>Reply: ReadLinkReply, the target's bytes, and on what the way to the link depends.</summary>
     public void ReadLink(ref RpcRequest request)
     {
         if (!RequestParts.TryReadHead(ref request, out PathRequest head, out ReadOnlySpan<byte> rest)
@@ -118,7 +118,23 @@ public sealed unsafe class LookupRequests
             error = _volume.Files.ReadTarget(inode, out target);
         }
 
-        request.Reply(error, target);
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        ReadLinkReply reply = new() { TargetLength = (ushort)target.Length };
+        ReadOnlySpan<uint> keys = default;
+        if (_leases.CanGrant(head, _resolver.Walker))
+        {
+            keys = _resolver.Walker.Keys;
+            _leases.GrantWay(keys, request.Source);
+            reply.Lease = PathLease.Granted;
+            reply.KeyCount = (ushort)keys.Length;
+        }
+
+        request.Reply(Errno.None, in reply, _resolver.Join(target, MemoryMarshal.AsBytes(keys)));
     }
 
     /// <summary>Reply: entries; empty at the end.</summary>

@@ -87,9 +87,11 @@ static void repeat(long rounds)
 		exit(1);
 	symlink("repeated", "/etc/link");
 	for (long round = 0; round < rounds; round++) {
+		char target[20];
 		int again = open("/etc/link", O_RDONLY);
 		if (stat("/etc/repeated", &status) != 0 || status.st_size != 3 || lstat("/etc/link", &status) != 0 || fstat(file, &status) != 0
 		    || lseek(file, 0, SEEK_END) != 3 || access("/etc/repeated", W_OK) != 0 || access("/etc/missing", F_OK) == 0
+		    || readlink("/etc/link", target, sizeof target) != 8
 		    || stat("/etc/missing/below", &status) == 0 || again < 0 || close(again) != 0)
 			exit(2);
 	}
@@ -196,8 +198,12 @@ int main(int count, char **words)
 	show("through a link", "s/x");
 	show("the link", "s");
 	say("readlink", readlink("s", directory, sizeof directory));
+	say("readlink", readlink("s", directory, sizeof directory));
+	say("readlink of a directory", readlink("m", directory, sizeof directory));
 	unlink("s");
+	say("readlink of nothing", readlink("s", directory, sizeof directory));
 	symlink("nowhere", "s");
+	say("readlink", readlink("s", directory, sizeof directory));
 	show("through a link", "s/x");
 	say("stat of a link that leads nowhere", access("s", F_OK));
 	say("no directory", access("m/x/y", F_OK));

@@ -10,7 +10,7 @@
 // Unlink         UnlinkRequest + path                 reply UnlinkReply        (unlink, rmdir)
 // Rename         TwoPathRequest + old + new           reply RenameReply + canonical old + canonical new (what the new name replaced, if anything)
 // Link           TwoPathRequest + old + new           reply ChangeReply
-// ReadLink       PathRequest + path                   reply: the target's bytes
+// ReadLink       PathRequest + path                   reply ReadLinkReply + the target + KeyCount u32
 // ReadDirectory  ReadDirectoryRequest + path          reply DirectoryEntryHeader + name, repeated; empty = the end
 // SetAttributes  SetAttributesRequest + path          reply ChangeReply        (chmod, chown, utimensat)
 // VolumeStatus   PathRequest + path                   reply VolumeStatusReply  (statfs)
@@ -119,6 +119,16 @@ public struct OpenReply
     public PathLease Lease;
     /// <summary>What creating the file changed.</summary>
     public LeaseKeys Changed;
+}
+
+/// <summary>A symbolic link's target follows, then the keys on which the way to the link depends; a target never changes.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReadLinkReply
+{
+    public ushort TargetLength;
+    public ushort KeyCount;
+    public PathLease Lease;
+    public ushort Reserved;
 }
 
 /// <summary>What a file is like after a change, and what the change concerned.</summary>

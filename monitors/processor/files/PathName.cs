@@ -13,6 +13,8 @@ public enum LastLink : byte
 {
     Follow = 0,
     Keep = 1,
+    /// <summary>It is what is sought, and what it says (readlink(2)).</summary>
+    Read = 2,
 }
 
 /// <summary>What an empty path means.</summary>

@@ -184,12 +184,53 @@ public static unsafe class StorageClient
                 MemoryMarshal.AsBytes(gone), out _));
     }
 
-    /// <summary>A symbolic link's target.</summary>
+    /// <summary>A symbolic link's target, remembered or asked for. EINVAL: something else.</summary>
     public static Errno ReadLink(in FileCaller caller, scoped in VolumePath path, Span<byte> target, out int lengthBytes)
     {
-        PathRequest request = Request(in caller, in path, PathFlags.NoFollow);
-        return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path.Wire, target, out lengthBytes));
+        RememberedPaths paths = caller.Leases.Paths;
+        lengthBytes = 0;
+        RememberedPath* known = paths.Find(in caller, in path, LastLink.Read);
+        if (known != null)
+        {
+            if (known->Last != LastLink.Read)
+            {
+                // No link is on the way, nor at its end.
+                return Errno.EINVAL;
+            }
+
+            ReadOnlySpan<byte> text = RememberedPaths.CanonicalOf(known);
+            lengthBytes = text.Length;
+            text.CopyTo(target);
+            return Errno.None;
+        }
+
+        using TransferBuffer buffer = FileSystem.Of(caller.Processes).Buffers.Take();
+        ulong moment = caller.Leases.Clock.Now;
+        PathRequest request = Request(in caller, in path, PathFlags.NoFollow | PathFlags.Lease);
+        Span<byte> answer = buffer.Data.Slice(0, sizeof(ReadLinkReply) + (2 * PathRequest.MaxPath));
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path.Wire, answer, out int length);
+        ReadOnlySpan<byte> body = answer.Slice(0, length);
+        if (error != Errno.None)
+        {
+            return FileCaller.ToProgram(error);
+        }
+
+        if (!MemoryMarshal.TryRead(body, out ReadLinkReply reply) || reply.TargetLength > target.Length
+            || sizeof(ReadLinkReply) + reply.TargetLength + (reply.KeyCount * sizeof(uint)) > length)
+        {
+            return Errno.EIO;
+        }
+
+        ReadOnlySpan<byte> told = body.Slice(sizeof(ReadLinkReply), reply.TargetLength);
+        lengthBytes = told.Length;
+        told.CopyTo(target);
+        if (reply.Lease != PathLease.None)
+        {
+            ReadOnlySpan<uint> keys = MemoryMarshal.Cast<byte, uint>(body.Slice(sizeof(ReadLinkReply) + told.Length, reply.KeyCount * sizeof(uint)));
+            paths.Remember(in caller, in path, LastLink.Read, reply.Lease, moment, Errno.None, default, told, keys);
+        }
+
+        return Errno.None;
     }
 
     /// <summary>Entries from a cookie on; nothing at the end.</summary>

@@ -152,7 +152,8 @@ public sealed unsafe class StorageFixture : IDisposable
     public Errno ReadLink(string path, out string target)
     {
         Errno error = Call(Opcode.ReadLink, Head(path), Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
-        target = Encoding.UTF8.GetString(reply);
+        int length = error == Errno.None ? MemoryMarshal.Read<ReadLinkReply>(reply).TargetLength : 0;
+        target = Encoding.UTF8.GetString(reply.Slice(error == Errno.None ? sizeof(ReadLinkReply) : 0, length));
         return error;
     }
 

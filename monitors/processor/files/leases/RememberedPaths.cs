@@ -1,4 +1,4 @@
-// Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR). A path is remembered as the program
+// Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR); and what symbolic links said. A path is remembered as the program
 // wrote it, with where it began and who asked, because permission to search the directories on the way is part of the answer; what it
 // depends on is noted as slots of the lease clock: a right and a name for each component. Sets of four entries, of which the one used longest ago
 // makes room; what is too long is not remembered. Pointers into the table are valid until the next wait. Never blocks.
@@ -90,7 +90,7 @@ public sealed unsafe class RememberedPaths
         return entry;
     }
 
-    /// <summary>The path without links; valid as long as the entry.</summary>
+    /// <summary>The path without links, or what a link says; valid as long as the entry.</summary>
     public static ReadOnlySpan<byte> CanonicalOf(RememberedPath* entry) => new(entry->Text + entry->WireLength, entry->CanonicalLength);
 
     /// <summary>Remembers where a path led when it was asked for, unless something on its way has changed since.</summary>
