@@ -86,7 +86,8 @@ public sealed unsafe class RememberedAttributes
     }
 
     /// <summary>Remembers type, permissions, owner and group.</summary>
-    public void RememberAccess(ushort storage, in FileAttributes attributes, ulong moment) => RememberAccess(storage, in attributes, moment, isComplete: false);
+    public void RememberAccess(ushort storage, in FileAttributes attributes, ulong moment) =>
+        RememberAccess(storage, in attributes, moment, isComplete: false);
 
     private void RememberAccess(ushort storage, in FileAttributes attributes, ulong moment, bool isComplete)
     {

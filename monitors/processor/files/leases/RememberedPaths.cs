@@ -1,7 +1,7 @@
-// Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR); and what symbolic links said. A path is remembered as the program
-// wrote it, with where it began and who asked, because permission to search the directories on the way is part of the answer; what it
-// depends on is noted as slots of the lease clock: a right and a name for each component. Sets of four entries, of which the one used longest ago
-// makes room; what is too long is not remembered. Pointers into the table are valid until the next wait. Never blocks.
+// Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR); and what symbolic links said. A path is
+// remembered as the program wrote it, with where it began and who asked, because permission to search the directories on the way is part of
+// the answer; what it depends on is noted as slots of the lease clock: a right and a name for each component. Sets of four entries, of which the
+// one used longest ago makes room; what is too long is not remembered. Pointers into the table are valid until the next wait. Never blocks.
 
 using System;
 using Lego.Fabric;
@@ -78,7 +78,8 @@ public sealed unsafe class RememberedPaths
     /// <summary>Where a path leads, if that is known and still true; else null.</summary>
     public RememberedPath* Find(in FileCaller caller, scoped in VolumePath path, LastLink last)
     {
-        RememberedPath* entry = _sets == 0 || path.Wire.Length > RememberedPath.TextBytes ? null : Look(in caller, in path, last, HashOf(in path));
+        bool fits = _sets != 0 && path.Wire.Length <= RememberedPath.TextBytes;
+        RememberedPath* entry = fits ? Look(in caller, in path, last, HashOf(in path)) : null;
         if (entry == null || !_clock.Holds(entry->Moment, new ReadOnlySpan<ushort>(entry->Slots, entry->SlotCount)))
         {
             Misses++;
