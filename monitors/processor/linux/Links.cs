@@ -127,7 +127,8 @@ public static unsafe class Links
         if (error == Errno.None)
         {
             bool isSame = reply.Handle.Inode == released.Handle.Inode && reply.Handle.Generation == released.Handle.Generation;
-            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags, isAtMemory || !isSame);
+            bool mayHavePages = (flags & PathFlags.Directory) == 0 && (isAtMemory || !isSame);
+            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags, mayHavePages);
         }
 
         return error;
