@@ -70,11 +70,15 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Orderly shutdown: all written bytes reach the storage components' devices. Blocks; the first error.</summary>
     public Errno Flush() => _files.WriteBackAll();
 
-    /// <summary>A processor component has ended: so have its address spaces. Does not block; the reaper gives their memory back.</summary>
-    public void Departed(ushort node) => _spaces.DestroyAllOf(node);
+    /// <summary>A processor component has ended: so have its address spaces and memory objects. Does not block; the reaper gives their memory back.</summary>
+    public void Departed(ushort node)
+    {
+        _spaces.DestroyAllOf(node);
+        _files.ForgetObjectsOf(node);
+    }
 
     /// <summary>The rack takes this component for dead: it ends all address spaces. Files stay, dirty or not.</summary>
-    public void EndSpaces() => _spaces.DestroyAllOf(AddressSpaces.EveryProcessor);
+    public void EndSpaces() => Departed(AddressSpaces.EveryProcessor);
 
     /// <summary>After <see cref="Flush"/>: bytes of files that are lost with this component, or were given up before and nobody has heard
     /// of it. Whole pages are counted.</summary>

@@ -17,6 +17,20 @@ using System.Runtime.InteropServices;
 
 namespace Lego.Fabric.Messages;
 
+/// <summary>
+/// Objects of memory alone, behind MAP_SHARED | MAP_ANONYMOUS, memfd_create, POSIX and System V shared memory: files without a volume. They are
+/// named like files, with this storage component, which no node is; the inode begins with the node of the processor component that has made the
+/// object, and the object ends with FileForget and its last mapping, or with that component. The first request that names one makes it, empty.
+/// </summary>
+public static class MemoryObjects
+{
+    /// <summary>FileRequest.Storage and MapRequest.Storage of a memory object.</summary>
+    public const ushort Storage = 0;
+
+    /// <summary>An inode is its maker's node shifted so far, and a number.</summary>
+    public const int NodeShift = 24;
+}
+
 /// <summary>Names a file for as long as it exists: inode number and generation on one volume (the NFS file handle). Zero = by path only.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FileHandle

@@ -33,9 +33,9 @@ public enum VmaKind : ushort
     File = 2,
     /// <summary>Stack: anonymous, grows down to its range's start (the range is reserved in full from the beginning).</summary>
     Stack = 3,
-    /// <summary>MAP_SHARED mapping of a file for reading; otherwise as File.</summary>
+    /// <summary>MAP_SHARED mapping of a file, or of a memory object (MemoryObjects): its pages are the file's, for reading and writing.</summary>
     SharedFile = 4,
-    /// <summary>MAP_SHARED without a file: zeros that nobody can write; otherwise as Anonymous.</summary>
+    /// <summary>MAP_SHARED of nothing: zeros that nobody can write; otherwise as Anonymous.</summary>
     SharedAnonymous = 5,
     /// <summary>The page of numbers that the vDSO reads. Untouched, it is made where the program runs; otherwise as Anonymous.</summary>
     VdsoData = 6,
@@ -126,10 +126,11 @@ public struct MapRequest
     public ulong Address;
     public ulong Length;
     public Protection Protection;
-    public ushort Reserved;
+    /// <summary>MAP_SHARED: what this mapping may ever allow; writing only if the descriptor could be written to (mprotect(2): EACCES).</summary>
+    public Protection Allowed;
     /// <summary>MAP_* flags of mmap(2), unchanged.</summary>
     public uint Flags;
-    /// <summary>For file mappings; ignored for anonymous ones.</summary>
+    /// <summary>For mappings of files and of memory objects; 0 for private anonymous ones.</summary>
     public FileHandle File;
     public ulong FileOffset;
     public ushort Storage;

@@ -27,6 +27,9 @@ public unsafe struct CachedFile
     internal ushort VNode;
     internal ushort Storage;
 
+    /// <summary>A memory object (MemoryObjects): nobody stores it, so what has been written to it stays here until it ends.</summary>
+    internal readonly bool IsObject => Storage == MemoryObjects.Storage;
+
     /// <summary>Size is known.</summary>
     internal bool IsLoaded;
     /// <summary>The file was deleted: pages stay for those who map it, nothing can be fetched or written any more.</summary>
@@ -84,8 +87,8 @@ internal enum PageState : byte
     Writing,
     /// <summary>Written to while on its way; in the dirty list.</summary>
     DirtyWhileWriting,
-    /// <summary>Of a deleted file that is still mapped; in no list.</summary>
-    Orphan,
+    /// <summary>The only copy: of a memory object, or of a deleted file that is still mapped; in no list.</summary>
+    Kept,
 }
 
 /// <summary>One page of a file in memory.</summary>

@@ -20,7 +20,7 @@ public sealed unsafe partial class FileCache
 {
     private ulong _readHits;
 
-    /// <summary>The cached page of a mapping, or null. The hot path of text and data faults.</summary>
+    /// <summary>The cached page of a mapping; null with Done and no error: zeros. The hot path of text and data faults.</summary>
     internal CacheOutcome TryGetPage(CachedFile* file, ulong index, out byte* frame, out Errno error)
     {
         frame = null;
@@ -39,7 +39,7 @@ public sealed unsafe partial class FileCache
         CachePage* page = FindPage(file, index);
         if (page == null)
         {
-            return CacheOutcome.NeedsFetch;
+            return file->IsObject ? CacheOutcome.Done : CacheOutcome.NeedsFetch;
         }
 
         page->IsReferenced = true;

@@ -34,27 +34,33 @@ public sealed unsafe partial class FileCache
         return error;
     }
 
+    private const ulong SectorsPerPage = PageOperations.PageSize / 512;
+
     private Errno TruncateExclusive(CachedFile* file, in FileRequest request)
     {
         ulong size = request.Offset;
         ulong timeNs = request.ModifyTimeNs != 0 ? request.ModifyTimeNs : Clock.UnixTimeNs();
-        // Who asks now waits for the end of this (Status).
-        Recall(file, in request);
-        TransferBuffer* buffer = _buffers.Take();
-        Errno error = _store.Truncate(file, size, timeNs, request.For, buffer);
-        _buffers.Return(buffer);
-        if (error != Errno.None)
+        if (!file->IsObject)
         {
-            return error;
+            // Who asks now waits for the end of this (Status).
+            Recall(file, in request);
+            TransferBuffer* buffer = _buffers.Take();
+            Errno error = _store.Truncate(file, size, timeNs, request.For, buffer);
+            _buffers.Return(buffer);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            file->StoredSize = size;
         }
 
         DropPagesInSlices(file, AddressLayout.PageUp(size) >> PageShift);
         ClearTail(file, size);
         file->Size = size;
-        file->StoredSize = size;
         file->IsLoaded = true;
         // What is still dirty was written before: its write-back must not set the times back.
-        file->ModifyTimeNs = IsWrittenBack(file) ? 0 : Math.Max(file->ModifyTimeNs, timeNs);
+        file->ModifyTimeNs = IsWrittenBack(file) && !file->IsObject ? 0 : Math.Max(file->ModifyTimeNs, timeNs);
         return Errno.None;
     }
 
@@ -64,6 +70,12 @@ public sealed unsafe partial class FileCache
     /// </summary>
     internal Errno Status(CachedFile* file, ushort holder, out FileAttributes attributes)
     {
+        if (file->IsObject)
+        {
+            attributes = StatusOfObject(file);
+            return Errno.None;
+        }
+
         if (holder != 0)
         {
             _leases?.Grant(LeaseKey.Attributes(file->Handle.Inode), holder);
@@ -81,7 +93,6 @@ public sealed unsafe partial class FileCache
                 attributes.ModifyTimeNs = file->ModifyTimeNs != 0 ? file->ModifyTimeNs : attributes.ModifyTimeNs;
                 attributes.ChangeTimeNs = Math.Max(attributes.ChangeTimeNs, file->ModifyTimeNs);
                 // Blocks that write-back will allocate, as ext4's delayed allocation counts them.
-                const ulong SectorsPerPage = PageOperations.PageSize / 512;
                 attributes.Blocks = Math.Max(attributes.Blocks, (file->DirtyCount + file->WritingCount) * SectorsPerPage);
             }
         }
@@ -132,11 +143,12 @@ public sealed unsafe partial class FileCache
 
         for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
         {
-            MakeOrphan(page);
+            Keep(page);
         }
     }
 
-    private void MakeOrphan(CachePage* page)
+    /// <summary>Nobody stores the page any more, or ever does; it goes with its file.</summary>
+    private void Keep(CachePage* page)
     {
         if (page->State == PageState.Clean)
         {
@@ -148,7 +160,7 @@ public sealed unsafe partial class FileCache
             _volumes.GiveBack(page->File->VNode, page->File->Storage);
         }
 
-        page->State = PageState.Orphan;
+        page->State = PageState.Kept;
     }
 
     /// <summary>Bytes behind the end of a file read as zero when it grows again.</summary>

@@ -30,7 +30,7 @@ public sealed unsafe partial class FileCache
             return CacheOutcome.Done;
         }
 
-        if (!file->IsLoaded || file->Activity == FileActivity.Truncating || (request.Flags & FileWriteFlags.Synchronous) != 0
+        if (!file->IsLoaded || file->Activity == FileActivity.Truncating || IsSynchronous(file, in request)
             || IsRememberedByOthers(file, in request))
         {
             return CacheOutcome.NeedsWorker;
@@ -45,7 +45,7 @@ public sealed unsafe partial class FileCache
 
         ulong end = offset + (ulong)bytes.Length;
         ulong pages = PagesOf(offset, bytes.Length);
-        if (!_volumes.HasCredits(file->VNode, file->Storage, pages) || _dirtyPages + pages > _dirtyLimit || !_pool.TryMakeRoom(pages))
+        if (!HasSpace(file, pages) || !_pool.TryMakeRoom(pages))
         {
             return CacheOutcome.NeedsWorker;
         }
@@ -81,23 +81,9 @@ public sealed unsafe partial class FileCache
 
             // An append may begin anywhere in a page: one page more than the bytes fill.
             ulong pages = PagesOf(request.Offset, bytes.Length) + 1;
-            if ((request.Flags & FileWriteFlags.Synchronous) != 0
-                || (!_volumes.HasCredits(file->VNode, file->Storage, pages) && !ReserveSpace(file, (uint)pages)))
+            if (IsSynchronous(file, in request) || !TryPrepareSpace(file, pages) || !MakeRoom(PagesPerTransfer + 1))
             {
-                return WriteThrough(file, request, bytes, out reply);
-            }
-
-            while (_dirtyPages + (ulong)PagesPerTransfer + 1 > _dirtyLimit)
-            {
-                if (!WriteBackSome())
-                {
-                    return WriteThrough(file, request, bytes, out reply);
-                }
-            }
-
-            if (!MakeRoom(PagesPerTransfer + 1))
-            {
-                return WriteThrough(file, request, bytes, out reply);
+                return file->IsObject ? Errno.ENOSPC : WriteThrough(file, request, bytes, out reply);
             }
 
             Recall(file, in request);
@@ -119,6 +105,39 @@ public sealed unsafe partial class FileCache
                     break;
             }
         }
+    }
+
+    /// <summary>A memory object is written through to nothing.</summary>
+    private static bool IsSynchronous(CachedFile* file, in FileRequest request) =>
+        (request.Flags & FileWriteFlags.Synchronous) != 0 && !file->IsObject;
+
+    /// <summary>True when so many pages of the file may become dirty now.</summary>
+    private bool HasSpace(CachedFile* file, ulong pages) => file->IsObject || file->IsDead
+        || (_volumes.HasCredits(file->VNode, file->Storage, pages) && _dirtyPages + pages <= _dirtyLimit);
+
+    /// <summary>Reserves space on the volume for pages that are to become dirty, and writes others back while too many are. Blocks. False: there
+    /// is none, so that they must be written through.</summary>
+    private bool TryPrepareSpace(CachedFile* file, ulong pages)
+    {
+        if (file->IsObject || file->IsDead)
+        {
+            return true;
+        }
+
+        if (!_volumes.HasCredits(file->VNode, file->Storage, pages) && !ReserveSpace(file, (uint)pages))
+        {
+            return false;
+        }
+
+        while (_dirtyPages + (ulong)PagesPerTransfer + 1 > _dirtyLimit)
+        {
+            if (!WriteBackSome())
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static ulong PagesOf(ulong offset, int lengthBytes) =>

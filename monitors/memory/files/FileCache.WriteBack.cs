@@ -57,7 +57,7 @@ public sealed unsafe partial class FileCache
         knownError = _writeErrorNumber;
         file->IsWriteErrorSeen = true;
         file->LostPages = 0;
-        if (error != Errno.None)
+        if (error != Errno.None || file->IsObject)
         {
             return error;
         }
@@ -244,10 +244,7 @@ public sealed unsafe partial class FileCache
         // A file that is gone was deleted: nobody misses its bytes.
         if (error is not (Errno.None or Errno.ESTALE))
         {
-            _writeErrors++;
-            file->WriteError = error;
-            file->WriteErrorNumber = ++_writeErrorNumber;
-            file->IsWriteErrorSeen = false;
+            NoteWriteError(file, error);
         }
 
         // From the last page on: those that go back to the head of the dirty list keep their order.
@@ -268,6 +265,14 @@ public sealed unsafe partial class FileCache
 
         ForgetTimeWhenWritten(file);
         return error;
+    }
+
+    private void NoteWriteError(CachedFile* file, Errno error)
+    {
+        _writeErrors++;
+        file->WriteError = error;
+        file->WriteErrorNumber = ++_writeErrorNumber;
+        file->IsWriteErrorSeen = false;
     }
 
     /// <summary>The page is stored, and its credit is the storage component's again.</summary>
@@ -322,6 +327,12 @@ public sealed unsafe partial class FileCache
 
     private void MarkDirty(CachePage* page)
     {
+        if (page->File->IsObject || page->File->IsDead)
+        {
+            Keep(page);
+            return;
+        }
+
         switch (page->State)
         {
             case PageState.Clean:

@@ -98,6 +98,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
             file->Handle = handle;
             file->VNode = vnode;
             file->Storage = storage;
+            file->IsLoaded = file->IsObject;
             CachedFile** bucket = &_fileBuckets[FileBucketOf(storage, handle)];
             file->NextInBucket = *bucket;
             *bucket = file;
@@ -190,6 +191,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         writer.Add("memory.storage_write_errors"u8, _writeErrors);
         writer.Add("memory.lost_pages"u8, _lostPages);
         writer.Add("memory.write_through"u8, _writesThrough);
+        writer.Add("memory.shared_pages"u8, _sharedPages);
     }
 
     /// <summary>The file's path.</summary>
@@ -248,7 +250,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
 
     private void FreeIfUnused(CachedFile* file)
     {
-        if (file->PageCount != 0 || file->Mappings != 0 || file->Users != 0 || HasUnseenError(file))
+        if (file->PageCount != 0 || file->Mappings != 0 || file->Users != 0 || HasUnseenError(file) || (file->IsObject && !file->IsDead))
         {
             return;
         }

@@ -44,27 +44,39 @@ internal sealed unsafe class LineService : RpcService
         /// <summary>Null: frames are missing.</summary>
         internal CachedFile* File;
         internal ulong PageIndex;
+        /// <summary>The page that a shared file cannot take without waiting; null: one of the file must be fetched.</summary>
+        internal byte* Page;
+        /// <summary>Its place among those of the request.</summary>
+        internal int Entry;
     }
 
     /// <inheritdoc/>
     public override RpcDisposition TryHandle(ref RpcRequest request) =>
-        Serve(ref request, out _) ? RpcDisposition.Done : RpcDisposition.Deferred;
+        Serve(ref request, 0, out _) ? RpcDisposition.Done : RpcDisposition.Deferred;
 
     /// <inheritdoc/>
     public override void Handle(ref RpcRequest request)
     {
+        // Pages that shared files have taken over: one that had to be written through is not offered again.
+        uint taken = 0;
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            if (Serve(ref request, out Obstacle obstacle))
+            if (Serve(ref request, taken, out Obstacle obstacle))
             {
                 return;
             }
 
             Errno error = Remove(obstacle);
-            if (error != Errno.None)
+            if (error != Errno.None && (obstacle.Page == null || error == Errno.ENOMEM))
             {
                 Refuse(ref request, error);
                 return;
+            }
+
+            if (obstacle.Page != null)
+            {
+                taken |= 1u << obstacle.Entry;
+                attempt--;
             }
         }
 
@@ -89,7 +101,7 @@ internal sealed unsafe class LineService : RpcService
     }
 
     /// <summary>Serves the request when that needs no waiting; false = the obstacle must be removed first.</summary>
-    private bool Serve(ref RpcRequest request, out Obstacle obstacle)
+    private bool Serve(ref RpcRequest request, uint taken, out Obstacle obstacle)
     {
         obstacle = default;
         switch (request.Opcode)
@@ -104,7 +116,7 @@ internal sealed unsafe class LineService : RpcService
             case Opcode.MissFlush:
                 if (request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page) && page.Length == PageOperations.PageSize)
                 {
-                    return ServeMissFlush(ref request, both, page, ref obstacle);
+                    return ServeMissFlush(ref request, both, page, taken, ref obstacle);
                 }
 
                 break;
@@ -112,7 +124,7 @@ internal sealed unsafe class LineService : RpcService
                 if (request.TryReadHead(out FlushRequest flush, out ReadOnlySpan<byte> rest) && flush.Count <= FlushRequest.MaxCount
                     && rest.Length == (int)flush.Count * (sizeof(FlushEntry) + PageOperations.PageSize))
                 {
-                    return ServeFlush(ref request, (int)flush.Count, rest);
+                    return ServeFlush(ref request, (int)flush.Count, rest, taken, ref obstacle);
                 }
 
                 break;
@@ -170,7 +182,7 @@ internal sealed unsafe class LineService : RpcService
         return true;
     }
 
-    private bool ServeMissFlush(ref RpcRequest request, in MissFlushRequest both, ReadOnlySpan<byte> page, ref Obstacle obstacle)
+    private bool ServeMissFlush(ref RpcRequest request, in MissFlushRequest both, ReadOnlySpan<byte> page, uint taken, ref Obstacle obstacle)
     {
         // A replay has taken the victim over before, and by now there may be a newer write-back of it.
         if (!request.IsReplay)
@@ -180,7 +192,7 @@ internal sealed unsafe class LineService : RpcService
                 return false;
             }
             // A victim that belongs to nobody any more is dropped; the miss is somebody else's and goes on.
-            if (TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page) == Errno.ENOMEM)
+            if (taken == 0 && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref obstacle) == Errno.ENOMEM)
             {
                 return false;
             }
@@ -189,17 +201,23 @@ internal sealed unsafe class LineService : RpcService
         return ServeMiss(ref request, both.Miss, ref obstacle);
     }
 
-    private bool ServeFlush(ref RpcRequest request, int count, ReadOnlySpan<byte> rest)
+    private bool ServeFlush(ref RpcRequest request, int count, ReadOnlySpan<byte> rest, uint taken, ref Obstacle obstacle)
     {
         ReadOnlySpan<byte> pages = rest.Slice(count * sizeof(FlushEntry));
         Errno first = Errno.None;
         for (int index = 0; index < count; index++)
         {
+            if ((taken & (1u << index)) != 0)
+            {
+                continue;
+            }
+
             FlushEntry entry = MemoryMarshal.Read<FlushEntry>(rest.Slice(index * sizeof(FlushEntry)));
             ReadOnlySpan<byte> page = pages.Slice(index * PageOperations.PageSize, PageOperations.PageSize);
-            Errno error = TakeOver(request.VNode, entry.Asid, entry.Address, page);
+            Errno error = TakeOver(request.VNode, entry.Asid, entry.Address, page, ref obstacle);
             if (error == Errno.ENOMEM)
             {
+                obstacle.Entry = index;
                 return false;
             }
 
@@ -210,8 +228,9 @@ internal sealed unsafe class LineService : RpcService
         return true;
     }
 
-    /// <summary>Stores a written-back page after the checks. ENOMEM, or why it does not belong here (a violation).</summary>
-    private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page)
+    /// <summary>Stores a written-back page after the checks. ENOMEM: after what the obstacle says; or why it does not belong here (a
+    /// violation).</summary>
+    private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page, ref Obstacle obstacle)
     {
         AddressSpace* space = _spaces.Find(vnode, asid);
         if (space == null)
@@ -227,10 +246,25 @@ internal sealed unsafe class LineService : RpcService
             return _spaces.ExplainMissing(space, address);
         }
 
-        if ((vma->Traits & VmaTraits.WasWritable) == 0)
+        // A page that programs share comes from whoever had it last, who may only read it.
+        if ((vma->Traits & (VmaTraits.WasWritable | VmaTraits.Shared)) == 0)
         {
             _violations++;
             return Errno.EACCES;
+        }
+
+        byte* bytes = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(page));
+        if (vma->File != null && (vma->Traits & VmaTraits.Shared) != 0)
+        {
+            ulong index = (vma->FileOffset + (address - vma->Start)) >> PageShift;
+            if (_files.TryTakePage(vma->File, index, bytes, out Errno refused) != CacheOutcome.Done)
+            {
+                obstacle = new Obstacle { File = vma->File, PageIndex = index, Page = bytes };
+                return Errno.ENOMEM;
+            }
+
+            _writtenBack += refused == Errno.None ? 1u : 0;
+            return refused;
         }
 
         // A page behind the end of a file that has become shorter belongs to nobody; it was on its way when that happened.
@@ -239,7 +273,7 @@ internal sealed unsafe class LineService : RpcService
             return Errno.EFAULT;
         }
 
-        Errno error = _frames.Store(space, address, Unsafe.AsPointer(ref MemoryMarshal.GetReference(page)));
+        Errno error = _frames.Store(space, address, bytes);
         if (error == Errno.None)
         {
             _writtenBack++;
@@ -310,7 +344,8 @@ internal sealed unsafe class LineService : RpcService
         }
 
         FileCache.Hold(obstacle.File);
-        Errno error = _files.Fetch(obstacle.File, obstacle.PageIndex, FetchReason.Mapping);
+        Errno error = obstacle.Page != null ? _files.TakePage(obstacle.File, obstacle.PageIndex, obstacle.Page)
+            : _files.Fetch(obstacle.File, obstacle.PageIndex, FetchReason.Mapping);
         _files.Release(obstacle.File);
         return error;
     }
@@ -318,9 +353,11 @@ internal sealed unsafe class LineService : RpcService
     private void Refuse(ref RpcRequest request, Errno error)
     {
         // Whatever the miss ends with, the victim that rode on it is taken over; otherwise its bytes would be lost.
+        Obstacle obstacle = default;
         if (request.Opcode == Opcode.MissFlush && !request.IsReplay
             && request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page)
-            && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page) == Errno.ENOMEM)
+            && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref obstacle) == Errno.ENOMEM
+            && (obstacle.Page == null || Remove(obstacle) == Errno.ENOMEM))
         {
             error = Errno.ENOMEM;
         }

@@ -177,7 +177,8 @@ internal sealed unsafe class SpaceService : RpcService
         wish.Protection = request.Protection;
         wish.Flags = (MapFlags)request.Flags;
         wish.Kind = VmaKind.Anonymous;
-        if ((wish.Flags & MapFlags.Anonymous) != 0)
+        wish.Allowed = request.Allowed;
+        if ((wish.Flags & MapFlags.Anonymous) != 0 && request.File.Inode == 0)
         {
             return _spaces.Map(space, wish, out address, out demand);
         }
@@ -194,6 +195,12 @@ internal sealed unsafe class SpaceService : RpcService
         }
 
         FileCache.Hold(file);
+        if (file->IsObject && (wish.Flags & MapFlags.Anonymous) != 0)
+        {
+            // MAP_SHARED | MAP_ANONYMOUS: an object as long as its mapping.
+            file->Size = Math.Max(file->Size, request.FileOffset + AddressLayout.PageUp(request.Length));
+        }
+
         wish.File = file;
         wish.FileOffset = request.FileOffset;
         wish.Backing = request.Backing;

@@ -1,6 +1,6 @@
 // mmap(2): where a mapping goes and what it may be. Checks and errno values in the order of Linux's do_mmap.
-// Limits of today, each with its own error: a writable MAP_SHARED is ENODEV, because its stores would have to reach the file or other processes, and
-// mprotect cannot make one of it (EACCES); MAP_HUGETLB is ENOMEM, as on a host without huge pages.
+// A MAP_SHARED mapping lies over a file or a memory object (MemoryObjects); one of nothing is zeros for ever. MAP_HUGETLB is ENOMEM, as on a host
+// without huge pages.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -31,6 +31,8 @@ public unsafe struct MapWish
     /// <summary>Null for anonymous memory.</summary>
     public CachedFile* File;
     public ulong FileOffset;
+    /// <summary>Shared mappings: what they may ever allow.</summary>
+    public Protection Allowed;
     /// <summary>The processor component's name for the file.</summary>
     public uint Backing;
     /// <summary>Anonymous unless the loader makes the stack.</summary>
@@ -39,7 +41,7 @@ public unsafe struct MapWish
 
 public sealed unsafe partial class AddressSpaces
 {
-    /// <summary>Maps a range. EINVAL, ENOMEM, EEXIST, EPERM, EOVERFLOW, ENODEV, EREMOTE; EINPROGRESS see the file's head of
+    /// <summary>Maps a range. EINVAL, ENOMEM, EEXIST, EPERM, EOVERFLOW, EREMOTE; EINPROGRESS see the file's head of
     /// AddressSpaces.</summary>
     public Errno Map(AddressSpace* space, in MapWish wish, out ulong address, out RegionDemand demand)
     {
@@ -155,8 +157,10 @@ public sealed unsafe partial class AddressSpaces
                 return Errno.EINVAL;
         }
 
-        return (wish.Protection & Protection.Write) != 0 ? Errno.ENODEV : Errno.None;
+        return (wish.Protection & Protection.Write) != 0 && !MayWrite(wish) ? Errno.EACCES : Errno.None;
     }
+
+    private static bool MayWrite(in MapWish wish) => wish.File != null && (wish.Allowed & Protection.Write) != 0;
 
     private Errno AddVma(AddressSpace* space, in MapWish wish, ulong start, ulong end)
     {
@@ -187,7 +191,7 @@ public sealed unsafe partial class AddressSpaces
 
         if ((wish.Flags & MapFlags.TypeMask) != MapFlags.Private)
         {
-            vma->Traits |= VmaTraits.Shared;
+            vma->Traits |= VmaTraits.Shared | (MayWrite(wish) ? VmaTraits.MayWrite : VmaTraits.None);
         }
 
         if ((wish.Protection & Protection.Write) != 0)

@@ -44,7 +44,7 @@ public sealed unsafe partial class AddressSpaces
         Vma* vma = VmaTree.Find(space, start);
         while (vma != null && vma->Start <= start)
         {
-            if ((vma->Traits & VmaTraits.Shared) != 0 && (protection & Protection.Write) != 0)
+            if ((vma->Traits & (VmaTraits.Shared | VmaTraits.MayWrite)) == VmaTraits.Shared && (protection & Protection.Write) != 0)
             {
                 return Errno.EACCES;
             }

@@ -27,7 +27,7 @@ internal unsafe struct Vma
     internal readonly bool Continues(Vma* before) =>
         before->End == Start && before->Kind == Kind && before->Protection == Protection && before->File == File
         && before->Backing == Backing && Kind != VmaKind.Stack
-        && (before->Traits & VmaTraits.Shared) == (Traits & VmaTraits.Shared)
+        && ((before->Traits ^ Traits) & (VmaTraits.Shared | VmaTraits.MayWrite)) == 0
         && (File == null || before->FileOffset + (before->End - before->Start) == FileOffset);
 }
 
@@ -38,6 +38,8 @@ internal enum VmaTraits : uint
     None = 0,
     /// <summary>It was writable at some time, so dirty lines of it may still arrive after an mprotect.</summary>
     WasWritable = 1,
-    /// <summary>A MAP_SHARED mapping: read-only, and may never become writable.</summary>
+    /// <summary>A MAP_SHARED mapping: its pages are those of the file, for reading and writing, and the space has none of its own.</summary>
     Shared = 2,
+    /// <summary>A shared mapping that may be, or become, writable.</summary>
+    MayWrite = 4,
 }

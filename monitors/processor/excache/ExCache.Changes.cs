@@ -38,8 +38,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Keeps the lines of a range from being chosen as victims until Drop or Settle; a shared one is never written back and may go. BLOCKS while
-    /// write-backs are under way.
+    /// Keeps the private lines of a range from being chosen as victims until Drop or Settle. Those of MAP_SHARED mappings, which are not this space's,
+    /// are written back and go; one that several spaces map is never written back and may go. BLOCKS.
     /// </summary>
     public void Leave(AddressSpace* space, ulong start, ulong end)
     {
@@ -50,6 +50,7 @@ public sealed unsafe partial class ExCache
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 WaitWhileInFlight(entry);
+                SurrenderForGood(entry);
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
                 if (index != Line.None && _lines[index].State == LineState.Resident && !_lines[index].IsShared)
                 {

@@ -95,9 +95,25 @@ public sealed unsafe partial class ExCache
                 return FaultOutcome.NotAllowed;
             }
 
+            if (!TryClaim(space, address, kind, out ulong name))
+            {
+                _fillWaits++;
+                _arrivals.Wait();
+                continue;
+            }
+
+            if (PublishesFirst(space, address, kind))
+            {
+                continue;
+            }
+
             ulong bits = PageState.Bits(protection);
             FaultOutcome outcome;
-            if (state == PageState.Remote)
+            if (name != 0)
+            {
+                outcome = FillShared(space, address, entry, bits, access, placement, name);
+            }
+            else if (state == PageState.Remote)
             {
                 outcome = FillFromMemory(space, address, entry, bits, access, placement, default);
             }
@@ -328,12 +344,16 @@ public sealed unsafe partial class ExCache
 
         *victim.Entry = StateBehind(ref victim);
         victim.State = LineState.Filling;
+        Unshare(index);
         _evictionsClean++;
         return true;
     }
 
     /// <summary>Sends a victim that is WritingBack to its owner. The line is then Filling, or on an error resident again.</summary>
-    private Errno WriteBackVictim(int index)
+    private Errno WriteBackVictim(int index) => EndWriteBack(index, SendBack(index));
+
+    /// <summary>Sends the page of a line that is WritingBack to its owner.</summary>
+    private Errno SendBack(int index)
     {
         ref Line victim = ref _lines[index];
         RpcContext context = new() { Asid = victim.Space->Asid, Class = RpcClass.WriteBack };
@@ -342,8 +362,7 @@ public sealed unsafe partial class ExCache
         head.Entry.Address = victim.Address;
         head.Entry.Asid = victim.Space->Asid;
         ushort owner = victim.Space->OwnerOf(victim.Address);
-        Errno error = _rpc.Call(owner, Opcode.Flush, in context, in head, PageSpan(victim.Frame), default, out _);
-        return EndWriteBack(index, error);
+        return _rpc.Call(owner, Opcode.Flush, in context, in head, PageSpan(victim.Frame), default, out _);
     }
 
     /// <summary>
@@ -394,12 +413,15 @@ public sealed unsafe partial class ExCache
         {
             *victim.Entry = PageState.Remote;
             victim.State = LineState.Filling;
+            ForgetOlder(ref victim);
+            Unshare(index);
             _flushes++;
         }
         else if (IsDisowned(error) || !space->TryFindRange(victim.Address, out VmaRecord range))
         {
             *victim.Entry = PageState.Remote;
             victim.State = LineState.Filling;
+            Unshare(index);
             _disowned++;
             error = Errno.None;
         }

@@ -15,7 +15,7 @@ public sealed unsafe partial class ExCache
     /// <summary>The name of a page of a range; none for memory without an object, and while names are not given.</summary>
     private LineName NameOf(in VmaRecord range, ulong address)
     {
-        bool isNamed = _sharesNames && range.Backing is not 0 and <= LineObjects.MaxObjects && range.Kind is VmaKind.File or VmaKind.SharedFile;
+        bool isNamed = _sharesNames && range.Backing is not 0 and <= LineObjects.MaxObjects && range.Kind == VmaKind.File;
         return isNamed ? new LineName(range.Backing, (range.FileOffset + (address - range.Start)) / PageOperations.PageSize) : default;
     }
 

@@ -196,6 +196,12 @@ public sealed unsafe partial class ExCache
         int slice = SliceEntries;
         for (int index = 0; index < parent->Ranges.Count; index++)
         {
+            if (parent->Ranges[index].Kind == VmaKind.SharedFile)
+            {
+                // Found by name.
+                continue;
+            }
+
             ulong end = parent->Ranges[index].End;
             ulong address = parent->Ranges[index].Start;
             for (ulong* entry; (entry = NextStretch(parent, ref address, end, out ulong stop)) != null;)
@@ -348,6 +354,7 @@ public sealed unsafe partial class ExCache
         {
             GiveTurn(ref slice, PageState.IsPresent(*entry) ? DropCost : 1);
             WaitWhileInFlight(entry);
+            SurrenderForGood(entry);
             DropEntry(entry);
         }
     }
@@ -474,6 +481,7 @@ public sealed unsafe partial class ExCache
         if (error == Errno.None)
         {
             origin = LineOrigin.Owner;
+            ForgetOlder(ref line);
             _flushes++;
             _flushesBatched++;
         }

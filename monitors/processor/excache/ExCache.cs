@@ -141,7 +141,10 @@ public sealed unsafe partial class ExCache
         int nameBits = BitOperations.Log2((uint)(_lineCount + _overflowLines)) + 1;
         _nameShift = 64 - nameBits;
         _names = (int*)AllocateTable(kernelFrames, sizeof(int) * (1UL << nameBits));
-        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null || _names == null)
+        _sharedLines = (int*)AllocateTable(kernelFrames, sizeof(int) * (1UL << nameBits));
+        _sharedFiles = (SharedFile*)AllocateTable(kernelFrames, (LineObjects.MaxObjects + 1) * (ulong)sizeof(SharedFile));
+        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null || _names == null || _sharedLines == null
+            || _sharedFiles == null)
         {
             Panic.Because("ExCache: excache= asks for more memory than this machine has");
         }
@@ -150,6 +153,8 @@ public sealed unsafe partial class ExCache
         _trace = new VictimTrace(kernelFrames, options.TraceVictims);
         _stages = new MissStages(options.MeasureStages);
         new Span<int>(_names, 1 << nameBits).Fill(Line.None);
+        new Span<int>(_sharedLines, 1 << nameBits).Fill(Line.None);
+        new Span<SharedFile>(_sharedFiles, (int)LineObjects.MaxObjects + 1).Clear();
         MakeAllFree();
     }
 
@@ -199,6 +204,8 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.flushes_batched"u8, _flushesBatched);
         writer.Add("processor.excache.drops"u8, _drops);
         writer.Add("processor.excache.disowned"u8, _disowned);
+        writer.Add("processor.excache.shared_moves"u8, _sharedMoves);
+        writer.Add("processor.excache.shared_lost"u8, _sharedLost);
         _stages.Report(ref writer);
         _trace.Report(ref writer);
     }
@@ -264,6 +271,7 @@ public sealed unsafe partial class ExCache
     {
         int set = SetOfLine(index);
         ref Line line = ref _lines[index];
+        Unshare(index);
         if (line.IsNamed)
         {
             ForgetName(index);

@@ -82,6 +82,9 @@ public unsafe struct Line
     public int Older;
     /// <summary>Number of the frame that holds the bytes; a fill may exchange it for a spare one.</summary>
     public int Frame;
+    /// <summary>The page of a shared mapping that it holds, 0 = none, and the next line with a name (ExCache.Shared.cs).</summary>
+    public ulong SharedName;
+    public int NextShared;
     public LineState State;
     public LineOrigin Origin;
 

@@ -34,6 +34,14 @@ public unsafe ref struct FileCaller
         return caller;
     }
 
+    /// <summary>A process that uses a node: the components are those of the node.</summary>
+    public static FileCaller Of(Process* process, FileNode* node)
+    {
+        FileCaller caller = Of(process);
+        caller.Place = node->Place;
+        return caller;
+    }
+
     /// <summary>This kernel itself, as root: holds that it gives back, for no process in particular.</summary>
     public static FileCaller Kernel(Processes processes, in PlaceReply place) => new() { Processes = processes, Place = place, Context = ContextOf(null) };
 

@@ -45,7 +45,9 @@ public static unsafe class FileClient
 
     public static Errno Status(in FileCaller caller, FileNode* node, out FileAttributes attributes)
     {
-        Errno error = Status(in caller, node->Handle, node->Path, out attributes);
+        FileCaller nodes = caller;
+        nodes.Place = node->Place;
+        Errno error = Status(in nodes, node->Handle, node->Path, out attributes);
         if (error == Errno.None && node->IsUnlinked)
         {
             // The cache may have the attributes of before the last name went.
@@ -104,8 +106,12 @@ public static unsafe class FileClient
     }
 
     /// <summary>fsync(2). <paramref name="knownError"/>: the open file's number of the last failed write-back that it knows of.</summary>
-    public static Errno Synchronize(in FileCaller caller, FileNode* node, ref uint knownError) =>
-        Synchronize(in caller, in node->Handle, node->Path, FileWriteFlags.None, ref knownError);
+    public static Errno Synchronize(in FileCaller caller, FileNode* node, ref uint knownError)
+    {
+        FileCaller nodes = caller;
+        nodes.Place = node->Place;
+        return Synchronize(in nodes, in node->Handle, node->Path, FileWriteFlags.None, ref knownError);
+    }
 
     private static Errno Synchronize(
         in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, FileWriteFlags flags, ref uint knownError)

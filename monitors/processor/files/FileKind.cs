@@ -95,4 +95,6 @@ public static class DeviceNumber
     public const uint Sys = 0x16;
     public const uint Dev = 0x5;
     public const uint Pipes = 0xC;
+    /// <summary>st_dev of memory objects (Linux: the kernel's own tmpfs).</summary>
+    public const uint SharedMemory = 0x1;
 }

@@ -1,5 +1,8 @@
 // Files of the volume as the backings of mappings: a mapped file's node is held like an open one's, and what changes in the file shows in its lines,
-// those that somebody maps and those that only wait for the next one: a write, a truncation. Private pages of a mapping keep their contents, unless the file no longer reaches them (mmap(2)).
+// those that somebody maps and those that only wait for the next one: a write, a truncation. Private pages of a mapping keep their contents, unless
+// the file no longer reaches them (mmap(2)).
+// Lines of shared mappings are the file's own pages, and may be newer than what the memory component has. So who reads the file by call has them
+// written back first (Publish), and who changes it by call takes them away first and keeps them away until it is done (BeginChange, EndChange).
 // What BLOCKS says so.
 
 using System;
@@ -11,6 +14,8 @@ namespace Lego.Processor;
 /// <summary>Nodes behind ranges.</summary>
 public sealed unsafe class FileMappings : BackingOwner
 {
+    private const int PageShift = 12;
+
     private readonly FileSystem _files;
 
     /// <summary>Boot time.</summary>
@@ -49,6 +54,61 @@ public sealed unsafe class FileMappings : BackingOwner
 
     /// <summary>True while some process runs the file: it is not written to (ETXTBSY).</summary>
     public bool IsProgram(FileNode* node) => Backings.IsProgram(node->Backing);
+
+    /// <summary>What programs have stored into shared mappings of [from, to) is at the memory component afterwards. BLOCKS.</summary>
+    public Errno Publish(FileNode* node, ulong from, ulong to) =>
+        node->Backing == 0 ? Errno.None : Cache.WriteBackShared(node->Backing, from >> PageShift, PageUp(to) >> PageShift);
+
+    /// <summary>
+    /// A call is about to change bytes [from, to) of a file, or its size: no line shows them to shared mappings until <see cref="EndChange"/>, which
+    /// gets <paramref name="backing"/>; in between the caller touches no memory of a program. On an error there is nothing to end. BLOCKS.
+    /// </summary>
+    public Errno BeginChange(FileNode* node, ulong from, ulong to, out uint backing)
+    {
+        backing = node->Backing;
+        if (backing == 0)
+        {
+            return Errno.None;
+        }
+
+        Backings.Hold(backing);
+        Cache.BeginSharedChange(backing);
+        Errno error = Cache.WithdrawShared(backing, from >> PageShift, PageUp(to) >> PageShift);
+        if (error != Errno.None)
+        {
+            EndChange(backing);
+        }
+
+        return error;
+    }
+
+    /// <summary>The change is made, or has failed. BLOCKS when the file is no longer mapped.</summary>
+    public void EndChange(uint backing)
+    {
+        if (backing != 0)
+        {
+            Cache.EndSharedChange(backing);
+            Backings.Drop(backing);
+        }
+    }
+
+    /// <summary>Everything that programs have stored into shared mappings is at memory components (sync(2)). BLOCKS; the first error.</summary>
+    public Errno PublishAll()
+    {
+        Errno first = Errno.None;
+        for (uint backing = 1; backing <= LineObjects.MaxObjects; backing++)
+        {
+            if (Backings.FileOf(backing) != null)
+            {
+                Backings.Hold(backing);
+                Errno error = Cache.WriteBackShared(backing, 0, ulong.MaxValue);
+                first = first == Errno.None ? error : first;
+                Backings.Drop(backing);
+            }
+        }
+
+        return first;
+    }
 
     /// <summary>Bytes [from, to) of a file have changed at the memory component: lines that still show the old ones are dropped. BLOCKS.</summary>
     public void Changed(FileNode* node, ulong from, ulong to)
@@ -91,7 +151,8 @@ public sealed unsafe class FileMappings : BackingOwner
         using NodeRef node = NodeRef.Adopt(program);
         pathLength = node.Node->Path.Length;
         node.Node->Path.CopyTo(reply.Slice(sizeof(OpenReply)));
-        return node.Node->Writers != 0 ? Errno.ETXTBSY : Acquire(node.Node, out backing);
+        error = node.Node->Writers != 0 ? Errno.ETXTBSY : Publish(node.Node, 0, ulong.MaxValue);
+        return error != Errno.None ? error : Acquire(node.Node, out backing);
     }
 
     /// <summary>
@@ -149,7 +210,7 @@ public sealed unsafe class FileMappings : BackingOwner
         for (int index = 0; index < space->Ranges.Count; index++)
         {
             VmaRecord range = space->Ranges[index];
-            if (range.Backing != backing)
+            if (range.Backing != backing || range.Kind == VmaKind.SharedFile)
             {
                 continue;
             }

@@ -38,6 +38,8 @@ public unsafe struct FileNode
     public uint Backing;
     /// <summary>Open files that may write to it: while there are any it cannot be run (ETXTBSY).</summary>
     public uint Writers;
+    /// <summary>Not null for a memory object, which no storage component knows.</summary>
+    public MemoryFile* Memory;
     /// <summary>The ring of a FIFO while somebody has it open.</summary>
     public Pipe* Fifo;
 
@@ -110,6 +112,9 @@ public sealed unsafe class FileNodes
     private readonly Slab<FileNode> _nodes;
     private readonly FileNode** _buckets;
     private KeptNodes _kept;
+    private readonly Processes _processes;
+    private readonly Slab<MemoryFile> _memoryFiles;
+    private uint _lastObject;
 
     /// <summary>Takes the memory of the table; boot time.</summary>
     public FileNodes(Processes processes)
@@ -117,7 +122,9 @@ public sealed unsafe class FileNodes
         _self = new ObjectPointer<FileNodes>(this);
         _frames = processes.Frames;
         _cache = processes.Cache;
+        _processes = processes;
         _nodes = new Slab<FileNode>(_frames);
+        _memoryFiles = new Slab<MemoryFile>(_frames);
         Holds = new FileHolds(processes);
         _buckets = (FileNode**)_frames.AllocateCleared();
         if (_buckets == null || !Holds.IsUsable)
@@ -254,11 +261,63 @@ public sealed unsafe class FileNodes
         Holds.Flush();
     }
 
-    /// <summary>Drops a reference; with the last one the file is kept, or given back to the storage component. May BLOCK.</summary>
+    /// <summary>
+    /// A new memory object of a process, empty, with one reference; null when memory is exhausted. It lives at the process's home, so that those
+    /// who map it find it there. The path is what /proc tells.
+    /// </summary>
+    public FileNode* CreateObject(Process* owner, scoped ReadOnlySpan<byte> path, uint permissions)
+    {
+        FileNode* node = _nodes.Allocate();
+        MemoryFile* memory = node == null ? null : _memoryFiles.Allocate();
+        if (memory == null || node->SetPath(_frames, path) != Errno.None)
+        {
+            if (memory != null)
+            {
+                _memoryFiles.Free(memory);
+            }
+
+            if (node != null)
+            {
+                _nodes.Free(node);
+            }
+
+            return null;
+        }
+
+        memory->Attributes = SyntheticInode.Create(owner->FileSystemUserId, owner->FileSystemGroupId, permissions);
+        node->SetTable(_self);
+        node->Memory = memory;
+        node->Mode = FileMode.Regular | permissions;
+        node->IsUnlinked = true;
+        node->References = 1;
+        node->Place = owner->Place;
+        node->Place.Storage = MemoryObjects.Storage;
+        node->Place.FileMemory = owner->Space->Home;
+        do
+        {
+            const uint NumberMask = (1u << MemoryObjects.NodeShift) - 1;
+            _lastObject = (_lastObject + 1) & NumberMask;
+            node->Handle.Inode = ((uint)_processes.Rpc.Node << MemoryObjects.NodeShift) | _lastObject;
+        }
+        while (_lastObject == 0 || Find(MemoryObjects.Storage, in node->Handle) != null);
+
+        FileNode** bucket = Bucket(in node->Handle);
+        node->Next = *bucket;
+        *bucket = node;
+        return node;
+    }
+
+    /// <summary>Drops a reference; with the last one the file is kept, or given back to the storage component; a memory object ends. May BLOCK.</summary>
     public void Release(FileNode* node)
     {
         if (--node->References != 0)
         {
+            return;
+        }
+
+        if (node->Memory != null)
+        {
+            EndObject(node);
             return;
         }
 
@@ -278,6 +337,18 @@ public sealed unsafe class FileNodes
         }
     }
 
+    /// <summary>Nobody has a memory object open any more: it lives on in what maps it. BLOCKS.</summary>
+    private void EndObject(FileNode* node)
+    {
+        PlaceReply place = node->Place;
+        FileHandle handle = node->Handle;
+        _memoryFiles.Free(node->Memory);
+        Unlist(node);
+        _cache.Invalidate(new ObjectIdentity { Handle = handle, Volume = place.Storage }, 0, ulong.MaxValue);
+        FileCaller kernel = FileCaller.Kernel(_processes, in place);
+        FileClient.Forget(in kernel, in handle, default);
+    }
+
     /// <summary>A kept node goes, and what it holds with it. May BLOCK.</summary>
     private void GiveBack(FileNode* node, bool atOnce)
     {
@@ -291,6 +362,11 @@ public sealed unsafe class FileNodes
     private void Free(FileNode* node)
     {
         _kept.Remove(node);
+        Unlist(node);
+    }
+
+    private void Unlist(FileNode* node)
+    {
         FileNode** link = Bucket(in node->Handle);
         while (*link != node)
         {

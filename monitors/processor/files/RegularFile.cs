@@ -26,7 +26,10 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(to.RemainingBytes, TransferBuffer.DataBytes);
-            Errno error = FileClient.Read(in caller, file->Node, position, buffer.Data.Slice(0, wanted), out int length);
+            int length = 0;
+            Errno error = Files.Mappings.Publish(file->Node, position, position + (ulong)wanted);
+            error = error != Errno.None ? error
+                : FileClient.Read(in caller, file->Node, position, buffer.Data.Slice(0, wanted), out length);
             int moved = 0;
             if (error == Errno.None)
             {
@@ -84,16 +87,14 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(fault);
             }
 
-            Errno error = FileClient.Write(in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
+            Errno error = Put(process, in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
             if (error != Errno.None)
             {
-                FileSystem.Of(process).Mappings.MayHaveChanged(file->Node);
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
             // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
             file->KnownWriteError = file->KnownWriteError != 0 ? file->KnownWriteError : reply.LastWriteError;
-            FileSystem.Of(process).Mappings.Changed(file->Node, reply.Offset, reply.Offset + reply.Written);
             position = reply.Offset + reply.Written;
             total += reply.Written;
             if (fault != Errno.None)
@@ -108,6 +109,49 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         }
 
         return total;
+    }
+
+    /// <summary>
+    /// Writes one piece; mappings follow. EPERM: a seal forbids it. Where an append goes is known afterwards only, so it takes all shared lines away.
+    /// </summary>
+    private static Errno Put(Process* process, in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags,
+        out FileWriteReply reply)
+    {
+        reply = default;
+        FileMappings mappings = FileSystem.Of(process).Mappings;
+        bool appends = (flags & FileWriteFlags.Append) != 0;
+        Errno error = CheckSeals(in caller, node, offset + (ulong)lengthBytes, appends);
+        uint backing = 0;
+        error = error != Errno.None ? error
+            : mappings.BeginChange(node, appends ? 0 : offset, appends ? ulong.MaxValue : offset + (ulong)lengthBytes, out backing);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = FileClient.Write(in caller, node, in buffer, offset, lengthBytes, flags, out reply);
+        if (error == Errno.None)
+        {
+            mappings.Changed(node, reply.Offset, reply.Offset + reply.Written);
+        }
+        else
+        {
+            mappings.MayHaveChanged(node);
+        }
+
+        mappings.EndChange(backing);
+        return error;
+    }
+
+    private static Errno CheckSeals(in FileCaller caller, FileNode* node, ulong end, bool appends)
+    {
+        if (node->Memory == null || node->Memory->Seals == FileSeals.None)
+        {
+            return Errno.None;
+        }
+
+        Errno error = FileClient.Status(in caller, node, out FileAttributes attributes);
+        return error != Errno.None ? error : node->Memory->CheckWrite(appends ? ulong.MaxValue : end, attributes.Size);
     }
 
     /// <summary>Copies between two files piece by piece, moving both positions; the bytes stay in one buffer of the kernel.</summary>
@@ -132,22 +176,16 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(Math.Min(lengthBytes - (ulong)total, room), TransferBuffer.DataBytes);
-            Errno error = FileClient.Read(in caller, from->Node, source, buffer.Data.Slice(0, wanted), out int length);
+            int length = 0;
+            Errno error = FileSystem.Of(process).Mappings.Publish(from->Node, source, source + (ulong)wanted);
+            error = error != Errno.None ? error : FileClient.Read(in caller, from->Node, source, buffer.Data.Slice(0, wanted), out length);
             if (error == Errno.None && length == 0)
             {
                 break;
             }
 
             FileWriteReply reply = default;
-            if (error == Errno.None)
-            {
-                error = FileClient.Write(in caller, to->Node, in buffer, target, length, flags, out reply);
-                if (error != Errno.None)
-                {
-                    FileSystem.Of(process).Mappings.MayHaveChanged(to->Node);
-                }
-            }
-
+            error = error == Errno.None ? Put(process, in caller, to->Node, in buffer, target, length, flags, out reply) : error;
             if (error == Errno.None && reply.Written == 0)
             {
                 error = Errno.ENOSPC;
@@ -158,7 +196,6 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
-            FileSystem.Of(process).Mappings.Changed(to->Node, reply.Offset, reply.Offset + reply.Written);
             source += reply.Written;
             target += reply.Written;
             total += reply.Written;
@@ -207,7 +244,13 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         status = default;
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Status(in caller, file->Node, out status.Attributes);
+        Errno error = FileClient.Status(in caller, file->Node, out status.Attributes);
+        if (error == Errno.None && file->Node->Memory != null)
+        {
+            file->Node->Memory->Describe(ref status);
+        }
+
+        return error;
     }
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
@@ -228,11 +271,19 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     /// <summary>Gives a file another size, whatever the limits say; mappings follow. The caller holds the node.</summary>
     internal static Errno Resize(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags)
     {
-        FileCaller caller = FileCaller.Of(process);
+        FileCaller caller = FileCaller.Of(process, node);
         StorageClient.DropSetId(in caller, node);
         node->IsAtMemory = true;
-        Errno error = FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
         FileMappings mappings = FileSystem.Of(process).Mappings;
+        Errno error = CheckSize(in caller, node, sizeBytes, flags);
+        uint backing = 0;
+        error = error != Errno.None ? error : mappings.BeginChange(node, 0, ulong.MaxValue, out backing);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = FileClient.Truncate(in caller, in node->Handle, node->Path, sizeBytes, flags);
         if (error == Errno.None && (flags & FileWriteFlags.GrowOnly) == 0)
         {
             mappings.Resized(node, sizeBytes);
@@ -242,13 +293,27 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             mappings.MayHaveChanged(node);
         }
 
+        mappings.EndChange(backing);
         return error;
+    }
+
+    private static Errno CheckSize(in FileCaller caller, FileNode* node, ulong sizeBytes, FileWriteFlags flags)
+    {
+        if (node->Memory == null || node->Memory->Seals == FileSeals.None)
+        {
+            return Errno.None;
+        }
+
+        Errno error = FileClient.Status(in caller, node, out FileAttributes attributes);
+        bool stays = (flags & FileWriteFlags.GrowOnly) != 0 && sizeBytes <= attributes.Size;
+        return error != Errno.None || stays ? error : node->Memory->CheckResize(sizeBytes, attributes.Size);
     }
 
     public override Errno Synchronize(Process* process, OpenFile* file)
     {
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
+        Errno error = Files.Mappings.Publish(file->Node, 0, ulong.MaxValue);
+        return error != Errno.None ? error : FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
     }
 
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);

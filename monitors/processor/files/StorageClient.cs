@@ -271,7 +271,7 @@ public static unsafe class StorageClient
     public static void DropSetId(in FileCaller caller, FileNode* node)
     {
         const uint SetId = FileMode.SetUserId | FileMode.SetGroupId;
-        if (caller.UserId == 0 || (node->Mode & SetId) == 0)
+        if (caller.UserId == 0 || (node->Mode & SetId) == 0 || node->Memory != null)
         {
             return;
         }

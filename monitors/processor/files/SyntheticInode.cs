@@ -18,13 +18,13 @@ public unsafe struct SyntheticInode
     private ulong _modifyTimeNs;
     private ulong _changeTimeNs;
 
-    /// <summary>A new inode of a user: mode 0600, times are now.</summary>
-    public static SyntheticInode Create(uint userId, uint groupId)
+    /// <summary>A new inode of a user; times are now.</summary>
+    public static SyntheticInode Create(uint userId, uint groupId, uint permissions = OwnerReadWrite)
     {
         ulong now = Clock.UnixTimeNs();
         return new SyntheticInode
         {
-            _permissions = OwnerReadWrite,
+            _permissions = permissions,
             _userId = userId,
             _groupId = groupId,
             _accessTimeNs = now,

@@ -174,6 +174,7 @@ public static unsafe class FileIo
     internal static long SynchronizeAll(ref SystemCall call)
     {
         FileCaller caller = FileCaller.Of(call.Process);
+        FileSystem.Of(call.Process).Mappings.PublishAll();
         FileClient.SynchronizeAll(in caller);
         // A volume without a cached file is unknown to the memory component; names may have changed on it all the same.
         StorageClient.Synchronize(in caller);

@@ -10,6 +10,7 @@ namespace Lego.Processor;
 public static unsafe class MappedFiles
 {
     private const uint Shared = 1;
+    private const uint TypeMask = 0xF;
     private const uint Anonymous = 0x20;
 
     /// <summary>
@@ -41,11 +42,27 @@ public static unsafe class MappedFiles
             return Errno.ENODEV;
         }
 
-        if ((request.Flags & Shared) != 0 && (request.Protection & Protection.Write) != 0 && !file->IsWritable)
+        bool isShared = (request.Flags & Shared) != 0;
+        bool writes = (request.Protection & Protection.Write) != 0;
+        if (isShared && writes && !file->IsWritable)
         {
             return Errno.EACCES;
         }
 
+        MemoryFile* memory = file->Node->Memory;
+        bool isSealed = memory != null && memory->IsWriteSealed;
+        if (isShared && writes && isSealed)
+        {
+            return Errno.EPERM;
+        }
+
+        // What programs share is at one memory component: the file's.
+        if (((isShared && file->IsWritable) || memory != null) && file->Node->Place.FileMemory != process->Space->Home)
+        {
+            return Errno.ENODEV;
+        }
+
+        request.Allowed = Protection.Read | Protection.Execute | (file->IsWritable && !isSealed ? Protection.Write : Protection.None);
         request.File = file->Node->Handle;
         request.FileOffset = offset;
         request.Storage = file->Node->Place.Storage;
@@ -61,7 +78,8 @@ public static unsafe class MappedFiles
         path = default;
         if (request.File.Inode == 0)
         {
-            return Errno.None;
+            bool isShared = (request.Flags & TypeMask) == Shared;
+            return isShared ? HoldNewObject(process, ref request) : Errno.None;
         }
 
         FileNode* node = FileTable.Of(process)->Find(descriptor)->Node;
@@ -69,6 +87,47 @@ public static unsafe class MappedFiles
         path = node->Path;
         request.PathLength = (ushort)path.Length;
         return error;
+    }
+
+    /// <summary>msync(2) of a part of a range: what was stored through it is on the device afterwards, if it is a shared mapping of a file. BLOCKS.</summary>
+    public static Errno Store(Process* process, in VmaRecord range, ulong start, ulong end)
+    {
+        FileNode* mapped = range.Kind == VmaKind.SharedFile ? (FileNode*)process->Table.Backings.FileOf(range.Backing) : null;
+        if (mapped == null)
+        {
+            return Errno.None;
+        }
+
+        using NodeRef node = NodeRef.To(mapped);
+        ulong from = range.FileOffset + (start - range.Start);
+        Errno error = FileSystem.Of(process).Mappings.Publish(node.Node, from, from + (end - start));
+        if (error != Errno.None || node.Node->Memory != null)
+        {
+            return error;
+        }
+
+        FileCaller caller = FileCaller.Of(process);
+        uint known = 0;
+        return FileClient.Synchronize(in caller, node.Node, ref known);
+    }
+
+    /// <summary>MAP_SHARED | MAP_ANONYMOUS: a new object, which the mapping alone keeps. ENFILE, ENOMEM.</summary>
+    private static Errno HoldNewObject(Process* process, scoped ref MapRequest request)
+    {
+        const uint Everybody = 0x1FF;
+        FileSystem files = FileSystem.Of(process);
+        FileNode* node = files.Nodes.CreateObject(process, "/dev/zero"u8, Everybody);
+        if (node == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        using NodeRef created = NodeRef.Adopt(node);
+        request.File = node->Handle;
+        request.FileOffset = 0;
+        request.Storage = MemoryObjects.Storage;
+        request.Allowed = Protection.Read | Protection.Write | Protection.Execute;
+        return files.Mappings.Acquire(node, out request.Backing);
     }
 
     /// <summary>The map call is over. BLOCKS when it has failed and the file was closed meanwhile.</summary>

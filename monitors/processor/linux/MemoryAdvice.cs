@@ -70,7 +70,6 @@ public static unsafe class MemoryAdvice
     [SystemCall(26, "msync", Support.Full)]
     public static long Synchronize(ref SystemCall call)
     {
-        // No mapping is shared and writable, so none has anything that its file lacks: the work is done.
         const ulong Asynchronous = 1;
         const ulong Synchronous = 4;
         const ulong Known = 7;
@@ -80,7 +79,33 @@ public static unsafe class MemoryAdvice
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return MemoryCalls.TryRange(call.A0, call.A1, out ulong end) && IsMapped(call.Process->Space, call.A0, end) ? 0 : SystemCall.Fail(Errno.ENOMEM);
+        if (!MemoryCalls.TryRange(call.A0, call.A1, out ulong end))
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        // Holes are skipped and reported in the end; what is written back in the background anyway needs no call (MS_ASYNC).
+        Errno result = Errno.None;
+        for (ulong start = call.A0; start < end;)
+        {
+            if (!call.Process->Space->TryFindRange(start, out VmaRecord range))
+            {
+                result = Errno.ENOMEM;
+                start = call.Process->Space->NextRangeStart(start, end);
+                continue;
+            }
+
+            ulong stop = Math.Min(range.End, end);
+            Errno error = (call.A2 & Synchronous) == 0 ? Errno.None : MappedFiles.Store(call.Process, in range, start, stop);
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+
+            start = stop;
+        }
+
+        return SystemCall.Result(result);
     }
 
     [SystemCall(27, "mincore", Support.Partial, "resident means: in a line of this processor component, so that a touch costs no fault")]

@@ -25,7 +25,7 @@ public static unsafe class MemoryCalls
     private const ulong RemapMayMove = 1;
     private const ulong RemapFixed = 2;
 
-    [SystemCall(9, "mmap", Support.Partial, "a writable MAP_SHARED mapping is ENODEV, and none becomes writable (mprotect: EACCES)")]
+    [SystemCall(9, "mmap", Support.Partial, "no MAP_GROWSDOWN, no MAP_SYNC; hints (MAP_POPULATE, MAP_LOCKED ...) without effect")]
     public static long Map(ref SystemCall call)
     {
         ulong address = call.A0;
@@ -192,7 +192,8 @@ public static unsafe class MemoryCalls
         ulong moved = Math.Min(request.OldLength, request.NewLength);
         ulong end = from + request.OldLength;
         // Moved pages must be at their owner; those that shrinking cuts off need not.
-        Errno error = cache.WriteBack(space, from, from + moved, scratch.Request);
+        Errno error = cache.SurrenderShared(space, from, from + moved);
+        error = error != Errno.None ? error : cache.WriteBack(space, from, from + moved, scratch.Request);
         if (error != Errno.None)
         {
             return error;

@@ -260,7 +260,9 @@ public static unsafe class Ownership
             };
         }
 
-        return ChangeVolume(process, VolumePath.Of(file->Node), LastLink.Keep, request);
+        return file->Node->Memory != null
+            ? file->Node->Memory->Attributes.Change(process, in request)
+            : ChangeVolume(process, VolumePath.Of(file->Node), LastLink.Keep, request);
     }
 
     private static Errno ChangeVolume(Process* process, in VolumePath path, LastLink last, SetAttributesRequest request)

@@ -249,7 +249,8 @@ public static unsafe class ProcessFork
         Errno error = table.Backings.Copy(space, copy);
         for (int index = 0; index < space->Ranges.Count && error == Errno.None; index++)
         {
-            error = cache.WriteBack(space, space->Ranges[index].Start, space->Ranges[index].End, scratch.Request);
+            VmaRecord range = space->Ranges[index];
+            error = range.Kind == VmaKind.SharedFile ? Errno.None : cache.WriteBack(space, range.Start, range.End, scratch.Request);
         }
 
         if (error == Errno.None)

@@ -113,6 +113,7 @@ public sealed unsafe class AddressSpaceModelTests
                 wish.FileOffset = file == 0 ? 0 : ((ulong)random.Next(4) * Page) + (random.Next(30) == 0 ? 1UL : 0);
                 wish.Kind = VmaKind.Anonymous;
                 wish.Flags = flags;
+                wish.Allowed = (Protection)random.Next(8);
                 if (length != 0 && !hint && Crowded(model))
                 {
                     goto case 3;
@@ -123,7 +124,7 @@ public sealed unsafe class AddressSpaceModelTests
                     goto case 3;
                 }
 
-                expected = model.Map(wish.Address, length, wish.Protection, flags, (uint)file, wish.FileOffset, out wanted);
+                expected = model.Map(wish.Address, length, wish.Protection, wish.Allowed, flags, (uint)file, wish.FileOffset, out wanted);
                 actual = fixture.MapGranted(space, wish, out got);
                 got = actual == Errno.None ? got : 0;
                 return $"map {wish.Address:x} {length:x} {flags} file {file}";

@@ -474,7 +474,54 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
         Assert.Equal(bytes.AsSpan(Page, Page).ToArray(), inFile);
         MapRequest shared = request;
         shared.Flags = (uint)MapFlags.Shared;
-        Assert.Equal(Errno.ENODEV, Space(Opcode.Map, 5, shared, "/mapped\0"u8.ToArray(), out _, out _));
+        Assert.Equal(Errno.EACCES, Space(Opcode.Map, 5, shared, "/mapped\0"u8.ToArray(), out _, out _));
+    }
+
+    [Fact]
+    public void What_comes_back_from_a_shared_mapping_is_in_the_file_up_to_its_end_and_on_its_way_to_the_volume()
+    {
+        FileHandle handle = _storage.Add("/mapped", new byte[Page + 100]);
+        Start(5);
+        MapRequest request = MapOf(4 * Page, Protection.Read | Protection.Write);
+        request.Flags = (uint)MapFlags.Shared;
+        request.Allowed = Protection.Read | Protection.Write;
+        request.File = handle;
+        request.Storage = S;
+        request.PathLength = 7;
+        Assert.Equal(Errno.None, Space(Opcode.Map, 5, request, "/mapped\0"u8.ToArray(), out ulong address, out _));
+        Missed(5, address);
+        Assert.Equal(Errno.None, Flush(5, (address, 9)));
+        Assert.Equal(Errno.None, Flush(5, (address + Page, 8)));
+        Assert.Equal(Errno.EFAULT, Flush(5, (address + (2 * Page), 7)));
+        byte[] last = Missed(5, address + Page);
+        Assert.True(last.AsSpan(0, 100).IndexOfAnyExcept((byte)8) < 0 && last.AsSpan(100).IndexOfAnyExcept((byte)0) < 0);
+        Assert.Equal(Errno.None, FileCall(Opcode.FileRead, handle, 0, 4 * Page, [], out byte[] inFile, "/mapped"));
+        Assert.Equal([.. Filled(9), .. Filled(8).AsSpan(0, 100)], inFile);
+        Assert.Equal(Errno.None, FileCall(Opcode.FileSync, handle, 0, 0, [], out _, "/mapped"));
+        Assert.Equal(inFile, _storage.Files[handle.Inode]);
+    }
+
+    [Fact]
+    public void A_memory_object_is_zeros_up_to_its_size_and_ends_when_it_is_forgotten_and_unmapped()
+    {
+        FileHandle handle = new() { Inode = ((uint)P << MemoryObjects.NodeShift) + 1 };
+        Start(5);
+        ulong files = Counter("memory.cache_files");
+        MapRequest request = MapOf(2 * Page, Protection.Read | Protection.Write);
+        request.Flags = (uint)(MapFlags.Shared | MapFlags.Anonymous);
+        request.Allowed = Protection.Read | Protection.Write;
+        request.File = handle;
+        request.Storage = MemoryObjects.Storage;
+        Assert.Equal(Errno.None, Space(Opcode.Map, 5, request, [], out ulong address, out _));
+        Assert.True(Missed(5, address).AsSpan().IndexOfAnyExcept((byte)0) < 0);
+        Assert.Equal(Errno.None, Flush(5, (address + Page, 3)));
+        Assert.Equal(Errno.None, Space(Opcode.Map, 5, request, [], out ulong again, out _));
+        Assert.Equal(Filled(3), Missed(5, again + Page));
+        Assert.Equal(Errno.None, FileCall(Opcode.FileForget, handle, 0, 0, [], out _, "", MemoryObjects.Storage));
+        Assert.Equal(Filled(3), Missed(5, again + Page));
+        Assert.Equal(Errno.None, Space(Opcode.Unmap, 5, new RangeRequest { Address = address, Length = 2 * Page }, [], out _, out _));
+        Assert.Equal(Errno.None, Space(Opcode.Unmap, 5, new RangeRequest { Address = again, Length = 2 * Page }, [], out _, out _));
+        Assert.Equal(files, Counter("memory.cache_files"));
     }
 
     [Fact]
@@ -641,13 +688,14 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     }
 
     private Errno FileCall(
-        Opcode opcode, FileHandle handle, ulong offset, uint length, byte[] bytes, out byte[] reply, string path = "/data")
+        Opcode opcode, FileHandle handle, ulong offset, uint length, byte[] bytes, out byte[] reply, string path = "/data",
+        ushort storage = S)
     {
         FileRequest request = default;
         request.Handle = handle;
         request.Offset = offset;
         request.Length = length;
-        request.Storage = S;
+        request.Storage = storage;
         request.PathLength = (ushort)path.Length;
         byte[] body = new byte[FileRequest.MaxTransfer];
         Errno error = _p.Call(M, opcode, Context(5), request, [.. Encoding.UTF8.GetBytes(path), .. bytes], body, out int replyLength);

@@ -14,6 +14,7 @@ internal struct ModelPage
     internal bool IsMapped;
     internal Protection Protection;
     internal bool IsShared;
+    internal bool MayWrite;
     /// <summary>0 = anonymous; else a file, of which this is page FilePage.</summary>
     internal uint File;
     internal ulong FilePage;
@@ -38,7 +39,8 @@ internal sealed class VmaModel
 
     private static bool Aligned(ulong value) => value % Page == 0;
 
-    internal Errno Map(ulong address, ulong length, Protection protection, MapFlags flags, uint file, ulong offset, out ulong result)
+    internal Errno Map(
+        ulong address, ulong length, Protection protection, Protection allowed, MapFlags flags, uint file, ulong offset, out ulong result)
     {
         result = 0;
         if (!Aligned(offset) || length == 0)
@@ -75,9 +77,10 @@ internal sealed class VmaModel
             return Errno.EINVAL;
         }
 
-        if (type == MapFlags.Shared && (protection & Protection.Write) != 0)
+        bool mayWrite = file != 0 && (allowed & Protection.Write) != 0;
+        if (type == MapFlags.Shared && (protection & Protection.Write) != 0 && !mayWrite)
         {
-            return Errno.ENODEV;
+            return Errno.EACCES;
         }
 
         for (ulong done = 0; done < length; done += Page)
@@ -89,6 +92,7 @@ internal sealed class VmaModel
                 File = file,
                 FilePage = file == 0 ? 0 : (offset + done) / Page,
                 IsShared = type == MapFlags.Shared,
+                MayWrite = mayWrite,
             };
         }
 
@@ -126,7 +130,7 @@ internal sealed class VmaModel
                 return Errno.ENOMEM;
             }
 
-            if (page.IsShared && (protection & Protection.Write) != 0)
+            if (page.IsShared && !page.MayWrite && (protection & Protection.Write) != 0)
             {
                 return Errno.EACCES;
             }
@@ -264,7 +268,7 @@ internal sealed class VmaModel
     }
 
     internal static bool Continues(in ModelPage first, in ModelPage next) =>
-        next.IsMapped && next.Protection == first.Protection && next.File == first.File && next.IsShared == first.IsShared
+        next.IsMapped && next.Protection == first.Protection && next.File == first.File && next.IsShared == first.IsShared && (!first.IsShared || next.MayWrite == first.MayWrite)
         && (first.File == 0 || next.FilePage == first.FilePage + 1);
 
     private void Move(ulong from, ulong moved, ulong to, ulong newLength)
