@@ -76,7 +76,7 @@ public unsafe struct Thread
     internal fixed byte Name[MaxNameBytes];
     internal int NameLength;
 
-    internal readonly bool MayRunOn(int cpu) => Cpus == 0 || (Cpus >> cpu & 1) != 0;
+    internal readonly bool MayRunOn(int cpu) => Cpus == 0 || ((Cpus >> cpu) & 1) != 0;
 
     /// <summary>The FXSAVE area (SDM vol. 1, 10.5).</summary>
     internal void* FloatingPoint

@@ -263,13 +263,13 @@ public static unsafe class ProcessTexts
         bool isFirst = true;
         for (int first = 0; first < Bits; first++)
         {
-            if ((cpus >> first & 1) == 0)
+            if (((cpus >> first) & 1) == 0)
             {
                 continue;
             }
 
             int last = first;
-            while (last + 1 < Bits && (cpus >> (last + 1) & 1) != 0)
+            while (last + 1 < Bits && ((cpus >> (last + 1)) & 1) != 0)
             {
                 last++;
             }
