@@ -36,9 +36,9 @@ public sealed class LinuxMemoryTests : IDisposable
     [Fact]
     public async Task Shared_mappings_show_every_process_what_all_have_stored_and_agree_with_reads_and_writes()
     {
-        string program = await LinuxPrograms.BuildAsync("shared");
+        string program = await LinuxPrograms.BuildAsync("shared-mappings");
         ProgramResult here = await Rack.HostAsync(_folder, [program, "1"]);
-        ProgramResult there = await Rack.RunAsync(["--excache", "2M", .. await LinuxPrograms.AddAsync("shared")], ["/shared", "1"]);
+        ProgramResult there = await Rack.RunAsync(["--excache", "2M", .. await LinuxPrograms.AddAsync("shared-mappings")], ["/shared-mappings", "1"]);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }

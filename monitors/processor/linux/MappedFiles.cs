@@ -15,8 +15,7 @@ public static unsafe class MappedFiles
 
     /// <summary>
     /// Checks a descriptor against mmap(2)'s rules and fills the request's file, offset and storage. A device without
-    /// contents (/dev/zero)
-    /// turns the request into an anonymous one. EBADF, EACCES, ENODEV.
+    /// contents (/dev/zero) turns the request into an anonymous one. EBADF, EACCES, ENODEV.
     /// </summary>
     public static Errno Describe(Process* process, uint descriptor, ulong offset, scoped ref MapRequest request)
     {
@@ -31,13 +30,7 @@ public static unsafe class MappedFiles
             return Errno.EACCES;
         }
 
-        if (file->Kind == FileKind.Zero)
-        {
-            request.Flags |= Anonymous;
-            return Errno.None;
-        }
-
-        if (file->Kind != FileKind.Regular)
+        if (file->Kind is not (FileKind.Zero or FileKind.Regular))
         {
             return Errno.ENODEV;
         }
@@ -47,6 +40,13 @@ public static unsafe class MappedFiles
         if (isShared && writes && !file->IsWritable)
         {
             return Errno.EACCES;
+        }
+
+        request.Allowed = Protection.Read | Protection.Execute | (file->IsWritable ? Protection.Write : Protection.None);
+        if (file->Kind == FileKind.Zero)
+        {
+            request.Flags |= Anonymous;
+            return Errno.None;
         }
 
         MemoryFile* memory = file->Node->Memory;
@@ -62,7 +62,11 @@ public static unsafe class MappedFiles
             return Errno.ENODEV;
         }
 
-        request.Allowed = Protection.Read | Protection.Execute | (file->IsWritable && !isSealed ? Protection.Write : Protection.None);
+        if (isSealed)
+        {
+            request.Allowed &= ~Protection.Write;
+        }
+
         request.File = file->Node->Handle;
         request.FileOffset = offset;
         request.Storage = file->Node->Place.Storage;
@@ -126,7 +130,12 @@ public static unsafe class MappedFiles
         request.File = node->Handle;
         request.FileOffset = 0;
         request.Storage = MemoryObjects.Storage;
-        request.Allowed = Protection.Read | Protection.Write | Protection.Execute;
+        if (request.Allowed == Protection.None)
+        {
+            // No descriptor of /dev/zero, which could forbid stores.
+            request.Allowed = Protection.Read | Protection.Write | Protection.Execute;
+        }
+
         return files.Mappings.Acquire(node, out request.Backing);
     }
 
