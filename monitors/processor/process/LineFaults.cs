@@ -73,15 +73,22 @@ public static unsafe class LineFaults
     }
 
     /// <summary>
-    /// Copies into a space that nobody runs in yet (execve). ENOMEM: no line, page table or frame could be had, or its memory component does not
-    /// answer. BLOCKS.
+    /// Copies into a space that nobody runs in yet, for the process that will (execve). When memory has run out, who has taken most of it pays.
+    /// ENOMEM: no line, page table or frame could be had, or its memory component does not answer. BLOCKS.
     /// </summary>
-    public static Errno CopyToStranger(ExCache cache, AddressSpace* space, ulong address, ReadOnlySpan<byte> from)
+    public static Errno CopyToStranger(Process* process, AddressSpace* space, ulong address, ReadOnlySpan<byte> from)
     {
+        MemoryShortage shortage = default;
         while (from.Length > 0)
         {
-            if (cache.Resolve(space, address, MissAccess.Write, LinePlacement.OwnSet, out ulong* entry) != FaultOutcome.Resident)
+            FaultOutcome outcome = process->Table.Cache.Resolve(space, address, MissAccess.Write, LinePlacement.OwnSet, out ulong* entry);
+            if (outcome != FaultOutcome.Resident)
             {
+                if (shortage.IsRelieved(process, outcome))
+                {
+                    continue;
+                }
+
                 return Errno.ENOMEM;
             }
 

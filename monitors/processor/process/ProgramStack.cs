@@ -344,7 +344,7 @@ internal unsafe ref struct ProgramStack
     {
         if (_error == Errno.None)
         {
-            _error = LineFaults.CopyToStranger(_process->Table.Cache, _space, address, bytes);
+            _error = LineFaults.CopyToStranger(_process, _space, address, bytes);
         }
     }
 
