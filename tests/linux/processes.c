@@ -235,6 +235,7 @@ static void waiting(void)
 	child = fork();
 	if (child == 0) {
 		raise(SIGSTOP);
+		usleep(300000); /* The parent is told of the stop's end first. */
 		_exit(1);
 	}
 	say("stopped", waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) ? WSTOPSIG(status) : -1);

@@ -88,10 +88,10 @@ public sealed class BadProgramTests
     }
 
     [Fact]
-    public async Task A_dynamically_linked_program_is_told_to_be_linked_statically()
+    public async Task A_program_whose_dynamic_linker_is_missing_is_told_so()
     {
         ProgramResult result = await Rack.RunAsync(["--add", "/bin/true:/dynamic"], ["/dynamic"]);
-        Assert.True(result is { Status: 126, Output: "" } && result.Error.Contains("-static"), result.ToString());
+        Assert.True(result is { Status: 127, Output: "" } && result.Error.Contains("dynamic linker"), result.ToString());
     }
 
     [Fact]

@@ -141,10 +141,10 @@ public sealed class ProgramRun : IDisposable
 
         const uint NoEntry = 2;
         const uint TooLong = 7;
-        const uint NeedsInterpreter = 79; // ELIBACC: the home refuses executables with PT_INTERP.
         string reason = error switch
         {
-            NeedsInterpreter => "it is dynamically linked, and only static executables run here today; link it with -static or -static-pie",
+            NoEntry => "No such file or directory (if it is there, its dynamic linker is not in the volume: "
+                + "add that and its libraries, take a volume of Debian's packages, or link with -static)",
             TooLong => "the arguments and the environment are too long (E2BIG)",
             _ => Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}",
         };
