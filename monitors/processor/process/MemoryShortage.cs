@@ -12,6 +12,8 @@ public unsafe struct MemoryShortage
     private const ulong PauseNs = 2_000_000;
     /// <summary>Some four seconds: the end of a large process takes messages and time.</summary>
     private const int Patience = 2000;
+    /// <summary>A tenth of a second: who takes all memory soon faults again.</summary>
+    private const int Moment = 50;
 
     /// <summary>Pauses since somebody was ended for this fault.</summary>
     private int _pauses;
@@ -40,6 +42,22 @@ public unsafe struct MemoryShortage
             taker->EndsForMemory = true;
             _pauses = 0;
             Deaths.Kill(taker, outcome, taker->Space->Home);
+        }
+
+        Scheduler.Sleep(PauseNs);
+        return true;
+    }
+
+    /// <summary>
+    /// True: memory may have come back by itself, the request is worth another attempt. Nobody is ended for a request that may ask too much itself
+    /// (execve of a program that fits nowhere), but it waits while others end, and a moment for them to begin. BLOCKS.
+    /// </summary>
+    public bool IsPassing(Process* waiting)
+    {
+        bool isEnding = IsAnyEnding(waiting->Table);
+        if (waiting->IsEnding || _pauses++ > (isEnding ? Patience : Moment))
+        {
+            return false;
         }
 
         Scheduler.Sleep(PauseNs);

@@ -177,8 +177,23 @@ public static unsafe class ProcessExecute
         return error;
     }
 
-    /// <summary>One Execute into a new space. With ELIBACC the answer begins with a name of so many bytes.</summary>
+    /// <summary>An Execute that waits for memory that others are giving back.</summary>
     private static Errno Request(Process* process, in ExecuteRequest request, ExecuteHead head, Span<byte> answer,
+        out AddressSpace* space, out ExecuteReply program, out int nameLength)
+    {
+        MemoryShortage shortage = default;
+        Errno error;
+        do
+        {
+            error = TryRequest(process, in request, head, answer, out space, out program, out nameLength);
+        }
+        while (error == Errno.ENOMEM && shortage.IsPassing(process));
+
+        return error;
+    }
+
+    /// <summary>One Execute into a new space. With ELIBACC the answer begins with a name of so many bytes.</summary>
+    private static Errno TryRequest(Process* process, in ExecuteRequest request, ExecuteHead head, Span<byte> answer,
         out AddressSpace* space, out ExecuteReply program, out int nameLength)
     {
         program = default;
