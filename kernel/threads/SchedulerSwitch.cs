@@ -133,7 +133,11 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>The running thread may not run on this CPU any more.</summary>
-    private static bool IsMisplaced => !Current->MayRunOn(Cpu.Index);
+    private static bool IsMisplaced
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Current->Cpus != 0 && !Current->MayRunOn(Cpu.Index);
+    }
 
     private static void GiveWay()
     {

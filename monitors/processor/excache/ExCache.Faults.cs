@@ -95,15 +95,21 @@ public sealed unsafe partial class ExCache
                 return FaultOutcome.NotAllowed;
             }
 
-            if (!TryClaim(space, address, kind, out ulong name))
+            ulong name = 0;
+            if (kind == VmaKind.SharedFile && !TryClaim(space, address, out name))
             {
                 _fillWaits++;
                 _arrivals.Wait();
                 continue;
             }
 
-            if (PublishesFirst(space, address, kind))
+            if (kind == VmaKind.File && PublishesFirst(space, address, out Errno error))
             {
+                if (error != Errno.None)
+                {
+                    return OutcomeOfFlush(error);
+                }
+
                 continue;
             }
 

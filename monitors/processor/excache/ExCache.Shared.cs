@@ -83,10 +83,10 @@ public sealed unsafe partial class ExCache
     /// <summary>
     /// False: the page of a shared mapping cannot be had now; wait and look again. <paramref name="name"/> is 0 when the range shares nothing.
     /// </summary>
-    private bool TryClaim(AddressSpace* space, ulong address, VmaKind kind, out ulong name)
+    private bool TryClaim(AddressSpace* space, ulong address, out ulong name)
     {
         name = 0;
-        if (kind != VmaKind.SharedFile || !space->TryFindRange(address, out VmaRecord range) || range.Backing - 1 >= LineObjects.MaxObjects)
+        if (!space->TryFindRange(address, out VmaRecord range) || range.Backing - 1 >= LineObjects.MaxObjects)
         {
             return true;
         }
@@ -118,10 +118,14 @@ public sealed unsafe partial class ExCache
         return outcome;
     }
 
-    /// <summary>A private mapping is about to fetch a page of a file: what shared ones have stored there is written back. True: look again. BLOCKS then.</summary>
-    private bool PublishesFirst(AddressSpace* space, ulong address, VmaKind kind)
+    /// <summary>
+    /// A private mapping is about to fetch a page of a file: what shared ones have stored there is written back. True: it was tried, and unless there is
+    /// an error the caller looks again. BLOCKS then.
+    /// </summary>
+    private bool PublishesFirst(AddressSpace* space, ulong address, out Errno error)
     {
-        if (kind != VmaKind.File || !space->TryFindRange(address, out VmaRecord range) || range.Backing - 1 >= LineObjects.MaxObjects
+        error = Errno.None;
+        if (!space->TryFindRange(address, out VmaRecord range) || range.Backing - 1 >= LineObjects.MaxObjects
             || _sharedFiles[range.Backing].Lines == 0)
         {
             return false;
@@ -139,7 +143,8 @@ public sealed unsafe partial class ExCache
             return true;
         }
 
-        return WriteBackShared(index) == Errno.None;
+        error = WriteBackShared(index);
+        return true;
     }
 
     /// <summary>Another mapping of the page gets the line; what was stored so far stays newer than what the owner has.</summary>

@@ -14,9 +14,7 @@ public static unsafe class CpuTime
     public static void EnterHandler(UserThread* thread)
     {
         ulong ranNs = Scheduler.RunTimeNs;
-        ulong sinceNs = ranNs - thread->AccountedRunNs;
-        thread->UserTimeNs += sinceNs;
-        thread->Process->UserTimeNs += sinceNs;
+        thread->UserTimeNs += ranNs - thread->AccountedRunNs;
         thread->AccountedRunNs = ranNs;
         thread->IsInHandler = true;
     }
@@ -26,11 +24,16 @@ public static unsafe class CpuTime
     public static void LeaveHandler(UserThread* thread)
     {
         ulong ranNs = Scheduler.RunTimeNs;
-        ulong sinceNs = ranNs - thread->AccountedRunNs;
-        thread->SystemTimeNs += sinceNs;
-        thread->Process->SystemTimeNs += sinceNs;
+        thread->SystemTimeNs += ranNs - thread->AccountedRunNs;
         thread->AccountedRunNs = ranNs;
         thread->IsInHandler = false;
+    }
+
+    /// <summary>The process keeps the times of a thread that leaves it.</summary>
+    public static void Bequeath(UserThread* thread)
+    {
+        thread->Process->UserTimeNs += thread->UserTimeNs;
+        thread->Process->SystemTimeNs += thread->SystemTimeNs;
     }
 
     /// <summary>User and system time of a process up to now, its children's not included.</summary>
@@ -40,6 +43,8 @@ public static unsafe class CpuTime
         systemNs = process->SystemTimeNs;
         for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
         {
+            userNs += thread->UserTimeNs;
+            systemNs += thread->SystemTimeNs;
             AddRunning(thread, ref userNs, ref systemNs);
         }
     }

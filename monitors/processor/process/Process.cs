@@ -139,6 +139,7 @@ public unsafe struct Process
 
     // Accounting, nanoseconds.
     public ulong StartTimeNs;
+    /// <summary>Of the threads that have ended; CpuTime adds those that live.</summary>
     public ulong UserTimeNs;
     public ulong SystemTimeNs;
     public ulong ChildrenUserTimeNs;

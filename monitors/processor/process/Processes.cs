@@ -238,6 +238,7 @@ public sealed unsafe class Processes
     {
         Process* process = thread->Process;
         Signals.Clear(this, ref thread->Pending);
+        CpuTime.Bequeath(thread);
         (thread->Previous == null ? ref process->FirstThread : ref thread->Previous->Next) = thread->Next;
         (thread->Next == null ? ref process->LastThread : ref thread->Next->Previous) = thread->Previous;
         thread->Next = null;
