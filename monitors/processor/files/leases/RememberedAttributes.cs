@@ -1,7 +1,6 @@
 // Attributes of files as they were when last asked for, by handle. One entry has two parts that hold for themselves: who may do what (type,
 // permissions, owner, group), which seldom changes and is all that an open needs; and everything else, for stat, which a write makes old. A
-// part is true as long as the lease clock says so (LeaseClock.cs). Sets of four entries, of which the one used longest ago makes room.
-// Never blocks.
+// part is true as long as the lease clock says so (LeaseClock.cs). Those used longest ago make room (RecentTable.cs). Never blocks.
 
 using System;
 using Lego.Fabric.Messages;
@@ -17,7 +16,6 @@ public struct RememberedFile
     internal ulong Moment;
     /// <summary>When type, permissions and owners were.</summary>
     internal ulong AccessMoment;
-    internal ulong UsedAt;
     internal ushort Storage;
     /// <summary>False while only the access part was ever told.</summary>
     internal bool IsComplete;
@@ -26,35 +24,18 @@ public struct RememberedFile
 /// <summary>Attributes that were asked for lately.</summary>
 public sealed unsafe class RememberedAttributes
 {
-    private const int EntriesPerSet = 4;
-    private const int EntryBytes = 128;
-    private const int SetBytes = EntriesPerSet * EntryBytes;
     /// <summary>The part of the memory that this takes: one page in so many.</summary>
     private const ulong MemoryShare = 256;
     private const ulong MostPages = 256;
 
     private readonly LeaseClock _clock;
-    private readonly byte* _table;
-    private readonly uint _sets;
-    private ulong _uses;
+    private readonly RecentTable<RememberedFile> _table;
 
     /// <summary>Boot time; without memory nothing is remembered.</summary>
     public RememberedAttributes(FrameAllocator frames, LeaseClock clock)
     {
-        if (sizeof(RememberedFile) > EntryBytes)
-        {
-            Panic.Because("RememberedAttributes: an entry is larger than its place");
-        }
-
         _clock = clock;
-        ulong pages = Math.Max(1, Math.Min(MostPages, frames.TotalPages / MemoryShare));
-        _table = (byte*)frames.AllocateContiguous(pages);
-        for (ulong page = 0; _table != null && page < pages; page++)
-        {
-            PageOperations.Clear(_table + (page * PageOperations.PageSize));
-        }
-
-        _sets = _table == null ? 0 : (uint)pages * (PageOperations.PageSize / SetBytes);
+        _table = new RecentTable<RememberedFile>(frames, MemoryShare, MostPages);
     }
 
     /// <summary>What stat(2) tells, if that is known and still true.</summary>
@@ -91,7 +72,7 @@ public sealed unsafe class RememberedAttributes
 
     private void RememberAccess(ushort storage, in FileAttributes attributes, ulong moment, bool isComplete)
     {
-        if (_sets == 0 || !Holds(moment, LeaseKey.Access(attributes.Handle.Inode)))
+        if (!_table.Exists || !Holds(moment, LeaseKey.Access(attributes.Handle.Inode)))
         {
             return;
         }
@@ -99,8 +80,9 @@ public sealed unsafe class RememberedAttributes
         RememberedFile* entry = Look(storage, in attributes.Handle);
         if (entry == null)
         {
-            entry = Oldest(attributes.Handle.Inode);
+            entry = _table.Oldest(HashOf(attributes.Handle.Inode));
             *entry = default;
+            _table.Touch(entry);
         }
 
         entry->Storage = storage;
@@ -121,36 +103,21 @@ public sealed unsafe class RememberedAttributes
 
     private bool Holds(ulong moment, uint key) => _clock.Holds(moment, LeaseClock.SlotOf(key));
 
-    private RememberedFile* SetOf(uint inode) => (RememberedFile*)(_table + ((inode * 2654435761u % _sets) * SetBytes));
-
-    private static RememberedFile* At(RememberedFile* set, int index) => (RememberedFile*)((byte*)set + (index * EntryBytes));
+    private static uint HashOf(uint inode) => inode * 2654435761u;
 
     private RememberedFile* Look(ushort storage, in FileHandle handle)
     {
-        RememberedFile* set = _sets == 0 ? null : SetOf(handle.Inode);
-        for (int index = 0; set != null && index < EntriesPerSet; index++)
+        for (int index = 0; _table.Exists && index < RecentTable<RememberedFile>.EntriesPerSet; index++)
         {
-            RememberedFile* entry = At(set, index);
+            RememberedFile* entry = _table.At(HashOf(handle.Inode), index);
             if (entry->Attributes.Handle.Inode == handle.Inode && entry->Attributes.Handle.Generation == handle.Generation
                 && entry->Storage == storage)
             {
-                entry->UsedAt = ++_uses;
+                _table.Touch(entry);
                 return entry;
             }
         }
 
         return null;
-    }
-
-    private RememberedFile* Oldest(uint inode)
-    {
-        RememberedFile* set = SetOf(inode);
-        RememberedFile* oldest = set;
-        for (int index = 1; index < EntriesPerSet; index++)
-        {
-            oldest = At(set, index)->UsedAt < oldest->UsedAt ? At(set, index) : oldest;
-        }
-
-        return oldest;
     }
 }
