@@ -231,6 +231,37 @@ static void at_random(int seed)
     close(file);
 }
 
+static int has_moved(const struct stat *before, const struct stat *after)
+{
+    return before->st_mtim.tv_sec != after->st_mtim.tv_sec || before->st_mtim.tv_nsec != after->st_mtim.tv_nsec;
+}
+
+// Who asks for a file's times after a store was made good hears of it, also when they were asked for before.
+static void times(void)
+{
+    struct stat before, after;
+    char byte;
+    int file = open("times", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (write(file, "times", 5) != 5 || fsync(file) != 0)
+        printf("no file\n");
+    char *shared = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    usleep(20000);
+    fstat(file, &before);
+    usleep(20000);
+    shared[0] = 'T';
+    msync(shared, PAGE, MS_SYNC);
+    stat("times", &after);
+    printf("times after msync: %s\n", has_moved(&before, &after) ? "new" : "old");
+    usleep(20000);
+    shared[1] = 'I';
+    pread(file, &byte, 1, 1);
+    stat("times", &before);
+    printf("times after a read of what was stored: %s\n", byte == 'I' && has_moved(&before, &after) ? "new" : "old");
+    munmap(shared, PAGE);
+    close(file);
+    unlink("times");
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, 0, _IOLBF, 0);
@@ -240,6 +271,7 @@ int main(int count, char **arguments)
     counters();
     children();
     rights();
+    times();
     for (int run = 0; run < 4; run++)
         at_random(seed + run);
     return 0;

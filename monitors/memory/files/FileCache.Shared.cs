@@ -1,8 +1,8 @@
 // Pages that come back from shared mappings, and memory objects. A processor component keeps one copy of a page that its programs share
 // (excache/) and sends it here when it is dirty and leaves, when somebody reads or writes the file by call, or asks for it to be stored. It is
 // then a page like any that write(2) has changed. What lies behind the end of the file is nobody's: a page there is refused, and the rest of
-// the last page is zeros, as it would be read from the volume. There is no call that could fail for want of space on the volume, so such a
-// failure is one of write-back: fsync and msync tell it.
+// the last page is zeros, as it would be read from the volume. Its sender may remember the file's times, and is told like everybody else. There
+// is no call that could fail for want of space on the volume, so such a failure is one of write-back: fsync and msync tell it.
 
 using System;
 using Lego.Fabric.Messages;
@@ -18,7 +18,7 @@ public sealed unsafe partial class FileCache
     internal CacheOutcome TryTakePage(CachedFile* file, ulong index, byte* bytes, out Errno error)
     {
         error = Errno.None;
-        if (!file->IsLoaded || file->Activity == FileActivity.Truncating)
+        if (!file->IsLoaded || file->Activity == FileActivity.Truncating || IsRemembered(file, except: 0))
         {
             return CacheOutcome.NeedsWorker;
         }
@@ -66,6 +66,7 @@ public sealed unsafe partial class FileCache
                 return Errno.ENOMEM;
             }
 
+            Recall(file, except: 0);
             WaitWhileTruncating(file);
             if (TryTakePage(file, index, bytes, out error) == CacheOutcome.Done)
             {

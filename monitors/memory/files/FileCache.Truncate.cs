@@ -43,7 +43,7 @@ public sealed unsafe partial class FileCache
         if (!file->IsObject)
         {
             // Who asks now waits for the end of this (Status).
-            Recall(file, in request);
+            Recall(file, request.For);
             TransferBuffer* buffer = _buffers.Take();
             Errno error = _store.Truncate(file, size, timeNs, request.For, buffer);
             _buffers.Return(buffer);

@@ -31,7 +31,7 @@ public sealed unsafe partial class FileCache
         }
 
         if (!file->IsLoaded || file->Activity == FileActivity.Truncating || IsSynchronous(file, in request)
-            || IsRememberedByOthers(file, in request))
+            || IsRemembered(file, request.For))
         {
             return CacheOutcome.NeedsWorker;
         }
@@ -86,7 +86,7 @@ public sealed unsafe partial class FileCache
                 return file->IsObject ? Errno.ENOSPC : WriteThrough(file, request, bytes, out reply);
             }
 
-            Recall(file, in request);
+            Recall(file, request.For);
             WaitWhileTruncating(file);
             switch (TryWrite(file, request, bytes, out reply, out error, out ulong missing))
             {
@@ -274,7 +274,7 @@ public sealed unsafe partial class FileCache
         if (error == Errno.None)
         {
             // Who asks now waits for the end of this (Status).
-            Recall(file, in request);
+            Recall(file, request.For);
             error = _store.Write(file, offset, bytes, request.ModifyTimeNs, FileWriteFlags.None, buffer, out reply);
             _storageWrites++;
         }

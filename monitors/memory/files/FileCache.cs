@@ -117,13 +117,14 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     }
 
     /// <summary>
-    /// True when somebody besides the requester may remember size and times of the file, and has to be told before they change.
+    /// True when somebody but the node that makes a change (0: also that one) may remember size and times of the file, and has to be told before they
+    /// change.
     /// </summary>
-    private bool IsRememberedByOthers(CachedFile* file, in FileRequest request) =>
-        _leases is not null && _leases.HasOthers(LeaseKey.Attributes(file->Handle.Inode), request.For);
+    private bool IsRemembered(CachedFile* file, ushort except) =>
+        _leases is not null && _leases.HasOthers(LeaseKey.Attributes(file->Handle.Inode), except);
 
     /// <summary>Has them told. Blocks; afterwards somebody may have asked again.</summary>
-    private void Recall(CachedFile* file, in FileRequest request) => _leases?.Recall(LeaseKey.Attributes(file->Handle.Inode), request.For);
+    private void Recall(CachedFile* file, ushort except) => _leases?.Recall(LeaseKey.Attributes(file->Handle.Inode), except);
 
     /// <summary>A vma maps the file.</summary>
     internal void HoldMapping(CachedFile* file) => file->Mappings++;
