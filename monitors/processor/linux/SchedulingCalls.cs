@@ -320,7 +320,7 @@ public static unsafe class SchedulingCalls
 
     private static UserThread* FindThread(ulong id, ref SystemCall call)
     {
-        UserThread* found = (int)id == 0 ? call.Thread : (int)id < 0 ? null : call.Process->Table.FindThread((uint)id);
+        UserThread* found = (int)id == 0 ? call.Thread : (int)id < 0 ? null : call.Process->Table.UserThreads.Find((uint)id);
         return found == null || found->Process->State == ProcessState.Embryo ? null : found;
     }
 

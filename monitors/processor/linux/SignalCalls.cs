@@ -329,7 +329,7 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        UserThread* target = call.Process->Table.FindThread((uint)threadId);
+        UserThread* target = call.Process->Table.UserThreads.Find((uint)threadId);
         bool isMeant = target != null && target->Process->State != ProcessState.Embryo && (processId == AnyProcess || target->Process->Id == (uint)processId);
         if (!isMeant)
         {
@@ -350,7 +350,7 @@ public static unsafe class SignalCalls
     private static long SendToProcess(Process* sender, uint id, in SignalInfo info)
     {
         // As on Linux, any of its threads names a process.
-        UserThread* thread = sender->Table.FindThread(id);
+        UserThread* thread = sender->Table.UserThreads.Find(id);
         Process* target = thread == null ? null : thread->Process;
         if (target == null || target->State == ProcessState.Embryo)
         {

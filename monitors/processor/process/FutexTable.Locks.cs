@@ -166,7 +166,7 @@ public sealed unsafe partial class FutexTable
 
     private static bool IsOwnerThere(Processes table, uint owner)
     {
-        UserThread* thread = table.FindThread(owner);
+        UserThread* thread = table.UserThreads.Find(owner);
         return thread != null && !thread->IsExiting;
     }
 

@@ -118,10 +118,10 @@ public static unsafe class ProcessExit
         process->State = ProcessState.Zombie;
         process->WaitStatus = process->EndStatus;
         CpuTime.LeaveHandler(thread);
-        process->Table.Retire(thread);
+        process->Table.UserThreads.Retire(thread);
         if (thread != process->Leader)
         {
-            process->Table.FreeThread(thread);
+            process->Table.UserThreads.Free(thread);
         }
 
         ProcessGroups.HangUpIfOrphaned(process, process->Parent);

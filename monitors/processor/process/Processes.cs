@@ -35,10 +35,8 @@ public sealed unsafe class Processes
 
     private readonly ObjectPointer<Processes> _self;
     private readonly Slab<Process> _processes;
-    private readonly Slab<UserThread> _threads;
     private readonly Slab<SignalActions> _actions;
     private readonly Process** _buckets;
-    private readonly UserThread** _threadBuckets;
     private Process* _first;
     private Process* _last;
     private readonly Process* _init;
@@ -58,7 +56,7 @@ public sealed unsafe class Processes
         Cache = cache;
         Manager = manager;
         _processes = new Slab<Process>(frames, MaxProcesses + 1);
-        _threads = new Slab<UserThread>(frames, MaxThreads + 1);
+        UserThreads = new ThreadTable(frames, MaxThreads + 1);
         _actions = new Slab<SignalActions>(frames);
         PendingSignals = new Slab<PendingSignal>(frames, MaxPendingSignals);
         Scratch = new ScratchBuffers(frames);
@@ -67,14 +65,13 @@ public sealed unsafe class Processes
         Random = new RandomBytes();
         Timers = new TimerQueue(frames);
         _buckets = (Process**)frames.AllocateCleared();
-        _threadBuckets = (UserThread**)frames.AllocateCleared();
-        _init = _buckets == null || _threadBuckets == null ? null : Create();
+        _init = _buckets == null ? null : Create();
         if (_init == null)
         {
             Panic.Because("Processes: no memory");
         }
 
-        Retire(_init->Leader);
+        UserThreads.Retire(_init->Leader);
         _init->State = ProcessState.Running;
         _init->Group = InitId;
         _init->SessionId = InitId;
@@ -106,6 +103,9 @@ public sealed unsafe class Processes
 
     public RandomBytes Random { get; }
 
+    /// <summary>The threads of all processes.</summary>
+    public ThreadTable UserThreads { get; }
+
     /// <summary>What the kernel threads of programs run.</summary>
     public ThreadStart Threads { get; } = new();
 
@@ -131,7 +131,7 @@ public sealed unsafe class Processes
     public ulong Count => _processes.InUse - 1;
 
     /// <summary>Threads that exist now, zombies' leaders included, that of process 1 not.</summary>
-    public ulong ThreadCount => _threads.InUse - 1;
+    public ulong ThreadCount => UserThreads.Count - 1;
 
     /// <summary>Processes and threads ever created (the "processes" line of /proc/stat).</summary>
     public ulong Created => _created;
@@ -154,18 +154,6 @@ public sealed unsafe class Processes
         return process;
     }
 
-    /// <summary>The thread with an id, ended leaders included; null when there is none.</summary>
-    public UserThread* FindThread(uint id)
-    {
-        UserThread* thread = _threadBuckets[id % BucketCount];
-        while (thread != null && thread->Id != id)
-        {
-            thread = thread->NextInBucket;
-        }
-
-        return thread;
-    }
-
     /// <summary>
     /// A new process (State Embryo) with one thread, default signal actions, a page for the program's path and a fresh id; null when memory or ids are
     /// exhausted. Not in any family yet.
@@ -178,7 +166,7 @@ public sealed unsafe class Processes
             return null;
         }
 
-        process->Leader = _threads.Allocate();
+        process->Leader = UserThreads.Allocate();
         process->Actions = _actions.Allocate();
         process->Executable = (byte*)Frames.AllocateCleared();
         uint id = process->Leader == null || process->Actions == null || process->Executable == null ? 0 : NewId();
@@ -191,7 +179,7 @@ public sealed unsafe class Processes
         process->Actions->References = 1;
         process->Id = id;
         process->SetTable(_self);
-        AddThread(process, process->Leader, id);
+        UserThreads.Add(process, process->Leader, id);
         process->ExitSignal = Signal.Child;
         process->Dumpable = 1;
         process->StartTimeNs = Clock.NowNs();
@@ -215,7 +203,7 @@ public sealed unsafe class Processes
     /// <summary>Another thread of a process, with a fresh id, that does not run yet; null when memory or ids are exhausted.</summary>
     public UserThread* CreateThread(Process* process)
     {
-        UserThread* thread = _threads.Allocate();
+        UserThread* thread = UserThreads.Allocate();
         if (thread == null)
         {
             return null;
@@ -224,72 +212,13 @@ public sealed unsafe class Processes
         uint id = NewId();
         if (id == 0)
         {
-            _threads.Free(thread);
+            UserThreads.Discard(thread);
             return null;
         }
 
-        AddThread(process, thread, id);
+        UserThreads.Add(process, thread, id);
         _created++;
         return thread;
-    }
-
-    /// <summary>Takes a thread from those that live. Its memory stays: FreeThread gives it back, for the leader when the process is removed.</summary>
-    public void Retire(UserThread* thread)
-    {
-        Process* process = thread->Process;
-        Signals.Clear(this, ref thread->Pending);
-        CpuTime.Bequeath(thread);
-        (thread->Previous == null ? ref process->FirstThread : ref thread->Previous->Next) = thread->Next;
-        (thread->Next == null ? ref process->LastThread : ref thread->Next->Previous) = thread->Previous;
-        thread->Next = null;
-        thread->Previous = null;
-        thread->Kernel = null;
-        process->ThreadCount--;
-    }
-
-    /// <summary>Frees a thread that is retired; its id is free.</summary>
-    public void FreeThread(UserThread* thread)
-    {
-        RemoveId(thread);
-        _threads.Free(thread);
-    }
-
-    /// <summary>The last thread of a process whose leader has ended becomes the leader, with the process's id (execve(2)).</summary>
-    public void BecomeLeader(UserThread* thread)
-    {
-        Process* process = thread->Process;
-        FreeThread(process->Leader);
-        RemoveId(thread);
-        process->Leader = thread;
-        AddId(thread, process->Id);
-    }
-
-    private void AddThread(Process* process, UserThread* thread, uint id)
-    {
-        thread->Process = process;
-        AddId(thread, id);
-        thread->Previous = process->LastThread;
-        (process->LastThread == null ? ref process->FirstThread : ref process->LastThread->Next) = thread;
-        process->LastThread = thread;
-        process->ThreadCount++;
-    }
-
-    private void AddId(UserThread* thread, uint id)
-    {
-        thread->Id = id;
-        thread->NextInBucket = _threadBuckets[id % BucketCount];
-        _threadBuckets[id % BucketCount] = thread;
-    }
-
-    private void RemoveId(UserThread* thread)
-    {
-        UserThread** link = &_threadBuckets[thread->Id % BucketCount];
-        while (*link != thread)
-        {
-            link = &(*link)->NextInBucket;
-        }
-
-        *link = thread->NextInBucket;
     }
 
     /// <summary>One user of a table of actions less.</summary>
@@ -500,7 +429,7 @@ public sealed unsafe class Processes
             return true;
         }
 
-        if (FindThread(id) != null)
+        if (UserThreads.Find(id) != null)
         {
             return false;
         }
@@ -521,16 +450,16 @@ public sealed unsafe class Processes
         if (process->FirstThread != null)
         {
             // It has never run.
-            Retire(process->FirstThread);
+            UserThreads.Retire(process->FirstThread);
         }
 
         if (process->Leader != null && process->Id != 0)
         {
-            FreeThread(process->Leader);
+            UserThreads.Free(process->Leader);
         }
         else if (process->Leader != null)
         {
-            _threads.Free(process->Leader);
+            UserThreads.Discard(process->Leader);
         }
 
         if (process->Actions != null)

@@ -50,8 +50,8 @@ public static unsafe class ThreadClone
 
         if (error != Errno.None)
         {
-            process->Table.Retire(thread);
-            process->Table.FreeThread(thread);
+            process->Table.UserThreads.Retire(thread);
+            process->Table.UserThreads.Free(thread);
             process->ThreadEnded.WakeAll();
             return error;
         }

@@ -78,7 +78,7 @@ public static unsafe class ThreadExit
 
         if (error == Errno.None && thread != process->Leader)
         {
-            process->Table.BecomeLeader(thread);
+            process->Table.UserThreads.BecomeLeader(thread);
         }
 
         return error;
@@ -89,14 +89,14 @@ public static unsafe class ThreadExit
     {
         Process* process = thread->Process;
         CpuTime.LeaveHandler(thread);
-        process->Table.Retire(thread);
+        process->Table.UserThreads.Retire(thread);
         ProcessStops.CompleteIfAllJoined(process);
         process->ThreadEnded.WakeAll();
         Scheduler.Current->PageTableRoot = PageTable.KernelRoot;
         PageTable.Activate(PageTable.KernelRoot);
         if (thread != process->Leader)
         {
-            process->Table.FreeThread(thread);
+            process->Table.UserThreads.Free(thread);
         }
     }
 

@@ -259,7 +259,7 @@ public sealed unsafe class TimerQueue : ThreadBody
             return Signals.Send(process, in info) == Errno.None && (process->Pending.Mask & Signal.Bit(timer->Signal)) != 0;
         }
 
-        UserThread* thread = process->Table.FindThread(timer->ThreadId);
+        UserThread* thread = process->Table.UserThreads.Find(timer->ThreadId);
         return thread != null && thread->Process == process && Signals.SendToThread(thread, in info) == Errno.None
             && (thread->Pending.Mask & Signal.Bit(timer->Signal)) != 0;
     }

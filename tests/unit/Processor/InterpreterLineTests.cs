@@ -15,6 +15,7 @@ public sealed class InterpreterLineTests
     [InlineData("#!/bin/sh", "/bin/sh", "")]
     [InlineData("#!\t/bin/env\tpython3\n", "/bin/env", "python3")]
     [InlineData("#!sh -e\n", "sh", "-e")]
+    [InlineData("#!/bin/awk -f\r\n", "/bin/awk", "-f\r")]
     public void A_line_names_an_interpreter_and_at_most_one_argument(string text, string interpreter, string argument)
     {
         Assert.True(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> word));
@@ -28,6 +29,7 @@ public sealed class InterpreterLineTests
     [InlineData("#!")]
     [InlineData("#!\n/bin/sh")]
     [InlineData("#! \t \n")]
+    [InlineData("\u007fELF")]
     [InlineData("echo hello\n")]
     public void Anything_else_is_no_script(string text) =>
         Assert.False(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out _, out _));

@@ -33,13 +33,13 @@ public sealed unsafe class ThreadTests : IDisposable
         UserThread* second = Table.CreateThread(_process);
         UserThread* third = Table.CreateThread(_process);
         Assert.Equal(3u, _process->ThreadCount);
-        Assert.True(Table.FindThread(_process->Id) == _process->Leader);
-        Assert.True(Table.FindThread(third->Id) == third);
+        Assert.True(Table.UserThreads.Find(_process->Id) == _process->Leader);
+        Assert.True(Table.UserThreads.Find(third->Id) == third);
         Assert.True(Table.Find(second->Id) == null);
         uint id = second->Id;
-        Table.Retire(second);
-        Table.FreeThread(second);
-        Assert.True(Table.FindThread(id) == null);
+        Table.UserThreads.Retire(second);
+        Table.UserThreads.Free(second);
+        Assert.True(Table.UserThreads.Find(id) == null);
         Assert.True(_process->FirstThread->Next == third && third->Previous == _process->FirstThread && _process->LastThread == third);
     }
 
@@ -47,13 +47,13 @@ public sealed unsafe class ThreadTests : IDisposable
     public void A_leader_that_ends_first_keeps_its_id_until_another_thread_executes_a_program()
     {
         UserThread* second = Table.CreateThread(_process);
-        Table.Retire(_process->Leader);
+        Table.UserThreads.Retire(_process->Leader);
         Assert.True(_process->FirstThread == second && _process->ThreadCount == 1);
-        Assert.True(Table.FindThread(_process->Id) == _process->Leader);
+        Assert.True(Table.UserThreads.Find(_process->Id) == _process->Leader);
         uint id = second->Id;
-        Table.BecomeLeader(second);
-        Assert.True(_process->Leader == second && second->IsLeader && Table.FindThread(_process->Id) == second);
-        Assert.True(Table.FindThread(id) == null);
+        Table.UserThreads.BecomeLeader(second);
+        Assert.True(_process->Leader == second && second->IsLeader && Table.UserThreads.Find(_process->Id) == second);
+        Assert.True(Table.UserThreads.Find(id) == null);
     }
 
     [Fact]
@@ -62,9 +62,9 @@ public sealed unsafe class ThreadTests : IDisposable
         ulong before = Table.ThreadCount;
         Process* other = Table.Create();
         UserThread* second = Table.CreateThread(other);
-        Table.Retire(other->Leader);
-        Table.Retire(second);
-        Table.FreeThread(second);
+        Table.UserThreads.Retire(other->Leader);
+        Table.UserThreads.Retire(second);
+        Table.UserThreads.Free(second);
         Table.Remove(other);
         Assert.Equal(before, Table.ThreadCount);
     }

@@ -1,3 +1,5 @@
+// FUTEX_WAKE_OP: what it does to the second word and which comparison decides (futex(2)).
+
 using Lego.Processor;
 using Xunit;
 

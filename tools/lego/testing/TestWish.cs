@@ -1,3 +1,5 @@
+// Which tests somebody wants, as the options of `./lego test` say it.
+
 namespace Lego.Tool;
 
 /// <summary>What somebody wants tested: a part of a name, how many seeds, or one seed; once: seeds are not run again to compare.</summary>

@@ -186,7 +186,7 @@ public static unsafe class PseudoTree
     /// <summary>The thread that an entry below /proc/PID is about, the leader unless it stands below task; null when it or its process has gone.</summary>
     internal static UserThread* ThreadOf(Processes processes, PseudoNode node)
     {
-        UserThread* thread = processes.FindThread(node.ThreadId != 0 ? node.ThreadId : node.ProcessId);
+        UserThread* thread = processes.UserThreads.Find(node.ThreadId != 0 ? node.ThreadId : node.ProcessId);
         return thread != null && thread->Process->Id == node.ProcessId ? thread : null;
     }
 

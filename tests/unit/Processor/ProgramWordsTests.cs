@@ -1,4 +1,5 @@
-using System;
+// Words of a new program: what a script puts before its own arguments, as execve(2) describes it, and what does not fit.
+
 using System.Text;
 using Lego.Kernel;
 using Lego.Processor;
@@ -6,31 +7,8 @@ using Xunit;
 
 namespace Lego.Tests.Processor;
 
-public sealed class ProgramStringsTests
+public sealed class ProgramWordsTests
 {
-    [Theory]
-    [InlineData("#!/bin/sh\n", "/bin/sh", "")]
-    [InlineData("#! /bin/sh -e -x  \nrest", "/bin/sh", "-e -x")]
-    [InlineData("#!\t/usr/bin/env\tpython3\n", "/usr/bin/env", "python3")]
-    [InlineData("#!/bin/sh", "/bin/sh", "")]
-    [InlineData("#!/bin/awk -f\r\n", "/bin/awk", "-f\r")]
-    public void Interpreter_lines_are_taken_apart_as_execve_does(string text, string interpreter, string argument)
-    {
-        Assert.True(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> rest));
-        Assert.Equal(interpreter, Encoding.ASCII.GetString(path));
-        Assert.Equal(argument, Encoding.ASCII.GetString(rest));
-    }
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("#")]
-    [InlineData("#!")]
-    [InlineData("#!\n/bin/sh")]
-    [InlineData("#!   \n")]
-    [InlineData("\u007fELF")]
-    [InlineData("echo hello\n")]
-    public void Other_files_have_no_interpreter(string text) => Assert.False(InterpreterLine.TryParse(Encoding.ASCII.GetBytes(text), out _, out _));
-
     [Fact]
     public void A_scripts_path_follows_its_interpreter_and_replaces_the_first_argument()
     {
