@@ -7,6 +7,18 @@ namespace Lego.Processor;
 
 public sealed unsafe partial class ExCache
 {
+    /// <summary>How many entries map the line of a present entry, itself included.</summary>
+    public uint MappersOf(ulong entry)
+    {
+        uint count = 1;
+        for (LineMapping* other = _lines[LineOf(entry)].More; other != null; other = other->Next)
+        {
+            count++;
+        }
+
+        return count;
+    }
+
     /// <summary>Lets one more entry map a resident line. False: there is no memory to remember that.</summary>
     private bool TryMap(int index, AddressSpace* space, ulong address, ulong* entry, ulong bits)
     {

@@ -27,7 +27,7 @@ public static unsafe class FileOpening
 
         return node.File == PseudoFile.None
             ? OpenVolume(process, in path, flags, mode, out file)
-            : OpenPseudo(process, node, flags, out file);
+            : PseudoOpening.Open(process, node, flags, out file);
     }
 
     /// <summary>truncate(2): what is no regular file is refused before anything is opened. EISDIR, EINVAL, EACCES, EFBIG.</summary>
@@ -75,138 +75,6 @@ public static unsafe class FileOpening
         return type == FileMode.Regular ? RegularFile.Truncate(process, node.Node, sizeBytes)
             : type == FileMode.Directory ? Errno.EISDIR
             : Errno.EINVAL;
-    }
-
-    /// <summary>Opens an entry of /proc, /sys or /dev.</summary>
-    private static Errno OpenPseudo(Process* process, PseudoNode node, OpenFlags flags, out OpenFile* file)
-    {
-        file = null;
-        FileSystem files = FileSystem.Of(process);
-        if (IsExclusive(flags))
-        {
-            return Errno.EEXIST;
-        }
-
-        PseudoType type = PseudoTree.TypeOf(node.File);
-        if (node.File == PseudoFile.ProcessDescriptor && (flags & OpenFlags.NoFollow) == 0)
-        {
-            using Descriptor other = Descriptor.Of(process->Table, node);
-            return other.IsBad ? Errno.ENOENT : OpenAgain(process, other.File, flags, out file);
-        }
-
-        if ((flags & OpenFlags.Directory) != 0 && type != PseudoType.Directory)
-        {
-            return Errno.ENOTDIR;
-        }
-
-        if ((flags & OpenFlags.Path) != 0)
-        {
-            return Make(files, FileKind.PathOnly, flags, node, out file);
-        }
-
-        bool writes = (flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly;
-        if (type == PseudoType.Link)
-        {
-            return Errno.ELOOP;
-        }
-
-        if (type == PseudoType.Directory && (writes || (flags & OpenFlags.Create) != 0))
-        {
-            return Errno.EISDIR;
-        }
-
-        Errno error = PseudoTree.Status(process, node, out FileStatus status);
-        error = error == Errno.None ? CheckOpen(process, in status.Attributes, flags) : error;
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        return type switch
-        {
-            PseudoType.Directory => Make(files, FileKind.PseudoDirectory, flags, node, out file),
-            PseudoType.Device => OpenDevice(process, node.File, flags, out file),
-            _ => Make(files, FileKind.PseudoText, flags, node, out file),
-        };
-    }
-
-    private static Errno OpenDevice(Process* process, PseudoFile device, OpenFlags flags, out OpenFile* file)
-    {
-        file = null;
-        FileSystem files = FileSystem.Of(process);
-        PseudoNode node = new() { File = device };
-        switch (device)
-        {
-            case PseudoFile.DevNull:
-                return Make(files, FileKind.Null, flags, node, out file);
-            case PseudoFile.DevZero:
-                return Make(files, FileKind.Zero, flags, node, out file);
-            case PseudoFile.DevFull:
-                return Make(files, FileKind.Full, flags, node, out file);
-            case PseudoFile.DevRandom:
-            case PseudoFile.DevURandom:
-                return Make(files, FileKind.Random, flags, node, out file);
-        }
-
-        TerminalSession* session = files.Sessions.TerminalOf(process);
-        if (session == null)
-        {
-            return Errno.ENXIO;
-        }
-
-        file = StandardStream.Open(files, session, session->TerminalStream, flags);
-        return file == null ? Errno.ENFILE : Errno.None;
-    }
-
-    /// <summary>
-    /// Opens what another descriptor refers to once more (/proc/PID/fd/N, /dev/stdin), with a position of its own and the inode's permissions
-    /// checked as for any open. The caller holds the other open file.
-    /// </summary>
-    private static Errno OpenAgain(Process* process, OpenFile* other, OpenFlags flags, out OpenFile* file)
-    {
-        file = null;
-        if (other->Node == null && other->Kind is not (FileKind.Pipe or FileKind.StandardStream))
-        {
-            // A link that was opened itself (O_PATH with O_NOFOLLOW) leads nowhere, least of all to itself.
-            return PseudoTree.IsLink(other->Pseudo.File) ? Errno.ELOOP : OpenPseudo(process, other->Pseudo, flags, out file);
-        }
-
-        Errno error = other->Operations.Status(process, other, out FileStatus status);
-        if (error == Errno.None && (flags & OpenFlags.Path) == 0)
-        {
-            error = CheckOpen(process, in status.Attributes, flags);
-        }
-
-        if (error == Errno.None && (flags & OpenFlags.Directory) != 0 && (status.Attributes.Mode & FileMode.TypeMask) != FileMode.Directory)
-        {
-            error = Errno.ENOTDIR;
-        }
-
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        if (other->Node != null)
-        {
-            using NodeRef node = NodeRef.To(other->Node);
-            return OpenNode(process, in node, in status.Attributes, flags, created: false, out file);
-        }
-
-        if ((flags & OpenFlags.Path) != 0)
-        {
-            // A name for something that has none: nothing here could be done with it.
-            return Errno.ENXIO;
-        }
-
-        if (other->Kind == FileKind.StandardStream)
-        {
-            file = StandardStream.Open(FileSystem.Of(process), other->Session, other->Stream, flags);
-            return file == null ? Errno.ENFILE : Errno.None;
-        }
-
-        // A pipe has no other side to wait for: when that is gone, it is at its end (Linux: fifo_open and PIPEFS_MAGIC).
-        return OpenPipe(FileSystem.Of(process), other->Pipe, null, flags, out file);
     }
 
     private static Errno OpenVolume(Process* process, in PathName path, OpenFlags flags, uint mode, out OpenFile* file)
@@ -363,7 +231,7 @@ public static unsafe class FileOpening
     /// <summary>
     /// Opens a file of the volume, permissions checked. May wait for the other side of a FIFO, so nothing that others need is held here.
     /// </summary>
-    private static Errno OpenNode(
+    internal static Errno OpenNode(
         Process* process, in NodeRef node, in FileAttributes attributes, OpenFlags flags, bool created, out OpenFile* file)
     {
         file = null;
@@ -372,7 +240,7 @@ public static unsafe class FileOpening
         if (error == Errno.None && kind == FileKind.Null)
         {
             PseudoFile device = PseudoTree.FindDevice(attributes.DeviceNumber);
-            return device == PseudoFile.None ? Errno.ENXIO : OpenDevice(process, device, flags, out file);
+            return device == PseudoFile.None ? Errno.ENXIO : PseudoOpening.OpenDevice(process, device, flags, out file);
         }
 
         if (error == Errno.None && kind == FileKind.Regular)
@@ -427,7 +295,7 @@ public static unsafe class FileOpening
     }
 
     /// <summary>What open(2) asks of an inode that was not looked up by the storage component for this open.</summary>
-    private static Errno CheckOpen(Process* process, in FileAttributes attributes, OpenFlags flags)
+    internal static Errno CheckOpen(Process* process, in FileAttributes attributes, OpenFlags flags)
     {
         Errno error = FileAccess.Check(process, in attributes, AccessOf(flags));
         return error == Errno.None ? CheckAccessTime(process, in attributes, flags) : error;
@@ -466,7 +334,7 @@ public static unsafe class FileOpening
     }
 
     /// <summary>Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists and has no node.</summary>
-    private static Errno OpenPipe(FileSystem files, Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
+    internal static Errno OpenPipe(FileSystem files, Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
     {
         file = null;
         bool writesAtOnce = (flags & (OpenFlags.AccessMask | OpenFlags.NonBlocking)) == (OpenFlags.WriteOnly | OpenFlags.NonBlocking);
@@ -522,7 +390,7 @@ public static unsafe class FileOpening
         return Errno.None;
     }
 
-    private static Errno Make(FileSystem files, FileKind kind, OpenFlags flags, PseudoNode node, out OpenFile* file)
+    internal static Errno Make(FileSystem files, FileKind kind, OpenFlags flags, PseudoNode node, out OpenFile* file)
     {
         file = OpenFile.Create(files, kind, flags);
         if (file == null)
@@ -534,7 +402,7 @@ public static unsafe class FileOpening
         return Errno.None;
     }
 
-    private static bool IsExclusive(OpenFlags flags) => (flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive);
+    internal static bool IsExclusive(OpenFlags flags) => (flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive);
 
     private static uint AccessOf(OpenFlags flags)
     {

@@ -48,6 +48,20 @@ public sealed unsafe class SharedLineTests
     }
 
     [Fact]
+    public void A_line_knows_how_many_map_it()
+    {
+        using ExCacheFixture machine = new(lines: 16, ways: 16, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        ulong* entry = PageTable.Find(machine.Space->PageTableRoot, Base);
+        Assert.Equal(1U, machine.Cache.MappersOf(*entry));
+        AddressSpace* child = Fork(machine);
+        Fork(machine, child, Child + 1);
+        Assert.Equal(3U, machine.Cache.MappersOf(*entry));
+        machine.Store(child, Base, 2);
+        Assert.Equal(2U, machine.Cache.MappersOf(*entry));
+    }
+
+    [Fact]
     public void The_end_of_the_parent_leaves_the_child_its_lines()
     {
         using ExCacheFixture machine = new(lines: 16, ways: 16, PolicyKind.Fifo);

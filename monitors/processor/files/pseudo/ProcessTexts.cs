@@ -48,7 +48,7 @@ public static unsafe class ProcessTexts
                 text.AppendLine(default, OomScore(process));
                 break;
             case PseudoFile.ProcessSmaps:
-                Maps(process, withDetails: true, ref text);
+                MappingTexts.Write(process, withDetails: true, ref text);
                 break;
             case PseudoFile.ProcessWaitChannel:
                 text.Append((byte)'0');
@@ -60,7 +60,7 @@ public static unsafe class ProcessTexts
                 Limits(process, ref text);
                 break;
             case PseudoFile.ProcessMaps:
-                Maps(process, withDetails: false, ref text);
+                MappingTexts.Write(process, withDetails: false, ref text);
                 break;
             case PseudoFile.ProcessMountInfo:
                 PseudoTexts.MountInfo(ref text);
@@ -315,7 +315,7 @@ public static unsafe class ProcessTexts
         Kilobytes(ref text, "VmSwap:\t"u8, 0);
     }
 
-    private static void Kilobytes(ref TextBuffer text, ReadOnlySpan<byte> label, ulong bytes)
+    internal static void Kilobytes(ref TextBuffer text, ReadOnlySpan<byte> label, ulong bytes)
     {
         text.Append(label);
         text.AppendNumber(bytes / KilobyteBytes, 8);
@@ -446,96 +446,5 @@ public static unsafe class ProcessTexts
         {
             text.Append((byte)' ');
         }
-    }
-
-    /// <summary>The end of a line of maps (proc(5)): device, inode, and what the range holds.</summary>
-    private static void Backing(Process* process, in VmaRecord range, ref TextBuffer text)
-    {
-        FileNode* node = (FileNode*)process->Table.Backings.FileOf(range.Backing);
-        text.Append((byte)' ');
-        text.AppendHex(node == null ? 0 : DeviceNumber.Volume >> 8, 2);
-        text.Append((byte)':');
-        text.AppendHex(node == null ? 0 : DeviceNumber.Volume & 0xFF, 2);
-        text.Append((byte)' ');
-        text.AppendNumber(node == null ? 0 : node->Handle.Inode);
-        ulong breakEnd = (process->Space->Break + PageOperations.PageSize - 1) & ~(PageOperations.PageSize - 1UL);
-        if (node != null)
-        {
-            text.Append("                          "u8);
-            text.Append(node->Path);
-            text.Append(node->IsUnlinked ? " (deleted)"u8 : default);
-        }
-        else if (range.Kind == VmaKind.Stack)
-        {
-            text.Append("                          [stack]"u8);
-        }
-        else if (range.Kind is VmaKind.VdsoCode or VmaKind.VdsoData)
-        {
-            text.Append("                          "u8);
-            text.Append(range.Kind == VmaKind.VdsoCode ? "[vdso]"u8 : "[vvar]"u8);
-        }
-        else if (range.Kind == VmaKind.Anonymous && range.End == breakEnd)
-        {
-            text.Append("                          [heap]"u8);
-        }
-    }
-
-    private static void Maps(Process* process, bool withDetails, ref TextBuffer text)
-    {
-        if (process->Space == null)
-        {
-            return;
-        }
-
-        ref RecordTable<VmaRecord> ranges = ref process->Space->Ranges;
-        for (int index = 0; index < ranges.Count; index++)
-        {
-            VmaRecord range = ranges[index];
-            text.AppendHex(range.Start, 8);
-            text.Append((byte)'-');
-            text.AppendHex(range.End, 8);
-            text.Append((byte)' ');
-            text.Append((range.Protection & Protection.Read) != 0 ? (byte)'r' : (byte)'-');
-            text.Append((range.Protection & Protection.Write) != 0 ? (byte)'w' : (byte)'-');
-            text.Append((range.Protection & Protection.Execute) != 0 ? (byte)'x' : (byte)'-');
-            text.Append(range.Kind is VmaKind.SharedFile or VmaKind.SharedAnonymous ? (byte)'s' : (byte)'p');
-            text.Append((byte)' ');
-            text.AppendHex(range.FileOffset, 8);
-            Backing(process, in range, ref text);
-            text.Append((byte)'\n');
-            if (withDetails)
-            {
-                RangeDetails(process->Space, in range, ref text);
-            }
-        }
-    }
-
-    /// <summary>What smaps adds to a line of maps; lines are private to their space, so its share of them is all of them.</summary>
-    private static void RangeDetails(AddressSpace* space, in VmaRecord range, ref TextBuffer text)
-    {
-        ulong resident = 0;
-        ulong dirty = 0;
-        ulong address = range.Start;
-        ulong* entry = PageTable.NextEntry(space->PageTableRoot, ref address, range.End);
-        while (entry != null)
-        {
-            resident += PageState.IsPresent(*entry) ? (ulong)PageOperations.PageSize : 0;
-            dirty += PageState.IsPresent(*entry) && (*entry & PageTable.Dirty) != 0 ? (ulong)PageOperations.PageSize : 0;
-            address += PageOperations.PageSize;
-            entry = PageTable.NextEntry(space->PageTableRoot, ref address, range.End);
-        }
-
-        Kilobytes(ref text, "Size:           "u8, range.End - range.Start);
-        Kilobytes(ref text, "KernelPageSize: "u8, PageOperations.PageSize);
-        Kilobytes(ref text, "MMUPageSize:    "u8, PageOperations.PageSize);
-        Kilobytes(ref text, "Rss:            "u8, resident);
-        Kilobytes(ref text, "Pss:            "u8, resident);
-        Kilobytes(ref text, "Shared_Clean:   "u8, 0);
-        Kilobytes(ref text, "Shared_Dirty:   "u8, 0);
-        Kilobytes(ref text, "Private_Clean:  "u8, resident - dirty);
-        Kilobytes(ref text, "Private_Dirty:  "u8, dirty);
-        Kilobytes(ref text, "Referenced:     "u8, resident);
-        Kilobytes(ref text, "Anonymous:      "u8, range.Kind is VmaKind.Anonymous or VmaKind.Stack ? resident : 0);
-        Kilobytes(ref text, "Swap:           "u8, 0);
     }
 }
