@@ -96,13 +96,18 @@ public static class QemuCommandLine
         return line;
     }
 
+    /// <summary>
+    /// The CPU of every machine. Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID. The kernel keeps a thread's
+    /// x87 and SSE registers (FXSAVE), so programs must not find AVX: some look at its CPUID bit alone.
+    /// </summary>
+    public const string CpuModel = "max,-erms,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq";
+
     /// <summary>What every machine has, and a Linux guest that is measured beside them.</summary>
     public static string[] Common(string name, Accelerator accelerator, int cpus, long memoryBytes, bool runsPrograms) =>
     [
         "-name", $"lego-{name}",
         "-machine", "pc",
-        // Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID.
-        "-cpu", "max,-erms",
+        "-cpu", CpuModel,
         .. Acceleration(accelerator, runsPrograms),
         "-m", $"{memoryBytes / ByteSize.MiB}M",
         "-smp", cpus.ToString(CultureInfo.InvariantCulture),
