@@ -27,4 +27,15 @@ public sealed class LinuxThreadsTests : IDisposable
         Assert.Equal(threads.Output + locks.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public async Task Locks_in_shared_memory_wake_other_processes_and_outlive_their_owners(int cpus)
+    {
+        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("process-locks")]);
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("process-locks")], ["/process-locks"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
 }

@@ -119,6 +119,9 @@ public sealed unsafe class LineObjects
         *bucket = (ushort)number;
     }
 
+    /// <summary>Which object a number that is held names.</summary>
+    public ObjectIdentity IdentityOf(uint number) => _entries[number].Identity;
+
     public void Hold(uint number) => _entries[number].Users++;
 
     public void Release(uint number) => _entries[number].Users--;

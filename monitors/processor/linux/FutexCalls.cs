@@ -30,11 +30,12 @@ public static unsafe class FutexCalls
         LockOwnedByClock = 13,
     }
 
-    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, for there are no priorities, and conditions are not requeued to them; a word in memory that address spaces share is known within one space only")]
+    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, for there are no priorities, and conditions are not requeued to them")]
     public static long Futex(ref SystemCall call)
     {
         uint operation = (uint)call.A1;
         Command command = (Command)(operation & ~(PrivateFlag | RealTimeFlag));
+        bool isPrivate = (operation & PrivateFlag) != 0;
         bool isWait = command is Command.Wait or Command.WaitBitSet or Command.LockOwned or Command.LockOwnedByClock;
         if ((operation & RealTimeFlag) != 0 && command is not (Command.WaitBitSet or Command.LockOwnedByClock))
         {
@@ -58,11 +59,12 @@ public static unsafe class FutexCalls
         {
             case Command.Wait:
             case Command.WaitBitSet:
-                return Wait(ref call, bits, deadline);
+                return Wait(ref call, isPrivate, bits, deadline);
             case Command.Wake:
             case Command.WakeBitSet:
                 error = CheckWord(ref call, call.A0, operation);
-                return error != Errno.None ? SystemCall.Fail(error) : call.Process->Table.Futexes.Wake(call.Process->Space, call.A0, (int)call.A2, bits);
+                return error != Errno.None ? SystemCall.Fail(error)
+                    : call.Process->Table.Futexes.Wake(FutexKey.Of(call.Process, call.A0, isPrivate), (int)call.A2, bits);
             case Command.Requeue:
             case Command.CompareRequeue:
                 return Requeue(ref call, operation, compares: command == Command.CompareRequeue);
@@ -70,38 +72,38 @@ public static unsafe class FutexCalls
                 return WakeAfterOperation(ref call, operation);
             case Command.LockOwned:
             case Command.LockOwnedByClock:
-                return LockOwned(ref call, deadline);
+                return LockOwned(ref call, isPrivate, deadline);
             case Command.TryLockOwned:
-                return LockOwned(ref call, NoWait);
+                return LockOwned(ref call, isPrivate, NoWait);
             case Command.UnlockOwned:
                 return call.A0 % WordBytes != 0
                     ? SystemCall.Fail(Errno.EINVAL)
-                    : SystemCall.Result(call.Process->Table.Futexes.Unlock(call.Thread, call.A0));
+                    : SystemCall.Result(call.Process->Table.Futexes.Unlock(call.Thread, call.A0, isPrivate));
             default:
                 return SystemCall.Fail(Errno.ENOSYS);
         }
     }
 
-    private static long Wait(ref SystemCall call, uint bits, ulong deadline)
+    private static long Wait(ref SystemCall call, bool isPrivate, uint bits, ulong deadline)
     {
         if (call.A0 % WordBytes != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Errno error = call.Process->Table.Futexes.Wait(call.Process, call.A0, (uint)call.A2, bits, deadline);
+        Errno error = call.Process->Table.Futexes.Wait(call.Process, call.A0, isPrivate, (uint)call.A2, bits, deadline);
         return call.A3 == 0 ? SystemCall.Result(error) : error == Errno.None ? 0 : call.FailKeeping(error, deadline);
     }
 
     /// <summary>An interrupted wait for a lock starts again, whatever the handler's flags say.</summary>
-    private static long LockOwned(ref SystemCall call, ulong deadline)
+    private static long LockOwned(ref SystemCall call, bool isPrivate, ulong deadline)
     {
         if (call.A0 % WordBytes != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Errno error = call.Process->Table.Futexes.Lock(call.Thread, call.A0, deadline);
+        Errno error = call.Process->Table.Futexes.Lock(call.Thread, call.A0, isPrivate, deadline);
         call.Thread->RestartsAlways = error == Errno.EINTR;
         return SystemCall.Result(error);
     }
@@ -179,9 +181,11 @@ public static unsafe class FutexCalls
             return SystemCall.Fail(error);
         }
 
-        AddressSpace* space = call.Process->Space;
-        int woken = wakes == 0 ? 0 : call.Process->Table.Futexes.Wake(space, call.A0, wakes, AllBits);
-        return woken + call.Process->Table.Futexes.Move(space, call.A0, call.A4, moves);
+        bool isPrivate = (operation & PrivateFlag) != 0;
+        FutexTable futexes = call.Process->Table.Futexes;
+        FutexKey from = FutexKey.Of(call.Process, call.A0, isPrivate);
+        int woken = wakes == 0 ? 0 : futexes.Wake(in from, wakes, AllBits);
+        return woken + futexes.Move(in from, FutexKey.Of(call.Process, call.A4, isPrivate), moves);
     }
 
     /// <summary>FUTEX_WAKE_OP: changes the second word, wakes at the first, and at the second if its old value compares well.</summary>
@@ -217,9 +221,10 @@ public static unsafe class FutexCalls
             before = word;
         }
 
-        AddressSpace* space = call.Process->Space;
-        int woken = call.Process->Table.Futexes.Wake(space, call.A0, (int)call.A2, AllBits);
-        return wanted.Compares(before) ? woken + call.Process->Table.Futexes.Wake(space, call.A4, (int)call.A3, AllBits) : woken;
+        bool isPrivate = (operation & PrivateFlag) != 0;
+        FutexTable futexes = call.Process->Table.Futexes;
+        int woken = futexes.Wake(FutexKey.Of(call.Process, call.A0, isPrivate), (int)call.A2, AllBits);
+        return wanted.Compares(before) ? woken + futexes.Wake(FutexKey.Of(call.Process, call.A4, isPrivate), (int)call.A3, AllBits) : woken;
     }
 }
 

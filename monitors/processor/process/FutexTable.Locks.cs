@@ -19,7 +19,7 @@ public sealed unsafe partial class FutexTable
     /// Takes a lock. EDEADLK: the caller has it; ESRCH: its owner does not exist; EAGAIN: somebody has it, and the caller does not wait (a deadline of 0);
     /// EFAULT, EINTR, ETIMEDOUT. BLOCKS.
     /// </summary>
-    public Errno Lock(UserThread* thread, ulong address, ulong deadlineNs)
+    public Errno Lock(UserThread* thread, ulong address, bool isPrivate, ulong deadlineNs)
     {
         Process* process = thread->Process;
         Errno error = WordAt(process, address, out uint* word);
@@ -57,8 +57,7 @@ public sealed unsafe partial class FutexTable
             if (found == before)
             {
                 Waiter waiter = default;
-                waiter.Space = process->Space;
-                waiter.Address = address;
+                waiter.Key = FutexKey.Of(process, address, isPrivate);
                 waiter.Thread = thread->Id;
                 waiter.Owner = owner;
                 return Wait(&waiter, deadlineNs);
@@ -69,7 +68,7 @@ public sealed unsafe partial class FutexTable
     }
 
     /// <summary>Gives a lock up: to who has waited longest, if anybody does. EPERM: the caller does not have it; EFAULT. BLOCKS.</summary>
-    public Errno Unlock(UserThread* thread, ulong address)
+    public Errno Unlock(UserThread* thread, ulong address, bool isPrivate)
     {
         Errno error = WordAt(thread->Process, address, out uint* word);
         if (error != Errno.None)
@@ -77,30 +76,39 @@ public sealed unsafe partial class FutexTable
             return error;
         }
 
-        return (Volatile.Read(ref *word) & OwnerMask) != thread->Id ? Errno.EPERM : HandOver(thread->Process->Space, address, word, 0);
+        if ((Volatile.Read(ref *word) & OwnerMask) != thread->Id)
+        {
+            return Errno.EPERM;
+        }
+
+        HandOver(FutexKey.Of(thread->Process, address, isPrivate), word, 0);
+        return Errno.None;
     }
 
     /// <summary>A thread ends: the locks that others wait for go to them, with a word that says so. BLOCKS.</summary>
     public void OwnerEnds(UserThread* thread)
     {
-        while (TryFindLockOf(thread->Id, out AddressSpace* space, out ulong address))
+        Process* process = thread->Process;
+        while (TryFindLockOf(thread->Id, out FutexKey key))
         {
-            bool isOwn = space == thread->Process->Space;
-            if (!isOwn || WordAt(thread->Process, address, out uint* word) != Errno.None)
+            uint* word = null;
+            bool isInReach = process->Space != null && key.TryFindAddress(process, out ulong address)
+                && WordAt(process, address, out word) == Errno.None;
+            if (isInReach)
             {
-                Abandon(thread->Id, space, address);
+                HandOver(in key, word, OwnerDiedBit);
             }
             else
             {
-                HandOver(space, address, word, OwnerDiedBit);
+                Abandon(thread->Id, in key);
             }
         }
     }
 
-    private Errno HandOver(AddressSpace* space, ulong address, uint* word, uint mark)
+    private void HandOver(in FutexKey key, uint* word, uint mark)
     {
-        Waiter** link = BucketOf(space, address);
-        while (*link != null && ((*link)->Space != space || (*link)->Address != address || (*link)->Thread == 0))
+        Waiter** link = BucketOf(in key);
+        while (*link != null && (!(*link)->Key.Is(in key) || (*link)->Thread == 0))
         {
             link = &(*link)->Next;
         }
@@ -113,7 +121,7 @@ public sealed unsafe partial class FutexTable
             wanted |= next->Thread;
             for (Waiter* other = next->Next; other != null; other = other->Next)
             {
-                if (other->Space == space && other->Address == address && other->Thread != 0)
+                if (other->Key.Is(in key) && other->Thread != 0)
                 {
                     other->Owner = next->Thread;
                     wanted |= WaitersBit;
@@ -128,11 +136,9 @@ public sealed unsafe partial class FutexTable
             next->IsWoken = true;
             next->Wakeup.WakeAll();
         }
-
-        return Errno.None;
     }
 
-    private bool TryFindLockOf(uint owner, out AddressSpace* space, out ulong address)
+    private bool TryFindLockOf(uint owner, out FutexKey key)
     {
         for (int bucket = 0; bucket < BucketCount; bucket++)
         {
@@ -140,24 +146,22 @@ public sealed unsafe partial class FutexTable
             {
                 if (waiter->Thread != 0 && waiter->Owner == owner)
                 {
-                    space = waiter->Space;
-                    address = waiter->Address;
+                    key = waiter->Key;
                     return true;
                 }
             }
         }
 
-        space = null;
-        address = 0;
+        key = default;
         return false;
     }
 
     /// <summary>The word is out of reach: those who wait for it go on waiting, for nobody in particular, until their time or a signal comes.</summary>
-    private void Abandon(uint owner, AddressSpace* space, ulong address)
+    private void Abandon(uint owner, in FutexKey key)
     {
-        for (Waiter* waiter = *BucketOf(space, address); waiter != null; waiter = waiter->Next)
+        for (Waiter* waiter = *BucketOf(in key); waiter != null; waiter = waiter->Next)
         {
-            if (waiter->Space == space && waiter->Address == address && waiter->Owner == owner)
+            if (waiter->Key.Is(in key) && waiter->Owner == owner)
             {
                 waiter->Owner = 0;
             }

@@ -1,7 +1,7 @@
-// Futexes (futex(2)): threads that wait at an address until another one says so. A waiter stands on its own kernel stack and in the list of its
-// address's bucket, oldest first. A wait compares the word and queues itself with nothing in between: the copy of an aligned word ends without a
-// blocking point, and wakers hold the kernel lock. The address counts within its address space. Only Wait blocks. Those who wait for a lock with an owner
-// (FutexTable.Locks.cs) stand in the same lists; Wake and Move pass them over.
+// Futexes (futex(2)): threads that wait at a word until another one says so. A waiter stands on its own kernel stack and in the list of its
+// futex's bucket, oldest first. A wait compares the word and queues itself with nothing in between: the copy of an aligned word ends without a
+// blocking point, and wakers hold the kernel lock. What an address means is the key's matter (FutexKey.cs). Only Wait blocks. Those who wait for a lock
+// with an owner (FutexTable.Locks.cs) stand in the same lists; Wake and Move pass them over.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
@@ -12,7 +12,6 @@ namespace Lego.Processor;
 public sealed unsafe partial class FutexTable
 {
     private const int BucketCount = 64;
-    private const int WordShift = 2;
 
     private Buckets _buckets;
 
@@ -24,8 +23,7 @@ public sealed unsafe partial class FutexTable
 
     private struct Waiter
     {
-        internal AddressSpace* Space;
-        internal ulong Address;
+        internal FutexKey Key;
         internal uint Bits;
         internal bool IsWoken;
         /// <summary>Of those who wait for a lock: who they are, and whose it is; 0 for all others.</summary>
@@ -38,7 +36,7 @@ public sealed unsafe partial class FutexTable
     /// <summary>
     /// Waits at the address, which must be a multiple of four, if the word there has the expected value: EAGAIN if it has not; EFAULT, EINTR, ETIMEDOUT.
     /// </summary>
-    public Errno Wait(Process* process, ulong address, uint expected, uint bits, ulong deadlineNs)
+    public Errno Wait(Process* process, ulong address, bool isPrivate, uint expected, uint bits, ulong deadlineNs)
     {
         Errno error = new UserPointer<uint>(address).Read(process, out uint value);
         if (error != Errno.None)
@@ -52,8 +50,7 @@ public sealed unsafe partial class FutexTable
         }
 
         Waiter waiter = default;
-        waiter.Space = process->Space;
-        waiter.Address = address;
+        waiter.Key = FutexKey.Of(process, address, isPrivate);
         waiter.Bits = bits;
         return Wait(&waiter, deadlineNs);
     }
@@ -62,7 +59,7 @@ public sealed unsafe partial class FutexTable
     private Errno Wait(Waiter* waiter, ulong deadlineNs)
     {
         Errno error = Errno.None;
-        Waiter** link = BucketOf(waiter->Space, waiter->Address);
+        Waiter** link = BucketOf(in waiter->Key);
         while (*link != null)
         {
             link = &(*link)->Next;
@@ -79,20 +76,20 @@ public sealed unsafe partial class FutexTable
             return Errno.None;
         }
 
-        // It may have been moved to another address meanwhile.
-        Unlink(BucketOf(waiter->Space, waiter->Address), waiter);
+        // It may have been moved to another futex meanwhile.
+        Unlink(BucketOf(in waiter->Key), waiter);
         return error;
     }
 
-    /// <summary>Wakes waiters at an address that wait for one of the bits, the oldest first, until there are <paramref name="most"/>; how many.</summary>
-    public int Wake(AddressSpace* space, ulong address, int most, uint bits)
+    /// <summary>Wakes waiters at a futex that wait for one of the bits, the oldest first, until there are <paramref name="most"/>; how many.</summary>
+    public int Wake(in FutexKey key, int most, uint bits)
     {
         int woken = 0;
-        Waiter** link = BucketOf(space, address);
+        Waiter** link = BucketOf(in key);
         while (*link != null)
         {
             Waiter* waiter = *link;
-            if (waiter->Space != space || waiter->Address != address || waiter->Thread != 0 || (waiter->Bits & bits) == 0)
+            if (!waiter->Key.Is(in key) || waiter->Thread != 0 || (waiter->Bits & bits) == 0)
             {
                 link = &waiter->Next;
                 continue;
@@ -112,22 +109,22 @@ public sealed unsafe partial class FutexTable
         return woken;
     }
 
-    /// <summary>Lets up to <paramref name="most"/> waiters at an address wait at another one; how many.</summary>
-    public int Move(AddressSpace* space, ulong address, ulong target, int most)
+    /// <summary>Lets up to <paramref name="most"/> waiters at a futex wait at another one; how many.</summary>
+    public int Move(in FutexKey key, in FutexKey target, int most)
     {
         int moved = 0;
-        Waiter** from = BucketOf(space, address);
+        Waiter** from = BucketOf(in key);
         while (*from != null && moved < most)
         {
             Waiter* waiter = *from;
-            if (waiter->Space != space || waiter->Address != address || waiter->Thread != 0)
+            if (!waiter->Key.Is(in key) || waiter->Thread != 0)
             {
                 from = &waiter->Next;
                 continue;
             }
 
             moved++;
-            if (address == target)
+            if (key.Is(in target))
             {
                 from = &waiter->Next;
                 continue;
@@ -135,8 +132,8 @@ public sealed unsafe partial class FutexTable
 
             *from = waiter->Next;
             waiter->Next = null;
-            waiter->Address = target;
-            Waiter** end = BucketOf(space, target);
+            waiter->Key = target;
+            Waiter** end = BucketOf(in target);
             while (*end != null)
             {
                 end = &(*end)->Next;
@@ -158,11 +155,9 @@ public sealed unsafe partial class FutexTable
         *link = waiter->Next;
     }
 
-    private Waiter** BucketOf(AddressSpace* space, ulong address)
+    private Waiter** BucketOf(in FutexKey key)
     {
-        const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
         const int Shift = 58;
-        ulong hash = (((ulong)space >> WordShift) ^ (address >> WordShift)) * Multiplier;
-        return (Waiter**)Unsafe.AsPointer(ref _buckets[(int)(hash >> Shift)]);
+        return (Waiter**)Unsafe.AsPointer(ref _buckets[(int)(key.Hash >> Shift)]);
     }
 }

@@ -80,7 +80,7 @@ public static unsafe class RobustFutexes
         if (isPending && !isOwned && (before & FutexTable.OwnerMask) == 0)
         {
             // It had given the lock up and not yet woken anybody.
-            futexes.Wake(process->Space, address, 1, uint.MaxValue);
+            futexes.Wake(FutexKey.Of(process, address, isPrivate: false), 1, uint.MaxValue);
             return;
         }
 
@@ -96,7 +96,7 @@ public static unsafe class RobustFutexes
 
             if (!isOwned && (before & FutexTable.WaitersBit) != 0)
             {
-                futexes.Wake(process->Space, address, 1, uint.MaxValue);
+                futexes.Wake(FutexKey.Of(process, address, isPrivate: false), 1, uint.MaxValue);
             }
 
             return;

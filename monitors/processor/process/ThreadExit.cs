@@ -109,7 +109,7 @@ public static unsafe class ThreadExit
         {
             uint none = 0;
             new UserPointer<uint>(thread->ClearChildThreadId).Write(process, in none);
-            process->Table.Futexes.Wake(space, thread->ClearChildThreadId, 1, uint.MaxValue);
+            process->Table.Futexes.Wake(FutexKey.Of(process, thread->ClearChildThreadId, isPrivate: false), 1, uint.MaxValue);
         }
     }
 }
