@@ -1,14 +1,16 @@
 // What a page costs, seen from a program on the rack: bare trap, first touch, ExCache miss with a clean and with a dirty victim, and the
-// raw link's echo of a page as the floor. One line per figure on standard output: "BENCH name_ns median". Run by `./lego bench fetch`
+// raw link's echo of a page as the floor; and the ways into the kernel and out again: a null call, one byte read and one written. One line per figure on standard output: "BENCH name_ns median". Run by `./lego bench fetch`
 // and `./lego bench instructions`, which boot the processor component with bench=on; that enables the private system call below
 // (monitors/processor/linux/BenchCalls.cs).
 //
 // usage: fetch EXCACHE_MB
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,6 +82,33 @@ static void misses(const char *name, volatile char *region, size_t pages, int wr
     report(name, count, scale);
 }
 
+// The shortest calls: what entering and leaving the kernel costs, without and with a descriptor and a byte of the program's memory.
+static void calls(double scale)
+{
+    int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
+    char byte = 0;
+    for (int i = 0; i < Samples; i++) {
+        uint64_t start = ticks();
+        syscall(SYS_getppid);
+        samples[i] = ticks() - start;
+    }
+    report("null_call", Samples, scale);
+    for (int i = 0; i < Samples; i++) {
+        uint64_t start = ticks();
+        if (read(zero, &byte, 1) != 1)
+            exit(1);
+        samples[i] = ticks() - start;
+    }
+    report("read_byte", Samples, scale);
+    for (int i = 0; i < Samples; i++) {
+        uint64_t start = ticks();
+        if (write(null, &byte, 1) != 1)
+            exit(1);
+        samples[i] = ticks() - start;
+    }
+    report("write_byte", Samples, scale);
+}
+
 int main(int argc, char **argv)
 {
     size_t excache = (argc > 1 ? strtoul(argv[1], 0, 0) : 16) << 20;
@@ -106,6 +135,7 @@ int main(int argc, char **argv)
         samples[i] = ticks() - start;
     }
     double trap = report("trap", Samples, scale);
+    calls(scale);
     uint64_t hit_limit = trap / scale / 2;
 
     volatile char *region = mmap(0, pages * PageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
