@@ -1,4 +1,4 @@
-// What each CPU keeps for itself, reached through GS. The first three fields are known to Traps.S.
+// What each CPU keeps for itself, reached through GS. The fields up to Current are known to Traps.S.
 
 using System.Runtime.InteropServices;
 

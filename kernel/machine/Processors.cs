@@ -188,9 +188,8 @@ public static unsafe class Processors
 
     /// <summary>Makes sure that this CPU's timer fires no later than the deadline.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void ArmTimer(ulong deadlineNs)
+    internal static void ArmTimer(int index, ulong deadlineNs)
     {
-        int index = Cpu.Index;
         if (deadlineNs < s_table.TimerDeadlines[index])
         {
             StartTimer(index, deadlineNs);

@@ -10,6 +10,7 @@
 	.equ SystemCallVector, 256
 	.equ CpuKernelStack, 8			# CpuLocal.KernelStackTop
 	.equ CpuUserStack, 16			# CpuLocal.UserStackPointer
+	.equ CpuCurrent, 32			# CpuLocal.Current
 	.equ XmmBytes, 32
 	.equ ContextRip, XmmBytes + 17 * 8
 	.equ ContextCs, ContextRip + 8
@@ -96,6 +97,7 @@ TrapAccessFlag:
 	.byte 0x0F, 0x1F, 0x00
 	SaveVectors
 	mov rdi, rsp
+	mov rsi, gs:[CpuCurrent]
 	xor ebp, ebp
 	call TrapEntry
 	.global ReturnFromTrap
@@ -125,6 +127,7 @@ SystemCallStub:
 	SaveGeneral
 	SaveVectors
 	mov rdi, rsp
+	mov rsi, gs:[CpuCurrent]
 	xor ebp, ebp
 	call SystemCallEntry
 	RestoreVectors

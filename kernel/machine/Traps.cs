@@ -49,7 +49,7 @@ public static unsafe class Traps
     }
 
     [RuntimeExport("TrapEntry")]
-    private static void TrapEntry(UserContext* context)
+    private static void TrapEntry(UserContext* context, Thread* current)
     {
         int vector = (int)context->Vector;
         if (vector >= Interrupts.FirstKernelVector && vector != Interrupts.SpuriousVector)
@@ -86,29 +86,30 @@ public static unsafe class Traps
 
         ulong faultAddress = vector == PageFault ? Cpu.ReadCr2() : 0;
         KernelLock.Acquire();
+        bool isReady = false;
         if (vector == PageFault)
         {
-            UserMode.Handler.OnPageFault(context, faultAddress, (PageFaultCode)context->ErrorCode);
+            isReady = UserMode.Handler.OnPageFault(current, context, faultAddress, (PageFaultCode)context->ErrorCode);
         }
         else if (vector < FirstInterrupt)
         {
-            UserMode.Handler.OnTrap(context, vector, context->ErrorCode);
+            UserMode.Handler.OnTrap(current, context, vector, context->ErrorCode);
         }
         else
         {
             HandleInterrupt(vector);
             Scheduler.PollAfterInterrupt();
         }
-        UserMode.Leave(context);
+        UserMode.Leave(current, context, isReady);
         KernelLock.Release();
     }
 
     [RuntimeExport("SystemCallEntry")]
-    private static void SystemCallEntry(UserContext* context)
+    private static void SystemCallEntry(UserContext* context, Thread* current)
     {
         KernelLock.Acquire();
-        UserMode.Handler.OnSystemCall(context);
-        UserMode.Leave(context);
+        bool isReady = UserMode.Handler.OnSystemCall(current, context);
+        UserMode.Leave(current, context, isReady);
         KernelLock.Release();
     }
 

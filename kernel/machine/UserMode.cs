@@ -19,21 +19,22 @@ public enum PageFaultCode : uint
 }
 
 /// <summary>
-/// Whoever runs programs: the processor monitor. All are called with the kernel lock held, in the program's own kernel thread, and may block.
+/// Whoever runs programs: the processor monitor. All are called with the kernel lock held, in the program's own kernel thread (<c>current</c>), and may
+/// block. True: nothing is due for this thread, so OnReturn need not be called unless others run first.
 /// </summary>
 public abstract unsafe class UserModeHandler
 {
     /// <summary>SYSCALL: number and arguments are in the context; the result goes into Rax.</summary>
-    public abstract void OnSystemCall(UserContext* user);
+    public abstract bool OnSystemCall(Thread* current, UserContext* user);
 
     /// <summary>A page fault at an address.</summary>
-    public abstract void OnPageFault(UserContext* user, ulong address, PageFaultCode code);
+    public abstract bool OnPageFault(Thread* current, UserContext* user, ulong address, PageFaultCode code);
 
     /// <summary>Any other exception: vector and error code.</summary>
-    public abstract void OnTrap(UserContext* user, int vector, ulong errorCode);
+    public abstract void OnTrap(Thread* current, UserContext* user, int vector, ulong errorCode);
 
-    /// <summary>Runs before each return to user mode: delivers signals, ends killed programs.</summary>
-    public abstract void OnReturn(UserContext* user);
+    /// <summary>Runs before the return to user mode: delivers signals, ends killed programs.</summary>
+    public abstract void OnReturn(Thread* current, UserContext* user);
 }
 
 /// <summary>The handler, and transitions.</summary>
@@ -51,7 +52,7 @@ public static unsafe class UserMode
     /// <summary>First entry of the current thread into ring 3, with the state in ContextOf(current). Never returns.</summary>
     public static void Enter(UserContext* context)
     {
-        Leave(context);
+        Leave(Scheduler.Current, context, isReady: false);
         KernelLock.Release();
         Cpu.EnterUser(context);
     }
@@ -63,16 +64,23 @@ public static unsafe class UserMode
         Cpu.WriteMsr(Cpu.FsBaseMsr, address);
     }
 
-    /// <summary>What is due before user mode continues: other threads, signals, wake-ups for what arrives meanwhile.</summary>
+    /// <summary>
+    /// What is due before user mode continues: other threads, signals, wake-ups for what arrives meanwhile. <paramref name="isReady"/>: the handler has
+    /// found nothing to do before the return.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Leave(UserContext* context)
+    internal static void Leave(Thread* current, UserContext* context, bool isReady)
     {
         do
         {
-            Scheduler.BeforeUserMode();
-            Handler.OnReturn(context);
+            if (Scheduler.BeforeUserMode(current) || !isReady)
+            {
+                Handler.OnReturn(current, context);
+            }
+
+            isReady = false;
         }
-        while (!Scheduler.ArmForUserMode());
+        while (!Scheduler.ArmForUserMode(current));
     }
 
     /// <summary>Sets SYSCALL up on this CPU.</summary>

@@ -35,12 +35,9 @@ public static unsafe partial class Scheduler
     /// <summary>Thread switches since boot.</summary>
     public static ulong Switches => MachineThreads.Switches;
 
-    /// <summary>Time that the running thread has run so far, nanoseconds.</summary>
-    public static ulong RunTimeNs
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Clock.NowNs() - Current->RunOriginNs;
-    }
+    /// <summary>Time that the running thread, <paramref name="current"/>, has run so far, nanoseconds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong RunningTimeOf(Thread* current) => Clock.NowNs() - current->RunOriginNs;
 
     /// <summary>Time that a thread has run so far, nanoseconds.</summary>
     public static ulong RunTimeOf(Thread* thread) =>
@@ -145,6 +142,16 @@ public static unsafe partial class Scheduler
     {
         KernelLock.LetOthers();
         Poller.PollAll();
+        PassTurn();
+    }
+
+    /// <summary>
+    /// Lets all other runnable threads run; blocks. For a program that returns to user mode at once: what arrives interrupts it there, so nothing is
+    /// polled, which would cost as much as the switch (every page touched after one is a walk of the page tables).
+    /// </summary>
+    [Blocks]
+    public static void PassTurn()
+    {
         WakeDue();
         if (AnyRunnable)
         {

@@ -113,37 +113,35 @@ public static unsafe partial class Scheduler
         Poller.PollAll();
     }
 
-    /// <summary>On the way to user mode: threads that wait for the CPU and go before this one; blocks.</summary>
+    /// <summary>On the way to user mode: threads that wait for the CPU and go before this one; blocks. True: others may have run meanwhile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void BeforeUserMode()
+    internal static bool BeforeUserMode(Thread* current)
     {
+        bool gaveWay = false;
         // The timer fires at the next deadline and at the end of a time slice, so that the clock need not be read each time.
-        while (MachineThreads.Notified || MachineThreads.TimerFired || IsOutranked || IsMisplaced)
+        while (MachineThreads.Notified || MachineThreads.TimerFired || IsOutranked(current) || IsMisplaced(current))
         {
-            GiveWay();
+            GiveWay(current);
+            gaveWay = true;
         }
+
+        return gaveWay;
     }
 
     /// <summary>Kernel threads go before programs, and those that were woken before those that compute.</summary>
-    private static bool IsOutranked
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => !MachineThreads.KernelThreads.IsEmpty ||
-            (!MachineThreads.Woken.IsEmpty && Current->IsOrdinary && MachineThreads.Woken.HasFor(Cpu.Index));
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsOutranked(Thread* current) =>
+        !MachineThreads.KernelThreads.IsEmpty
+        || (!MachineThreads.Woken.IsEmpty && current->IsOrdinary && MachineThreads.Woken.HasFor(current->CpuIndex));
 
     /// <summary>The running thread may not run on this CPU any more.</summary>
-    private static bool IsMisplaced
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Current->Cpus != 0 && !Current->MayRunOn(Cpu.Index);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsMisplaced(Thread* current) => current->Cpus != 0 && !current->MayRunOn(current->CpuIndex);
 
-    private static void GiveWay()
+    private static void GiveWay(Thread* current)
     {
         WakeDue();
-        Thread* current = Current;
-        if (IsMisplaced)
+        if (IsMisplaced(current))
         {
             Enqueue(ref MachineThreads.Ordinary, current);
             Processors.WakeOneOf(current->Cpus);
@@ -163,7 +161,7 @@ public static unsafe partial class Scheduler
             Enqueue(ref MachineThreads.Ordinary, current);
             Switch();
         }
-        else if (IsOutranked)
+        else if (IsOutranked(current))
         {
             // Its turn is not over: it goes on before its equals.
             current->State = ThreadState.Runnable;
@@ -177,7 +175,7 @@ public static unsafe partial class Scheduler
     /// program or others that go first: the caller begins again.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool ArmForUserMode()
+    internal static bool ArmForUserMode(Thread* current)
     {
         if (!Poller.IsArmed && ArmPoller())
         {
@@ -187,11 +185,10 @@ public static unsafe partial class Scheduler
         ulong deadline = MachineThreads.NextDeadlineNs;
         if (AnyRunnable)
         {
-            Thread* current = Current;
             deadline = Math.Min(deadline, current->SinceNs + (ulong)Math.Max(current->CreditNs, 0));
         }
 
-        Processors.ArmTimer(deadline);
+        Processors.ArmTimer(current->CpuIndex, deadline);
         return true;
     }
 
@@ -204,7 +201,7 @@ public static unsafe partial class Scheduler
 
     private static void Halt()
     {
-        Processors.ArmTimer(MachineThreads.NextDeadlineNs);
+        Processors.ArmTimer(Cpu.Index, MachineThreads.NextDeadlineNs);
         Cpu.Local->Halted = 1;
         KernelLock.Release();
         Cpu.HaltWithInterrupts();

@@ -124,15 +124,16 @@ public sealed unsafe class TrapMeasurement(UserModeHandler ordinary) : UserModeH
         UserMode.Handler = this;
     }
 
-    public override void OnPageFault(UserContext* user, ulong address, PageFaultCode code)
+    public override bool OnPageFault(Thread* current, UserContext* user, ulong address, PageFaultCode code)
     {
         *_entry = _value;
         UserMode.Handler = ordinary;
+        return false;
     }
 
-    public override void OnSystemCall(UserContext* user) => ordinary.OnSystemCall(user);
+    public override bool OnSystemCall(Thread* current, UserContext* user) => ordinary.OnSystemCall(current, user);
 
-    public override void OnTrap(UserContext* user, int vector, ulong errorCode) => ordinary.OnTrap(user, vector, errorCode);
+    public override void OnTrap(Thread* current, UserContext* user, int vector, ulong errorCode) => ordinary.OnTrap(current, user, vector, errorCode);
 
-    public override void OnReturn(UserContext* user) => ordinary.OnReturn(user);
+    public override void OnReturn(Thread* current, UserContext* user) => ordinary.OnReturn(current, user);
 }

@@ -53,7 +53,7 @@ public static unsafe class SchedulingCalls
     [SystemCall(24, "sched_yield", Support.Full)]
     public static long Yield(ref SystemCall call)
     {
-        Scheduler.Yield();
+        Scheduler.PassTurn();
         return 0;
     }
 

@@ -17,8 +17,8 @@ public unsafe ref struct SystemCall
     public ulong A3;
     public ulong A4;
     public ulong A5;
-    /// <summary>The component that the call is made on.</summary>
-    public ProcessorMonitor Processor;
+    /// <summary>The component that the call is made on; not a reference, which would have the whole structure cleared before it is filled.</summary>
+    public ObjectPointer<ProcessorMonitor> Component;
     public Process* Process;
     public UserThread* Thread;
     public UserContext* User;
@@ -37,6 +37,8 @@ public unsafe ref struct SystemCall
 
         return Fail(error);
     }
+
+    public readonly ProcessorMonitor Processor => Component.Target;
 
     /// <summary>The file system of the component.</summary>
     public readonly FileSystem Files => Processor.Files;

@@ -10,17 +10,22 @@ namespace Lego.Processor;
 /// <summary>Handlers of user mode.</summary>
 public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandler
 {
+    private const ulong PageFaultVector = 14;
+
+    private readonly ObjectPointer<ProcessorMonitor> _processor = new(processor);
+
     [SkipLocalsInit]
-    public override void OnSystemCall(UserContext* user)
+    public override bool OnSystemCall(Thread* current, UserContext* user)
     {
-        UserThread* thread = UserThread.Current;
+        UserThread* thread = (UserThread*)current->Owner;
         thread->User = user;
         CpuTime.EnterHandler(thread);
-        long result = Run(thread, user, out ulong number);
+        ulong number = user->Rax;
+        long result = Run(thread, user);
         if (result == -(long)Errno.EREMOTE)
         {
             thread->FollowsMounts = true;
-            result = Run(thread, user, out number);
+            result = Run(thread, user);
             thread->FollowsMounts = false;
         }
 
@@ -31,15 +36,15 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         }
 
         CpuTime.LeaveHandler(thread);
+        return IsReady(thread, user);
     }
 
     /// <summary>Runs the call that the registers ask for, once.</summary>
     [SkipLocalsInit]
-    private long Run(UserThread* thread, UserContext* user, out ulong number)
+    private long Run(UserThread* thread, UserContext* user)
     {
         SystemCall call;
-        number = user->Rax;
-        call.Processor = processor;
+        call.Component = _processor;
         call.Number = user->Rax;
         call.A0 = user->Rdi;
         call.A1 = user->Rsi;
@@ -55,16 +60,16 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         return SystemCallTable.Dispatch(ref call);
     }
 
-    public override void OnPageFault(UserContext* user, ulong address, PageFaultCode code)
+    public override bool OnPageFault(Thread* current, UserContext* user, ulong address, PageFaultCode code)
     {
-        UserThread* thread = UserThread.Current;
+        UserThread* thread = (UserThread*)current->Owner;
         thread->User = user;
         if ((code & PageFaultCode.User) == 0)
         {
             // The processor itself touched a user page with its own rights on behalf of the program, and SMAP refused: QEMU's IRETQ and LRETQ in
             // ring 3. No page that could be brought would help.
-            OnTrap(user, Traps.GeneralProtection, 0);
-            return;
+            OnTrap(current, user, Traps.GeneralProtection, 0);
+            return false;
         }
 
         CpuTime.EnterHandler(thread);
@@ -82,11 +87,12 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         thread->TrapError = (ulong)code;
         LineFaults.OnUserFault(thread, address, access);
         CpuTime.LeaveHandler(thread);
+        return IsReady(thread, user);
     }
 
-    public override void OnTrap(UserContext* user, int vector, ulong errorCode)
+    public override void OnTrap(Thread* current, UserContext* user, int vector, ulong errorCode)
     {
-        UserThread* thread = UserThread.Current;
+        UserThread* thread = (UserThread*)current->Owner;
         thread->User = user;
         thread->TrapNumber = (ulong)vector;
         thread->TrapError = errorCode;
@@ -133,24 +139,27 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         Signals.Force(thread, in info);
     }
 
-    public override void OnReturn(UserContext* user)
+    public override void OnReturn(Thread* current, UserContext* user)
     {
-        UserThread* thread = UserThread.Current;
+        UserThread* thread = (UserThread*)current->Owner;
         thread->User = user;
         SignalDelivery.BeforeReturn(thread, user);
         while (RestartableSequence.IsDue(thread) && !RestartableSequence.TryUpdate(thread, user))
         {
-            OnTrap(user, Traps.GeneralProtection, 0);
+            OnTrap(current, user, Traps.GeneralProtection, 0);
             SignalDelivery.BeforeReturn(thread, user);
         }
 
         while (!UserMemory.IsCanonical(user->Rip))
         {
             // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV blocked and kills.
-            OnTrap(user, Traps.GeneralProtection, 0);
+            OnTrap(current, user, Traps.GeneralProtection, 0);
             SignalDelivery.BeforeReturn(thread, user);
         }
     }
 
-    private const ulong PageFaultVector = 14;
+    /// <summary>True when OnReturn would do nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsReady(UserThread* thread, UserContext* user) =>
+        !SignalDelivery.IsDue(thread) && !RestartableSequence.IsDue(thread) && UserMemory.IsCanonical(user->Rip);
 }

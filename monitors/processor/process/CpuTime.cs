@@ -13,7 +13,7 @@ public static unsafe class CpuTime
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EnterHandler(UserThread* thread)
     {
-        ulong ranNs = Scheduler.RunTimeNs;
+        ulong ranNs = Scheduler.RunningTimeOf(thread->Kernel);
         thread->UserTimeNs += ranNs - thread->AccountedRunNs;
         thread->AccountedRunNs = ranNs;
         thread->IsInHandler = true;
@@ -23,7 +23,7 @@ public static unsafe class CpuTime
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LeaveHandler(UserThread* thread)
     {
-        ulong ranNs = Scheduler.RunTimeNs;
+        ulong ranNs = Scheduler.RunningTimeOf(thread->Kernel);
         thread->SystemTimeNs += ranNs - thread->AccountedRunNs;
         thread->AccountedRunNs = ranNs;
         thread->IsInHandler = false;

@@ -27,11 +27,15 @@ public static unsafe class SignalDelivery
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void BeforeReturn(UserThread* thread, UserContext* user)
     {
-        if (Signals.IsPending(thread) || thread->InterruptedCall != 0)
+        if (IsDue(thread))
         {
             Deliver(thread, user);
         }
     }
+
+    /// <summary>True when <see cref="BeforeReturn"/> has something to do.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsDue(UserThread* thread) => Signals.IsPending(thread) || thread->InterruptedCall != 0;
 
     private static void Deliver(UserThread* thread, UserContext* user)
     {

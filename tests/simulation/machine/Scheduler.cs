@@ -25,7 +25,7 @@ public static unsafe class Scheduler
         Simulation.Simulation.Machine.Simulation.Spawn(body, (nint)argument, Encoding.ASCII.GetString(name)).Kernel;
 
     /// <summary>Simulated programs take no processor time.</summary>
-    public static ulong RunTimeNs => 0;
+    public static ulong RunningTimeOf(Thread* current) => 0;
 
     public static ulong RunTimeOf(Thread* thread) => 0;
 
@@ -45,6 +45,8 @@ public static unsafe class Scheduler
         Poller.PollAll();
         Simulation.Simulation.Machine.Simulation.YieldCurrent();
     }
+
+    public static void PassTurn() => Simulation.Simulation.Machine.Simulation.YieldCurrent();
 
     public static void Sleep(ulong nanoseconds) => Simulation.Simulation.Machine.Simulation.Block(Clock.NowNs() + nanoseconds);
 
@@ -101,18 +103,23 @@ public static unsafe class Scheduler
     {
     }
 
-    /// <summary>What is due before user mode: an interrupt's poll, other threads.</summary>
-    internal static void BeforeUserMode()
+    /// <summary>What is due before user mode: an interrupt's poll, other threads. True: something has happened.</summary>
+    internal static bool BeforeUserMode(Thread* current)
     {
+        bool gaveWay = false;
         Simulation.Simulation simulation = Simulation.Simulation.Machine.Simulation;
         if (simulation.Choices.Chance(InterruptsPerMille))
         {
             Poller.PollAll();
+            gaveWay = true;
         }
 
         if (simulation.Choices.Chance(GiveWayPerMille))
         {
             simulation.YieldCurrent();
+            gaveWay = true;
         }
+
+        return gaveWay;
     }
 }

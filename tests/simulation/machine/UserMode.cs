@@ -14,16 +14,18 @@ public static unsafe class UserMode
     /// <summary>First entry of the current thread into user mode. Never returns.</summary>
     public static void Enter(UserContext* context)
     {
-        Leave(context);
+        Leave(Scheduler.Current, context, isReady: false);
         Simulation.UserProgram.Run(context);
     }
 
     public static void SetFsBase(ulong address) => Scheduler.Current->FsBase = address;
 
     /// <summary>What is due before user mode continues, in the order of the real one.</summary>
-    internal static void Leave(UserContext* context)
+    internal static void Leave(Thread* current, UserContext* context, bool isReady)
     {
-        Scheduler.BeforeUserMode();
-        Handler.OnReturn(context);
+        if (Scheduler.BeforeUserMode(current) || !isReady)
+        {
+            Handler.OnReturn(current, context);
+        }
     }
 }

@@ -109,8 +109,8 @@ internal sealed unsafe partial class UserProgram
 
     private void EnterCall()
     {
-        UserMode.Handler.OnSystemCall(_user);
-        UserMode.Leave(_user);
+        Thread* current = Scheduler.Current;
+        UserMode.Leave(current, _user, UserMode.Handler.OnSystemCall(current, _user));
     }
 
     /// <summary>Goes on where the kernel says until that is <paramref name="site"/>; null: at the start of a program.</summary>
@@ -175,8 +175,8 @@ internal sealed unsafe partial class UserProgram
 
             _user->Rip = AccessSite;
             _user->Rcx = address;
-            UserMode.Handler.OnPageFault(_user, address, code);
-            UserMode.Leave(_user);
+            Thread* current = Scheduler.Current;
+            UserMode.Leave(current, _user, UserMode.Handler.OnPageFault(current, _user, address, code));
             Resume(AccessSite);
         }
     }

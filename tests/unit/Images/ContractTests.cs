@@ -24,7 +24,7 @@ public sealed class ContractTests
     }
 
     [Theory]
-    [InlineData("Direct.Poll is marked [NoBlock] and may block: Direct.Poll > Scheduler.Yield > Scheduler.Switch")]
+    [InlineData("Direct.Poll is marked [NoBlock] and may block: Direct.Poll > Scheduler.Yield > Scheduler.PassTurn > Scheduler.Switch")]
     [InlineData("Chain.Poll is marked [NoBlock] and may block: Chain.Poll > Chain.Helper > WaitQueue.Wait")]
     [InlineData("Virtual.Poll is marked [NoBlock] and may block: Virtual.Poll > Sleeper.Act > Scheduler.Sleep")]
     [InlineData("Generic.Poll is marked [NoBlock] and may block: Generic.Poll > Generic.Run > SleepingPolicy.Act > Scheduler.Sleep")]

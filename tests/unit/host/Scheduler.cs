@@ -57,7 +57,7 @@ public static unsafe class Scheduler
     public static void Exit() => throw new NotSupportedException("Scheduler.Exit on the host");
 
     /// <summary>Nobody accounts for host threads.</summary>
-    public static ulong RunTimeNs => 0;
+    public static ulong RunningTimeOf(Thread* current) => 0;
 
     public static ulong RunTimeOf(Thread* thread) => 0;
 
@@ -67,6 +67,10 @@ public static unsafe class Scheduler
     public static ulong Switches => 0;
 
     public static void Yield() => Poller.PollAll();
+
+    public static void PassTurn()
+    {
+    }
 
     public static void Sleep(ulong nanoseconds)
     {

@@ -5,11 +5,11 @@ namespace Lego.Kernel;
 /// <summary>Told what programs do.</summary>
 public abstract unsafe class UserModeHandler
 {
-    public abstract void OnSystemCall(UserContext* user);
+    public abstract bool OnSystemCall(Thread* current, UserContext* user);
 
-    public abstract void OnPageFault(UserContext* user, ulong address, PageFaultCode code);
+    public abstract bool OnPageFault(Thread* current, UserContext* user, ulong address, PageFaultCode code);
 
-    public abstract void OnTrap(UserContext* user, int vector, ulong errorCode);
+    public abstract void OnTrap(Thread* current, UserContext* user, int vector, ulong errorCode);
 
-    public abstract void OnReturn(UserContext* user);
+    public abstract void OnReturn(Thread* current, UserContext* user);
 }
