@@ -25,7 +25,7 @@ public unsafe class ZeroDevice(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
-            if (Signals.IsPending(UserThread.ActingFor(process)))
+            if (to.RemainingBytes != 0 && Signals.IsPending(UserThread.ActingFor(process)))
             {
                 break;
             }
