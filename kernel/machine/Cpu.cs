@@ -110,12 +110,24 @@ public static unsafe class Cpu
     internal static extern ulong* FramePointer();
 
     [MethodImpl(MethodImplOptions.InternalCall)]
-    [RuntimeImport("SaveFloatingPoint")]
-    internal static extern void SaveFloatingPoint(void* area);
+    [RuntimeImport("StoreFloatingPoint")]
+    internal static extern void StoreFloatingPoint(ExtendedStateArea* area);
 
     [MethodImpl(MethodImplOptions.InternalCall)]
-    [RuntimeImport("RestoreFloatingPoint")]
-    internal static extern void RestoreFloatingPoint(void* area);
+    [RuntimeImport("LoadFloatingPoint")]
+    internal static extern void LoadFloatingPoint(ExtendedStateArea* area);
+
+    [MethodImpl(MethodImplOptions.InternalCall)]
+    [RuntimeImport("StoreExtendedState")]
+    internal static extern void StoreExtendedState(ExtendedStateArea* area);
+
+    [MethodImpl(MethodImplOptions.InternalCall)]
+    [RuntimeImport("LoadExtendedState")]
+    internal static extern void LoadExtendedState(ExtendedStateArea* area);
+
+    [MethodImpl(MethodImplOptions.InternalCall)]
+    [RuntimeImport("WriteExtendedControl")]
+    internal static extern void WriteExtendedControl(ulong value);
 
     [MethodImpl(MethodImplOptions.InternalCall)]
     [RuntimeImport("SwitchStacks")]

@@ -54,6 +54,7 @@ public static unsafe class Processors
         Cpu.WriteMsr(Cpu.GsBaseMsr, (ulong)cpu);
         Cpu.WriteMsr(Cpu.KernelGsBaseMsr, 0);
         EnableProtection();
+        ExtendedState.EnableOnThisCpu();
         UserMode.EnableSystemCalls();
         LocalApic.EnableOnThisCpu();
     }

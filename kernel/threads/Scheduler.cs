@@ -78,7 +78,6 @@ public static unsafe partial class Scheduler
         {
             thread->Name[index] = name[index];
         }
-        Cpu.SaveFloatingPoint(thread->FloatingPoint);
 
         // What SwitchStacks pops: r15 r14 r13 r12 rbx rbp, then the address to return to. A program's user context lies above.
         ulong* stack = (ulong*)(thread->StackTop - (ulong)sizeof(UserContext)) - 7;
@@ -127,6 +126,7 @@ public static unsafe partial class Scheduler
         thread->State = ThreadState.Free;
         thread->PageTableRoot = 0;
         thread->Owner = null;
+        thread->ExtendedState = null;
         // The stack stays in use until the switch below is done; nobody can take it before, because the kernel lock is held.
         thread->Next = MachineThreads.FreeThreads;
         MachineThreads.FreeThreads = thread;

@@ -236,14 +236,14 @@ public static unsafe partial class Scheduler
         next->Turns++;
         MachineThreads.Switches++;
         // x87, MXCSR and the vector registers that kernel code leaves alone belong to programs only.
-        if (current->PageTableRoot != 0)
+        if (current->ExtendedState != null)
         {
-            Cpu.SaveFloatingPoint(current->FloatingPoint);
+            ExtendedState.Store(current->ExtendedState);
         }
         if (next->PageTableRoot != 0)
         {
             PageTable.Activate(next->PageTableRoot);
-            Cpu.RestoreFloatingPoint(next->FloatingPoint);
+            ExtendedState.Load(next->ExtendedState);
             Cpu.WriteMsr(Cpu.FsBaseMsr, next->FsBase);
         }
         else if (Processors.Count > 1)

@@ -1,5 +1,5 @@
 // A kernel thread: a stack, a place in at most one queue, and what it waits for. Programs run on kernel threads too; those have a page
-// table root and an owner (the processor monitor's process) and keep their x87 state here while others run.
+// table root, an owner (the processor monitor's thread) and a place where their extended state is kept while others run.
 
 using System.Runtime.InteropServices;
 
@@ -18,11 +18,7 @@ public enum ThreadState : uint
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct Thread
 {
-    internal const int FloatingPointBytes = 512;
     internal const int MaxNameBytes = 24;
-
-    // FXSAVE wants 16-byte alignment; slab items are 8-aligned, so the area is aligned by hand.
-    private fixed byte _floatingPoint[FloatingPointBytes + 8];
 
     /// <summary>Saved stack pointer while it does not run.</summary>
     internal ulong StackPointer;
@@ -35,6 +31,9 @@ public unsafe struct Thread
 
     /// <summary>The monitor's object for the program (processor monitor: Process).</summary>
     public void* Owner;
+
+    /// <summary>Where x87, MXCSR and the vector registers of the program are while others run; null when there is no program to keep them for.</summary>
+    public ExtendedStateArea* ExtendedState;
 
     /// <summary>What it runs, unless that is a function.</summary>
     internal ObjectPointer<ThreadBody> Body;
@@ -77,16 +76,4 @@ public unsafe struct Thread
     internal int NameLength;
 
     internal readonly bool MayRunOn(int cpu) => Cpus == 0 || ((Cpus >> cpu) & 1) != 0;
-
-    /// <summary>The FXSAVE area (SDM vol. 1, 10.5).</summary>
-    internal void* FloatingPoint
-    {
-        get
-        {
-            fixed (byte* area = _floatingPoint)
-            {
-                return (void*)(((ulong)area + 15) & ~15UL);
-            }
-        }
-    }
 }

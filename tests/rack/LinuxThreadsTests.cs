@@ -38,4 +38,19 @@ public sealed class LinuxThreadsTests : IDisposable
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
+
+    [Theory]
+    [InlineData(1, "avx")]
+    [InlineData(2, "avx")]
+    [InlineData(4, "avx")]
+    [InlineData(2, "sse")]
+    public async Task Programs_keep_their_vector_registers_across_threads_signals_and_forks(int cpus, string vectors)
+    {
+        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("extended")]);
+        ProgramResult offered = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("vectors")]);
+        string[] programs = [.. await LinuxPrograms.AddAsync("extended"), .. await LinuxPrograms.AddAsync("vectors")];
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", "--vectors", vectors, .. programs], ["sh", "-c", "/extended; /vectors"]);
+        Assert.Equal(here.Output + offered.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
 }

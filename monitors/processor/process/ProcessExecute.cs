@@ -51,7 +51,7 @@ public static unsafe class ProcessExecute
 
         ReplaceProgram(thread, space);
         Adopt(thread, in program, thread->User);
-        FloatingPoint.Restore(&thread->InitialVectors);
+        ExtendedState.Load(thread->ExtendedState.Area);
         return Errno.None;
     }
 
@@ -127,9 +127,7 @@ public static unsafe class ProcessExecute
     public static void Adopt(UserThread* thread, in LoadedProgram program, UserContext* user)
     {
         user->Reset(program.InstructionPointer, program.StackPointer);
-        thread->InitialVectors = default;
-        thread->InitialVectors.ControlWord = FloatingPointFrame.DefaultControlWord;
-        thread->InitialVectors.Mxcsr = FloatingPointFrame.DefaultMxcsr;
+        thread->ExtendedState.Area->Reset();
         thread->InitialFsBase = 0;
     }
 

@@ -27,7 +27,7 @@ internal unsafe ref struct ProgramStack
     private const ulong MostBytes = 6UL << 20;
     private const ulong ClockTicksPerSecond = 100;
     private const int ProgramHeaderBytes = 56;
-    private const int AuxiliaryEntries = 20;
+    private const int AuxiliaryEntries = 21;
 
     private readonly Process* _process;
     private readonly AddressSpace* _space;
@@ -294,6 +294,7 @@ internal unsafe ref struct ProgramStack
     {
         PutPair(AuxiliaryType.VdsoImage, program.VdsoImage);
         PutPair(AuxiliaryType.HardwareCapabilities, Cpu.Features);
+        PutPair(AuxiliaryType.LeastSignalStack, ExtendedFrame.LeastStackBytes);
         PutPair(AuxiliaryType.PageSize, PageOperations.PageSize);
         PutPair(AuxiliaryType.ClockTicks, ClockTicksPerSecond);
         PutPair(AuxiliaryType.ProgramHeaders, program.ProgramHeaders);
@@ -371,5 +372,6 @@ internal unsafe ref struct ProgramStack
         HardwareCapabilities2 = 26,
         FileName = 31,
         VdsoImage = 33,
+        LeastSignalStack = 51,
     }
 }

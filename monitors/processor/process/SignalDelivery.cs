@@ -14,7 +14,6 @@ public static unsafe class SignalDelivery
     /// <summary>Bytes below the stack pointer that a program may use (System V ABI, x86-64: red zone).</summary>
     private const ulong RedZoneBytes = 128;
 
-    private const ulong FloatingPointAlignment = 64;
     private const ulong DirectionAndTrace = 0x400 | 0x100;
     /// <summary>Signals whose fatal default action is worth a log line with registers.</summary>
     private const ulong Faults = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.IllegalInstruction - 1))
@@ -99,28 +98,19 @@ public static unsafe class SignalDelivery
         ulong address = user->Rsp - sizeof(ulong);
         Process* process = thread->Process;
         Errno error = new UserPointer<SignalFrame>(address).Read(process, out SignalFrame frame);
-        FloatingPointFrame vectors = default;
-        if (error == Errno.None && frame.Context.Registers.FloatingPoint != 0)
+        if (error == Errno.None)
         {
-            error = new UserPointer<FloatingPointFrame>(frame.Context.Registers.FloatingPoint).Read(process, out vectors);
+            Signals.SetMask(thread, frame.Context.BlockedSignals & ~Signals.Unblockable);
+            LoadRegisters(user, in frame.Context.Registers);
+            error = ExtendedFrame.Take(process, user, frame.Context.Registers.ExtendedState);
         }
 
         if (error != Errno.None)
         {
-            SignalInfo fault = new() { Number = Signal.SegmentationFault, Code = SignalCode.SegmentNotMapped, Value = address };
-            Signals.Force(thread, in fault);
+            Signals.Force(thread, SignalInfo.FromKernel(Signal.SegmentationFault));
             return (long)user->Rax;
         }
 
-        Signals.SetMask(thread, frame.Context.BlockedSignals & ~Signals.Unblockable);
-        if (frame.Context.Registers.FloatingPoint != 0)
-        {
-            vectors.Mxcsr &= FloatingPointFrame.MxcsrMask;
-            user->LoadVectors(vectors.Xmm);
-            FloatingPoint.Restore(&vectors);
-        }
-
-        LoadRegisters(user, in frame.Context.Registers);
         SetAlternateStack(thread, user->Rsp, frame.Context.Stack.Address, frame.Context.Stack.LengthBytes, frame.Context.Stack.Flags);
         return (long)user->Rax;
     }
@@ -264,7 +254,7 @@ public static unsafe class SignalDelivery
         SignalFrame frame = default;
         frame.ReturnAddress = action.Restorer;
         frame.Info = SignalInfoFrame.From(in info);
-        frame.Context.Flags = UserContextFrame.DefaultFlags;
+        frame.Context.Flags = UserContextFrame.DefaultFlags | (ExtendedFrame.IsExtended ? UserContextFrame.HasExtendedState : 0);
         frame.Context.BlockedSignals = thread->RestoresSavedMask ? thread->SavedMask : thread->BlockedSignals;
         frame.Context.Stack.Address = thread->AlternateStack;
         frame.Context.Stack.LengthBytes = thread->AlternateStackBytes;
@@ -279,21 +269,17 @@ public static unsafe class SignalDelivery
             top = thread->AlternateStack + thread->AlternateStackBytes;
         }
 
-        ulong vectorsAt = (top - (ulong)sizeof(FloatingPointFrame)) & ~(FloatingPointAlignment - 1);
+        ulong stateAt = (top - ExtendedFrame.Bytes) & ~(ulong)(ExtendedStateArea.Alignment - 1);
         // As after a CALL: the stack pointer plus 8 is a multiple of 16 (System V ABI).
-        ulong frameAt = ((vectorsAt - (ulong)sizeof(SignalFrame)) & ~15UL) - sizeof(ulong);
+        ulong frameAt = ((stateAt - (ulong)sizeof(SignalFrame)) & ~15UL) - sizeof(ulong);
         bool overflows = frameAt < thread->AlternateStack || frameAt - thread->AlternateStack > thread->AlternateStackBytes;
         if ((switches || isOnIt) && overflows)
         {
             return false;
         }
 
-        frame.Context.Registers.FloatingPoint = vectorsAt;
-        FloatingPointFrame vectors = default;
-        FloatingPoint.Save(&vectors);
-        user->StoreVectors(vectors.Xmm);
-        vectors.ExtendedMagic = 0;
-        if (new UserPointer<FloatingPointFrame>(vectorsAt).Write(process, in vectors) != Errno.None
+        frame.Context.Registers.ExtendedState = stateAt;
+        if (ExtendedFrame.Put(process, user, stateAt) != Errno.None
             || new UserPointer<SignalFrame>(frameAt).Write(process, in frame) != Errno.None)
         {
             return false;

@@ -1,6 +1,6 @@
-// What a signal handler finds on its stack on x86-64 Linux: struct rt_sigframe with ucontext and siginfo, and above it the floating-point state as
-// FXSAVE writes it (arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h, uapi/asm-generic/siginfo.h). glibc, musl and debuggers read these
-// layouts, so they are the ABI; tests/unit checks the offsets. uc_flags says that no extended state (XSAVE) follows.
+// What a signal handler finds on its stack on x86-64 Linux: struct rt_sigframe with ucontext and siginfo, and above it the extended state (ExtendedFrame.cs;
+// arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h, uapi/asm-generic/siginfo.h). glibc, musl and debuggers read these layouts, so they are the ABI;
+// tests/unit checks the offsets.
 
 using System.Runtime.InteropServices;
 
@@ -36,8 +36,8 @@ public unsafe struct SignalRegisters
     public ulong TrapNumber;
     public ulong OldMask;
     public ulong Cr2;
-    /// <summary>User address of the floating-point state, 0 = none.</summary>
-    public ulong FloatingPoint;
+    /// <summary>User address of the extended state, 0 = the initial one.</summary>
+    public ulong ExtendedState;
     public fixed ulong Reserved[8];
 }
 
@@ -57,6 +57,9 @@ public struct UserContextFrame
 {
     /// <summary>UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS.</summary>
     public const ulong DefaultFlags = 0x2 | 0x4;
+
+    /// <summary>UC_FP_XSTATE: the floating-point state may have more than FXSAVE's bytes.</summary>
+    public const ulong HasExtendedState = 0x1;
 
     public ulong Flags;
     public ulong Link;
@@ -123,21 +126,4 @@ public struct SignalFrame
     public ulong ReturnAddress;
     public UserContextFrame Context;
     public SignalInfoFrame Info;
-}
-
-/// <summary>The 512 bytes that FXSAVE64 writes (SDM vol. 1, 10.5.1).</summary>
-[StructLayout(LayoutKind.Explicit, Size = 512)]
-public unsafe struct FloatingPointFrame
-{
-    /// <summary>MXCSR bits that exist on every x86-64; FXRSTOR faults on others.</summary>
-    public const uint MxcsrMask = 0xFFFF;
-
-    public const ushort DefaultControlWord = 0x37F;
-    public const uint DefaultMxcsr = 0x1F80;
-
-    [FieldOffset(0)] public ushort ControlWord;
-    [FieldOffset(24)] public uint Mxcsr;
-    [FieldOffset(160)] public fixed byte Xmm[256];
-    /// <summary>sw_reserved.magic1: 0 says that no extended state follows.</summary>
-    [FieldOffset(464)] public uint ExtendedMagic;
 }

@@ -36,7 +36,7 @@ public sealed unsafe class ThreadStart : ThreadBody
         thread->InitialFsBase = setsFsBase ? options.FsBase : Scheduler.Current->FsBase;
         thread->ClearChildThreadId = options.ClearChildThreadId;
         thread->SetsThreadId = options.ChildThreadId;
-        FloatingPoint.Save(&thread->InitialVectors);
+        ExtendedState.Store(thread->ExtendedState.Area);
         return thread->Process->Table.Threads.Spawn(thread) ? Errno.None : Errno.EAGAIN;
     }
 
@@ -45,11 +45,12 @@ public sealed unsafe class ThreadStart : ThreadBody
         UserThread* thread = (UserThread*)argument;
         Thread* kernel = Scheduler.Current;
         kernel->Owner = thread;
+        kernel->ExtendedState = thread->ExtendedState.Area;
         // Set only now, by the thread itself: the scheduler tells service threads from programs by it.
         kernel->PageTableRoot = thread->Process->Space->PageTableRoot;
         PageTable.Activate(kernel->PageTableRoot);
         UserMode.SetFsBase(thread->InitialFsBase);
-        FloatingPoint.Restore(&thread->InitialVectors);
+        ExtendedState.Load(kernel->ExtendedState);
         if (thread->SetsThreadId != 0)
         {
             new UserPointer<uint>(thread->SetsThreadId).Write(thread->Process, in thread->Id);

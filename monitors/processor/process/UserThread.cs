@@ -35,6 +35,8 @@ public unsafe struct UserThread
     public Thread* Kernel;
     /// <summary>The registers that it left user mode with; lives on its kernel stack.</summary>
     public UserContext* User;
+    /// <summary>Its registers beyond the general ones: what it starts with, and what it has while it does not run.</summary>
+    public ExtendedStateBuffer ExtendedState;
 
     /// <summary>The queue that Signals.Wait waits on; a signal wakes it.</summary>
     public WaitQueue* WaitsOn;
@@ -73,7 +75,6 @@ public unsafe struct UserThread
     public Process.NameBuffer OwnName;
     /// <summary>Registers that a new thread enters user mode with.</summary>
     public UserContext Initial;
-    public FloatingPointFrame InitialVectors;
     public ulong InitialFsBase;
     /// <summary>Where the new thread stores its id before it starts (CLONE_CHILD_SETTID), 0 = nowhere.</summary>
     public ulong SetsThreadId;

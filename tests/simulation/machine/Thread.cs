@@ -12,6 +12,7 @@ public unsafe struct Thread
     public void* Owner;
     public ulong PageTableRoot;
     public ulong FsBase;
+    public ExtendedStateArea* ExtendedState;
     /// <summary>Stand-in programs have no restartable sequences.</summary>
     public ulong Turns;
 

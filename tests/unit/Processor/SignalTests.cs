@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Lego.Kernel;
 using Lego.Processor;
 using Xunit;
 
@@ -22,14 +23,18 @@ public sealed unsafe class SignalTests
         Assert.Equal(144, Offset<SignalRegisters>(nameof(SignalRegisters.Cs)));
         Assert.Equal(152, Offset<SignalRegisters>(nameof(SignalRegisters.ErrorCode)));
         Assert.Equal(176, Offset<SignalRegisters>(nameof(SignalRegisters.Cr2)));
-        Assert.Equal(184, Offset<SignalRegisters>(nameof(SignalRegisters.FloatingPoint)));
+        Assert.Equal(184, Offset<SignalRegisters>(nameof(SignalRegisters.ExtendedState)));
         Assert.Equal(24, sizeof(SignalStack));
         Assert.Equal(16, Offset<SignalStack>(nameof(SignalStack.LengthBytes)));
         Assert.Equal(128, sizeof(SignalInfoFrame));
         Assert.Equal((int)SignalFrame.ContextOffset, Offset<SignalFrame>(nameof(SignalFrame.Context)));
         Assert.Equal((int)SignalFrame.InfoOffset, Offset<SignalFrame>(nameof(SignalFrame.Info)));
         Assert.Equal(440, sizeof(SignalFrame));
-        Assert.Equal(512, sizeof(FloatingPointFrame));
+        Assert.Equal(832, sizeof(ExtendedStateArea));
+        Assert.Equal(464, Offset<ExtendedStateArea>(nameof(ExtendedStateArea.Magic)));
+        Assert.Equal(472, Offset<ExtendedStateArea>(nameof(ExtendedStateArea.FrameComponents)));
+        Assert.Equal(480, Offset<ExtendedStateArea>(nameof(ExtendedStateArea.StateBytes)));
+        Assert.Equal(576, Offset<ExtendedStateArea>(nameof(ExtendedStateArea.UpperHalves)));
         Assert.Equal(32, sizeof(SignalAction));
         Assert.Equal(144, sizeof(ResourceUsage));
     }

@@ -14,6 +14,7 @@ public unsafe struct Thread
     public void* Owner;
     public ulong PageTableRoot;
     public ulong FsBase;
+    public ExtendedStateArea* ExtendedState;
     public ulong Turns;
 }
 

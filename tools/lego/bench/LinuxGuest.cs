@@ -45,7 +45,7 @@ public sealed class LinuxGuest : IAsyncDisposable
         string messages = Path.Combine(folder, "messages");
         List<string> line =
         [
-            .. QemuCommandLine.Common("linux-guest", accelerator, cpus: 1, memoryBytes, runsPrograms: true),
+            .. QemuCommandLine.Common("linux-guest", accelerator, cpus: 1, ComponentDescription.DefaultVectors, memoryBytes, runsPrograms: true),
             "-kernel", kernel.KernelPath,
             "-initrd", kernel.InitialFilesPath,
             "-append", "console=ttyS0 quiet panic=-1 tsc=reliable clocksource=tsc",

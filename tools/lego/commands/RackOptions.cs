@@ -23,6 +23,11 @@ public sealed class RackOptions
     private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
     private readonly Option<string?> _policy = new("--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
     private readonly Option<string?> _cpus = new("--cpus") { Description = "CPUs of the processor component (default 1).", HelpName = "N" };
+    private readonly Option<string?> _vectors = new("--vectors")
+    {
+        Description = "Vector registers that the processor component offers to programs: sse or avx (default avx).",
+        HelpName = "sse|avx",
+    };
     private readonly Option<string?> _memory = new("--memory") { Description = "RAM of the memory component (default 1G).", HelpName = "SIZE" };
     private readonly Option<string?> _volume = new("--volume")
     {
@@ -53,7 +58,7 @@ public sealed class RackOptions
     }
 
     private IEnumerable<Option> All =>
-        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _memory, _volume, _add, _loss, _seed, _boot];
+        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _vectors, _memory, _volume, _add, _loss, _seed, _boot];
 
     /// <summary>True when any option asks for a rack of its own rather than the one that is up.</summary>
     public bool AreGiven(ParseResult result) => All.Any(o => result.GetResult(o) is { Implicit: false });
@@ -143,6 +148,11 @@ public sealed class RackOptions
             }
 
             processor = processor with { Cpus = cpus };
+        }
+
+        if (result.GetValue(_vectors) is { } vectors)
+        {
+            processor = processor with { Vectors = RackFile.ParseEnum<VectorRegisters>(vectors, "--vectors") };
         }
 
         return processor;

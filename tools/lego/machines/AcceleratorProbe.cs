@@ -46,7 +46,7 @@ public static class AcceleratorProbe
     {
         string[] arguments =
         [
-            "-machine", "pc", "-accel", "kvm", "-cpu", QemuCommandLine.CpuModel, "-m", "128M", "-no-user-config", "-nodefaults", "-no-reboot",
+            "-machine", "pc", "-accel", "kvm", "-cpu", QemuCommandLine.CpuModel(ComponentDescription.DefaultVectors), "-m", "128M", "-no-user-config", "-nodefaults", "-no-reboot",
             "-display", "none", "-kernel", image, "-append", "component=suites name=probe node=1 link=local filter=none-such",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         ];

@@ -62,7 +62,7 @@ public static class QemuCommandLine
     {
         List<string> line =
         [
-            .. Common(component.Name, resources.Accelerator, component.Cpus, component.MemoryBytes, component.HasExCache),
+            .. Common(component.Name, resources.Accelerator, component.Cpus, component.Vectors, component.MemoryBytes, component.HasExCache),
             "-kernel", resources.ImagePath,
             "-append", BootLine(rack, component),
             "-serial", $"file:{Escape(resources.SerialLogPath)}",
@@ -97,17 +97,18 @@ public static class QemuCommandLine
     }
 
     /// <summary>
-    /// The CPU of every machine. Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID. The kernel keeps a thread's
-    /// x87 and SSE registers (FXSAVE), so programs must not find AVX: some look at its CPUID bit alone.
+    /// The CPU of a machine. Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID. What the kernel does not keep for
+    /// each thread must not be offered, because some programs look at a CPUID bit alone: never AVX-512, and without XSAVE nothing of AVX.
     /// </summary>
-    public const string CpuModel = "max,-erms,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq";
+    public static string CpuModel(VectorRegisters vectors) =>
+        vectors == VectorRegisters.Avx ? "max,-erms,-avx512f" : "max,-erms,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq,-avx512f";
 
     /// <summary>What every machine has, and a Linux guest that is measured beside them.</summary>
-    public static string[] Common(string name, Accelerator accelerator, int cpus, long memoryBytes, bool runsPrograms) =>
+    public static string[] Common(string name, Accelerator accelerator, int cpus, VectorRegisters vectors, long memoryBytes, bool runsPrograms) =>
     [
         "-name", $"lego-{name}",
         "-machine", "pc",
-        "-cpu", CpuModel,
+        "-cpu", CpuModel(vectors),
         .. Acceleration(accelerator, runsPrograms),
         "-m", $"{memoryBytes / ByteSize.MiB}M",
         "-smp", cpus.ToString(CultureInfo.InvariantCulture),

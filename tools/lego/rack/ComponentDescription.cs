@@ -9,6 +9,9 @@ public enum ComponentKind { Processor = 1, Memory = 2, Storage = 3, Manager = 4,
 /// <summary>Replacement policy of the ExCache.</summary>
 public enum ExCachePolicy { Fifo, Lru, Clock, Random }
 
+/// <summary>The widest vector registers that a machine's CPUs offer to programs: XMM (SSE4) or YMM (AVX, AVX2, FMA).</summary>
+public enum VectorRegisters { Sse, Avx }
+
 /// <summary>One machine of the rack.</summary>
 public sealed record ComponentDescription
 {
@@ -18,6 +21,7 @@ public sealed record ComponentDescription
     public const long LeastMemoryBytes = 16 * ByteSize.MiB;
     public const long PageBytes = 4096;
     public const int MostCpus = 8;
+    public const VectorRegisters DefaultVectors = VectorRegisters.Avx;
 
     public required ComponentKind Kind { get; init; }
     /// <summary>Short name, unique in the rack: p0, m0, s0, g0.</summary>
@@ -27,6 +31,7 @@ public sealed record ComponentDescription
     /// <summary>RAM of the machine, bytes.</summary>
     public required long MemoryBytes { get; init; }
     public int Cpus { get; init; } = 1;
+    public VectorRegisters Vectors { get; init; } = DefaultVectors;
     /// <summary>Processor and solo: the ExCache's lines together, bytes.</summary>
     public long ExCacheBytes { get; init; }
     /// <summary>Lines of one set; 0 leaves the choice to the image.</summary>

@@ -111,9 +111,9 @@ public static partial class RackFile
 
         string where = $"{source}: {name}";
         bool isProcessor = kind == ComponentKind.Processor;
-        if (!isProcessor && (entry.Excache ?? entry.Ways ?? entry.Policy) is not null)
+        if (!isProcessor && (entry.Excache ?? entry.Ways ?? entry.Policy ?? entry.Vectors) is not null)
         {
-            throw ToolException.Usage($"{where}: excache, ways and policy belong to a processor component");
+            throw ToolException.Usage($"{where}: excache, ways, policy and vectors belong to a processor component");
         }
 
         if (kind != ComponentKind.Storage && entry.Volume is not null)
@@ -128,6 +128,7 @@ public static partial class RackFile
             Node = before.Count + 1,
             MemoryBytes = entry.Memory is null ? DefaultMemoryOf(kind) : ByteSize.Parse(entry.Memory, $"{where}: memory"),
             Cpus = ParseCount(entry.Cpus, 1, $"{where}: cpus"),
+            Vectors = entry.Vectors is null ? ComponentDescription.DefaultVectors : ParseEnum<VectorRegisters>(entry.Vectors, $"{where}: vectors"),
             ExCacheBytes = entry.Excache is not null ? ByteSize.Parse(entry.Excache, $"{where}: excache")
                 : isProcessor ? RackDescription.DefaultExCacheBytes : 0,
             Ways = ParseCount(entry.Ways, 0, $"{where}: ways"),
@@ -182,6 +183,7 @@ public static partial class RackFile
         public string? Name { get; set; }
         public string? Memory { get; set; }
         public string? Cpus { get; set; }
+        public string? Vectors { get; set; }
         public string? Excache { get; set; }
         public string? Ways { get; set; }
         public string? Policy { get; set; }
