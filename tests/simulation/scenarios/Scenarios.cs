@@ -32,6 +32,8 @@ internal static class Scenarios
         new ConcurrentMemory("two-memories-spaces", 1),
         new MappedFiles("mapped-files", 0),
         new MappedFiles("two-processors-mapped-files", 1),
+        new ThreadsOnOneMap(),
+        new SharedObjects(),
         new ConcurrentFiles("two-processors-files") { MoreProcessors = 1 },
         new ConcurrentFiles(
             "two-processors-names", FileStep.OpenCreate, FileStep.OpenExclusive, FileStep.Open, FileStep.Open, FileStep.Close, FileStep.Close,
