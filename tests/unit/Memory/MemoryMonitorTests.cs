@@ -435,6 +435,29 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     }
 
     [Fact]
+    public void A_write_is_stored_also_when_the_frame_for_it_was_the_last_one_of_its_file()
+    {
+        const int Plenty = 200;
+        const int Few = 30;
+        FileHandle handle = _storage.Add("/data", Filled(0));
+        // Somewhere on the way down the only frame that can be had is that of the file's only page.
+        for (byte value = 1; _memoryFrames.Allocator.FreePages > Few; _memoryFrames.Allocator.Allocate())
+        {
+            if (_memoryFrames.Allocator.FreePages > Plenty)
+            {
+                continue;
+            }
+
+            Assert.Equal(Errno.None, FileCall(Opcode.FileWrite, handle, 0, 0, Filled(value), out _));
+            Assert.Equal(Errno.None, FileCall(Opcode.FileSync, handle, 0, 0, [], out _));
+            Assert.Equal(value, _storage.Files[handle.Inode][0]);
+            value++;
+        }
+
+        Assert.NotEqual(0UL, Counter("memory.cache_evictions"));
+    }
+
+    [Fact]
     public void A_stream_is_read_ahead_so_that_most_of_its_reads_are_answered_at_once()
     {
         byte[] bytes = new byte[4 << 20];
