@@ -27,6 +27,23 @@ public sealed class LinuxProcessesTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fork_writes_nothing_back_whatever_its_children_do()
+    {
+        ulong seldom = await WriteBacksAsync(2);
+        ulong often = await WriteBacksAsync(200);
+        Assert.True(often == seldom, $"{seldom} pages written back by 2 rounds, {often} by 200");
+    }
+
+    /// <summary>Messages that write a shell's pages back while it forks children that write, end, and execute programs.</summary>
+    private static async Task<ulong> WriteBacksAsync(int rounds)
+    {
+        string script = $"n=0; while [ $n -lt {rounds} ]; do n=$((n + 1)); (x=$n; exit 0); busybox true; done; echo $n";
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync([], ["sh", "-c", script]);
+        Assert.True(result.Output == $"{rounds}\n" && result.Status == 0, result.ToString());
+        return statistics["fabric.requests.Flush"] + statistics["fabric.requests.MissFlush"];
+    }
+
+    [Fact]
     public async Task Processes_signals_timers_and_clocks_behave_as_on_the_host()
     {
         string here = "";

@@ -3,7 +3,7 @@
 //
 // Miss       request MissRequest                     reply: the page, 4096 bytes (empty = a zero page that the owner has no frame for)
 // MissFlush  request MissFlushRequest + 4096 bytes   reply: as Miss; the victim has been taken over before the page is read
-// Flush      request FlushRequest + Count entries of FlushEntry + Count pages     reply: empty
+// Flush      request FlushRequest + Count entries of FlushEntry + Pages pages     reply: empty
 // Errors: EFAULT no mapping, EACCES not allowed, EIO past the end of a mapped file, ENOMEM no frame left, ESRCH unknown address space.
 
 using System.Runtime.InteropServices;
@@ -34,20 +34,25 @@ public struct MissFlushRequest
     public uint Reserved;
 }
 
-/// <summary>Write back <see cref="Count"/> dirty pages (at most <see cref="MaxCount"/>): entries, then pages in the same order.</summary>
+/// <summary>
+/// Write dirty pages back: <see cref="Count"/> entries, then <see cref="Pages"/> pages. Several entries may name the same page: after a fork it is the
+/// newest of parent and child.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FlushRequest
 {
-    public const int MaxCount = 14;
+    public const int MaxPages = 14;
+    public const int MaxCount = 32;
     public uint Count;
-    public uint Reserved;
+    public uint Pages;
 }
 
-/// <summary>Names one page of a <see cref="FlushRequest"/>.</summary>
+/// <summary>Says whose a page of a <see cref="FlushRequest"/> is.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FlushEntry
 {
     public ulong Address;
     public uint Asid;
-    public uint Reserved;
+    /// <summary>Which of the pages it is.</summary>
+    public uint Page;
 }

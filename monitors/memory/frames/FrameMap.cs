@@ -78,6 +78,16 @@ public sealed unsafe partial class FrameMap : FrameReclaimer
     /// <summary>Takes a written-back page over: the page has its own frame afterwards. ENOMEM.</summary>
     public Errno Store(AddressSpace* space, ulong address, void* source)
     {
+        uint frame = 0;
+        return Store(space, address, source, ref frame);
+    }
+
+    /// <summary>
+    /// Takes a page over that several spaces have written back: all get one frame, copy-on-write. <paramref name="stored"/> is 0 for the first of them,
+    /// and the frame for the others. ENOMEM.
+    /// </summary>
+    public Errno Store(AddressSpace* space, ulong address, void* source, ref uint stored)
+    {
         Errno error = FindOrAddExclusive(space, address, out PageBlock* block);
         if (error != Errno.None)
         {
@@ -86,6 +96,13 @@ public sealed unsafe partial class FrameMap : FrameReclaimer
 
         int index = IndexOf(address);
         uint frame = block->Frames[index];
+        if (stored != 0)
+        {
+            _pool.AddReference(stored);
+            Replace(block, index, stored);
+            return Errno.None;
+        }
+
         if (frame == 0 || _pool.IsShared(frame))
         {
             uint replacement = _pool.AllocateAnonymous();
@@ -98,6 +115,7 @@ public sealed unsafe partial class FrameMap : FrameReclaimer
             frame = replacement;
         }
 
+        stored = frame;
         byte* target = _pool.AddressOf(frame);
         if (((nuint)source & (WordBytes - 1)) == 0)
         {

@@ -122,9 +122,10 @@ internal sealed unsafe class LineService : RpcService
                 break;
             case Opcode.Flush:
                 if (request.TryReadHead(out FlushRequest flush, out ReadOnlySpan<byte> rest) && flush.Count <= FlushRequest.MaxCount
-                    && rest.Length == (int)flush.Count * (sizeof(FlushEntry) + PageOperations.PageSize))
+                    && flush.Pages <= FlushRequest.MaxPages
+                    && rest.Length == ((int)flush.Count * sizeof(FlushEntry)) + ((int)flush.Pages * PageOperations.PageSize))
                 {
-                    return ServeFlush(ref request, (int)flush.Count, rest, taken, ref obstacle);
+                    return ServeFlush(ref request, in flush, rest, taken, ref obstacle);
                 }
 
                 break;
@@ -192,7 +193,8 @@ internal sealed unsafe class LineService : RpcService
                 return false;
             }
             // A victim that belongs to nobody any more is dropped; the miss is somebody else's and goes on.
-            if (taken == 0 && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref obstacle) == Errno.ENOMEM)
+            uint stored = 0;
+            if (taken == 0 && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM)
             {
                 return false;
             }
@@ -201,20 +203,33 @@ internal sealed unsafe class LineService : RpcService
         return ServeMiss(ref request, both.Miss, ref obstacle);
     }
 
-    private bool ServeFlush(ref RpcRequest request, int count, ReadOnlySpan<byte> rest, uint taken, ref Obstacle obstacle)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    [SkipLocalsInit]
+    private bool ServeFlush(ref RpcRequest request, in FlushRequest flush, ReadOnlySpan<byte> rest, uint taken, ref Obstacle obstacle)
     {
-        ReadOnlySpan<byte> pages = rest.Slice(count * sizeof(FlushEntry));
+        ReadOnlySpan<FlushEntry> entries = MemoryMarshal.Cast<byte, FlushEntry>(rest.Slice(0, (int)flush.Count * sizeof(FlushEntry)));
+        ReadOnlySpan<byte> pages = rest.Slice(entries.Length * sizeof(FlushEntry));
+        // The frame that each page has been stored in.
+        Span<uint> stored = stackalloc uint[FlushRequest.MaxPages];
+        stored.Clear();
         Errno first = Errno.None;
-        for (int index = 0; index < count; index++)
+        for (int index = 0; index < entries.Length; index++)
         {
+            FlushEntry entry = entries[index];
             if ((taken & (1u << index)) != 0)
             {
                 continue;
             }
 
-            FlushEntry entry = MemoryMarshal.Read<FlushEntry>(rest.Slice(index * sizeof(FlushEntry)));
-            ReadOnlySpan<byte> page = pages.Slice(index * PageOperations.PageSize, PageOperations.PageSize);
-            Errno error = TakeOver(request.VNode, entry.Asid, entry.Address, page, ref obstacle);
+            if (entry.Page >= flush.Pages)
+            {
+                _violations++;
+                first = Errno.EPROTO;
+                break;
+            }
+
+            ReadOnlySpan<byte> page = pages.Slice((int)entry.Page * PageOperations.PageSize, PageOperations.PageSize);
+            Errno error = TakeOver(request.VNode, entry.Asid, entry.Address, page, ref stored[(int)entry.Page], ref obstacle);
             if (error == Errno.ENOMEM)
             {
                 obstacle.Entry = index;
@@ -228,9 +243,9 @@ internal sealed unsafe class LineService : RpcService
         return true;
     }
 
-    /// <summary>Stores a written-back page after the checks. ENOMEM: after what the obstacle says; or why it does not belong here (a
-    /// violation).</summary>
-    private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page, ref Obstacle obstacle)
+    /// <summary>Stores a written-back page after the checks, in the frame <paramref name="stored"/> if another entry has brought it there. ENOMEM: after
+    /// what the obstacle says; or why it does not belong here (a violation).</summary>
+    private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page, ref uint stored, ref Obstacle obstacle)
     {
         AddressSpace* space = _spaces.Find(vnode, asid);
         if (space == null)
@@ -273,7 +288,7 @@ internal sealed unsafe class LineService : RpcService
             return Errno.EFAULT;
         }
 
-        Errno error = _frames.Store(space, address, bytes);
+        Errno error = _frames.Store(space, address, bytes, ref stored);
         if (error == Errno.None)
         {
             _writtenBack++;
@@ -354,9 +369,10 @@ internal sealed unsafe class LineService : RpcService
     {
         // Whatever the miss ends with, the victim that rode on it is taken over; otherwise its bytes would be lost.
         Obstacle obstacle = default;
+        uint stored = 0;
         if (request.Opcode == Opcode.MissFlush && !request.IsReplay
             && request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page)
-            && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref obstacle) == Errno.ENOMEM
+            && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM
             && (obstacle.Page == null || Remove(obstacle) == Errno.ENOMEM))
         {
             error = Errno.ENOMEM;

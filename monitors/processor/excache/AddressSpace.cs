@@ -123,6 +123,13 @@ public unsafe struct AddressSpace
             : error;
     }
 
+    /// <summary>What the home will say of a copy of another space: the same ranges and owners. ENOMEM.</summary>
+    public Errno CopyRanges(FrameAllocator frames, ref AddressSpace from)
+    {
+        Errno error = Ranges.Copy(frames, ref from.Ranges);
+        return error == Errno.None ? Regions.Copy(frames, ref from.Regions) : error;
+    }
+
     /// <summary>
     /// Replaces ranges and owners by the records of a reply. EPROTO when the reply is shorter than it says or not in order; ENOMEM.
     /// </summary>

@@ -39,7 +39,7 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Keeps the private lines of a range from being chosen as victims until Drop or Settle. Those of MAP_SHARED mappings, which are not this space's,
-    /// are written back and go; one that several spaces map is never written back and may go. BLOCKS.
+    /// are written back and go; one that several spaces map and that is clean is never written back and may go. BLOCKS.
     /// </summary>
     public void Leave(AddressSpace* space, ulong start, ulong end)
     {
@@ -52,10 +52,14 @@ public sealed unsafe partial class ExCache
                 WaitWhileInFlight(entry);
                 SurrenderForGood(entry);
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-                if (index != Line.None && _lines[index].State == LineState.Resident && !_lines[index].IsShared)
+                if (index != Line.None && (!_lines[index].IsShared || _lines[index].IsDirty))
                 {
-                    LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
-                    _lines[index].State = LineState.Leaving;
+                    PageTable.SetBits(entry, PageState.Leaving);
+                    if (_lines[index].State == LineState.Resident)
+                    {
+                        LineList.Remove(_lines, ref _sets[SetOfLine(index)], index);
+                        _lines[index].State = LineState.Leaving;
+                    }
                 }
 
                 GiveTurn(ref slice, 1);
@@ -86,23 +90,34 @@ public sealed unsafe partial class ExCache
                 else if (PageState.IsPresent(*entry))
                 {
                     int index = LineOf(*entry);
-                    Stay(index);
                     PageTable.ReplaceBits(entry, PageState.NotRights, BitsOf(ref _lines[index], range.Protection));
+                    Stay(index);
                     PageTable.Invalidate(space->PageTableRoot, address);
                 }
             }
         }
     }
 
-    /// <summary>A line that was leaving is a candidate again, at its list's tail.</summary>
+    /// <summary>A line that was leaving, and is not any more in any space, is a candidate again, at its list's tail.</summary>
     private void Stay(int index)
     {
         ref Line line = ref _lines[index];
-        if (line.State == LineState.Leaving)
+        if (line.State == LineState.Leaving && !IsLeft(ref line))
         {
             line.State = LineState.Resident;
             LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
             _arrivals.WakeAll();
         }
+    }
+
+    private static bool IsLeft(ref Line line)
+    {
+        bool isLeft = (*line.Entry & PageState.Leaving) != 0;
+        for (LineMapping* other = line.More; other != null && !isLeft; other = other->Next)
+        {
+            isLeft = (*other->Entry & PageState.Leaving) != 0;
+        }
+
+        return isLeft;
     }
 }

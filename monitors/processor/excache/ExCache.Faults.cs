@@ -5,7 +5,8 @@
 //
 // Making room: a free line, else the policy's victim. A clean victim is dropped. A dirty one rides on the fetch when both go to the same
 // memory component (MissFlush; its page leaves from its own frame while the reply lands in a spare one, and the two frames swap places), else it
-// is written back first (Flush). Its entry is in flight until the owner has acknowledged, so that nobody fetches a stale page.
+// is written back first (ExCache.WriteBack.cs), as is one that several spaces map. Its entries are in flight until the owner has acknowledged, so that
+// nobody fetches a stale page.
 //
 // BLOCKS at each message and each wait. Runs in the thread that faulted, or in a thread that copies to or from the program's memory.
 
@@ -48,14 +49,6 @@ public enum FaultOutcome
 
 public sealed unsafe partial class ExCache
 {
-    /// <summary>FlushRequest and one FlushEntry: the head of a write-back of one page.</summary>
-    [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    private struct SingleFlush
-    {
-        public FlushRequest Request;
-        public FlushEntry Entry;
-    }
-
     /// <summary>
     /// Makes the page that holds <paramref name="address"/> resident for an access. On Resident, <paramref name="entry"/> is its present
     /// entry; it stays so until the caller blocks.
@@ -213,7 +206,7 @@ public sealed unsafe partial class ExCache
             if (_lines[index].State == LineState.Resident && !TryTakeOut(index))
             {
                 ref Line victim = ref _lines[index];
-                if (_piggyback && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
+                if (_piggyback && victim.More == null && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
                 {
                     fetched = true;
                     error = FetchAndFlush(index, owner, in context, in miss, spare, out received, out isVictims);
@@ -326,15 +319,15 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Takes a victim's page out of its page table. True: it was clean, the line is Filling. False: it was dirty, the line is WritingBack
-    /// and its entry in flight.
+    /// Takes a victim's page out of all page tables. True: it was clean, the line is Filling. False: it was dirty, the line is WritingBack
+    /// and its entries in flight.
     /// </summary>
     private bool TryTakeOut(int index)
     {
         ref Line victim = ref _lines[index];
         _evictions++;
         _trace.Record(victim.Address);
-        if (victim.IsShared)
+        if (victim.IsShared && !victim.IsDirty)
         {
             TakeFromAll(index);
             _evictionsClean++;
@@ -343,8 +336,7 @@ public sealed unsafe partial class ExCache
 
         if ((Detach(index, PageState.InFlight) & PageTable.Dirty) != 0)
         {
-            victim.State = LineState.WritingBack;
-            victim.Space->InFlight++;
+            BeginWriteBack(index);
             return false;
         }
 
@@ -353,22 +345,6 @@ public sealed unsafe partial class ExCache
         Unshare(index);
         _evictionsClean++;
         return true;
-    }
-
-    /// <summary>Sends a victim that is WritingBack to its owner. The line is then Filling, or on an error resident again.</summary>
-    private Errno WriteBackVictim(int index) => EndWriteBack(index, SendBack(index));
-
-    /// <summary>Sends the page of a line that is WritingBack to its owner.</summary>
-    private Errno SendBack(int index)
-    {
-        ref Line victim = ref _lines[index];
-        RpcContext context = new() { Asid = victim.Space->Asid, Class = RpcClass.WriteBack };
-        SingleFlush head = default;
-        head.Request.Count = 1;
-        head.Entry.Address = victim.Address;
-        head.Entry.Asid = victim.Space->Asid;
-        ushort owner = victim.Space->OwnerOf(victim.Address);
-        return _rpc.Call(owner, Opcode.Flush, in context, in head, PageSpan(victim.Frame), default, out _);
     }
 
     /// <summary>
@@ -405,47 +381,6 @@ public sealed unsafe partial class ExCache
         _lineOfFrame[spare] = index;
         return Errno.None;
     }
-
-    /// <summary>
-    /// The owner of a victim has answered. Taken over: the page is remote, the line Filling. So it is, without the page, when the owner knows
-    /// no such page: nobody will ask for it again. Otherwise the page goes back where it was, at the list's tail, and the error comes back.
-    /// </summary>
-    private Errno EndWriteBack(int index, Errno error)
-    {
-        ref Line victim = ref _lines[index];
-        AddressSpace* space = victim.Space;
-        space->InFlight--;
-        if (error == Errno.None)
-        {
-            *victim.Entry = PageState.Remote;
-            victim.State = LineState.Filling;
-            ForgetOlder(ref victim);
-            Unshare(index);
-            _flushes++;
-        }
-        else if (IsDisowned(error) || !space->TryFindRange(victim.Address, out VmaRecord range))
-        {
-            *victim.Entry = PageState.Remote;
-            victim.State = LineState.Filling;
-            Unshare(index);
-            _disowned++;
-            error = Errno.None;
-        }
-        else
-        {
-            // Its rights may have changed meanwhile.
-            ulong bits = PageState.Bits(range.Protection) | PageTable.Dirty;
-            Install(index, space, victim.Address, victim.Entry, bits, victim.Origin);
-        }
-
-        _arrivals.WakeAll();
-        return error;
-    }
-
-    /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>
-    private static bool IsDisowned(Errno error) => error is Errno.EFAULT or Errno.EACCES or Errno.ESRCH or Errno.EREMOTE;
-
-    private Span<byte> PageSpan(int frame) => new(FrameAddress(frame), PageOperations.PageSize);
 
     private static FaultOutcome OutcomeOfMiss(Errno error) => error switch
     {

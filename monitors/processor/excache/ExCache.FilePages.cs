@@ -71,9 +71,11 @@ public sealed unsafe partial class ExCache
     private FaultOutcome CopyShared(int source, AddressSpace* space, ulong address, ulong* entry, ulong bits, LinePlacement placement)
     {
         LineOrigin origin = _lines[source].IsNamed ? LineOrigin.Local : _lines[source].Origin;
+        // What is newer than at the owner of the source is so at the copy's.
+        bits |= _lines[source].IsDirty ? PageTable.Dirty : 0;
         int set = SetFor(address, placement);
         int index = TakeFree(set);
-        if (index == Line.None && IsOnlyVictim(source, set))
+        if (index == Line.None && IsOnlyVictim(source, set) && !_lines[source].IsDirty)
         {
             // To make room for the copy would be to drop what is copied: the line itself becomes the copy.
             TakeFromAll(source);

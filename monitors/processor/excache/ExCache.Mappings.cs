@@ -1,12 +1,16 @@
 // The page-table entries that map a line (Line.cs). Nothing here blocks.
 
 using System;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
 
 public sealed unsafe partial class ExCache
 {
+    /// <summary>True when the page of a present entry is newer than at its owner.</summary>
+    public bool IsDirty(ulong entry) => (entry & PageTable.Dirty) != 0 || _lines[LineOf(entry)].IsDirty;
+
     /// <summary>How many entries map the line of a present entry, itself included.</summary>
     public uint MappersOf(ulong entry)
     {
@@ -68,15 +72,14 @@ public sealed unsafe partial class ExCache
     private void Unmap(int index, ulong* entry, ulong state)
     {
         ref Line line = ref _lines[index];
-        LineMapping* other;
         if (line.Entry == entry)
         {
             TakeOut(entry, line.Space, line.Address, state);
-            other = line.More;
-            line.More = other == null ? null : other->Next;
-            line.Entry = other == null ? null : other->Entry;
-            line.Space = other == null ? null : other->Space;
-            line.Address = other == null ? line.Address : other->Address;
+            if (!TryPromote(ref line))
+            {
+                line.Entry = null;
+                line.Space = null;
+            }
         }
         else
         {
@@ -86,33 +89,72 @@ public sealed unsafe partial class ExCache
                 link = &(*link)->Next;
             }
 
-            other = *link;
+            LineMapping* other = *link;
             *link = other->Next;
             TakeOut(entry, other->Space, other->Address, state);
-        }
-
-        if (other != null)
-        {
             _mappings.Free(other);
         }
+
+        if (line.IsDirty && line.More == null)
+        {
+            line.IsDirty = false;
+            PageTable.SetBits(line.Entry, PageTable.Dirty);
+        }
+
+        Stay(index);
+    }
+
+    /// <summary>Another mapping takes the place of the first one, which is gone. False: there is none.</summary>
+    private bool TryPromote(ref Line line)
+    {
+        LineMapping* other = line.More;
+        if (other == null)
+        {
+            return false;
+        }
+
+        line.Entry = other->Entry;
+        line.Space = other->Space;
+        line.Address = other->Address;
+        line.More = other->Next;
+        _mappings.Free(other);
+        return true;
     }
 
     /// <summary>
-    /// Lets a child's entry map its parent's line, which nobody may write to from then on. False: it has been written to since the parent's lines were
-    /// written back, or there is no memory to remember the entry.
+    /// Lets a child's entry map its parent's line, which nobody may write to from then on. False: there is no memory to remember the entry, or a dirty
+    /// line has as many owners as a message can name.
     /// </summary>
     private bool TryShare(int index, ulong* entry, AddressSpace* child, ulong address, ulong* copy)
     {
         ref Line line = ref _lines[index];
-        if (!line.IsShared && (PageTable.ClearBits(entry, PageTable.Writable) & PageTable.Writable) != 0)
+        bool isDirty = line.IsDirty;
+        if (!line.IsShared)
         {
-            PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
+            if ((PageTable.ClearBits(entry, PageTable.Writable) & PageTable.Writable) != 0)
+            {
+                PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
+            }
+
+            // No CPU can set it any more.
+            isDirty = (PageTable.ClearBits(entry, PageTable.Dirty) & PageTable.Dirty) != 0;
         }
 
-        return (*entry & PageTable.Dirty) == 0 && TryMap(index, child, address, copy, *entry & ~(PageState.NotRights | PageTable.Writable));
+        bool isFull = isDirty && MappersOf(*entry) >= FlushRequest.MaxCount;
+        bool isShared = !isFull && TryMap(index, child, address, copy, *entry & ~(PageState.NotRights | PageTable.Writable));
+        if (line.More != null)
+        {
+            line.IsDirty = isDirty;
+        }
+        else if (isDirty)
+        {
+            PageTable.SetBits(entry, PageTable.Dirty);
+        }
+
+        return isShared;
     }
 
-    /// <summary>Takes a shared line away from all who map it and off its list, and takes its name. It is then Filling.</summary>
+    /// <summary>Takes a shared line, which is clean, away from all who map it and off its list, and takes its name. It is then Filling.</summary>
     private void TakeFromAll(int index)
     {
         ref Line line = ref _lines[index];

@@ -4,9 +4,6 @@
 // (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
 
 using System;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -52,7 +49,7 @@ public sealed unsafe partial class ExCache
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 GiveTurn(ref slice, 1);
-                if (!PageState.IsPresent(*entry) || (*entry & PageTable.Dirty) != 0)
+                if (!PageState.IsPresent(*entry) || IsDirty(*entry))
                 {
                     continue;
                 }
@@ -111,58 +108,6 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Writes all dirty lines of a range back, up to 14 in a message, and waits for write-backs under way elsewhere. The lines stay resident, clean, and
-    /// move to the tails of their sets' lists. BLOCKS. On an error some lines are still dirty.
-    /// </summary>
-    /// <param name="space">The space.</param>
-    /// <param name="start">First address.</param>
-    /// <param name="end">Address behind the last.</param>
-    /// <param name="buffer">Scratch memory for one message, at least FlushBufferBytes.</param>
-    public Errno WriteBack(AddressSpace* space, ulong start, ulong end, Span<byte> buffer)
-    {
-        int slice = SliceEntries;
-        FlushBatch batch = default;
-        ulong address = start;
-        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
-        {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
-            {
-                GiveTurn(ref slice, 1);
-                // Entries behind this one may be in flight for the batch itself; this one is not in it, so the wait ends.
-                WaitWhileInFlight(entry);
-                const ulong PresentDirty = PageTable.Present | PageTable.Dirty;
-                if ((*entry & PresentDirty) != PresentDirty)
-                {
-                    continue;
-                }
-
-                ushort owner = space->OwnerOf(address);
-                if (batch.Count == FlushRequest.MaxCount || (batch.Count > 0 && batch.Owner != owner))
-                {
-                    Errno error = SendBatch(space, ref batch, buffer);
-                    if (error != Errno.None)
-                    {
-                        return error;
-                    }
-                    // The message blocked: this entry may have become something else.
-                    if ((*entry & PresentDirty) != PresentDirty)
-                    {
-                        continue;
-                    }
-                }
-
-                batch.Owner = owner;
-                AddToBatch(ref batch, entry);
-            }
-        }
-
-        return SendBatch(space, ref batch, buffer);
-    }
-
-    /// <summary>Bytes of the buffer that <see cref="WriteBack(AddressSpace*, ulong, ulong, Span{byte})"/> needs.</summary>
-    public static int FlushBufferBytes => FlushRequest.MaxCount * (sizeof(FlushEntry) + PageOperations.PageSize);
-
-    /// <summary>
     /// Says that untouched pages of a new space have contents at their owner: [start, end), grown to whole pages. EPROTO when that is no range
     /// that a loader would fill, ENOMEM when a page table cannot be had.
     /// </summary>
@@ -188,8 +133,10 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Fills a child's page table after fork: what is remote or untouched to the parent is so to the child, and what is resident is mapped by both, until
-    /// one of them writes to it. All lines of the parent are clean, but for what is being written to meanwhile. ENOMEM when a page table cannot be had. BLOCKS.
+    /// Fills a child's page table before the home forks: what is remote or untouched to the parent is so to the child, and what is resident is mapped by
+    /// both, dirty or not, until one of them writes to it. The child has the parent's ranges. From here to the home's answer nothing of the parent becomes
+    /// dirty, because its lines are shared and it is held: whatever is written back goes to both, or, if the child is not yet known there, to the
+    /// parent, whose pages it gets. ENOMEM when a page table cannot be had; or why a dirty line that cannot be shared could not be written back. BLOCKS.
     /// </summary>
     public Errno CopyStates(AddressSpace* parent, AddressSpace* child)
     {
@@ -209,25 +156,10 @@ public sealed unsafe partial class ExCache
                 for (; address < stop; address += PageOperations.PageSize, entry++)
                 {
                     GiveTurn(ref slice, 1);
-                    WaitWhileInFlight(entry);
-                    int line = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-                    ulong state = StateWithoutLine(*entry);
-                    if (state == PageState.Untouched && line == Line.None)
+                    Errno error = CopyState(entry, child, address);
+                    if (error != Errno.None)
                     {
-                        continue;
-                    }
-
-                    ulong* copy = PageTable.Entry(child->PageTableRoot, address, _kernelFrames);
-                    if (copy == null)
-                    {
-                        return Errno.ENOMEM;
-                    }
-
-                    *copy = state;
-                    if (line != Line.None)
-                    {
-                        // If it cannot, the child's fault asks the owner, or finds the line by its name.
-                        TryShare(line, entry, child, address, copy);
+                        return error;
                     }
                 }
             }
@@ -337,6 +269,37 @@ public sealed unsafe partial class ExCache
         return false;
     }
 
+    private Errno CopyState(ulong* entry, AddressSpace* child, ulong address)
+    {
+        while (true)
+        {
+            WaitWhileInFlight(entry);
+            if (*entry == PageState.Untouched)
+            {
+                return Errno.None;
+            }
+
+            ulong* copy = PageTable.Entry(child->PageTableRoot, address, _kernelFrames);
+            if (copy == null)
+            {
+                return Errno.ENOMEM;
+            }
+
+            // What is clean and cannot be shared, the child's fault asks the owner for, or finds by its name.
+            *copy = StateWithoutLine(*entry);
+            if (!PageState.IsPresent(*entry) || TryShare(LineOf(*entry), entry, child, address, copy) || !IsDirty(*entry))
+            {
+                return Errno.None;
+            }
+
+            Errno error = Clean(LineOf(*entry));
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+    }
+
     /// <summary>
     /// The next part of [address, end) that has a page table: the entry of its first page, which <paramref name="address"/> moves to, and the
     /// address behind its last. Null when there is no further one. A range may be terabytes, so what has no tables is skipped at once.
@@ -399,97 +362,4 @@ public sealed unsafe partial class ExCache
     }
 
     private ulong StateWithoutLine(ulong entry) => PageState.IsPresent(entry) ? StateBehind(ref _lines[LineOf(entry)]) : entry;
-
-    /// <summary>Lines that one Flush message takes along.</summary>
-    private struct FlushBatch
-    {
-        public int Count;
-        public ushort Owner;
-        private Lines _lines;
-
-        [InlineArray(FlushRequest.MaxCount)]
-        private struct Lines
-        {
-            private int _first;
-        }
-
-        public void Add(int line)
-        {
-            _lines[Count] = line;
-            Count++;
-        }
-
-        public readonly int LineAt(int index) => _lines[index];
-    }
-
-    private void AddToBatch(ref FlushBatch batch, ulong* entry)
-    {
-        int index = LineOf(*entry);
-        ref Line line = ref _lines[index];
-        Detach(index, PageState.InFlight);
-        line.State = LineState.WritingBack;
-        line.Space->InFlight++;
-        batch.Add(index);
-    }
-
-    private Errno SendBatch(AddressSpace* space, ref FlushBatch batch, Span<byte> buffer)
-    {
-        if (batch.Count == 0)
-        {
-            return Errno.None;
-        }
-
-        Span<FlushEntry> entries = MemoryMarshal.Cast<byte, FlushEntry>(buffer.Slice(0, batch.Count * sizeof(FlushEntry)));
-        int pages = batch.Count * sizeof(FlushEntry);
-        for (int item = 0; item < batch.Count; item++)
-        {
-            ref Line line = ref _lines[batch.LineAt(item)];
-            entries[item] = new FlushEntry { Address = line.Address, Asid = space->Asid };
-            PageSpan(line.Frame).CopyTo(buffer.Slice(pages + (item * PageOperations.PageSize), PageOperations.PageSize));
-        }
-
-        RpcContext context = new() { Asid = space->Asid, Class = RpcClass.WriteBack };
-        FlushRequest head = new() { Count = (uint)batch.Count };
-        Span<byte> payload = buffer.Slice(0, pages + (batch.Count * PageOperations.PageSize));
-        Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);
-        for (int item = 0; item < batch.Count; item++)
-        {
-            EndBatchedWriteBack(batch.LineAt(item), error);
-        }
-
-        batch = default;
-        _arrivals.WakeAll();
-        return error;
-    }
-
-    private void EndBatchedWriteBack(int index, Errno error)
-    {
-        ref Line line = ref _lines[index];
-        AddressSpace* space = line.Space;
-        space->InFlight--;
-        if (!space->TryFindRange(line.Address, out VmaRecord range))
-        {
-            // A stranger to the ranges: its home has no place for it, so it ends here.
-            *line.Entry = PageState.Untouched;
-            GiveBack(index);
-            _disowned++;
-            return;
-        }
-
-        ulong bits = PageState.Bits(range.Protection);
-        LineOrigin origin = line.Origin;
-        if (error == Errno.None)
-        {
-            origin = LineOrigin.Owner;
-            ForgetOlder(ref line);
-            _flushes++;
-            _flushesBatched++;
-        }
-        else
-        {
-            bits |= PageTable.Dirty;
-        }
-
-        Install(index, space, line.Address, line.Entry, bits, origin);
-    }
 }

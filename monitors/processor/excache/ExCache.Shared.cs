@@ -207,13 +207,7 @@ public sealed unsafe partial class ExCache
             return Errno.None;
         }
 
-        Detach(index, PageState.InFlight);
-        line.State = LineState.WritingBack;
-        line.Space->InFlight++;
-        Errno error = SendBack(index);
-        EndBatchedWriteBack(index, error);
-        _arrivals.WakeAll();
-        return error;
+        return Clean(index);
     }
 
     /// <summary>Takes a resident named line out of its page table, written back, and frees it. On an error it is resident again. BLOCKS when it is dirty.</summary>
@@ -223,8 +217,7 @@ public sealed unsafe partial class ExCache
         Errno error = Errno.None;
         if ((Detach(index, PageState.InFlight) & PageTable.Dirty) != 0)
         {
-            line.State = LineState.WritingBack;
-            line.Space->InFlight++;
+            BeginWriteBack(index);
             error = WriteBackVictim(index);
         }
         else

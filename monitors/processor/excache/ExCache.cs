@@ -10,6 +10,7 @@
 
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Lego.Fabric;
 using Lego.Kernel;
 
@@ -241,6 +242,8 @@ public sealed unsafe partial class ExCache
 
     private byte* FrameAddress(int frame) => _frames + ((ulong)frame * PageOperations.PageSize);
 
+    private Span<byte> PageSpan(int frame) => new(FrameAddress(frame), PageOperations.PageSize);
+
     /// <summary>The line that a present entry maps.</summary>
     private int LineOf(ulong entry)
     {
@@ -300,8 +303,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Takes a private line, resident or leaving, out of its page table (and off its list), putting <paramref name="state"/> into the entry. Gives the
-    /// entry as it was: only its dirty bit says whether anything was written up to that moment.
+    /// Takes a private line, resident or leaving, out of all page tables (and off its list), putting <paramref name="state"/> into the entries. Gives the
+    /// first entry as it was: only its dirty bit, which is set for a shared dirty line too, says whether anything was written up to that moment.
     /// </summary>
     private ulong Detach(int index, ulong state)
     {
@@ -312,7 +315,21 @@ public sealed unsafe partial class ExCache
         }
 
         _residentLines--;
-        return TakeOut(line.Entry, line.Space, line.Address, state);
+        ulong mapped = TakeOut(line.Entry, line.Space, line.Address, state);
+        return line.More == null ? mapped : mapped | DetachOthers(ref line, state);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong DetachOthers(ref Line line, ulong state)
+    {
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            TakeOut(other->Entry, other->Space, other->Address, state);
+        }
+
+        bool isDirty = line.IsDirty;
+        line.IsDirty = false;
+        return isDirty ? PageTable.Dirty : 0;
     }
 
     /// <summary>Where the page of a clean line is when the line is gone.</summary>

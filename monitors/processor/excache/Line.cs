@@ -11,14 +11,19 @@
 //   Filling      none           the filler's is in flight      as it will be  what is arriving
 //   Resident     resident       private: at least one,         none or one    the page; dirty = newer than at its owner
 //                               named: any number
-//   WritingBack  none           one, in flight                 none           the page, unmapped
-//   Leaving      none           one                            none           as Resident
+//   WritingBack  none           all that had mapped it, in     none           the page, unmapped
+//                               flight
+//   Leaving      none           private: at least one, of      none           as Resident
+//                               which one at least is leaving
 //
 // * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and Address of
 //   the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
-// * A line that is named, or that several entries map, is shared. It is never written to: its entries are not writable, so it is never dirty and is
-//   dropped without a message. Who wants to write copies it, or, when nobody else maps it any more, makes his entry writable. All entries of a
-//   private line stand for the same page at the same owner, so the same state is behind them.
+// * A line that is named, or that several entries map, is shared. It is never written to: its entries are neither writable nor dirty. Who wants to write
+//   copies it, or, when nobody else maps it any more, makes his entry writable.
+// * A line that was dirty when a fork shared it, stays so: IsDirty says that it is newer than the page of each space that maps it. It leaves with one
+//   write-back that names all of them. Who loses his entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The last one
+//   left has a dirty entry again. All entries of a private line have the same state behind them, because whatever is done to the page at its owners is done
+//   to all.
 // * At most one line, Filling or Resident, bears a name. It is what the object has and leaves untouched entries behind. An entry that is untouched in a range of a file
 //   means the file's page; the owner of the range knows no other.
 // * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change has
@@ -28,7 +33,8 @@
 //   that somebody else is filling waits there, too.
 // * Who changes what: Free -> Filling the fault that takes it; Filling -> Resident the same fault; Resident -> Filling (clean victim) or
 //   WritingBack (dirty victim) the fault that evicts; WritingBack -> Filling, or Resident again, the same fault; Resident -> Leaving and back a map
-//   call, which alone holds the space (AddressSpace.IsChanging), for lines that are not shared; to Free the fault that failed, or whoever drops the page.
+//   call, which alone holds the space (AddressSpace.IsChanging) and marks its own entry (PageState.Leaving), for private lines that are not both shared and
+//   clean; to Free the fault that failed, or whoever drops the page.
 // * Only the hardware and PageTable's atomic operations touch the bits of a present entry. Whether a page is dirty is judged from the value that
 //   taking it out of the table gave back, never from a look before.
 // * AddressSpace.InFlight counts the entries in flight of a space, Fills those of them that are fills. A space that is changing has no fills.
@@ -43,7 +49,7 @@ public enum LineState : byte
     /// <summary>Taken by a fault; its page is on the way.</summary>
     Filling = 1,
     Resident = 2,
-    /// <summary>A victim whose page is on the way to its owner.</summary>
+    /// <summary>Its page is on the way to its owners.</summary>
     WritingBack = 3,
     /// <summary>Its page ceases to exist if the home agrees; mapped, but no victim.</summary>
     Leaving = 4,
@@ -87,6 +93,8 @@ public unsafe struct Line
     public int NextShared;
     public LineState State;
     public LineOrigin Origin;
+    /// <summary>Several entries map it and it is newer than at their owners.</summary>
+    public bool IsDirty;
 
     public readonly bool IsNamed => Object != 0;
 

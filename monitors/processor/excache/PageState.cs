@@ -19,6 +19,12 @@ public static class PageState
     public const ulong Remote = 2;
     public const ulong InFlight = 4;
 
+    /// <summary>
+    /// In a present entry, in a bit that the hardware leaves to software: the page ceases to exist if the home agrees to the map call that holds the
+    /// space (ExCache.Changes.cs).
+    /// </summary>
+    public const ulong Leaving = 1UL << 9;
+
     /// <summary>True for a resident line.</summary>
     public static bool IsPresent(ulong entry) => (entry & PageTable.Present) != 0;
 

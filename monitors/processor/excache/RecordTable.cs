@@ -75,6 +75,24 @@ public unsafe struct RecordTable<T> where T : unmanaged
         return Errno.None;
     }
 
+    /// <summary>Replaces the table by another one. ENOMEM; the table is then as before.</summary>
+    public Errno Copy(FrameAllocator frames, ref RecordTable<T> from)
+    {
+        Errno error = Reserve(frames, from._count);
+        if (error == Errno.None)
+        {
+            for (int index = 0; index < from._count; index++)
+            {
+                this[index] = from[index];
+            }
+
+            _count = from._count;
+            _last = 0;
+        }
+
+        return error;
+    }
+
     /// <summary>Gives all memory back.</summary>
     public void Clear(FrameAllocator frames)
     {

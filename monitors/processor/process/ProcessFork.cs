@@ -1,6 +1,6 @@
-// fork(2), vfork(2) and the process flavours of clone(2). A forked address space is copy-on-write: the parent's dirty lines are written back, the home
-// copies the space (Fork), and what is resident here is mapped by parent and child until one of them writes to it (ExCache.CopyStates). A vfork
-// child runs in the parent's space while the parent waits. BLOCKS.
+// fork(2), vfork(2) and the process flavours of clone(2). A forked address space is copy-on-write: what is resident here, dirty or not, is mapped by parent
+// and child until one of them writes to it (ExCache.CopyStates), and the home copies the space (Fork). In this order, because what is evicted while
+// the home is asked is then written back for both. A vfork child runs in the parent's space while the parent waits. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -247,12 +247,8 @@ public static unsafe class ProcessFork
         using Scratch scratch = table.Scratch.Take();
         cache.BeginChange(space);
         Errno error = table.Backings.Copy(space, copy);
-        for (int index = 0; index < space->Ranges.Count && error == Errno.None; index++)
-        {
-            VmaRecord range = space->Ranges[index];
-            error = range.Kind == VmaKind.SharedFile ? Errno.None : cache.WriteBack(space, range.Start, range.End, scratch.Request);
-        }
-
+        error = error == Errno.None ? copy->CopyRanges(table.Frames, ref *space) : error;
+        error = error == Errno.None ? cache.CopyStates(space, copy) : error;
         if (error == Errno.None)
         {
             ForkRequest request = new() { ChildAsid = copy->Asid };
@@ -266,7 +262,6 @@ public static unsafe class ProcessFork
             copy->ArgumentEnd = space->ArgumentEnd;
             copy->EnvironmentEnd = space->EnvironmentEnd;
             copy->AuxiliaryStart = space->AuxiliaryStart;
-            error = cache.CopyStates(space, copy);
         }
 
         cache.EndChange(space);

@@ -39,6 +39,10 @@ public sealed unsafe partial class ExCache
             {
                 mapped += CheckEntries(index);
             }
+            else
+            {
+                CheckUnmapped(index);
+            }
 
             if (_lines[index].IsNamed)
             {
@@ -110,7 +114,27 @@ public sealed unsafe partial class ExCache
             CheckEntry(index, mapping->Entry, mapping->Space, mapping->Address);
         }
 
+        Check.That(!line.IsDirty || (line.More != null && !line.IsNamed), $"{name} is dirty although no fork has shared it");
+        Check.Equal(IsLeft(ref line), line.State == LineState.Leaving, $"{name}: leaving");
         return (ulong)entries.Count;
+    }
+
+    /// <summary>A line that nobody maps is not remembered by anybody, unless it is on its way to its owners: then all wait for it.</summary>
+    private void CheckUnmapped(int index)
+    {
+        ref Line line = ref _lines[index];
+        Check.That(!line.IsDirty, $"{NameOf(index)} is dirty and {line.State}");
+        if (line.State != LineState.WritingBack)
+        {
+            Check.That(line.More == null, $"{NameOf(index)} is {line.State} and has mappings");
+            return;
+        }
+
+        Check.Equal(PageState.InFlight, *line.Entry, $"the entry of {NameOf(index)}, which is written back");
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            Check.Equal(PageState.InFlight, *other->Entry, $"an entry of {NameOf(index)}, which is written back");
+        }
     }
 
     private void CheckEntry(int index, ulong* entry, AddressSpace* space, ulong address)

@@ -2,6 +2,7 @@
 // access that Linux refuses must be a SIGSEGV, and foreign readers must not leave lines where nothing is mapped.
 
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using CsCheck;
@@ -24,11 +25,14 @@ internal enum MemoryStep
     ReadCommandLine,
     ReadOtherCommandLine,
     Crowd,
+    ForkBoth,
+    Discard,
+    Move,
     Kinds,
 }
 
-/// <summary>Random memory operations of two or three programs.</summary>
-internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
+/// <summary>Random memory operations of two or three programs and their children; <paramref name="kinds"/> of them, or all.</summary>
+internal sealed class ConcurrentMemory(string name, int moreMemories, params MemoryStep[] kinds) : Scenario
 {
     private const int Slots = 8;
     private const ulong PageBytes = 4096;
@@ -36,6 +40,8 @@ internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
     private const ulong CrowdArea = 0x20_0000_0000;
     private const int CrowdPages = 48;
     private const int FixedAnonymous = 0x32;
+    private const ulong DoNotNeed = 4;
+    private const ulong MayMoveFixed = 3;
     private const int LongArgumentBytes = 3 * 4096;
     private const int ShortLived = 6;
     private const int FirstProcess = 1;
@@ -43,7 +49,9 @@ internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
 
     internal override string Name => name;
 
-    internal override Gen<Step[][]> Plans => Step.Programs((int)MemoryStep.Kinds, 2, 3, 3, 12);
+    internal override Gen<Step[][]> Plans => kinds.Length == 0
+        ? Step.Programs((int)MemoryStep.Kinds, 2, 3, 3, 12)
+        : Step.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 3, 12);
 
     /// <summary>Several components, too: what a program does with its memory concerns nobody else.</summary>
     internal override RackOptions Options(Choices choices) =>
@@ -79,15 +87,19 @@ internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
     /// <summary>One program and what its memory must hold.</summary>
     private sealed class MemoryUser(UserProgram program, Rack rack)
     {
-        private readonly int[] _protections = [.. Enumerable.Repeat(-1, Slots)];
-        private readonly byte[] _values = new byte[Slots];
+        private const int MostDepth = 2;
+
+        private readonly List<long> _children = [];
+        private int[] _protections = [.. Enumerable.Repeat(-1, Slots)];
+        private byte[] _values = new byte[Slots];
         private bool _hasArguments = true;
+        private int _depth;
 
         internal void Play(Step[] steps)
         {
-            foreach (Step step in steps)
+            for (int index = 0; index < steps.Length; index++)
             {
-                Do(step);
+                Do(steps[index], steps[(index + 1)..]);
                 if (rack.Simulation.Choices.Chance(100))
                 {
                     rack.CheckInvariants();
@@ -95,16 +107,20 @@ internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
             }
 
             CheckAll(program);
+            foreach (long child in _children)
+            {
+                Await(child);
+            }
         }
 
-        private void Do(Step step)
+        private void Do(Step step, Step[] rest)
         {
             int first = step.A % Slots;
             int count = Math.Min(1 + (step.B % 3), Slots - first);
             ulong address = Area + ((ulong)first * PageBytes);
             ulong length = (ulong)count * PageBytes;
             int protection = (step.C % 4) switch { 0 => 0, 1 => 1, _ => 3 };
-            byte value = (byte)(1 + step.B + (step.C * 16));
+            byte value = (byte)(1 + step.B + (step.C * 16) + (program.ProcessId * 7));
             switch ((MemoryStep)step.Kind)
             {
                 case MemoryStep.Map:
@@ -153,8 +169,40 @@ internal sealed class ConcurrentMemory(string name, int moreMemories) : Scenario
                 case MemoryStep.ReadOtherCommandLine:
                     ReadCommandLine((uint)(FirstProcess + ((step.A + step.B) % Processes)));
                     break;
-                default:
+                case MemoryStep.ForkBoth when _depth < MostDepth && _children.Count < MostDepth:
+                    // The child's memory is what the parent's is now, not when it runs.
+                    int[] protections = [.. _protections];
+                    byte[] values = [.. _values];
+                    bool hasArguments = _hasArguments;
+                    long forked = program.Fork(child =>
+                    {
+                        MemoryUser user = new(child, rack)
+                        {
+                            _protections = protections,
+                            _values = values,
+                            _hasArguments = hasArguments,
+                            _depth = _depth + 1,
+                        };
+                        user.CheckAll(child);
+                        user.Play(rest);
+                    });
+                    Check.That(forked > 0, $"fork: {forked}");
+                    _children.Add(forked);
+                    break;
+                case MemoryStep.Discard when !_protections.AsSpan(first, count).Contains(-1):
+                    Check.Equal(0, program.Call(28, address, length, DoNotNeed), "madvise");
+                    _values.AsSpan(first, count).Clear();
+                    break;
+                case MemoryStep.Move when _protections[first] >= 0 && step.C % Slots != first:
+                    int to = step.C % Slots;
+                    ulong target = Area + ((ulong)to * PageBytes);
+                    Check.Equal((long)target, program.Call(25, address, PageBytes, PageBytes, MayMoveFixed, target), "mremap");
+                    (_protections[to], _values[to], _protections[first]) = (_protections[first], _values[first], -1);
+                    break;
+                case MemoryStep.Crowd:
                     Crowd();
+                    break;
+                default:
                     break;
             }
         }

@@ -16,6 +16,9 @@ internal static class Scenarios
         new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename, FileStep.Rename,
             FileStep.Write, FileStep.Size),
         new ConcurrentMemory("memory", 0),
+        new ConcurrentMemory(
+            "forks", 0, MemoryStep.Map, MemoryStep.Map, MemoryStep.Store, MemoryStep.Store, MemoryStep.Store, MemoryStep.Load, MemoryStep.ForkBoth,
+            MemoryStep.ForkBoth, MemoryStep.Crowd, MemoryStep.Crowd, MemoryStep.Unmap, MemoryStep.Discard, MemoryStep.Move, MemoryStep.Execute),
         new ProcessTrees(),
         new KilledVforkParent(),
         new StrangersDescriptors(),

@@ -326,6 +326,37 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
     }
 
     [Fact]
+    public void A_page_that_several_spaces_write_back_comes_once_and_takes_one_frame_until_one_of_them_changes_it()
+    {
+        Start(5);
+        ulong address = Map(5, 4 * Page);
+        Assert.Equal(Errno.None, Flush(5, (address, 1)));
+        Assert.Equal(Errno.None, Space(Opcode.Fork, 5, new ForkRequest { ChildAsid = 6 }, [], out _, out _));
+        ulong frames = Counter("memory.frames_used");
+        FlushEntry[] owners = [new() { Address = address, Asid = 5 }, new() { Address = address, Asid = 6 }];
+        Assert.Equal(Errno.None, FlushToAll(owners, 7));
+        Assert.Equal(frames, Counter("memory.frames_used"));
+        Assert.Equal(Filled(7), Missed(5, address));
+        Assert.Equal(Filled(7), Missed(6, address));
+        Assert.Equal(Errno.None, Flush(6, (address, 8)));
+        Assert.Equal(Filled(7), Missed(5, address));
+        Assert.Equal(Filled(8), Missed(6, address));
+        // A child that is not there yet gets what its parent has.
+        owners[1].Asid = 9;
+        Assert.Equal(Errno.ESRCH, FlushToAll(owners, 9));
+        Assert.Equal(Errno.None, Space(Opcode.Fork, 5, new ForkRequest { ChildAsid = 9 }, [], out _, out _));
+        Assert.Equal(Filled(9), Missed(9, address));
+        owners[1].Page = 1;
+        Assert.Equal(Errno.EPROTO, FlushToAll(owners, 1));
+        foreach (uint asid in new uint[] { 5, 6, 9 })
+        {
+            Assert.Equal(Errno.None, Exit(asid));
+        }
+
+        Assert.Equal(0UL, Counter("memory.frames_used"));
+    }
+
+    [Fact]
     public void Every_access_is_checked_against_space_mapping_and_protection()
     {
         Start(5);
@@ -704,10 +735,17 @@ public sealed unsafe class MemoryMonitorTests : IDisposable
 
     private Errno Flush(uint asid, params (ulong Address, byte Value)[] pages)
     {
-        FlushRequest request = new() { Count = (uint)pages.Length };
-        FlushEntry[] entries = pages.Select(page => new FlushEntry { Address = page.Address, Asid = asid }).ToArray();
+        FlushRequest request = new() { Count = (uint)pages.Length, Pages = (uint)pages.Length };
+        FlushEntry[] entries = pages.Select((page, index) => new FlushEntry { Address = page.Address, Asid = asid, Page = (uint)index }).ToArray();
         byte[] payload = [.. MemoryMarshal.AsBytes(entries.AsSpan()), .. pages.SelectMany(page => Filled(page.Value))];
         return _p.Call(M, Opcode.Flush, Context(asid), request, payload, [], out _);
+    }
+
+    private Errno FlushToAll(FlushEntry[] owners, byte value)
+    {
+        FlushRequest request = new() { Count = (uint)owners.Length, Pages = 1 };
+        byte[] payload = [.. MemoryMarshal.AsBytes(owners.AsSpan()), .. Filled(value)];
+        return _p.Call(M, Opcode.Flush, Context(owners[0].Asid), request, payload, [], out _);
     }
 
     private Errno FileCall(

@@ -57,7 +57,7 @@ internal sealed unsafe class FakeMemory : RpcService
                 ReadOnlySpan<byte> pages = rest[((int)flush.Count * sizeof(FlushEntry))..];
                 for (int index = 0; index < entries.Length; index++)
                 {
-                    Pages[(entries[index].Asid, entries[index].Address)] = pages.Slice(index * 4096, 4096).ToArray();
+                    Pages[(entries[index].Asid, entries[index].Address)] = pages.Slice((int)entries[index].Page * 4096, 4096).ToArray();
                 }
 
                 request.Reply(Errno.None);

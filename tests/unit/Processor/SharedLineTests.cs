@@ -79,7 +79,7 @@ public sealed unsafe class SharedLineTests
     [InlineData(1, 1)]
     [InlineData(2, 2)]
     [InlineData(4, 2)]
-    public void A_shared_line_is_a_clean_victim_and_each_space_gets_its_page_from_its_owner(int lines, int ways)
+    public void A_shared_line_may_be_evicted_and_each_space_gets_its_page_from_its_owner(int lines, int ways)
     {
         using ExCacheFixture machine = new(lines, ways, PolicyKind.Lru);
         machine.Store(Base, 1);
@@ -97,6 +97,164 @@ public sealed unsafe class SharedLineTests
         }
     }
 
+    [Fact]
+    public void A_fork_writes_nothing_back_and_a_dirty_line_leaves_in_one_message_for_all_who_map_it()
+    {
+        using ExCacheFixture machine = new(lines: 4, ways: 4, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        machine.Store(Base + Page, 2);
+        AddressSpace* child = Fork(machine);
+        AddressSpace* grandchild = Fork(machine, child, Child + 1);
+        Assert.Empty(machine.Memory.Requests);
+        Crowd(machine);
+        Assert.Equal(2, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal(2UL, machine.Counter("flushes"));
+        foreach (uint asid in new[] { ExCacheFixture.FirstAsid, Child, Child + 1 })
+        {
+            Assert.Equal(1, machine.Memory.Pages[(asid, Base)][0]);
+            Assert.Equal(2, machine.Memory.Pages[(asid, Base + Page)][0]);
+        }
+
+        Assert.Equal([1, 2, 0], Values(machine, machine.Space));
+        Assert.Equal([1, 2, 0], Values(machine, child));
+        Assert.Equal([1, 2, 0], Values(machine, grandchild));
+    }
+
+    [Fact]
+    public void Who_copies_a_dirty_line_has_a_dirty_page_before_he_has_written()
+    {
+        using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        machine.Cache.Resolve(child, Base, MissAccess.Write, LinePlacement.OwnSet, out ulong* copy);
+        Assert.True(machine.Cache.IsDirty(*copy));
+        // The parent, alone with the line, has what it wrote.
+        Assert.True(machine.Cache.IsDirty(*PageTable.Find(machine.Space->PageTableRoot, Base)));
+        for (int round = 0; round < 3; round++)
+        {
+            Crowd(machine);
+        }
+
+        Assert.Equal([1, 0, 0], Values(machine, child));
+        Assert.Equal([1, 0, 0], Values(machine, machine.Space));
+    }
+
+    [Fact]
+    public void The_end_of_one_space_is_told_nobody_and_loses_the_others_nothing()
+    {
+        using ExCacheFixture machine = new(lines: 4, ways: 4, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        AddressSpace* grandchild = Fork(machine, child, Child + 1);
+        machine.Cache.DropSpace(child);
+        machine.Cache.DropSpace(machine.Space);
+        Assert.Empty(machine.Memory.Requests);
+        Crowd(machine, grandchild);
+        Assert.Equal([1, 0, 0], Values(machine, grandchild));
+        Assert.False(machine.Memory.Pages.ContainsKey((Child, Base)));
+    }
+
+    [Fact]
+    public void A_write_back_that_fails_leaves_the_page_with_all_who_map_it()
+    {
+        using ExCacheFixture machine = new(lines: 1, ways: 1, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        machine.Memory.FlushError = Errno.ENOMEM;
+        Assert.Equal(FaultOutcome.OutOfMemory, machine.Load(Base + (9 * Page), out _));
+        Assert.Equal(FaultOutcome.OutOfMemory, machine.Store(child, Base, 2));
+        machine.Memory.FlushError = Errno.None;
+        Assert.Equal(FaultOutcome.Resident, machine.Store(child, Base, 2));
+        Assert.Equal([1, 0, 0], Values(machine, machine.Space));
+        Assert.Equal([2, 0, 0], Values(machine, child));
+    }
+
+    [Fact]
+    public void All_spaces_of_a_line_stay_while_it_is_written_back()
+    {
+        using ExCacheFixture machine = new(lines: 1, ways: 1, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        machine.Memory.Meanwhile = () => Assert.Equal((1U, 1U), (machine.Space->InFlight, child->InFlight - child->Fills));
+        AddressSpace* grandchild = machine.AddSpace(Child + 1);
+        machine.SetRanges(grandchild, machine.Space->Ranges[0]);
+        machine.Load(grandchild, Base + Page, out _);
+        Assert.Equal((0U, 0U), (machine.Space->InFlight, child->InFlight));
+    }
+
+    [Fact]
+    public void A_line_that_leaves_one_space_is_no_victim_until_that_is_settled_and_stays_for_the_other()
+    {
+        using ExCacheFixture machine = new(lines: 4, ways: 4, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        machine.Cache.BeginChange(child);
+        machine.Cache.Leave(child, Base, Base + Page);
+        machine.Cache.BeginChange(machine.Space);
+        machine.Cache.Leave(machine.Space, Base, Base + Page);
+        machine.Cache.Drop(child, Base, Base + Page);
+        machine.Cache.EndChange(child);
+        AddressSpace* other = machine.AddSpace(Child + 1);
+        machine.SetRanges(other, machine.Space->Ranges[0]);
+        Crowd(machine, other);
+        Assert.Empty(machine.Memory.Requests);
+        machine.Cache.Settle(machine.Space, Base, Base + Page);
+        machine.Cache.EndChange(machine.Space);
+        Crowd(machine, other);
+        Assert.Equal(1, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal([1, 0, 0], Values(machine, machine.Space));
+    }
+
+    [Fact]
+    public void A_dirty_line_with_more_owners_than_a_message_can_name_is_written_back_before_the_next_fork()
+    {
+        using ExCacheFixture machine = new(lines: 4, ways: 4, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        for (uint child = 1; child < FlushRequest.MaxCount; child++)
+        {
+            Fork(machine, machine.Space, Child + child);
+        }
+
+        Assert.Empty(machine.Memory.Requests);
+        AddressSpace* last = Fork(machine, machine.Space, Child + FlushRequest.MaxCount);
+        Assert.Equal(1, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal(FlushRequest.MaxCount, machine.Memory.Pages.Count(page => page.Value[0] == 1 && page.Key.Asid != last->Asid));
+        Crowd(machine);
+        Assert.Equal(1, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal([1, 0, 0], Values(machine, last));
+    }
+
+    [Fact]
+    public void Cleaning_a_range_cleans_what_it_shares_for_all()
+    {
+        using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        machine.Store(child, Base + Page, 2);
+        byte[] buffer = new byte[ExCache.FlushBufferBytes];
+        Assert.Equal(Errno.None, machine.Cache.WriteBack(child, Base, Base + (2 * Page), buffer));
+        Assert.Equal(1, machine.Memory.Pages[(ExCacheFixture.FirstAsid, Base)][0]);
+        Assert.Equal(1, machine.Memory.Pages[(Child, Base)][0]);
+        Assert.Equal(2, machine.Memory.Pages[(Child, Base + Page)][0]);
+        Assert.False(machine.Cache.IsDirty(*PageTable.Find(machine.Space->PageTableRoot, Base)));
+        Assert.Equal(2U, machine.Cache.MappersOf(*PageTable.Find(machine.Space->PageTableRoot, Base)));
+        machine.Memory.Requests.Clear();
+        machine.Cache.DropSpace(child);
+        machine.Cache.DropSpace(machine.Space);
+        Assert.Empty(machine.Memory.Requests);
+    }
+
+    /// <summary>Enough pages to push others out.</summary>
+    private static void Crowd(ExCacheFixture machine) => Crowd(machine, machine.Space);
+
+    private static void Crowd(ExCacheFixture machine, AddressSpace* space)
+    {
+        for (ulong page = 10; page < 20; page++)
+        {
+            machine.Load(space, Base + (page * Page), out _);
+        }
+    }
+
     /// <summary>What fork does at this component, and what the home does with the pages.</summary>
     private static AddressSpace* Fork(ExCacheFixture machine) => Fork(machine, machine.Space, Child);
 
@@ -105,8 +263,7 @@ public sealed unsafe class SharedLineTests
         AddressSpace* child = machine.AddSpace(asid);
         VmaRecord range = parent->Ranges[0];
         machine.SetRanges(child, range);
-        byte[] buffer = new byte[ExCache.FlushBufferBytes];
-        Assert.Equal(Errno.None, machine.Cache.WriteBack(parent, range.Start, range.End, buffer));
+        Assert.Equal(Errno.None, machine.Cache.CopyStates(parent, child));
         foreach ((uint owner, ulong address) in machine.Memory.Pages.Keys.ToArray())
         {
             if (owner == parent->Asid)
@@ -115,7 +272,6 @@ public sealed unsafe class SharedLineTests
             }
         }
 
-        Assert.Equal(Errno.None, machine.Cache.CopyStates(parent, child));
         return child;
     }
 

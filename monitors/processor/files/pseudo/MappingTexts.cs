@@ -88,7 +88,7 @@ internal static unsafe class MappingTexts
                 resident += PageOperations.PageSize;
                 proportional += PageOperations.PageSize / mappers;
                 shared += mappers > 1 ? (ulong)PageOperations.PageSize : 0;
-                dirty += (*entry & PageTable.Dirty) != 0 ? (ulong)PageOperations.PageSize : 0;
+                dirty += cache.IsDirty(*entry) ? (ulong)PageOperations.PageSize : 0;
             }
 
             address += PageOperations.PageSize;

@@ -1,0 +1,365 @@
+// Write-backs: a dirty page goes to its owner, or after a fork, when several spaces map it, to the owner for each of them, in one message that has the
+// page once. Until the owner has answered, all entries that mapped the line are in flight (Line.cs, WritingBack): nobody fetches a stale page,
+// and no space ends or gives its range away under the message.
+//
+// What BLOCKS says so.
+
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+public sealed unsafe partial class ExCache
+{
+    /// <summary>FlushRequest and one FlushEntry: the head of a write-back of one page.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private struct SingleFlush
+    {
+        public FlushRequest Request;
+        public FlushEntry Entry;
+    }
+
+    /// <summary>FlushRequest and as many FlushEntry as it may have.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private struct ManyFlush
+    {
+        public FlushRequest Request;
+        public Entries Owners;
+
+        [InlineArray(FlushRequest.MaxCount)]
+        public struct Entries
+        {
+            private FlushEntry _first;
+        }
+    }
+
+    /// <summary>Lines that one Flush message takes along.</summary>
+    private struct FlushBatch
+    {
+        public int Count;
+        public ushort Owner;
+        private Lines _lines;
+
+        [InlineArray(FlushRequest.MaxPages)]
+        private struct Lines
+        {
+            private int _first;
+        }
+
+        public void Add(int line)
+        {
+            _lines[Count] = line;
+            Count++;
+        }
+
+        public readonly int LineAt(int index) => _lines[index];
+    }
+
+    /// <summary>
+    /// Writes all dirty lines of a range back, up to 14 in a message, those that several spaces map one by one, and waits for write-backs under way
+    /// elsewhere. The lines stay resident, clean, and move to the tails of their sets' lists. BLOCKS. On an error some lines are still dirty.
+    /// </summary>
+    /// <param name="space">The space.</param>
+    /// <param name="start">First address.</param>
+    /// <param name="end">Address behind the last.</param>
+    /// <param name="buffer">Scratch memory for one message, at least FlushBufferBytes.</param>
+    public Errno WriteBack(AddressSpace* space, ulong start, ulong end, Span<byte> buffer)
+    {
+        int slice = SliceEntries;
+        FlushBatch batch = default;
+        ulong address = start;
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        {
+            for (; address < stop; address += PageOperations.PageSize, entry++)
+            {
+                GiveTurn(ref slice, 1);
+                // Entries behind this one may be in flight for the batch itself; this one is not in it, so the wait ends.
+                WaitWhileInFlight(entry);
+                ushort owner = space->OwnerOf(address);
+                if (IsPresentAndDirty(*entry) && batch.Count > 0 && (batch.Count == FlushRequest.MaxPages || batch.Owner != owner))
+                {
+                    Errno error = SendBatch(space, ref batch, buffer);
+                    if (error != Errno.None)
+                    {
+                        return error;
+                    }
+                }
+
+                // A message blocks: the entry may have become something else.
+                if (!IsPresentAndDirty(*entry))
+                {
+                    continue;
+                }
+
+                int index = LineOf(*entry);
+                if (!_lines[index].IsDirty)
+                {
+                    batch.Owner = owner;
+                    TakeForWriteBack(index);
+                    batch.Add(index);
+                    continue;
+                }
+
+                Errno shared = Clean(index);
+                if (shared != Errno.None)
+                {
+                    SendBatch(space, ref batch, buffer);
+                    return shared;
+                }
+            }
+        }
+
+        return SendBatch(space, ref batch, buffer);
+    }
+
+    /// <summary>Bytes of the buffer that <see cref="WriteBack(AddressSpace*, ulong, ulong, Span{byte})"/> needs.</summary>
+    public static int FlushBufferBytes => FlushRequest.MaxPages * (sizeof(FlushEntry) + PageOperations.PageSize);
+
+    private bool IsPresentAndDirty(ulong entry) => PageState.IsPresent(entry) && IsDirty(entry);
+
+    /// <summary>A dirty line whose entries have been put in flight is on its way: all its spaces stay until that ends.</summary>
+    private void BeginWriteBack(int index)
+    {
+        ref Line line = ref _lines[index];
+        line.State = LineState.WritingBack;
+        line.Space->InFlight++;
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            other->Space->InFlight++;
+        }
+    }
+
+    private void TakeForWriteBack(int index)
+    {
+        Detach(index, PageState.InFlight);
+        BeginWriteBack(index);
+    }
+
+    /// <summary>Writes a resident or leaving dirty line back for all who map it, as they go on to do. BLOCKS. On an error it is still dirty.</summary>
+    private Errno Clean(int index)
+    {
+        TakeForWriteBack(index);
+        Errno error = SendBack(index);
+        EndCleaning(index, error);
+        _arrivals.WakeAll();
+        return error;
+    }
+
+    /// <summary>Sends a victim that is WritingBack to its owners. The line is then Filling, or on an error resident again. BLOCKS.</summary>
+    private Errno WriteBackVictim(int index) => EndWriteBack(index, SendBack(index));
+
+    /// <summary>Sends the page of a line that is WritingBack to its owners. BLOCKS.</summary>
+    private Errno SendBack(int index)
+    {
+        ref Line line = ref _lines[index];
+        ushort owner = line.Space->OwnerOf(line.Address);
+        if (line.More != null)
+        {
+            return SendBackToAll(index);
+        }
+
+        RpcContext context = new() { Asid = line.Space->Asid, Class = RpcClass.WriteBack };
+        SingleFlush head = default;
+        head.Request.Count = 1;
+        head.Request.Pages = 1;
+        head.Entry.Address = line.Address;
+        head.Entry.Asid = line.Space->Asid;
+        return _rpc.Call(owner, Opcode.Flush, in context, in head, PageSpan(line.Frame), default, out _);
+    }
+
+    /// <summary>One message for each memory component that owns the page in some of the spaces: they are never many (TryShare), and mostly one.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Errno SendBackToAll(int index)
+    {
+        ref Line line = ref _lines[index];
+        ManyFlush head = default;
+        head.Request.Pages = 1;
+        LineMapping first = new() { Next = line.More, Entry = line.Entry, Space = line.Space, Address = line.Address };
+        for (LineMapping* from = &first; from != null; from = from->Next)
+        {
+            ushort owner = from->Space->OwnerOf(from->Address);
+            bool isSent = false;
+            for (LineMapping* earlier = &first; earlier != from; earlier = earlier->Next)
+            {
+                isSent |= earlier->Space->OwnerOf(earlier->Address) == owner;
+            }
+
+            head.Request.Count = 0;
+            for (LineMapping* mapping = from; mapping != null && !isSent; mapping = mapping->Next)
+            {
+                if (mapping->Space->OwnerOf(mapping->Address) == owner)
+                {
+                    head.Owners[(int)head.Request.Count++] = new FlushEntry { Address = mapping->Address, Asid = mapping->Space->Asid };
+                }
+            }
+
+            if (isSent)
+            {
+                continue;
+            }
+
+            RpcContext context = new() { Asid = from->Space->Asid, Class = RpcClass.WriteBack };
+            ReadOnlySpan<byte> bytes = new(&head, sizeof(FlushRequest) + ((int)head.Request.Count * sizeof(FlushEntry)));
+            Errno error = _rpc.Call(owner, Opcode.Flush, in context, bytes, PageSpan(line.Frame), default, out _);
+            if (error != Errno.None && !IsDisowned(error))
+            {
+                // What another one has taken over already is the same page.
+                return error;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    private Errno SendBatch(AddressSpace* space, ref FlushBatch batch, Span<byte> buffer)
+    {
+        if (batch.Count == 0)
+        {
+            return Errno.None;
+        }
+
+        Span<FlushEntry> entries = MemoryMarshal.Cast<byte, FlushEntry>(buffer.Slice(0, batch.Count * sizeof(FlushEntry)));
+        int pages = batch.Count * sizeof(FlushEntry);
+        for (int item = 0; item < batch.Count; item++)
+        {
+            ref Line line = ref _lines[batch.LineAt(item)];
+            entries[item] = new FlushEntry { Address = line.Address, Asid = space->Asid, Page = (uint)item };
+            PageSpan(line.Frame).CopyTo(buffer.Slice(pages + (item * PageOperations.PageSize), PageOperations.PageSize));
+        }
+
+        RpcContext context = new() { Asid = space->Asid, Class = RpcClass.WriteBack };
+        FlushRequest head = new() { Count = (uint)batch.Count, Pages = (uint)batch.Count };
+        Span<byte> payload = buffer.Slice(0, pages + (batch.Count * PageOperations.PageSize));
+        Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);
+        for (int item = 0; item < batch.Count; item++)
+        {
+            EndCleaning(batch.LineAt(item), error);
+        }
+
+        batch = default;
+        _arrivals.WakeAll();
+        return error;
+    }
+
+    /// <summary>The owners of a line that stays have answered.</summary>
+    private void EndCleaning(int index, Errno error)
+    {
+        ref Line line = ref _lines[index];
+        if (error == Errno.None)
+        {
+            line.Origin = LineOrigin.Owner;
+            ForgetOlder(ref line);
+            _flushes++;
+            _flushesBatched++;
+        }
+
+        if (!TryReturn(index, isDirty: error != Errno.None))
+        {
+            // A stranger to the ranges: its home has no place for it, so it ends here.
+            GiveBack(index);
+            _disowned++;
+        }
+    }
+
+    /// <summary>
+    /// The owners of a victim have answered. Taken over: the page is remote, the line Filling. So it is, without the page, when the owner knows
+    /// no such page: nobody will ask for it again. Otherwise the page goes back where it was, at the list's tail, and the error comes back.
+    /// </summary>
+    private Errno EndWriteBack(int index, Errno error)
+    {
+        ref Line victim = ref _lines[index];
+        if (error == Errno.None)
+        {
+            ForgetOlder(ref victim);
+            _flushes++;
+        }
+
+        if (error != Errno.None && !IsDisowned(error) && TryReturn(index, isDirty: true))
+        {
+            _arrivals.WakeAll();
+            return error;
+        }
+
+        if (victim.State == LineState.WritingBack)
+        {
+            EndFlights(ref victim);
+        }
+
+        victim.State = LineState.Filling;
+        Unshare(index);
+        _disowned += error == Errno.None ? 0UL : 1;
+        _arrivals.WakeAll();
+        return Errno.None;
+    }
+
+    /// <summary>All entries of a line in flight: its page is at its owners.</summary>
+    private void EndFlights(ref Line line)
+    {
+        do
+        {
+            *line.Entry = PageState.Remote;
+            line.Space->InFlight--;
+        }
+        while (TryPromote(ref line));
+    }
+
+    /// <summary>
+    /// A line that is WritingBack is resident again, in all spaces whose ranges still have its page; their rights may have changed meanwhile. False: there
+    /// are none, its entries are remote and the line is on no list.
+    /// </summary>
+    private bool TryReturn(int index, bool isDirty)
+    {
+        ref Line line = ref _lines[index];
+        for (LineMapping** link = &((Line*)Unsafe.AsPointer(ref line))->More; *link != null;)
+        {
+            LineMapping* other = *link;
+            other->Space->InFlight--;
+            if (other->Space->TryFindRange(other->Address, out _))
+            {
+                link = &other->Next;
+                continue;
+            }
+
+            *other->Entry = PageState.Remote;
+            *link = other->Next;
+            _mappings.Free(other);
+        }
+
+        line.Space->InFlight--;
+        if (!line.Space->TryFindRange(line.Address, out _))
+        {
+            *line.Entry = PageState.Remote;
+            if (!TryPromote(ref line))
+            {
+                line.State = LineState.Filling;
+                return false;
+            }
+        }
+
+        line.State = LineState.Resident;
+        line.IsDirty = isDirty && line.More != null;
+        LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
+        _residentLines++;
+        ulong dirty = isDirty && line.More == null ? PageTable.Dirty : 0;
+        Return(ref line, line.Entry, line.Space, line.Address, dirty);
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            Return(ref line, other->Entry, other->Space, other->Address, 0);
+        }
+
+        return true;
+    }
+
+    private void Return(ref Line line, ulong* entry, AddressSpace* space, ulong address, ulong dirty)
+    {
+        space->TryFindRights(address, out Protection protection, out _);
+        Present(ref line, space, entry, BitsOf(ref line, protection) | PageTable.Accessed | dirty);
+    }
+
+    /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>
+    private static bool IsDisowned(Errno error) => error is Errno.EFAULT or Errno.EACCES or Errno.ESRCH or Errno.EREMOTE;
+}
