@@ -65,6 +65,43 @@ public sealed class LinuxFilesTests : IDisposable
         Assert.True(often < seldom + few, $"{seldom} messages for 10 rounds and {often} for 10,000");
     }
 
+    [Theory]
+    [InlineData("1", "1M")]
+    [InlineData("2", "1M")]
+    [InlineData("3", "16M")]
+    [InlineData("4", "16M")]
+    public async Task Reads_agree_with_writes_truncations_replacements_and_mappings_of_the_file(string seed, string cache)
+    {
+        const string Steps = "25000";
+        string program = await LinuxPrograms.BuildAsync("reads");
+        ProgramResult here = await Rack.HostAsync(_folder, [program, seed, Steps], ("LEGO_READS", _folder));
+        ProgramResult there = await Rack.RunAsync(["--excache", cache, .. await LinuxPrograms.AddAsync("reads")], ["/reads", seed, Steps]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
+    public async Task Reading_a_small_file_again_costs_no_message() =>
+        Assert.Equal(await ReadsAsync("again", "2"), await ReadsAsync("again", "1000"));
+
+    [Fact]
+    public async Task Small_reads_of_a_large_file_displace_no_page_of_a_program()
+    {
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync(
+            ["--excache", "1M", .. await LinuxPrograms.AddAsync("reads")], ["/reads", "through", "8000000", "4096"]);
+        Assert.True(result.Status == 0, result.ToString());
+        Assert.True(statistics["processor.excache.reads_kept"] > 1000, "reads keep what they bring");
+        Assert.True(statistics["processor.excache.evictions"] - statistics["processor.excache.evictions_clean"] < 100, "and write nothing back for it");
+    }
+
+    /// <summary>Reads of files that the memory component was asked for.</summary>
+    private static async Task<ulong> ReadsAsync(params string[] words)
+    {
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync([.. await LinuxPrograms.AddAsync("reads")], ["/reads", .. words]);
+        Assert.True(result.Status == 0, result.ToString());
+        return statistics["fabric.requests.FileRead"];
+    }
+
     /// <summary>Messages about names, attributes and opens while a program asks for the same few again and again.</summary>
     private static async Task<ulong> LookUpsAsync(string rounds)
     {

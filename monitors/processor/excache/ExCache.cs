@@ -205,6 +205,8 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.flushes_batched"u8, _flushesBatched);
         writer.Add("processor.excache.drops"u8, _drops);
         writer.Add("processor.excache.disowned"u8, _disowned);
+        writer.Add("processor.excache.reads_found"u8, _readsFound);
+        writer.Add("processor.excache.reads_kept"u8, _readsKept);
         writer.Add("processor.excache.shared_moves"u8, _sharedMoves);
         writer.Add("processor.excache.shared_lost"u8, _sharedLost);
         _stages.Report(ref writer);

@@ -137,7 +137,7 @@ public sealed unsafe class LineObjects
     internal void Change(uint number) => _entries[number].Version++;
 
     /// <summary>Tells whether the contents have changed since an earlier look.</summary>
-    internal uint VersionOf(uint number) => _entries[number].Version;
+    public uint VersionOf(uint number) => _entries[number].Version;
 
     private ushort* Bucket(in ObjectIdentity identity) =>
         _buckets + ((((identity.Handle.Inode * 31) + identity.Volume) * 2654435761u) % MaxObjects);

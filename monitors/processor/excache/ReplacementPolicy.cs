@@ -6,7 +6,8 @@
 // * The accessed bit is that of the page-table entry (of any that maps the line; a line that none maps is not accessed): set by the hardware on any access, by the kernel when it copies to or from the page, and
 //   by the fill itself, because the faulting access follows at once. Clearing it also drops the address translation (INVLPG), so the next
 //   access sets it again (SDM vol. 3, 4.8).
-// * The list of a set holds resident lines in order of insertion; a filled line goes to its tail when its page has arrived.
+// * The list of a set holds resident lines in order of insertion; a filled line goes to its tail when its page has arrived, but to its head when
+//   read(2) has brought it (ExCache.Reads.cs).
 //
 // fifo    victim = head of the list. Accessed bits are not looked at.
 // lru     first, from head to tail, each line whose accessed bit is set moves to the tail (so the accessed ones keep their order among
@@ -170,6 +171,24 @@ public static unsafe class LineList
         }
 
         set.Newest = index;
+    }
+
+    /// <summary>Puts a line where the next victim is looked for.</summary>
+    public static void Prepend(Line* lines, ref LineSet set, int index)
+    {
+        ref Line line = ref lines[index];
+        line.Older = Line.None;
+        line.Newer = set.Oldest;
+        if (set.Oldest == Line.None)
+        {
+            set.Newest = index;
+        }
+        else
+        {
+            lines[set.Oldest].Older = index;
+        }
+
+        set.Oldest = index;
     }
 
     public static void Remove(Line* lines, ref LineSet set, int index)

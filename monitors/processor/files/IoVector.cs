@@ -101,6 +101,48 @@ public unsafe ref struct IoVector
         }
     }
 
+    /// <summary>
+    /// Where the next bytes go, for a caller that puts up to <paramref name="roomBytes"/> there before it blocks and then calls
+    /// <see cref="Advance"/>. EFAULT. BLOCKS before it answers.
+    /// </summary>
+    public Errno Reserve(out byte* at, out ulong roomBytes)
+    {
+        at = _kernel;
+        roomBytes = 0;
+        Errno error = NextSegment();
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        roomBytes = _segmentBytes;
+        if (_process == null)
+        {
+            return Errno.None;
+        }
+
+        if (_address >= UserMemory.Limit || _segmentBytes > UserMemory.Limit - _address)
+        {
+            return Errno.EFAULT;
+        }
+
+        ulong inPage = _address & (PageOperations.PageSize - 1);
+        roomBytes = Math.Min(roomBytes, PageOperations.PageSize - inPage);
+        _process->Table.Turns.Spend(roomBytes);
+        error = LineFaults.Pin(_process, _address, MissAccess.Write, out byte* line);
+        at = line + inPage;
+        return error;
+    }
+
+    /// <summary>So many bytes were put where <see cref="Reserve"/> said.</summary>
+    public void Advance(ulong lengthBytes)
+    {
+        _kernel += _process == null ? lengthBytes : 0;
+        _address += lengthBytes;
+        _segmentBytes -= lengthBytes;
+        RemainingBytes -= lengthBytes;
+    }
+
     private Errno Move(byte* bytes, int lengthBytes, MissAccess access, out int movedBytes)
     {
         movedBytes = 0;
@@ -127,10 +169,7 @@ public unsafe ref struct IoVector
                 PageOperations.CopyBytes(bytes + movedBytes, _kernel, chunk);
             }
 
-            _kernel += _process == null ? copied : 0;
-            _address += copied;
-            _segmentBytes -= copied;
-            RemainingBytes -= copied;
+            Advance(copied);
             movedBytes += (int)copied;
             if (error != Errno.None)
             {

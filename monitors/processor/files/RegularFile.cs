@@ -1,5 +1,5 @@
 // Regular files of the volume: reads and writes go to the memory component in pieces of FileRequest.MaxTransfer, through one transfer
-// buffer. All functions BLOCK for messages.
+// buffer; what is resident is read without it (FileLines.cs). All functions BLOCK for messages.
 
 using System;
 using Lego.Fabric.Messages;
@@ -15,6 +15,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
         FileCaller caller = FileCaller.Of(process);
+        bool keeps = to.RemainingBytes < FileLines.StreamBytes;
         long total = 0;
         while (to.RemainingBytes != 0)
         {
@@ -24,32 +25,40 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(Errno.EINTR);
             }
 
-            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(to.RemainingBytes, TransferBuffer.DataBytes);
-            int length = 0;
             Errno error = Files.Mappings.Publish(file->Node, position, position + (ulong)wanted);
-            error = error != Errno.None ? error
-                : FileClient.Read(in caller, file->Node, position, buffer.Data.Slice(0, wanted), out length);
-            int moved = 0;
-            if (error == Errno.None)
+            ulong moved = 0;
+            if (error == Errno.None && !FileLines.TryRead(in caller, file->Node, ref position, (ulong)wanted, ref to, out moved, out error))
             {
-                error = to.Give(buffer.Data.Slice(0, length), out moved);
-                position += (ulong)moved;
-                total += moved;
+                error = ReadByMessage(in caller, file->Node, ref position, wanted, keeps, ref to, out moved);
             }
 
+            total += (long)moved;
             if (error != Errno.None)
             {
                 return total != 0 ? total : CallResult.Fail(error);
             }
 
-            if (length < wanted)
+            if (moved < (ulong)wanted)
             {
                 break;
             }
         }
 
         return total;
+    }
+
+    /// <summary>One piece that the memory component is asked for. On an error some bytes may have been moved.</summary>
+    private static Errno ReadByMessage(
+        in FileCaller caller, FileNode* node, ref ulong position, int wantedBytes, bool keeps, ref IoVector to, out ulong moved)
+    {
+        int arrived = 0;
+        using TransferBuffer buffer = FileSystem.Of(caller.Processes).Buffers.Take();
+        Errno error = FileLines.Fetch(in caller, node, position, wantedBytes, keeps, buffer.Data, out ReadOnlySpan<byte> bytes);
+        error = error != Errno.None ? error : to.Give(bytes, out arrived);
+        moved = (ulong)arrived;
+        position += moved;
+        return error;
     }
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)

@@ -22,10 +22,27 @@ public static unsafe class LineFaults
             return Errno.EFAULT;
         }
 
+        // Nearly always the page is there: that much of Resolve without its frame.
+        ulong* entry = PageTable.Find(process->Space->PageTableRoot, address);
+        if (entry == null || !PageState.IsPresent(*entry) || !PageState.Allows(*entry, access))
+        {
+            Errno error = Fault(process, address, access, out entry);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+
+        PageTable.SetBits(entry, access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed);
+        line = ExCache.PageOf(*entry);
+        return Errno.None;
+    }
+
+    private static Errno Fault(Process* process, ulong address, MissAccess access, out ulong* entry)
+    {
         ExCache cache = process->Table.Cache;
         MemoryShortage shortage = default;
         FaultOutcome outcome;
-        ulong* entry;
         do
         {
             outcome = cache.Resolve(process->Space, address, access, LinePlacement.OwnSet, out entry);
@@ -43,8 +60,6 @@ public static unsafe class LineFaults
             return Errno.EFAULT;
         }
 
-        PageTable.SetBits(entry, access == MissAccess.Write ? PageTable.Accessed | PageTable.Dirty : PageTable.Accessed);
-        line = ExCache.PageOf(*entry);
         return Errno.None;
     }
 

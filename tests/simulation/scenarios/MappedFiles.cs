@@ -1,5 +1,6 @@
-// Programs map files privately, write to the mappings and to the files, cut, grow and replace the files, fork and exec. A page that a mapping has not
-// written to is the file's, whatever happens to the file; one that it has written to is its own; and a child begins with what its parent had.
+// Programs map files privately, write to the mappings and to the files, read, cut, grow and replace the files, fork and exec. A page that a
+// mapping has not written to is the file's, whatever happens to the file; one that it has written to is its own; and a child begins with what
+// its parent had.
 
 using System;
 using System.Linq;
@@ -19,6 +20,7 @@ internal enum MappedFileStep
     Store,
     WriteFile,
     WritePart,
+    ReadFile,
     Resize,
     Replace,
     Fork,
@@ -202,6 +204,10 @@ internal sealed class MappedFiles(string name, int moreProcessors) : Scenario
                     Check.Equal((long)PartBytes, program.WriteAt(_file, ((ulong)page * PageBytes) + PartOffset, part), "pwrite of a part");
                     _own.Part[page] = value;
                     break;
+                case MappedFileStep.ReadFile:
+                    ulong inPage = step.C % 2 == 0 ? 0 : PartOffset + 1UL;
+                    ReadFile(((ulong)page * PageBytes) + inPage, step.C % 3 == 0 ? PartBytes : step.C % 3 * (int)PageBytes);
+                    break;
                 case MappedFileStep.Resize:
                     Resize(step.B % (Pages + 1));
                     break;
@@ -255,6 +261,22 @@ internal sealed class MappedFiles(string name, int moreProcessors) : Scenario
             {
                 mapping!.Part[page] ??= mapping.File.Part[page];
                 mapping.First[page] = value;
+            }
+        }
+
+        /// <summary>Twice, because the second time the pages may be resident.</summary>
+        private void ReadFile(ulong offset, int count)
+        {
+            for (int round = 0; round < 2; round++)
+            {
+                int expected = (int)Math.Clamp((_own.PageCount * (long)PageBytes) - (long)offset, 0, count);
+                Check.Equal((long)expected, program.ReadAt(_file, offset, count, out byte[] bytes), "pread");
+                for (int index = 0; index < expected; index++)
+                {
+                    int page = (int)((offset + (ulong)index) / PageBytes);
+                    bool isPart = (int)((offset + (ulong)index) % PageBytes) is >= PartOffset and < PartOffset + PartBytes;
+                    Check.Equal(isPart ? _own.Part[page] : _own.First[page], bytes[index], $"byte {index} of {count} read at {offset}");
+                }
             }
         }
 

@@ -194,6 +194,87 @@ public sealed unsafe class NamedLineTests
         Assert.Equal(2u, machine.Cache.NumberOf(IdentityOf(2)));
     }
 
+    [Fact]
+    public void What_a_read_has_brought_is_mapped_without_a_message_and_what_a_mapping_has_brought_is_read()
+    {
+        using ExCacheFixture machine = Make(out AddressSpace* other, lines: 16, ways: 16);
+        Keep(machine, 2, 42);
+        machine.Load(other, OtherBase + Page, out byte mapped);
+        Assert.Equal(42, mapped);
+        Assert.Empty(machine.Memory.Requests);
+        machine.Load(Base, out _);
+        machine.Load(Base + Page, out _);
+        Assert.True(machine.Cache.HasPages(1, 0, 3));
+        Assert.False(machine.Cache.HasPages(1, 0, 4));
+        Assert.True(machine.Cache.TryFindPage(1, 1, out byte* bytes));
+        Assert.Equal(1, *bytes);
+    }
+
+    [Fact]
+    public void What_a_read_has_brought_is_kept_only_if_nothing_has_changed_meanwhile()
+    {
+        using ExCacheFixture machine = Make(out _, lines: 16, ways: 16);
+        uint version = machine.Cache.Objects.VersionOf(1);
+        machine.Cache.Invalidate(1, 7, 8);
+        machine.Cache.KeepPage(1, 2, version, new byte[Page]);
+        Assert.False(machine.Cache.HasPages(1, 2, 3));
+        Keep(machine, 2, 42);
+        machine.Cache.Invalidate(1, 2, 3);
+        Assert.False(machine.Cache.HasPages(1, 2, 3));
+        machine.Cache.ShareNames(isAlone: false);
+        Keep(machine, 2, 42);
+        Assert.False(machine.Cache.HasPages(1, 2, 3));
+    }
+
+    [Fact]
+    public void The_rest_of_a_files_last_page_is_zeros()
+    {
+        using ExCacheFixture machine = Make(out _, lines: 1, ways: 1);
+        byte[] whole = new byte[Page];
+        whole.AsSpan().Fill(5);
+        machine.Cache.KeepPage(1, 2, machine.Cache.Objects.VersionOf(1), whole);
+        machine.Cache.Invalidate(1, 2, 3);
+        machine.Cache.KeepPage(1, 3, machine.Cache.Objects.VersionOf(1), new byte[] { 6, 7 });
+        Assert.True(machine.Cache.TryFindPage(1, 3, out byte* bytes));
+        Assert.Equal((6, 7, 0, 0), (bytes[0], bytes[1], bytes[2], bytes[4095]));
+    }
+
+    [Fact]
+    public void Reading_through_a_file_takes_no_page_of_a_program()
+    {
+        const int Ways = 8;
+        using ExCacheFixture machine = Make(out _, lines: 2 * Ways, ways: Ways);
+        VmaRecord memory = new() { Start = OtherBase, End = OtherBase + (100 * Page), Kind = VmaKind.Anonymous, Protection = (Protection)3 };
+        machine.SetRanges(File(Base, 0, Protection.Read), memory);
+        const int Own = (2 * Ways) - 2;
+        for (ulong page = 0; page < Own; page++)
+        {
+            machine.Store(OtherBase + (page * Page), (byte)page);
+        }
+
+        for (int page = 0; page < 100; page++)
+        {
+            Keep(machine, page, (byte)page);
+        }
+
+        Assert.Equal(Own + 2UL, machine.Cache.ResidentLines);
+        Assert.Equal((ulong)Own, machine.Space->ResidentLines);
+        Assert.True(machine.Cache.HasPages(1, 98, 100));
+        // Who needs room takes that line, not one that came before it.
+        machine.Store(OtherBase + (Own * Page), 1);
+        machine.Store(OtherBase + ((Own + 1) * Page), 1);
+        Assert.Equal(Own + 2UL, machine.Space->ResidentLines);
+        Keep(machine, 100, 1);
+        Assert.False(machine.Cache.HasPages(1, 100, 101));
+    }
+
+    private static void Keep(ExCacheFixture machine, int page, byte value)
+    {
+        byte[] bytes = new byte[Page];
+        bytes[0] = value;
+        machine.Cache.KeepPage(1, (ulong)page, machine.Cache.Objects.VersionOf(1), bytes);
+    }
+
     /// <summary>Two spaces map a file, the second one from its second page on.</summary>
     private static ExCacheFixture Make(out AddressSpace* other, int lines, int ways)
     {

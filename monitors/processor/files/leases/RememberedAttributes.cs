@@ -41,11 +41,17 @@ public sealed unsafe class RememberedAttributes
     /// <summary>What stat(2) tells, if that is known and still true.</summary>
     public bool TryFind(ushort storage, in FileHandle handle, out FileAttributes attributes)
     {
-        RememberedFile* entry = Look(storage, in handle);
-        bool isKnown = entry != null && entry->IsComplete && Holds(entry->AccessMoment, LeaseKey.Access(handle.Inode))
-            && Holds(entry->Moment, LeaseKey.Attributes(handle.Inode));
-        attributes = isKnown ? entry->Attributes : default;
-        return isKnown;
+        RememberedFile* entry = LookComplete(storage, in handle);
+        attributes = entry != null ? entry->Attributes : default;
+        return entry != null;
+    }
+
+    /// <summary>As <see cref="TryFind"/>, the size alone.</summary>
+    public bool TryFindSize(ushort storage, in FileHandle handle, out ulong sizeBytes)
+    {
+        RememberedFile* entry = LookComplete(storage, in handle);
+        sizeBytes = entry != null ? entry->Attributes.Size : 0;
+        return entry != null;
     }
 
     /// <summary>As <see cref="TryFind"/>, but only type, permissions, owner and group (and the device's number) need be true.</summary>
@@ -99,6 +105,14 @@ public sealed unsafe class RememberedAttributes
             entry->Attributes.UserId = attributes.UserId;
             entry->Attributes.GroupId = attributes.GroupId;
         }
+    }
+
+    private RememberedFile* LookComplete(ushort storage, in FileHandle handle)
+    {
+        RememberedFile* entry = Look(storage, in handle);
+        bool isKnown = entry != null && entry->IsComplete && Holds(entry->AccessMoment, LeaseKey.Access(handle.Inode))
+            && Holds(entry->Moment, LeaseKey.Attributes(handle.Inode));
+        return isKnown ? entry : null;
     }
 
     private bool Holds(ulong moment, uint key) => _clock.Holds(moment, LeaseClock.SlotOf(key));
