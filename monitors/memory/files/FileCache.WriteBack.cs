@@ -43,8 +43,9 @@ public sealed unsafe partial class FileCache
     /// </summary>
     internal Errno Sync(CachedFile* file, FileWriteFlags flags, ref uint knownError)
     {
-        Errno error = WriteBack(file);
-        if ((flags & FileWriteFlags.NoDevice) != 0)
+        bool needsDevice = (flags & FileWriteFlags.NoDevice) == 0;
+        Errno error = WriteBack(file, needsDevice ? FileWriteFlags.Synchronous : FileWriteFlags.None, out bool isOnDevice);
+        if (!needsDevice)
         {
             return error;
         }
@@ -57,7 +58,7 @@ public sealed unsafe partial class FileCache
         knownError = _writeErrorNumber;
         file->IsWriteErrorSeen = true;
         file->LostPages = 0;
-        if (error != Errno.None || file->IsObject)
+        if (error != Errno.None || file->IsObject || isOnDevice)
         {
             return error;
         }
@@ -148,8 +149,15 @@ public sealed unsafe partial class FileCache
     }
 
     /// <summary>Writes everything that is dirty now. Blocks.</summary>
-    private Errno WriteBack(CachedFile* file)
+    private Errno WriteBack(CachedFile* file) => WriteBack(file, FileWriteFlags.None, out _);
+
+    /// <summary>
+    /// As above. With FileWriteFlags.Synchronous the last run asks for all that the storage component has to be on its device, which is one
+    /// message less; <paramref name="isOnDevice"/> tells that there was one.
+    /// </summary>
+    private Errno WriteBack(CachedFile* file, FileWriteFlags flags, out bool isOnDevice)
     {
+        isOnDevice = false;
         if (IsWrittenBack(file))
         {
             return Errno.None;
@@ -160,9 +168,9 @@ public sealed unsafe partial class FileCache
         ulong last = _dirtyNumber;
         Acquire(file, FileActivity.Writing);
         Errno error = Errno.None;
-        while (file->FirstDirty != null && file->FirstDirty->DirtyNumber <= last && error == Errno.None)
+        while (IsDirtyUpTo(file, last) && error == Errno.None)
         {
-            error = WriteRun(file);
+            error = WriteRun(file, last, flags, out isOnDevice);
         }
 
         ReleaseActivity(file);
@@ -193,8 +201,13 @@ public sealed unsafe partial class FileCache
         return WriteBack(file);
     }
 
-    /// <summary>Writes one run of dirty neighbours. The caller has the file's activity. Blocks.</summary>
-    private Errno WriteRun(CachedFile* file)
+    private static bool IsDirtyUpTo(CachedFile* file, ulong last) => file->FirstDirty != null && file->FirstDirty->DirtyNumber <= last;
+
+    /// <summary>
+    /// Writes one run of dirty neighbours; the last one up to the number <paramref name="last"/> with the given flags. The caller has the file's
+    /// activity. Blocks.
+    /// </summary>
+    private Errno WriteRun(CachedFile* file, ulong last, FileWriteFlags flags, out bool isOnDevice)
     {
         ulong first = file->FirstDirty->Index;
         for (int back = 1; back < PagesPerTransfer && first > 0; back++)
@@ -228,10 +241,14 @@ public sealed unsafe partial class FileCache
 
         ulong offset = first << PageShift;
         int length = (int)Math.Min((ulong)pages << PageShift, file->Size - offset);
-        Errno error = _store.Write(
-            file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, FileWriteFlags.Reserved, buffer, out FileWriteReply reply);
+        flags = IsDirtyUpTo(file, last) ? FileWriteFlags.Reserved : flags | FileWriteFlags.Reserved;
+        Errno error = _store.Write(file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, flags, buffer, out FileWriteReply reply);
         _buffers.Return(buffer);
         _storageWrites++;
+        isOnDevice = error == Errno.None && (flags & FileWriteFlags.Synchronous) != 0;
+        // The storage component has the bytes, and its device has failed to take what it had: fsync(2) fails, but the pages are not dirty.
+        Errno deviceError = (flags & FileWriteFlags.Synchronous) != 0 && reply.Written == (uint)length ? error : Errno.None;
+        error = deviceError != Errno.None ? Errno.None : error;
         int written = 0;
         if (error == Errno.None)
         {
@@ -264,7 +281,7 @@ public sealed unsafe partial class FileCache
         }
 
         ForgetTimeWhenWritten(file);
-        return error;
+        return error != Errno.None ? error : deviceError;
     }
 
     private void NoteWriteError(CachedFile* file, Errno error)

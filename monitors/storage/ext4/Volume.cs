@@ -21,6 +21,8 @@ public sealed unsafe class Volume
     private bool _changed;
     /// <summary>Something may not be on the device yet; false with _changed while only orphans keep the volume unclean.</summary>
     private bool _unwritten;
+    /// <summary>Something may not be on stable storage yet, although it may be written.</summary>
+    private bool _unflushed = true;
     /// <summary>It was not let go cleanly before it was mounted: nobody has looked what is damaged.</summary>
     private bool _wasUnclean;
     private ulong _timeNs;
@@ -141,6 +143,7 @@ public sealed unsafe class Volume
         }
 
         _unwritten = true;
+        _unflushed = true;
         if (_changed)
         {
             return Errno.None;
@@ -171,11 +174,20 @@ public sealed unsafe class Volume
         CommitSuperblock();
     }
 
-    /// <summary>Waits until the device has everything that was changed on stable storage; the volume stays marked unclean. EIO.</summary>
+    /// <summary>
+    /// Waits until the device has everything that was changed on stable storage; the volume stays marked unclean. Nothing is asked of the
+    /// device when nothing was changed since the last time. EIO.
+    /// </summary>
     public Errno Flush()
     {
         Errno error = Cache.WriteBack();
-        return error == Errno.None && !Device.ReadOnly ? Device.Flush() : error;
+        if (error == Errno.None && !Device.ReadOnly && _unflushed)
+        {
+            error = Device.Flush();
+            _unflushed = error != Errno.None;
+        }
+
+        return error;
     }
 
     /// <summary>
@@ -261,6 +273,7 @@ public sealed unsafe class Volume
 
     private void CommitSuperblock()
     {
+        _unflushed = true;
         const ulong nanosecondsPerSecond = 1_000_000_000;
         Super->FreeBlocksLow = (uint)FreeBlocks;
         if (_geometry.WideDescriptors)

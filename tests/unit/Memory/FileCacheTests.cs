@@ -131,7 +131,7 @@ public sealed unsafe class FileCacheTests
         Assert.Equal(0, fixture.Store.Writes);
         Assert.Equal(1, fixture.Store.Reserves);
         Assert.Equal(Errno.None, Sync(fixture, file));
-        Assert.Equal(1, fixture.Store.Syncs);
+        Assert.Equal((0, 1), (fixture.Store.Syncs, fixture.Store.SynchronousWrites));
         Assert.InRange(fixture.Store.Writes, 2, 10);
         Assert.Equal(bytes, stored.Bytes);
     }
@@ -548,6 +548,38 @@ public sealed unsafe class FileCacheTests
     }
 
     private static FileRequest To(ulong size) => new() { Offset = size };
+
+    [Fact]
+    public void Fsync_of_a_file_with_one_changed_page_is_one_message_to_the_storage_component()
+    {
+        using MemoryFixture fixture = new(64);
+        CachedFile* file = fixture.Hold(fixture.Store.Add("/file", new byte[8 * Page]));
+        Assert.Equal(Errno.None, fixture.Files.Write(file, default, new byte[] { 1 }, out _));
+        Assert.Equal(Errno.None, Sync(fixture, file));
+        int writes = fixture.Store.Writes;
+        Assert.Equal(Errno.None, fixture.Files.Write(file, new FileRequest { Offset = Page }, new byte[] { 2 }, out _));
+        Assert.Equal(Errno.None, Sync(fixture, file));
+        Assert.Equal((writes + 1, 0), (fixture.Store.Writes, fixture.Store.Syncs));
+        // What is written back already may still be in the storage component's memory.
+        Assert.Equal(Errno.None, Sync(fixture, file));
+        Assert.Equal((writes + 1, 1), (fixture.Store.Writes, fixture.Store.Syncs));
+    }
+
+    [Fact]
+    public void Fsync_fails_when_the_device_does_and_what_the_storage_component_has_is_not_written_again()
+    {
+        using MemoryFixture fixture = new(64);
+        FakeFileStore.StoredFile stored = fixture.Store.Add("/file", new byte[Page]);
+        CachedFile* file = fixture.Hold(stored);
+        Assert.Equal(Errno.None, fixture.Files.Write(file, default, new byte[] { 1 }, out _));
+        Assert.Equal(Errno.None, fixture.Files.Write(file, default, new byte[] { 2 }, out _));
+        fixture.Store.DeviceError = Errno.EIO;
+        Assert.Equal(Errno.EIO, Sync(fixture, file));
+        Assert.Equal(0UL, fixture.Files.DirtyPages);
+        Assert.Equal(2, stored.Bytes[0]);
+        Assert.Equal(Errno.None, Sync(fixture, file));
+        Assert.Equal(1, fixture.Store.Syncs);
+    }
 
     private static Errno Sync(MemoryFixture fixture, CachedFile* file, FileWriteFlags flags = FileWriteFlags.None)
     {

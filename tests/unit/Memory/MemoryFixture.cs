@@ -29,6 +29,10 @@ internal sealed unsafe class FakeFileStore : FileStore
     internal int Reads;
     internal int Writes;
     internal int Syncs;
+    /// <summary>Writes that asked for all to be on the device.</summary>
+    internal int SynchronousWrites;
+    /// <summary>What the device says to them, after the bytes were taken.</summary>
+    internal Errno DeviceError;
     internal int Statuses;
     /// <summary>Runs before each read, as other requests do while a worker waits.</summary>
     internal Action? DuringRead;
@@ -158,7 +162,9 @@ internal sealed unsafe class FakeFileStore : FileStore
         reply.Offset = offset;
         reply.Size = size;
         reply.VolumeFreeBytes = CapacityBytes - UsedBytes;
-        return Errno.None;
+        bool isSynchronous = (flags & FileWriteFlags.Synchronous) != 0;
+        SynchronousWrites += isSynchronous ? 1 : 0;
+        return isSynchronous ? DeviceError : Errno.None;
     }
 
     public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, ushort requester, TransferBuffer* buffer)

@@ -51,7 +51,14 @@ public sealed unsafe class FileBlockDevice(string path) : BlockDevice, IDisposab
         return Errno.None;
     }
 
-    public override Errno Flush() => Errno.None;
+    /// <summary>How often stable storage was asked for.</summary>
+    public int Flushes { get; private set; }
+
+    public override Errno Flush()
+    {
+        Flushes++;
+        return Errno.None;
+    }
 
     public void Dispose() => _file.Dispose();
 

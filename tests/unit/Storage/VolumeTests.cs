@@ -339,6 +339,21 @@ public unsafe class VolumeTests
     }
 
     [Fact]
+    public void The_device_is_asked_for_stable_storage_only_when_something_was_changed()
+    {
+        using VolumeImage image = new("8M");
+        Create(image.Mount(), Geometry.RootInode, "first", FileMode.Regular | 0x1A4);
+        Assert.Equal(Errno.None, image.Volume.Flush());
+        int flushes = image.Device.Flushes;
+        Assert.NotEqual(0, flushes);
+        Assert.Equal(Errno.None, image.Volume.Flush());
+        Assert.Equal(flushes, image.Device.Flushes);
+        Create(image.Volume, Geometry.RootInode, "second", FileMode.Regular | 0x1A4);
+        Assert.Equal(Errno.None, image.Volume.Flush());
+        Assert.Equal(flushes + 1, image.Device.Flushes);
+    }
+
+    [Fact]
     public void A_volume_that_was_not_clean_when_it_was_mounted_is_not_called_clean_before_e2fsck_has_seen_it()
     {
         using VolumeImage image = new("8M");
