@@ -46,6 +46,18 @@ public sealed class LinuxMemoryTests : IDisposable
     [Theory]
     [InlineData("1M")]
     [InlineData("16M")]
+    public async Task Files_in_memory_are_written_mapped_sealed_and_run_as_on_the_host(string cache)
+    {
+        string program = await LinuxPrograms.BuildAsync("memory-files");
+        ProgramResult here = await Rack.HostAsync(_folder, [program]);
+        ProgramResult there = await Rack.RunAsync(["--excache", cache, .. await LinuxPrograms.AddAsync("memory-files")], ["/memory-files"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Theory]
+    [InlineData("1M")]
+    [InlineData("16M")]
     public async Task Pages_of_a_file_are_the_same_for_all_who_map_it_until_one_of_them_writes(string cache)
     {
         string program = await LinuxPrograms.BuildAsync("shared-pages");

@@ -10,7 +10,8 @@
 //                                                  FileWriteFlags.NoDevice, have at least been handed to the storage component);
 //                                                  Handle 0 and PathLength 0 = of all files
 // FileTruncate  FileRequest + path (Offset = new size)      reply empty
-// FileStatus    FileRequest + path                 reply FileAttributes: as stored, with the cache's newer size and times
+// FileStatus    FileRequest + path                 reply FileAttributes: as stored, with the cache's newer size and times; of a memory object
+//                                                  size, blocks, the time of the last write, and as Links the mappings that may write to it
 // FileForget    FileRequest + path                 reply empty: the file is gone, its cached pages are dropped without write-back
 
 using System.Runtime.InteropServices;

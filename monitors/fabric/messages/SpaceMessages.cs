@@ -76,7 +76,7 @@ public struct RegionRecord
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ExecuteRequest
 {
-    /// <summary>Storage component that holds the file's volume.</summary>
+    /// <summary>Storage component that holds the file's volume; MemoryObjects.Storage for a program in memory (memfd_create).</summary>
     public ushort Storage;
     public ushort FilePathLength;
     /// <summary>What Open said the file is.</summary>
@@ -88,7 +88,8 @@ public struct ExecuteRequest
     /// <summary>Inode 0: none is known yet.</summary>
     public FileHandle Interpreter;
     public ushort InterpreterPathLength;
-    public ushort Reserved;
+    /// <summary>Storage component that holds the interpreter's volume.</summary>
+    public ushort InterpreterStorage;
 }
 
 /// <summary>Where the program starts.</summary>

@@ -41,6 +41,8 @@ public unsafe struct CachedFile
     internal uint Users;
     /// <summary>Vmas that map it.</summary>
     internal uint Mappings;
+    /// <summary>Those that are shared and writable, or may come to be.</summary>
+    internal uint WritableMappings;
 
     /// <summary>As programs see it; at the storage component it is StoredSize until the dirty pages are written.</summary>
     internal ulong Size;

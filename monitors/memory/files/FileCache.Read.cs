@@ -98,6 +98,15 @@ public sealed unsafe partial class FileCache
         {
             ulong position = offset + (ulong)copied;
             CachePage* page = FindPage(file, position >> PageShift);
+            int inPage = (int)(position & (PageOperations.PageSize - 1));
+            int part = Math.Min(length - copied, PageOperations.PageSize - inPage);
+            if (page == null && file->IsObject)
+            {
+                buffer.Slice(copied, part).Clear();
+                copied += part;
+                continue;
+            }
+
             if (page == null)
             {
                 missing = position >> PageShift;
@@ -106,8 +115,6 @@ public sealed unsafe partial class FileCache
             }
 
             page->IsReferenced = true;
-            int inPage = (int)(position & (PageOperations.PageSize - 1));
-            int part = Math.Min(length - copied, PageOperations.PageSize - inPage);
             fixed (byte* target = buffer)
             {
                 PageOperations.CopyBytes(target + copied, page->Frame + inPage, (ulong)part);

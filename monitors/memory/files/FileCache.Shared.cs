@@ -40,7 +40,8 @@ public sealed unsafe partial class FileCache
         page->IsReferenced = true;
         MarkDirty(page);
         ClearTail(file, file->Size);
-        file->ModifyTimeNs = Clock.UnixTimeNs();
+        // Stores into a memory object leave its times alone, as on Linux.
+        file->ModifyTimeNs = file->IsObject ? file->ModifyTimeNs : Clock.UnixTimeNs();
         _sharedPages++;
         return CacheOutcome.Done;
     }
@@ -128,6 +129,7 @@ public sealed unsafe partial class FileCache
         attributes.Handle = file->Handle;
         attributes.Mode = FileMode.Regular;
         attributes.BlockSize = PageOperations.PageSize;
+        attributes.Links = file->WritableMappings;
         attributes.Size = file->Size;
         attributes.Blocks = file->PageCount * SectorsPerPage;
         attributes.ModifyTimeNs = file->ModifyTimeNs;

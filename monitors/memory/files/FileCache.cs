@@ -127,12 +127,17 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     private void Recall(CachedFile* file, ushort except) => _leases?.Recall(LeaseKey.Attributes(file->Handle.Inode), except);
 
     /// <summary>A vma maps the file.</summary>
-    internal void HoldMapping(CachedFile* file) => file->Mappings++;
+    internal void HoldMapping(CachedFile* file, bool mayWrite)
+    {
+        file->Mappings++;
+        file->WritableMappings += mayWrite ? 1u : 0;
+    }
 
     /// <summary>A vma that maps the file is gone.</summary>
-    internal void ReleaseMapping(CachedFile* file)
+    internal void ReleaseMapping(CachedFile* file, bool mayWrite)
     {
         file->Mappings--;
+        file->WritableMappings -= mayWrite ? 1u : 0;
         if (file->Mappings == 0 && file->IsDead)
         {
             DropPages(file, 0, ulong.MaxValue);

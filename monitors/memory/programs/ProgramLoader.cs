@@ -102,7 +102,7 @@ public sealed unsafe class ProgramLoader
         if (error == Errno.None && image.InterpreterBytes != 0)
         {
             error = request.Interpreter.Inode == 0 ? Errno.ELIBACC : _files.FindOrAdd(
-                vnode, request.Storage, request.Interpreter, paths.Slice(request.FilePathLength), out interpreter);
+                vnode, request.InterpreterStorage, request.Interpreter, paths.Slice(request.FilePathLength), out interpreter);
             if (error == Errno.None)
             {
                 FileCache.Hold(interpreter);

@@ -186,12 +186,16 @@ public sealed unsafe partial class AddressSpaces
             vma->File = wish.File;
             vma->FileOffset = wish.FileOffset;
             vma->Backing = wish.Backing;
-            _files.HoldMapping(wish.File);
         }
 
         if ((wish.Flags & MapFlags.TypeMask) != MapFlags.Private)
         {
             vma->Traits |= VmaTraits.Shared | (MayWrite(wish) ? VmaTraits.MayWrite : VmaTraits.None);
+        }
+
+        if (wish.File != null)
+        {
+            _files.HoldMapping(wish.File, vma->MayBeWritten);
         }
 
         if ((wish.Protection & Protection.Write) != 0)

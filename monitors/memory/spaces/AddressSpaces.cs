@@ -249,7 +249,7 @@ public sealed unsafe partial class AddressSpaces
         to->Backing = from->Backing;
         if (to->File != null)
         {
-            _files.HoldMapping(to->File);
+            _files.HoldMapping(to->File, to->MayBeWritten);
         }
     }
 
@@ -257,10 +257,11 @@ public sealed unsafe partial class AddressSpaces
     {
         VmaTree.Remove(space, vma);
         CachedFile* file = vma->File;
+        bool mayWrite = vma->MayBeWritten;
         _vmas.Free(vma);
         if (file != null)
         {
-            _files.ReleaseMapping(file);
+            _files.ReleaseMapping(file, mayWrite);
         }
     }
 

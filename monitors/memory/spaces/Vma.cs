@@ -23,6 +23,9 @@ internal unsafe struct Vma
     internal Vma* Next;
     internal Vma* Previous;
 
+    /// <summary>Stores into it reach the file, or will if it is made writable.</summary>
+    internal readonly bool MayBeWritten => (Traits & (VmaTraits.Shared | VmaTraits.MayWrite)) == (VmaTraits.Shared | VmaTraits.MayWrite);
+
     /// <summary>True when this range directly continues <paramref name="before"/> and nothing distinguishes them.</summary>
     internal readonly bool Continues(Vma* before) =>
         before->End == Start && before->Kind == Kind && before->Protection == Protection && before->File == File

@@ -69,7 +69,7 @@ public static unsafe class FileClient
         ulong moment = caller.Leases.Clock.Now;
         FileRequest request = new() { Handle = handle, Storage = storage, PathLength = (ushort)path.Length, For = caller.Rpc.Node };
         Errno error = caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes);
-        if (error == Errno.None)
+        if (error == Errno.None && storage != MemoryObjects.Storage)
         {
             caller.Leases.Attributes.Remember(storage, in attributes, moment);
         }

@@ -55,6 +55,23 @@ public sealed unsafe class FileMappings : BackingOwner
     /// <summary>True while some process runs the file: it is not written to (ETXTBSY).</summary>
     public bool IsProgram(FileNode* node) => Backings.IsProgram(node->Backing);
 
+    /// <summary>True when a shared mapping in a space that is in use shows the file.</summary>
+    public bool IsShared(FileNode* node)
+    {
+        for (AddressSpace* space = node->Backing == 0 ? null : Spaces.First; space != null; space = space->Next)
+        {
+            for (int index = 0; space->Users != 0 && index < space->Ranges.Count; index++)
+            {
+                if (space->Ranges[index].Backing == node->Backing && space->Ranges[index].Kind == VmaKind.SharedFile)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>What programs have stored into shared mappings of [from, to) is at the memory component afterwards. BLOCKS.</summary>
     public Errno Publish(FileNode* node, ulong from, ulong to) =>
         node->Backing == 0 ? Errno.None : Cache.WriteBackShared(node->Backing, from >> PageShift, PageUp(to) >> PageShift);
@@ -151,7 +168,8 @@ public sealed unsafe class FileMappings : BackingOwner
         using NodeRef node = NodeRef.Adopt(program);
         pathLength = node.Node->Path.Length;
         node.Node->Path.CopyTo(reply.Slice(sizeof(OpenReply)));
-        error = node.Node->Writers != 0 ? Errno.ETXTBSY : Publish(node.Node, 0, ulong.MaxValue);
+        bool isElsewhere = node.Node->Memory != null && node.Node->Place.FileMemory != process->Place.HomeMemory;
+        error = node.Node->Writers != 0 ? Errno.ETXTBSY : isElsewhere ? Errno.ENOEXEC : Publish(node.Node, 0, ulong.MaxValue);
         return error != Errno.None ? error : Acquire(node.Node, out backing);
     }
 

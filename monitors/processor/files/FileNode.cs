@@ -145,6 +145,9 @@ public sealed unsafe class FileNodes
     /// <summary>Nodes that are kept.</summary>
     public ulong KeptCount => _kept.Count;
 
+    /// <summary>Memory objects.</summary>
+    public ulong ObjectCount => _memoryFiles.InUse;
+
     /// <summary>True when something is held at the storage component that is not open.</summary>
     public bool KeepsAny => _kept.Count != 0 || Holds.AreWaiting;
 

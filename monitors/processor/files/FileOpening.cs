@@ -275,7 +275,8 @@ public static unsafe class FileOpening
         }
 
         file->Node = node.Share();
-        node.Node->Writers += file->IsWritable ? 1u : 0;
+        file->IsWriter = file->IsWritable;
+        node.Node->Writers += file->IsWriter ? 1u : 0;
         if ((file->IsWritable || truncates) && FileSystem.Of(process).Mappings.IsProgram(node.Node))
         {
             error = Errno.ETXTBSY;

@@ -216,6 +216,7 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.files.tables"u8, Tables.InUse);
         writer.Add("processor.files.nodes"u8, Nodes.Count);
         writer.Add("processor.files.nodes_kept"u8, Nodes.KeptCount);
+        writer.Add("processor.files.objects"u8, Nodes.ObjectCount);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
         writer.Add("processor.files.locks"u8, Locks.Count);

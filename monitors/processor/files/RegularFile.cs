@@ -129,12 +129,14 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         reply = default;
         FileMappings mappings = FileSystem.Of(process).Mappings;
         bool appends = (flags & FileWriteFlags.Append) != 0;
+        MemoryFile.BeginChange(node->Memory);
         Errno error = CheckSeals(in caller, node, offset + (ulong)lengthBytes, appends);
         uint backing = 0;
         error = error != Errno.None ? error
             : mappings.BeginChange(node, appends ? 0 : offset, appends ? ulong.MaxValue : offset + (ulong)lengthBytes, out backing);
         if (error != Errno.None)
         {
+            MemoryFile.EndChange(node->Memory);
             return error;
         }
 
@@ -148,6 +150,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             mappings.MayHaveChanged(node);
         }
 
+        MemoryFile.EndChange(node->Memory);
         mappings.EndChange(backing);
         return error;
     }
@@ -251,15 +254,14 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
     {
         status = default;
-        status.Device = DeviceNumber.Volume;
-        FileCaller caller = FileCaller.Of(process);
-        Errno error = FileClient.Status(in caller, file->Node, out status.Attributes);
-        if (error == Errno.None && file->Node->Memory != null)
+        if (file->Node->Memory != null)
         {
-            file->Node->Memory->Describe(ref status);
+            return MemoryObject.Status(process, file->Node, out status);
         }
 
-        return error;
+        status.Device = DeviceNumber.Volume;
+        FileCaller caller = FileCaller.Of(process);
+        return FileClient.Status(in caller, file->Node, out status.Attributes);
     }
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
@@ -284,11 +286,13 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         StorageClient.DropSetId(in caller, node);
         node->IsAtMemory = true;
         FileMappings mappings = FileSystem.Of(process).Mappings;
+        MemoryFile.BeginChange(node->Memory);
         Errno error = CheckSize(in caller, node, sizeBytes, flags);
         uint backing = 0;
         error = error != Errno.None ? error : mappings.BeginChange(node, 0, ulong.MaxValue, out backing);
         if (error != Errno.None)
         {
+            MemoryFile.EndChange(node->Memory);
             return error;
         }
 
@@ -302,6 +306,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             mappings.MayHaveChanged(node);
         }
 
+        MemoryFile.EndChange(node->Memory);
         mappings.EndChange(backing);
         return error;
     }
@@ -329,7 +334,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     public override void Close(OpenFile* file)
     {
-        file->Node->Writers -= file->IsWritable ? 1u : 0;
+        file->Node->Writers -= file->IsWriter ? 1u : 0;
         Files.Nodes.Release(file->Node);
     }
 

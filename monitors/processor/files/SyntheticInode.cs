@@ -18,6 +18,9 @@ public unsafe struct SyntheticInode
     private ulong _modifyTimeNs;
     private ulong _changeTimeNs;
 
+    /// <summary>Permission bits of inode(7).</summary>
+    public readonly uint Permissions => _permissions;
+
     /// <summary>A new inode of a user; times are now.</summary>
     public static SyntheticInode Create(uint userId, uint groupId, uint permissions = OwnerReadWrite)
     {

@@ -136,6 +136,9 @@ public static unsafe class DescriptorCalls
             case SetPipeSize:
                 return file->Kind != FileKind.Pipe ? SystemCall.Fail(Errno.EBADF)
                     : call.A2 <= ByteRing.CapacityBytes ? ByteRing.CapacityBytes : SystemCall.Fail(Errno.EPERM);
+            case MemoryFileCalls.AddSeals:
+            case MemoryFileCalls.GetSeals:
+                return MemoryFileCalls.Seal(ref call);
             default:
                 return SystemCall.Fail(Errno.EINVAL);
         }

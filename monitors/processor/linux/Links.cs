@@ -218,7 +218,7 @@ public static unsafe class Links
         if (error == Errno.None)
         {
             error = isOpen
-                ? descriptor.IsBad ? Errno.EBADF : descriptor.File->Node == null ? Errno.EXDEV : Errno.None
+                ? descriptor.IsBad ? Errno.EBADF : descriptor.File->Node == null || descriptor.File->Node->Memory != null ? Errno.EXDEV : Errno.None
                 : source.File != PseudoFile.None ? Errno.EXDEV : Errno.None;
         }
 

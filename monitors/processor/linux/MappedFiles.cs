@@ -88,6 +88,11 @@ public static unsafe class MappedFiles
 
         FileNode* node = FileTable.Of(process)->Find(descriptor)->Node;
         Errno error = FileSystem.Of(process).Mappings.Acquire(node, out request.Backing);
+        if (error == Errno.None && IsOfObject(in request))
+        {
+            node->Memory->Maps++;
+        }
+
         path = node->Path;
         request.PathLength = (ushort)path.Length;
         return error;
@@ -136,14 +141,23 @@ public static unsafe class MappedFiles
             request.Allowed = Protection.Read | Protection.Write | Protection.Execute;
         }
 
-        return files.Mappings.Acquire(node, out request.Backing);
+        Errno error = files.Mappings.Acquire(node, out request.Backing);
+        node->Memory->Maps += error == Errno.None ? 1u : 0;
+        return error;
     }
+
+    private static bool IsOfObject(in MapRequest request) => request.File.Inode != 0 && request.Storage == MemoryObjects.Storage;
 
     /// <summary>The map call is over. BLOCKS when it has failed and the file was closed meanwhile.</summary>
     public static void Drop(Process* process, in MapRequest request)
     {
         if (request.Backing != 0)
         {
+            if (IsOfObject(in request))
+            {
+                ((FileNode*)process->Table.Backings.FileOf(request.Backing))->Memory->Maps--;
+            }
+
             process->Table.Backings.Drop(request.Backing);
         }
     }

@@ -261,7 +261,7 @@ public static unsafe class Ownership
         }
 
         return file->Node->Memory != null
-            ? file->Node->Memory->Attributes.Change(process, in request)
+            ? file->Node->Memory->Change(process, in request)
             : ChangeVolume(process, VolumePath.Of(file->Node), LastLink.Keep, request);
     }
 

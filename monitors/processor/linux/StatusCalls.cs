@@ -98,7 +98,9 @@ public static unsafe class StatusCalls
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        return descriptor.File->Node != null ? OfVolume(ref call, VolumePath.Of(descriptor.File->Node))
+        FileNode* node = descriptor.File->Node;
+        return node != null && node->Memory != null ? Give(ref call, Synthetic(TemporaryMagic))
+            : node != null ? OfVolume(ref call, VolumePath.Of(node))
             : Give(ref call, Synthetic(descriptor.File->Kind is FileKind.Pipe or FileKind.StandardStream
                 ? PipeMagic
                 : PseudoMagic(descriptor.File->Pseudo.File)));

@@ -225,6 +225,7 @@ public static partial class SystemCallTable
             case 315: return SchedulingCalls.GetAttributes(ref call);
             case 316: return Links.RenameAt2(ref call);
             case 318: return SystemInformation.GetRandom(ref call);
+            case 319: return MemoryFileCalls.Create(ref call);
             case 322: return ProcessCalls.ExecuteAt(ref call);
             case 324: return ThreadCalls.MemoryBarrier(ref call);
             case 326: return FileCopies.CopyFileRange(ref call);

@@ -110,7 +110,7 @@ public static unsafe class ProcessExecute
 
             if (error == Errno.ENOEXEC)
             {
-                error = FollowInterpreterLine(process, ref words, head.File, in found, answer);
+                error = FollowInterpreterLine(process, ref words, head.File, in found, backing, answer);
             }
 
             process->Table.Backings.Drop(backing);
@@ -147,7 +147,7 @@ public static unsafe class ProcessExecute
         Processes table = process->Table;
         ExecuteRequest request = new()
         {
-            Storage = process->Place.Storage,
+            Storage = table.Cache.Objects.IdentityOf(backing).Volume,
             FilePathLength = (ushort)head.File.Length,
             File = found.Attributes.Handle,
             Backing = backing,
@@ -169,6 +169,7 @@ public static unsafe class ProcessExecute
 
         error = head.TakeInterpreter(answer.Slice(sizeof(OpenReply), pathLength));
         request.Interpreter = linker.Attributes.Handle;
+        request.InterpreterStorage = table.Cache.Objects.IdentityOf(request.InterpreterBacking).Volume;
         request.InterpreterPathLength = (ushort)pathLength;
         error = error != Errno.None ? error : Request(process, in request, head, answer, out space, out program, out _);
         table.Backings.Drop(request.InterpreterBacking);
@@ -285,17 +286,19 @@ public static unsafe class ProcessExecute
     }
 
     private static Errno FollowInterpreterLine(Process* process, ref ProgramWords words, ReadOnlySpan<byte> canonical, in OpenReply found,
-        Span<byte> buffer)
+        uint backing, Span<byte> buffer)
     {
+        ushort storage = process->Table.Cache.Objects.IdentityOf(backing).Volume;
         FileRequest request = new()
         {
             Handle = found.Attributes.Handle,
             Length = ScriptLineBytes,
-            Storage = process->Place.Storage,
+            Storage = storage,
             PathLength = (ushort)canonical.Length,
         };
         RpcContext context = new() { Class = RpcClass.DemandFetch };
-        Errno error = process->Table.Rpc.Call(process->Place.FileMemory, Opcode.FileRead, in context, in request, canonical,
+        ushort memory = storage == MemoryObjects.Storage ? process->Place.HomeMemory : process->Place.FileMemory;
+        Errno error = process->Table.Rpc.Call(memory, Opcode.FileRead, in context, in request, canonical,
             buffer.Slice(0, ScriptLineBytes), out int received);
         if (error != Errno.None)
         {

@@ -255,6 +255,7 @@ public sealed unsafe class ProgramLoaderTests
         {
             request.Interpreter.Inode = fixture.Store.Names.GetValueOrDefault(interpreter, 99u);
             request.Interpreter.Generation = 1;
+            request.InterpreterStorage = request.Storage;
             request.InterpreterPathLength = (ushort)linker.Length;
             request.InterpreterBacking = LinkerBacking;
         }
