@@ -61,6 +61,7 @@ public sealed class ProcessorMonitor
             Scheduler.Sleep(EndPauseNs);
         }
 
+        Files.SharedMemory.Clear();
         ExCache.ForgetNames();
         // The next life has been promised nothing.
         Files.Leases.Clock.ForgetAll();

@@ -156,7 +156,8 @@ static void mappings(void)
         strcpy(own, "lost");
         _exit(shared[PAGE]);
     }
-    printf("child %d: %s, %d\n", wait_for(child), shared, own[0]);
+    printf("child %d: ", wait_for(child));
+    printf("%s, %d\n", shared, own[0]);
     close(file);
     strcpy(shared + 2 * PAGE, "open no more");
     printf("%s\n", own + 2 * PAGE);

@@ -55,6 +55,16 @@ public sealed class LinuxMemoryTests : IDisposable
         Assert.Equal(0, there.Status);
     }
 
+    [Fact]
+    public async Task Names_of_shared_memory_are_made_linked_renamed_and_removed_as_on_the_host()
+    {
+        string program = await LinuxPrograms.BuildAsync("shared-names");
+        ProgramResult here = await Rack.HostAsync(_folder, [program]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("shared-names")], ["/shared-names"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
     [Theory]
     [InlineData("1M")]
     [InlineData("16M")]

@@ -20,6 +20,11 @@ public static unsafe class FileOpening
         flags |= OpenFlags.LargeFile;
         bool keepsLink = (flags & OpenFlags.NoFollow) != 0 || IsExclusive(flags);
         Errno error = path.Resolve(process, keepsLink ? LastLink.Keep : LastLink.Follow, out PseudoNode node);
+        if (error == Errno.ENOENT && node.File == PseudoFile.DevSharedMemory && (flags & (OpenFlags.Create | OpenFlags.Path)) == OpenFlags.Create)
+        {
+            return path.Text[path.Text.Length - 1] == (byte)'/' ? Errno.EISDIR : FileSystem.Of(process).SharedMemory.Create(process, PathText.LastComponent(path.Text), flags, mode, out file);
+        }
+
         if (error != Errno.None)
         {
             return error;
@@ -51,6 +56,15 @@ public static unsafe class FileOpening
             error = other.Operations.Status(process, other.File, out FileStatus status);
             error = error == Errno.None ? FileAccess.Check(process, in status.Attributes, FileAccess.Write) : error;
             return error == Errno.None ? Truncate(process, in node, in status.Attributes, sizeBytes) : error;
+        }
+
+        if (pseudo.File == PseudoFile.SharedMemoryFile)
+        {
+            using NodeRef shared = NodeRef.To(FileSystem.Of(process).SharedMemory.NodeOf(pseudo));
+            FileStatus status = default;
+            error = shared.IsNone ? Errno.ENOENT : MemoryObject.Status(process, shared.Node, out status);
+            error = error == Errno.None ? FileAccess.Check(process, in status.Attributes, FileAccess.Write) : error;
+            return error == Errno.None ? RegularFile.Truncate(process, shared.Node, sizeBytes) : error;
         }
 
         if (pseudo.File != PseudoFile.None)

@@ -34,6 +34,12 @@ public static unsafe class FileStatusLookup
             return descriptor.IsBad ? Errno.ENOENT : descriptor.Operations.Status(process, descriptor.File, out status);
         }
 
+        if (node.File == PseudoFile.SharedMemoryFile)
+        {
+            FileNode* shared = FileSystem.Of(process).SharedMemory.NodeOf(node);
+            return shared == null ? Errno.ENOENT : MemoryObject.Status(process, shared, out status);
+        }
+
         return node.File == PseudoFile.None
             ? OfVolume(process, in path, lastLink, out status)
             : PseudoTree.Status(process, node, out status);

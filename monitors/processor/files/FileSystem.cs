@@ -56,6 +56,7 @@ public sealed unsafe class FileSystem : ProcessResources
         Nodes = new FileNodes(processes);
         Leases = new FileLeases(frames, Nodes);
         Nodes.Leases = Leases;
+        SharedMemory = new SharedMemoryDirectory(this);
         Sessions = new TerminalSessions(this);
         Buffers = new TransferBuffers(frames);
         Readiness = new Readiness();
@@ -101,6 +102,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public LockTable Locks { get; }
 
     public FileNodes Nodes { get; }
+
+    /// <summary>/dev/shm.</summary>
+    public SharedMemoryDirectory SharedMemory { get; }
 
     /// <summary>What is remembered of names and attributes.</summary>
     public FileLeases Leases { get; }
@@ -217,6 +221,7 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.files.nodes"u8, Nodes.Count);
         writer.Add("processor.files.nodes_kept"u8, Nodes.KeptCount);
         writer.Add("processor.files.objects"u8, Nodes.ObjectCount);
+        writer.Add("processor.files.shared_memory_names"u8, SharedMemory.Count);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
         writer.Add("processor.files.locks"u8, Locks.Count);

@@ -154,7 +154,8 @@ public readonly unsafe ref struct PathName
     /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; Volume then is what to ask the storage
     /// component for (links of /proc that lead there have been followed). That a link of the volume, or a "..", leads into a tree that is
     /// served here is seen by the storage component only: it answers EREMOTE, the system call begins again (UserThread.FollowsMounts), and
-    /// this asks first. ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
+    /// this asks first. ENOENT (<paramref name="node"/> is then the directory that is served here and has no such last component), ENOTDIR, EACCES,
+    /// ELOOP, ENAMETOOLONG.
     /// </summary>
     public Errno Resolve(Process* process, LastLink lastLink, out PseudoNode node)
     {
@@ -258,12 +259,13 @@ public readonly unsafe ref struct PathName
                 return Replace("/"u8, Text.Slice(start), 0) ? Errno.None : Errno.ENAMETOOLONG;
             }
 
+            bool isLast = position == Text.Length;
             if (!PseudoTree.TryFind(process, node, component, out PseudoNode child))
             {
+                node = PathText.HasComponent(Text.Slice(position)) ? default : node;
                 return Errno.ENOENT;
             }
 
-            bool isLast = position == Text.Length;
             if (PseudoTree.IsLink(child.File) && (!isLast || lastLink == LastLink.Follow))
             {
                 if (isLast && child.File == PseudoFile.ProcessDescriptor)

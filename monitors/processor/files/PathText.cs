@@ -56,6 +56,13 @@ public static class PathText
         return !component.IsEmpty;
     }
 
+    /// <summary>False: the rest of a path is empty, or slashes.</summary>
+    public static bool HasComponent(ReadOnlySpan<byte> path)
+    {
+        int position = 0;
+        return NextComponent(path, ref position, out _);
+    }
+
     /// <summary>The last component, trailing slashes aside; empty for the root.</summary>
     public static ReadOnlySpan<byte> LastComponent(ReadOnlySpan<byte> path)
     {

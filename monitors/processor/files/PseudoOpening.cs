@@ -30,6 +30,11 @@ public static unsafe class PseudoOpening
             return Errno.ENOTDIR;
         }
 
+        if (node.File == PseudoFile.SharedMemoryFile)
+        {
+            return files.SharedMemory.Open(process, node, flags, out file);
+        }
+
         if ((flags & OpenFlags.Path) != 0)
         {
             return FileOpening.Make(files, FileKind.PathOnly, flags, node, out file);

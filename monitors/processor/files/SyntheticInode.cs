@@ -47,6 +47,9 @@ public unsafe struct SyntheticInode
         status.Attributes.ChangeTimeNs = _changeTimeNs;
     }
 
+    /// <summary>Something about it has changed now: a name.</summary>
+    public void Touch() => _changeTimeNs = Clock.UnixTimeNs();
+
     /// <summary>chmod, chown, utimensat. EPERM.</summary>
     public Errno Change(Process* process, in SetAttributesRequest request)
     {

@@ -99,10 +99,10 @@ public static unsafe class Links
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Errno error = OnVolume(call.Process, in path, Errno.EBUSY);
+        Errno error = OnVolume(call.Process, in path, Errno.EBUSY, out PseudoNode node);
         if (error != Errno.None)
         {
-            return SystemCall.Fail(error);
+            return SystemCall.Fail(node.File == PseudoFile.SharedMemoryFile && error == Errno.EBUSY ? Errno.ENOTDIR : error);
         }
 
         return SystemCall.Result(Remove(call.Process, in path, PathFlags.Directory));
@@ -110,7 +110,12 @@ public static unsafe class Links
 
     private static long RemoveFile(ref SystemCall call, in PathName path)
     {
-        Errno error = OnVolume(call.Process, in path, Errno.EPERM);
+        Errno error = OnVolume(call.Process, in path, Errno.EPERM, out PseudoNode node);
+        if (error == Errno.EPERM && node.File == PseudoFile.SharedMemoryFile)
+        {
+            return SystemCall.Result(call.Files.SharedMemory.Remove(call.Process, node));
+        }
+
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -157,14 +162,22 @@ public static unsafe class Links
         using PathName oldPath = PathName.FromUser(process, oldDirectory, oldAddress);
         using PathName newPath = PathName.FromUser(process, newDirectory, newAddress);
         Errno error = oldPath.Error != Errno.None ? oldPath.Error : newPath.Error;
+        PseudoNode old = default;
         if (error == Errno.None)
         {
-            error = OnVolume(process, in oldPath, Errno.EXDEV);
+            error = OnVolume(process, in oldPath, Errno.EXDEV, out old);
+        }
+
+        if (error == Errno.EXDEV && old.File == PseudoFile.SharedMemoryFile)
+        {
+            error = InSharedMemory(process, in newPath);
+            return SystemCall.Result(error != Errno.None ? error : FileSystem.Of(process).SharedMemory.Rename(
+                process, old, PathText.LastComponent(newPath.Text), replaces: (flags & RenameNoReplace) == 0));
         }
 
         if (error == Errno.None)
         {
-            error = OnVolume(process, in newPath, Errno.EXDEV);
+            error = OnVolume(process, in newPath, Errno.EXDEV, out _);
         }
 
         return error != Errno.None ? SystemCall.Fail(error) : SystemCall.Result(Rename(process, in oldPath, in newPath, flags));
@@ -215,6 +228,14 @@ public static unsafe class Links
         using Descriptor descriptor = error != Errno.None || !isOpen ? default
             : oldPath.IsDescriptor ? Descriptor.Of(process, oldDirectory)
             : Descriptor.Of(process->Table, source);
+        using NodeRef shared = NodeRef.To(error != Errno.None ? null : SharedMemoryOf(process, in descriptor, source));
+        if (!shared.IsNone)
+        {
+            error = InSharedMemory(process, in newPath);
+            return SystemCall.Result(
+                error != Errno.None ? error : FileSystem.Of(process).SharedMemory.Add(PathText.LastComponent(newPath.Text), shared.Node));
+        }
+
         if (error == Errno.None)
         {
             error = isOpen
@@ -224,7 +245,7 @@ public static unsafe class Links
 
         if (error == Errno.None)
         {
-            error = OnVolume(process, in newPath, Errno.EXDEV);
+            error = OnVolume(process, in newPath, Errno.EXDEV, out _);
         }
 
         if (error != Errno.None)
@@ -336,10 +357,27 @@ public static unsafe class Links
     }
 
     /// <summary>Checks that a path is on the volume; else gives the error for what is served here.</summary>
-    private static Errno OnVolume(Process* process, in PathName path, Errno otherwise)
+    private static Errno OnVolume(Process* process, in PathName path, Errno otherwise, out PseudoNode node)
+    {
+        Errno error = path.Resolve(process, LastLink.Keep, out node);
+        return error == Errno.None && node.File != PseudoFile.None ? otherwise : error;
+    }
+
+    /// <summary>Checks that a path names something in /dev/shm, or could. EXDEV: it is elsewhere.</summary>
+    private static Errno InSharedMemory(Process* process, in PathName path)
     {
         Errno error = path.Resolve(process, LastLink.Keep, out PseudoNode node);
-        return error == Errno.None && node.File != PseudoFile.None ? otherwise : error;
+        bool isThere = (error == Errno.None && node.File == PseudoFile.SharedMemoryFile)
+            || (error == Errno.ENOENT && node.File == PseudoFile.DevSharedMemory && path.Text[path.Text.Length - 1] != (byte)'/');
+        return isThere ? Errno.None : error == Errno.None ? Errno.EXDEV : error;
+    }
+
+    /// <summary>A file in /dev/shm that link(2) is to give another name; null: what it names is none. One that has no name gets none.</summary>
+    private static FileNode* SharedMemoryOf(Process* process, in Descriptor descriptor, PseudoNode source)
+    {
+        FileNode* node = source.File == PseudoFile.SharedMemoryFile ? FileSystem.Of(process).SharedMemory.NodeOf(source)
+            : descriptor.IsBad ? null : descriptor.File->Node;
+        return node != null && node->Memory != null && node->Memory->Links != 0 ? node : null;
     }
 
     /// <summary>The paths that are told of open files, working directories and programs below a moved name follow it.</summary>

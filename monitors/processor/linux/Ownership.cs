@@ -231,6 +231,12 @@ public static unsafe class Ownership
             return SystemCall.Result(descriptor.IsBad ? Errno.ENOENT : ChangeFile(process, descriptor.File, request));
         }
 
+        if (node.File == PseudoFile.SharedMemoryFile)
+        {
+            FileNode* shared = FileSystem.Of(process).SharedMemory.NodeOf(node);
+            return SystemCall.Result(shared == null ? Errno.ENOENT : shared->Memory->Change(process, in request));
+        }
+
         return SystemCall.Result(
             node.File != PseudoFile.None ? ChangePseudo(node, in request) : ChangeVolume(process, path.Volume, last, request));
     }

@@ -32,6 +32,17 @@ public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperation
                 PseudoNode directory = file->Offset == 0 ? file->Pseudo : PseudoTree.ParentOf(file->Pseudo);
                 error = writer.Add(PseudoTree.InodeOf(directory), next, FileMode.Directory >> 12, file->Offset == 0 ? "."u8 : ".."u8);
             }
+            else if (file->Pseudo.File == PseudoFile.DevSharedMemory)
+            {
+                SharedMemoryName* entry = Files.SharedMemory.FindFrom((uint)(file->Offset - FirstEntry));
+                if (entry == null)
+                {
+                    break;
+                }
+
+                next = entry->Number + 1 + FirstEntry;
+                error = writer.Add(entry->Node->Handle.Inode, next, FileMode.Regular >> 12, entry->Text);
+            }
             else
             {
                 if (!PseudoTree.TryNext(Files.Processes, file->Pseudo, file->Offset - FirstEntry, out PseudoNode child, out ulong cookie))

@@ -105,6 +105,9 @@ public enum PseudoFile : byte
     DevFd,
     DevPts,
     DevTerminal0,
+    DevSharedMemory,
+    /// <summary>A file in /dev/shm (SharedMemoryDirectory); Descriptor is its name's number.</summary>
+    SharedMemoryFile,
 
     /// <summary>One more than the last entry.</summary>
     End,

@@ -35,7 +35,7 @@ public static unsafe class PseudoTexts
                 text.Append("Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n"u8);
                 break;
             case PseudoFile.ProcFileSystems:
-                text.Append("nodev\tsysfs\nnodev\tproc\nnodev\tdevtmpfs\n\text4\n"u8);
+                text.Append("nodev\tsysfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\ttmpfs\n\text4\n"u8);
                 break;
             case PseudoFile.ProcInterrupts:
                 text.Append("           CPU0\n"u8);
@@ -88,7 +88,7 @@ public static unsafe class PseudoTexts
     internal static void Mounts(ref TextBuffer text)
     {
         text.Append("/dev/root / ext4 rw,relatime 0 0\n"u8);
-        text.Append("devtmpfs /dev devtmpfs rw,relatime 0 0\n"u8);
+        text.Append("devtmpfs /dev devtmpfs rw,relatime 0 0\ntmpfs /dev/shm tmpfs rw,relatime 0 0\n"u8);
         text.Append("proc /proc proc rw,relatime 0 0\n"u8);
         text.Append("sysfs /sys sysfs rw,relatime 0 0\n"u8);
     }
@@ -98,6 +98,7 @@ public static unsafe class PseudoTexts
     {
         text.Append("1 0 8:0 / / rw,relatime - ext4 /dev/root rw\n"u8);
         text.Append("2 1 0:5 / /dev rw,relatime - devtmpfs devtmpfs rw\n"u8);
+        text.Append("5 2 0:5 / /dev/shm rw,relatime - tmpfs tmpfs rw\n"u8);
         text.Append("3 1 0:21 / /proc rw,relatime - proc proc rw\n"u8);
         text.Append("4 1 0:22 / /sys rw,relatime - sysfs sysfs rw\n"u8);
     }

@@ -18,6 +18,7 @@ public static unsafe class PseudoTree
     private const uint OwnerWrite = 0x80;
     private const uint OwnerRead = 0x100;
     private const uint All = 0x1FF;
+    private const uint Sticky = 0x200;
     private const uint ReadWrite = 0x1B6;
 
     /// <summary>The index-th entry of the root directory that is served here.</summary>
@@ -77,6 +78,13 @@ public static unsafe class PseudoTree
         if (BelongsToProcess(directory.File) && ThreadOf(caller->Table, directory) == null)
         {
             return false;
+        }
+
+        if (directory.File == PseudoFile.DevSharedMemory)
+        {
+            SharedMemoryName* found = FileSystem.Of(caller).SharedMemory.Find(name);
+            child = new PseudoNode { File = PseudoFile.SharedMemoryFile, Descriptor = found == null ? 0 : (int)found->Number };
+            return found != null;
         }
 
         if (PathText.TryNumber(name, out uint number))
@@ -163,7 +171,7 @@ public static unsafe class PseudoTree
         {
             text.AppendNumber(node.ThreadId != 0 ? node.ThreadId : node.ProcessId);
         }
-        else if (node.File is PseudoFile.ProcessDescriptor or PseudoFile.ProcessDescriptorInfo)
+        else if (node.File is PseudoFile.ProcessDescriptor or PseudoFile.ProcessDescriptorInfo or PseudoFile.SharedMemoryFile)
         {
             text.AppendNumber((uint)node.Descriptor);
         }
@@ -230,7 +238,7 @@ public static unsafe class PseudoTree
         uint device = node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
         uint mode = TypeOf(node.File) switch
         {
-            PseudoType.Directory => FileMode.Directory | (node.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo ? OwnerReadExecute : ReadExecute),
+            PseudoType.Directory => FileMode.Directory | ModeOfDirectory(node.File),
             PseudoType.Link => FileMode.SymbolicLink | All,
             PseudoType.Device => FileMode.CharacterDevice | (node.File == PseudoFile.DevTerminal0 ? 0x190u : ReadWrite),
             _ => FileMode.Regular | ModeOfText(node.File),
@@ -239,6 +247,13 @@ public static unsafe class PseudoTree
         status.Attributes.Links = TypeOf(node.File) == PseudoType.Directory ? 2u : 1u;
         return status;
     }
+
+    private static uint ModeOfDirectory(PseudoFile file) => file switch
+    {
+        PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo => OwnerReadExecute,
+        PseudoFile.DevSharedMemory => Sticky | All,
+        _ => ReadExecute,
+    };
 
     /// <summary>What is in a program's memory is its owner's business; settings can be written.</summary>
     private static uint ModeOfText(PseudoFile file)
@@ -454,6 +469,8 @@ public static unsafe class PseudoTree
             case PseudoFile.DevFd: type = PseudoType.Link; parent = PseudoFile.Dev; return "fd"u8;
             case PseudoFile.DevPts: type = PseudoType.Directory; parent = PseudoFile.Dev; return "pts"u8;
             case PseudoFile.DevTerminal0: type = PseudoType.Device; parent = PseudoFile.DevPts; return "0"u8;
+            case PseudoFile.DevSharedMemory: type = PseudoType.Directory; parent = PseudoFile.Dev; return "shm"u8;
+            case PseudoFile.SharedMemoryFile: parent = PseudoFile.DevSharedMemory; return default;
             default: parent = PseudoFile.None; return default;
         }
     }

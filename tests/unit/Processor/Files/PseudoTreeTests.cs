@@ -37,7 +37,7 @@ public sealed unsafe class PseudoTreeTests
             string expected = file switch
             {
                 PseudoFile.Process => "12",
-                PseudoFile.ProcessDescriptor or PseudoFile.ProcessDescriptorInfo => "3",
+                PseudoFile.ProcessDescriptor or PseudoFile.ProcessDescriptorInfo or PseudoFile.SharedMemoryFile => "3",
                 _ => Encoding.ASCII.GetString(PseudoTree.NameOf(file)),
             };
             Assert.NotEmpty(expected);
@@ -50,7 +50,7 @@ public sealed unsafe class PseudoTreeTests
     {
         using FileSystemFixture fixture = new();
         Assert.Equal(
-            ["null", "zero", "full", "random", "urandom", "tty", "console", "stdin", "stdout", "stderr", "fd", "pts"],
+            ["null", "zero", "full", "random", "urandom", "tty", "console", "stdin", "stdout", "stderr", "fd", "pts", "shm"],
             List(fixture.Files.Processes, PseudoFile.Dev));
         Assert.Equal(["online", "possible", "present"], List(fixture.Files.Processes, PseudoFile.SysCpu));
         Assert.Contains("meminfo", List(fixture.Files.Processes, PseudoFile.Proc));
