@@ -62,6 +62,7 @@ public sealed class ProcessorMonitor
         }
 
         Files.SharedMemory.Clear();
+        Files.Segments.Clear();
         ExCache.ForgetNames();
         // The next life has been promised nothing.
         Files.Leases.Clock.ForgetAll();

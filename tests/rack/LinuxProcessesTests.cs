@@ -44,6 +44,16 @@ public sealed class LinuxProcessesTests : IDisposable
     }
 
     [Fact]
+    public async Task Segments_semaphores_and_message_queues_of_System_V_behave_as_on_the_host()
+    {
+        string program = await LinuxPrograms.BuildAsync("sysvipc");
+        ProgramResult here = await Rack.HostAsync(_folder, [program]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("sysvipc")], ["/sysvipc"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
     public async Task Processes_signals_timers_and_clocks_behave_as_on_the_host()
     {
         string here = "";

@@ -145,10 +145,25 @@ public sealed unsafe class FileMappings : BackingOwner
     }
 
     /// <inheritdoc/>
+    public override void Used(void* file, uint processId, bool begins)
+    {
+        MemoryFile* memory = ((FileNode*)file)->Memory;
+        if (memory != null && memory->Segment != null)
+        {
+            SharedSegments.Used(memory->Segment, processId, begins);
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Release(void* file)
     {
         FileNode* node = (FileNode*)file;
         node->Backing = 0;
+        if (node->Memory != null && node->Memory->Segment != null)
+        {
+            _files.Segments.Unmapped(node->Memory->Segment);
+        }
+
         _files.Nodes.Release(node);
     }
 

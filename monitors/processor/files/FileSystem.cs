@@ -57,6 +57,7 @@ public sealed unsafe class FileSystem : ProcessResources
         Leases = new FileLeases(frames, Nodes);
         Nodes.Leases = Leases;
         SharedMemory = new SharedMemoryDirectory(this);
+        Segments = new SharedSegments(this);
         Sessions = new TerminalSessions(this);
         Buffers = new TransferBuffers(frames);
         Readiness = new Readiness();
@@ -105,6 +106,9 @@ public sealed unsafe class FileSystem : ProcessResources
 
     /// <summary>/dev/shm.</summary>
     public SharedMemoryDirectory SharedMemory { get; }
+
+    /// <summary>Shared memory of System V.</summary>
+    public SharedSegments Segments { get; }
 
     /// <summary>What is remembered of names and attributes.</summary>
     public FileLeases Leases { get; }
@@ -221,6 +225,10 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.files.nodes"u8, Nodes.Count);
         writer.Add("processor.files.nodes_kept"u8, Nodes.KeptCount);
         writer.Add("processor.files.objects"u8, Nodes.ObjectCount);
+        writer.Add("processor.ipc.segments"u8, (ulong)Segments.Table.Count);
+        writer.Add("processor.ipc.semaphore_sets"u8, (ulong)Processes.Semaphores.Table.Count);
+        writer.Add("processor.ipc.message_queues"u8, (ulong)Processes.Messages.Table.Count);
+        writer.Add("processor.ipc.messages"u8, Processes.Messages.MessageCount);
         writer.Add("processor.files.shared_memory_names"u8, SharedMemory.Count);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
         writer.Add("processor.files.sessions"u8, Sessions.Count);

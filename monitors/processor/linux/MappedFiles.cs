@@ -86,7 +86,14 @@ public static unsafe class MappedFiles
             return isShared ? HoldNewObject(process, ref request) : Errno.None;
         }
 
-        FileNode* node = FileTable.Of(process)->Find(descriptor)->Node;
+        return HoldNode(process, FileTable.Of(process)->Find(descriptor)->Node, ref request, out path);
+    }
+
+    /// <summary>As above for a node that is known, which is to be mapped from its beginning or as the request says. The caller holds it.</summary>
+    public static Errno HoldNode(Process* process, FileNode* node, scoped ref MapRequest request, out ReadOnlySpan<byte> path)
+    {
+        request.File = node->Handle;
+        request.Storage = node->Place.Storage;
         Errno error = FileSystem.Of(process).Mappings.Acquire(node, out request.Backing);
         if (error == Errno.None && IsOfObject(in request))
         {

@@ -45,6 +45,9 @@ public static partial class SystemCallTable
             case 26: return MemoryAdvice.Synchronize(ref call);
             case 27: return MemoryAdvice.InCore(ref call);
             case 28: return MemoryAdvice.Advise(ref call);
+            case 29: return SharedSegmentCalls.Get(ref call);
+            case 30: return SharedSegmentCalls.Attach(ref call);
+            case 31: return SharedSegmentCalls.Control(ref call);
             case 32: return DescriptorCalls.Dup(ref call);
             case 33: return DescriptorCalls.Dup2(ref call);
             case 34: return SignalCalls.Pause(ref call);
@@ -77,6 +80,14 @@ public static partial class SystemCallTable
             case 61: return WaitCalls.Wait4(ref call);
             case 62: return SignalCalls.Kill(ref call);
             case 63: return SystemInformation.Name(ref call);
+            case 64: return SemaphoreCalls.Get(ref call);
+            case 65: return SemaphoreCalls.Operate(ref call);
+            case 66: return SemaphoreCalls.Control(ref call);
+            case 67: return SharedSegmentCalls.Detach(ref call);
+            case 68: return MessageQueueCalls.Get(ref call);
+            case 69: return MessageQueueCalls.Send(ref call);
+            case 70: return MessageQueueCalls.Receive(ref call);
+            case 71: return MessageQueueCalls.Control(ref call);
             case 72: return DescriptorCalls.Control(ref call);
             case 73: return LockCalls.Lock(ref call);
             case 74: return FileIo.Synchronize(ref call);
@@ -178,6 +189,7 @@ public static partial class SystemCallTable
             case 204: return SchedulingCalls.GetAffinity(ref call);
             case 217: return Directories.GetEntries(ref call);
             case 218: return ThreadCalls.SetThreadIdAddress(ref call);
+            case 220: return SemaphoreCalls.OperateUntil(ref call);
             case 221: return FileIo.Advise(ref call);
             case 222: return PosixTimers.Create(ref call);
             case 223: return PosixTimers.Set(ref call);

@@ -21,6 +21,11 @@ public abstract unsafe class BackingOwner
     public abstract Errno OpenProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int pathLength,
         out uint backing);
 
+    /// <summary>A process has a file mapped that its parent had mapped, or leaves the space that maps it.</summary>
+    public virtual void Used(void* file, uint processId, bool begins)
+    {
+    }
+
     /// <summary>Nobody maps the file any more. BLOCKS.</summary>
     public abstract void Release(void* file);
 }
@@ -81,6 +86,15 @@ public sealed unsafe class Backings
             entry->File = null;
             _cache.Objects.Release(backing);
             Owner!.Release(file);
+        }
+    }
+
+    /// <summary>A process begins or ceases to use what a space maps.</summary>
+    public void Tell(AddressSpace* space, uint processId, bool begins)
+    {
+        for (SpaceBacking* link = space->Backings; link != null; link = link->Next)
+        {
+            Owner!.Used(EntryOf(link->Backing)->File, processId, begins);
         }
     }
 

@@ -18,6 +18,7 @@ public static unsafe class ProcessExit
         Signals.Clear(process->Table, ref process->Pending);
         process->Table.Timers.DeleteAll(process);
         process->Table.Resources!.Release(process);
+        process->Table.Semaphores.Leave(process);
         LeaveSpace(process);
         ReleaseChildren(process);
         if (process->LeadsTerminalSession)
@@ -51,6 +52,11 @@ public static unsafe class ProcessExit
         ReleaseWaiter(process);
         if (space != null)
         {
+            if (space->Users == 1)
+            {
+                process->Table.Backings.Tell(space, process->Id, begins: false);
+            }
+
             process->Table.Spaces.Release(space);
         }
     }

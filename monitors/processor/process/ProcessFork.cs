@@ -238,6 +238,7 @@ public static unsafe class ProcessFork
         }
 
         child->Space = copy;
+        child->Table.Backings.Tell(copy, UserThread.Current->Process->Id, begins: true);
         return Errno.None;
     }
 

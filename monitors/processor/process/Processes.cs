@@ -63,6 +63,8 @@ public sealed unsafe class Processes
         Backings = new Backings(frames, cache);
         Spaces = new Spaces(frames, rpc, cache, Scratch, Backings);
         Random = new RandomBytes();
+        Semaphores = new SemaphoreSets(frames);
+        Messages = new MessageQueues(frames);
         Timers = new TimerQueue(frames);
         _buckets = (Process**)frames.AllocateCleared();
         _init = _buckets == null ? null : Create();
@@ -114,6 +116,11 @@ public sealed unsafe class Processes
 
     /// <summary>Threads that wait at addresses.</summary>
     public FutexTable Futexes { get; } = new();
+
+    /// <summary>Semaphores and message queues of System V.</summary>
+    public SemaphoreSets Semaphores { get; }
+
+    public MessageQueues Messages { get; }
 
     /// <summary>What processes have beside their memory; set once, at boot, by the layer that keeps it.</summary>
     public ProcessResources? Resources { get; set; }

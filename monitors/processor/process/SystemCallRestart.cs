@@ -61,7 +61,9 @@ public static class SystemCallRestart
             case 57: // fork
             case 58: // vfork
                 return RestartRule.Always;
+            case 65: // semop
             case 128: // rt_sigtimedwait
+            case 220: // semtimedop
                 return RestartRule.Never;
             default:
                 return RestartRule.WithoutHandler;

@@ -40,8 +40,10 @@ public unsafe struct MemoryFile
     public FileSeals Seals;
     /// <summary>Held by who adds seals.</summary>
     public SleepLock Sealing;
-    /// <summary>Names in /dev/shm: 1 or 0.</summary>
+    /// <summary>Names in /dev/shm.</summary>
     public uint Links;
+    /// <summary>The segment of System V that it is, or null.</summary>
+    public SharedSegment* Segment;
     /// <summary>Map calls under way that were checked against the seals, of shared and writable mappings.</summary>
     public uint Maps;
     private uint _changes;

@@ -47,6 +47,10 @@ public enum PseudoFile : byte
     ProcSysFs,
     ProcSysFileMax,
     ProcSysPipeMaxSize,
+    ProcIpc,
+    ProcIpcSegments,
+    ProcIpcSemaphores,
+    ProcIpcMessages,
 
     /// <summary>/proc/PID.</summary>
     Process,

@@ -52,6 +52,15 @@ public static unsafe class PseudoTexts
             case PseudoFile.ProcStat:
                 Stat(files, ref text);
                 break;
+            case PseudoFile.ProcIpcSegments:
+                IpcTexts.Segments(caller, ref text);
+                break;
+            case PseudoFile.ProcIpcSemaphores:
+                IpcTexts.Semaphores(caller->Table, ref text);
+                break;
+            case PseudoFile.ProcIpcMessages:
+                IpcTexts.Messages(caller->Table, ref text);
+                break;
             case PseudoFile.ProcSwaps:
                 text.Append("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"u8);
                 break;
@@ -98,7 +107,7 @@ public static unsafe class PseudoTexts
     {
         text.Append("1 0 8:0 / / rw,relatime - ext4 /dev/root rw\n"u8);
         text.Append("2 1 0:5 / /dev rw,relatime - devtmpfs devtmpfs rw\n"u8);
-        text.Append("5 2 0:5 / /dev/shm rw,relatime - tmpfs tmpfs rw\n"u8);
+        text.Append("5 2 0:1 / /dev/shm rw,relatime - tmpfs tmpfs rw\n"u8);
         text.Append("3 1 0:21 / /proc rw,relatime - proc proc rw\n"u8);
         text.Append("4 1 0:22 / /sys rw,relatime - sysfs sysfs rw\n"u8);
     }

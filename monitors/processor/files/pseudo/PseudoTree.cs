@@ -235,7 +235,7 @@ public static unsafe class PseudoTree
     /// <summary>stat(2) of an entry that does not belong to a process.</summary>
     public static FileStatus StatusOf(PseudoNode node)
     {
-        uint device = node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
+        uint device = node.File == PseudoFile.DevSharedMemory ? DeviceNumber.SharedMemory : node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
         uint mode = TypeOf(node.File) switch
         {
             PseudoType.Directory => FileMode.Directory | ModeOfDirectory(node.File),
@@ -417,6 +417,10 @@ public static unsafe class PseudoTree
             case PseudoFile.ProcSysFs: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "fs"u8;
             case PseudoFile.ProcSysFileMax: parent = PseudoFile.ProcSysFs; return "file-max"u8;
             case PseudoFile.ProcSysPipeMaxSize: parent = PseudoFile.ProcSysFs; return "pipe-max-size"u8;
+            case PseudoFile.ProcIpc: type = PseudoType.Directory; return "sysvipc"u8;
+            case PseudoFile.ProcIpcSegments: parent = PseudoFile.ProcIpc; return "shm"u8;
+            case PseudoFile.ProcIpcSemaphores: parent = PseudoFile.ProcIpc; return "sem"u8;
+            case PseudoFile.ProcIpcMessages: parent = PseudoFile.ProcIpc; return "msg"u8;
             case PseudoFile.Process: type = PseudoType.Directory; return default;
             case PseudoFile.ProcessAuxiliary: parent = PseudoFile.Process; return "auxv"u8;
             case PseudoFile.ProcessControlGroup: parent = PseudoFile.Process; return "cgroup"u8;
