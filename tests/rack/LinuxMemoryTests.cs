@@ -77,6 +77,16 @@ public sealed class LinuxMemoryTests : IDisposable
         Assert.Equal(0, there.Status);
     }
 
+    [Fact]
+    public async Task Files_in_memory_fill_half_of_it_and_give_it_back()
+    {
+        const string Script = "dd if=/dev/zero of=/dev/shm/full bs=64k 2>&1 | grep -c 'No space left'; busybox echo others run; "
+            + "n=$(stat -c %s /dev/shm/full); echo $((n > 40000000)) $((n < 50000000)); dd if=/dev/zero of=/dev/shm/more bs=64k count=1 2>/dev/null; "
+            + "echo $?; rm /dev/shm/*; dd if=/dev/zero of=/dev/shm/full bs=64k count=500 2>/dev/null; echo $?; rm /dev/shm/full";
+        ProgramResult result = await Rack.RunAsync(["--memory", "96M"], ["sh", "-c", Script]);
+        Assert.True(result.Output == "1\nothers run\n1 1\n1\n0\n" && result.Status == 0, result.ToString());
+    }
+
     [Theory]
     [InlineData("pages")]
     [InlineData("tables")]

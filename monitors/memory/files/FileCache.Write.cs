@@ -45,6 +45,12 @@ public sealed unsafe partial class FileCache
 
         ulong end = offset + (ulong)bytes.Length;
         ulong pages = PagesOf(offset, bytes.Length);
+        if (file->IsObject && !HasRoomForObject(file, offset >> PageShift, pages))
+        {
+            error = Errno.ENOSPC;
+            return CacheOutcome.Done;
+        }
+
         if (!HasSpace(file, pages) || !_pool.TryMakeRoom(pages))
         {
             return CacheOutcome.NeedsWorker;
@@ -105,6 +111,21 @@ public sealed unsafe partial class FileCache
                     break;
             }
         }
+    }
+
+    /// <summary>
+    /// False: the pages that are missing would make memory objects more than half of all memory, the size of a tmpfs (tmpfs(5)). Stores into mappings
+    /// have no call that could fail, and are not asked.
+    /// </summary>
+    private bool HasRoomForObject(CachedFile* file, ulong first, ulong pages)
+    {
+        ulong missing = 0;
+        for (ulong index = first; index < first + pages && _objectPages + pages > _pool.TotalFrames / 2; index++)
+        {
+            missing += FindPage(file, index) == null ? 1UL : 0;
+        }
+
+        return _objectPages + missing <= _pool.TotalFrames / 2;
     }
 
     /// <summary>A memory object is written through to nothing.</summary>

@@ -36,6 +36,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     /// <summary>The next page that the clock looks at; the ring holds all clean pages.</summary>
     private CachePage* _hand;
     private ulong _mappedPages;
+    private ulong _objectPages;
     private ulong _evictions;
 
     /// <summary>Takes its tables from <paramref name="frames"/> at once.</summary>
@@ -187,6 +188,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         writer.Add("memory.cache_pages"u8, _pages.InUse);
         writer.Add("memory.cache_mapped_pages"u8, _mappedPages);
         writer.Add("memory.cache_dirty_pages"u8, _dirtyPages);
+        writer.Add("memory.object_pages"u8, _objectPages);
         writer.Add("memory.cache_files"u8, _files.InUse);
         writer.Add("memory.cache_evictions"u8, _evictions);
         writer.Add("memory.cache_read_hits"u8, _readHits);
@@ -328,6 +330,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
 
         file->Pages = page;
         file->PageCount++;
+        _objectPages += file->IsObject ? 1UL : 0;
         EnterRing(page);
         return page;
     }
@@ -367,6 +370,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         }
 
         file->PageCount--;
+        _objectPages -= file->IsObject ? 1UL : 0;
         if (page->IsMapped)
         {
             _mappedPages--;

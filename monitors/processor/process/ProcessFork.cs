@@ -238,7 +238,7 @@ public static unsafe class ProcessFork
         }
 
         child->Space = copy;
-        child->Table.Backings.Tell(copy, UserThread.Current->Process->Id, begins: true);
+        parent->Table.Backings.Tell(copy, parent->Id, begins: true);
         return Errno.None;
     }
 
