@@ -59,6 +59,16 @@ public sealed class BadProgramTests
     }
 
     [Fact]
+    public async Task Pipes_that_are_full_leave_the_others_their_memory()
+    {
+        const string Script = "mkfifo /tmp/end; /pipes </tmp/end >/tmp/said & exec 3>/tmp/end; until grep -q full /tmp/said; do sleep 0.1; done; "
+            + "md5sum /bin/busybox; exec 3>&-; wait; cat /tmp/said";
+        ProgramResult host = await Rack.HostAsync("/", ["md5sum", "/bin/busybox"]);
+        ProgramResult result = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("pipes")], ["sh", "-c", Script]);
+        Assert.Equal(host.Output + "full\nall\n", result.Output);
+    }
+
+    [Fact]
     public async Task Bad_pointers_to_every_system_call_hurt_nobody()
     {
         ProgramResult result = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("badpointers")],

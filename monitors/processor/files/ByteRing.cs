@@ -19,6 +19,8 @@ public unsafe struct ByteRing
     /// <summary>Bytes read and written since creation; their difference is what is in the ring.</summary>
     private ulong _read;
     private ulong _written;
+    /// <summary>What a ring that was limited does not hold of that.</summary>
+    private int _withheldBytes;
 
     [InlineArray(PageCount)]
     private struct Pages
@@ -28,7 +30,10 @@ public unsafe struct ByteRing
 
     public readonly int Count => (int)(_written - _read);
 
-    public readonly int Room => CapacityBytes - Count;
+    /// <summary>Bytes that this one holds.</summary>
+    public readonly int Capacity => CapacityBytes - _withheldBytes;
+
+    public readonly int Room => Capacity - Count;
 
     public readonly bool IsEmpty => _written == _read;
 
@@ -107,6 +112,9 @@ public unsafe struct ByteRing
 
         return taken;
     }
+
+    /// <summary>Has an empty ring hold no more than so many bytes.</summary>
+    public void Limit(int capacityBytes) => _withheldBytes = CapacityBytes - capacityBytes;
 
     /// <summary>Forgets everything and gives the frames back.</summary>
     public void Clear(FrameAllocator frames)

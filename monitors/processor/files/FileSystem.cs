@@ -74,6 +74,7 @@ public sealed unsafe class FileSystem : ProcessResources
         _pseudoDirectory = new PseudoDirectoryFile(this);
         _pathOnly = new PathOnlyFile(this);
         Mappings = new FileMappings(this);
+        PipeMemory = new PipeMemory(frames.FreePages);
         processes.Resources = this;
         processes.Backings.Owner = Mappings;
     }
@@ -95,6 +96,8 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<FileTable> Tables { get; }
 
     public Slab<Pipe> Pipes { get; }
+
+    public PipeMemory PipeMemory { get; }
 
     /// <summary>Paths of system calls in progress.</summary>
     public Slab<PathRecord> Paths { get; }

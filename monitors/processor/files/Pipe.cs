@@ -31,16 +31,20 @@ public unsafe struct Pipe
 
     private ObjectPointer<FileSystem> _files;
 
-    /// <summary>An empty pipe without ends; null when memory is exhausted.</summary>
+    /// <summary>An empty pipe without ends; null when pipes have all the memory that they may have, or there is none.</summary>
     public static Pipe* Create(FileSystem files)
     {
-        Pipe* pipe = files.Pipes.Allocate();
-        if (pipe != null)
+        int capacityBytes = files.PipeMemory.Take();
+        Pipe* pipe = capacityBytes == 0 ? null : files.Pipes.Allocate();
+        if (pipe == null)
         {
-            pipe->_files = files.Self;
-            pipe->Inode = files.NextPipeInode();
+            files.PipeMemory.Return(capacityBytes);
+            return null;
         }
 
+        pipe->_files = files.Self;
+        pipe->Inode = files.NextPipeInode();
+        pipe->Ring.Limit(capacityBytes);
         return pipe;
     }
 
@@ -70,6 +74,7 @@ public unsafe struct Pipe
     {
         FileSystem files = pipe->_files.Target;
         pipe->Ring.Clear(files.Frames);
+        files.PipeMemory.Return(pipe->Ring.Capacity);
         files.Pipes.Free(pipe);
     }
 

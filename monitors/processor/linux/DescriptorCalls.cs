@@ -132,10 +132,10 @@ public static unsafe class DescriptorCalls
             case SetOpenFileLockAndWait:
                 return LockCalls.Control(ref call);
             case GetPipeSize:
-                return file->Kind == FileKind.Pipe ? ByteRing.CapacityBytes : SystemCall.Fail(Errno.EBADF);
+                return file->Kind == FileKind.Pipe ? file->Pipe->Ring.Capacity : SystemCall.Fail(Errno.EBADF);
             case SetPipeSize:
                 return file->Kind != FileKind.Pipe ? SystemCall.Fail(Errno.EBADF)
-                    : call.A2 <= ByteRing.CapacityBytes ? ByteRing.CapacityBytes : SystemCall.Fail(Errno.EPERM);
+                    : call.A2 <= (ulong)file->Pipe->Ring.Capacity ? file->Pipe->Ring.Capacity : SystemCall.Fail(Errno.EPERM);
             case MemoryFileCalls.AddSeals:
             case MemoryFileCalls.GetSeals:
                 return MemoryFileCalls.Seal(ref call);
