@@ -48,6 +48,9 @@ public struct ExtentEntry
 
     public readonly ulong Start => StartLow | ((ulong)StartHigh << 32);
 
+    /// <summary>Whether an extent is one of blocks that the volume has.</summary>
+    public readonly bool IsSane(in Geometry geometry) => Length != 0 && geometry.AreBlocks(Start, Length);
+
     public readonly ulong Child => ChildLow | ((ulong)ChildHigh << 32);
 
     public static ExtentEntry ForExtent(uint logical, ulong start, uint length) =>
