@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #define MEGABYTE (1L << 20)
+#define LARGE (64 * MEGABYTE)
 
 static char s_folder[] = "/tmp/kills-XXXXXX";
 static char *s_self;
@@ -305,8 +306,26 @@ static void copy_range(void)
 	int from = opened("big", O_RDONLY), to = opened("written", O_RDWR | O_CREAT);
 	for (;;) {
 		off_t in = 0, out = 0;
-		copy_file_range(from, &in, to, &out, 8 * MEGABYTE, 0);
+		copy_file_range(from, &in, to, &out, LARGE, 0);
 	}
+}
+
+/* Single calls that move more than a second can. */
+
+static void read_at_once(void)
+{
+	char *bytes = malloc(LARGE);
+	int file = opened("big", O_RDONLY);
+	for (;;)
+		pread(file, bytes, LARGE, 0);
+}
+
+static void write_at_once(void)
+{
+	char *bytes = calloc(1, LARGE);
+	int file = opened("written", O_RDWR | O_CREAT);
+	for (;;)
+		pwrite(file, bytes, LARGE, 0);
 }
 
 static void store_and_synchronize(void)
@@ -435,6 +454,8 @@ static const struct kind {
 	{ "write to a file", write_file, 1 },
 	{ "fsync", synchronize, 1 },
 	{ "copy_file_range", copy_range, 1 },
+	{ "one large read", read_at_once, 1 },
+	{ "one large write", write_at_once, 1 },
 	{ "msync", store_and_synchronize, 1 },
 	{ "changes of names", change_names, 1 },
 	{ "lists of /proc", list_folders, 1 },
@@ -507,9 +528,7 @@ int main(int count, char **arguments)
 	need(mkdtemp(s_folder) != NULL, "mkdtemp");
 	need(!mkfifo(own("fifo"), 0600), "mkfifo");
 	int big = opened("big", O_RDWR | O_CREAT), locked = opened("locked", O_RDWR | O_CREAT);
-	static char bytes[MEGABYTE];
-	for (int i = 0; i < 8; i++)
-		write(big, bytes, sizeof bytes);
+	need(!ftruncate(big, LARGE), "ftruncate");
 	close(big);
 	struct flock lock = { .l_type = F_WRLCK };
 	need(!flock(locked, LOCK_EX) && !fcntl(locked, F_SETLK, &lock), "lock");

@@ -8,48 +8,18 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/rseq.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
-
-static pthread_t start(void *(*body)(void *), void *argument)
-{
-	pthread_t thread;
-	int error = pthread_create(&thread, NULL, body, argument);
-	if (error) {
-		printf("pthread_create: %s\n", strerror(error));
-		exit(1);
-	}
-	return thread;
-}
-
-static long join(pthread_t thread)
-{
-	void *result;
-	pthread_join(thread, &result);
-	return (long)result;
-}
+#include "threads.h"
 
 static void make(pthread_mutex_t *mutex, int robust, int protocol, int shared)
 {

@@ -6,51 +6,21 @@
  * gcc -O2 -static -pthread -w -o threads threads.c
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "threads.h"
 
 #define MANY 64
 #define ROUNDS 100000
-
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
-
-static pthread_t start(void *(*body)(void *), void *argument)
-{
-	pthread_t thread;
-	int error = pthread_create(&thread, NULL, body, argument);
-	if (error) {
-		printf("pthread_create: %s\n", strerror(error));
-		exit(1);
-	}
-	return thread;
-}
-
-static long join(pthread_t thread)
-{
-	void *result;
-	int error = pthread_join(thread, &result);
-	return error ? -error : (long)result;
-}
 
 /* A line of a child: what it ended with. */
 static void child(const char *what, void (*body)(void))

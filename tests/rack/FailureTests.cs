@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Xunit;
 
@@ -72,6 +73,32 @@ public sealed class FailureTests
         {
             CommandResult down = await LegoTool.RunAsync("down");
             Assert.True(down.Status == 0, down.ToString());
+        }
+
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Of_many_that_bring_a_rack_up_at_once_one_has_it_and_the_others_say_so()
+    {
+        const int Many = 6;
+        const int ApartMs = 150;
+        try
+        {
+            Task<CommandResult>[] ups = new Task<CommandResult>[Many];
+            for (int index = 0; index < Many; index++)
+            {
+                ups[index] = LegoTool.RunAsync("up");
+                await Task.Delay(ApartMs);
+            }
+
+            CommandResult[] results = await Task.WhenAll(ups);
+            Assert.Single(results, result => result.Status == 0);
+            Assert.All(results.Where(result => result.Status != 0), result => Assert.Contains("a rack is already up", result.ErrorText));
+        }
+        finally
+        {
+            await LegoTool.RunAsync("down");
         }
 
         await LegoTool.AssertNothingIsLeftAsync();

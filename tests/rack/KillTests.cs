@@ -14,7 +14,7 @@ namespace Lego.Rack.Tests;
 
 public sealed class KillTests : IClassFixture<UpRack>
 {
-    private const int Kinds = 40;
+    private const int Kinds = 42;
     private const int MostRounds = 4;
     private const int MostLooks = 20;
     private const int LookMs = 250;

@@ -12,14 +12,15 @@ namespace Lego.Rack.Tests;
 /// <summary>The Linux programs of the tests.</summary>
 public static partial class LinuxPrograms
 {
-    /// <summary>Path of the compiled program; compiles when the source is newer.</summary>
+    /// <summary>Path of the compiled program; compiles when the source, or a header that several share, is newer.</summary>
     public static async Task<string> BuildAsync(string name)
     {
         string sources = Path.Combine(Rack.Root, "tests", "linux");
         string source = Path.Combine(sources, name + ".c");
         string folder = Directory.CreateDirectory(Path.Combine(Rack.Root, "out", "linux")).FullName;
         string program = Path.Combine(folder, name);
-        if (!File.Exists(program) || File.GetLastWriteTimeUtc(program) < File.GetLastWriteTimeUtc(source))
+        DateTime changed = Directory.GetFiles(sources, "*.h").Append(source).Max(File.GetLastWriteTimeUtc);
+        if (!File.Exists(program) || File.GetLastWriteTimeUtc(program) < changed)
         {
             Match command = CompilerLine().Match(await File.ReadAllTextAsync(source));
             Assert.True(command.Success, $"{source} does not say how to compile it");

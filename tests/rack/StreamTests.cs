@@ -108,45 +108,6 @@ public sealed class StreamTests : IClassFixture<UpRack>
         Assert.True(echo is { Status: 0, OutputText: "x\n" }, echo.ToString());
     }
 
-    [Fact]
-    public async Task A_terminal_is_read_line_by_line_and_takes_the_modes_that_the_program_sets()
-    {
-        // script(1) gives the tool a terminal, whose other side is here.
-        using Process script = Process.Start(new ProcessStartInfo("script", ["-qec",
-            "./lego run -- sh -c 'cat; echo end of one; stty -echo; echo quiet; read p; stty echo; echo got $p; cat; echo end of two'", "/dev/null"])
-        {
-            WorkingDirectory = Rack.Root,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
-        string seen = "";
-        async Task TypeAfterAsync(string text, string keys)
-        {
-            char[] piece = new char[256];
-            while (!seen.Contains(text))
-            {
-                int count = await script.StandardOutput.ReadAsync(piece).AsTask().WaitAsync(TimeSpan.FromMinutes(2));
-                Assert.True(count > 0, seen);
-                seen += new string(piece, 0, count);
-            }
-
-            await script.StandardInput.WriteAsync(keys);
-            await script.StandardInput.FlushAsync();
-        }
-
-        await script.StandardInput.WriteAsync("line\n");
-        await script.StandardInput.FlushAsync();
-        // Once as the terminal's echo and once as the program's output.
-        await TypeAfterAsync("line\r\nline\r\n", "\x04");
-        await TypeAfterAsync("quiet", "secret\n");
-        await TypeAfterAsync("got secret", "\x04");
-        await TypeAfterAsync("end of two", "");
-        script.StandardInput.Close();
-        await script.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
-        Assert.Equal(seen.IndexOf("secret"), seen.LastIndexOf("secret"));
-        Assert.Contains("end of one", seen);
-    }
-
     private static async Task AssertShellAsync(string line, string expected)
     {
         ProgramResult result = await Rack.HostAsync(Rack.Root, ["bash", "-c", line]);
