@@ -21,7 +21,8 @@ public static class MemoryImage
         var monitor = new MemoryMonitor(component.Endpoint, component.Machine.Frames, component.Manager, regionBytes);
         monitor.StartThreads();
         component.Add(new MemoryControl(monitor));
-        component.JoinRack(monitor.FreeBytes, new MemoryLoad(monitor), new MemoryLife(component.Machine.Devices.Entropy, monitor), new MemoryWatcher(monitor));
+        component.JoinRack(monitor.FreeBytes, new MemoryLoad(monitor), new MemoryLife(component.Machine.Devices.Entropy, monitor),
+            new MemoryWatcher(monitor));
         component.Run();
     }
 }

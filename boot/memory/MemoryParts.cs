@@ -1,5 +1,5 @@
-// How the memory monitor appears to the parts that all components share: its load in heartbeats, its counters and its write-back at shutdown.
-// Used by the memory image and by solo.
+// How the memory monitor appears to the parts that all components share: its load in heartbeats, its counters and its write-back at
+// shutdown. Used by the memory image and by solo.
 
 using Lego.Common.Control;
 using Lego.Common.Membership;

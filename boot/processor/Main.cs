@@ -22,7 +22,8 @@ public static class ProcessorImage
         monitor.StartThreads();
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(
-            monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor),
+            monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor),
+            new ProcessorLife(machine.Devices.Entropy, monitor),
             new ProcessorWatcher(monitor));
         component.Run();
     }

@@ -1,5 +1,5 @@
-// The solo image: all four monitors in one machine, joined by links in its memory. The same messages flow as in a rack, so a program behaves
-// the same; what it does not pay is distance. The rack tool sees one machine, served by the manager's part of the control channel.
+// The solo image: all four monitors in one machine, joined by links in its memory. The same messages flow as in a rack, so a program
+// behaves the same; what it does not pay is distance. The rack tool sees one machine, served by the manager's part of the control channel.
 //
 // Memory: memory= on the boot line goes to the memory monitor, as its own machine's would; the other monitors share what remains.
 
@@ -103,7 +103,8 @@ public static unsafe class SoloImage
         monitor.StartThreads();
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(
-            monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor), new ProcessorLife(machine.Devices.Entropy, monitor),
+            monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor),
+            new ProcessorLife(machine.Devices.Entropy, monitor),
             new ProcessorWatcher(monitor));
     }
 
@@ -113,7 +114,8 @@ public static unsafe class SoloImage
         var monitor = new MemoryMonitor(component.Endpoint, frames, component.Manager, regionBytes);
         monitor.StartThreads();
         component.Add(new MemoryControl(monitor));
-        component.JoinRack(monitor.FreeBytes, new MemoryLoad(monitor), new MemoryLife(component.Machine.Devices.Entropy, monitor), new MemoryWatcher(monitor));
+        component.JoinRack(monitor.FreeBytes, new MemoryLoad(monitor), new MemoryLife(component.Machine.Devices.Entropy, monitor),
+            new MemoryWatcher(monitor));
     }
 
     private static void StartStorage(ComponentStartup component)
@@ -124,7 +126,7 @@ public static unsafe class SoloImage
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
         component.JoinRack(
-            component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new ComponentLife(component.Machine.Devices.Entropy),
-            new StorageWatcher(monitor));
+            component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume),
+            new ComponentLife(component.Machine.Devices.Entropy), new StorageWatcher(monitor));
     }
 }

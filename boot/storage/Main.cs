@@ -26,8 +26,8 @@ public static class StorageImage
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
         component.JoinRack(
-            component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume), new ComponentLife(component.Machine.Devices.Entropy),
-            new StorageWatcher(monitor));
+            component.Machine.Devices.Disk(0).SectorCount * BlockDevice.SectorSize, new StorageLoad(volume),
+            new ComponentLife(component.Machine.Devices.Entropy), new StorageWatcher(monitor));
         component.Run();
     }
 }

@@ -1,5 +1,5 @@
-// How the storage monitor appears to the parts that all components share: its load in heartbeats, its counters and its write-back at shutdown.
-// Used by the storage image and by solo.
+// How the storage monitor appears to the parts that all components share: its load in heartbeats, its counters and its write-back at
+// shutdown. Used by the storage image and by solo.
 
 using System;
 using Lego.Common.Control;
@@ -47,7 +47,9 @@ public static class StorageVolume
     private const ulong CacheShare = 4;
     private const ulong SectorsPerMegabyte = 2048;
 
-    /// <summary>Mounts the first disk. Without a usable one there is nothing to serve: the machine ends, and the tool shows the reason.</summary>
+    /// <summary>
+    /// Mounts the first disk. Without a usable one there is nothing to serve: the machine ends, and the tool shows the reason.
+    /// </summary>
     public static Volume Mount(MachineStartup machine)
     {
         if (machine.Devices.DiskCount == 0)

@@ -1,5 +1,5 @@
-// The image of the cases that need a real machine: no monitor runs, only what tests/suites holds. filter=PREFIX on the boot line chooses cases.
-// Ends with status 33 when none failed (also when none was chosen), else 65.
+// The image of the cases that need a real machine: no monitor runs, only what tests/suites holds. filter=PREFIX on the boot line chooses
+// cases. Ends with status 33 when none failed (also when none was chosen), else 65.
 
 using System;
 using System.Runtime;

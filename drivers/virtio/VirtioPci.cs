@@ -83,7 +83,8 @@ public sealed unsafe class VirtioPci : VirtioTransport
     }
 
     /// <summary>
-    /// Maps the structures and routes the interrupt to a vector that need only end a halt. Null: not a modern virtio device, or its capabilities do not add up.
+    /// Maps the structures and routes the interrupt to a vector that need only end a halt. Null: not a modern virtio device, or its
+    /// capabilities do not add up.
     /// </summary>
     public static VirtioPci? Open(in PciFunction function, byte wakeVector)
     {
@@ -157,7 +158,8 @@ public sealed unsafe class VirtioPci : VirtioTransport
         }
 
         ulong notifyOffset = (ulong)Volatile.Read(ref _common->QueueNotifyOffset) * _notifyMultiplier;
-        bool sound = size != 0 && (size & (size - 1)) == 0 && notifyOffset <= _notify.LengthBytes - sizeof(ushort) && (notifyOffset & 1) == 0;
+        bool sound = size != 0 && (size & (size - 1)) == 0 && notifyOffset <= _notify.LengthBytes - sizeof(ushort)
+            && (notifyOffset & 1) == 0;
         if (!sound)
         {
             return null;

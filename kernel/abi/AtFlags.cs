@@ -1,5 +1,5 @@
-// AT_* of the calls that take a directory descriptor and a path (openat(2), include/uapi/linux/fcntl.h). Some numbers mean different things to
-// different calls.
+// AT_* of the calls that take a directory descriptor and a path (openat(2), include/uapi/linux/fcntl.h). Some numbers mean different things
+// to different calls.
 
 namespace Lego.Kernel;
 

@@ -1,6 +1,7 @@
-// The registers that a program has besides the general ones, as the CPU stores them: x87 and SSE as FXSAVE64 does (SDM vol. 1, 10.5.1), and behind them, where
-// the CPU has XSAVE, a header and the upper halves of the YMM registers in XSAVE's standard form (SDM vol. 1, 13.4). Linux hands the same bytes to signal handlers
-// (struct _xstate, uapi/asm/sigcontext.h), so this is the ABI as well. AVX's place behind the header is the same on all CPUs; ExtendedState checks it at boot.
+// The registers that a program has besides the general ones, as the CPU stores them: x87 and SSE as FXSAVE64 does (SDM vol. 1, 10.5.1), and
+// behind them, where the CPU has XSAVE, a header and the upper halves of the YMM registers in XSAVE's standard form (SDM vol. 1, 13.4).
+// Linux hands the same bytes to signal handlers (struct _xstate, uapi/asm/sigcontext.h), so this is the ABI as well. AVX's place behind the
+// header is the same on all CPUs; ExtendedState checks it at boot.
 
 using System.Runtime.InteropServices;
 

@@ -119,7 +119,8 @@ namespace System.Buffers.Binary
         public static ulong ReverseEndianness(ulong value) =>
             ((ulong)ReverseEndianness((uint)value) << 32) | ReverseEndianness((uint)(value >> 32));
 
-        public static ushort ReadUInt16LittleEndian(ReadOnlySpan<byte> source) => Runtime.InteropServices.MemoryMarshal.Read<ushort>(source);
+        public static ushort ReadUInt16LittleEndian(ReadOnlySpan<byte> source) =>
+            Runtime.InteropServices.MemoryMarshal.Read<ushort>(source);
 
         public static uint ReadUInt32LittleEndian(ReadOnlySpan<byte> source) => Runtime.InteropServices.MemoryMarshal.Read<uint>(source);
 

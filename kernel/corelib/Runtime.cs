@@ -115,13 +115,15 @@ namespace System.Runtime.CompilerServices
             }
         }
 
-        internal static object? CheckStaticClassConstructionReturnGCStaticBase(ref StaticClassConstructionContext context, object? gcStaticBase)
+        internal static object? CheckStaticClassConstructionReturnGCStaticBase(ref StaticClassConstructionContext context,
+            object? gcStaticBase)
         {
             CheckStaticClassConstruction(ref context);
             return gcStaticBase;
         }
 
-        internal static nint CheckStaticClassConstructionReturnNonGCStaticBase(ref StaticClassConstructionContext context, nint nonGcStaticBase)
+        internal static nint CheckStaticClassConstructionReturnNonGCStaticBase(ref StaticClassConstructionContext context,
+            nint nonGcStaticBase)
         {
             CheckStaticClassConstruction(ref context);
             return nonGcStaticBase;

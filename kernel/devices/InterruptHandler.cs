@@ -1,5 +1,5 @@
-// Whoever is told that a device has raised an interrupt. Kernel code runs with interrupts off, so this is called from the idle loop's halt or from
-// user mode, with the kernel lock held.
+// Whoever is told that a device has raised an interrupt. Kernel code runs with interrupts off, so this is called from the idle loop's halt
+// or from user mode, with the kernel lock held.
 
 namespace Lego.Kernel;
 

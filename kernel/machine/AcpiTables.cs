@@ -1,5 +1,5 @@
-// The one thing that ACPI is asked for: which CPUs there are (ACPI 6.5, 5.2.5 RSDP, 5.2.7 RSDT, 5.2.12 MADT). Tables are firmware's, but every
-// length is checked before it is followed.
+// The one thing that ACPI is asked for: which CPUs there are (ACPI 6.5, 5.2.5 RSDP, 5.2.7 RSDT, 5.2.12 MADT). Tables are firmware's, but
+// every length is checked before it is followed.
 
 namespace Lego.Kernel;
 

@@ -1,4 +1,5 @@
-// What the boot loader tells: the PVH start info (Xen public/arch-x86/hvm/start_info.h, version 1) with memory map, boot line and ACPI root.
+// What the boot loader tells: the PVH start info (Xen public/arch-x86/hvm/start_info.h, version 1) with memory map, boot line and ACPI
+// root.
 
 using System.Runtime.InteropServices;
 

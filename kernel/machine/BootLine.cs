@@ -1,4 +1,5 @@
-// The machine's boot line: words that the rack tool gave to QEMU (-append). Set once at start-up; kernel/text/BootArguments.cs takes it apart.
+// The machine's boot line: words that the rack tool gave to QEMU (-append). Set once at start-up; kernel/text/BootArguments.cs takes it
+// apart.
 
 using System;
 

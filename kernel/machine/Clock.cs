@@ -41,8 +41,8 @@ public static class Clock
         (ticks >> 32) * s_nsPerTickFixed32 + ((ticks & 0xFFFFFFFF) * s_nsPerTickFixed32 >> 32);
 
     /// <summary>
-    /// Reads all three counters together twice, at least 20 ms apart. A machine's host thread may be put aside at any point, so each reading
-    /// is the quickest of several, and a pause long enough for the timer to run out starts the measurement again.
+    /// Reads all three counters together twice, at least 20 ms apart. A machine's host thread may be put aside at any point, so each
+    /// reading is the quickest of several, and a pause long enough for the timer to run out starts the measurement again.
     /// </summary>
     internal static void Calibrate()
     {
@@ -71,7 +71,8 @@ public static class Clock
         s_nsPerTickFixed32 = (NsPerSecond << 32) / TicksPerSecond;
         s_bootTicks = Cpu.Timestamp();
         s_bootUnixNs = RealTimeClock.ReadUnixSeconds() * NsPerSecond;
-        Vdso.Publish(Startup.Frames, new VdsoData { BootTicks = s_bootTicks, NsPerTickFixed32 = s_nsPerTickFixed32, BootUnixNs = s_bootUnixNs });
+        Vdso.Publish(Startup.Frames,
+            new VdsoData { BootTicks = s_bootTicks, NsPerTickFixed32 = s_nsPerTickFixed32, BootUnixNs = s_bootUnixNs });
     }
 
     private static bool TimerHasRunOut() => (Ports.In8(GatePort) & OutputHigh) != 0;

@@ -1,4 +1,5 @@
-// QEMU's isa-debug-exit device: writing v ends the emulator with status (v << 1) | 1, which is how the rack tool learns how a machine ended.
+// QEMU's isa-debug-exit device: writing v ends the emulator with status (v << 1) | 1, which is how the rack tool learns how a machine
+// ended.
 
 using System.Diagnostics.CodeAnalysis;
 

@@ -40,7 +40,9 @@ internal unsafe struct DescriptorTables
 
     private static ulong* s_interruptTable;
 
-    /// <summary>Loads the tables of the CPU with this number. emergencyStackTop serves double faults, NMIs and machine checks (IST 1).</summary>
+    /// <summary>
+    /// Loads the tables of the CPU with this number. emergencyStackTop serves double faults, NMIs and machine checks (IST 1).
+    /// </summary>
     internal void Load(FrameAllocator frames, int number, ulong emergencyStackTop)
     {
         if (s_interruptTable == null)

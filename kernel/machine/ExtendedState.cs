@@ -1,7 +1,7 @@
-// Which of a program's registers beyond the general ones this machine keeps, and the instructions that store and load them: XSAVE and XRSTOR with x87, SSE
-// and AVX where the CPU has them (SDM vol. 1, 13), FXSAVE and FXRSTOR elsewhere. AVX-512 and keys of pages stay off: XCR0 says so to programs that ask.
-// The kernel itself uses XMM0 and XMM8 only, by instructions that leave upper halves alone: everything but these two is in the CPU while the program is in the
-// kernel, and these two are in its UserContext.
+// Which of a program's registers beyond the general ones this machine keeps, and the instructions that store and load them: XSAVE and
+// XRSTOR with x87, SSE and AVX where the CPU has them (SDM vol. 1, 13), FXSAVE and FXRSTOR elsewhere. AVX-512 and keys of pages stay off:
+// XCR0 says so to programs that ask. The kernel itself uses XMM0 and XMM8 only, by instructions that leave upper halves alone: everything
+// but these two is in the CPU while the program is in the kernel, and these two are in its UserContext.
 
 namespace Lego.Kernel;
 

@@ -6,7 +6,9 @@ namespace Lego.Kernel;
 /// <summary>The table of interrupt handlers.</summary>
 public static unsafe class Interrupts
 {
-    /// <summary>From here on the kernel's own vectors: one priority class, above all devices. TrapEntry ends them before it takes the kernel lock.</summary>
+    /// <summary>
+    /// From here on the kernel's own vectors: one priority class, above all devices. TrapEntry ends them before it takes the kernel lock.
+    /// </summary>
     internal const byte FirstKernelVector = 240;
     internal const byte TimerVector = 240;
     internal const byte WakeVector = 241;
@@ -33,9 +35,9 @@ public static unsafe class Interrupts
     private static byte* s_ioApic;
 
     /// <summary>
-    /// Masks the 8259s, which would deliver on the CPU's exception vectors. Must come before anything touches the local APIC: the BIOS has left
-    /// its 18 Hz timer running, and a request of the 8259 that is cut off at the APIC's LINT0 pin instead of at its source stays latched in
-    /// the emulated CPU, which then takes vector -1 at the first STI: a general protection fault with error code -14.
+    /// Masks the 8259s, which would deliver on the CPU's exception vectors. Must come before anything touches the local APIC: the BIOS has
+    /// left its 18 Hz timer running, and a request of the 8259 that is cut off at the APIC's LINT0 pin instead of at its source stays
+    /// latched in the emulated CPU, which then takes vector -1 at the first STI: a general protection fault with error code -14.
     /// </summary>
     internal static void MaskLegacyControllers()
     {

@@ -1,10 +1,10 @@
 // The one lock of a machine (as in seL4's SMP kernel, "The CLH big lock"): held by a CPU while it runs kernel code, released in user mode
 // and while it halts. Kernel code between two blocking points is therefore atomic.
 //
-// It is not fair, on purpose: where the host has fewer cores than the machine has CPUs, the CPU whose turn it would be may not be running, and
-// everybody would wait for the host's scheduler at each entry. For the same reason a CPU that has waited in vain for a while halts until the
-// holder interrupts it, instead of spending the host's core that the holder needs. A waiting CPU lets in what needs no lock: flush requests, the
-// timer and wake-ups (TrapEntry knows); devices' interrupts stay pending.
+// It is not fair, on purpose: where the host has fewer cores than the machine has CPUs, the CPU whose turn it would be may not be running,
+// and everybody would wait for the host's scheduler at each entry. For the same reason a CPU that has waited in vain for a while halts
+// until the holder interrupts it, instead of spending the host's core that the holder needs. A waiting CPU lets in what needs no lock:
+// flush requests, the timer and wake-ups (TrapEntry knows); devices' interrupts stay pending.
 
 using System.Runtime.CompilerServices;
 using System.Threading;
@@ -47,7 +47,8 @@ public static unsafe class KernelLock
     }
 
     /// <summary>
-    /// A polling loop's pause: other CPUs may have the lock for a moment. With one CPU nothing happens, because PAUSE costs 0.4 us under emulation.
+    /// A polling loop's pause: other CPUs may have the lock for a moment. With one CPU nothing happens, because PAUSE costs 0.4 us under
+    /// emulation.
     /// </summary>
     public static void LetOthers()
     {

@@ -19,7 +19,8 @@ public static unsafe class KernelMap
         ulong root = PhysicalAddress.Of(frames.AllocateCleared());
         for (ulong physical = 0; physical < directMapEnd; physical += LargePageBytes)
         {
-            MapLarge(root, PhysicalAddress.DirectMapBase + physical, physical, PageTable.Present | PageTable.Writable | PageTable.NoExecute, frames);
+            MapLarge(root, PhysicalAddress.DirectMapBase + physical, physical, PageTable.Present | PageTable.Writable | PageTable.NoExecute,
+                frames);
         }
         for (ulong address = symbols[0]; address < symbols[3]; address += PageOperations.PageSize)
         {
@@ -52,7 +53,8 @@ public static unsafe class KernelMap
         for (int page = 0; page < pages; page++)
         {
             void* frame = frames.AllocateCleared();
-            ulong* entry = frame == null ? null : PageTable.Entry(PageTable.KernelRoot, bottom + (ulong)page * PageOperations.PageSize, frames);
+            ulong* entry = frame == null ? null
+                : PageTable.Entry(PageTable.KernelRoot, bottom + (ulong)page * PageOperations.PageSize, frames);
             if (entry == null)
             {
                 UnmapStack(frames, bottom, page);

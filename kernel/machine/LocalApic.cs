@@ -44,7 +44,9 @@ internal static unsafe class LocalApic
         Write(TimerEntry, Interrupts.TimerVector);
     }
 
-    /// <summary>Devices' interrupts stay pending; those of the kernel itself (vectors from 240) still come (SDM vol. 3, 10.8.3.1).</summary>
+    /// <summary>
+    /// Devices' interrupts stay pending; those of the kernel itself (vectors from 240) still come (SDM vol. 3, 10.8.3.1).
+    /// </summary>
     internal static void HoldDevices() => Write(TaskPriority, HighestDeviceClass);
 
     /// <summary>Ends <see cref="HoldDevices"/>.</summary>

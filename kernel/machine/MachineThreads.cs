@@ -1,5 +1,5 @@
-// What the threads of this machine share: the state of kernel/threads. It stands here because a machine is what there is once, and nothing outside
-// this folder has static variables; a simulation of several machines brings its own scheduler. Touched with the kernel lock held.
+// What the threads of this machine share: the state of kernel/threads. It stands here because a machine is what there is once, and nothing
+// outside this folder has static variables; a simulation of several machines brings its own scheduler. Touched with the kernel lock held.
 
 namespace Lego.Kernel;
 

@@ -1,6 +1,6 @@
-// How unmanaged memory refers to an object: a thread to what it runs, a process to the table that it stands in. Objects of the images are made at
-// boot, never move and never go away (ManagedHeap.cs), so their address is a name for them that a struct in a slab may keep. The host's objects do
-// move: tests/unit/host has a stand-in.
+// How unmanaged memory refers to an object: a thread to what it runs, a process to the table that it stands in. Objects of the images are
+// made at boot, never move and never go away (ManagedHeap.cs), so their address is a name for them that a struct in a slab may keep. The
+// host's objects do move: tests/unit/host has a stand-in.
 
 using System.Runtime.CompilerServices;
 

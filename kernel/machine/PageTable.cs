@@ -1,5 +1,5 @@
-// The part of page tables that belongs to the CPU: roots, CR3 and the TLB. User halves belong to address spaces; the kernel half is the same
-// in all of them. The tables themselves: kernel/memory/PageTableWalk.cs.
+// The part of page tables that belongs to the CPU: roots, CR3 and the TLB. User halves belong to address spaces; the kernel half is the
+// same in all of them. The tables themselves: kernel/memory/PageTableWalk.cs.
 
 namespace Lego.Kernel;
 
@@ -30,8 +30,8 @@ public static unsafe partial class PageTable
     }
 
     /// <summary>
-    /// Drops a translation of an address space from the TLBs of the CPUs that run it. The others have forgotten it when they loaded another root:
-    /// there are no global pages in the user half and no process-context identifiers.
+    /// Drops a translation of an address space from the TLBs of the CPUs that run it. The others have forgotten it when they loaded another
+    /// root: there are no global pages in the user half and no process-context identifiers.
     /// </summary>
     public static void Invalidate(ulong root, ulong address)
     {

@@ -85,5 +85,6 @@ public static unsafe class Panic
     }
 
     private static bool IsKernelStack(ulong* framePointer) =>
-        ((ulong)framePointer & 7) == 0 && (ulong)framePointer >= PhysicalAddress.DirectMapBase && KernelMap.IsMapped((ulong)framePointer + 8);
+        ((ulong)framePointer & 7) == 0 && (ulong)framePointer >= PhysicalAddress.DirectMapBase
+            && KernelMap.IsMapped((ulong)framePointer + 8);
 }

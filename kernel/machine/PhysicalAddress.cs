@@ -1,4 +1,5 @@
-// Kernel pointers to memory are direct-map addresses: physical address + a constant. Device registers are mapped there too (DeviceMemory.cs).
+// Kernel pointers to memory are direct-map addresses: physical address + a constant. Device registers are mapped there too
+// (DeviceMemory.cs).
 
 namespace Lego.Kernel;
 

@@ -101,8 +101,8 @@ public static unsafe class Processors
     }
 
     /// <summary>
-    /// A thread waits that may run on some CPUs only, a bit for each: interrupts one of them, if any an idle one, to look at the run queue, unless this CPU is
-    /// one of them and no other is idle.
+    /// A thread waits that may run on some CPUs only, a bit for each: interrupts one of them, if any an idle one, to look at the run queue,
+    /// unless this CPU is one of them and no other is idle.
     /// </summary>
     internal static void WakeOneOf(ulong cpus)
     {
@@ -136,7 +136,8 @@ public static unsafe class Processors
         for (int index = 0; index < s_count; index++)
         {
             CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
-            if (System.Threading.Volatile.Read(ref cpu->WaitsForLock) != 0 && System.Threading.Interlocked.Exchange(ref cpu->LockWakeSent, 1) == 0)
+            if (System.Threading.Volatile.Read(ref cpu->WaitsForLock) != 0
+                && System.Threading.Interlocked.Exchange(ref cpu->LockWakeSent, 1) == 0)
             {
                 LocalApic.SendInterrupt(cpu->ApicId, Interrupts.WakeVector);
                 return;
@@ -148,14 +149,14 @@ public static unsafe class Processors
     internal static void Interrupt(int index) => LocalApic.SendInterrupt(((CpuLocal*)s_table.Cpus[index])->ApicId, Interrupts.WakeVector);
 
     /// <summary>
-    /// Makes every other CPU that has a root loaded forget its translations, and waits for it (SDM vol. 3, 4.10.5). On a host with fewer cores a
-    /// CPU may answer late, so those that cannot have any are not asked.
+    /// Makes every other CPU that has a root loaded forget its translations, and waits for it (SDM vol. 3, 4.10.5). On a host with fewer
+    /// cores a CPU may answer late, so those that cannot have any are not asked.
     /// </summary>
     internal static void FlushOthers(ulong root) => InterruptAll(root);
 
     /// <summary>
-    /// Interrupts every other CPU that has a root loaded (0: every other CPU in user mode or in the kernel), waits until each has handled it, and so makes them
-    /// pass a memory barrier; their translations are gone as well.
+    /// Interrupts every other CPU that has a root loaded (0: every other CPU in user mode or in the kernel), waits until each has handled
+    /// it, and so makes them pass a memory barrier; their translations are gone as well.
     /// </summary>
     public static void InterruptAll(ulong root)
     {
@@ -210,7 +211,9 @@ public static unsafe class Processors
         LocalApic.StartTimer((uint)ticks);
     }
 
-    /// <summary>SMEP, SMAP and UMIP (programs do not learn where the kernel's tables lie), as far as this CPU has them (SDM vol. 3, 2.5).</summary>
+    /// <summary>
+    /// SMEP, SMAP and UMIP (programs do not learn where the kernel's tables lie), as far as this CPU has them (SDM vol. 3, 2.5).
+    /// </summary>
     private static void EnableProtection()
     {
         uint* features = stackalloc uint[4];
@@ -222,7 +225,9 @@ public static unsafe class Processors
         HasSupervisorProtection = smep && smap;
     }
 
-    /// <summary>Makes every trap clear AC, if the CPU has SMAP. Called while the boot tables still let the image's text be written.</summary>
+    /// <summary>
+    /// Makes every trap clear AC, if the CPU has SMAP. Called while the boot tables still let the image's text be written.
+    /// </summary>
     internal static void ClearAccessFlagInTraps()
     {
         uint* features = stackalloc uint[4];

@@ -24,8 +24,8 @@ public sealed unsafe class FrameAllocator
     }
 
     /// <summary>
-    /// Manages <paramref name="pages"/> frames from <paramref name="start"/> (4 KB-aligned). The first <paramref name="reservedPages"/> are in
-    /// use already (until somebody frees them); the bitmap lies behind them.
+    /// Manages <paramref name="pages"/> frames from <paramref name="start"/> (4 KB-aligned). The first <paramref name="reservedPages"/> are
+    /// in use already (until somebody frees them); the bitmap lies behind them.
     /// </summary>
     public FrameAllocator(void* start, ulong pages, ulong reservedPages = 0)
     {
@@ -54,7 +54,9 @@ public sealed unsafe class FrameAllocator
     /// <summary>All frames, those of the bitmap included.</summary>
     public ulong TotalPages => _totalPages;
 
-    /// <summary>First byte of the managed block; frame numbers count from here, so a table by frame number has TotalPages entries.</summary>
+    /// <summary>
+    /// First byte of the managed block; frame numbers count from here, so a table by frame number has TotalPages entries.
+    /// </summary>
     public void* Start => _start;
 
     /// <summary>True when the address lies in a frame that this allocator manages.</summary>

@@ -1,7 +1,7 @@
 // Four-level page tables (SDM vol. 3, 4.5) as data: finding, changing and freeing entries. Table pages come from the frame allocator.
-// Never blocks; callers hold the kernel lock. But the CPUs that run a program read its tables at any time and set accessed and dirty bits in
-// present entries by locked accesses of their own (SDM vol. 3, 4.8 and 8.1.2.1), so a present entry is changed by atomic operations only, and
-// what its bits were is judged from the value exchanged. An entry that is not present is the kernel's alone: plain stores do.
+// Never blocks; callers hold the kernel lock. But the CPUs that run a program read its tables at any time and set accessed and dirty bits
+// in present entries by locked accesses of their own (SDM vol. 3, 4.8 and 8.1.2.1), so a present entry is changed by atomic operations
+// only, and what its bits were is judged from the value exchanged. An entry that is not present is the kernel's alone: plain stores do.
 // Works on any memory that PhysicalAddress leads to, so host tests run this very code.
 
 using System.Runtime.CompilerServices;
@@ -32,7 +32,9 @@ public static unsafe partial class PageTable
     private const int PageShift = 12;
     private const int RootShift = 39;
 
-    /// <summary>The last-level entry of an address; null where a level is missing. Each page fault and each page of a copy takes this way.</summary>
+    /// <summary>
+    /// The last-level entry of an address; null where a level is missing. Each page fault and each page of a copy takes this way.
+    /// </summary>
     public static ulong* Find(ulong root, ulong address)
     {
         ulong entry = Level(root, address, RootShift);
@@ -48,7 +50,8 @@ public static unsafe partial class PageTable
         }
 
         entry = Level(entry & AddressMask, address, RootShift - (2 * EntryShift));
-        return (entry & Present) == 0 ? null : (ulong*)PhysicalAddress.ToKernel(entry & AddressMask) + ((address >> PageShift) & (Entries - 1));
+        return (entry & Present) == 0 ? null
+            : (ulong*)PhysicalAddress.ToKernel(entry & AddressMask) + ((address >> PageShift) & (Entries - 1));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,7 +85,8 @@ public static unsafe partial class PageTable
     }
 
     /// <summary>
-    /// The next address at or after <paramref name="address"/> that has a last-level table, with the entry there; null when there is none below
+    /// The next address at or after <paramref name="address"/> that has a last-level table, with the entry there; null when there is none
+    /// below
     /// <paramref name="end"/>. For walking sparse user halves.
     /// </summary>
     public static ulong* NextEntry(ulong root, ref ulong address, ulong end)
@@ -152,8 +156,8 @@ public static unsafe partial class PageTable
     }
 
     /// <summary>
-    /// Frees the tables below a user half's root that touch [start, end) and have become empty: every entry 0. Nobody may hold a pointer to an
-    /// entry of such a table.
+    /// Frees the tables below a user half's root that touch [start, end) and have become empty: every entry 0. Nobody may hold a pointer to
+    /// an entry of such a table.
     /// </summary>
     public static void FreeEmpty(ulong root, ulong start, ulong end, FrameAllocator frames)
     {

@@ -1,5 +1,5 @@
-// xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016): repeatable numbers from a seed, for schedules,
-// balance and choice. Nothing that must not be guessed: that is RandomBytes' business.
+// xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016): repeatable numbers from a seed,
+// for schedules, balance and choice. Nothing that must not be guessed: that is RandomBytes' business.
 
 namespace Lego.Kernel;
 

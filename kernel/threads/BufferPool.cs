@@ -1,5 +1,5 @@
-// Large buffers made at boot, because nothing of their size fits on a kernel stack or can be counted on later. Who takes one gives it back before he
-// waits for anything that a program or a person can delay, so taking one may wait, but not for ever.
+// Large buffers made at boot, because nothing of their size fits on a kernel stack or can be counted on later. Who takes one gives it back
+// before he waits for anything that a program or a person can delay, so taking one may wait, but not for ever.
 
 namespace Lego.Kernel;
 

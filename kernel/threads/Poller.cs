@@ -93,8 +93,8 @@ public static class Poller
     }
 
     /// <summary>
-    /// For a kernel entry that waits for one source only and comes right back to user mode: the caller disarms that source, polls it, arms it,
-    /// and calls <see cref="Resume"/>. If anything else happens in between, the next Arm or Disarm reaches all sources as usual.
+    /// For a kernel entry that waits for one source only and comes right back to user mode: the caller disarms that source, polls it, arms
+    /// it, and calls <see cref="Resume"/>. If anything else happens in between, the next Arm or Disarm reaches all sources as usual.
     /// </summary>
     public static void Suspend() => MachineThreads.Wakeups = WakeupState.Suspended;
 

@@ -1,11 +1,14 @@
-// A lock for sections that may block: copies to and from programs, messages, requests to a device. Kernel code between two blocking points is atomic
-// anyway, so this is needed only around something that waits. Never held while waiting for another program; who holds several says in which order.
+// A lock for sections that may block: copies to and from programs, messages, requests to a device. Kernel code between two blocking points
+// is atomic anyway, so this is needed only around something that waits. Never held while waiting for another program; who holds several
+// says in which order.
 
 using System.Diagnostics.CodeAnalysis;
 
 namespace Lego.Kernel;
 
-/// <summary>Mutual exclusion between threads that may block while they hold it. Zero-initialised = free. Must not move while it is waited for.</summary>
+/// <summary>
+/// Mutual exclusion between threads that may block while they hold it. Zero-initialised = free. Must not move while it is waited for.
+/// </summary>
 public struct SleepLock
 {
     private bool _held;

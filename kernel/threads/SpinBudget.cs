@@ -5,8 +5,9 @@
 // Patience also keeps two machines that talk to each other on different cores of the host: if both halt after every message, the host sees
 // two light threads and runs them in turn on one core, 100 us a message for as long as it lasts. Where there is but one core, patience only
 // keeps the peer from running; polling that fails at full budget time and again is given up for a while.
-// Called with the kernel lock held; one budget per machine. Measured with two machines on two cores under loads from 3 to 13: with a fixed 60
-// to 250 us about every third phase was stuck at 100 to 300 us a message; with this one one phase in nine was, at 40 us, the others took 4.
+// Called with the kernel lock held; one budget per machine. Measured with two machines on two cores under loads from 3 to 13: with a fixed
+// 60 to 250 us about every third phase was stuck at 100 to 300 us a message; with this one one phase in nine was, at 40 us, the others took
+// 4.
 
 using System;
 
@@ -24,8 +25,8 @@ public static class SpinBudget
     private const uint HopelessHalts = 16384;
 
     /// <summary>
-    /// Caps the budget; boot time. For links whose frames other threads of the host carry, the emulator's network threads: polling machines keep
-    /// those from running, so that more patience makes a busy host slower (measured: 155 us a page at 100 us, 600 us at 1 ms).
+    /// Caps the budget; boot time. For links whose frames other threads of the host carry, the emulator's network threads: polling machines
+    /// keep those from running, so that more patience makes a busy host slower (measured: 155 us a page at 100 us, 600 us at 1 ms).
     /// </summary>
     public static void LimitTo(ulong mostNs) => MachineThreads.MostSpinNs = mostNs;
 

@@ -32,7 +32,9 @@ public unsafe struct Thread
     /// <summary>The monitor's object for the program (processor monitor: Process).</summary>
     public void* Owner;
 
-    /// <summary>Where x87, MXCSR and the vector registers of the program are while others run; null when there is no program to keep them for.</summary>
+    /// <summary>
+    /// Where x87, MXCSR and the vector registers of the program are while others run; null when there is no program to keep them for.
+    /// </summary>
     public ExtendedStateArea* ExtendedState;
 
     /// <summary>What it runs, unless that is a function.</summary>
@@ -61,7 +63,9 @@ public unsafe struct Thread
     internal ulong SinceNs;
     /// <summary>It was taken from the ordinary queue, so whoever is urgent goes first.</summary>
     internal bool IsOrdinary;
-    /// <summary>How often it was given a CPU after another thread: what is true of a CPU while this stays the same has not been interrupted.</summary>
+    /// <summary>
+    /// How often it was given a CPU after another thread: what is true of a CPU while this stays the same has not been interrupted.
+    /// </summary>
     public ulong Turns;
     /// <summary>CPUs that it may run on, a bit for each; 0 = all.</summary>
     internal ulong Cpus;

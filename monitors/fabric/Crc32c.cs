@@ -1,6 +1,6 @@
-// CRC32C (Castagnoli; RFC 3720 appendix B.4) with the SSE 4.2 instruction: the checksum of frames on links that can corrupt. Used for headers
-// and digests of bodies only, because emulated machines run the instruction bit by bit (BodyDigest.cs). Every machine of the rack has it
-// (x86-64-v2).
+// CRC32C (Castagnoli; RFC 3720 appendix B.4) with the SSE 4.2 instruction: the checksum of frames on links that can corrupt. Used for
+// headers and digests of bodies only, because emulated machines run the instruction bit by bit (BodyDigest.cs). Every machine of the rack
+// has it (x86-64-v2).
 
 using System;
 using System.Runtime.CompilerServices;

@@ -39,7 +39,8 @@ public sealed unsafe class EthernetLink : Link
     }
 
     /// <inheritdoc/>
-    public override int MaxFrameBytes => Math.Min(_device.MaxFrameBytes - PrefixBytes, MessageHeader.SizeBytes + MessageHeader.MaxBodyBytes) & ~7;
+    public override int MaxFrameBytes =>
+        Math.Min(_device.MaxFrameBytes - PrefixBytes, MessageHeader.SizeBytes + MessageHeader.MaxBodyBytes) & ~7;
 
     /// <inheritdoc/>
     public override int WindowBytes => OutstandingBytes;

@@ -75,7 +75,9 @@ internal sealed unsafe class MessageSender
         return TransmitFrame(peer, header, new ReadOnlySpan<byte>(head, headBytes), new ReadOnlySpan<byte>(payload, payloadBytes));
     }
 
-    /// <summary>Sends a message that its sender will not send again: a full transmit ring is tried for a while. False: it was dropped.</summary>
+    /// <summary>
+    /// Sends a message that its sender will not send again: a full transmit ring is tried for a while. False: it was dropped.
+    /// </summary>
     internal bool TransmitOnce(Peer peer, MessageHeader* header, byte* head, int headBytes, byte* payload, int payloadBytes)
     {
         for (int tries = 0; header->FragmentCount == 1 && tries < FullLinkTries; tries++)

@@ -102,7 +102,8 @@ public sealed unsafe class RingLink : Link
         byte* ringB = (byte*)region.Base + header.RingBOffset;
         bool low = node == header.NodeLow;
         LinkTraits traits = LinkTraits.Reliable | LinkTraits.ChecksumFree | extraTraits;
-        link = new RingLink(low ? ringA : ringB, low ? ringB : ringA, header.RingBytes, low ? header.NodeHigh : header.NodeLow, doorbell, traits);
+        link = new RingLink(low ? ringA : ringB, low ? ringB : ringA, header.RingBytes, low ? header.NodeHigh : header.NodeLow, doorbell,
+            traits);
         return Errno.None;
     }
 

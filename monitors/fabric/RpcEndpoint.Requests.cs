@@ -25,7 +25,8 @@ public sealed unsafe partial class RpcEndpoint
     /// <returns>The reply's status, or ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH (no such peer), ESTALE (fenced), ENOMEM.</returns>
     [Blocks]
     public Errno Call(
-        ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply, out int replyLengthBytes)
+        ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply,
+        out int replyLengthBytes)
     {
         fixed (byte* headBytes = head, payloadBytes = payload, replyBytes = reply)
         {
@@ -36,7 +37,8 @@ public sealed unsafe partial class RpcEndpoint
 
     /// <summary>Call with a fixed-size request head.</summary>
     public Errno Call<TRequest>(
-        ushort to, Opcode opcode, in RpcContext context, in TRequest head, ReadOnlySpan<byte> payload, Span<byte> reply, out int replyLengthBytes)
+        ushort to, Opcode opcode, in RpcContext context, in TRequest head, ReadOnlySpan<byte> payload, Span<byte> reply,
+        out int replyLengthBytes)
         where TRequest : unmanaged
     {
         fixed (byte* payloadBytes = payload, replyBytes = reply)
@@ -61,7 +63,8 @@ public sealed unsafe partial class RpcEndpoint
     /// <summary>Sends a request and returns at once; the spans must stay in place until <see cref="Complete"/> has returned.</summary>
     /// <returns>The ticket for Complete; null when there is no memory for one (Complete turns it into ENOMEM).</returns>
     [NoBlock]
-    public PendingCall* Begin(ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload, Span<byte> reply)
+    public PendingCall* Begin(ushort to, Opcode opcode, in RpcContext context, ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload,
+        Span<byte> reply)
     {
         PendingCall* call = TakeCall();
         if (call != null)

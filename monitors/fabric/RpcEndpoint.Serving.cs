@@ -255,7 +255,8 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    [ContractBoundary("Only an endpoint without workers runs deferred requests itself: host tests, whose one thread has nobody to wait for.")]
+    [ContractBoundary(
+        "Only an endpoint without workers runs deferred requests itself: host tests, whose one thread has nobody to wait for.")]
     private void RunDeferred()
     {
         while (_deferredCount != 0)

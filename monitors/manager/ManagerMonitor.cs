@@ -156,7 +156,8 @@ public sealed unsafe class ManagerMonitor : ControlService
         }
     }
 
-    /// <summary>Sends the membership to all living members, so that one that does not answer keeps it from no other. BLOCKS.</summary>
+    /// <summary>Sends the membership to all living members, so that one that does not answer keeps it from no other.</summary>
+    [Blocks]
     public void Push()
     {
         Span<byte> body = stackalloc byte[MembershipBytes];

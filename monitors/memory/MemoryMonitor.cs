@@ -61,7 +61,8 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Starts the write-back thread and the reaper.</summary>
     public void StartThreads()
     {
-        if (Scheduler.Spawn(new WriteBack(_files), null, "write-back"u8) == null || Scheduler.Spawn(new Reaper(_frames), null, "reaper"u8) == null)
+        if (Scheduler.Spawn(new WriteBack(_files), null, "write-back"u8) == null
+            || Scheduler.Spawn(new Reaper(_frames), null, "reaper"u8) == null)
         {
             Panic.Because("MemoryMonitor.StartThreads: no memory for the threads");
         }
@@ -70,7 +71,9 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Orderly shutdown: all written bytes reach the storage components' devices. Blocks; the first error.</summary>
     public Errno Flush() => _files.WriteBackAll();
 
-    /// <summary>A processor component has ended: so have its address spaces and memory objects. Does not block; the reaper gives their memory back.</summary>
+    /// <summary>
+    /// A processor component has ended: so have its address spaces and memory objects. Does not block; the reaper gives their memory back.
+    /// </summary>
     public void Departed(ushort node)
     {
         _spaces.DestroyAllOf(node);

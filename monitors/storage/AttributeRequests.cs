@@ -129,8 +129,8 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
     private static bool IsInGroup(in InodeHandle inode, Caller caller) => caller.IsRoot || caller.GroupId == inode.GroupId;
 
     /// <summary>
-    /// A program must not run with the rights of an owner who did not ask for it: a new owner or new contents take them. Without the group's
-    /// right to execute, S_ISGID does not mean that (it was mandatory locking once), and stays for those who might set it.
+    /// A program must not run with the rights of an owner who did not ask for it: a new owner or new contents take them. Without the
+    /// group's right to execute, S_ISGID does not mean that (it was mandatory locking once), and stays for those who might set it.
     /// </summary>
     private static uint WithoutSetId(in InodeHandle inode, Caller caller, uint mode)
     {

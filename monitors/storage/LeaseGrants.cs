@@ -1,7 +1,7 @@
-// What a storage component grants and calls back (LeaseMessages.cs): the ways of paths, and the attributes of inodes. A request that changes
-// something lists the keys of it (ChangesOf...), has everybody else forget them (Recall) right before it makes the change, and tells them to
-// its requester. All under the volume's lock, which Recall keeps while it waits: nothing is granted between a call-back and the change that it
-// is for. Without an endpoint (host tests of the volume alone) nothing is granted.
+// What a storage component grants and calls back (LeaseMessages.cs): the ways of paths, and the attributes of inodes. A request that
+// changes something lists the keys of it (ChangesOf...), has everybody else forget them (Recall) right before it makes the change, and
+// tells them to its requester. All under the volume's lock, which Recall keeps while it waits: nothing is granted between a call-back and
+// the change that it is for. Without an endpoint (host tests of the volume alone) nothing is granted.
 
 using System;
 using Lego.Common.Leases;
@@ -51,7 +51,8 @@ public sealed unsafe class LeaseGrants
     /// <summary>A component will remember who may use a file whose size and times another one knows better.</summary>
     public void GrantAccess(uint inode, ushort node) => _holders?.Grant(LeaseKey.Access(inode), node);
 
-    /// <summary>Everybody but the requester forgets what is about to change. BLOCKS.</summary>
+    /// <summary>Everybody but the requester forgets what is about to change.</summary>
+    [Blocks]
     public void Recall(ref LeaseKeys keys, ushort except) => _holders?.Recall(ref keys, except);
 
     /// <summary>The same for an inode's attributes.</summary>

@@ -163,7 +163,8 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
     }
 
     /// <summary>
-    /// Reply: ChangeReply with the attributes of the file that has one name more. A link in the old path's last place is followed unless NoFollow.
+    /// Reply: ChangeReply with the attributes of the file that has one name more. A link in the old path's last place is followed unless
+    /// NoFollow.
     /// </summary>
     public void Link(ref RpcRequest request)
     {

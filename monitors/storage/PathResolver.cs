@@ -34,7 +34,10 @@ public sealed unsafe class PathResolver
     /// <summary>The walker of a request's first path, as its latest walk left it.</summary>
     internal PathWalker Walker => _first;
 
-    /// <summary>Walks a request's path; errors as <see cref="PathWalker.Walk"/>, and ESTALE: its start is gone. The result is valid until the next call.</summary>
+    /// <summary>
+    /// Walks a request's path; errors as <see cref="PathWalker.Walk"/>, and ESTALE: its start is gone. The result is valid until the next
+    /// call.
+    /// </summary>
     public Errno Walk(scoped in PathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last, out PathTarget target)
     {
         bool isRelative = (request.Flags & PathFlags.At) != 0;
@@ -53,7 +56,8 @@ public sealed unsafe class PathResolver
     /// <paramref name="canonical"/> is the rest of the path.
     /// </summary>
     public InodeHandle Open(
-        scoped in PathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last, out ReadOnlySpan<byte> canonical, out Errno error)
+        scoped in PathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last,
+        out ReadOnlySpan<byte> canonical, out Errno error)
     {
         // A way that is to be remembered is walked, because the table does not know what it depends on.
         if (request.UserId == 0 && (request.Flags & PathFlags.Lease) == 0 && Table.TryFind(path, out uint known, out canonical))
@@ -154,7 +158,11 @@ public sealed unsafe class PathResolver
         scoped ReadOnlySpan<byte> path, LastComponent last, out PathTarget target)
     {
         target = default;
-        WalkStart start = new() { StopsAtMounts = (request.Flags & PathFlags.Mounts) != 0, NotesKeys = (request.Flags & PathFlags.Lease) != 0 };
+        WalkStart start = new()
+        {
+            StopsAtMounts = (request.Flags & PathFlags.Mounts) != 0,
+            NotesKeys = (request.Flags & PathFlags.Lease) != 0,
+        };
         if (!isRelative)
         {
             return walker.Walk(path, start, default, Caller.Of(request), last, out target);

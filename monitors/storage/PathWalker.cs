@@ -56,7 +56,9 @@ public ref struct PathTarget
     public bool NameTooLong;
     /// <summary>Last name; empty for other kinds.</summary>
     public ReadOnlySpan<byte> Name;
-    /// <summary>The path without links, "." and ".."; empty when it is longer than any path or the start's is unknown. After EREMOTE: the rest.</summary>
+    /// <summary>
+    /// The path without links, "." and ".."; empty when it is longer than any path or the start's is unknown. After EREMOTE: the rest.
+    /// </summary>
     public ReadOnlySpan<byte> Canonical;
 }
 
@@ -108,8 +110,8 @@ public sealed unsafe class PathWalker
     public ReadOnlySpan<uint> Keys => new(_keys, KnowsKeys ? _keyCount : 0);
 
     /// <summary>
-    /// Walks a path; <paramref name="startPath"/> is where its start is, or empty. A free last name is no error (Inode is 0). ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL
-    /// byte; EREMOTE: a name that others serve; EIO, EUCLEAN.
+    /// Walks a path; <paramref name="startPath"/> is where its start is, or empty. A free last name is no error (Inode is 0). ENOENT,
+    /// ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL byte; EREMOTE: a name that others serve; EIO, EUCLEAN.
     /// </summary>
     public Errno Walk(
         scoped ReadOnlySpan<byte> path, WalkStart start, scoped ReadOnlySpan<byte> startPath, Caller caller, LastComponent last,
@@ -162,7 +164,8 @@ public sealed unsafe class PathWalker
         return Errno.None;
     }
 
-    private ReadOnlySpan<byte> Canonical => _isLost ? default : _canonicalLength == 0 ? "/"u8 : new ReadOnlySpan<byte>(_canonical, _canonicalLength);
+    private ReadOnlySpan<byte> Canonical =>
+        _isLost ? default : _canonicalLength == 0 ? "/"u8 : new ReadOnlySpan<byte>(_canonical, _canonicalLength);
 
     private void GoToRoot()
     {

@@ -1,6 +1,6 @@
-// Space that the file caches of the rack have reserved for bytes which they accepted and have not sent yet (StorageMessages.cs). Nobody else
-// is given it: the volume withholds it from every other request. Counted in pages of 4096 bytes; in blocks a page costs its own and a share
-// of the extent nodes that may be needed to find it. Soft state, gone with the cache's component or this one. Works on memory only.
+// Space that the file caches of the rack have reserved for bytes which they accepted and have not sent yet (StorageMessages.cs). Nobody
+// else is given it: the volume withholds it from every other request. Counted in pages of 4096 bytes; in blocks a page costs its own and a
+// share of the extent nodes that may be needed to find it. Soft state, gone with the cache's component or this one. Works on memory only.
 
 using System;
 using Lego.Fabric;

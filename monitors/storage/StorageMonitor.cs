@@ -1,7 +1,8 @@
 // The storage monitor: serves opcode group 4 on one volume. Every request says all that it needs (full path or file handle, absolute
-// offset, caller), and nothing is remembered between requests but caches, who holds which file (HeldFiles.cs), who remembers what (LeaseGrants.cs) and who reserved
-// how much. Each request runs in a worker thread and holds the volume's lock from beginning to end; it may BLOCK on the device. LookupRequests.cs,
-// NameRequests.cs and AttributeRequests.cs serve names (PathMessages.cs), ContentRequests.cs bytes (StorageMessages.cs).
+// offset, caller), and nothing is remembered between requests but caches, who holds which file (HeldFiles.cs), who remembers what
+// (LeaseGrants.cs) and who reserved how much. Each request runs in a worker thread and holds the volume's lock from beginning to end; it
+// may BLOCK on the device. LookupRequests.cs, NameRequests.cs and AttributeRequests.cs serve names (PathMessages.cs), ContentRequests.cs
+// bytes (StorageMessages.cs).
 
 using System;
 using Lego.Fabric;
@@ -34,7 +35,9 @@ public sealed unsafe class StorageMonitor : RpcService
     private readonly bool[] _departed = new bool[RpcEndpoint.MaxNode + 1];
     private bool _anyDeparted;
 
-    /// <summary>Boot time. Panics when there is no memory for the buffers. Without an endpoint nobody is promised anything (LeaseGrants).</summary>
+    /// <summary>
+    /// Boot time. Panics when there is no memory for the buffers. Without an endpoint nobody is promised anything (LeaseGrants).
+    /// </summary>
     public StorageMonitor(Volume volume, FrameAllocator frames, RpcEndpoint? rpc = null)
     {
         _volume = volume;
@@ -138,7 +141,8 @@ public sealed unsafe class StorageMonitor : RpcService
         }
     }
 
-    /// <summary>Writes everything and marks the volume clean unless it has files without a name. BLOCKS. EIO.</summary>
+    /// <summary>Writes everything and marks the volume clean unless it has files without a name. EIO.</summary>
+    [Blocks]
     public Errno Sync()
     {
         using SleepLock.Guard _ = _lock.Acquire();
@@ -146,7 +150,8 @@ public sealed unsafe class StorageMonitor : RpcService
         return _volume.Sync();
     }
 
-    /// <summary>Orderly shutdown: nobody holds anything any more; writes everything and marks the volume clean. BLOCKS. EIO.</summary>
+    /// <summary>Orderly shutdown: nobody holds anything any more; writes everything and marks the volume clean. EIO.</summary>
+    [Blocks]
     public Errno ShutDown()
     {
         _departed.AsSpan().Fill(true);
@@ -154,7 +159,9 @@ public sealed unsafe class StorageMonitor : RpcService
         return Sync();
     }
 
-    /// <summary>A component failed, left, or lives again as another incarnation: what it held and reserved is given back soon. Never blocks.</summary>
+    /// <summary>
+    /// A component failed, left, or lives again as another incarnation: what it held and reserved is given back soon. Never blocks.
+    /// </summary>
     public void Departed(ushort node)
     {
         _departed[node] = true;

@@ -1,5 +1,5 @@
-// The two pages that a program gets from the machine that it runs on: the vDSO's code (Vdso.S) and the numbers that it reads. Both are settled at
-// boot and the same for every program, so whoever needs a page of them copies it.
+// The two pages that a program gets from the machine that it runs on: the vDSO's code (Vdso.S) and the numbers that it reads. Both are
+// settled at boot and the same for every program, so whoever needs a page of them copies it.
 
 using System.Runtime;
 using System.Runtime.CompilerServices;

@@ -44,11 +44,15 @@ public enum ControlFrameType : ushort
     /// <summary>Manager to tool: u32 bytes, u32 reads: read standard input so often, at most so many bytes each time, and send
     /// what came. With 0 bytes: send an empty StandardInput when something can be read.</summary>
     StandardInputWanted = 16,
-    /// <summary>Tool to manager: u32 stream (1 or 2), u32 bytes of frames, headers included, that have been written or thrown away.</summary>
+    /// <summary>
+    /// Tool to manager: u32 stream (1 or 2), u32 bytes of frames, headers included, that have been written or thrown away.
+    /// </summary>
     StandardOutputTaken = 17,
     /// <summary>Tool to manager: u32 stream (1 or 2), u32 errno that the program's writes give from now on (EPIPE: nobody reads).</summary>
     StandardOutputClosed = 18,
-    /// <summary>Tool to manager: empty; nobody serves the session any more. Its programs get SIGHUP, nothing more is sent about it.</summary>
+    /// <summary>
+    /// Tool to manager: empty; nobody serves the session any more. Its programs get SIGHUP, nothing more is sent about it.
+    /// </summary>
     Hangup = 19,
     /// <summary>Tool to manager: empty.</summary>
     List = 20,

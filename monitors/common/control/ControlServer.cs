@@ -167,7 +167,8 @@ public sealed unsafe class ControlServer : PollSource
         int at = 0;
         while (true)
         {
-            ControlParse parse = ControlFrame.Parse(new ReadOnlySpan<byte>(_received + at, _receivedBytes - at), out ControlFrame frame, out int consumed);
+            ControlParse parse = ControlFrame.Parse(new ReadOnlySpan<byte>(_received + at, _receivedBytes - at), out ControlFrame frame,
+                out int consumed);
             if (parse == ControlParse.Malformed)
             {
                 Log.Error($"control channel: impossible frame length, ignoring this connection");

@@ -38,6 +38,8 @@ public abstract class ControlService
     {
     }
 
-    /// <summary>Writes back what is volatile before the machine ends. Any error: bytes are lost, and the log says which. May BLOCK.</summary>
+    /// <summary>
+    /// Writes back what is volatile before the machine ends. Any error: bytes are lost, and the log says which. May BLOCK.
+    /// </summary>
     public virtual Errno Shutdown() => Errno.None;
 }

@@ -1,6 +1,6 @@
-// What a component sends to the rack tool waits here until the channel takes it: one bounded ring of bytes, in order. Bulk senders (standard
-// output) may fill it up to a reserve and keep the rest in rings of their own (FrameRing); answers may use the reserve, so a Ping is
-// answered while output waits. Frames go in whole or not at all. One per component; made at boot. Only Queue blocks.
+// What a component sends to the rack tool waits here until the channel takes it: one bounded ring of bytes, in order. Bulk senders
+// (standard output) may fill it up to a reserve and keep the rest in rings of their own (FrameRing); answers may use the reserve, so a Ping
+// is answered while output waits. Frames go in whole or not at all. One per component; made at boot. Only Queue blocks.
 
 using System;
 using Lego.Kernel;
@@ -47,7 +47,8 @@ public sealed unsafe class ControlTransmitter
     public int Waiting => _count;
 
     /// <summary>Queues a frame whose payload is <paramref name="first"/> and then <paramref name="second"/>. False: no room now.</summary>
-    public bool TryQueue(ControlFrameType type, ushort session, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ControlPriority priority)
+    public bool TryQueue(ControlFrameType type, ushort session, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second,
+        ControlPriority priority)
     {
         int payloadBytes = first.Length + second.Length;
         int usable = priority == ControlPriority.Bulk ? CapacityBytes - ReserveBytes : CapacityBytes;
@@ -75,7 +76,8 @@ public sealed unsafe class ControlTransmitter
         return true;
     }
 
-    /// <summary>Queues a frame, waiting for room as long as the tool is attached. BLOCKS. False: the tool has gone.</summary>
+    /// <summary>Queues a frame, waiting for room as long as the tool is attached. False: the tool has gone.</summary>
+    [Blocks]
     public bool Queue(ControlFrameType type, ushort session, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ControlPriority priority)
     {
         while (!TryQueue(type, session, first, second, priority))
@@ -91,7 +93,8 @@ public sealed unsafe class ControlTransmitter
         return true;
     }
 
-    /// <summary>Waits until the channel has taken something, or a moment. BLOCKS.</summary>
+    /// <summary>Waits until the channel has taken something, or a moment.</summary>
+    [Blocks]
     public void WaitForRoom()
     {
         const ulong MomentNs = 500_000_000;

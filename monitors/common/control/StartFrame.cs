@@ -39,7 +39,9 @@ public readonly ref struct StartFrame
         Strings = payload.Slice(HeadBytes);
     }
 
-    /// <summary>EINVAL: too short, no argument, or not exactly as many strings as announced. E2BIG: more than <see cref="MaxStringBytes"/>.</summary>
+    /// <summary>
+    /// EINVAL: too short, no argument, or not exactly as many strings as announced. E2BIG: more than <see cref="MaxStringBytes"/>.
+    /// </summary>
     public static Kernel.Errno Parse(ReadOnlySpan<byte> payload, out StartFrame frame)
     {
         frame = default;

@@ -1,13 +1,12 @@
-// Who may remember what (LeaseMessages.cs): the granter's side of leases, the same at a storage and at a memory component. A table of masks,
-// one bit for a 64th of all node numbers, found by key: bounded, without a list to keep and nothing to evict, because a bit too many only costs a
-// Recall that finds nothing. Soft state, gone with this life of the component; holders forget what its former life granted when they hear
-// of its end (PeerWatcher).
+// Who may remember what (LeaseMessages.cs): the granter's side of leases, the same at a storage and at a memory component. A table of
+// masks, one bit for a 64th of all node numbers, found by key: bounded, without a list to keep and nothing to evict, because a bit too many
+// only costs a Recall that finds nothing. Soft state, gone with this life of the component; holders forget what its former life granted
+// when they hear of its end (PeerWatcher).
 //
-// The rule, for each key: a component that remembers something under the key has its bit set, unless a Recall to it is under way; those go one
-// after the other.
-// Before something is changed Recall takes the bits away and waits for the answers, and the change happens before anything is granted again:
-// at a storage component under the volume's lock, at a memory component because the caller looks again (HasOthers) in the same atomic piece
-// of code that makes the change.
+// The rule, for each key: a component that remembers something under the key has its bit set, unless a Recall to it is under way; those go
+// one after the other. Before something is changed Recall takes the bits away and waits for the answers, and the change happens before
+// anything is granted again: at a storage component under the volume's lock, at a memory component because the caller looks again
+// (HasOthers) in the same atomic piece of code that makes the change.
 
 using System;
 using System.Runtime.InteropServices;
@@ -61,7 +60,9 @@ public sealed unsafe class LeaseHolders
     /// <summary>True when somebody besides a node may remember something under the key, or is only just being told.</summary>
     public bool HasOthers(uint key, ushort node) => ((_masks[key >> BucketShift] & ~Bit(node)) != 0) || _isAsking;
 
-    /// <summary>Everybody but one node (0: nobody excepted) has forgotten what is under these keys. BLOCKS until they answer or are gone.</summary>
+    /// <summary>
+    /// Everybody but one node (0: nobody excepted) has forgotten what is under these keys. BLOCKS until they answer or are gone.
+    /// </summary>
     public void Recall(ref LeaseKeys keys, ushort except)
     {
         fixed (LeaseKeys* list = &keys)

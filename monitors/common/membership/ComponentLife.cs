@@ -16,7 +16,8 @@ public class ComponentLife
     /// </summary>
     public ComponentLife(EntropySource? entropy) => _entropy = entropy;
 
-    /// <summary>A name that no life of this component has had: 32 bits of entropy, neither 0 nor all ones. BLOCKS.</summary>
+    /// <summary>A name that no life of this component has had: 32 bits of entropy, neither 0 nor all ones.</summary>
+    [Blocks]
     public virtual unsafe uint NewIncarnation()
     {
         uint name = (uint)(Clock.UnixTimeNs() ^ Cpu.Timestamp());

@@ -85,7 +85,8 @@ public sealed unsafe class MembershipClient : RpcService
         }
     }
 
-    /// <summary>Asks to be a member. BLOCKS. ESRCH: this life has been given up; any other error: try again later.</summary>
+    /// <summary>Asks to be a member. ESRCH: this life has been given up; any other error: try again later.</summary>
+    [Blocks]
     public Errno Join()
     {
         Span<byte> reply = stackalloc byte[ReplyBytes];
@@ -102,8 +103,9 @@ public sealed unsafe class MembershipClient : RpcService
     }
 
     /// <summary>
-    /// One heartbeat. BLOCKS. ENOENT: the manager does not know this life, ESRCH: it has given it up; either way it is no member.
+    /// One heartbeat. ENOENT: the manager does not know this life, ESRCH: it has given it up; either way it is no member.
     /// </summary>
+    [Blocks]
     public Errno Beat()
     {
         _load.Measure(out ComponentLoad load);

@@ -6,9 +6,9 @@
 // FileWrite     FileRequest + path + bytes         reply FileWriteReply
 // FileSync      FileRequest + path                 reply u32, also with an error: the number of the last failure of a write-back; the
 //                                                  caller passes it as Length the next time, so that each open file hears of each failure
-//                                                  once (0 = knows of none). All written bytes are on the storage component's device (or, with
-//                                                  FileWriteFlags.NoDevice, have at least been handed to the storage component);
-//                                                  Handle 0 and PathLength 0 = of all files
+//                                                  once (0 = knows of none). All written bytes are on the storage component's
+//                                                  device (or, with FileWriteFlags.NoDevice, have at least been handed to the
+//                                                  storage component); Handle 0 and PathLength 0 = of all files
 // FileTruncate  FileRequest + path (Offset = new size)      reply empty
 // FileStatus    FileRequest + path                 reply FileAttributes: as stored, with the cache's newer size and times; of a memory object
 //                                                  size, blocks, the time of the last write, and as Links the mappings that may write to it
@@ -19,9 +19,10 @@ using System.Runtime.InteropServices;
 namespace Lego.Fabric.Messages;
 
 /// <summary>
-/// Objects of memory alone, behind MAP_SHARED | MAP_ANONYMOUS, memfd_create, POSIX and System V shared memory: files without a volume. They are
-/// named like files, with this storage component, which no node is; the inode begins with the node of the processor component that has made the
-/// object, and the object ends with FileForget and its last mapping, or with that component. The first request that names one makes it, empty.
+/// Objects of memory alone, behind MAP_SHARED | MAP_ANONYMOUS, memfd_create, POSIX and System V shared memory: files without a volume. They
+/// are named like files, with this storage component, which no node is; the inode begins with the node of the processor component that has
+/// made the object, and the object ends with FileForget and its last mapping, or with that component. The first request that names one
+/// makes it, empty.
 /// </summary>
 public static class MemoryObjects
 {
@@ -32,7 +33,9 @@ public static class MemoryObjects
     public const int NodeShift = 24;
 }
 
-/// <summary>Names a file for as long as it exists: inode number and generation on one volume (the NFS file handle). Zero = by path only.</summary>
+/// <summary>
+/// Names a file for as long as it exists: inode number and generation on one volume (the NFS file handle). Zero = by path only.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FileHandle
 {
@@ -54,8 +57,8 @@ public struct FileRequest
     public ushort Storage;
     public ushort PathLength;
     public FileWriteFlags Flags;
-    /// <summary>The processor component whose program asks, 0 = none. Status requests: it remembers the answer (LeaseMessages.cs). FileWrite,
-    /// FileTruncate, StorageTruncate: it knows of the change, so that it need not be called back.</summary>
+    /// <summary>The processor component whose program asks, 0 = none. Status requests: it remembers the answer (LeaseMessages.cs).
+    /// FileWrite, FileTruncate, StorageTruncate: it knows of the change, so that it need not be called back.</summary>
     public ushort For;
     public ushort Reserved;
     /// <summary>FileWrite, FileTruncate, StorageWrite, StorageTruncate: what the clock of the program's component said at its call, to be
@@ -74,7 +77,9 @@ public enum FileWriteFlags : uint
     /// <summary>FileSync: write dirty bytes back, no device flush. A processor component sends it before it changes a file's times at the
     /// storage component (utimensat), so that a later write-back cannot overwrite them; inline and free for a clean file.</summary>
     NoDevice = 4,
-    /// <summary>StorageWrite: the bytes take the space that the sender reserved (StorageReserve), so they cannot fail for want of it.</summary>
+    /// <summary>
+    /// StorageWrite: the bytes take the space that the sender reserved (StorageReserve), so they cannot fail for want of it.
+    /// </summary>
     Reserved = 8,
     /// <summary>FileTruncate: only if the file is shorter (fallocate), judged together with the change, so that a write in between loses
     /// nothing.</summary>

@@ -15,9 +15,9 @@
 // WindowSize      g -> p     WindowSizeRequest               reply empty
 // SignalProcess   g -> p     SignalRequest                   reply empty
 //
-// Flow control of standard streams. Output: a stream may have OutputWindowBytes on its way, counted in control frames with their headers, so that
-// whoever keeps a session's frames needs room for no more; p waits for credit before it sends. Input: the user's side reads only what a
-// program has asked for, at most InputWindowBytes at a time, so p always has room for what comes.
+// Flow control of standard streams. Output: a stream may have OutputWindowBytes on its way, counted in control frames with their headers,
+// so that whoever keeps a session's frames needs room for no more; p waits for credit before it sends. Input: the user's side reads only
+// what a program has asked for, at most InputWindowBytes at a time, so p always has room for what comes.
 
 using System.Runtime.InteropServices;
 
@@ -113,7 +113,9 @@ public struct PlaceReply
 [System.Flags]
 public enum StartFlags : uint { None = 0, StandardInputIsTerminal = 1, StandardOutputIsTerminal = 2, StandardErrorIsTerminal = 4 }
 
-/// <summary>Start a program; strings follow: cwd, then ArgumentCount arguments (the first is also the program), then the environment.</summary>
+/// <summary>
+/// Start a program; strings follow: cwd, then ArgumentCount arguments (the first is also the program), then the environment.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct StartProcessRequest
 {
@@ -205,8 +207,8 @@ public struct OutputCreditRequest
 }
 
 /// <summary>
-/// The programs of a session want Reads reads of their standard input, each of at most Bytes; each is answered once. With Bytes 0 they only want to
-/// know when something can be read.
+/// The programs of a session want Reads reads of their standard input, each of at most Bytes; each is answered once. With Bytes 0 they only
+/// want to know when something can be read.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct InputWantedRequest

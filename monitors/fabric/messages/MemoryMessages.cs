@@ -35,8 +35,8 @@ public struct MissFlushRequest
 }
 
 /// <summary>
-/// Write dirty pages back: <see cref="Count"/> entries, then <see cref="Pages"/> pages. Several entries may name the same page: after a fork it is the
-/// newest of parent and child.
+/// Write dirty pages back: <see cref="Count"/> entries, then <see cref="Pages"/> pages. Several entries may name the same page: after a
+/// fork it is the newest of parent and child.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FlushRequest

@@ -1,20 +1,18 @@
-// Messages about names: a processor component sends them to the storage component that holds the vNode's volume. Paths are as the program gave
-// them, absolute or relative to a directory that the request names (PathFlags.At); the storage component walks them with the file system's own
-// rules for "..", symbolic links and trailing slashes (path_resolution(7)). Each request says all that it needs; the one thing that a storage
-// component remembers is who holds which file (PathFlags.Hold, Release), counted as FUSE counts lookups and forgets: a held file outlives
-// its last name, on ext4's orphan list.
+// Messages about names: a processor component sends them to the storage component that holds the vNode's volume. Paths are as the program
+// gave them, absolute or relative to a directory that the request names (PathFlags.At); the storage component walks them with the file
+// system's own rules for "..", symbolic links and trailing slashes (path_resolution(7)). Each request says all that it needs; the one thing
+// that a storage component remembers is who holds which file (PathFlags.Hold, Release), counted as FUSE counts lookups and forgets: a held
+// file outlives its last name, on ext4's orphan list.
 //
 // Open           OpenRequest + path                   reply OpenReply + canonical path (no links, no ".."; empty: unknown) + KeyCount u32;
 //                                                     with PathFlags.Lease an ENOENT or ENOTDIR of the walk comes with its keys alone
 // MakeNode       MakeNodeRequest + path + target      reply ChangeReply        (mkdir, mknod, symlink: by Mode's type; target for links)
 // Unlink         UnlinkRequest + path                 reply UnlinkReply        (unlink, rmdir)
-// Rename         TwoPathRequest + old + new           reply RenameReply + canonical old + canonical new (what the new name replaced, if anything)
-// Link           TwoPathRequest + old + new           reply ChangeReply
-// ReadLink       PathRequest + path                   reply ReadLinkReply + the target + KeyCount u32
-// ReadDirectory  ReadDirectoryRequest + path          reply DirectoryEntryHeader + name, repeated; empty = the end
-// SetAttributes  SetAttributesRequest + path          reply ChangeReply        (chmod, chown, utimensat)
-// VolumeStatus   PathRequest + path                   reply VolumeStatusReply  (statfs)
-// Release        ReleaseRequest + ReleaseEntry each   reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held
+// Rename TwoPathRequest + old + new reply RenameReply + canonical old + canonical new (what the new name replaced, if anything) Link
+// TwoPathRequest + old + new reply ChangeReply ReadLink PathRequest + path reply ReadLinkReply + the target + KeyCount u32 ReadDirectory
+// ReadDirectoryRequest + path reply DirectoryEntryHeader + name, repeated; empty = the end SetAttributes SetAttributesRequest + path reply
+// ChangeReply (chmod, chown, utimensat) VolumeStatus PathRequest + path reply VolumeStatusReply (statfs) Release ReleaseRequest +
+// ReleaseEntry each reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held
 
 using System;
 using System.Runtime.InteropServices;
@@ -46,8 +44,8 @@ public enum PathFlags : uint
     /// <summary>As At, for the second path of a TwoPathRequest.</summary>
     NewAt = 128,
     /// <summary>
-    /// The sender serves some names of the root directory itself (MountNames): a walk that meets one ends with EREMOTE. Open's reply then is
-    /// the rest of the path from that name on.
+    /// The sender serves some names of the root directory itself (MountNames): a walk that meets one ends with EREMOTE. Open's reply then
+    /// is the rest of the path from that name on.
     /// </summary>
     Mounts = 256,
     /// <summary>Open: writing will only append (O_APPEND without O_TRUNC), which append-only files allow.</summary>
@@ -60,7 +58,8 @@ public enum PathFlags : uint
 public static class MountNames
 {
     /// <summary>True for "dev", "proc" and "sys".</summary>
-    public static bool Has(ReadOnlySpan<byte> name) => name.SequenceEqual("dev"u8) || name.SequenceEqual("proc"u8) || name.SequenceEqual("sys"u8);
+    public static bool Has(ReadOnlySpan<byte> name) =>
+        name.SequenceEqual("dev"u8) || name.SequenceEqual("proc"u8) || name.SequenceEqual("sys"u8);
 }
 
 /// <summary>A request about one path; PathLength bytes follow, no terminator.</summary>
@@ -76,8 +75,8 @@ public struct PathRequest
     public ushort StartLength;
     public uint UserId;
     public uint GroupId;
-    /// <summary>PathFlags.At: the start. Else, for Open, SetAttributes, ReadDirectory, VolumeStatus, Link (the old file): not 0 = this very file, with whatever name or none; the path is then
-    /// only a hint. ESTALE when it is gone.</summary>
+    /// <summary>PathFlags.At: the start. Else, for Open, SetAttributes, ReadDirectory, VolumeStatus, Link (the old file): not 0 = this very
+    /// file, with whatever name or none; the path is then only a hint. ESTALE when it is gone.</summary>
     public FileHandle Handle;
     /// <summary>What the sender's clock, which programs read, said at the call: the time of a change, nanoseconds since the epoch.
     /// 0 = the storage component's own clock.</summary>
@@ -100,9 +99,13 @@ public enum PathLease : ushort
 {
     /// <summary>Nothing.</summary>
     None = 0,
-    /// <summary>The way, under the keys that follow; who may use the file, under its own; of what is no regular file all attributes.</summary>
+    /// <summary>
+    /// The way, under the keys that follow; who may use the file, under its own; of what is no regular file all attributes.
+    /// </summary>
     Granted = 1,
-    /// <summary>As Granted; no symbolic link is on the way or at its end, so that it is the same whether the last one is followed or not.</summary>
+    /// <summary>
+    /// As Granted; no symbolic link is on the way or at its end, so that it is the same whether the last one is followed or not.
+    /// </summary>
     Plain = 2,
 }
 

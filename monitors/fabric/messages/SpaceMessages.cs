@@ -4,10 +4,10 @@
 //
 // Execute  ExecuteRequest + file + interpreter      reply ExecuteReply + records
 //          Both are absolute paths, without terminator. The processor component has checked the execute permissions, and it rewrites
-//          interpreter scripts ("#!"), which are ENOEXEC here. The stack is mapped and empty: the processor component builds what the program finds
-//          there, in its own lines.
-//          A program that names an interpreter (PT_INTERP) when the request brings none is ELIBACC, and the reply is the name: the processor
-//          component looks it up and asks again.
+//          interpreter scripts ("#!"), which are ENOEXEC here. The stack is mapped and empty: the processor component builds what the
+//          program finds there, in its own lines.
+//          A program that names an interpreter (PT_INTERP) when the request brings none is ELIBACC, and the reply is the name: the
+//          processor component looks it up and asks again.
 // Fork     ForkRequest                              reply SpaceReply + records (of the child)
 // Exit     empty                                    reply empty; frees the space
 // Map      MapRequest + path\0 (file mappings)      reply SpaceReply + records
@@ -33,7 +33,9 @@ public enum VmaKind : ushort
     File = 2,
     /// <summary>Stack: anonymous, grows down to its range's start (the range is reserved in full from the beginning).</summary>
     Stack = 3,
-    /// <summary>MAP_SHARED mapping of a file, or of a memory object (MemoryObjects): its pages are the file's, for reading and writing.</summary>
+    /// <summary>
+    /// MAP_SHARED mapping of a file, or of a memory object (MemoryObjects): its pages are the file's, for reading and writing.
+    /// </summary>
     SharedFile = 4,
     /// <summary>MAP_SHARED of nothing: zeros that nobody can write; otherwise as Anonymous.</summary>
     SharedAnonymous = 5,
@@ -127,7 +129,9 @@ public struct MapRequest
     public ulong Address;
     public ulong Length;
     public Protection Protection;
-    /// <summary>MAP_SHARED: what this mapping may ever allow; writing only if the descriptor could be written to (mprotect(2): EACCES).</summary>
+    /// <summary>
+    /// MAP_SHARED: what this mapping may ever allow; writing only if the descriptor could be written to (mprotect(2): EACCES).
+    /// </summary>
     public Protection Allowed;
     /// <summary>MAP_* flags of mmap(2), unchanged.</summary>
     public uint Flags;
@@ -136,7 +140,9 @@ public struct MapRequest
     public ulong FileOffset;
     public ushort Storage;
     public ushort PathLength;
-    /// <summary>The processor component's name for the file, which comes back in records; the memory component gives it no meaning.</summary>
+    /// <summary>
+    /// The processor component's name for the file, which comes back in records; the memory component gives it no meaning.
+    /// </summary>
     public uint Backing;
 }
 

@@ -7,16 +7,18 @@
 // StorageTruncate  FileRequest + path            reply FileAttributes
 // StorageStatus    FileRequest + path            reply FileAttributes
 // StorageReserve   ReserveRequest                reply ReserveReply
-// A cache reserves space before it accepts bytes that it will write later (ext4's delayed allocation does the same within one machine): what
-// it has been granted nobody else can take, so ENOSPC comes to the write(2) that does not fit and to no later one. Grants, returns and the
-// pages that StorageWrite takes with FileWriteFlags.Reserved only add and subtract, so they may arrive in any order.
-// Rule for handles: a non-zero handle must name an existing file of that generation, else ESTALE; a zero handle is resolved by path.
+// A cache reserves space before it accepts bytes that it will write later (ext4's delayed allocation does the same within one machine):
+// what it has been granted nobody else can take, so ENOSPC comes to the write(2) that does not fit and to no later one. Grants, returns and
+// the pages that StorageWrite takes with FileWriteFlags.Reserved only add and subtract, so they may arrive in any order. Rule for handles:
+// a non-zero handle must name an existing file of that generation, else ESTALE; a zero handle is resolved by path.
 
 using System.Runtime.InteropServices;
 
 namespace Lego.Fabric.Messages;
 
-/// <summary>Group 4's content opcodes use <see cref="FileRequest"/>, <see cref="FileWriteReply"/> and <see cref="FileAttributes"/>.</summary>
+/// <summary>
+/// Group 4's content opcodes use <see cref="FileRequest"/>, <see cref="FileWriteReply"/> and <see cref="FileAttributes"/>.
+/// </summary>
 public static class StorageMessages
 {
     /// <summary>Most data bytes in one StorageRead reply or StorageWrite request.</summary>

@@ -42,7 +42,8 @@ public unsafe struct Session
     public const int OutputStreams = 2;
 
     /// <summary>
-    /// Bytes of standard input that may be here: what the program's side has asked for, and a message that it has got and whose answer is on its way.
+    /// Bytes of standard input that may be here: what the program's side has asked for, and a message that it has got and whose answer is
+    /// on its way.
     /// </summary>
     public const int InputBytes = StreamRequest.InputWindowBytes + StreamRequest.MaxBytes;
 

@@ -1,5 +1,5 @@
-// The manager's part of the control channel: Start, standard streams, signals, the list; and the greeting, which waits until every component
-// named on the boot line has joined. Runs in the poller: it fills sessions and wakes their threads, and never blocks.
+// The manager's part of the control channel: Start, standard streams, signals, the list; and the greeting, which waits until every
+// component named on the boot line has joined. Runs in the poller: it fills sessions and wakes their threads, and never blocks.
 
 using System;
 using System.Buffers.Binary;

@@ -1,6 +1,6 @@
-// What the processor component sends towards the tool for a session: output, wanted reads, terminal modes. Each session has a ring of its own
-// that its credit bounds (StreamRequest.OutputWindowBytes), so a request is answered at once and nobody waits for another's reader. The rings are
-// emptied into the transmitter in turn. Runs in the poller; nothing here blocks.
+// What the processor component sends towards the tool for a session: output, wanted reads, terminal modes. Each session has a ring of its
+// own that its credit bounds (StreamRequest.OutputWindowBytes), so a request is answered at once and nobody waits for another's reader. The
+// rings are emptied into the transmitter in turn. Runs in the poller; nothing here blocks.
 
 using System;
 using Lego.Common.Control;

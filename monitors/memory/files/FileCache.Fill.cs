@@ -27,7 +27,8 @@ public sealed unsafe partial class FileCache
     private ulong _storageReads;
     private ulong _storageReadBytes;
 
-    /// <summary>Learns the file's size from the storage component unless it is known. Blocks. ESTALE and what the storage says.</summary>
+    /// <summary>Learns the file's size from the storage component unless it is known. ESTALE and what the storage says.</summary>
+    [Blocks]
     internal Errno Load(CachedFile* file)
     {
         if (file->IsLoaded)
@@ -63,8 +64,9 @@ public sealed unsafe partial class FileCache
         }
     }
 
-    /// <summary>Brings a page, and what read-ahead adds, into the cache. Blocks. The page may be gone again when memory is very
+    /// <summary>Brings a page, and what read-ahead adds, into the cache. The page may be gone again when memory is very
     /// short.</summary>
+    [Blocks]
     internal Errno Fetch(CachedFile* file, ulong index, FetchReason reason)
     {
         Errno error = Load(file);

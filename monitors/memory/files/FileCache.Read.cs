@@ -129,8 +129,8 @@ public sealed unsafe partial class FileCache
     }
 
     /// <summary>Reads with all waiting that it needs; fewer bytes at the end of the file. Each page is copied as soon as it is there, so a
-    /// read that is larger than the memory left comes to its end. <paramref name="lastFetched"/>: the last page that was missing. Blocks; the
-    /// caller holds the file.</summary>
+    /// read that is larger than the memory left comes to its end. <paramref name="lastFetched"/>: the last page that was missing. Blocks;
+    /// the caller holds the file.</summary>
     internal Errno Read(CachedFile* file, ulong offset, Span<byte> buffer, out int readBytes, out ulong lastFetched)
     {
         readBytes = 0;

@@ -1,8 +1,8 @@
 // Pages that come back from shared mappings, and memory objects. A processor component keeps one copy of a page that its programs share
-// (excache/) and sends it here when it is dirty and leaves, when somebody reads or writes the file by call, or asks for it to be stored. It is
-// then a page like any that write(2) has changed. What lies behind the end of the file is nobody's: a page there is refused, and the rest of
-// the last page is zeros, as it would be read from the volume. Its sender may remember the file's times, and is told like everybody else. There
-// is no call that could fail for want of space on the volume, so such a failure is one of write-back: fsync and msync tell it.
+// (excache/) and sends it here when it is dirty and leaves, when somebody reads or writes the file by call, or asks for it to be stored. It
+// is then a page like any that write(2) has changed. What lies behind the end of the file is nobody's: a page there is refused, and the
+// rest of the last page is zeros, as it would be read from the volume. Its sender may remember the file's times, and is told like everybody
+// else. There is no call that could fail for want of space on the volume, so such a failure is one of write-back: fsync and msync tell it.
 
 using System;
 using Lego.Fabric.Messages;
@@ -95,8 +95,9 @@ public sealed unsafe partial class FileCache
         }
     }
 
-    /// <summary>The volume has no space to promise: the page goes there at once, and if there is none it is lost, as any that cannot be written
-    /// back. Blocks.</summary>
+    /// <summary>The volume has no space to promise: the page goes there at once, and if there is none it is lost, as any that cannot be
+    /// written back.</summary>
+    [Blocks]
     private Errno StorePage(CachedFile* file, ulong index, ReadOnlySpan<byte> page)
     {
         ulong offset = index << PageShift;

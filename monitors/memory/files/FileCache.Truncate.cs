@@ -8,8 +8,9 @@ namespace Lego.Memory;
 
 public sealed unsafe partial class FileCache
 {
-    /// <summary>Sets the size to the request's Offset, at the storage component first, which knows the volume's limit. With GrowOnly a file that
-    /// is as long is left as it is. Blocks.</summary>
+    /// <summary>Sets the size to the request's Offset, at the storage component first, which knows the volume's limit. With GrowOnly a file
+    /// that is as long is left as it is.</summary>
+    [Blocks]
     internal Errno Truncate(CachedFile* file, in FileRequest request)
     {
         ulong size = request.Offset;
@@ -65,9 +66,10 @@ public sealed unsafe partial class FileCache
     }
 
     /// <summary>
-    /// Attributes as stored, with the size and times of what has not been stored yet. <paramref name="holder"/> will remember them (0 = nobody
-    /// will): from here on changes are called back, and one that has been called back already is waited for. Blocks.
+    /// Attributes as stored, with the size and times of what has not been stored yet. <paramref name="holder"/> will remember them (0 =
+    /// nobody will): from here on changes are called back, and one that has been called back already is waited for.
     /// </summary>
+    [Blocks]
     internal Errno Status(CachedFile* file, ushort holder, out FileAttributes attributes)
     {
         if (file->IsObject)

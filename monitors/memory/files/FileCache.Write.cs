@@ -73,7 +73,8 @@ public sealed unsafe partial class FileCache
         return CacheOutcome.Done;
     }
 
-    /// <summary>Takes the bytes with all waiting that it needs. Blocks. ENOSPC, EFBIG, ENOMEM, ESTALE and what the storage says.</summary>
+    /// <summary>Takes the bytes with all waiting that it needs. ENOSPC, EFBIG, ENOMEM, ESTALE and what the storage says.</summary>
+    [Blocks]
     internal Errno Write(CachedFile* file, in FileRequest request, ReadOnlySpan<byte> bytes, out FileWriteReply reply)
     {
         reply = default;
@@ -136,8 +137,9 @@ public sealed unsafe partial class FileCache
     private bool HasSpace(CachedFile* file, ulong pages) => file->IsObject || file->IsDead
         || (_volumes.HasCredits(file->VNode, file->Storage, pages) && _dirtyPages + pages <= _dirtyLimit);
 
-    /// <summary>Reserves space on the volume for pages that are to become dirty, and writes others back while too many are. Blocks. False: there
+    /// <summary>Reserves space on the volume for pages that are to become dirty, and writes others back while too many are. False: there
     /// is none, so that they must be written through.</summary>
+    [Blocks]
     private bool TryPrepareSpace(CachedFile* file, ulong pages)
     {
         if (file->IsObject || file->IsDead)
@@ -177,8 +179,9 @@ public sealed unsafe partial class FileCache
         return Errno.None;
     }
 
-    /// <summary>Has space for so many pages reserved, and for more if the volume has plenty. False: it has not; then nothing is reserved for
-    /// pages that are not dirty, so that a write through the cache can have it all. Blocks.</summary>
+    /// <summary>Has space for so many pages reserved, and for more if the volume has plenty. False: it has not; then nothing is reserved
+    /// for pages that are not dirty, so that a write through the cache can have it all.</summary>
+    [Blocks]
     private bool ReserveSpace(CachedFile* file, uint pages)
     {
         ReserveRequest request = default;
@@ -197,7 +200,8 @@ public sealed unsafe partial class FileCache
         return error == Errno.None && reply.Granted >= pages && _volumes.HasCredits(file->VNode, file->Storage, pages);
     }
 
-    /// <summary>Nothing is dirty: the space that is reserved all the same goes back, so that names can have it. Blocks.</summary>
+    /// <summary>Nothing is dirty: the space that is reserved all the same goes back, so that names can have it.</summary>
+    [Blocks]
     private void ReturnSpace()
     {
         for (int index = 0; index < _volumes.Count && _dirtyPages == 0; index++)
@@ -276,7 +280,8 @@ public sealed unsafe partial class FileCache
         }
     }
 
-    /// <summary>Writes at the storage component first and updates what is cached; no page becomes dirty. Blocks.</summary>
+    /// <summary>Writes at the storage component first and updates what is cached; no page becomes dirty.</summary>
+    [Blocks]
     private Errno WriteThrough(CachedFile* file, in FileRequest request, ReadOnlySpan<byte> bytes, out FileWriteReply reply)
     {
         reply = default;

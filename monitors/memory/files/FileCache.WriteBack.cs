@@ -37,10 +37,11 @@ public sealed unsafe partial class FileCache
     public ulong DirtyPages => _dirtyPages;
 
     /// <summary>
-    /// fsync(2). Blocks. Failures of write-back have numbers: the caller says the last one that it knows of, hears of a later one, and gets
-    /// its number to pass the next time, so each open file hears of each failure once (as with Linux's errseq_t). One that knows of none (0)
-    /// hears of a failure that nobody has heard of.
+    /// fsync(2). Failures of write-back have numbers: the caller says the last one that it knows of, hears of a later one, and gets
+    /// its number to pass the next time, so each open file hears of each failure once (as with Linux's errseq_t). One that knows of none
+    /// (0) hears of a failure that nobody has heard of.
     /// </summary>
+    [Blocks]
     internal Errno Sync(CachedFile* file, FileWriteFlags flags, ref uint knownError)
     {
         bool needsDevice = (flags & FileWriteFlags.NoDevice) == 0;
@@ -77,7 +78,8 @@ public sealed unsafe partial class FileCache
     /// <summary>True when the storage component has all bytes of the file.</summary>
     internal static bool IsWrittenBack(CachedFile* file) => file->DirtyCount == 0 && file->WritingCount == 0;
 
-    /// <summary>One round of the background thread: files that are dirty for long, or all while much is dirty. Blocks.</summary>
+    /// <summary>One round of the background thread: files that are dirty for long, or all while much is dirty.</summary>
+    [Blocks]
     public void WriteBackInBackground()
     {
         ReturnSpace();
@@ -94,8 +96,9 @@ public sealed unsafe partial class FileCache
         }
     }
 
-    /// <summary>sync(2) and orderly shutdown: every page that is dirty now reaches its storage component and every volume its device. Blocks.
+    /// <summary>sync(2) and orderly shutdown: every page that is dirty now reaches its storage component and every volume its device.
     /// The first error.</summary>
+    [Blocks]
     public Errno WriteBackAll()
     {
         Errno first = Errno.None;
@@ -133,8 +136,9 @@ public sealed unsafe partial class FileCache
         return pages << PageShift;
     }
 
-    /// <summary>Makes sure that so many frames can be had, by writing dirty pages back when need be. Blocks. False = memory is
+    /// <summary>Makes sure that so many frames can be had, by writing dirty pages back when need be. False = memory is
     /// exhausted.</summary>
+    [Blocks]
     internal bool MakeRoom(int frames)
     {
         while (!_pool.TryMakeRoom((ulong)frames))
@@ -164,7 +168,8 @@ public sealed unsafe partial class FileCache
         }
 
         Hold(file);
-        // What is dirty now has numbers up to this one; a busy writer's later pages cannot keep this writer here, nor count for earlier ones.
+        // What is dirty now has numbers up to this one; a busy writer's later pages cannot keep this writer here, nor count for earlier
+        // ones.
         ulong last = _dirtyNumber;
         Acquire(file, FileActivity.Writing);
         Errno error = Errno.None;
@@ -178,7 +183,8 @@ public sealed unsafe partial class FileCache
         return error;
     }
 
-    /// <summary>Writes some dirty file back; false when nothing could be written. The caller has no activity of its own. Blocks.</summary>
+    /// <summary>Writes some dirty file back; false when nothing could be written. The caller has no activity of its own.</summary>
+    [Blocks]
     private bool WriteBackSome()
     {
         for (ulong rounds = _dirtyFiles; rounds > 0 && _firstDirtyFile != null; rounds--)
@@ -340,7 +346,8 @@ public sealed unsafe partial class FileCache
     }
 
     /// <summary>Errors that the same write would meet again.</summary>
-    private static bool IsPermanent(Errno error) => error is Errno.ESTALE or Errno.EPERM or Errno.EROFS or Errno.EFBIG or Errno.EISDIR or Errno.EINVAL;
+    private static bool IsPermanent(Errno error) =>
+        error is Errno.ESTALE or Errno.EPERM or Errno.EROFS or Errno.EFBIG or Errno.EISDIR or Errno.EINVAL;
 
     private void MarkDirty(CachePage* page)
     {

@@ -118,8 +118,8 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     }
 
     /// <summary>
-    /// True when somebody but the node that makes a change (0: also that one) may remember size and times of the file, and has to be told before they
-    /// change.
+    /// True when somebody but the node that makes a change (0: also that one) may remember size and times of the file, and has to be told
+    /// before they change.
     /// </summary>
     private bool IsRemembered(CachedFile* file, ushort except) =>
         _leases is not null && _leases.HasOthers(LeaseKey.Attributes(file->Handle.Inode), except);

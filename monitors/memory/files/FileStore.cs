@@ -11,7 +11,8 @@ namespace Lego.Memory;
 public abstract unsafe class FileStore
 {
     /// <summary>The file that a path names.</summary>
-    public abstract Errno Find(ushort vnode, ushort storage, ReadOnlySpan<byte> path, TransferBuffer* buffer, out FileAttributes attributes);
+    public abstract Errno Find(ushort vnode, ushort storage, ReadOnlySpan<byte> path, TransferBuffer* buffer,
+        out FileAttributes attributes);
 
     /// <summary>Attributes as stored; a processor component will remember them (0 = none will).</summary>
     public abstract Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes);

@@ -1,7 +1,7 @@
-// What the file cache knows about each volume: how many pages may still become dirty, because their space is reserved at the storage component
-// (StorageMessages.cs), and how long a file can be. A page takes one of these credits when it becomes dirty; the storage component takes it
-// back when the page has been written; it comes back here when the page is dropped unwritten. So dirty pages always find their space,
-// whoever else fills the volume. Never blocks.
+// What the file cache knows about each volume: how many pages may still become dirty, because their space is reserved at the storage
+// component (StorageMessages.cs), and how long a file can be. A page takes one of these credits when it becomes dirty; the storage
+// component takes it back when the page has been written; it comes back here when the page is dropped unwritten. So dirty pages always find
+// their space, whoever else fills the volume. Never blocks.
 
 namespace Lego.Memory;
 

@@ -1,10 +1,10 @@
-// Blocks that nobody can reach any more and whose frames have not been given back: a gigabyte is 262,144 frames, too many for the handler of an exit
-// or a munmap, in which no other request is served. So whole blocks are only buried there; a few at once, the rest by a thread of its own in
-// slices, or by whoever runs short of frames.
+// Blocks that nobody can reach any more and whose frames have not been given back: a gigabyte is 262,144 frames, too many for the handler
+// of an exit or a munmap, in which no other request is served. So whole blocks are only buried there; a few at once, the rest by a thread
+// of its own in slices, or by whoever runs short of frames.
 //
-// The graves are lists of mappings. The first mapping of each list is linked to the next list through its Previous, which is free there; so a
-// space's own list of blocks becomes a grave in one step. A buried mapping that still has its key is still in the table: spaces'
-// numbers are never used again, so nobody finds it.
+// The graves are lists of mappings. The first mapping of each list is linked to the next list through its Previous, which is free there; so
+// a space's own list of blocks becomes a grave in one step. A buried mapping that still has its key is still in the table: spaces' numbers
+// are never used again, so nobody finds it.
 
 using Lego.Kernel;
 

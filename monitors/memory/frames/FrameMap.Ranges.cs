@@ -175,8 +175,8 @@ public sealed unsafe partial class FrameMap
     }
 
     /// <summary>
-    /// The blocks that a range touches, by their numbers or along the space's list, whichever is shorter. The block last given may be removed
-    /// and others may be added meanwhile.
+    /// The blocks that a range touches, by their numbers or along the space's list, whichever is shorter. The block last given may be
+    /// removed and others may be added meanwhile.
     /// </summary>
     private struct BlockWalk
     {

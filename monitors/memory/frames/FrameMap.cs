@@ -83,8 +83,8 @@ public sealed unsafe partial class FrameMap : FrameReclaimer
     }
 
     /// <summary>
-    /// Takes a page over that several spaces have written back: all get one frame, copy-on-write. <paramref name="stored"/> is 0 for the first of them,
-    /// and the frame for the others. ENOMEM.
+    /// Takes a page over that several spaces have written back: all get one frame, copy-on-write. <paramref name="stored"/> is 0 for the
+    /// first of them, and the frame for the others. ENOMEM.
     /// </summary>
     public Errno Store(AddressSpace* space, ulong address, void* source, ref uint stored)
     {

@@ -83,7 +83,8 @@ internal static unsafe class ElfReader
             ref ProgramSegment segment = ref image.Segments[index];
             segment.Address += bias;
             // The stack and its guard lie above; a page is left for brk.
-            ulong highest = AddressLayout.StackTop - AddressLayout.StackBytes - AddressLayout.StackGuardBytes - (2 * PageOperations.PageSize);
+            ulong highest =
+                AddressLayout.StackTop - AddressLayout.StackBytes - AddressLayout.StackGuardBytes - (2 * PageOperations.PageSize);
             if (segment.Address < AddressLayout.LowestAddress || segment.Address > highest
                 || segment.MemoryBytes > highest - segment.Address)
             {

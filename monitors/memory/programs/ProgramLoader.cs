@@ -1,10 +1,9 @@
-// execve(2) at the memory component: maps an ELF image into a fresh address space, with an empty stack. The processor component has found the
-// file, checked its execute permission and rewritten scripts ("#!" is ENOEXEC here), because it knows working directory and user. It gets
-// addresses only, and writes the arguments onto the stack; text and data travel when they are touched (row L36).
-// A program that names an interpreter (PT_INTERP, the dynamic linker) is mapped together with it, and starts in it. Only the processor
-// component can look its path up: a request that does not bring it is ELIBACC with the name, and is made again.
-// Places are Linux's without randomisation: a position-independent program at PositionIndependentBase, its heap behind it; the interpreter
-// as mmap would place it, below the stack.
+// execve(2) at the memory component: maps an ELF image into a fresh address space, with an empty stack. The processor component has found
+// the file, checked its execute permission and rewritten scripts ("#!" is ENOEXEC here), because it knows working directory and user. It
+// gets addresses only, and writes the arguments onto the stack; text and data travel when they are touched (row L36). A program that names
+// an interpreter (PT_INTERP, the dynamic linker) is mapped together with it, and starts in it. Only the processor component can look its
+// path up: a request that does not bring it is ELIBACC with the name, and is made again. Places are Linux's without randomisation: a
+// position-independent program at PositionIndependentBase, its heap behind it; the interpreter as mmap would place it, below the stack.
 // Runs in a worker and blocks while files come from a storage component and regions from the manager.
 
 using System;
@@ -31,9 +30,10 @@ public sealed unsafe class ProgramLoader
         _broker = broker;
     }
 
-    /// <summary>Makes the space (vnode, asid) and loads the program; <paramref name="body"/> is what follows ExecuteRequest. Blocks.
+    /// <summary>Makes the space (vnode, asid) and loads the program; <paramref name="body"/> is what follows ExecuteRequest.
     /// EACCES, ENOEXEC, ELIBACC (see <see cref="ReadInterpreter"/>), ELIBBAD, ENOMEM, EEXIST, EPROTO, and what the storage says (ESTALE,
     /// ENOENT, EIO).</summary>
+    [Blocks]
     public Errno Execute(ushort vnode, uint asid, in ExecuteRequest request, ReadOnlySpan<byte> body, out AddressSpace* space,
         out ExecuteReply reply)
     {
@@ -55,7 +55,8 @@ public sealed unsafe class ProgramLoader
     }
 
     /// <summary>What a program that was ELIBACC names as its interpreter, without terminator; the buffer has room for MaxInterpreterBytes.
-    /// Blocks. ENOEXEC, and what the storage says.</summary>
+    /// ENOEXEC, and what the storage says.</summary>
+    [Blocks]
     public Errno ReadInterpreter(ushort vnode, in ExecuteRequest request, ReadOnlySpan<byte> path, Span<byte> buffer, out int length)
     {
         length = 0;
@@ -164,7 +165,8 @@ public sealed unsafe class ProgramLoader
         reply.InstructionPointer = image.Entry;
         if (error == Errno.None && interpreter != null)
         {
-            error = LoadInterpreter(space, interpreter, request.InterpreterBacking, memory, out reply.InterpreterBase, out reply.InstructionPointer);
+            error = LoadInterpreter(space, interpreter, request.InterpreterBacking, memory, out reply.InterpreterBase,
+                out reply.InstructionPointer);
         }
 
         reply.StackTop = AddressLayout.StackTop;
@@ -177,8 +179,8 @@ public sealed unsafe class ProgramLoader
     }
 
     /// <summary>
-    /// Maps the dynamic linker, or whatever else the program names; what that one names is not looked at. ELIBBAD unless it is an ELF file for
-    /// this machine, EIO when it is shorter than its header.
+    /// Maps the dynamic linker, or whatever else the program names; what that one names is not looked at. ELIBBAD unless it is an ELF file
+    /// for this machine, EIO when it is shorter than its header.
     /// </summary>
     private Errno LoadInterpreter(AddressSpace* space, CachedFile* file, uint backing, SpaceWriter memory, out ulong bias, out ulong entry)
     {

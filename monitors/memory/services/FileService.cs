@@ -17,7 +17,9 @@ internal sealed unsafe class FileService : RpcService
     private readonly AddressSpaces _spaces;
     /// <summary>Bytes of a reply that lie in several pages; filled and sent without a wait in between.</summary>
     private readonly byte* _replyBytes;
-    /// <summary>Bytes of a reply that are gathered with waits in between. Not the cache's own pool: who waits for one of those has none.</summary>
+    /// <summary>
+    /// Bytes of a reply that are gathered with waits in between. Not the cache's own pool: who waits for one of those has none.
+    /// </summary>
     private readonly TransferBuffers _readBuffers;
     private ulong _reads;
     private ulong _writes;

@@ -183,7 +183,8 @@ internal sealed unsafe class LineService : RpcService
         return true;
     }
 
-    private bool ServeMissFlush(ref RpcRequest request, in MissFlushRequest both, ReadOnlySpan<byte> page, uint taken, ref Obstacle obstacle)
+    private bool ServeMissFlush(ref RpcRequest request, in MissFlushRequest both, ReadOnlySpan<byte> page, uint taken,
+        ref Obstacle obstacle)
     {
         // A replay has taken the victim over before, and by now there may be a newer write-back of it.
         if (!request.IsReplay)
@@ -243,8 +244,8 @@ internal sealed unsafe class LineService : RpcService
         return true;
     }
 
-    /// <summary>Stores a written-back page after the checks, in the frame <paramref name="stored"/> if another entry has brought it there. ENOMEM: after
-    /// what the obstacle says; or why it does not belong here (a violation).</summary>
+    /// <summary>Stores a written-back page after the checks, in the frame <paramref name="stored"/> if another entry has brought it there.
+    /// ENOMEM: after what the obstacle says; or why it does not belong here (a violation).</summary>
     private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page, ref uint stored, ref Obstacle obstacle)
     {
         AddressSpace* space = _spaces.Find(vnode, asid);
@@ -350,7 +351,8 @@ internal sealed unsafe class LineService : RpcService
         return Errno.EACCES;
     }
 
-    /// <summary>Waits for what is in the way. Blocks.</summary>
+    /// <summary>Waits for what is in the way.</summary>
+    [Blocks]
     private Errno Remove(in Obstacle obstacle)
     {
         if (obstacle.File == null)

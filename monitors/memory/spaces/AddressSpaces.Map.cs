@@ -1,6 +1,6 @@
 // mmap(2): where a mapping goes and what it may be. Checks and errno values in the order of Linux's do_mmap.
-// A MAP_SHARED mapping lies over a file or a memory object (MemoryObjects); one of nothing is zeros for ever. MAP_HUGETLB is ENOMEM, as on a host
-// without huge pages.
+// A MAP_SHARED mapping lies over a file or a memory object (MemoryObjects); one of nothing is zeros for ever. MAP_HUGETLB is ENOMEM, as on
+// a host without huge pages.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;

@@ -113,7 +113,9 @@ public sealed unsafe partial class AddressSpaces
         _spaces.Free(space);
     }
 
-    /// <summary>Ends the spaces that a processor component has made: it has ended, and its next life names its spaces from the beginning.</summary>
+    /// <summary>
+    /// Ends the spaces that a processor component has made: it has ended, and its next life names its spaces from the beginning.
+    /// </summary>
     /// <param name="processor">Its node, or EveryProcessor.</param>
     public void DestroyAllOf(ushort processor)
     {
@@ -182,8 +184,8 @@ public sealed unsafe partial class AddressSpaces
     }
 
     /// <summary>
-    /// A mapped file has become shorter: pages that mappings have for themselves behind its new end are gone, too (mmap(2): SIGBUS). Best effort
-    /// when there is no memory to copy a shared block.
+    /// A mapped file has become shorter: pages that mappings have for themselves behind its new end are gone, too (mmap(2): SIGBUS). Best
+    /// effort when there is no memory to copy a shared block.
     /// </summary>
     public void CutMappings(CachedFile* file, ulong sizeBytes)
     {

@@ -7,6 +7,7 @@ namespace Lego.Memory;
 /// <summary>Names owners of vRegions.</summary>
 public abstract class RegionBroker
 {
-    /// <summary>One owner for all of the contiguous regions asked for. Blocks.</summary>
+    /// <summary>One owner for all of the contiguous regions asked for.</summary>
+    [Blocks]
     public abstract Errno Consult(ushort vnode, uint asid, in RegionDemand demand, out ushort owner);
 }

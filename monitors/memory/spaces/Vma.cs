@@ -41,7 +41,9 @@ internal enum VmaTraits : uint
     None = 0,
     /// <summary>It was writable at some time, so dirty lines of it may still arrive after an mprotect.</summary>
     WasWritable = 1,
-    /// <summary>A MAP_SHARED mapping: its pages are those of the file, for reading and writing, and the space has none of its own.</summary>
+    /// <summary>
+    /// A MAP_SHARED mapping: its pages are those of the file, for reading and writing, and the space has none of its own.
+    /// </summary>
     Shared = 2,
     /// <summary>A shared mapping that may be, or become, writable.</summary>
     MayWrite = 4,

@@ -39,8 +39,9 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Keeps the private lines of a range from being chosen as victims until Drop or Settle. Those of MAP_SHARED mappings, which are not this space's,
-    /// are written back and go; one that several spaces map and that is clean is never written back and may go. BLOCKS.
+    /// are written back and go; one that several spaces map and that is clean is never written back and may go.
     /// </summary>
+    [Blocks]
     public void Leave(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;
@@ -69,8 +70,9 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Makes the lines of a range follow the space's ranges: they get the rights of the range that holds them, and those that none holds are dropped.
-    /// Lines that were leaving stay. BLOCKS.
+    /// Lines that were leaving stay.
     /// </summary>
+    [Blocks]
     public void Settle(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;

@@ -22,8 +22,9 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Forgets everything about the pages of a range: lines are dropped without write-back, every entry becomes untouched, tables that have
-    /// become empty are freed. Waits for pages in flight. BLOCKS. For memory that has ceased to exist.
+    /// become empty are freed. Waits for pages in flight. For memory that has ceased to exist.
     /// </summary>
+    [Blocks]
     public void Drop(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;
@@ -38,8 +39,9 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Drops the private lines of a range that hold what their owner has, because that has changed. Dirty lines stay. The caller holds the space, so no
-    /// fill brings the old contents. Named lines are Invalidate's. BLOCKS.
+    /// fill brings the old contents. Named lines are Invalidate's.
     /// </summary>
+    [Blocks]
     public void DropClean(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;
@@ -136,8 +138,9 @@ public sealed unsafe partial class ExCache
     /// Fills a child's page table before the home forks: what is remote or untouched to the parent is so to the child, and what is resident is mapped by
     /// both, dirty or not, until one of them writes to it. The child has the parent's ranges. From here to the home's answer nothing of the parent becomes
     /// dirty, because its lines are shared and it is held: whatever is written back goes to both, or, if the child is not yet known there, to the
-    /// parent, whose pages it gets. ENOMEM when a page table cannot be had; or why a dirty line that cannot be shared could not be written back. BLOCKS.
+    /// parent, whose pages it gets. ENOMEM when a page table cannot be had; or why a dirty line that cannot be shared could not be written back.
     /// </summary>
+    [Blocks]
     public Errno CopyStates(AddressSpace* parent, AddressSpace* child)
     {
         int slice = SliceEntries;
@@ -189,7 +192,8 @@ public sealed unsafe partial class ExCache
         return last + (2 * middle);
     }
 
-    /// <summary>Waits until no page of a range is in flight. BLOCKS.</summary>
+    /// <summary>Waits until no page of a range is in flight.</summary>
+    [Blocks]
     public void WaitForFlights(AddressSpace* space, ulong start, ulong end)
     {
         ulong address = start;
@@ -249,7 +253,8 @@ public sealed unsafe partial class ExCache
         }
     }
 
-    /// <summary>True when any page of a range has contents at its owner. BLOCKS.</summary>
+    /// <summary>True when any page of a range has contents at its owner.</summary>
+    [Blocks]
     public bool AnyRemote(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;

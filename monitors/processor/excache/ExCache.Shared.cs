@@ -57,13 +57,15 @@ public sealed unsafe partial class ExCache
         _arrivals.WakeAll();
     }
 
-    /// <summary>Writes the pages [first, end) of a file back that shared mappings have changed; they stay where they are. BLOCKS.</summary>
+    /// <summary>Writes the pages [first, end) of a file back that shared mappings have changed; they stay where they are.</summary>
+    [Blocks]
     public Errno WriteBackShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, keeps: true);
 
     /// <summary>Takes the pages [first, end) of a file, written back, out of all shared mappings. BLOCKS; the caller has the file busy.</summary>
     public Errno WithdrawShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, keeps: false);
 
-    /// <summary>Surrenders the named lines in a range of a space that is being changed. BLOCKS. On an error some are still there.</summary>
+    /// <summary>Surrenders the named lines in a range of a space that is being changed. On an error some are still there.</summary>
+    [Blocks]
     public Errno SurrenderShared(AddressSpace* space, ulong start, ulong end)
     {
         ulong address = start;
@@ -235,14 +237,16 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    /// <summary>Surrenders the line that an entry maps, if it is a named one. BLOCKS.</summary>
+    /// <summary>Surrenders the line that an entry maps, if it is a named one.</summary>
+    [Blocks]
     private Errno SurrenderShared(ulong* entry)
     {
         int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
         return index != Line.None && _lines[index].SharedName != 0 && _lines[index].State == LineState.Resident ? Surrender(index) : Errno.None;
     }
 
-    /// <summary>As above, where nothing can be done about a failure. BLOCKS.</summary>
+    /// <summary>As above, where nothing can be done about a failure.</summary>
+    [Blocks]
     private void SurrenderForGood(ulong* entry)
     {
         Errno error = SurrenderShared(entry);

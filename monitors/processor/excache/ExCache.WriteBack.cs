@@ -61,12 +61,13 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Writes all dirty lines of a range back, up to 14 in a message, those that several spaces map one by one, and waits for write-backs under way
-    /// elsewhere. The lines stay resident, clean, and move to the tails of their sets' lists. BLOCKS. On an error some lines are still dirty.
+    /// elsewhere. The lines stay resident, clean, and move to the tails of their sets' lists. On an error some lines are still dirty.
     /// </summary>
     /// <param name="space">The space.</param>
     /// <param name="start">First address.</param>
     /// <param name="end">Address behind the last.</param>
     /// <param name="buffer">Scratch memory for one message, at least FlushBufferBytes.</param>
+    [Blocks]
     public Errno WriteBack(AddressSpace* space, ulong start, ulong end, Span<byte> buffer)
     {
         int slice = SliceEntries;
@@ -139,7 +140,8 @@ public sealed unsafe partial class ExCache
         BeginWriteBack(index);
     }
 
-    /// <summary>Writes a resident or leaving dirty line back for all who map it, as they go on to do. BLOCKS. On an error it is still dirty.</summary>
+    /// <summary>Writes a resident or leaving dirty line back for all who map it, as they go on to do. On an error it is still dirty.</summary>
+    [Blocks]
     private Errno Clean(int index)
     {
         TakeForWriteBack(index);
@@ -149,10 +151,12 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    /// <summary>Sends a victim that is WritingBack to its owners. The line is then Filling, or on an error resident again. BLOCKS.</summary>
+    /// <summary>Sends a victim that is WritingBack to its owners. The line is then Filling, or on an error resident again.</summary>
+    [Blocks]
     private Errno WriteBackVictim(int index) => EndWriteBack(index, SendBack(index));
 
-    /// <summary>Sends the page of a line that is WritingBack to its owners. BLOCKS.</summary>
+    /// <summary>Sends the page of a line that is WritingBack to its owners.</summary>
+    [Blocks]
     private Errno SendBack(int index)
     {
         ref Line line = ref _lines[index];

@@ -78,8 +78,9 @@ public sealed unsafe class FileMappings : BackingOwner
 
     /// <summary>
     /// A call is about to change bytes [from, to) of a file, or its size: no line shows them to shared mappings until <see cref="EndChange"/>, which
-    /// gets <paramref name="backing"/>; in between the caller touches no memory of a program. On an error there is nothing to end. BLOCKS.
+    /// gets <paramref name="backing"/>; in between the caller touches no memory of a program. On an error there is nothing to end.
     /// </summary>
+    [Blocks]
     public Errno BeginChange(FileNode* node, ulong from, ulong to, out uint backing)
     {
         backing = node->Backing;
@@ -127,17 +128,20 @@ public sealed unsafe class FileMappings : BackingOwner
         return first;
     }
 
-    /// <summary>Bytes [from, to) of a file have changed at the memory component: lines that still show the old ones are dropped. BLOCKS.</summary>
+    /// <summary>Bytes [from, to) of a file have changed at the memory component: lines that still show the old ones are dropped.</summary>
+    [Blocks]
     public void Changed(FileNode* node, ulong from, ulong to)
     {
         Cache.Invalidate(node->Identity, from / PageOperations.PageSize, PageUp(to) / PageOperations.PageSize);
         Follow(node, from, to, ulong.MaxValue);
     }
 
-    /// <summary>Nobody knows what a write or a truncation that has failed has changed. BLOCKS.</summary>
+    /// <summary>Nobody knows what a write or a truncation that has failed has changed.</summary>
+    [Blocks]
     public void MayHaveChanged(FileNode* node) => Changed(node, 0, ulong.MaxValue);
 
-    /// <summary>A file has another size: nothing of it is mapped behind its end, and its last page ends in zeros. BLOCKS.</summary>
+    /// <summary>A file has another size: nothing of it is mapped behind its end, and its last page ends in zeros.</summary>
+    [Blocks]
     public void Resized(FileNode* node, ulong sizeBytes)
     {
         Cache.Invalidate(node->Identity, sizeBytes / PageOperations.PageSize, ulong.MaxValue);

@@ -245,8 +245,9 @@ public sealed unsafe class FileNodes
     }
 
     /// <summary>
-    /// Files may have lost their names: what is kept of them is given back, and so is what waits for that. BLOCKS.
+    /// Files may have lost their names: what is kept of them is given back, and so is what waits for that.
     /// </summary>
+    [Blocks]
     public void GiveBackCalled()
     {
         FileNode* next;
@@ -340,7 +341,8 @@ public sealed unsafe class FileNodes
         }
     }
 
-    /// <summary>Nobody has a memory object open any more: it lives on in what maps it. BLOCKS.</summary>
+    /// <summary>Nobody has a memory object open any more: it lives on in what maps it.</summary>
+    [Blocks]
     private void EndObject(FileNode* node)
     {
         PlaceReply place = node->Place;
@@ -385,8 +387,9 @@ public sealed unsafe class FileNodes
 
     /// <summary>
     /// A name went, and the storage component told what became of its file: its open files are told, or its cached pages go, unless
-    /// there cannot be any. BLOCKS.
+    /// there cannot be any.
     /// </summary>
+    [Blocks]
     public void OnLostName(in FileCaller caller, in FileHandle handle, uint linksLeft, LostNameFlags flags, bool isAtMemory)
     {
         if (linksLeft != 0 || handle.Inode == 0)

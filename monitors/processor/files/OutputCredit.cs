@@ -34,9 +34,10 @@ public struct OutputCredit
     }
 
     /// <summary>
-    /// Takes credit for up to <paramref name="wantedBytes"/>, at least for an atomic write, and waits for it when it may. BLOCKS. EAGAIN, EINTR (a
+    /// Takes credit for up to <paramref name="wantedBytes"/>, at least for an atomic write, and waits for it when it may. EAGAIN, EINTR (a
     /// signal came), or Status.
     /// </summary>
+    [Blocks]
     public Errno Take(ulong wantedBytes, bool mayWait, out int grantedBytes)
     {
         int least = (int)Math.Min(wantedBytes, AtomicBytes) + StreamRequest.FrameBytes;

@@ -202,7 +202,8 @@ public readonly unsafe ref struct PathName
         }
     }
 
-    /// <summary>Asks the storage component whether the path leads into a tree that is served here, and goes on from there. BLOCKS.</summary>
+    /// <summary>Asks the storage component whether the path leads into a tree that is served here, and goes on from there.</summary>
+    [Blocks]
     private bool CrossesMount(Process* process, LastLink lastLink, out Errno error)
     {
         FileCaller caller = FileCaller.Of(process);

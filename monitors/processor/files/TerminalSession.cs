@@ -186,7 +186,8 @@ public sealed unsafe class TerminalSessions(FileSystem files)
         return Errno.None;
     }
 
-    /// <summary>Forgets input that nobody has read yet; after whoever is reading now. BLOCKS.</summary>
+    /// <summary>Forgets input that nobody has read yet; after whoever is reading now.</summary>
+    [Blocks]
     public void FlushInput(TerminalSession* session)
     {
         using SleepLock.Guard input = session->InputLock.Acquire();

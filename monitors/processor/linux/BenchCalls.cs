@@ -26,7 +26,8 @@ public static unsafe class BenchCalls
     /// <summary>Whether the boot line allows it.</summary>
     public static bool Enabled => BootArguments.Is("bench"u8, "on"u8);
 
-    /// <summary>Runs one measurement. BLOCKS.</summary>
+    /// <summary>Runs one measurement.</summary>
+    [Blocks]
     public static long Run(ref SystemCall call) => call.A0 switch
     {
         RpcEcho or LinkEcho => MeasureEcho(ref call),

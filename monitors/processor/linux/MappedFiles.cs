@@ -105,7 +105,8 @@ public static unsafe class MappedFiles
         return error;
     }
 
-    /// <summary>msync(2) of a part of a range: what was stored through it is on the device afterwards, if it is a shared mapping of a file. BLOCKS.</summary>
+    /// <summary>msync(2) of a part of a range: what was stored through it is on the device afterwards, if it is a shared mapping of a file.</summary>
+    [Blocks]
     public static Errno Store(Process* process, in VmaRecord range, ulong start, ulong end)
     {
         FileNode* mapped = range.Kind == VmaKind.SharedFile ? (FileNode*)process->Table.Backings.FileOf(range.Backing) : null;

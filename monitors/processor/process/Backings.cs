@@ -16,8 +16,9 @@ public abstract unsafe class BackingOwner
 {
     /// <summary>
     /// Looks a program up for execve with the process's rights. The reply's buffer gets an OpenReply and the canonical path behind it; the
-    /// backing has one hold. ETXTBSY when somebody may write to it, EACCES when it is no regular file, ENFILE, errors of Open. BLOCKS.
+    /// backing has one hold. ETXTBSY when somebody may write to it, EACCES when it is no regular file, ENFILE, errors of Open.
     /// </summary>
+    [Blocks]
     public abstract Errno OpenProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int pathLength,
         out uint backing);
 
@@ -181,7 +182,8 @@ public sealed unsafe class Backings
         return gone;
     }
 
-    /// <summary>Gives up a list of uses. BLOCKS.</summary>
+    /// <summary>Gives up a list of uses.</summary>
+    [Blocks]
     public void Release(SpaceBacking* list)
     {
         while (list != null)

@@ -17,8 +17,9 @@ public sealed unsafe partial class FutexTable
 
     /// <summary>
     /// Takes a lock. EDEADLK: the caller has it; ESRCH: its owner does not exist; EAGAIN: somebody has it, and the caller does not wait (a deadline of 0);
-    /// EFAULT, EINTR, ETIMEDOUT. BLOCKS.
+    /// EFAULT, EINTR, ETIMEDOUT.
     /// </summary>
+    [Blocks]
     public Errno Lock(UserThread* thread, ulong address, bool isPrivate, ulong deadlineNs)
     {
         Process* process = thread->Process;
@@ -67,7 +68,8 @@ public sealed unsafe partial class FutexTable
         }
     }
 
-    /// <summary>Gives a lock up: to who has waited longest, if anybody does. EPERM: the caller does not have it; EFAULT. BLOCKS.</summary>
+    /// <summary>Gives a lock up: to who has waited longest, if anybody does. EPERM: the caller does not have it; EFAULT.</summary>
+    [Blocks]
     public Errno Unlock(UserThread* thread, ulong address, bool isPrivate)
     {
         Errno error = WordAt(thread->Process, address, out uint* word);
@@ -85,7 +87,8 @@ public sealed unsafe partial class FutexTable
         return Errno.None;
     }
 
-    /// <summary>A thread ends: the locks that others wait for go to them, with a word that says so. BLOCKS.</summary>
+    /// <summary>A thread ends: the locks that others wait for go to them, with a word that says so.</summary>
+    [Blocks]
     public void OwnerEnds(UserThread* thread)
     {
         Process* process = thread->Process;
@@ -174,7 +177,8 @@ public sealed unsafe partial class FutexTable
         return thread != null && !thread->IsExiting;
     }
 
-    /// <summary>The word in the kernel's reach, until the caller blocks. EFAULT. BLOCKS.</summary>
+    /// <summary>The word in the kernel's reach, until the caller blocks. EFAULT.</summary>
+    [Blocks]
     private static Errno WordAt(Process* process, ulong address, out uint* word)
     {
         Errno error = LineFaults.Pin(process, address, MissAccess.Write, out byte* line);

@@ -55,7 +55,8 @@ public sealed unsafe partial class FutexTable
         return Wait(&waiter, deadlineNs);
     }
 
-    /// <summary>Stands in the list until woken: EINTR, ETIMEDOUT. BLOCKS.</summary>
+    /// <summary>Stands in the list until woken: EINTR, ETIMEDOUT.</summary>
+    [Blocks]
     private Errno Wait(Waiter* waiter, ulong deadlineNs)
     {
         Errno error = Errno.None;

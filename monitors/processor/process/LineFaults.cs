@@ -65,8 +65,9 @@ public static unsafe class LineFaults
 
     /// <summary>
     /// Copies from a space that is not the caller's own (/proc/PID/cmdline). The caller holds it (Spaces.Hold). EFAULT for whatever cannot be
-    /// read; nobody dies of it. BLOCKS.
+    /// read; nobody dies of it.
     /// </summary>
+    [Blocks]
     public static Errno CopyFromStranger(ExCache cache, AddressSpace* space, ulong address, Span<byte> to)
     {
         for (int done = 0; done < to.Length;)
@@ -89,8 +90,9 @@ public static unsafe class LineFaults
 
     /// <summary>
     /// Copies into a space that nobody runs in yet, for the process that will (execve). When memory has run out, who has taken most of it pays.
-    /// ENOMEM: no line, page table or frame could be had, or its memory component does not answer. BLOCKS.
+    /// ENOMEM: no line, page table or frame could be had, or its memory component does not answer.
     /// </summary>
+    [Blocks]
     public static Errno CopyToStranger(Process* process, AddressSpace* space, ulong address, ReadOnlySpan<byte> from)
     {
         MemoryShortage shortage = default;

@@ -50,8 +50,9 @@ public unsafe struct MemoryShortage
 
     /// <summary>
     /// True: memory may have come back by itself, the request is worth another attempt. Nobody is ended for a request that may ask too much itself
-    /// (execve of a program that fits nowhere), but it waits while others end, and a moment for them to begin. BLOCKS.
+    /// (execve of a program that fits nowhere), but it waits while others end, and a moment for them to begin.
     /// </summary>
+    [Blocks]
     public bool IsPassing(Process* waiting)
     {
         bool isEnding = IsAnyEnding(waiting->Table);

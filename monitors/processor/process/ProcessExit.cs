@@ -41,7 +41,8 @@ public static unsafe class ProcessExit
         child->Table.Remove(child);
     }
 
-    /// <summary>Gives up the address space, at exit or for a new one in execve: a vfork parent may go on, the last user drops it. BLOCKS.</summary>
+    /// <summary>Gives up the address space, at exit or for a new one in execve: a vfork parent may go on, the last user drops it.</summary>
+    [Blocks]
     public static void LeaveSpace(Process* process)
     {
         AddressSpace* space = process->Space;

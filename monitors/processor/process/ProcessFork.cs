@@ -128,7 +128,8 @@ public static unsafe class ProcessFork
         return Errno.None;
     }
 
-    /// <summary>Undoes what has been built of a child that will not run. BLOCKS.</summary>
+    /// <summary>Undoes what has been built of a child that will not run.</summary>
+    [Blocks]
     public static void Abandon(Process* child)
     {
         child->Table.Resources!.Release(child);

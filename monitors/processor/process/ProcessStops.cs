@@ -8,7 +8,8 @@ namespace Lego.Processor;
 /// <summary>Job control.</summary>
 public static unsafe class ProcessStops
 {
-    /// <summary>The current thread stops its process because of a signal; returns when it has been continued or is to end. BLOCKS.</summary>
+    /// <summary>The current thread stops its process because of a signal; returns when it has been continued or is to end.</summary>
+    [Blocks]
     public static void Stop(UserThread* thread, int signal)
     {
         Process* process = thread->Process;
@@ -25,7 +26,8 @@ public static unsafe class ProcessStops
         Join(thread);
     }
 
-    /// <summary>The current thread takes part in the stop that is under way; returns as <see cref="Stop"/>. BLOCKS.</summary>
+    /// <summary>The current thread takes part in the stop that is under way; returns as <see cref="Stop"/>.</summary>
+    [Blocks]
     public static void Join(UserThread* thread)
     {
         Process* process = thread->Process;

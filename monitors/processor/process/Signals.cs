@@ -35,14 +35,16 @@ public static unsafe class Signals
 
     /// <summary>
     /// Waits on a queue; EINTR at once when a signal that the current thread must act on is pending, or as soon as one comes. In a kernel thread
-    /// it is a plain wait. BLOCKS. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
+    /// it is a plain wait. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
     /// </summary>
+    [Blocks]
     public static Errno Wait(ref WaitQueue queue) => WaitUntil(ref queue, ulong.MaxValue);
 
     /// <summary>
     /// Waits on a queue as a call that cannot be interrupted does: only the coming end of its process ends the wait (EINTR). Other signals are a
-    /// wake-up like any other. BLOCKS.
+    /// wake-up like any other.
     /// </summary>
+    [Blocks]
     public static Errno WaitKillable(ref WaitQueue queue)
     {
         UserThread* thread = UserThread.Current;

@@ -93,7 +93,8 @@ public sealed unsafe class Spaces
     /// </summary>
     public static void Hold(AddressSpace* space) => space->Users++;
 
-    /// <summary>One user less; the last one drops all lines and tells the home. BLOCKS.</summary>
+    /// <summary>One user less; the last one drops all lines and tells the home.</summary>
+    [Blocks]
     public void Release(AddressSpace* space)
     {
         space->Users--;
@@ -142,7 +143,8 @@ public sealed unsafe class Spaces
         _spaces.Free(space);
     }
 
-    /// <summary>Lets a space go that was held for a change, and gives up the files that it no longer maps. BLOCKS.</summary>
+    /// <summary>Lets a space go that was held for a change, and gives up the files that it no longer maps.</summary>
+    [Blocks]
     public void EndChange(AddressSpace* space)
     {
         SpaceBacking* gone = Backings.Prune(space);
@@ -153,8 +155,9 @@ public sealed unsafe class Spaces
     /// <summary>
     /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them once
     /// it has agreed. On an error they are as before. <paramref name="backing"/> is the file that the request maps, 0 = none; the caller holds it.
-    /// ENOMEM, EPROTO as for Request. BLOCKS.
+    /// ENOMEM, EPROTO as for Request.
     /// </summary>
+    [Blocks]
     public Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
         uint backing, out ulong address) where T : unmanaged
     {
@@ -178,7 +181,8 @@ public sealed unsafe class Spaces
         return error;
     }
 
-    /// <summary>Asks the home for a change that leaves all pages where they are, and lets lines of [start, end) follow it. BLOCKS.</summary>
+    /// <summary>Asks the home for a change that leaves all pages where they are, and lets lines of [start, end) follow it.</summary>
+    [Blocks]
     public Errno Change<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
         out ulong address) where T : unmanaged
     {

@@ -52,8 +52,9 @@ public static unsafe class ThreadExit
 
     /// <summary>
     /// execve(2): ends all threads but the current one, which becomes the leader. EINTR: the current one is to end itself, or acts on a signal that
-    /// ends the process. BLOCKS.
+    /// ends the process.
     /// </summary>
+    [Blocks]
     public static Errno EndOthers(UserThread* thread)
     {
         Process* process = thread->Process;

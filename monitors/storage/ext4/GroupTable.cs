@@ -57,9 +57,9 @@ public sealed class GroupTable(Volume volume)
     }
 
     /// <summary>
-    /// Takes a damaged descriptor from the first copy that is sound, as Linux's e2fsck does. Copies are as old as the volume, so what is free
-    /// is counted anew, and the volume is marked for e2fsck. With checksums a copy is not enough (its flags and its bitmaps' checksums are old):
-    /// EUCLEAN then, and when there is no sound copy.
+    /// Takes a damaged descriptor from the first copy that is sound, as Linux's e2fsck does. Copies are as old as the volume, so what is
+    /// free is counted anew, and the volume is marked for e2fsck. With checksums a copy is not enough (its flags and its bitmaps' checksums
+    /// are old): EUCLEAN then, and when there is no sound copy.
     /// </summary>
     private Errno Restore(in GroupHandle group)
     {
