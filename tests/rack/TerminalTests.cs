@@ -66,7 +66,7 @@ public sealed class TerminalTests : IClassFixture<UpRack>, IDisposable
     [Fact]
     public async Task A_session_that_takes_the_terminal_reads_from_it()
     {
-        Start("./lego run -- setsid -c sh -c 'read line; echo got $line'");
+        Start("./lego run -- sh -c 'setsid -c sh -c \"read line; echo got \\$line\"; echo end of it'");
         await TypeAsync("something\n");
         await SeeAsync("got something");
         await EndAsync();
