@@ -15,7 +15,8 @@ namespace Lego.Processor;
 
 public sealed unsafe partial class ExCache
 {
-    /// <summary>Takes the space for a change of its ranges. BLOCKS while another change or a fill is under way.</summary>
+    /// <summary>Takes the space for a change of its ranges. It blocks while another change or a fill is under way.</summary>
+    [Blocks]
     public void BeginChange(AddressSpace* space)
     {
         while (space->IsChanging)
@@ -38,8 +39,9 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Keeps the private lines of a range from being chosen as victims until Drop or Settle. Those of MAP_SHARED mappings, which are not this space's,
-    /// are written back and go; one that several spaces map and that is clean is never written back and may go.
+    /// Keeps the private lines of a range from being chosen as victims until Drop or Settle. MAP_SHARED mappings give their lines up,
+    /// because no other change of the space may find a line that it would have to write back; one that several spaces map and that is
+    /// clean is never written back and may go.
     /// </summary>
     [Blocks]
     public void Leave(AddressSpace* space, ulong start, ulong end)
@@ -53,7 +55,7 @@ public sealed unsafe partial class ExCache
                 WaitWhileInFlight(entry);
                 SurrenderForGood(entry);
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-                if (index != Line.None && (!_lines[index].IsShared || _lines[index].IsDirty))
+                if (index != Line.None && !_lines[index].IsNamed && (_lines[index].More == null || _lines[index].IsDirty))
                 {
                     PageTable.SetBits(entry, PageState.Leaving);
                     if (_lines[index].State == LineState.Resident)
@@ -69,8 +71,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Makes the lines of a range follow the space's ranges: they get the rights of the range that holds them, and those that none holds are dropped.
-    /// Lines that were leaving stay.
+    /// Makes the lines of a range follow the space's ranges: they get the rights of the range that holds them, and those that none holds
+    /// are dropped. Lines that were leaving stay.
     /// </summary>
     [Blocks]
     public void Settle(AddressSpace* space, ulong start, ulong end)
@@ -92,7 +94,7 @@ public sealed unsafe partial class ExCache
                 else if (PageState.IsPresent(*entry))
                 {
                     int index = LineOf(*entry);
-                    PageTable.ReplaceBits(entry, PageState.NotRights, BitsOf(ref _lines[index], range.Protection));
+                    PageTable.ReplaceBits(entry, PageState.NotRights, BitsOf(ref _lines[index], range.Protection, range.Kind));
                     Stay(index);
                     PageTable.Invalidate(space->PageTableRoot, address);
                 }

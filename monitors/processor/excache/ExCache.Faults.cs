@@ -88,31 +88,9 @@ public sealed unsafe partial class ExCache
                 return FaultOutcome.NotAllowed;
             }
 
-            ulong name = 0;
-            if (kind == VmaKind.SharedFile && !TryClaim(space, address, out name))
-            {
-                _fillWaits++;
-                _arrivals.Wait();
-                continue;
-            }
-
-            if (kind == VmaKind.File && PublishesFirst(space, address, out Errno error))
-            {
-                if (error != Errno.None)
-                {
-                    return OutcomeOfFlush(error);
-                }
-
-                continue;
-            }
-
             ulong bits = PageState.Bits(protection);
             FaultOutcome outcome;
-            if (name != 0)
-            {
-                outcome = FillShared(space, address, entry, bits, access, placement, name);
-            }
-            else if (state == PageState.Remote)
+            if (state == PageState.Remote)
             {
                 outcome = FillFromMemory(space, address, entry, bits, access, placement, default);
             }
@@ -241,7 +219,8 @@ public sealed unsafe partial class ExCache
             return isVictims ? OutcomeOfFlush(error) : OutcomeOfMiss(error);
         }
 
-        if (isOvertaken || (!name.IsNone && version != _objects.VersionOf(name.Number)))
+        bool stores = (bits & PageState.Stores) != 0;
+        if (isOvertaken || (!name.IsNone && version != _objects.VersionOf(name.Number)) || (stores && _objects.IsBusy(name.Number)))
         {
             *entry = before;
             GiveBack(index);
@@ -256,7 +235,7 @@ public sealed unsafe partial class ExCache
 
         // What was untouched is the object's page, which the owner has not taken over from here.
         LineOrigin origin = before == PageState.Untouched ? LineOrigin.Local : LineOrigin.Owner;
-        Install(index, space, address, entry, name.IsNone ? bits : bits & ~PageTable.Writable, origin);
+        Install(index, space, address, entry, name.IsNone || stores ? bits : bits & ~PageTable.Writable, origin);
         _fillsFromMemory++;
         _arrivals.WakeAll();
         _stages.Mapped();
@@ -327,7 +306,7 @@ public sealed unsafe partial class ExCache
         ref Line victim = ref _lines[index];
         _evictions++;
         _trace.Record(victim.Address);
-        if (victim.IsShared && !victim.IsDirty)
+        if (victim.IsShared && !victim.IsDirty && victim.Storers == 0)
         {
             TakeFromAll(index);
             _evictionsClean++;
@@ -340,9 +319,7 @@ public sealed unsafe partial class ExCache
             return false;
         }
 
-        *victim.Entry = StateBehind(ref victim);
-        victim.State = LineState.Filling;
-        Unshare(index);
+        EndMappings(index, StateBehind(ref victim));
         _evictionsClean++;
         return true;
     }

@@ -53,6 +53,11 @@ public sealed unsafe partial class ExCache
     private void Present(ref Line line, AddressSpace* space, ulong* entry, ulong bits)
     {
         *entry = (_framesPhysical + ((ulong)line.Frame * PageOperations.PageSize)) | bits;
+        if ((bits & PageState.Stores) != 0)
+        {
+            _objects.StoringOf(line.Object) += line.Storers++ == 0 ? 1U : 0;
+        }
+
         space->ResidentLines++;
         space->PeakLines = Math.Max(space->PeakLines, space->ResidentLines);
         _mappedEntries++;
@@ -71,10 +76,11 @@ public sealed unsafe partial class ExCache
     /// <summary>Takes one of the entries that map a shared line out of its page table, putting a state into it; the line stays.</summary>
     private void Unmap(int index, ulong* entry, ulong state)
     {
+        ulong mapped;
         ref Line line = ref _lines[index];
         if (line.Entry == entry)
         {
-            TakeOut(entry, line.Space, line.Address, state);
+            mapped = TakeOut(entry, line.Space, line.Address, state);
             if (!TryPromote(ref line))
             {
                 line.Entry = null;
@@ -91,11 +97,17 @@ public sealed unsafe partial class ExCache
 
             LineMapping* other = *link;
             *link = other->Next;
-            TakeOut(entry, other->Space, other->Address, state);
+            mapped = TakeOut(entry, other->Space, other->Address, state);
             _mappings.Free(other);
         }
 
-        if (line.IsDirty && line.More == null)
+        if ((mapped & PageState.Stores) != 0)
+        {
+            line.IsDirty |= (mapped & PageTable.Dirty) != 0;
+            _objects.StoringOf(line.Object) -= --line.Storers == 0 ? 1U : 0;
+        }
+
+        if (line.IsDirty && line.More == null && !line.IsNamed)
         {
             line.IsDirty = false;
             PageTable.SetBits(line.Entry, PageTable.Dirty);
@@ -122,8 +134,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Lets a child's entry map its parent's line, which nobody may write to from then on. False: there is no memory to remember the entry, or a dirty
-    /// line has as many owners as a message can name.
+    /// Lets a child's entry map its parent's line, which nobody may write to from then on. False: there is no memory to remember the
+    /// entry, or a dirty line has as many owners as a message can name.
     /// </summary>
     private bool TryShare(int index, ulong* entry, AddressSpace* child, ulong address, ulong* copy)
     {
@@ -140,9 +152,9 @@ public sealed unsafe partial class ExCache
             isDirty = (PageTable.ClearBits(entry, PageTable.Dirty) & PageTable.Dirty) != 0;
         }
 
-        bool isFull = isDirty && MappersOf(*entry) >= FlushRequest.MaxCount;
+        bool isFull = isDirty && !line.IsNamed && MappersOf(*entry) >= FlushRequest.MaxCount;
         bool isShared = !isFull && TryMap(index, child, address, copy, *entry & ~(PageState.NotRights | PageTable.Writable));
-        if (line.More != null)
+        if (line.IsShared)
         {
             line.IsDirty = isDirty;
         }
@@ -154,7 +166,10 @@ public sealed unsafe partial class ExCache
         return isShared;
     }
 
-    /// <summary>Takes a shared line, which is clean, away from all who map it and off its list, and takes its name. It is then Filling.</summary>
+    /// <summary>
+    /// Takes a shared line, which is clean and which nobody stores into, away from all who map it and off its list, and takes its name. It
+    /// is then Filling.
+    /// </summary>
     private void TakeFromAll(int index)
     {
         ref Line line = ref _lines[index];

@@ -1,8 +1,8 @@
 // Named lines: pages of objects, found by object and page (LineObjects.cs, Line.cs). They outlive whoever maps them and go by eviction, or
 // when the object's contents change: whoever changes them, or hears of it, calls Invalidate.
 //
-// Nothing tells this component what another one does to a file, so names are given only while the rack has no second processor component
-// (ShareNames); without them each space fetches the pages of files for itself. Nothing here blocks.
+// Nothing tells this component what another one does to a file, so while the rack has a second processor component names are given only to lines that
+// MAP_SHARED mappings show (ShareNames), as long as they do; else each space fetches the pages of files for itself. Nothing here blocks.
 
 using Lego.Kernel;
 
@@ -28,7 +28,7 @@ public sealed unsafe partial class ExCache
     /// <summary>True while this component alone changes the files of its volumes, as far as it knows: then lines of files have names.</summary>
     public bool SharesNames => _sharesNames;
 
-    /// <summary>Says whether it does. When it does no longer, all names go.</summary>
+    /// <summary>Says whether it does. When it does no longer, all names go but those of lines that MAP_SHARED mappings show.</summary>
     public void ShareNames(bool isAlone)
     {
         if (!isAlone)
@@ -155,10 +155,13 @@ public sealed unsafe partial class ExCache
         _namedLines--;
     }
 
-    /// <summary>A resident line goes; one that is filling is its filler's, who sees that the object has changed.</summary>
+    /// <summary>
+    /// A resident line goes; one that is filling is its filler's, who sees that the object has changed. What programs store into is not dropped here:
+    /// whoever changes the object has withdrawn it before (ExCache.Shared.cs).
+    /// </summary>
     private void DropNamed(int index)
     {
-        if (index != Line.None && _lines[index].State == LineState.Resident)
+        if (index != Line.None && _lines[index].State == LineState.Resident && _lines[index].Storers == 0)
         {
             TakeFromAll(index);
             GiveBack(index);

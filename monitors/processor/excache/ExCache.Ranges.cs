@@ -292,7 +292,8 @@ public sealed unsafe partial class ExCache
 
             // What is clean and cannot be shared, the child's fault asks the owner for, or finds by its name.
             *copy = StateWithoutLine(*entry);
-            if (!PageState.IsPresent(*entry) || TryShare(LineOf(*entry), entry, child, address, copy) || !IsDirty(*entry))
+            if (!PageState.IsPresent(*entry) || TryShare(LineOf(*entry), entry, child, address, copy)
+                || !IsPresentAndDirty(*entry))
             {
                 return Errno.None;
             }
@@ -354,6 +355,7 @@ public sealed unsafe partial class ExCache
             if (_lines[index].IsShared)
             {
                 Unmap(index, entry, PageState.Untouched);
+                EndStoring(index);
                 return;
             }
 

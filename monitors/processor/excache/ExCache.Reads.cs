@@ -75,11 +75,12 @@ public sealed unsafe partial class ExCache
         _readsKept++;
     }
 
-    /// <summary>A free line of a set, or that of the file's page that stands first in its list; it is Filling then.</summary>
+    /// <summary>A free line of a set, or that of the file's page that stands first in its list, if no mapping stores into it; it is Filling then.</summary>
     private bool TryTakeForPage(int set, out int index)
     {
         index = TakeFree(set);
-        if (index == Line.None && _sets[set].Oldest != Line.None && _lines[_sets[set].Oldest].IsNamed)
+        if (index == Line.None && _sets[set].Oldest != Line.None && _lines[_sets[set].Oldest].IsNamed
+            && _lines[_sets[set].Oldest].Storers == 0)
         {
             index = _sets[set].Oldest;
             TryTakeOut(index);

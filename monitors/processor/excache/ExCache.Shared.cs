@@ -1,16 +1,15 @@
-// Lines of shared mappings (MAP_SHARED). Such a page is the file's own, so there is one line of it however many mappings of however many spaces show
-// it. The line has a name, the file's number (VmaRecord.Backing) and the page's index, by which it is found; its entry is that of the mapping that
-// used it last. A fault of another mapping moves it there: no message, and stores are seen in one order by all, because at any time one page table
-// leads to the page. It is fetched from and written back to the home like any line, under the address that it has at that time.
+// Shared mappings (MAP_SHARED). Such a page is the object's own, so they map the object's line, the one with its name, as private mappings
+// do that have not written to it; but they write to it. What one of them stores all see at once, private mappings too (mmap(2) leaves that
+// open; so it is on Linux).
 //
 // What holds besides Line.cs, whenever the kernel lock is let go:
-// * A shared name belongs to one line at most, which is Resident or WritingBack; a line that becomes free or is filled again has lost its name before.
-// * A file is busy while a line of it is being filled, and while a call changes its bytes or size: then nobody fills one.
-// * Nobody but its writers loses what was stored: a named line leaves a page table for good only clean or written back (Surrender).
-// * A space that changes (ExCache.Changes.cs) has no named lines in what it is about to give up; they are surrendered before the home is asked.
-//
-// To the rest of ExCache such a line is a private one, with one entry and no object. Private mappings of the same file have lines of their own
-// (ExCache.FilePages.cs), of what the owner has; they go when it gets a newer page from here.
+// * Such a mapping has no page of its own: an entry of it is present and bears PageState.Stores, in flight, or untouched. A fork copies
+//   none of its entries.
+// * A line is written back under the address of one of them; then all entries are in flight. So one that is the last to map a dirty line
+//   has it written back before it goes. A space that changes (ExCache.Changes.cs) has given up what it stores into in the range before the
+//   home is asked.
+// * While a call changes an object's bytes or size the object is busy: what shared mappings map of it has been withdrawn, none of them
+//   maps a line, and a fill that began before is thrown away.
 //
 // What BLOCKS says so.
 
@@ -22,38 +21,25 @@ namespace Lego.Processor;
 
 public sealed unsafe partial class ExCache
 {
-    /// <summary>The name of a shared page is its file's number (LineObjects) shifted so far, and the index of the page.</summary>
-    private const int SharedNameShift = 52;
-
-    private readonly SharedFile* _sharedFiles;
-    /// <summary>Heads of the lists of named lines, linked by Line.NextShared.</summary>
-    private readonly int* _sharedLines;
-    private ulong _sharedMoves;
     private ulong _sharedLost;
 
-    /// <summary>A mapped file, by its number.</summary>
-    private struct SharedFile
-    {
-        /// <summary>Named lines of it.</summary>
-        internal int Lines;
-        internal bool IsBusy;
-    }
-
-    /// <summary>Programs' shared mappings of a file wait from now on with what they do not have in a line. BLOCKS while others have it so.</summary>
+    /// <summary>Programs' shared mappings of a file wait from now on with what they do not map. It blocks while others have it so.</summary>
+    [Blocks]
     public void BeginSharedChange(uint backing)
     {
-        while (_sharedFiles[backing].IsBusy)
+        while (_objects.IsBusy(backing))
         {
             _arrivals.Wait();
         }
 
-        _sharedFiles[backing].IsBusy = true;
+        _objects.IsBusy(backing) = true;
+        _objects.Change(backing);
     }
 
     /// <summary>Ends <see cref="BeginSharedChange"/>.</summary>
     public void EndSharedChange(uint backing)
     {
-        _sharedFiles[backing].IsBusy = false;
+        _objects.IsBusy(backing) = false;
         _arrivals.WakeAll();
     }
 
@@ -61,10 +47,15 @@ public sealed unsafe partial class ExCache
     [Blocks]
     public Errno WriteBackShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, keeps: true);
 
-    /// <summary>Takes the pages [first, end) of a file, written back, out of all shared mappings. BLOCKS; the caller has the file busy.</summary>
+    /// <summary>
+    /// Takes the pages [first, end) of a file, written back, out of all shared mappings. The caller has the file busy.
+    /// </summary>
+    [Blocks]
     public Errno WithdrawShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, keeps: false);
 
-    /// <summary>Surrenders the named lines in a range of a space that is being changed. On an error some are still there.</summary>
+    /// <summary>
+    /// Gives up what the shared mappings in a range of a space that is being changed map. On an error some of it is still there.
+    /// </summary>
     [Blocks]
     public Errno SurrenderShared(AddressSpace* space, ulong start, ulong end)
     {
@@ -83,86 +74,20 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// False: the page of a shared mapping cannot be had now; wait and look again. <paramref name="name"/> is 0 when the range shares nothing.
+    /// One more mapping stores into a named line. If there is no memory to remember it, it takes the place of all others.
     /// </summary>
-    private bool TryClaim(AddressSpace* space, ulong address, out ulong name)
+    private void MapStorer(int index, AddressSpace* space, ulong address, ulong* entry, ulong bits)
     {
-        name = 0;
-        if (!space->TryFindRange(address, out VmaRecord range) || range.Backing - 1 >= LineObjects.MaxObjects)
+        if (!TryMap(index, space, address, entry, bits))
         {
-            return true;
+            while (_lines[index].Entry != null)
+            {
+                Unmap(index, _lines[index].Entry, PageState.Untouched);
+            }
+
+            TryMap(index, space, address, entry, bits);
         }
 
-        name = SharedNameOf(range.Backing, (range.FileOffset + (address - range.Start)) >> 12);
-        int index = FindShared(name);
-        return !_sharedFiles[range.Backing].IsBusy && (index == Line.None || _lines[index].State == LineState.Resident);
-    }
-
-    /// <summary>Maps the page of a name that was claimed: its line moves here, or the page is fetched. BLOCKS then.</summary>
-    private FaultOutcome FillShared(AddressSpace* space, ulong address, ulong* entry, ulong bits, MissAccess access, LinePlacement placement, ulong name)
-    {
-        int index = FindShared(name);
-        if (index != Line.None)
-        {
-            Move(index, space, address, entry, bits);
-            return FaultOutcome.Resident;
-        }
-
-        uint backing = (uint)(name >> SharedNameShift);
-        _sharedFiles[backing].IsBusy = true;
-        FaultOutcome outcome = FillFromMemory(space, address, entry, bits, access, placement, default);
-        if (outcome == FaultOutcome.Resident)
-        {
-            Share(LineOf(*entry), name);
-        }
-
-        EndSharedChange(backing);
-        return outcome;
-    }
-
-    /// <summary>
-    /// A private mapping is about to fetch a page of a file: what shared ones have stored there is written back. True: it was tried, and unless there is
-    /// an error the caller looks again. BLOCKS then.
-    /// </summary>
-    private bool PublishesFirst(AddressSpace* space, ulong address, out Errno error)
-    {
-        error = Errno.None;
-        if (!space->TryFindRange(address, out VmaRecord range) || range.Backing - 1 >= LineObjects.MaxObjects
-            || _sharedFiles[range.Backing].Lines == 0)
-        {
-            return false;
-        }
-
-        int index = FindShared(SharedNameOf(range.Backing, (range.FileOffset + (address - range.Start)) >> 12));
-        if (index == Line.None || (_lines[index].State == LineState.Resident && (*_lines[index].Entry & PageTable.Dirty) == 0))
-        {
-            return false;
-        }
-
-        if (_lines[index].State != LineState.Resident)
-        {
-            _arrivals.Wait();
-            return true;
-        }
-
-        error = WriteBackShared(index);
-        return true;
-    }
-
-    /// <summary>Another mapping of the page gets the line; what was stored so far stays newer than what the owner has.</summary>
-    private void Move(int index, AddressSpace* space, ulong address, ulong* entry, ulong bits)
-    {
-        ref Line line = ref _lines[index];
-        ulong mapped = PageTable.Exchange(line.Entry, PageState.Remote);
-        PageTable.Invalidate(line.Space->PageTableRoot, line.Address);
-        line.Space->ResidentLines--;
-        line.Entry = entry;
-        line.Space = space;
-        line.Address = address;
-        *entry = (mapped & (PageTable.AddressMask | PageTable.Dirty)) | bits | PageTable.Accessed;
-        space->ResidentLines++;
-        space->PeakLines = Math.Max(space->PeakLines, space->ResidentLines);
-        _sharedMoves++;
         _arrivals.WakeAll();
     }
 
@@ -172,19 +97,19 @@ public sealed unsafe partial class ExCache
         ulong lineCount = (ulong)(_lineCount + _overflowLines);
         ulong pages = Math.Min(end - first, lineCount);
         int slice = SliceEntries;
-        for (ulong step = 0; step < pages && error == Errno.None && _sharedFiles[backing].Lines != 0; step++)
+        for (ulong step = 0; step < pages && error == Errno.None && _objects.StoringOf(backing) != 0; step++)
         {
             // A few pages are looked up, many are found by looking at all lines.
-            int index = pages < lineCount ? FindShared(SharedNameOf(backing, first + step)) : (int)step;
+            int index = pages < lineCount ? Find(new LineName(backing, first + step)) : (int)step;
             GiveTurn(ref slice, 1);
-            while (index != Line.None && IsOf(index, backing, first, end) && _lines[index].State != LineState.Resident)
+            while (index != Line.None && IsStoredInto(index, backing, first, end) && _lines[index].State != LineState.Resident)
             {
                 _arrivals.Wait();
             }
 
-            if (index != Line.None && IsOf(index, backing, first, end))
+            if (index != Line.None && IsStoredInto(index, backing, first, end))
             {
-                error = keeps ? WriteBackShared(index) : Surrender(index);
+                error = !keeps ? Surrender(index) : IsNewer(ref _lines[index]) ? Clean(index) : Errno.None;
                 // The file has become shorter elsewhere.
                 error = IsDisowned(error) ? Errno.None : error;
             }
@@ -193,29 +118,30 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    private bool IsOf(int index, uint backing, ulong first, ulong end)
-    {
-        ulong name = _lines[index].SharedName;
-        ulong page = name & ((1UL << SharedNameShift) - 1);
-        return name >> SharedNameShift == backing && page >= first && page < end;
-    }
-
-    /// <summary>Writes a resident named line back where it is. BLOCKS when it is dirty.</summary>
-    private Errno WriteBackShared(int index)
+    private bool IsStoredInto(int index, uint backing, ulong first, ulong end)
     {
         ref Line line = ref _lines[index];
-        if ((*line.Entry & PageTable.Dirty) == 0)
+        return line.Storers != 0 && line.Object == backing && line.Page >= first && line.Page < end;
+    }
+
+    /// <summary>True when a resident named line is newer than at its owner.</summary>
+    private static bool IsNewer(ref Line line)
+    {
+        bool isNewer = line.IsDirty || (*line.Entry & PageTable.Dirty) != 0;
+        for (LineMapping* other = line.More; other != null && !isNewer; other = other->Next)
         {
-            return Errno.None;
+            isNewer = (*other->Entry & PageTable.Dirty) != 0;
         }
 
-        return Clean(index);
+        return isNewer;
     }
 
-    /// <summary>Takes a resident named line out of its page table, written back, and frees it. On an error it is resident again. BLOCKS when it is dirty.</summary>
+    /// <summary>
+    /// Takes a resident line that is stored into away from all, written back, and frees it. On an error it is resident again.
+    /// </summary>
+    [Blocks]
     private Errno Surrender(int index)
     {
-        ref Line line = ref _lines[index];
         Errno error = Errno.None;
         if ((Detach(index, PageState.InFlight) & PageTable.Dirty) != 0)
         {
@@ -224,7 +150,7 @@ public sealed unsafe partial class ExCache
         }
         else
         {
-            *line.Entry = StateBehind(ref line);
+            EndMappings(index, PageState.Untouched);
         }
 
         if (error == Errno.None)
@@ -237,77 +163,83 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    /// <summary>Surrenders the line that an entry maps, if it is a named one.</summary>
+    /// <summary>A shared mapping gives up the line that an entry maps. It blocks only when it is the last one and the line is dirty.</summary>
     [Blocks]
     private Errno SurrenderShared(ulong* entry)
     {
-        int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
-        return index != Line.None && _lines[index].SharedName != 0 && _lines[index].State == LineState.Resident ? Surrender(index) : Errno.None;
-    }
-
-    /// <summary>As above, where nothing can be done about a failure.</summary>
-    [Blocks]
-    private void SurrenderForGood(ulong* entry)
-    {
-        Errno error = SurrenderShared(entry);
-        if (error != Errno.None)
+        if (!PageState.IsPresent(*entry) || (*entry & PageState.Stores) == 0)
         {
-            _sharedLost++;
-            Log.Error($"excache: a page of a shared mapping could not be written back and is lost: errno {(int)error}");
-        }
-    }
-
-    /// <summary>The owner has a newer page than lines that private mappings of the file show: those go (ExCache.Names.cs).</summary>
-    private void ForgetOlder(ref Line written)
-    {
-        if (written.SharedName != 0)
-        {
-            ulong page = written.SharedName & ((1UL << SharedNameShift) - 1);
-            Invalidate((uint)(written.SharedName >> SharedNameShift), page, page + 1);
-        }
-    }
-
-    private static ulong SharedNameOf(uint backing, ulong page) => ((ulong)backing << SharedNameShift) | page;
-
-    private int* BucketOf(ulong name) => _sharedLines + ((name * NameMultiplier) >> _nameShift);
-
-    private int FindShared(ulong name)
-    {
-        int index = *BucketOf(name);
-        while (index != Line.None && _lines[index].SharedName != name)
-        {
-            index = _lines[index].NextShared;
+            return Errno.None;
         }
 
-        return index;
+        int index = LineOf(*entry);
+        if (_lines[index].Storers == 1)
+        {
+            // From here on nobody stores into it.
+            PageTable.ClearBits(entry, PageTable.Writable);
+            InvalidateMapping(ref _lines[index], entry);
+            if (IsNewer(ref _lines[index]))
+            {
+                return Surrender(index);
+            }
+        }
+
+        Unmap(index, entry, PageState.Untouched);
+        EndStoring(index);
+        return Errno.None;
     }
 
-    private void Share(int index, ulong name)
+    private static void InvalidateMapping(ref Line line, ulong* entry)
     {
-        int* bucket = BucketOf(name);
-        _lines[index].SharedName = name;
-        _lines[index].NextShared = *bucket;
-        *bucket = index;
-        _sharedFiles[name >> SharedNameShift].Lines++;
+        AddressSpace* space = line.Space;
+        ulong address = line.Address;
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            if (other->Entry == entry)
+            {
+                space = other->Space;
+                address = other->Address;
+            }
+        }
+
+        PageTable.Invalidate(space->PageTableRoot, address);
     }
 
-    /// <summary>The line is about to hold something else, or nothing.</summary>
-    private void Unshare(int index)
+    /// <summary>
+    /// A mapping of a named line is gone. If no other one stores into it, it loses what could not be written back, and its name where that
+    /// is not given to lines that only private mappings show (ShareNames).
+    /// </summary>
+    private void EndStoring(int index)
     {
-        ulong name = _lines[index].SharedName;
-        if (name == 0)
+        ref Line line = ref _lines[index];
+        if (!line.IsNamed || line.Storers != 0 || line.State != LineState.Resident || (_sharesNames && !line.IsDirty))
         {
             return;
         }
 
-        int* link = BucketOf(name);
-        while (*link != index)
+        if (line.IsDirty)
         {
-            link = &_lines[*link].NextShared;
+            line.IsDirty = false;
+            _sharedLost++;
+            Log.Error($"excache: a page of a shared mapping could not be written back and is lost");
         }
 
-        *link = _lines[index].NextShared;
-        _lines[index].SharedName = 0;
-        _sharedFiles[name >> SharedNameShift].Lines--;
+        TakeFromAll(index);
+        GiveBack(index);
+        _arrivals.WakeAll();
+    }
+
+    /// <summary>
+    /// As SurrenderShared, where nothing can be done about a failure: the entry is dropped, and EndStoring tells what is lost.
+    /// </summary>
+    [Blocks]
+    private void SurrenderForGood(ulong* entry)
+    {
+        if (SurrenderShared(entry) != Errno.None && PageState.IsPresent(*entry))
+        {
+            int index = LineOf(*entry);
+            Unmap(index, entry, PageState.Untouched);
+            EndStoring(index);
+        }
     }
 }

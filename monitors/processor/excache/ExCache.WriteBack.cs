@@ -1,6 +1,6 @@
-// Write-backs: a dirty page goes to its owner, or after a fork, when several spaces map it, to the owner for each of them, in one message that has the
-// page once. Until the owner has answered, all entries that mapped the line are in flight (Line.cs, WritingBack): nobody fetches a stale page,
-// and no space ends or gives its range away under the message.
+// Write-backs: a dirty page goes to its owner, or after a fork, when several spaces map it, to the owner for each of them, in one message
+// that has the page once. Until the owner has answered, all entries that mapped the line are in flight (Line.cs, WritingBack): nobody
+// fetches a stale page, and no space ends or gives its range away under the message.
 //
 // What BLOCKS says so.
 
@@ -60,8 +60,9 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Writes all dirty lines of a range back, up to 14 in a message, those that several spaces map one by one, and waits for write-backs under way
-    /// elsewhere. The lines stay resident, clean, and move to the tails of their sets' lists. On an error some lines are still dirty.
+    /// Writes all dirty lines of a range back, up to 14 in a message, those that several spaces map one by one, and waits for write-backs
+    /// under way elsewhere. The lines stay resident, clean, and move to the tails of their sets' lists. On an error some lines are
+    /// still dirty.
     /// </summary>
     /// <param name="space">The space.</param>
     /// <param name="start">First address.</param>
@@ -120,7 +121,8 @@ public sealed unsafe partial class ExCache
     /// <summary>Bytes of the buffer that <see cref="WriteBack(AddressSpace*, ulong, ulong, Span{byte})"/> needs.</summary>
     public static int FlushBufferBytes => FlushRequest.MaxPages * (sizeof(FlushEntry) + PageOperations.PageSize);
 
-    private bool IsPresentAndDirty(ulong entry) => PageState.IsPresent(entry) && IsDirty(entry);
+    /// <summary>A named line is the object's business, not that of a space.</summary>
+    private bool IsPresentAndDirty(ulong entry) => PageState.IsPresent(entry) && !_lines[LineOf(entry)].IsNamed && IsDirty(entry);
 
     /// <summary>A dirty line whose entries have been put in flight is on its way: all its spaces stay until that ends.</summary>
     private void BeginWriteBack(int index)
@@ -140,7 +142,9 @@ public sealed unsafe partial class ExCache
         BeginWriteBack(index);
     }
 
-    /// <summary>Writes a resident or leaving dirty line back for all who map it, as they go on to do. On an error it is still dirty.</summary>
+    /// <summary>
+    /// Writes a resident or leaving dirty line back for all who map it, as they go on to do. On an error it is still dirty.
+    /// </summary>
     [Blocks]
     private Errno Clean(int index)
     {
@@ -151,7 +155,9 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    /// <summary>Sends a victim that is WritingBack to its owners. The line is then Filling, or on an error resident again.</summary>
+    /// <summary>
+    /// Sends a victim that is WritingBack to its owners. The line is then Filling, or on an error resident again.
+    /// </summary>
     [Blocks]
     private Errno WriteBackVictim(int index) => EndWriteBack(index, SendBack(index));
 
@@ -161,7 +167,7 @@ public sealed unsafe partial class ExCache
     {
         ref Line line = ref _lines[index];
         ushort owner = line.Space->OwnerOf(line.Address);
-        if (line.More != null)
+        if (line.More != null && !line.IsNamed)
         {
             return SendBackToAll(index);
         }
@@ -175,7 +181,9 @@ public sealed unsafe partial class ExCache
         return _rpc.Call(owner, Opcode.Flush, in context, in head, PageSpan(line.Frame), default, out _);
     }
 
-    /// <summary>One message for each memory component that owns the page in some of the spaces: they are never many (TryShare), and mostly one.</summary>
+    /// <summary>
+    /// One message for each memory component that owns the page in some of the spaces: they are never many (TryShare), and mostly one.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Errno SendBackToAll(int index)
     {
@@ -256,7 +264,7 @@ public sealed unsafe partial class ExCache
         if (error == Errno.None)
         {
             line.Origin = LineOrigin.Owner;
-            ForgetOlder(ref line);
+            OvertakeFills(ref line);
             _flushes++;
             _flushesBatched++;
         }
@@ -270,15 +278,16 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// The owners of a victim have answered. Taken over: the page is remote, the line Filling. So it is, without the page, when the owner knows
-    /// no such page: nobody will ask for it again. Otherwise the page goes back where it was, at the list's tail, and the error comes back.
+    /// The owners of a victim have answered. Taken over: the page is remote, the line Filling. So it is, without the page, when the owner
+    /// knows no such page: nobody will ask for it again. Otherwise the page goes back where it was, at the list's tail, and the error
+    /// comes back.
     /// </summary>
     private Errno EndWriteBack(int index, Errno error)
     {
         ref Line victim = ref _lines[index];
         if (error == Errno.None)
         {
-            ForgetOlder(ref victim);
+            OvertakeFills(ref victim);
             _flushes++;
         }
 
@@ -291,64 +300,106 @@ public sealed unsafe partial class ExCache
         if (victim.State == LineState.WritingBack)
         {
             EndFlights(ref victim);
+            EndMappings(index, victim.IsNamed ? PageState.Untouched : PageState.Remote);
         }
 
-        victim.State = LineState.Filling;
-        Unshare(index);
         _disowned += error == Errno.None ? 0UL : 1;
         _arrivals.WakeAll();
         return Errno.None;
     }
 
-    /// <summary>All entries of a line in flight: its page is at its owners.</summary>
-    private void EndFlights(ref Line line)
+    /// <summary>The owner of an object has a newer page: what is on its way from there may be older.</summary>
+    private void OvertakeFills(ref Line written)
     {
-        do
+        if (written.IsNamed)
         {
-            *line.Entry = PageState.Remote;
-            line.Space->InFlight--;
+            _objects.Change(written.Object);
         }
-        while (TryPromote(ref line));
+    }
+
+    /// <summary>The write-back of a line has ended.</summary>
+    private static void EndFlights(ref Line line)
+    {
+        line.Space->InFlight--;
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            other->Space->InFlight--;
+        }
     }
 
     /// <summary>
-    /// A line that is WritingBack is resident again, in all spaces whose ranges still have its page; their rights may have changed meanwhile. False: there
-    /// are none, its entries are remote and the line is on no list.
+    /// A line that has been taken out of all page tables lets go of them, leaves a state behind in each, and loses its name. It is then
+    /// Filling.
+    /// </summary>
+    private void EndMappings(int index, ulong state)
+    {
+        ref Line line = ref _lines[index];
+        do
+        {
+            *line.Entry = state;
+        }
+        while (line.More != null && TryPromote(ref line));
+        line.State = LineState.Filling;
+        if (line.IsNamed)
+        {
+            ForgetStorers(ref line);
+            ForgetName(index);
+        }
+    }
+
+    private void ForgetStorers(ref Line line)
+    {
+        if (line.Storers != 0)
+        {
+            line.Storers = 0;
+            _objects.StoringOf(line.Object)--;
+        }
+    }
+
+    /// <summary>
+    /// A line that is WritingBack is resident again, in all spaces whose ranges still have its page; their rights may have changed
+    /// meanwhile. False: there are none, its entries are remote and the line is on no list.
     /// </summary>
     private bool TryReturn(int index, bool isDirty)
     {
         ref Line line = ref _lines[index];
+        EndFlights(ref line);
+        ForgetStorers(ref line);
+        ulong lost = line.IsNamed ? PageState.Untouched : PageState.Remote;
         for (LineMapping** link = &((Line*)Unsafe.AsPointer(ref line))->More; *link != null;)
         {
             LineMapping* other = *link;
-            other->Space->InFlight--;
             if (other->Space->TryFindRange(other->Address, out _))
             {
                 link = &other->Next;
                 continue;
             }
 
-            *other->Entry = PageState.Remote;
+            *other->Entry = lost;
             *link = other->Next;
             _mappings.Free(other);
         }
 
-        line.Space->InFlight--;
         if (!line.Space->TryFindRange(line.Address, out _))
         {
-            *line.Entry = PageState.Remote;
+            *line.Entry = lost;
             if (!TryPromote(ref line))
             {
                 line.State = LineState.Filling;
+                if (line.IsNamed)
+                {
+                    ForgetName(index);
+                }
+
                 return false;
             }
         }
 
         line.State = LineState.Resident;
-        line.IsDirty = isDirty && line.More != null;
+        line.IsDirty = isDirty && line.IsShared;
         LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
         _residentLines++;
-        ulong dirty = isDirty && line.More == null ? PageTable.Dirty : 0;
+        ulong dirty = isDirty && !line.IsShared ? PageTable.Dirty : 0;
         Return(ref line, line.Entry, line.Space, line.Address, dirty);
         for (LineMapping* other = line.More; other != null; other = other->Next)
         {
@@ -360,8 +411,8 @@ public sealed unsafe partial class ExCache
 
     private void Return(ref Line line, ulong* entry, AddressSpace* space, ulong address, ulong dirty)
     {
-        space->TryFindRights(address, out Protection protection, out _);
-        Present(ref line, space, entry, BitsOf(ref line, protection) | PageTable.Accessed | dirty);
+        space->TryFindRights(address, out Protection protection, out VmaKind kind);
+        Present(ref line, space, entry, BitsOf(ref line, protection, kind) | PageTable.Accessed | dirty);
     }
 
     /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>

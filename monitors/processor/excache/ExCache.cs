@@ -142,10 +142,7 @@ public sealed unsafe partial class ExCache
         int nameBits = BitOperations.Log2((uint)(_lineCount + _overflowLines)) + 1;
         _nameShift = 64 - nameBits;
         _names = (int*)AllocateTable(kernelFrames, sizeof(int) * (1UL << nameBits));
-        _sharedLines = (int*)AllocateTable(kernelFrames, sizeof(int) * (1UL << nameBits));
-        _sharedFiles = (SharedFile*)AllocateTable(kernelFrames, (LineObjects.MaxObjects + 1) * (ulong)sizeof(SharedFile));
-        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null || _names == null || _sharedLines == null
-            || _sharedFiles == null)
+        if (_setCount == 0 || _frames == null || _lines == null || _sets == null || _lineOfFrame == null || _names == null)
         {
             Panic.Because("ExCache: excache= asks for more memory than this machine has");
         }
@@ -154,8 +151,6 @@ public sealed unsafe partial class ExCache
         _trace = new VictimTrace(kernelFrames, options.TraceVictims);
         _stages = new MissStages(options.MeasureStages);
         new Span<int>(_names, 1 << nameBits).Fill(Line.None);
-        new Span<int>(_sharedLines, 1 << nameBits).Fill(Line.None);
-        new Span<SharedFile>(_sharedFiles, (int)LineObjects.MaxObjects + 1).Clear();
         MakeAllFree();
     }
 
@@ -207,7 +202,6 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.disowned"u8, _disowned);
         writer.Add("processor.excache.reads_found"u8, _readsFound);
         writer.Add("processor.excache.reads_kept"u8, _readsKept);
-        writer.Add("processor.excache.shared_moves"u8, _sharedMoves);
         writer.Add("processor.excache.shared_lost"u8, _sharedLost);
         _stages.Report(ref writer);
         _trace.Report(ref writer);
@@ -276,7 +270,6 @@ public sealed unsafe partial class ExCache
     {
         int set = SetOfLine(index);
         ref Line line = ref _lines[index];
-        Unshare(index);
         if (line.IsNamed)
         {
             ForgetName(index);
@@ -305,8 +298,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Takes a private line, resident or leaving, out of all page tables (and off its list), putting <paramref name="state"/> into the entries. Gives the
-    /// first entry as it was: only its dirty bit, which is set for a shared dirty line too, says whether anything was written up to that moment.
+    /// Takes a line, resident or leaving, out of all page tables (and off its list), putting <paramref name="state"/> into the entries. Gives the first
+    /// entry as it was: only its dirty bit, which is set if any of them or the line was dirty, says whether anything was written up to that moment.
     /// </summary>
     private ulong Detach(int index, ulong state)
     {
@@ -318,19 +311,31 @@ public sealed unsafe partial class ExCache
 
         _residentLines--;
         ulong mapped = TakeOut(line.Entry, line.Space, line.Address, state);
-        return line.More == null ? mapped : mapped | DetachOthers(ref line, state);
+        return line.More == null && !line.IsDirty ? mapped : mapped | DetachOthers(ref line, mapped, state);
     }
 
+    /// <summary>If there is a mapping that stores into the line, the first one is such a mapping afterwards.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong DetachOthers(ref Line line, ulong state)
+    private ulong DetachOthers(ref Line line, ulong first, ulong state)
     {
-        for (LineMapping* other = line.More; other != null; other = other->Next)
-        {
-            TakeOut(other->Entry, other->Space, other->Address, state);
-        }
-
         bool isDirty = line.IsDirty;
         line.IsDirty = false;
+        bool isStorer = (first & PageState.Stores) != 0;
+        for (LineMapping* other = line.More; other != null; other = other->Next)
+        {
+            ulong mapped = TakeOut(other->Entry, other->Space, other->Address, state);
+            isDirty |= (mapped & PageTable.Dirty) != 0;
+            if (!isStorer && (mapped & PageState.Stores) != 0)
+            {
+                isStorer = true;
+                LineMapping storer = *other;
+                *other = new LineMapping { Next = storer.Next, Entry = line.Entry, Space = line.Space, Address = line.Address };
+                line.Entry = storer.Entry;
+                line.Space = storer.Space;
+                line.Address = storer.Address;
+            }
+        }
+
         return isDirty ? PageTable.Dirty : 0;
     }
 

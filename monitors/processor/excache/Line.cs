@@ -1,7 +1,7 @@
 // One 4 KB line of the ExCache and one set of lines. Both live in arrays made at boot, outside any slab.
 //
 // A line is a page of something. A private page is reached through page tables alone: that of the space that has made it, and after a fork those of all
-// spaces that have not written to it since. A page of a file that no mapping has written to bears a name (object, page of the object), is found by
+// spaces that have not written to it since. A page of a file that no private mapping has written to bears a name (object, page of the object), is found by
 // it (ExCache.Names.cs), and any number of entries of any spaces map it.
 //
 // What holds between a line, the list of its set and the page-table entries that map it, whenever the kernel lock is let go:
@@ -11,23 +11,25 @@
 //   Filling      none           the filler's is in flight      as it will be  what is arriving
 //   Resident     resident       private: at least one,         none or one    the page; dirty = newer than at its owner
 //                               named: any number
-//   WritingBack  none           all that had mapped it, in     none           the page, unmapped
+//   WritingBack  none           all that had mapped it, in     none or one    the page, unmapped
 //                               flight
 //   Leaving      none           private: at least one, of      none           as Resident
 //                               which one at least is leaving
 //
 // * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and Address of
 //   the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
-// * A line that is named, or that several entries map, is shared. It is never written to: its entries are neither writable nor dirty. Who wants to write
-//   copies it, or, when nobody else maps it any more, makes his entry writable.
+// * A line that is named, or that several entries map, is shared. No private mapping writes to it: its entries are neither writable nor dirty. Who wants to
+//   write copies it, or, when nobody else maps it any more, makes his entry writable.
+// * A named line may also be mapped by MAP_SHARED mappings, which write to it (PageState.Stores, ExCache.Shared.cs); Storers counts them. It is dirty if one of
+//   their entries is, or was when it was taken out (IsDirty). It is written back under the address of one of them, so the last one does not go before.
 // * A line that was dirty when a fork shared it, stays so: IsDirty says that it is newer than the page of each space that maps it. It leaves with one
 //   write-back that names all of them. Who loses his entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The last one
 //   left has a dirty entry again. All entries of a private line have the same state behind them, because whatever is done to the page at its owners is done
 //   to all.
-// * At most one line, Filling or Resident, bears a name. It is what the object has and leaves untouched entries behind. An entry that is untouched in a range of a file
-//   means the file's page; the owner of the range knows no other.
-// * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change has
-//   overtaken is thrown away (LineObjects.VersionOf).
+// * At most one line, Filling, Resident or WritingBack, bears a name. It is what the object has, or newer, and leaves untouched entries behind. An entry
+//   that is untouched in a range of a file means the file's page; the owner of the range knows no other.
+// * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change, or a
+//   write-back of a newer page, has overtaken is thrown away (LineObjects.VersionOf).
 // * An entry in flight belongs to one thread, which is in a fill or a write-back of its page and takes the entry out of this state before it
 //   returns; everybody else waits on ExCache's arrivals and looks again. Its table is not freed, because the entry is not 0. Who wants a named page
 //   that somebody else is filling waits there, too.
@@ -88,17 +90,16 @@ public unsafe struct Line
     public int Older;
     /// <summary>Number of the frame that holds the bytes; a fill may exchange it for a spare one.</summary>
     public int Frame;
-    /// <summary>The page of a shared mapping that it holds, 0 = none, and the next line with a name (ExCache.Shared.cs).</summary>
-    public ulong SharedName;
-    public int NextShared;
+    /// <summary>How many of the entries that map it, or are in flight for it, are of MAP_SHARED mappings.</summary>
+    public int Storers;
     public LineState State;
     public LineOrigin Origin;
-    /// <summary>Several entries map it and it is newer than at their owners.</summary>
+    /// <summary>It is newer than at its owners although no entry may say so: several map it, or one that said so is gone.</summary>
     public bool IsDirty;
 
     public readonly bool IsNamed => Object != 0;
 
-    /// <summary>True when nobody may write to it.</summary>
+    /// <summary>True when private mappings may not write to it.</summary>
     public readonly bool IsShared => Object != 0 || More != null;
 }
 

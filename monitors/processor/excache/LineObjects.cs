@@ -43,8 +43,12 @@ public sealed unsafe class LineObjects
         public uint Users;
         /// <summary>Resident and filling lines.</summary>
         public uint Lines;
+        /// <summary>Those of them that MAP_SHARED mappings show, or that are on their way to the owner.</summary>
+        public uint Storing;
         /// <summary>Grows with every change of the contents.</summary>
         public uint Version;
+        /// <summary>A call is changing the contents (ExCache.BeginSharedChange).</summary>
+        public bool IsBusy;
     }
 
     /// <summary>Takes the memory; boot time.</summary>
@@ -132,6 +136,11 @@ public sealed unsafe class LineObjects
     internal void AddLine(uint number) => _entries[number].Lines++;
 
     internal void RemoveLine(uint number) => _entries[number].Lines--;
+
+    /// <summary>Lines of the object that mappings may store into.</summary>
+    internal ref uint StoringOf(uint number) => ref _entries[number].Storing;
+
+    internal ref bool IsBusy(uint number) => ref _entries[number].IsBusy;
 
     /// <summary>The contents have changed: whatever was on its way before is stale.</summary>
     internal void Change(uint number) => _entries[number].Version++;

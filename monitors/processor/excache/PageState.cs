@@ -25,6 +25,9 @@ public static class PageState
     /// </summary>
     public const ulong Leaving = 1UL << 9;
 
+    /// <summary>In a present entry, in another such bit: it is of a MAP_SHARED mapping, which stores into the object's own page (ExCache.Shared.cs).</summary>
+    public const ulong Stores = 1UL << 10;
+
     /// <summary>True for a resident line.</summary>
     public static bool IsPresent(ulong entry) => (entry & PageTable.Present) != 0;
 

@@ -101,7 +101,7 @@ public sealed unsafe partial class ExCache
         string name = NameOf(index);
         if (line.Entry == null)
         {
-            Check.That(line.IsNamed && line.More == null && line.State == LineState.Resident, $"{name} is mapped by nobody and not to be found");
+            Check.That(line.IsNamed && line.More == null && line.Storers == 0 && !line.IsDirty && line.State == LineState.Resident, $"{name} is mapped by nobody and not to be found");
             return 0;
         }
 
@@ -114,7 +114,14 @@ public sealed unsafe partial class ExCache
             CheckEntry(index, mapping->Entry, mapping->Space, mapping->Address);
         }
 
-        Check.That(!line.IsDirty || (line.More != null && !line.IsNamed), $"{name} is dirty although no fork has shared it");
+        Check.That(!line.IsDirty || line.Storers != 0 || (line.More != null && !line.IsNamed), $"{name} is dirty although no fork has shared it");
+        int storers = (*line.Entry & PageState.Stores) != 0 ? 1 : 0;
+        for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
+        {
+            storers += (*mapping->Entry & PageState.Stores) != 0 ? 1 : 0;
+        }
+
+        Check.Equal(storers, line.Storers, $"mappings that store into {name}");
         Check.Equal(IsLeft(ref line), line.State == LineState.Leaving, $"{name}: leaving");
         return (ulong)entries.Count;
     }
@@ -145,7 +152,9 @@ public sealed unsafe partial class ExCache
         Check.That(entry == PageTable.Find(space->PageTableRoot, address), $"{name}: its page table has another entry");
         ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
         Check.That(PageState.IsPresent(*entry) && (*entry & PageTable.AddressMask) == physical, $"{name}: its entry is {*entry:x}");
-        Check.That(!line.IsShared || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is shared and can be written to: {*entry:x}");
+        bool stores = (*entry & PageState.Stores) != 0;
+        Check.That(stores || !line.IsShared || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is shared and can be written to: {*entry:x}");
+        Check.That(!stores || line.IsNamed, $"{name} is stored into and has no name");
         if (space->IsChanging)
         {
             // The home has answered, but what it has agreed to is not done here.
@@ -153,6 +162,7 @@ public sealed unsafe partial class ExCache
         }
 
         Check.That(space->TryFindRange(address, out VmaRecord range), $"{name} lies outside all ranges");
+        Check.Equal(line.IsNamed && range.Kind == VmaKind.SharedFile, stores, $"{name}: its mark");
         if (line.IsNamed)
         {
             ulong page = (range.FileOffset + (address - range.Start)) / PageOperations.PageSize;
@@ -164,7 +174,7 @@ public sealed unsafe partial class ExCache
     {
         ref Line line = ref _lines[index];
         string name = NameOf(index);
-        Check.That(line.State is LineState.Resident or LineState.Filling, $"{name} has a name and is {line.State}");
+        Check.That(line.State is LineState.Resident or LineState.Filling or LineState.WritingBack, $"{name} has a name and is {line.State}");
         Check.Equal(index, Find(new LineName(line.Object, line.Page)), $"the line that the name of {name} leads to");
     }
 
