@@ -22,9 +22,13 @@ public sealed class LinuxThreadsTests : IDisposable
     {
         ProgramResult threads = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("threads")]);
         ProgramResult locks = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("threadlocks")]);
-        string[] programs = [.. await LinuxPrograms.AddAsync("threads"), .. await LinuxPrograms.AddAsync("threadlocks")];
-        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. programs], ["sh", "-c", "/threads; /threadlocks"]);
-        Assert.Equal(threads.Output + locks.Output, there.Output);
+        ProgramResult futexes = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("futexes")]);
+        string[] programs =
+        [
+            .. await LinuxPrograms.AddAsync("threads"), .. await LinuxPrograms.AddAsync("threadlocks"), .. await LinuxPrograms.AddAsync("futexes"),
+        ];
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. programs], ["sh", "-c", "/threads; /threadlocks; /futexes"]);
+        Assert.Equal(threads.Output + locks.Output + futexes.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
 

@@ -1,5 +1,7 @@
 // futex(2): arguments and operations; the waiting is in process/FutexTable.cs, locks with owners in process/FutexTable.Locks.cs. BLOCKS.
 
+using System;
+using System.Runtime.InteropServices;
 using System.Threading;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -27,17 +29,32 @@ public static unsafe class FutexCalls
         TryLockOwned = 8,
         WaitBitSet = 9,
         WakeBitSet = 10,
+        WaitForLock = 11,
+        MoveToLock = 12,
         LockOwnedByClock = 13,
     }
 
-    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, for there are no priorities, and conditions are not requeued to them")]
+    /// <summary>struct futex_waitv.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct WaitEntry
+    {
+        /// <summary>FUTEX2_SIZE_U32, the only size that Linux has.</summary>
+        internal const uint WordSize = 2;
+
+        internal ulong Value;
+        internal ulong Address;
+        internal uint Flags;
+        internal uint Reserved;
+    }
+
+    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, for there are no priorities")]
     public static long Futex(ref SystemCall call)
     {
         uint operation = (uint)call.A1;
         Command command = (Command)(operation & ~(PrivateFlag | RealTimeFlag));
         bool isPrivate = (operation & PrivateFlag) != 0;
-        bool isWait = command is Command.Wait or Command.WaitBitSet or Command.LockOwned or Command.LockOwnedByClock;
-        if ((operation & RealTimeFlag) != 0 && command is not (Command.WaitBitSet or Command.LockOwnedByClock))
+        bool isWait = command is Command.Wait or Command.WaitBitSet or Command.LockOwned or Command.LockOwnedByClock or Command.WaitForLock;
+        if ((operation & RealTimeFlag) != 0 && command is not (Command.WaitBitSet or Command.LockOwnedByClock or Command.WaitForLock))
         {
             return SystemCall.Fail(Errno.ENOSYS);
         }
@@ -75,6 +92,10 @@ public static unsafe class FutexCalls
                 return LockOwned(ref call, isPrivate, deadline);
             case Command.TryLockOwned:
                 return LockOwned(ref call, isPrivate, NoWait);
+            case Command.WaitForLock:
+                return WaitForLock(ref call, isPrivate, deadline);
+            case Command.MoveToLock:
+                return MoveToLock(ref call, isPrivate);
             case Command.UnlockOwned:
                 return call.A0 % WordBytes != 0
                     ? SystemCall.Fail(Errno.EINVAL)
@@ -82,6 +103,97 @@ public static unsafe class FutexCalls
             default:
                 return SystemCall.Fail(Errno.ENOSYS);
         }
+    }
+
+    [SystemCall(449, "futex_waitv", Support.Full)]
+    public static long WaitForAny(ref SystemCall call)
+    {
+        const uint RealTimeClock = 0;
+        const uint MonotonicClock = 1;
+        uint count = (uint)call.A1;
+        if ((uint)call.A2 != 0 || call.A0 == 0 || count is 0 or > FutexTable.MostWords)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        ulong deadline = ulong.MaxValue;
+        if (call.A3 != 0)
+        {
+            uint clock = (uint)call.A4;
+            if (clock is not (RealTimeClock or MonotonicClock))
+            {
+                return SystemCall.Fail(Errno.EINVAL);
+            }
+
+            Errno bad = ReadDeadline(ref call, Command.WaitBitSet, clock == RealTimeClock, out deadline);
+            if (bad != Errno.None)
+            {
+                return SystemCall.Fail(bad);
+            }
+        }
+
+        Span<FutexWord> words = stackalloc FutexWord[(int)count];
+        Errno error = ReadEntries(ref call, words);
+        int index = 0;
+        error = error != Errno.None ? error : call.Process->Table.Futexes.WaitForAny(call.Process, words, deadline, out index);
+        return error == Errno.None ? index : SystemCall.Fail(error);
+    }
+
+    private static Errno ReadEntries(ref SystemCall call, scoped Span<FutexWord> words)
+    {
+        for (int index = 0; index < words.Length; index++)
+        {
+            ulong at = call.A0 + ((ulong)index * (ulong)sizeof(WaitEntry));
+            Errno error = new UserPointer<WaitEntry>(at).Read(call.Process, out WaitEntry entry);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            bool isKnown = (entry.Flags & ~PrivateFlag) == WaitEntry.WordSize && entry.Reserved == 0 && entry.Value <= uint.MaxValue;
+            if (!isKnown)
+            {
+                return Errno.EINVAL;
+            }
+
+            words[index] = new FutexWord { Address = entry.Address, Expected = (uint)entry.Value, IsPrivate = (entry.Flags & PrivateFlag) != 0 };
+        }
+
+        foreach (FutexWord word in words)
+        {
+            if (word.Address % WordBytes != 0)
+            {
+                return Errno.EINVAL;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    private static long WaitForLock(ref SystemCall call, bool isPrivate, ulong deadline)
+    {
+        bool isAligned = call.A0 % WordBytes == 0 && call.A4 % WordBytes == 0;
+        if (!isAligned || call.A0 == call.A4)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = call.Process->Table.Futexes.WaitForLock(call.Thread, call.A0, call.A4, isPrivate, (uint)call.A2, deadline);
+        call.Thread->RestartsAlways = error == Errno.EINTR;
+        return SystemCall.Result(error);
+    }
+
+    private static long MoveToLock(ref SystemCall call, bool isPrivate)
+    {
+        int most = (int)call.A3;
+        bool isAligned = call.A0 % WordBytes == 0 && call.A4 % WordBytes == 0;
+        if ((int)call.A2 != 1 || most < 0 || !isAligned || call.A0 == call.A4)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = call.Process->Table.Futexes.MoveToLock(call.Process, call.A0, call.A4, isPrivate, (uint)call.A5, most, out int moved);
+        return error == Errno.None ? moved : SystemCall.Fail(error);
     }
 
     private static long Wait(ref SystemCall call, bool isPrivate, uint bits, ulong deadline)

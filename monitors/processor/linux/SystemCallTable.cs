@@ -248,6 +248,7 @@ public static partial class SystemCallTable
             case 435: return ProcessCalls.Clone3(ref call);
             case 436: return DescriptorCalls.CloseRange(ref call);
             case 439: return StatusCalls.AccessAt2(ref call);
+            case 449: return FutexCalls.WaitForAny(ref call);
             case 452: return Ownership.ChangeModeAt2(ref call);
             case BenchCalls.Number when BenchCalls.Enabled: return BenchCalls.Run(ref call);
             default: return Unknown(ref call);

@@ -111,7 +111,7 @@ public sealed unsafe partial class FutexTable
     private void HandOver(in FutexKey key, uint* word, uint mark)
     {
         Waiter** link = BucketOf(in key);
-        while (*link != null && (!(*link)->Key.Is(in key) || (*link)->Thread == 0))
+        while (*link != null && (!(*link)->Key.Is(in key) || !(*link)->WaitsForLock))
         {
             link = &(*link)->Next;
         }
@@ -124,7 +124,7 @@ public sealed unsafe partial class FutexTable
             wanted |= next->Thread;
             for (Waiter* other = next->Next; other != null; other = other->Next)
             {
-                if (other->Key.Is(in key) && other->Thread != 0)
+                if (other->Key.Is(in key) && other->WaitsForLock)
                 {
                     other->Owner = next->Thread;
                     wanted |= WaitersBit;
@@ -136,8 +136,7 @@ public sealed unsafe partial class FutexTable
         Interlocked.Exchange(ref *word, wanted);
         if (next != null)
         {
-            next->IsWoken = true;
-            next->Wakeup.WakeAll();
+            next->Wake();
         }
     }
 

@@ -1,7 +1,8 @@
 // Futexes (futex(2)): threads that wait at a word until another one says so. A waiter stands on its own kernel stack and in the list of its
 // futex's bucket, oldest first. A wait compares the word and queues itself with nothing in between: the copy of an aligned word ends without a
 // blocking point, and wakers hold the kernel lock. What an address means is the key's matter (FutexKey.cs). Only Wait blocks. Those who wait for a lock
-// with an owner (FutexTable.Locks.cs) stand in the same lists; Wake and Move pass them over.
+// with an owner (FutexTable.Locks.cs), or at a condition to be handed one (FutexTable.Conditions.cs), stand in the same lists; Wake and Move pass them over. A
+// thread that waits at several words (FutexTable.Several.cs) stands in the list of each.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
@@ -29,8 +30,30 @@ public sealed unsafe partial class FutexTable
         /// <summary>Of those who wait for a lock: who they are, and whose it is; 0 for all others.</summary>
         internal uint Thread;
         internal uint Owner;
+        /// <summary>It waits at a condition for the lock that Target names; its own key is the condition's until it is moved there.</summary>
+        internal bool IsAtCondition;
+        internal FutexKey Target;
         internal WaitQueue Wakeup;
+        /// <summary>Of a thread that waits at several words: the waiter in whose queue it sleeps; null = this one.</summary>
+        internal Waiter* Sleeper;
         internal Waiter* Next;
+
+        /// <summary>It is to become the owner of the lock that its key names.</summary>
+        internal readonly bool WaitsForLock => Thread != 0 && !IsAtCondition;
+
+        /// <summary>It is in no list any more.</summary>
+        internal void Wake()
+        {
+            IsWoken = true;
+            if (Sleeper == null)
+            {
+                Wakeup.WakeAll();
+            }
+            else
+            {
+                Sleeper->Wakeup.WakeAll();
+            }
+        }
     }
 
     /// <summary>
@@ -60,13 +83,7 @@ public sealed unsafe partial class FutexTable
     private Errno Wait(Waiter* waiter, ulong deadlineNs)
     {
         Errno error = Errno.None;
-        Waiter** link = BucketOf(in waiter->Key);
-        while (*link != null)
-        {
-            link = &(*link)->Next;
-        }
-
-        *link = waiter;
+        Append(waiter);
         while (error == Errno.None && !waiter->IsWoken)
         {
             error = Signals.WaitUntil(ref waiter->Wakeup, deadlineNs);
@@ -97,8 +114,7 @@ public sealed unsafe partial class FutexTable
             }
 
             *link = waiter->Next;
-            waiter->IsWoken = true;
-            waiter->Wakeup.WakeAll();
+            waiter->Wake();
             woken++;
             // Linux counts after it has woken one: zero wakes one.
             if (woken >= most)
@@ -132,18 +148,24 @@ public sealed unsafe partial class FutexTable
             }
 
             *from = waiter->Next;
-            waiter->Next = null;
             waiter->Key = target;
-            Waiter** end = BucketOf(in target);
-            while (*end != null)
-            {
-                end = &(*end)->Next;
-            }
-
-            *end = waiter;
+            Append(waiter);
         }
 
         return moved;
+    }
+
+    /// <summary>Puts a waiter behind all others of its bucket.</summary>
+    private void Append(Waiter* waiter)
+    {
+        Waiter** end = BucketOf(in waiter->Key);
+        while (*end != null)
+        {
+            end = &(*end)->Next;
+        }
+
+        waiter->Next = null;
+        *end = waiter;
     }
 
     private static void Unlink(Waiter** link, Waiter* waiter)

@@ -56,6 +56,7 @@ public static class SystemCallRestart
             case 326: // copy_file_range
             case 327: // preadv2
             case 328: // pwritev2
+            case 449: // futex_waitv
                 return RestartRule.WithRestartFlag;
             case 56: // clone
             case 57: // fork
