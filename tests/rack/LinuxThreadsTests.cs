@@ -34,6 +34,18 @@ public sealed class LinuxThreadsTests : IDisposable
 
     [Theory]
     [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public async Task Epoll_and_event_counters_behave_as_on_the_host(int cpus)
+    {
+        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("events")]);
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("events")], ["/events"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Theory]
+    [InlineData(1)]
     [InlineData(4)]
     public async Task Locks_in_shared_memory_wake_other_processes_and_outlive_their_owners(int cpus)
     {

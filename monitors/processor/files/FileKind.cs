@@ -20,6 +20,10 @@ public enum FileKind : byte
     PseudoText,
     /// <summary>A directory of /proc, /sys or /dev.</summary>
     PseudoDirectory,
+    /// <summary>eventfd(2).</summary>
+    Event,
+    /// <summary>epoll(7).</summary>
+    Epoll,
     /// <summary>O_PATH: a name, not opened.</summary>
     PathOnly,
 }
@@ -95,6 +99,8 @@ public static class DeviceNumber
     public const uint Sys = 0x16;
     public const uint Dev = 0x5;
     public const uint Pipes = 0xC;
+    /// <summary>st_dev of what has no name at all: event counters, epoll instances.</summary>
+    public const uint Anonymous = 0xE;
     /// <summary>st_dev of memory objects (Linux: the kernel's own tmpfs).</summary>
     public const uint SharedMemory = 0x1;
 }

@@ -58,6 +58,12 @@ public abstract unsafe class FileOperations
     {
     }
 
+    /// <summary>True when epoll may watch it; what is always ready is refused.</summary>
+    public virtual bool CanBeWatched => false;
+
+    /// <summary>How often it may have become ready; grows with each change that wakes whoever waits for this file. Never blocks.</summary>
+    public virtual ulong ChangesOf(OpenFile* file) => 0;
+
     /// <summary>ioctl(2) requests that are particular to the kind.</summary>
     public virtual long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.ENOTTY);
 

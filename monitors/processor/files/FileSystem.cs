@@ -19,6 +19,8 @@ public sealed unsafe class FileSystem : ProcessResources
     private uint _lastPipeInode;
     private readonly Slab<ProcessFiles> _processFiles;
     private readonly DirectoryFile _directory;
+    private readonly EventFile _event;
+    private readonly EpollFile _epoll;
     private readonly NullDevice _null;
     private readonly ZeroDevice _zero;
     private readonly FullDevice _full;
@@ -39,6 +41,9 @@ public sealed unsafe class FileSystem : ProcessResources
         OpenFiles = new Slab<OpenFile>(frames, MaxOpenFiles);
         Tables = new Slab<FileTable>(frames);
         Pipes = new Slab<Pipe>(frames);
+        EventCounters = new Slab<EventCounter>(frames);
+        EpollSets = new Slab<EpollSet>(frames);
+        EpollEntries = new Slab<EpollEntry>(frames, MaxOpenFiles);
         Paths = new Slab<PathRecord>(frames);
         _processFiles = new Slab<ProcessFiles>(frames);
         Locks = new LockTable(frames);
@@ -72,6 +77,8 @@ public sealed unsafe class FileSystem : ProcessResources
         _random = new RandomDevice(this);
         _pseudoText = new PseudoTextFile(this);
         _pseudoDirectory = new PseudoDirectoryFile(this);
+        _event = new EventFile(this);
+        _epoll = new EpollFile(this);
         _pathOnly = new PathOnlyFile(this);
         Mappings = new FileMappings(this);
         PipeMemory = new PipeMemory(frames.FreePages);
@@ -98,6 +105,12 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<Pipe> Pipes { get; }
 
     public PipeMemory PipeMemory { get; }
+
+    public Slab<EventCounter> EventCounters { get; }
+
+    public Slab<EpollSet> EpollSets { get; }
+
+    public Slab<EpollEntry> EpollEntries { get; }
 
     /// <summary>Paths of system calls in progress.</summary>
     public Slab<PathRecord> Paths { get; }
@@ -148,6 +161,8 @@ public sealed unsafe class FileSystem : ProcessResources
             FileKind.Random => _random,
             FileKind.PseudoText => _pseudoText,
             FileKind.PseudoDirectory => _pseudoDirectory,
+            FileKind.Event => _event,
+            FileKind.Epoll => _epoll,
             _ => _pathOnly,
         };
     }

@@ -28,6 +28,10 @@ public unsafe struct OpenFile
     public Pipe* Pipe;
     public TerminalSession* Session;
     public PseudoNode Pseudo;
+    public EventCounter* Counter;
+    public EpollSet* Epoll;
+    /// <summary>Entries of epoll instances that watch it.</summary>
+    public EpollEntry* Watches;
     private ObjectPointer<FileOperations> _operations;
 
     /// <summary>What can be done with it.</summary>
@@ -68,6 +72,7 @@ public unsafe struct OpenFile
         {
             FileLocks.Closed(file);
             FileOperations operations = file->Operations;
+            EpollSet.Forget(operations.Files, file);
             operations.Close(file);
             operations.Files.OpenFiles.Free(file);
         }

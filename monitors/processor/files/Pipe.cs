@@ -26,10 +26,17 @@ public unsafe struct Pipe
     public WaitQueue WritersWait;
     /// <summary>Distinguishes pipes in stat and /proc/PID/fd.</summary>
     public uint Inode;
+    /// <summary>How often the readers were told of bytes or of an end, and the writers of room where there had been none (as Linux tells them).</summary>
+    public ulong ReaderChanges;
+    public ulong WriterChanges;
+    private bool _lacksRoom;
     /// <summary>Owner, permissions and times of a pipe; a FIFO has those of its file.</summary>
     public SyntheticInode Attributes;
 
     private ObjectPointer<FileSystem> _files;
+
+    /// <summary>poll(2) calls it writable: an atomic write fits.</summary>
+    public bool HasRoom => Ring.Room >= AtomicBytes;
 
     /// <summary>An empty pipe without ends; null when pipes have all the memory that they may have, or there is none.</summary>
     public static Pipe* Create(FileSystem files)
@@ -55,6 +62,7 @@ public unsafe struct Pipe
         Writers += writes ? 1u : 0;
         ReaderArrivals += reads ? 1u : 0;
         WriterArrivals += writes ? 1u : 0;
+        WriterChanges++;
         WakeReaders();
         WakeWriters();
     }
@@ -64,6 +72,7 @@ public unsafe struct Pipe
     {
         Readers -= reads ? 1u : 0;
         Writers -= writes ? 1u : 0;
+        WriterChanges++;
         WakeReaders();
         WakeWriters();
         return Readers == 0 && Writers == 0;
@@ -80,12 +89,16 @@ public unsafe struct Pipe
 
     public void WakeReaders()
     {
+        ReaderChanges++;
+        _lacksRoom |= !HasRoom;
         ReadersWait.WakeAll();
         _files.Target.Readiness.Notify();
     }
 
     public void WakeWriters()
     {
+        WriterChanges += _lacksRoom ? 1u : 0;
+        _lacksRoom = !HasRoom;
         WritersWait.WakeAll();
         _files.Target.Readiness.Notify();
     }

@@ -136,12 +136,17 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
 
         if (file->IsWritable)
         {
-            events |= pipe->Ring.Room >= Pipe.AtomicBytes ? PollEvents.Writable : PollEvents.None;
+            events |= pipe->HasRoom ? PollEvents.Writable : PollEvents.None;
             events |= pipe->Readers == 0 ? PollEvents.Error : PollEvents.None;
         }
 
         return events;
     }
+
+    public override bool CanBeWatched => true;
+
+    public override ulong ChangesOf(OpenFile* file) =>
+        (file->IsReadable ? file->Pipe->ReaderChanges : 0) + (file->IsWritable ? file->Pipe->WriterChanges : 0);
 
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
     {

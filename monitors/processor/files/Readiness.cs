@@ -1,5 +1,5 @@
-// How poll and select learn that something changed: every change of a pipe's or session's readiness wakes one queue, and the waiters look
-// again. With the few pollers of a shell that is cheaper than registering each of them with each of its files; epoll will bring its own.
+// How poll, select and epoll learn that something changed: every change of a pipe's, session's or event counter's readiness wakes one queue, and the waiters
+// look again. With the few pollers of a component that is cheaper than registering each of them with each of its files.
 
 using Lego.Kernel;
 

@@ -151,6 +151,10 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
         }
     }
 
+    public override bool CanBeWatched => true;
+
+    public override ulong ChangesOf(OpenFile* file) => file->Session->Changes;
+
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
     {
         if (request == TerminalRequests.BytesReadable)

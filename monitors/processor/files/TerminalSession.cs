@@ -26,6 +26,8 @@ public unsafe struct TerminalSession
     /// <summary>Standard input, and its end; of a terminal the end of one read.</summary>
     public ByteRing Input;
     public bool InputEnded;
+    /// <summary>How often one of its streams may have become ready.</summary>
+    public ulong Changes;
     /// <summary>The user's side has something to read (or its end), which nobody has asked for yet.</summary>
     public bool InputReady;
     public InputDemand InputDemand;
@@ -290,6 +292,7 @@ public sealed unsafe class TerminalSessions(FileSystem files)
         }
 
         session->InputWait.WakeAll();
+        session->Changes++;
         files.Readiness.Notify();
     }
 
@@ -314,6 +317,7 @@ public sealed unsafe class TerminalSessions(FileSystem files)
             credit.Close((Errno)request.Status);
         }
 
+        session->Changes++;
         files.Readiness.Notify();
         return Errno.None;
     }

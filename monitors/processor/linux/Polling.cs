@@ -1,5 +1,5 @@
 // Waiting for several files: poll, ppoll, select, pselect6 (poll(2), select(2)). A round asks every file; between rounds the caller waits
-// for Readiness.Changed. epoll is not there yet (ENOSYS: programs fall back to poll).
+// for Readiness.Changed. epoll, which remembers what it watches, is in EventCalls.cs.
 
 using System;
 using System.Runtime.InteropServices;
@@ -141,7 +141,7 @@ public static unsafe class Polling
         }
     }
 
-    private static Errno SwapMask(ref SystemCall call, ulong address, ulong lengthBytes)
+    internal static Errno SwapMask(ref SystemCall call, ulong address, ulong lengthBytes)
     {
         if (address == 0)
         {
@@ -164,7 +164,7 @@ public static unsafe class Polling
     }
 
     /// <summary>After EINTR the old mask comes back only when the signal has been handled: the dispatcher does it.</summary>
-    private static void RestoreMask(ref SystemCall call, ulong address, long result)
+    internal static void RestoreMask(ref SystemCall call, ulong address, long result)
     {
         if (address == 0)
         {
@@ -182,7 +182,7 @@ public static unsafe class Polling
     }
 
     /// <summary>Waits for the next change after a moment that Readiness.Changes told. ETIMEDOUT, EINTR.</summary>
-    private static Errno WaitForChange(Readiness readiness, ulong since, ulong deadline)
+    internal static Errno WaitForChange(Readiness readiness, ulong since, ulong deadline)
     {
         bool changed = readiness.Changes != since && Clock.NowNs() < deadline;
         return changed ? Errno.None : Signals.WaitUntil(ref readiness.Changed, deadline);

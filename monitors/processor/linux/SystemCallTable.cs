@@ -187,6 +187,7 @@ public static partial class SystemCallTable
             case 202: return FutexCalls.Futex(ref call);
             case 203: return SchedulingCalls.SetAffinity(ref call);
             case 204: return SchedulingCalls.GetAffinity(ref call);
+            case 213: return EventCalls.Create(ref call);
             case 217: return Directories.GetEntries(ref call);
             case 218: return ThreadCalls.SetThreadIdAddress(ref call);
             case 220: return SemaphoreCalls.OperateUntil(ref call);
@@ -201,6 +202,8 @@ public static partial class SystemCallTable
             case 229: return Time.GetResolution(ref call);
             case 230: return Time.SleepOnClock(ref call);
             case 231: return ProcessCalls.ExitGroup(ref call);
+            case 232: return EventCalls.Wait(ref call);
+            case 233: return EventCalls.Change(ref call);
             case 234: return SignalCalls.ThreadGroupKill(ref call);
             case 235: return Ownership.SetTimes(ref call);
             case 247: return WaitCalls.WaitId(ref call);
@@ -222,8 +225,12 @@ public static partial class SystemCallTable
             case 273: return ThreadCalls.SetRobustList(ref call);
             case 274: return ThreadCalls.GetRobustList(ref call);
             case 280: return Ownership.SetTimesAt(ref call);
+            case 281: return EventCalls.WaitWithMask(ref call);
+            case 284: return EventCalls.MakeCounter(ref call);
             case 285: return FileIo.Allocate(ref call);
             case 288: return SocketCalls.Use(ref call);
+            case 290: return EventCalls.MakeCounter2(ref call);
+            case 291: return EventCalls.Create1(ref call);
             case 292: return DescriptorCalls.Dup3(ref call);
             case 293: return PipeCalls.Pipe2(ref call);
             case 295: return FileIo.PositionedReadVector(ref call);
@@ -248,6 +255,7 @@ public static partial class SystemCallTable
             case 435: return ProcessCalls.Clone3(ref call);
             case 436: return DescriptorCalls.CloseRange(ref call);
             case 439: return StatusCalls.AccessAt2(ref call);
+            case 441: return EventCalls.WaitWithMaskAndTime(ref call);
             case 449: return FutexCalls.WaitForAny(ref call);
             case 452: return Ownership.ChangeModeAt2(ref call);
             case BenchCalls.Number when BenchCalls.Enabled: return BenchCalls.Run(ref call);

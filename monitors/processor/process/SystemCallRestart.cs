@@ -65,6 +65,9 @@ public static class SystemCallRestart
             case 65: // semop
             case 128: // rt_sigtimedwait
             case 220: // semtimedop
+            case 232: // epoll_wait
+            case 281: // epoll_pwait
+            case 441: // epoll_pwait2
                 return RestartRule.Never;
             default:
                 return RestartRule.WithoutHandler;

@@ -12,6 +12,8 @@ public sealed unsafe class RandomDevice(FileSystem files) : FileOperations(files
 
     public override bool IsSeekable => true;
 
+    public override bool CanBeWatched => true;
+
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => Deliver(process, ref to);
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from) => (long)from.RemainingBytes;

@@ -1,0 +1,76 @@
+// The open file of an epoll instance (epoll(7)). It can be polled like any other, but not watched by another instance: sets within sets are refused.
+
+using System;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Operations of epoll instances.</summary>
+public sealed unsafe class EpollFile(FileSystem files) : FileOperations(files)
+{
+    private const uint AnonymousInode = 1;
+    private const uint OwnerOnly = 0x180;
+
+    /// <summary>A new instance; null when memory is exhausted.</summary>
+    public static OpenFile* Open(FileSystem files)
+    {
+        EpollSet* set = files.EpollSets.Allocate();
+        OpenFile* file = set == null ? null : OpenFile.Create(files, FileKind.Epoll, OpenFlags.ReadWrite);
+        if (file != null)
+        {
+            file->Epoll = set;
+        }
+        else if (set != null)
+        {
+            files.EpollSets.Free(set);
+        }
+
+        return file;
+    }
+
+    /// <summary>Linux's noop_llseek.</summary>
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => 0;
+
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status)
+    {
+        status = AnonymousStatus();
+        return Errno.None;
+    }
+
+    public override PollEvents Poll(OpenFile* file)
+    {
+        for (EpollEntry* entry = file->Epoll->First; entry != null; entry = entry->Next)
+        {
+            if (EpollSet.ReadyOf(entry) != PollEvents.None)
+            {
+                return PollEvents.Readable;
+            }
+        }
+
+        return PollEvents.None;
+    }
+
+    public override int Describe(OpenFile* file, Span<byte> text) => DescribeAnonymous("anon_inode:[eventpoll]"u8, text);
+
+    public override void Close(OpenFile* file)
+    {
+        while (file->Epoll->First != null)
+        {
+            EpollEntry* entry = file->Epoll->First;
+            EpollSet.Remove(entry);
+            Files.EpollEntries.Free(entry);
+        }
+
+        Files.EpollSets.Free(file->Epoll);
+    }
+
+    /// <summary>fstat of what has no name: Linux's anonymous inode, which has no type.</summary>
+    internal static FileStatus AnonymousStatus() => FileStatus.Synthetic(DeviceNumber.Anonymous, AnonymousInode, OwnerOnly);
+
+    internal static int DescribeAnonymous(ReadOnlySpan<byte> name, Span<byte> text)
+    {
+        TextBuffer buffer = new(text);
+        buffer.Append(name);
+        return buffer.Text.Length;
+    }
+}

@@ -1,0 +1,266 @@
+// epoll_create, epoll_ctl, epoll_wait and eventfd (epoll(7), eventfd(2)). What is watched and what it reports is in files/events. Waiting is as in Polling.cs:
+// between rounds the caller waits for Readiness.Changed. BLOCKS.
+
+using System;
+using System.Runtime.InteropServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls about events of files.</summary>
+public static unsafe class EventCalls
+{
+    private const ulong MillisecondNs = 1_000_000;
+    /// <summary>Events that one call reports at most; others wait for the next call, and go first then.</summary>
+    private const int MostReported = 64;
+
+    private enum Control : uint
+    {
+        Add = 1,
+        Delete = 2,
+        Modify = 3,
+    }
+
+    /// <summary>struct epoll_event, packed on x86-64.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 4)]
+    private struct Event
+    {
+        internal uint Events;
+        internal ulong Data;
+    }
+
+    [SystemCall(213, "epoll_create", Support.Partial, "as epoll_create1")]
+    internal static long Create(ref SystemCall call) => (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, OpenFlags.ReadOnly);
+
+    [SystemCall(291, "epoll_create1", Support.Partial, "pipes, FIFOs, standard streams and event counters are watched; no instances within instances")]
+    internal static long Create1(ref SystemCall call) =>
+        ((OpenFlags)(uint)call.A0 & ~OpenFlags.CloseOnExec) != 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, (OpenFlags)(uint)call.A0);
+
+    [SystemCall(233, "epoll_ctl", Support.Partial, "EINVAL for an epoll instance as what is to be watched")]
+    internal static long Change(ref SystemCall call)
+    {
+        Control control = (Control)(uint)call.A1;
+        Event wanted = default;
+        if (control != Control.Delete)
+        {
+            Errno error = new UserPointer<Event>(call.A3).Read(call.Process, out wanted);
+            if (error != Errno.None)
+            {
+                return SystemCall.Fail(error);
+            }
+        }
+
+        using Descriptor epoll = Descriptor.Of(call.Process, call.A0);
+        using Descriptor target = Descriptor.Of(call.Process, call.A2);
+        if (epoll.IsBad || target.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        // Linux looks at the target's kind first: a file that is always ready cannot be watched.
+        if (!target.Operations.CanBeWatched && target.File->Kind != FileKind.Epoll)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
+        if (epoll.File->Kind != FileKind.Epoll || target.File->Kind == FileKind.Epoll)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        EpollSet* set = epoll.File->Epoll;
+        EpollEntry* entry = set->Find(target.File, (int)call.A2);
+        return SystemCall.Result(control switch
+        {
+            Control.Add => entry != null ? Errno.EEXIST : Add(call.Files, set, target.File, (int)call.A2, in wanted),
+            Control.Delete => entry == null ? Errno.ENOENT : Delete(call.Files, entry),
+            Control.Modify => entry == null ? Errno.ENOENT : Modify(call.Files, entry, in wanted),
+            _ => Errno.EINVAL,
+        });
+    }
+
+    [SystemCall(232, "epoll_wait", Support.Full)]
+    internal static long Wait(ref SystemCall call) => Wait(ref call, DeadlineAfter(ref call));
+
+    [SystemCall(281, "epoll_pwait", Support.Full)]
+    internal static long WaitWithMask(ref SystemCall call) => WaitWithMask(ref call, DeadlineAfter(ref call));
+
+    [SystemCall(441, "epoll_pwait2", Support.Full)]
+    internal static long WaitWithMaskAndTime(ref SystemCall call)
+    {
+        Errno error = TimeSpecification.ReadDeadline(call.Process, call.A3, out ulong deadline);
+        return error != Errno.None ? SystemCall.Fail(error) : WaitWithMask(ref call, deadline);
+    }
+
+    [SystemCall(284, "eventfd", Support.Full)]
+    internal static long MakeCounter(ref SystemCall call) => MakeCounter(ref call, 0);
+
+    [SystemCall(290, "eventfd2", Support.Full)]
+    internal static long MakeCounter2(ref SystemCall call) => MakeCounter(ref call, (uint)call.A1);
+
+    private static long MakeCounter(ref SystemCall call, uint flags)
+    {
+        const uint Semaphore = 1;
+        OpenFlags others = (OpenFlags)(flags & ~Semaphore);
+        if ((others & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlocking)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        OpenFile* file = EventFile.Open(call.Files, (uint)call.A0, (flags & Semaphore) != 0, others & OpenFlags.NonBlocking);
+        return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (others & OpenFlags.CloseOnExec) != 0);
+    }
+
+    private static long Create(ref SystemCall call, OpenFlags flags)
+    {
+        OpenFile* file = EpollFile.Open(call.Files);
+        return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+    }
+
+    private static Errno Add(FileSystem files, EpollSet* set, OpenFile* file, int descriptor, in Event wanted)
+    {
+        EpollFlags flags = (EpollFlags)wanted.Events & EpollFlags.All;
+        if ((flags & (EpollFlags.Exclusive | EpollFlags.OneShot)) == (EpollFlags.Exclusive | EpollFlags.OneShot))
+        {
+            return Errno.EINVAL;
+        }
+
+        EpollEntry* entry = files.EpollEntries.Allocate();
+        if (entry == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        entry->File = file;
+        entry->Descriptor = descriptor;
+        entry->Data = wanted.Data;
+        entry->Flags = flags;
+        entry->Wanted = (PollEvents)wanted.Events;
+        EpollSet.Add(set, entry);
+        // Whoever waits at the instance already looks again.
+        files.Readiness.Notify();
+        return Errno.None;
+    }
+
+    private static Errno Delete(FileSystem files, EpollEntry* entry)
+    {
+        EpollSet.Remove(entry);
+        files.EpollEntries.Free(entry);
+        return Errno.None;
+    }
+
+    private static Errno Modify(FileSystem files, EpollEntry* entry, in Event wanted)
+    {
+        EpollFlags flags = (EpollFlags)wanted.Events & EpollFlags.All;
+        if (((flags | entry->Flags) & EpollFlags.Exclusive) != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        entry->Data = wanted.Data;
+        entry->Flags = flags;
+        entry->Wanted = (PollEvents)wanted.Events;
+        entry->IsSpent = false;
+        entry->IsFresh = true;
+        files.Readiness.Notify();
+        return Errno.None;
+    }
+
+    private static ulong DeadlineAfter(ref SystemCall call) =>
+        (int)call.A3 < 0 ? ulong.MaxValue : Clock.NowNs() + ((ulong)(uint)call.A3 * MillisecondNs);
+
+    private static long WaitWithMask(ref SystemCall call, ulong deadline)
+    {
+        Errno error = Polling.SwapMask(ref call, call.A4, call.A5);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        long result = Wait(ref call, deadline);
+        Polling.RestoreMask(ref call, call.A4, result);
+        return result;
+    }
+
+    /// <summary>epoll_wait does not start again, whatever interrupted it (signal(7)).</summary>
+    private static long Wait(ref SystemCall call, ulong deadline)
+    {
+        int most = (int)call.A2;
+        if (most <= 0 || most > int.MaxValue / sizeof(Event))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        using Descriptor epoll = Descriptor.Of(call.Process, call.A0);
+        if (epoll.IsBad || epoll.File->Kind != FileKind.Epoll)
+        {
+            return SystemCall.Fail(epoll.IsBad ? Errno.EBADF : Errno.EINVAL);
+        }
+
+        Event* events = stackalloc Event[MostReported];
+        Readiness readiness = call.Files.Readiness;
+        while (true)
+        {
+            ulong since = readiness.Changes;
+            Prompt(call.Process, epoll.File->Epoll);
+            int count = Collect(epoll.File->Epoll, new Span<Event>(events, Math.Min(most, MostReported)));
+            if (count != 0)
+            {
+                ReadOnlySpan<byte> bytes = new(events, count * sizeof(Event));
+                return SystemCall.Result(UserMemory.CopyOut(call.Process, call.A1, bytes), count);
+            }
+
+            Errno error = Polling.WaitForChange(readiness, since, deadline);
+            if (error != Errno.None)
+            {
+                return error == Errno.ETIMEDOUT ? 0 : SystemCall.Fail(error);
+            }
+        }
+    }
+
+    /// <summary>Asks the files for what only comes when it is asked for. Asking may block, and entries may go meanwhile.</summary>
+    private static void Prompt(Process* process, EpollSet* set)
+    {
+        ulong round = ++set->Round;
+        EpollEntry* entry = set->First;
+        while (entry != null)
+        {
+            bool isMeant = entry->File->Kind == FileKind.StandardStream && !entry->IsSpent && (entry->Wanted & PollEvents.In) != 0;
+            if (!isMeant || entry->PromptedRound >= round)
+            {
+                entry = entry->Next;
+                continue;
+            }
+
+            entry->PromptedRound = round;
+            OpenFile* file = entry->File;
+            file->References++;
+            file->Operations.Prompt(process, file);
+            OpenFile.Release(file);
+            entry = set->First;
+        }
+    }
+
+    private static int Collect(EpollSet* set, Span<Event> events)
+    {
+        int count = 0;
+        EpollEntry* last = null;
+        EpollEntry* entry = set->First;
+        // What has been reported is behind the others then: the first one of them ends the round.
+        while (entry != null && entry != last && count < events.Length)
+        {
+            EpollEntry* next = entry->Next;
+            PollEvents ready = EpollSet.ReadyOf(entry);
+            if (ready != PollEvents.None)
+            {
+                events[count++] = new Event { Events = (uint)ready, Data = entry->Data };
+                EpollSet.Reported(entry);
+                last = last == null ? entry : last;
+            }
+
+            entry = next;
+        }
+
+        return count;
+    }
+}
