@@ -6,7 +6,8 @@
 //   1. kernel threads;
 //   2. programs that were woken with credit left: a reply, a signal or input has come for them;
 //   3. programs that have used their credit up, so whoever computes ("ordinary").
-// Credit is CPU time: a slice when a program is taken from the ordinary queue, and a quarter of the time that it waits, up to a slice. So a
+// Credit is CPU time: a slice when a program is taken from the ordinary queue, and a quarter of the time that it waits, up to a slice. The length of
+// its slices is a program's share among those that compute (SetSlice). So a
 // program that mostly waits runs as soon as it is woken, before one that computes, and one that only pretends to wait (two that wake each
 // other in turn) ends up in the ordinary queue, where everybody gets a slice in turn. A program that has credit is not put aside for
 // another one: a pipe's writer fills the pipe before the reader runs.
@@ -23,7 +24,8 @@ namespace Lego.Kernel;
 public static unsafe partial class Scheduler
 {
     private const int StackPages = 8;
-    private const long TimeSliceNs = 4_000_000;
+    /// <summary>The slice of a program that has asked for nothing else.</summary>
+    public const long TimeSliceNs = 4_000_000;
     /// <summary>Of the time that a program waits, one part in so many becomes credit.</summary>
     private const ulong WaitPerCredit = 4;
     /// <summary>How long a wait polls while a computing program wants the CPU: an answer over the ring comes sooner than two switches take.</summary>
@@ -72,6 +74,7 @@ public static unsafe partial class Scheduler
             }
         }
         thread->Id = ++MachineThreads.NextId;
+        thread->SliceNs = TimeSliceNs;
         thread->CreditNs = CreditOfNewThread();
         thread->NameLength = Math.Min(name.Length, Thread.MaxNameBytes);
         for (int index = 0; index < thread->NameLength; index++)
@@ -189,6 +192,14 @@ public static unsafe partial class Scheduler
         }
     }
 
+    /// <summary>Says how long a program computes before others have their turn, from its next slice on.</summary>
+    [NoBlock]
+    public static void SetSlice(Thread* thread, long nanoseconds)
+    {
+        thread->SliceNs = nanoseconds;
+        thread->CreditNs = Math.Min(thread->CreditNs, nanoseconds);
+    }
+
     /// <summary>Waits for a time; blocks.</summary>
     [Blocks]
     public static void Sleep(ulong nanoseconds)
@@ -287,7 +298,7 @@ public static unsafe partial class Scheduler
         if (isProgram && thread->State == ThreadState.Waiting)
         {
             long earnedNs = (long)((Clock.NowNs() - thread->SinceNs) / WaitPerCredit);
-            thread->CreditNs = Math.Min(thread->CreditNs + earnedNs, TimeSliceNs);
+            thread->CreditNs = Math.Min(thread->CreditNs + earnedNs, thread->SliceNs);
         }
 
         if (!isProgram)
@@ -341,7 +352,7 @@ public static unsafe partial class Scheduler
             next->IsOrdinary = true;
             if (next->CreditNs <= 0)
             {
-                next->CreditNs = TimeSliceNs;
+                next->CreditNs = next->SliceNs;
             }
         }
 

@@ -59,6 +59,8 @@ public unsafe struct Thread
 
     /// <summary>CPU time that it may still use before others have their turn; see Scheduler. Negative: it has used more.</summary>
     internal long CreditNs;
+    /// <summary>Credit that it gets when its turn comes.</summary>
+    internal long SliceNs;
     /// <summary>When it was given the CPU, or when it began to wait.</summary>
     internal ulong SinceNs;
     /// <summary>It was taken from the ordinary queue, so whoever is urgent goes first.</summary>

@@ -10,7 +10,7 @@ namespace Lego.Rack.Tests;
 
 public sealed class LinuxProcessesTests : IDisposable
 {
-    private static readonly string[] s_programs = ["clocks", "facts", "processes", "signals", "vectors"];
+    private static readonly string[] s_programs = ["clocks", "facts", "nice", "processes", "signals", "vectors"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lego-processes-").FullName;
 

@@ -1,5 +1,5 @@
-// Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy and nice value: both are kept, inherited and told, and what
-// they would promise beyond a fair share (real-time policies) is refused.
+// Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy, with slices by their nice value (NiceValue.cs): both are kept,
+// inherited and told, and what a policy would promise beyond a fair share (real time) is refused.
 
 using System;
 using System.Runtime.InteropServices;
@@ -20,11 +20,8 @@ public static unsafe class SchedulingCalls
     private const uint ResetOnFork = 0x40000000;
     private const int LowestRealTimePriority = 1;
     private const int HighestRealTimePriority = 99;
-    private const int LowestNice = -20;
-    private const int HighestNice = 19;
     /// <summary>getpriority(2) tells this minus the nice value, so that it never looks like an error.</summary>
     private const int NiceOffset = 20;
-    private const long TimeSliceNs = 4_000_000;
 
     /// <summary>What getpriority and setpriority address.</summary>
     private enum Who : uint
@@ -77,7 +74,7 @@ public static unsafe class SchedulingCalls
         return best == int.MinValue ? SystemCall.Fail(Errno.ESRCH) : best;
     }
 
-    [SystemCall(141, "setpriority", Support.Partial, "the value is kept, inherited and told, but time slices are equal")]
+    [SystemCall(141, "setpriority", Support.Partial, "a process has one value, not each thread; beyond -10 and 12 time slices stay as they are")]
     public static long SetPriority(ref SystemCall call)
     {
         if ((uint)call.A0 > (uint)Who.User)
@@ -85,7 +82,7 @@ public static unsafe class SchedulingCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        int nice = Math.Clamp((int)call.A2, LowestNice, HighestNice);
+        int nice = Math.Clamp((int)call.A2, NiceValue.Lowest, NiceValue.Highest);
         Errno error = Errno.ESRCH;
         for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
@@ -138,8 +135,9 @@ public static unsafe class SchedulingCalls
     [SystemCall(148, "sched_rr_get_interval", Support.Full)]
     public static long GetInterval(ref SystemCall call)
     {
-        TimeSpecification slice = new() { Nanoseconds = TimeSliceNs };
-        return Find(call.A0, ref call) == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in slice));
+        Process* target = Find(call.A0, ref call);
+        TimeSpecification slice = new() { Nanoseconds = NiceValue.SliceOf(target == null ? 0 : target->Nice) };
+        return target == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in slice));
     }
 
     [SystemCall(315, "sched_getattr", Support.Full)]
@@ -262,7 +260,7 @@ public static unsafe class SchedulingCalls
             return Errno.EACCES;
         }
 
-        target->Nice = (sbyte)nice;
+        NiceValue.Set(target, nice);
         return Errno.None;
     }
 

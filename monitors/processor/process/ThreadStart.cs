@@ -16,6 +16,11 @@ public sealed unsafe class ThreadStart : ThreadBody
             Scheduler.SetCpus(thread->Kernel, thread->Cpus);
         }
 
+        if (thread->Kernel != null && thread->Process->Nice != 0)
+        {
+            Scheduler.SetSlice(thread->Kernel, NiceValue.SliceOf(thread->Process->Nice));
+        }
+
         return thread->Kernel != null;
     }
 

@@ -107,6 +107,13 @@ public static unsafe class Scheduler
     {
     }
 
+    public const long TimeSliceNs = 4_000_000;
+
+    /// <summary>Who runs next is not decided by time here.</summary>
+    public static void SetSlice(Thread* thread, long nanoseconds)
+    {
+    }
+
     /// <summary>There is one CPU to run on.</summary>
     public static void SetCpus(Thread* thread, ulong cpus)
     {

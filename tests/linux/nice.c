@@ -1,0 +1,74 @@
+/*
+ * nice: two processes compute on one CPU, and the nicer one has less of it (sched(7)); nice values are inherited and told, rights are checked (setpriority(2)).
+ * gcc -O1 -static -w -o nice nice.c
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *name_of(int result) { return result < 0 ? strerrorname_np(errno) : "none"; }
+
+static pid_t computes(int value)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		setpriority(PRIO_PROCESS, 0, value);
+		for (;;)
+			;
+	}
+	return child;
+}
+
+static double ends(pid_t child)
+{
+	struct rusage usage;
+	int status;
+	kill(child, SIGKILL);
+	wait4(child, &status, 0, &usage);
+	return usage.ru_utime.tv_sec + usage.ru_utime.tv_usec / 1e6 + usage.ru_stime.tv_sec + usage.ru_stime.tv_usec / 1e6;
+}
+
+static double ratio(int first, int second)
+{
+	pid_t a = computes(first), b = computes(second);
+	struct timespec wait = { 1, 500000000 };
+	nanosleep(&wait, NULL);
+	double time_a = ends(a), time_b = ends(b);
+	return time_a / (time_b > 0.001 ? time_b : 0.001);
+}
+
+int main(void)
+{
+	cpu_set_t one;
+	double equal, nicer;
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof one, &one);
+	equal = ratio(0, 0);
+	nicer = ratio(0, 10);
+	printf("equals have equal shares: %d, the nicer one less: %d\n", equal > 0.5 && equal < 2, nicer > 3);
+	setpriority(PRIO_PROCESS, 0, 5);
+	fflush(stdout);
+	if (fork() == 0) {
+		printf("inherited: %d\n", getpriority(PRIO_PROCESS, 0));
+		printf("too nice: %s", name_of(setpriority(PRIO_PROCESS, 0, 100)));
+		printf(" %d\n", getpriority(PRIO_PROCESS, 0));
+		setuid(1000);
+		printf("back: %s\n", name_of(setpriority(PRIO_PROCESS, 0, 0)));
+		printf("another's: %s\n", name_of(setpriority(PRIO_PROCESS, getppid(), 19)));
+		printf("nobody's: %s\n", name_of(setpriority(PRIO_USER, 4711, 19)));
+		exit(0);
+	}
+	wait(NULL);
+	printf("raised: %s", name_of(setpriority(PRIO_PROCESS, 0, -3)));
+	printf(" %d\n", getpriority(PRIO_PROCESS, 0));
+	return 0;
+}
