@@ -319,7 +319,16 @@ public sealed unsafe partial class ExCache
             return false;
         }
 
-        EndMappings(index, StateBehind(ref victim));
+        if (victim.IsNamed)
+        {
+            EndMappings(index, PageState.Untouched);
+        }
+        else
+        {
+            *victim.Entry = StateBehind(ref victim);
+            victim.State = LineState.Filling;
+        }
+
         _evictionsClean++;
         return true;
     }
