@@ -48,6 +48,14 @@ static void content(const char *name)
 	close(fd);
 }
 
+/* Whether the working directory's volume has ext4's limits. */
+static int is_ext4(void)
+{
+	struct statfs volume;
+
+	return statfs(".", &volume) == 0 && volume.f_type == 0xEF53;
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -118,6 +126,16 @@ static void positions(void)
 	say("read beyond the end", read(fd, buffer, 10));
 	say("pread", pread(fd, buffer, 4, 11));
 	say("pread at a negative offset", pread(fd, buffer, 4, -4));
+	say("seek to ext4's largest position", lseek(fd, 0xffffffff000, SEEK_SET) == 0xffffffff000);
+	say("seek beyond it", is_ext4() ? lseek(fd, 0xffffffff001, SEEK_SET) : (errno = EINVAL, -1));
+	say("read of all ones", read(fd, buffer, -1UL));
+	say("write of a count that leaves the user's half", write(fd, buffer, 1UL << 47));
+	say("pread of 2^62", pread(fd, buffer, 1UL << 62, 0));
+	say("read of nothing beyond the user's half", read(fd, (void *)-4096, 0));
+	parts[1].iov_len = 1UL << 62;
+	say("writev of 2^62", writev(fd, parts, 3));
+	parts[2].iov_len = -1UL;
+	say("readv of all ones", readv(fd, parts, 3));
 	say("truncate shorter", ftruncate(fd, 3));
 	say("truncate longer", ftruncate(fd, 6));
 	lseek(fd, 0, SEEK_SET);
@@ -420,6 +438,12 @@ static void others(void)
 	fsync(in);
 	fstat(in, &st);
 	say("modification time", st.st_mtim.tv_sec + st.st_mtim.tv_nsec);
+	times[0] = (struct timespec){ 15032385535, 5 };
+	times[1] = (struct timespec){ -2147483648, 5 };
+	futimens(in, times);
+	fstat(in, &st);
+	say("the last second has no parts", is_ext4() ? st.st_atim.tv_nsec : 0);
+	say("nor the first", is_ext4() ? st.st_mtim.tv_nsec : 0);
 	umask(027);
 	close(open("masked", O_CREAT | O_WRONLY, 0666));
 	stat("masked", &st);

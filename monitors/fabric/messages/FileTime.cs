@@ -15,15 +15,15 @@ public static class FileTime
     /// <summary>Wire times from here on lie before 1970.</summary>
     private const ulong FirstNegative = ulong.MaxValue - (((ulong)int.MaxValue + 1) * NanosecondsPerSecond) + 1;
 
-    /// <summary>A time out of the range becomes the range's nearest, as Linux does (utimensat(2)).</summary>
+    /// <summary>A time out of the range becomes the range's nearest, and its first and last second have no parts, as in Linux (timestamp_truncate).</summary>
     public static ulong Of(long seconds, uint nanoseconds)
     {
-        if (seconds < FirstSecond)
+        if (seconds <= FirstSecond)
         {
             return FirstNegative;
         }
 
-        return seconds > LastSecond ? (ulong)LastSecond * NanosecondsPerSecond : ((ulong)seconds * NanosecondsPerSecond) + nanoseconds;
+        return seconds >= LastSecond ? (ulong)LastSecond * NanosecondsPerSecond : ((ulong)seconds * NanosecondsPerSecond) + nanoseconds;
     }
 
     /// <summary>Seconds since 1970, rounded down.</summary>

@@ -41,17 +41,26 @@ public unsafe ref struct IoVector
     /// <summary>Bytes that can still be moved.</summary>
     public ulong RemainingBytes { get; private set; }
 
+    /// <summary>The range leaves the user half, whatever the call would move of it: EFAULT before anything is moved (Linux' access_ok).</summary>
+    public readonly bool IsWild { get; private init; }
+
     /// <summary>One buffer of a program.</summary>
     public static IoVector OfUser(Process* process, ulong address, ulong lengthBytes)
     {
         ulong bounded = Math.Min(lengthBytes, MaxBytes);
-        return new IoVector(process) { _address = address, _segmentBytes = bounded, RemainingBytes = bounded };
+        return new IoVector(process)
+        {
+            _address = address,
+            _segmentBytes = bounded,
+            RemainingBytes = bounded,
+            IsWild = UserMemory.IsWild(address, lengthBytes),
+        };
     }
 
     /// <summary>A kernel buffer.</summary>
     public static IoVector OfKernel(byte* kernel, ulong lengthBytes) => new(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
 
-    /// <summary>An iovec array of a program. EINVAL (too many or negative lengths), EFAULT.</summary>
+    /// <summary>An iovec array of a program, cut at MAX_RW_COUNT. EINVAL (too many or negative lengths), EFAULT.</summary>
     public static Errno OfArray(Process* process, ulong address, ulong count, out IoVector vector)
     {
         vector = new IoVector(process);
@@ -61,6 +70,7 @@ public unsafe ref struct IoVector
         }
 
         ulong total = 0;
+        bool isWild = false;
         for (ulong index = 0; index < count; index++)
         {
             Errno error = new UserPointer<IoSegment>(address).ReadAt(process, index, out IoSegment segment);
@@ -69,12 +79,18 @@ public unsafe ref struct IoVector
                 return error;
             }
 
-            if ((long)segment.LengthBytes < 0 || (long)(total + segment.LengthBytes) < 0)
+            if ((long)segment.LengthBytes < 0)
             {
                 return Errno.EINVAL;
             }
 
-            total += segment.LengthBytes;
+            isWild |= UserMemory.IsWild(segment.Address, segment.LengthBytes);
+            total += Math.Min(segment.LengthBytes, MaxBytes);
+        }
+
+        if (isWild)
+        {
+            return Errno.EFAULT;
         }
 
         vector._nextSegment = address;

@@ -10,6 +10,9 @@ namespace Lego.Processor;
 /// <summary>Operations of regular files.</summary>
 public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 {
+    /// <summary>No file of an ext4 volume with blocks of 4 KB is longer (its block numbers have 32 bits), and no position lies beyond.</summary>
+    private const long MaxVolumeFileBytes = 0xffff_ffffL * 4096;
+
     public override bool IsSeekable => true;
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
@@ -242,7 +245,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             target = origin == SeekOrigin.End ? size + offset : origin == SeekOrigin.Data ? offset : size;
         }
 
-        if (target < 0)
+        if (target < 0 || (target > MaxVolumeFileBytes && file->Node->Memory == null))
         {
             return CallResult.Fail(Errno.EINVAL);
         }

@@ -230,8 +230,13 @@ public static unsafe class FileIo
     private static long Transfer(ref SystemCall call, Direction direction, ref IoVector memory)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        return descriptor.IsBad
-            ? SystemCall.Fail(Errno.EBADF)
+        if (descriptor.IsBad)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        return memory.IsWild && IsAllowed(descriptor.File, direction)
+            ? SystemCall.Fail(Errno.EFAULT)
             : Counted(call.Process, direction, Transfer(call.Process, descriptor.File, direction, ref memory));
     }
 
@@ -269,6 +274,11 @@ public static unsafe class FileIo
         if (!descriptor.Operations.IsSeekable)
         {
             return SystemCall.Fail(Errno.ESPIPE);
+        }
+
+        if (memory.IsWild)
+        {
+            return SystemCall.Fail(Errno.EFAULT);
         }
 
         long result = direction == Direction.Read

@@ -157,7 +157,7 @@ public static unsafe class ProcessCalls
     [SystemCall(59, "execve", Support.Full)]
     public static long Execute(ref SystemCall call) => ExecutePath(ref call, call.A0, call.A1, call.A2);
 
-    [SystemCall(322, "execveat", Support.Partial, "a script of a close-on-exec descriptor is started, and its interpreter does not find it")]
+    [SystemCall(322, "execveat", Support.Full)]
     public static long ExecuteAt(ref SystemCall call)
     {
         EmptyPath empty = (call.A4 & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
@@ -210,7 +210,7 @@ public static unsafe class ProcessCalls
             text.Append(rest);
         }
 
-        long result = text.IsFull ? SystemCall.Fail(Errno.ENAMETOOLONG) : Execute(ref call, text.Text, call.A2, call.A3);
+        long result = text.IsFull ? SystemCall.Fail(Errno.ENAMETOOLONG) : Execute(ref call, text.Text, call.A2, call.A3, FileTable.Of(call.Process)->IsCloseOnExec((uint)call.A0));
         call.Process->Table.Frames.Free(page);
         return result;
     }
@@ -280,9 +280,9 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>On success the registers are the new program's, and the result is what stands in its first one.</summary>
-    private static long Execute(ref SystemCall call, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
+    private static long Execute(ref SystemCall call, ReadOnlySpan<byte> path, ulong arguments, ulong environment, bool unreachable = false)
     {
-        Errno error = ProcessExecute.Execute(call.Thread, path, arguments, environment);
+        Errno error = ProcessExecute.Execute(call.Thread, path, arguments, environment, unreachable);
         return SystemCall.Result(error, (long)call.User->Rax);
     }
 }

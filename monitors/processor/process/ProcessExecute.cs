@@ -26,12 +26,15 @@ public static unsafe class ProcessExecute
     /// <summary>Pages of a program that are mapped before it starts, of those that are resident: a few megabytes take no time.</summary>
     private const int MostPagesMapped = 1024;
 
-    /// <summary>execve of the current process. On success the registers are the new program's.</summary>
-    public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment)
+    /// <summary>
+    /// execve of the current process. On success the registers are the new program's. An <paramref name="unreachable"/> path is that of a descriptor
+    /// that execve closes. ENOENT: such a script.
+    /// </summary>
+    public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment, bool unreachable)
     {
         Process* process = thread->Process;
         // No buffer is held while the other threads end: they may wait for one.
-        Errno error = Gather(process, path, arguments, environment, out AddressSpace* space, out LoadedProgram program);
+        Errno error = Gather(process, path, arguments, environment, unreachable, out AddressSpace* space, out LoadedProgram program);
         if (error != Errno.None)
         {
             return error;
@@ -56,8 +59,8 @@ public static unsafe class ProcessExecute
     }
 
     /// <summary>Loads the file and copies the strings from the program's memory.</summary>
-    private static Errno Gather(Process* process, ReadOnlySpan<byte> path, ulong arguments, ulong environment, out AddressSpace* space,
-        out LoadedProgram program)
+    private static Errno Gather(Process* process, ReadOnlySpan<byte> path, ulong arguments, ulong environment, bool unreachable,
+        out AddressSpace* space, out LoadedProgram program)
     {
         space = null;
         program = default;
@@ -65,6 +68,7 @@ public static unsafe class ProcessExecute
         Errno error = ProgramWords.Create(scratch.Request, path, out ProgramWords words);
         words.ArgumentArray = arguments;
         words.EnvironmentArray = environment;
+        words.IsUnreachable = unreachable;
         return error == Errno.None ? Load(process, ref words, in scratch, out space, out program) : error;
     }
 
@@ -311,7 +315,7 @@ public static unsafe class ProcessExecute
             return Errno.ENOEXEC;
         }
 
-        return words.Interpret(interpreter, argument);
+        return words.IsUnreachable ? Errno.ENOENT : words.Interpret(interpreter, argument);
     }
 
     /// <summary>The point of no return: the old program is gone, the new one's space is current.</summary>

@@ -54,6 +54,9 @@ public unsafe ref struct ProgramWords
     /// <summary>The first of the other arguments has given way to a script's path.</summary>
     public bool SkipsFirst { get; private set; }
 
+    /// <summary>The name leads through a descriptor that execve closes: no interpreter could open it (execveat(2), BUGS).</summary>
+    public bool IsUnreachable { get; set; }
+
     /// <summary>Arrays of pointers in the process's memory (execve); 0 = none.</summary>
     public ulong ArgumentArray { get; set; }
 

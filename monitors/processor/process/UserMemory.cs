@@ -105,6 +105,9 @@ public static unsafe class UserMemory
     /// <summary>True when bits 63 to 47 are equal; other addresses fault where they are loaded, RIP and the segment bases in ring 0 (SDM vol. 1, 3.3.7.1).</summary>
     public static bool IsCanonical(ulong address) => (ulong)((long)address << 16 >> 16) == address;
 
+    /// <summary>The range does not lie in the user half.</summary>
+    public static bool IsWild(ulong address, ulong lengthBytes) => address > Limit || lengthBytes > Limit - address;
+
     /// <summary>Copies from the program. EFAULT; what was copied before the fault stays in <paramref name="to"/>.</summary>
     public static Errno CopyIn(Process* process, ulong address, Span<byte> to) => Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
 
