@@ -234,10 +234,10 @@ static void programs(void)
 	fd = open("/bin/busybox", O_RDONLY);
 	executes("by a file", fd, "x", 0);
 	executes("a descriptor", fd, "", AT_EMPTY_PATH);
-	executes("a script", open("named", O_RDONLY), "", AT_EMPTY_PATH);
-	executes("a script that execve closes", open("named", O_RDONLY | O_CLOEXEC), "", AT_EMPTY_PATH);
+	executes("a script", open("script", O_RDONLY), "", AT_EMPTY_PATH);
+	executes("a script that execve closes", open("script", O_RDONLY | O_CLOEXEC), "", AT_EMPTY_PATH);
 	executes("a program that execve closes", open("link", O_RDONLY | O_CLOEXEC), "", AT_EMPTY_PATH);
-	executes("a script of a directory that execve closes", open(".", O_RDONLY | O_CLOEXEC), "named", 0);
+	executes("a script of a directory that execve closes", open(".", O_RDONLY | O_CLOEXEC), "script", 0);
 	executes("a descriptor that is closed", 99, "", AT_EMPTY_PATH);
 	unlink("link");
 	unlink("script");

@@ -25,7 +25,7 @@ show("shell", subprocess.check_output("echo $X | tr a-z A-Z", shell=True, env={*
 r, w = os.pipe(); pid = os.fork()
 if pid == 0: os.write(w, b"child " + str(os.getppid() != 1).encode()); os._exit(7)
 show("fork", os.read(r, 100), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.WIFEXITED(0), os.get_inheritable(r), os.get_blocking(r))
-show("spawn", os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", "exit 8"], os.environ), 0)[1]), os.sched_getaffinity(0) != set(), os.cpu_count() > 0, os.nice(0), os.getpgid(0) == os.getpgrp())
+show("spawn", os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", "exit 8"], os.environ), 0)[1]), os.sched_getaffinity(0) != set(), os.cpu_count() > 0, os.nice(0) >= 0, os.getpgid(0) == os.getpgrp())
 pool = [subprocess.Popen([sys.executable, "-c", f"print({n} ** 20)"], stdout=subprocess.PIPE, text=True) for n in range(4)]; show("pool", [p.communicate()[0].strip() for p in pool])
 
 # Threads.

@@ -37,7 +37,7 @@ big=$(seq 1 30000); say big "${#big}" "$(cksum <<< "$big")"
 # Descriptors.
 exec 5> fifth; echo five >&5; exec 5>&-; exec 6< fifth; read -r word <&6; exec 6<&-; say descriptor "$word"
 { echo out; echo err >&2; } 2>&1 | sort | tr '\n' ' '; echo
-( echo closed >&9 ) 2> /dev/null; say "closed descriptor" $?
+( echo closed >&199 ) 2> /dev/null; say "closed descriptor" $?
 exec {auto}> automatic; say automatic "$((auto >= 10))"; exec {auto}>&-
 mkfifo pipe; (echo through > pipe) & read -r word < pipe; wait; say fifo "$word"
 set -o noclobber; (echo x > fifth) 2> /dev/null; say noclobber $?; set +o noclobber
