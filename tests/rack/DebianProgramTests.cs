@@ -32,10 +32,10 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
             set -e -o pipefail; export LC_ALL=C TERM=dumb
             ls -ld /proc/self/fd/ | cut -c1; df / | tail -n 1 | grep -c ' /$'; mount | grep -c '^/dev/root on / type ext4'; findmnt -n -o FSTYPE /
             sleep 100 & ps -o pid=,comm= -p $! | grep -c "$! sleep"; ps aux | grep -c '[s]leep 100$'; ps -ef | grep -c '[b]ash -c'; pgrep -x sleep | wc -l
-            top -bn1 | grep -c ' sleep$'; kill $!; free -k | gawk '/^Mem:/ { print $2 > $3 }'; uptime | grep -c 'load average'; uptime -p | grep -c '^up'
+            top -bn1 | grep -c ' sleep$'; kill $!; free -k | gawk '/^Mem:/ { print ($2 > $3) }'; uptime | grep -c 'load average'; uptime -p | grep -c '^up'
             id; hostname; uname -srm; vmstat | wc -l; pwdx $$ | cut -d' ' -f2; nproc; getconf _NPROCESSORS_ONLN; cat /proc/uptime | wc -w; sysctl -n kernel.ostype
             mkdir /bb; busybox --install -s /bb; cd /bb
-            ./df / | tail -n 1 | grep -c ' /$'; ./mount | grep -c ' on / type ext4'; ./ps | grep -c '[b]ash -c'; ./top -bn1 | grep -c '[t]op -bn1'; ./free | ./wc -l; ./uptime | grep -c load; ./id -u; ./hostname; ./uname -n
+            ./df / | tail -n 1 | grep -c ' /$'; ./mount | grep -c ' on / type ext4'; ./ps | grep -c '[b]ash -c'; ./top -bn1 | grep -c '[t]op -bn1$'; ./free | ./wc -l; ./uptime | grep -c load; ./id -u; ./hostname; ./uname -n
             """);
         string[] expected =
         [
@@ -44,6 +44,18 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
         ];
         Assert.Equal(string.Join('\n', expected), result.Output);
         Assert.Equal((0, ""), (result.Status, result.Error));
+    }
+
+    [Fact]
+    public async Task A_second_process_fetches_nothing_of_its_program_and_libraries()
+    {
+        const string Program = "lua5.4 -e 'print(1)'";
+        (ProgramResult one, Statistics first) = await debian.MeasureAsync($"{Program}; true");
+        (ProgramResult four, Statistics all) = await debian.MeasureAsync($"{Program}; {Program}; {Program}; {Program}; true");
+        Assert.Equal(("1\n", "1\n1\n1\n1\n"), (one.Output, four.Output));
+        // Pages of files that a memory component sent: text and data of the shell, the program, its libraries and the dynamic linker.
+        Assert.True(first["memory.misses_file"] > 0);
+        Assert.Equal(first["memory.misses_file"], all["memory.misses_file"]);
     }
 
     private static string EndOf(string script) => script switch
