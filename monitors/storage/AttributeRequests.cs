@@ -81,10 +81,10 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
             return Errno.EACCES;
         }
 
-        // The owner may "give" a file to himself and to his group.
+        // The owner may "give" a file to himself and to his groups.
         bool givesAway = (mask & AttributeMask.UserId) != 0 && (!isOwner || head.UserId != inode.UserId);
         bool leavesGroup = (mask & AttributeMask.GroupId) != 0
-            && (!isOwner || (head.GroupId != inode.GroupId && head.GroupId != caller.GroupId));
+            && (!isOwner || (head.GroupId != inode.GroupId && !caller.IsIn(head.GroupId)));
         return !caller.IsRoot && (givesAway || leavesGroup) ? Errno.EPERM : Errno.None;
     }
 
@@ -126,7 +126,7 @@ public sealed unsafe class AttributeRequests(Volume volume, PathResolver resolve
         inode.Commit();
     }
 
-    private static bool IsInGroup(in InodeHandle inode, Caller caller) => caller.IsRoot || caller.GroupId == inode.GroupId;
+    private static bool IsInGroup(in InodeHandle inode, Caller caller) => caller.IsRoot || caller.IsIn(inode.GroupId);
 
     /// <summary>
     /// A program must not run with the rights of an owner who did not ask for it: a new owner or new contents take them. Without the

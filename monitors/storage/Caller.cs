@@ -1,6 +1,7 @@
 // On whose behalf a request is made, and what inode(7)'s permission bits let that user do. User 0 may do everything, except run what
-// nobody may run. Supplementary groups do not travel in messages yet.
+// nobody may run.
 
+using System;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Storage.Ext4;
@@ -8,25 +9,44 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>Permissions as access(2) names them.</summary>
-[System.Flags]
+[Flags]
 public enum AccessRights : uint { None = 0, Execute = 1, Write = 2, Read = 4, All = 7 }
 
-/// <summary>A user and a group.</summary>
-public readonly unsafe struct Caller(uint userId, uint groupId)
+/// <summary>A user and its groups, the file-system group first.</summary>
+public readonly unsafe ref struct Caller
 {
     private const int OwnerShift = 6;
     private const int GroupShift = 3;
 
+    private readonly ReadOnlySpan<uint> _groups;
+
+    private Caller(uint userId, uint groupId, ReadOnlySpan<uint> groups)
+    {
+        UserId = userId;
+        GroupId = groupId;
+        _groups = groups;
+    }
+
     /// <summary>The memory component's file cache, which checks nothing.</summary>
-    public static Caller Root => new(0, 0);
+    public static Caller Root => default;
 
-    public uint UserId { get; } = userId;
+    public uint UserId { get; }
 
-    public uint GroupId { get; } = groupId;
+    public uint GroupId { get; }
 
     public bool IsRoot => UserId == 0;
 
-    public static Caller Of(in PathRequest request) => new(request.UserId, request.GroupId);
+    /// <summary>The sender of a request, whose head lies on the handler's stack and outlives this.</summary>
+    public static Caller Of(scoped in PathRequest request)
+    {
+        fixed (GroupList* groups = &request.Groups)
+        {
+            return new Caller(request.UserId, request.GroupId, GroupList.Of(groups));
+        }
+    }
+
+    /// <summary>Whether one of the caller's groups is this one.</summary>
+    public bool IsIn(uint group) => GroupId == group || GroupList.Has(_groups, group);
 
     /// <summary>EACCES unless all of <paramref name="rights"/> are granted.</summary>
     public Errno Check(in InodeHandle inode, AccessRights rights)
@@ -39,7 +59,7 @@ public readonly unsafe struct Caller(uint userId, uint groupId)
             return (rights & AccessRights.Execute) == 0 || runs ? Errno.None : Errno.EACCES;
         }
 
-        int shift = UserId == inode.UserId ? OwnerShift : GroupId == inode.GroupId ? GroupShift : 0;
+        int shift = UserId == inode.UserId ? OwnerShift : IsIn(inode.GroupId) ? GroupShift : 0;
         AccessRights granted = (AccessRights)(mode >> shift) & AccessRights.All;
         return (rights & ~granted) == 0 ? Errno.None : Errno.EACCES;
     }

@@ -57,6 +57,16 @@ public sealed class LinuxFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task All_groups_of_a_process_count_for_its_rights()
+    {
+        string program = await LinuxPrograms.BuildAsync("groups");
+        ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("groups")], ["/groups"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Fact]
     public async Task Asking_for_names_and_attributes_again_costs_no_message()
     {
         const ulong few = 20;

@@ -75,6 +75,7 @@ public struct PathRequest
     public ushort StartLength;
     public uint UserId;
     public uint GroupId;
+    public GroupList Groups;
     /// <summary>PathFlags.At: the start. Else, for Open, SetAttributes, ReadDirectory, VolumeStatus, Link (the old file): not 0 = this very
     /// file, with whatever name or none; the path is then only a hint. ESTALE when it is gone.</summary>
     public FileHandle Handle;

@@ -1,6 +1,7 @@
 // What inode(7)'s permission bits let a user do. The storage component decides for paths; what is opened without one (a descriptor of
 // /proc/PID/fd) and what is served here is decided here, by the same rules. Pure; tested on the host.
 
+using System;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -19,7 +20,7 @@ public static unsafe class FileAccess
     private const uint AnyExecute = 0x49;
 
     /// <summary>EACCES unless all of <paramref name="rights"/> are granted. User 0 may do everything but run what nobody may run.</summary>
-    public static Errno Check(uint userId, uint groupId, in FileAttributes attributes, uint rights)
+    public static Errno Check(uint userId, uint groupId, scoped ReadOnlySpan<uint> groups, in FileAttributes attributes, uint rights)
     {
         uint mode = attributes.Mode;
         if (userId == 0)
@@ -28,13 +29,17 @@ public static unsafe class FileAccess
             return (rights & Execute) == 0 || runs ? Errno.None : Errno.EACCES;
         }
 
-        int shift = userId == attributes.UserId ? OwnerShift : groupId == attributes.GroupId ? GroupShift : 0;
+        int shift = userId == attributes.UserId ? OwnerShift : groupId == attributes.GroupId || GroupList.Has(groups, attributes.GroupId) ? GroupShift : 0;
         return (rights & ~(mode >> shift)) == 0 ? Errno.None : Errno.EACCES;
     }
 
     /// <summary>As above for a process, by its file-system identity.</summary>
     public static Errno Check(Process* process, in FileAttributes attributes, uint rights) =>
-        Check(process->FileSystemUserId, process->FileSystemGroupId, in attributes, rights);
+        Check(process->FileSystemUserId, process->FileSystemGroupId, process->SupplementaryGroups, in attributes, rights);
+
+    /// <summary>As above for the sender of a request.</summary>
+    public static Errno Check(in FileCaller caller, in FileAttributes attributes, uint rights) =>
+        Check(caller.UserId, caller.GroupId, caller.Groups, in attributes, rights);
 
     /// <summary>
     /// Whether a process may look into another one's descriptors, working directory and program (ptrace(2), "Ptrace access mode checking",

@@ -1,6 +1,7 @@
 // On whose behalf a message about files is sent: the components that serve the process, its identity for permission checks, and the names
 // that go into the message header.
 
+using System;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -15,6 +16,8 @@ public unsafe ref struct FileCaller
     public PlaceReply Place;
     public uint UserId;
     public uint GroupId;
+    /// <summary>Supplementary groups, where they count: root has all rights without them.</summary>
+    public ReadOnlySpan<uint> Groups;
     public RpcContext Context;
 
     public readonly RpcEndpoint Rpc => Processes.Rpc;
@@ -30,6 +33,7 @@ public unsafe ref struct FileCaller
         caller.Place = process->Place;
         caller.UserId = process->FileSystemUserId;
         caller.GroupId = process->FileSystemGroupId;
+        caller.Groups = caller.UserId == 0 ? default : process->SupplementaryGroups;
         caller.Context = ContextOf(process->Space);
         return caller;
     }

@@ -70,7 +70,7 @@ public static unsafe class FileStatusLookup
 
         if (known != null && caller.Leases.Attributes.TryFindAccess(caller.Place.Storage, in known->Found, out FileAttributes attributes))
         {
-            return FileAccess.Check(caller.UserId, caller.GroupId, in attributes, access);
+            return FileAccess.Check(in caller, in attributes, access);
         }
 
         using TransferBuffer buffer = path.Files.Buffers.Take();

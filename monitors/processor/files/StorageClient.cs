@@ -320,16 +320,21 @@ public static unsafe class StorageClient
             caller.Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
     }
 
-    private static PathRequest Request(in FileCaller caller, scoped in VolumePath path, PathFlags flags) => new()
+    private static PathRequest Request(in FileCaller caller, scoped in VolumePath path, PathFlags flags)
     {
-        Flags = flags | PathFlags.Mounts | (path.IsRelative ? PathFlags.At : PathFlags.None),
-        PathLength = (ushort)path.Wire.Length,
-        StartLength = (ushort)path.StartLength,
-        UserId = caller.UserId,
-        GroupId = caller.GroupId,
-        Handle = path.Handle,
-        TimeNs = Clock.UnixTimeNs(),
-    };
+        PathRequest request = new()
+        {
+            Flags = flags | PathFlags.Mounts | (path.IsRelative ? PathFlags.At : PathFlags.None),
+            PathLength = (ushort)path.Wire.Length,
+            StartLength = (ushort)path.StartLength,
+            UserId = caller.UserId,
+            GroupId = caller.GroupId,
+            Handle = path.Handle,
+            TimeNs = Clock.UnixTimeNs(),
+        };
+        request.Groups.Set(caller.Groups);
+        return request;
+    }
 
     private static TwoPathRequest TwoPaths(
         in FileCaller caller, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags) => new()

@@ -57,7 +57,7 @@ public unsafe struct SyntheticInode
         bool owns = user == 0 || user == _userId;
         bool givesAway = (request.Mask & AttributeMask.UserId) != 0 && request.UserId != _userId;
         bool foreignGroup = (request.Mask & AttributeMask.GroupId) != 0 && request.GroupId != _groupId
-            && request.GroupId != process->FileSystemGroupId;
+            && request.GroupId != process->FileSystemGroupId && !GroupList.Has(process->SupplementaryGroups, request.GroupId);
         if (!owns || (user != 0 && (givesAway || foreignGroup)))
         {
             return Errno.EPERM;

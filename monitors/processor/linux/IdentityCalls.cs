@@ -244,7 +244,7 @@ public static unsafe class IdentityCalls
         return SystemCall.Result(UserMemory.CopyOut(process, call.A1, MemoryMarshal.AsBytes(groups)), process->GroupCount);
     }
 
-    [SystemCall(116, "setgroups", Support.Partial, "at most 32; rights on files go by the file-system group alone")]
+    [SystemCall(116, "setgroups", Support.Partial, "at most 32")]
     public static long SetGroups(ref SystemCall call)
     {
         const uint LinuxMost = 65536;

@@ -154,6 +154,7 @@ public static unsafe class StatusCalls
         bool effective = (flags & AtFlags.EffectiveAccess) != 0;
         caller.UserId = effective ? process->EffectiveUserId : process->UserId;
         caller.GroupId = effective ? process->EffectiveGroupId : process->GroupId;
+        caller.Groups = caller.UserId == 0 ? default : process->SupplementaryGroups;
         if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)
         {
             return SystemCall.Result(FileStatusLookup.CheckVolume(in caller, in path, last, (uint)mode));
@@ -166,7 +167,7 @@ public static unsafe class StatusCalls
         }
 
         return SystemCall.Result(
-            error == Errno.None ? FileAccess.Check(caller.UserId, caller.GroupId, in status.Attributes, (uint)mode) : error);
+            error == Errno.None ? FileAccess.Check(in caller, in status.Attributes, (uint)mode) : error);
     }
 
     private static long OfVolume(ref SystemCall call, scoped in VolumePath path)

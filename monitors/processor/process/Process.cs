@@ -12,6 +12,7 @@
 // Processes are unmanaged structs in a slab (Processes.cs), reached by pointer; the big kernel lock serialises all access. A pointer to a
 // process other than the caller's own stays valid only until the caller blocks: look it up again by id afterwards.
 
+using System;
 using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -37,7 +38,7 @@ public unsafe struct Process
     public const int NameBytes = 16;
 
     /// <summary>Most supplementary groups of a process.</summary>
-    public const int MaxGroups = 32;
+    public const int MaxGroups = GroupList.Most;
 
     /// <summary>Number of resource limits (RLIM_NLIMITS).</summary>
     public const int LimitCount = 16;
@@ -116,6 +117,18 @@ public unsafe struct Process
     /// <summary>Supplementary groups in ascending order (getgroups(2)), and how many there are; inherited.</summary>
     public fixed uint Groups[MaxGroups];
     public int GroupCount;
+
+    /// <summary>The groups as a list; a process is a struct of a slab and stays where it is.</summary>
+    public readonly ReadOnlySpan<uint> SupplementaryGroups
+    {
+        get
+        {
+            fixed (uint* groups = Groups)
+            {
+                return new ReadOnlySpan<uint>(groups, GroupCount);
+            }
+        }
+    }
 
     /// <summary>Canonical path of the program file in a page of its own, NUL-terminated (/proc/PID/exe).</summary>
     public byte* Executable;

@@ -51,8 +51,11 @@ public sealed class ProtocolDocumentTests
     private static string RowOf(Type type)
     {
         FieldInfo[] fields = type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance);
-        return $"| `{type.Name}` | {Marshal.SizeOf(type)} | {string.Join(", ", fields.Select(field => $"{NameOf(field.FieldType)} {field.Name}"))} |";
+        return $"| `{type.Name}` | {Marshal.SizeOf(type)} | {string.Join(", ", fields.Select(field => $"{NameOf(field)} {field.Name}"))} |";
     }
+
+    private static string NameOf(FieldInfo field) =>
+        field.GetCustomAttribute<FixedBufferAttribute>() is { } buffer ? $"{NameOf(buffer.ElementType)}[{buffer.Length}]" : NameOf(field.FieldType);
 
     private static string NameOf(Type type) =>
         type.IsEnum ? NameOf(Enum.GetUnderlyingType(type))

@@ -42,7 +42,7 @@ public static unsafe class KnownFile
         bool isDirectory = (attributes.Mode & FileMode.TypeMask) == FileMode.Directory;
         error = (flags & OpenFlags.Directory) != 0 && !isDirectory ? Errno.ENOTDIR
             : creates && isDirectory ? Errno.EISDIR
-            : FileAccess.Check(caller.UserId, caller.GroupId, in attributes, access);
+            : FileAccess.Check(in caller, in attributes, access);
         if (error == Errno.None)
         {
             node = FileSystem.Of(caller.Processes).Nodes.AcquireKnown(storage, in known->Found);

@@ -1,7 +1,7 @@
 // Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR); and what symbolic links said. A path is
 // remembered as the program wrote it, with where it began and who asked, because permission to search the directories on the way is part of
 // the answer; what it depends on is noted as slots of the lease clock: a right and a name for each component. Those used longest ago make room
-// (RecentTable.cs); what is too long is not remembered. Pointers into the table are valid until the next wait. Never blocks.
+// (RecentTable.cs); what is too long is not remembered, nor what somebody with supplementary groups asked, for whom s decides each time. Pointers into the table are valid until the next wait. Never blocks.
 
 using System;
 using Lego.Fabric;
@@ -60,7 +60,7 @@ public sealed unsafe class RememberedPaths
     /// <summary>Where a path leads, if that is known and still true; else null.</summary>
     public RememberedPath* Find(in FileCaller caller, scoped in VolumePath path, LastLink last)
     {
-        bool fits = _table.Exists && path.Wire.Length <= RememberedPath.TextBytes;
+        bool fits = _table.Exists && path.Wire.Length <= RememberedPath.TextBytes && caller.Groups.Length == 0;
         RememberedPath* entry = fits ? Look(in caller, in path, last, HashOf(in path)) : null;
         if (entry == null || !_clock.Holds(entry->Moment, new ReadOnlySpan<ushort>(entry->Slots, entry->SlotCount)))
         {
@@ -82,7 +82,7 @@ public sealed unsafe class RememberedPaths
         scoped ReadOnlySpan<byte> canonical, scoped ReadOnlySpan<uint> keys)
     {
         bool fits = path.Wire.Length + canonical.Length <= RememberedPath.TextBytes && keys.Length <= RememberedPath.MostSlots;
-        if (!_table.Exists || !fits || (path.IsRelative ? path.Wire.Length == path.StartLength : path.Wire.Length == 0))
+        if (!_table.Exists || !fits || caller.Groups.Length != 0 || (path.IsRelative ? path.Wire.Length == path.StartLength : path.Wire.Length == 0))
         {
             return;
         }

@@ -25,14 +25,23 @@ public sealed class FileAccessTests
     public void Owner_group_and_others_have_their_own_bits(uint permissions, uint user, uint group, uint rights, bool granted)
     {
         FileAttributes attributes = new() { Mode = Regular | permissions, UserId = 1000, GroupId = 1000 };
-        Assert.Equal(granted ? Errno.None : Errno.EACCES, FileAccess.Check(user, group, in attributes, rights));
+        Assert.Equal(granted ? Errno.None : Errno.EACCES, FileAccess.Check(user, group, [], in attributes, rights));
+    }
+
+    [Fact]
+    public void A_supplementary_group_counts_as_the_files_group()
+    {
+        FileAttributes attributes = new() { Mode = Regular | 0x02B, UserId = 1000, GroupId = 50 };
+        Assert.Equal(Errno.None, FileAccess.Check(1001, 1001, [7, 50], in attributes, FileAccess.Read | FileAccess.Execute));
+        Assert.Equal(Errno.EACCES, FileAccess.Check(1001, 1001, [7, 50], in attributes, FileAccess.Write));
+        Assert.Equal(Errno.None, FileAccess.Check(1001, 1001, [7, 51], in attributes, FileAccess.Write));
     }
 
     [Fact]
     public void Root_searches_any_directory()
     {
         FileAttributes attributes = new() { Mode = Directory, UserId = 1000, GroupId = 1000 };
-        Assert.Equal(Errno.None, FileAccess.Check(0, 0, in attributes, FileAccess.Execute));
-        Assert.Equal(Errno.EACCES, FileAccess.Check(1000, 1000, in attributes, FileAccess.Execute));
+        Assert.Equal(Errno.None, FileAccess.Check(0, 0, [], in attributes, FileAccess.Execute));
+        Assert.Equal(Errno.EACCES, FileAccess.Check(1000, 1000, [], in attributes, FileAccess.Execute));
     }
 }

@@ -1,0 +1,44 @@
+// The supplementary groups of whoever makes a request about a path (credentials(7)): their members have the rights of a file's group. Root needs
+// none, so none travel for it.
+
+using System;
+using System.Runtime.InteropServices;
+
+namespace Lego.Fabric.Messages;
+
+/// <summary>Supplementary groups (getgroups(2)).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public unsafe struct GroupList
+{
+    /// <summary>Most groups of a process.</summary>
+    public const int Most = 32;
+
+    public uint Count;
+    public uint Reserved;
+    private fixed uint _groups[Most];
+
+    /// <summary>The groups; a message may say any count.</summary>
+    public static ReadOnlySpan<uint> Of(GroupList* list) => new(list->_groups, (int)Math.Min(list->Count, Most));
+
+    /// <summary>Whether a group is among others.</summary>
+    public static bool Has(ReadOnlySpan<uint> groups, uint group)
+    {
+        bool has = false;
+        for (int index = 0; index < groups.Length && !has; index++)
+        {
+            has = groups[index] == group;
+        }
+
+        return has;
+    }
+
+    /// <summary>Takes these groups; no more than <see cref="Most"/>.</summary>
+    public void Set(scoped ReadOnlySpan<uint> groups)
+    {
+        Count = (uint)groups.Length;
+        fixed (uint* to = _groups)
+        {
+            groups.CopyTo(new Span<uint>(to, Most));
+        }
+    }
+}
