@@ -15,7 +15,9 @@ public static class FileTime
     /// <summary>Wire times from here on lie before 1970.</summary>
     private const ulong FirstNegative = ulong.MaxValue - (((ulong)int.MaxValue + 1) * NanosecondsPerSecond) + 1;
 
-    /// <summary>A time out of the range becomes the range's nearest, and its first and last second have no parts, as in Linux (timestamp_truncate).</summary>
+    /// <summary>
+    /// A time out of the range becomes the range's nearest, and the range's first and last second have no parts, as in Linux (timestamp_truncate).
+    /// </summary>
     public static ulong Of(long seconds, uint nanoseconds)
     {
         if (seconds <= FirstSecond)

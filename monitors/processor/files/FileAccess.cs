@@ -29,7 +29,8 @@ public static unsafe class FileAccess
             return (rights & Execute) == 0 || runs ? Errno.None : Errno.EACCES;
         }
 
-        int shift = userId == attributes.UserId ? OwnerShift : groupId == attributes.GroupId || GroupList.Has(groups, attributes.GroupId) ? GroupShift : 0;
+        bool isMember = groupId == attributes.GroupId || GroupList.Has(groups, attributes.GroupId);
+        int shift = userId == attributes.UserId ? OwnerShift : isMember ? GroupShift : 0;
         return (rights & ~(mode >> shift)) == 0 ? Errno.None : Errno.EACCES;
     }
 

@@ -41,7 +41,7 @@ public unsafe ref struct IoVector
     /// <summary>Bytes that can still be moved.</summary>
     public ulong RemainingBytes { get; private set; }
 
-    /// <summary>The range leaves the user half, whatever the call would move of it: EFAULT before anything is moved (Linux' access_ok).</summary>
+    /// <summary>The range leaves the user half, whatever the call would move of it: EFAULT before anything moves (Linux' access_ok).</summary>
     public readonly bool IsWild { get; private init; }
 
     /// <summary>One buffer of a program.</summary>

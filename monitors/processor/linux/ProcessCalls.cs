@@ -210,7 +210,8 @@ public static unsafe class ProcessCalls
             text.Append(rest);
         }
 
-        long result = text.IsFull ? SystemCall.Fail(Errno.ENAMETOOLONG) : Execute(ref call, text.Text, call.A2, call.A3, FileTable.Of(call.Process)->IsCloseOnExec((uint)call.A0));
+        bool closes = FileTable.Of(call.Process)->IsCloseOnExec((uint)call.A0);
+        long result = text.IsFull ? SystemCall.Fail(Errno.ENAMETOOLONG) : Execute(ref call, text.Text, call.A2, call.A3, closes);
         call.Process->Table.Frames.Free(page);
         return result;
     }
