@@ -73,6 +73,7 @@ public static unsafe class Startup
         void* scratchA = s_frames.Allocate();
         void* scratchB = s_frames.Allocate();
         PageOperations.ChooseRoutines(scratchA, scratchB);
+        Crc32c.ChooseRoutine(s_frames, scratchA);
         s_frames.Free(scratchA);
         s_frames.Free(scratchB);
         Scheduler.Initialize(s_frames, &RunMain);

@@ -121,8 +121,7 @@ public static unsafe partial class Scheduler
         // The timer fires at the next deadline and at the end of a time slice, so that the clock need not be read each time.
         while (MachineThreads.Notified || MachineThreads.TimerFired || IsOutranked(current) || IsMisplaced(current))
         {
-            GiveWay(current);
-            gaveWay = true;
+            gaveWay |= GiveWay(current);
         }
 
         return gaveWay;
@@ -138,7 +137,8 @@ public static unsafe partial class Scheduler
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsMisplaced(Thread* current) => current->Cpus != 0 && !current->MayRunOn(current->CpuIndex);
 
-    private static void GiveWay(Thread* current)
+    /// <summary>Looks at what is due, and lets those run who go first: true then.</summary>
+    private static bool GiveWay(Thread* current)
     {
         WakeDue();
         if (IsMisplaced(current))
@@ -146,7 +146,7 @@ public static unsafe partial class Scheduler
             Enqueue(ref MachineThreads.Ordinary, current);
             Processors.WakeOneOf(current->Cpus);
             Switch();
-            return;
+            return true;
         }
 
         bool isSliceOver = false;
@@ -159,15 +159,20 @@ public static unsafe partial class Scheduler
         if (isSliceOver && AnyRunnable)
         {
             Enqueue(ref MachineThreads.Ordinary, current);
-            Switch();
         }
         else if (IsOutranked(current))
         {
             // Its turn is not over: it goes on before its equals.
             current->State = ThreadState.Runnable;
             (current->IsOrdinary ? ref MachineThreads.Ordinary : ref MachineThreads.Woken).Prepend(current);
-            Switch();
         }
+        else
+        {
+            return false;
+        }
+
+        Switch();
+        return true;
     }
 
     /// <summary>

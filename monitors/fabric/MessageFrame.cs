@@ -3,6 +3,7 @@
 
 using System;
 using System.Runtime.CompilerServices;
+using Lego.Kernel;
 
 namespace Lego.Fabric;
 

@@ -46,6 +46,7 @@ public static unsafe class RestartableSequence
         thread->SequenceArea = area;
         thread->SequenceSignature = signature;
         thread->SequenceTurn = ulong.MaxValue;
+        thread->SequenceCpu = NoCpu;
     }
 
     /// <summary>Forgets the area, which says that the thread runs nowhere. EFAULT.</summary>
@@ -68,9 +69,7 @@ public static unsafe class RestartableSequence
         {
             // Copies may wait, and then the thread may find itself elsewhere.
             thread->SequenceTurn = thread->Kernel->Turns;
-            Pair cpus = new() { First = (uint)Cpu.Index, Second = (uint)Cpu.Index };
-            Pair place = new() { Second = (uint)Cpu.Index };
-            if (!TryLeave(thread, user) || Tell(thread, thread->SequenceArea, in cpus, in place) != Errno.None)
+            if (!TryLeave(thread, user) || !TryTell(thread, (uint)Cpu.Index))
             {
                 thread->SequenceTurn = thread->Kernel->Turns;
                 return false;
@@ -115,6 +114,20 @@ public static unsafe class RestartableSequence
         ulong end = sequence.Start + sequence.Length;
         return sequence.Version == 0 && sequence.Start < UserMemory.Limit && end >= sequence.Start && end < UserMemory.Limit
             && sequence.AbortHandler is >= sizeof(uint) and < UserMemory.Limit && sequence.AbortHandler - sequence.Start >= sequence.Length;
+    }
+
+    /// <summary>Says where the thread runs, unless the area says so.</summary>
+    private static bool TryTell(UserThread* thread, uint cpu)
+    {
+        Pair cpus = new() { First = cpu, Second = cpu };
+        Pair place = new() { Second = cpu };
+        if (thread->SequenceCpu != cpu && Tell(thread, thread->SequenceArea, in cpus, in place) != Errno.None)
+        {
+            return false;
+        }
+
+        thread->SequenceCpu = cpu;
+        return true;
     }
 
     private static Errno Tell(UserThread* thread, ulong area, in Pair cpus, in Pair place)

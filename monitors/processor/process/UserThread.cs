@@ -95,6 +95,8 @@ public unsafe struct UserThread
     public ulong SequenceArea;
     public uint SequenceSignature;
     public ulong SequenceTurn;
+    /// <summary>The CPU that the area names.</summary>
+    public uint SequenceCpu;
 
     /// <summary>True for the thread that has the process's id.</summary>
     public readonly bool IsLeader => Id == Process->Id;

@@ -5,6 +5,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Lego.Fabric;
+using Lego.Kernel;
 
 namespace Lego.Storage.Ext4;
 
