@@ -125,6 +125,7 @@ public sealed unsafe partial class ExCache
     private bool IsPresentAndDirty(ulong entry) => PageState.IsPresent(entry) && !_lines[LineOf(entry)].IsNamed && IsDirty(entry);
 
     /// <summary>A dirty line whose entries have been put in flight is on its way: all its spaces stay until that ends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void BeginWriteBack(int index)
     {
         ref Line line = ref _lines[index];
@@ -309,6 +310,7 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>The owner of an object has a newer page: what is on its way from there may be older.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void OvertakeFills(ref Line written)
     {
         if (written.IsNamed)
@@ -318,6 +320,7 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>The write-back of a line has ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void EndFlights(ref Line line)
     {
         line.Space->InFlight--;
@@ -331,6 +334,7 @@ public sealed unsafe partial class ExCache
     /// A line that has been taken out of all page tables lets go of them, leaves a state behind in each, and loses its name. It is then
     /// Filling.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void EndMappings(int index, ulong state)
     {
         ref Line line = ref _lines[index];
