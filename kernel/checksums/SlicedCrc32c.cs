@@ -1,5 +1,6 @@
-// CRC32C by tables, eight bytes at a time ("slicing by eight": Kounavis and Berry, A Systematic Approach to Building High Performance, Software-based,
-// CRC Generators, ISCC 2005): for machines whose CRC32 instruction is slow. Table k, entry b is what byte b has become after k bytes of zeros.
+// CRC32C by tables, eight bytes at a time ("slicing by eight": Kounavis and Berry, A Systematic Approach to Building High Performance,
+// Software-based, CRC Generators, ISCC 2005): for machines whose CRC32 instruction is slow. Table k, entry b is what byte b has become
+// after k bytes of zeros.
 
 using System;
 using System.Runtime.CompilerServices;

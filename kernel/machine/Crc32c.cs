@@ -1,6 +1,6 @@
-// CRC32C (Castagnoli; RFC 3720 appendix B.4): the checksum of frames on links that can corrupt, and of ext4's metadata. By the instruction of SSE 4.2,
-// which every machine of the rack has (x86-64-v2), or by tables: an emulated CPU runs the instruction bit by bit, 30 us for a page, a real one eight bytes
-// in a cycle. Start-up measures both.
+// CRC32C (Castagnoli; RFC 3720 appendix B.4): the checksum of frames on links that can corrupt, and of ext4's metadata. By the instruction
+// of SSE 4.2, which every machine of the rack has (x86-64-v2), or by tables: an emulated CPU runs the instruction bit by bit, 30 us for a
+// page, a real one eight bytes in a cycle. Start-up measures both.
 
 using System;
 using System.Runtime.CompilerServices;

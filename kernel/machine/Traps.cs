@@ -54,7 +54,8 @@ public static unsafe class Traps
         int vector = (int)context->Vector;
         if (vector >= Interrupts.FirstKernelVector && vector != Interrupts.SpuriousVector)
         {
-            // Before the lock: an interrupt in service holds back all of its class, so that a CPU that halts in KernelLock could not be woken.
+            // Before the lock: an interrupt in service holds back all of its class, so that a CPU that halts in KernelLock could not be
+            // woken.
             LocalApic.EndOfInterrupt();
         }
 

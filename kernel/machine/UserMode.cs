@@ -19,8 +19,8 @@ public enum PageFaultCode : uint
 }
 
 /// <summary>
-/// Whoever runs programs: the processor monitor. All are called with the kernel lock held, in the program's own kernel thread (<c>current</c>), and may
-/// block. True: nothing is due for this thread, so OnReturn need not be called unless others run first.
+/// Whoever runs programs: the processor monitor. All are called with the kernel lock held, in the program's own kernel thread
+/// (<c>current</c>), and may block. True: nothing is due for this thread, so OnReturn need not be called unless others run first.
 /// </summary>
 public abstract unsafe class UserModeHandler
 {
@@ -65,8 +65,8 @@ public static unsafe class UserMode
     }
 
     /// <summary>
-    /// What is due before user mode continues: other threads, signals, wake-ups for what arrives meanwhile. <paramref name="isReady"/>: the handler has
-    /// found nothing to do before the return.
+    /// What is due before user mode continues: other threads, signals, wake-ups for what arrives meanwhile. <paramref name="isReady"/>: the
+    /// handler has found nothing to do before the return.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Leave(Thread* current, UserContext* context, bool isReady)

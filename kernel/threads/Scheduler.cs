@@ -6,11 +6,11 @@
 //   1. kernel threads;
 //   2. programs that were woken with credit left: a reply, a signal or input has come for them;
 //   3. programs that have used their credit up, so whoever computes ("ordinary").
-// Credit is CPU time: a slice when a program is taken from the ordinary queue, and a quarter of the time that it waits, up to a slice. The length of
-// its slices is a program's share among those that compute (SetSlice). So a
-// program that mostly waits runs as soon as it is woken, before one that computes, and one that only pretends to wait (two that wake each
-// other in turn) ends up in the ordinary queue, where everybody gets a slice in turn. A program that has credit is not put aside for
-// another one: a pipe's writer fills the pipe before the reader runs.
+// Credit is CPU time: a slice when a program is taken from the ordinary queue, and a quarter of the time that it waits, up to a slice. The
+// length of its slices is a program's share among those that compute (SetSlice). So a program that mostly waits runs as soon as it is
+// woken, before one that computes, and one that only pretends to wait (two that wake each other in turn) ends up in the ordinary queue,
+// where everybody gets a slice in turn. A program that has credit is not put aside for another one: a pipe's writer fills the pipe before
+// the reader runs.
 //
 // All functions are called with the kernel lock held. Functions that may let other threads run say "blocks".
 
@@ -28,7 +28,9 @@ public static unsafe partial class Scheduler
     public const long TimeSliceNs = 4_000_000;
     /// <summary>Of the time that a program waits, one part in so many becomes credit.</summary>
     private const ulong WaitPerCredit = 4;
-    /// <summary>How long a wait polls while a computing program wants the CPU: an answer over the ring comes sooner than two switches take.</summary>
+    /// <summary>
+    /// How long a wait polls while a computing program wants the CPU: an answer over the ring comes sooner than two switches take.
+    /// </summary>
     private const ulong ShortSpinNs = 20_000;
 
     /// <summary>The running thread.</summary>
@@ -109,7 +111,9 @@ public static unsafe partial class Scheduler
 
     private static void RunBody(void* argument) => Current->Body.Target.Run(argument);
 
-    /// <summary>What a program starts, it shares its credit with, so that nobody gains by starting others; a kernel thread gives a slice.</summary>
+    /// <summary>
+    /// What a program starts, it shares its credit with, so that nobody gains by starting others; a kernel thread gives a slice.
+    /// </summary>
     private static long CreditOfNewThread()
     {
         Thread* current = Current;
@@ -149,8 +153,8 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>
-    /// Lets all other runnable threads run; blocks. For a program that returns to user mode at once: what arrives interrupts it there, so nothing is
-    /// polled, which would cost as much as the switch (every page touched after one is a walk of the page tables).
+    /// Lets all other runnable threads run; blocks. For a program that returns to user mode at once: what arrives interrupts it there, so
+    /// nothing is polled, which would cost as much as the switch (every page touched after one is a walk of the page tables).
     /// </summary>
     [Blocks]
     public static void PassTurn()
@@ -165,8 +169,8 @@ public static unsafe partial class Scheduler
     }
 
     /// <summary>
-    /// Something is due for a program before it goes on (a signal): if it runs on another CPU, that one enters the kernel now. A waiting thread
-    /// is not woken by this.
+    /// Something is due for a program before it goes on (a signal): if it runs on another CPU, that one enters the kernel now. A waiting
+    /// thread is not woken by this.
     /// </summary>
     [NoBlock]
     public static void Interrupt(Thread* thread)
@@ -177,7 +181,10 @@ public static unsafe partial class Scheduler
         }
     }
 
-    /// <summary>Says on which CPUs a program may run, a bit for each (0 = all); it leaves another one at its next return to user mode, which is soon.</summary>
+    /// <summary>
+    /// Says on which CPUs a program may run, a bit for each (0 = all); it leaves another one at its next return to user mode, which is
+    /// soon.
+    /// </summary>
     [NoBlock]
     public static void SetCpus(Thread* thread, ulong cpus)
     {

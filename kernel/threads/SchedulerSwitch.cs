@@ -113,7 +113,9 @@ public static unsafe partial class Scheduler
         Poller.PollAll();
     }
 
-    /// <summary>On the way to user mode: threads that wait for the CPU and go before this one; blocks. True: others may have run meanwhile.</summary>
+    /// <summary>
+    /// On the way to user mode: threads that wait for the CPU and go before this one; blocks. True: others may have run meanwhile.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool BeforeUserMode(Thread* current)
     {

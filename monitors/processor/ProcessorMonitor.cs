@@ -68,12 +68,15 @@ public sealed class ProcessorMonitor
         Files.Leases.Clock.ForgetAll();
     }
 
-    /// <summary>The rack has so many processor components. With others, pages of files may change without this one's hearing of it.</summary>
+    /// <summary>
+    /// The rack has so many processor components. With others, pages of files may change without this one's hearing of it.
+    /// </summary>
     public void ShareRack(int processors) => ExCache.ShareNames(isAlone: processors <= 1);
 
     /// <summary>
-    /// A component's life has ended, and with it what it had promised to tell. If it was a memory component, so has the memory of the programs that
-    /// it was home to: they end as SIGKILL does. What is resident of files may be newer than what is left of them, so it goes. Does not block.
+    /// A component's life has ended, and with it what it had promised to tell. If it was a memory component, so has the memory of the
+    /// programs that it was home to: they end as SIGKILL does. What is resident of files may be newer than what is left of them, so it
+    /// goes. Does not block.
     /// </summary>
     public unsafe void Departed(ushort node)
     {

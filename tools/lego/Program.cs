@@ -1,5 +1,5 @@
-// Entry of the rack tool: the command tree, and the one place where errors become sentences and exit statuses. The launcher script `lego` in
-// the repository's root builds what is needed and starts this.
+// Entry of the rack tool: the command tree, and the one place where errors become sentences and exit statuses. The launcher script `lego`
+// in the repository's root builds what is needed and starts this.
 
 using System;
 using System.CommandLine;

@@ -1,7 +1,7 @@
-// An address space as its processor component knows it: the page table whose present entries are the ExCache's resident lines and whose other
-// entries say where a page is (excache/PageState.cs), and a cache of what the home memory component said about ranges and owners. The truth
-// about ranges is at the home; each of its replies replaces the cache (monitors/fabric/messages/SpaceMessages.cs). In a slab; shared by a
-// process and its vfork child. Nothing here blocks.
+// An address space as its processor component knows it: the page table whose present entries are the ExCache's resident lines and whose
+// other entries say where a page is (excache/PageState.cs), and a cache of what the home memory component said about ranges and owners. The
+// truth about ranges is at the home; each of its replies replaces the cache (monitors/fabric/messages/SpaceMessages.cs). In a slab; shared
+// by a process and its vfork child. Nothing here blocks.
 
 using System;
 using System.Diagnostics.CodeAnalysis;
@@ -14,7 +14,9 @@ namespace Lego.Processor;
 /// <summary>Page table, ranges and owners of one address space.</summary>
 public unsafe struct AddressSpace
 {
-    /// <summary>First address above the user half (the last page of the lower canonical half stays unused, as in Linux: TASK_SIZE_MAX).</summary>
+    /// <summary>
+    /// First address above the user half (the last page of the lower canonical half stays unused, as in Linux: TASK_SIZE_MAX).
+    /// </summary>
     public const ulong Limit = 0x0000_7fff_ffff_f000;
 
     /// <summary>Name of the space in messages; unique in the rack.</summary>
@@ -113,7 +115,9 @@ public unsafe struct AddressSpace
         return Home;
     }
 
-    /// <summary>Makes room for the records that one map call can add (a mapping in the middle of another: two; mremap: three). ENOMEM.</summary>
+    /// <summary>
+    /// Makes room for the records that one map call can add (a mapping in the middle of another: two; mremap: three). ENOMEM.
+    /// </summary>
     public Errno ReserveRecords(FrameAllocator frames)
     {
         const int MostAdded = 4;

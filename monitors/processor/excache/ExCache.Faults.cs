@@ -1,12 +1,12 @@
-// The path of a page fault. In order: walk the page table; a resident page is a permission question, a page in flight is waited for; find the
-// range (protection check); first touch of anonymous memory takes a line, clears it and maps it, without any message, and so does that of the
-// vDSO's pages, which are copies of this machine's; a page of a file is mapped if its line is there (ExCache.FilePages.cs); everything else claims
-// the entry (in flight), makes room, fetches the page from the owner of its vRegion, maps it, wakes waiters.
+// The path of a page fault. In order: walk the page table; a resident page is a permission question, a page in flight is waited for; find
+// the range (protection check); first touch of anonymous memory takes a line, clears it and maps it, without any message, and so does that
+// of the vDSO's pages, which are copies of this machine's; a page of a file is mapped if its line is there (ExCache.FilePages.cs);
+// everything else claims the entry (in flight), makes room, fetches the page from the owner of its vRegion, maps it, wakes waiters.
 //
 // Making room: a free line, else the policy's victim. A clean victim is dropped. A dirty one rides on the fetch when both go to the same
-// memory component (MissFlush; its page leaves from its own frame while the reply lands in a spare one, and the two frames swap places), else it
-// is written back first (ExCache.WriteBack.cs), as is one that several spaces map. Its entries are in flight until the owner has acknowledged, so that
-// nobody fetches a stale page.
+// memory component (MissFlush; its page leaves from its own frame while the reply lands in a spare one, and the two frames swap places),
+// else it is written back first (ExCache.WriteBack.cs), as is one that several spaces map. Its entries are in flight until the owner has
+// acknowledged, so that nobody fetches a stale page.
 //
 // BLOCKS at each message and each wait. Runs in the thread that faulted, or in a thread that copies to or from the program's memory.
 
@@ -274,7 +274,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// The policy's victim, or a line that became free meanwhile (its state is then Filling). Waits while all lines of the set are in flight.
+    /// The policy's victim, or a line that became free meanwhile (its state is then Filling). Waits while all lines of the set are in
+    /// flight.
     /// </summary>
     private int WaitForVictim(int set)
     {

@@ -1,8 +1,9 @@
 // Named lines: pages of objects, found by object and page (LineObjects.cs, Line.cs). They outlive whoever maps them and go by eviction, or
 // when the object's contents change: whoever changes them, or hears of it, calls Invalidate.
 //
-// Nothing tells this component what another one does to a file, so while the rack has a second processor component names are given only to lines that
-// MAP_SHARED mappings show (ShareNames), as long as they do; else each space fetches the pages of files for itself. Nothing here blocks.
+// Nothing tells this component what another one does to a file, so while the rack has a second processor component names are given only to
+// lines that MAP_SHARED mappings show (ShareNames), as long as they do; else each space fetches the pages of files for itself. Nothing here
+// blocks.
 
 using Lego.Kernel;
 
@@ -25,7 +26,9 @@ public sealed unsafe partial class ExCache
     /// <summary>The objects that lines can be pages of.</summary>
     public LineObjects Objects => _objects;
 
-    /// <summary>True while this component alone changes the files of its volumes, as far as it knows: then lines of files have names.</summary>
+    /// <summary>
+    /// True while this component alone changes the files of its volumes, as far as it knows: then lines of files have names.
+    /// </summary>
     public bool SharesNames => _sharesNames;
 
     /// <summary>Says whether it does. When it does no longer, all names go but those of lines that MAP_SHARED mappings show.</summary>
@@ -58,7 +61,9 @@ public sealed unsafe partial class ExCache
         return number;
     }
 
-    /// <summary>Pages [first, end) of an object have changed, or have ceased to exist: nothing of what was before is seen by a later look.</summary>
+    /// <summary>
+    /// Pages [first, end) of an object have changed, or have ceased to exist: nothing of what was before is seen by a later look.
+    /// </summary>
     public void Invalidate(uint number, ulong first, ulong end)
     {
         _objects.Change(number);
@@ -156,8 +161,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// A resident line goes; one that is filling is its filler's, who sees that the object has changed. What programs store into is not dropped here:
-    /// whoever changes the object has withdrawn it before (ExCache.Shared.cs).
+    /// A resident line goes; one that is filling is its filler's, who sees that the object has changed. What programs store into is not
+    /// dropped here: whoever changes the object has withdrawn it before (ExCache.Shared.cs).
     /// </summary>
     private void DropNamed(int index)
     {

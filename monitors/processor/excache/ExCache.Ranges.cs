@@ -38,8 +38,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Drops the private lines of a range that hold what their owner has, because that has changed. Dirty lines stay. The caller holds the space, so no
-    /// fill brings the old contents. Named lines are Invalidate's.
+    /// Drops the private lines of a range that hold what their owner has, because that has changed. Dirty lines stay. The caller holds the
+    /// space, so no fill brings the old contents. Named lines are Invalidate's.
     /// </summary>
     [Blocks]
     public void DropClean(AddressSpace* space, ulong start, ulong end)
@@ -83,8 +83,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Drops a whole space that nobody runs in any more and frees its page table, whatever its ranges say. BLOCKS while fills and write-backs
-    /// are under way.
+    /// Drops a whole space that nobody runs in any more and frees its page table, whatever its ranges say. BLOCKS while fills and
+    /// write-backs are under way.
     /// </summary>
     public void DropSpace(AddressSpace* space)
     {
@@ -110,8 +110,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Says that untouched pages of a new space have contents at their owner: [start, end), grown to whole pages. EPROTO when that is no range
-    /// that a loader would fill, ENOMEM when a page table cannot be had.
+    /// Says that untouched pages of a new space have contents at their owner: [start, end), grown to whole pages. EPROTO when that is no
+    /// range that a loader would fill, ENOMEM when a page table cannot be had.
     /// </summary>
     public Errno MarkRemote(AddressSpace* space, ulong start, ulong end)
     {
@@ -135,10 +135,11 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Fills a child's page table before the home forks: what is remote or untouched to the parent is so to the child, and what is resident is mapped by
-    /// both, dirty or not, until one of them writes to it. The child has the parent's ranges. From here to the home's answer nothing of the parent becomes
-    /// dirty, because its lines are shared and it is held: whatever is written back goes to both, or, if the child is not yet known there, to the
-    /// parent, whose pages it gets. ENOMEM when a page table cannot be had; or why a dirty line that cannot be shared could not be written back.
+    /// Fills a child's page table before the home forks: what is remote or untouched to the parent is so to the child, and what is resident
+    /// is mapped by both, dirty or not, until one of them writes to it. The child has the parent's ranges. From here to the home's answer
+    /// nothing of the parent becomes dirty, because its lines are shared and it is held: whatever is written back goes to both, or, if the
+    /// child is not yet known there, to the parent, whose pages it gets. ENOMEM when a page table cannot be had; or why a dirty line that
+    /// cannot be shared could not be written back.
     /// </summary>
     [Blocks]
     public Errno CopyStates(AddressSpace* parent, AddressSpace* child)
@@ -172,8 +173,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// The most page-table frames that MoveStates can need for a range of a space: those of the last level, of which each source table leads to
-    /// two at most, and the two levels above.
+    /// The most page-table frames that MoveStates can need for a range of a space: those of the last level, of which each source table
+    /// leads to two at most, and the two levels above.
     /// </summary>
     public static ulong TablesToMove(AddressSpace* space, ulong from, ulong lengthBytes)
     {
@@ -207,8 +208,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// After mremap has moved a range at its owner: takes the states of the old pages along and drops their lines, which are clean. Atomic; no
-    /// page is in flight, and the caller has kept TablesToMove frames free: it cannot fail.
+    /// After mremap has moved a range at its owner: takes the states of the old pages along and drops their lines, which are clean. Atomic;
+    /// no page is in flight, and the caller has kept TablesToMove frames free: it cannot fail.
     /// </summary>
     public void MoveStates(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
     {
@@ -307,8 +308,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// The next part of [address, end) that has a page table: the entry of its first page, which <paramref name="address"/> moves to, and the
-    /// address behind its last. Null when there is no further one. A range may be terabytes, so what has no tables is skipped at once.
+    /// The next part of [address, end) that has a page table: the entry of its first page, which <paramref name="address"/> moves to, and
+    /// the address behind its last. Null when there is no further one. A range may be terabytes, so what has no tables is skipped at once.
     /// </summary>
     private static ulong* NextStretch(AddressSpace* space, ref ulong address, ulong end, out ulong stop)
     {

@@ -40,8 +40,8 @@ public sealed unsafe partial class ExCache
     public void CountRead() => _readsFound++;
 
     /// <summary>
-    /// Keeps a page of an object, whose rest is zeros, as its owner had it when the object's version was <paramref name="version"/>. Not if it
-    /// has changed since, if a line has the page already or is about to, or if there is no room.
+    /// Keeps a page of an object, whose rest is zeros, as its owner had it when the object's version was <paramref name="version"/>. Not if
+    /// it has changed since, if a line has the page already or is about to, or if there is no room.
     /// </summary>
     public void KeepPage(uint number, ulong page, uint version, ReadOnlySpan<byte> bytes)
     {
@@ -75,7 +75,9 @@ public sealed unsafe partial class ExCache
         _readsKept++;
     }
 
-    /// <summary>A free line of a set, or that of the file's page that stands first in its list, if no mapping stores into it; it is Filling then.</summary>
+    /// <summary>
+    /// A free line of a set, or that of the file's page that stands first in its list, if no mapping stores into it; it is Filling then.
+    /// </summary>
     private bool TryTakeForPage(int set, out int index)
     {
         index = TakeFree(set);

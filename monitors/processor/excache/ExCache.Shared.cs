@@ -23,7 +23,9 @@ public sealed unsafe partial class ExCache
 {
     private ulong _sharedLost;
 
-    /// <summary>Programs' shared mappings of a file wait from now on with what they do not map. It blocks while others have it so.</summary>
+    /// <summary>
+    /// Programs' shared mappings of a file wait from now on with what they do not map. It blocks while others have it so.
+    /// </summary>
     [Blocks]
     public void BeginSharedChange(uint backing)
     {
@@ -163,7 +165,9 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    /// <summary>A shared mapping gives up the line that an entry maps. It blocks only when it is the last one and the line is dirty.</summary>
+    /// <summary>
+    /// A shared mapping gives up the line that an entry maps. It blocks only when it is the last one and the line is dirty.
+    /// </summary>
     [Blocks]
     private Errno SurrenderShared(ulong* entry)
     {

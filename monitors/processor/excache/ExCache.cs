@@ -1,8 +1,9 @@
 // The ExCache of a processor component: all the memory for programs that it has. Lines of 4 KB in sets of `ways`; the set of a page is
-// (address >> 12) mod sets, whatever its address space; that of a file's page depends on the file and the page, because one line serves all spaces that
-// map it (ExCache.Names.cs). A hit costs nothing (the line is mapped); a miss is a page fault (ExCache.Faults.cs). Frames come from one contiguous block taken at boot, so a page-table entry leads back to its
-// line by arithmetic. With few ways, the pages of one instruction may not fit into their set together; a thread that makes no progress for that
-// reason gets lines of a small overflow set (index SetCount), so that it always does. Free lines are found at the head of a list per set, never by scanning.
+// (address >> 12) mod sets, whatever its address space; that of a file's page depends on the file and the page, because one line serves all
+// spaces that map it (ExCache.Names.cs). A hit costs nothing (the line is mapped); a miss is a page fault (ExCache.Faults.cs). Frames come
+// from one contiguous block taken at boot, so a page-table entry leads back to its line by arithmetic. With few ways, the pages of one
+// instruction may not fit into their set together; a thread that makes no progress for that reason gets lines of a small overflow set
+// (index SetCount), so that it always does. Free lines are found at the head of a list per set, never by scanning.
 //
 // Called with the kernel lock held. What may block says so; everything else is atomic. No allocation after the constructor.
 // Boot arguments: excache= (bytes of lines), ways=, policy=fifo|lru|clock|random, piggyback=on|off, trace=on, stages=on, seed=.
@@ -298,8 +299,9 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Takes a line, resident or leaving, out of all page tables (and off its list), putting <paramref name="state"/> into the entries. Gives the first
-    /// entry as it was: only its dirty bit, which is set if any of them or the line was dirty, says whether anything was written up to that moment.
+    /// Takes a line, resident or leaving, out of all page tables (and off its list), putting <paramref name="state"/> into the entries.
+    /// Gives the first entry as it was: only its dirty bit, which is set if any of them or the line was dirty, says whether anything was
+    /// written up to that moment.
     /// </summary>
     private ulong Detach(int index, ulong state)
     {
@@ -340,5 +342,6 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>Where the page of a clean line is when the line is gone.</summary>
-    private static ulong StateBehind(ref Line line) => line.IsNamed || line.Origin == LineOrigin.Local ? PageState.Untouched : PageState.Remote;
+    private static ulong StateBehind(ref Line line) =>
+        line.IsNamed || line.Origin == LineOrigin.Local ? PageState.Untouched : PageState.Remote;
 }

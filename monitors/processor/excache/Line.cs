@@ -1,8 +1,8 @@
 // One 4 KB line of the ExCache and one set of lines. Both live in arrays made at boot, outside any slab.
 //
-// A line is a page of something. A private page is reached through page tables alone: that of the space that has made it, and after a fork those of all
-// spaces that have not written to it since. A page of a file that no private mapping has written to bears a name (object, page of the object), is found by
-// it (ExCache.Names.cs), and any number of entries of any spaces map it.
+// A line is a page of something. A private page is reached through page tables alone: that of the space that has made it, and after a fork
+// those of all spaces that have not written to it since. A page of a file that no private mapping has written to bears a name (object, page
+// of the object), is found by it (ExCache.Names.cs), and any number of entries of any spaces map it.
 //
 // What holds between a line, the list of its set and the page-table entries that map it, whenever the kernel lock is let go:
 //
@@ -60,7 +60,9 @@ public enum LineState : byte
 /// <summary>Where a line's first contents came from, which says where they are when a clean line is dropped.</summary>
 public enum LineOrigin : byte
 {
-    /// <summary>Made here: while clean it can be made again (zeros, the file's page, a page of the vDSO), and the owner has never heard of it.</summary>
+    /// <summary>
+    /// Made here: while clean it can be made again (zeros, the file's page, a page of the vDSO), and the owner has never heard of it.
+    /// </summary>
     Local = 0,
     /// <summary>Fetched from, or since written back to, its owner.</summary>
     Owner = 1,

@@ -1,6 +1,6 @@
-// The objects whose pages lines can be of, by number: a line of a file is named by object and page index, whoever maps it. An object's number
-// outlives its last user as long as lines of it may be resident, so that whoever uses the file next finds them. When all numbers are in use, one
-// that nobody uses is given to another object; its lines go first (ExCache.NumberOf).
+// The objects whose pages lines can be of, by number: a line of a file is named by object and page index, whoever maps it. An object's
+// number outlives its last user as long as lines of it may be resident, so that whoever uses the file next finds them. When all numbers are
+// in use, one that nobody uses is given to another object; its lines go first (ExCache.NumberOf).
 //
 // An object is told from all others by its identity, never by a path: the volume, the inode, and the generation of the inode number.
 // Made at boot. Nothing here blocks.
@@ -78,7 +78,8 @@ public sealed unsafe class LineObjects
     }
 
     /// <summary>
-    /// A number that nobody uses, for an object without one: the caller drops its lines, then calls <see cref="Assign"/>. 0 when all are in use.
+    /// A number that nobody uses, for an object without one: the caller drops its lines, then calls <see cref="Assign"/>. 0 when all are in
+    /// use.
     /// </summary>
     public uint FindUnused()
     {

@@ -1,5 +1,6 @@
-// Time of each stage of a miss, in ticks of the time stamp counter, added up when the boot argument stages=on asks for it (features row D02).
-// `bench fetch` prints the averages; the counter's frequency is in the machine's own statistics. Off, it costs one predictable branch a stage.
+// Time of each stage of a miss, in ticks of the time stamp counter, added up when the boot argument stages=on asks for it (features row
+// D02). `bench fetch` prints the averages; the counter's frequency is in the machine's own statistics. Off, it costs one predictable branch
+// a stage.
 
 using Lego.Kernel;
 

@@ -20,12 +20,14 @@ public static class PageState
     public const ulong InFlight = 4;
 
     /// <summary>
-    /// In a present entry, in a bit that the hardware leaves to software: the page ceases to exist if the home agrees to the map call that holds the
-    /// space (ExCache.Changes.cs).
+    /// In a present entry, in a bit that the hardware leaves to software: the page ceases to exist if the home agrees to the map call that
+    /// holds the space (ExCache.Changes.cs).
     /// </summary>
     public const ulong Leaving = 1UL << 9;
 
-    /// <summary>In a present entry, in another such bit: it is of a MAP_SHARED mapping, which stores into the object's own page (ExCache.Shared.cs).</summary>
+    /// <summary>
+    /// In a present entry, in another such bit: it is of a MAP_SHARED mapping, which stores into the object's own page (ExCache.Shared.cs).
+    /// </summary>
     public const ulong Stores = 1UL << 10;
 
     /// <summary>True for a resident line.</summary>

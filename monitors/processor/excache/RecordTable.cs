@@ -1,6 +1,6 @@
-// A sorted table of records that begin with a 64-bit start address, in pages of their own: the cached ranges and vRegions of an address space.
-// Each reply of the home replaces the whole table. Look-up is a binary search that first tries the record found last time.
-// Never blocks. ENOMEM when there are more records than MaxRecords or no page is left.
+// A sorted table of records that begin with a 64-bit start address, in pages of their own: the cached ranges and vRegions of an address
+// space. Each reply of the home replaces the whole table. Look-up is a binary search that first tries the record found last time. Never
+// blocks. ENOMEM when there are more records than MaxRecords or no page is left.
 
 using System;
 using System.Runtime.CompilerServices;

@@ -1,5 +1,5 @@
-// Victim choice within one set of the ExCache. Each policy is deterministic: from the trace of a program's accesses, a model outside the rack
-// predicts every victim (tests/unit/Processor/ReplacementPolicyTests.cs has such models). What the models need to know:
+// Victim choice within one set of the ExCache. Each policy is deterministic: from the trace of a program's accesses, a model outside the
+// rack predicts every victim (tests/unit/Processor/ReplacementPolicyTests.cs has such models). What the models need to know:
 //
 // * A line is chosen only when its set has no free line. Free lines are taken lowest way first as long as none was ever given back, and
 //   last given back first afterwards. A new line takes the place (way) of its victim.
@@ -13,7 +13,7 @@
 // lru     first, from head to tail, each line whose accessed bit is set moves to the tail (so the accessed ones keep their order among
 //         themselves) and its bit is cleared; then victim = head. That is: lines not used since the set's last eviction go first, the longest
 //         unused first. LegoOS does the same ordering in a background sweeper; here the set's own eviction pays for it, which makes it exact.
-// clock   a hand per set goes round the ways, starting at way 0: a resident line with the accessed bit set has it cleared and is passed; the
+// clock a hand per set goes round the ways, starting at way 0: a resident line with the accessed bit set has it cleared and is passed; the
 //         first one without is the victim, and the hand then points behind it. Lines in flight are passed.
 // random  victim = the resident line at list position x mod (number of resident lines), x the next value of xorshift64* (Vigna 2016) seeded
 //         by the boot argument seed.

@@ -1,5 +1,5 @@
-// Frames set aside over a wait: whoever must not fail after a message takes beforehand what he may need, and gives it back to the allocator in the
-// very moment in which he allocates. Nothing blocks in between, so it is there. Never blocks.
+// Frames set aside over a wait: whoever must not fail after a message takes beforehand what he may need, and gives it back to the allocator
+// in the very moment in which he allocates. Nothing blocks in between, so it is there. Never blocks.
 
 using Lego.Kernel;
 

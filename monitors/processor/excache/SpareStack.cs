@@ -1,4 +1,5 @@
-// Numbers of the ExCache's spare frames. A few dozen, because each concurrent piggybacked fill holds one only while its message is on the way.
+// Numbers of the ExCache's spare frames. A few dozen, because each concurrent piggybacked fill holds one only while its message is on the
+// way.
 
 using System.Runtime.CompilerServices;
 

@@ -1,5 +1,5 @@
-// A descriptor that a system call works with, its own or another process's: the open file with a reference of the call's own, so that a close
-// by its owner or by somebody who shares the table, while the call blocks, does not take it away.
+// A descriptor that a system call works with, its own or another process's: the open file with a reference of the call's own, so that a
+// close by its owner or by somebody who shares the table, while the call blocks, does not take it away.
 
 namespace Lego.Processor;
 

@@ -47,10 +47,13 @@ public unsafe ref struct FileCaller
     }
 
     /// <summary>This kernel itself, as root: holds that it gives back, for no process in particular.</summary>
-    public static FileCaller Kernel(Processes processes, in PlaceReply place) => new() { Processes = processes, Place = place, Context = ContextOf(null) };
+    public static FileCaller Kernel(Processes processes, in PlaceReply place) =>
+        new() { Processes = processes, Place = place, Context = ContextOf(null) };
 
     /// <summary>What a program sees of a failed message: the rack's own failures are I/O errors to it.</summary>
-    public static Errno ToProgram(Errno error) => error is Errno.ETIMEDOUT or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.EPROTO or Errno.EMSGSIZE ? Errno.EIO : error;
+    public static Errno ToProgram(Errno error) =>
+        error is Errno.ETIMEDOUT or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.EPROTO or Errno.EMSGSIZE ? Errno.EIO : error;
 
-    private static RpcContext ContextOf(AddressSpace* space) => new() { Asid = space == null ? 0 : space->Asid, Class = RpcClass.DemandFetch };
+    private static RpcContext ContextOf(AddressSpace* space) =>
+        new() { Asid = space == null ? 0 : space->Asid, Class = RpcClass.DemandFetch };
 }

@@ -147,5 +147,6 @@ public static unsafe class FileClient
         caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileForget, in caller.Context, in request, path, default, out _);
     }
 
-    private static FileRequest Request(FileNode* node) => new() { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)node->Path.Length };
+    private static FileRequest Request(FileNode* node) =>
+        new() { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)node->Path.Length };
 }

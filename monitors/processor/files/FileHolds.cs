@@ -1,6 +1,6 @@
-// Holds at the storage component (PathFlags.Hold, Release): every open that finds or makes a file holds it there, so that it outlives its names
-// until the last close here, or longer (KeptNodes.cs). What the end of a node of a file with a name gives back waits for others, to make one
-// message of many, or for a call-back; of a file without one it goes at once, because somebody waits for the space. BLOCKS.
+// Holds at the storage component (PathFlags.Hold, Release): every open that finds or makes a file holds it there, so that it outlives its
+// names until the last close here, or longer (KeptNodes.cs). What the end of a node of a file with a name gives back waits for others, to
+// make one message of many, or for a call-back; of a file without one it goes at once, because somebody waits for the space. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -18,7 +18,9 @@ public sealed unsafe class FileHolds
     private readonly ReleaseEntry* _waiting;
     private int _count;
     private PlaceReply _place;
-    /// <summary>A file lost its last name while an open of it was on its way: its node does not know that, so nothing waits until it has gone.</summary>
+    /// <summary>
+    /// A file lost its last name while an open of it was on its way: its node does not know that, so nothing waits until it has gone.
+    /// </summary>
     private bool _isUrgent;
 
     /// <summary>Boot time. <see cref="IsUsable"/> says whether there was memory.</summary>
@@ -79,8 +81,8 @@ public sealed unsafe class FileHolds
     }
 
     /// <summary>
-    /// Sends holds back; of files that have gone with them, the cached pages go, too. A failure needs nothing: the storage component forgets
-    /// what a component held with the component.
+    /// Sends holds back; of files that have gone with them, the cached pages go, too. A failure needs nothing: the storage component
+    /// forgets what a component held with the component.
     /// </summary>
     private void Send(in PlaceReply place, ReadOnlySpan<ReleaseEntry> entries)
     {

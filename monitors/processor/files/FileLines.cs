@@ -27,8 +27,8 @@ internal static unsafe class FileLines
     private const int PageBytes = PageOperations.PageSize;
 
     /// <summary>
-    /// Reads what is wanted from lines alone. False: the memory component has to be asked, and nothing has been moved. On an error some bytes
-    /// may have been. BLOCKS for pages of the program, and for the file's size when only that is unknown.
+    /// Reads what is wanted from lines alone. False: the memory component has to be asked, and nothing has been moved. On an error some
+    /// bytes may have been. BLOCKS for pages of the program, and for the file's size when only that is unknown.
     /// </summary>
     public static bool TryRead(
         in FileCaller caller, FileNode* node, ref ulong position, ulong wantedBytes, ref IoVector to, out ulong moved, out Errno error)
@@ -84,7 +84,8 @@ internal static unsafe class FileLines
     }
 
     /// <summary>
-    /// Asks the memory component for bytes [position, position + wantedBytes), into a buffer; for whole pages, if they shall be kept. BLOCKS.
+    /// Asks the memory component for bytes [position, position + wantedBytes), into a buffer; for whole pages, if they shall be kept.
+    /// BLOCKS.
     /// </summary>
     public static Errno Fetch(
         in FileCaller caller, FileNode* node, ulong position, int wantedBytes, bool keeps, Span<byte> buffer, out ReadOnlySpan<byte> bytes)

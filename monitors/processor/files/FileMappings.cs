@@ -1,9 +1,8 @@
-// Files of the volume as the backings of mappings: a mapped file's node is held like an open one's, and what changes in the file shows in its lines,
-// those that somebody maps and those that only wait for the next one: a write, a truncation. Private pages of a mapping keep their contents, unless
-// the file no longer reaches them (mmap(2)).
-// Lines of shared mappings are the file's own pages, and may be newer than what the memory component has. So who reads the file by call has them
-// written back first (Publish), and who changes it by call takes them away first and keeps them away until it is done (BeginChange, EndChange).
-// What BLOCKS says so.
+// Files of the volume as the backings of mappings: a mapped file's node is held like an open one's, and what changes in the file shows in
+// its lines, those that somebody maps and those that only wait for the next one: a write, a truncation. Private pages of a mapping keep
+// their contents, unless the file no longer reaches them (mmap(2)). Lines of shared mappings are the file's own pages, and may be newer
+// than what the memory component has. So who reads the file by call has them written back first (Publish), and who changes it by call takes
+// them away first and keeps them away until it is done (BeginChange, EndChange). What BLOCKS says so.
 
 using System;
 using Lego.Fabric.Messages;
@@ -30,7 +29,9 @@ public sealed unsafe class FileMappings : BackingOwner
 
     private ExCache Cache => _files.Processes.Cache;
 
-    /// <summary>The number of a file that is about to be mapped, with one hold (Backings.Drop). ENFILE. The caller holds the node.</summary>
+    /// <summary>
+    /// The number of a file that is about to be mapped, with one hold (Backings.Drop). ENFILE. The caller holds the node.
+    /// </summary>
     public Errno Acquire(FileNode* node, out uint backing)
     {
         node->IsAtMemory = true;
@@ -77,8 +78,9 @@ public sealed unsafe class FileMappings : BackingOwner
         node->Backing == 0 ? Errno.None : Cache.WriteBackShared(node->Backing, from >> PageShift, PageUp(to) >> PageShift);
 
     /// <summary>
-    /// A call is about to change bytes [from, to) of a file, or its size: no line shows them to shared mappings until <see cref="EndChange"/>, which
-    /// gets <paramref name="backing"/>; in between the caller touches no memory of a program. On an error there is nothing to end.
+    /// A call is about to change bytes [from, to) of a file, or its size: no line shows them to shared mappings until
+    /// <see cref="EndChange"/>, which gets <paramref name="backing"/>; in between the caller touches no memory of a program. On an error
+    /// there is nothing to end.
     /// </summary>
     [Blocks]
     public Errno BeginChange(FileNode* node, ulong from, ulong to, out uint backing)
@@ -110,7 +112,9 @@ public sealed unsafe class FileMappings : BackingOwner
         }
     }
 
-    /// <summary>Everything that programs have stored into shared mappings is at memory components (sync(2)). BLOCKS; the first error.</summary>
+    /// <summary>
+    /// Everything that programs have stored into shared mappings is at memory components (sync(2)). BLOCKS; the first error.
+    /// </summary>
     public Errno PublishAll()
     {
         Errno first = Errno.None;
@@ -213,7 +217,9 @@ public sealed unsafe class FileMappings : BackingOwner
         }
     }
 
-    /// <summary>Holds the first space in use from one on. A space without users is ending and is looked at by nobody; to hold it would end it twice.</summary>
+    /// <summary>
+    /// Holds the first space in use from one on. A space without users is ending and is looked at by nobody; to hold it would end it twice.
+    /// </summary>
     private static AddressSpace* HoldFrom(AddressSpace* space)
     {
         while (space != null && space->Users == 0)

@@ -1,6 +1,6 @@
-// A file or directory of the volume that this component has open, or had open until lately (KeptNodes): its handle and current path, shared by
-// all open files on it and working directories in it. The storage component knows that the file is held here (FileHolds), so it lives on when its
-// last name goes; the path is only what programs are told. Nodes are found by handle in a hash table.
+// A file or directory of the volume that this component has open, or had open until lately (KeptNodes): its handle and current path, shared
+// by all open files on it and working directories in it. The storage component knows that the file is held here (FileHolds), so it lives on
+// when its last name goes; the path is only what programs are told. Nodes are found by handle in a hash table.
 //
 // States of a node, by its references:
 //   open    somebody refers to it; the file is held
@@ -208,7 +208,8 @@ public sealed unsafe class FileNodes
     }
 
     /// <summary>
-    /// The node of a file that is still held here and is known to be there, with one more reference; null: the storage component has to be asked.
+    /// The node of a file that is still held here and is known to be there, with one more reference; null: the storage component has to be
+    /// asked.
     /// </summary>
     public FileNode* AcquireKnown(ushort storage, in FileHandle handle)
     {
@@ -227,8 +228,8 @@ public sealed unsafe class FileNodes
     }
 
     /// <summary>
-    /// Takes a kept node away, because its file is about to lose the name that it was opened by. The result is what the request for that has
-    /// to give back; <paramref name="isAtMemory"/>: the memory component may have pages of it.
+    /// Takes a kept node away, because its file is about to lose the name that it was opened by. The result is what the request for that
+    /// has to give back; <paramref name="isAtMemory"/>: the memory component may have pages of it.
     /// </summary>
     public ReleaseEntry TakeKept(ushort storage, in FileHandle handle, out bool isAtMemory)
     {
@@ -266,8 +267,8 @@ public sealed unsafe class FileNodes
     }
 
     /// <summary>
-    /// A new memory object of a process, empty, with one reference; null when memory is exhausted. It lives at the process's home, so that those
-    /// who map it find it there. The path is what /proc tells.
+    /// A new memory object of a process, empty, with one reference; null when memory is exhausted. It lives at the process's home, so that
+    /// those who map it find it there. The path is what /proc tells.
     /// </summary>
     public FileNode* CreateObject(Process* owner, scoped ReadOnlySpan<byte> path, uint permissions)
     {
@@ -311,7 +312,9 @@ public sealed unsafe class FileNodes
         return node;
     }
 
-    /// <summary>Drops a reference; with the last one the file is kept, or given back to the storage component; a memory object ends. May BLOCK.</summary>
+    /// <summary>
+    /// Drops a reference; with the last one the file is kept, or given back to the storage component; a memory object ends. May BLOCK.
+    /// </summary>
     public void Release(FileNode* node)
     {
         if (--node->References != 0)

@@ -348,7 +348,9 @@ public static unsafe class FileOpening
         }
     }
 
-    /// <summary>Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists and has no node.</summary>
+    /// <summary>
+    /// Opens one side of a FIFO, which gets its ring with its first end (fifo(7)), or of a pipe that exists and has no node.
+    /// </summary>
     internal static Errno OpenPipe(FileSystem files, Pipe* pipe, FileNode* node, OpenFlags flags, out OpenFile* file)
     {
         file = null;
@@ -417,7 +419,8 @@ public static unsafe class FileOpening
         return Errno.None;
     }
 
-    internal static bool IsExclusive(OpenFlags flags) => (flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive);
+    internal static bool IsExclusive(OpenFlags flags) =>
+        (flags & (OpenFlags.Create | OpenFlags.Exclusive)) == (OpenFlags.Create | OpenFlags.Exclusive);
 
     private static uint AccessOf(OpenFlags flags)
     {

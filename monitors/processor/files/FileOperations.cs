@@ -1,5 +1,5 @@
-// What can be done with an open file, one object per kind and file system. System calls check descriptors and arguments, then come here. All may BLOCK
-// except Poll. Results are as system calls give them: a count, or -(long)errno.
+// What can be done with an open file, one object per kind and file system. System calls check descriptors and arguments, then come here.
+// All may BLOCK except Poll. Results are as system calls give them: a count, or -(long)errno.
 
 using System;
 using Lego.Fabric.Messages;

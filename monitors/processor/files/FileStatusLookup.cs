@@ -1,5 +1,5 @@
-// stat of a path: the storage component finds the file, the memory component knows the newest size and times of a regular one. What both have said
-// is remembered as long as it is true (leases/): then no message is needed. BLOCKS.
+// stat of a path: the storage component finds the file, the memory component knows the newest size and times of a regular one. What both
+// have said is remembered as long as it is true (leases/): then no message is needed. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;

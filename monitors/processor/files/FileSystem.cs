@@ -1,8 +1,8 @@
-// Everything that the file part of one processor component keeps at run time: slabs for its kinds of objects, the frames that pipes and paths take, and
-// one object for each kind of operation. Made once at boot; running out is ENOMEM or ENFILE for the program that asks.
+// Everything that the file part of one processor component keeps at run time: slabs for its kinds of objects, the frames that pipes and
+// paths take, and one object for each kind of operation. Made once at boot; running out is ENOMEM or ENFILE for the program that asks.
 //
-// How code gets here: an open file knows the operations of its kind, and those know the file system; a table of descriptors and a pipe know it as well;
-// everything else comes from a process (Of).
+// How code gets here: an open file knows the operations of its kind, and those know the file system; a table of descriptors and a pipe know
+// it as well; everything else comes from a process (Of).
 
 using System.Runtime.CompilerServices;
 using Lego.Fabric;
@@ -189,7 +189,9 @@ public sealed unsafe class FileSystem : ProcessResources
         return Errno.None;
     }
 
-    /// <summary>Gives a new process its table, whose reference is taken over, and the root as its working directory; false without memory.</summary>
+    /// <summary>
+    /// Gives a new process its table, whose reference is taken over, and the root as its working directory; false without memory.
+    /// </summary>
     public bool Give(Process* process, FileTable* table)
     {
         ProcessFiles* files = _processFiles.Allocate();

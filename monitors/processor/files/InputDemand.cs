@@ -1,10 +1,13 @@
-// What the programs of a session have asked their user's side to read (docs/protocol.md, group 5). Nothing is read that no program has asked for: bytes
-// of a pipe or lines of a terminal that this program leaves alone are there for the next one. Each wanted read is answered once.
+// What the programs of a session have asked their user's side to read (docs/protocol.md, group 5). Nothing is read that no program has
+// asked for: bytes of a pipe or lines of a terminal that this program leaves alone are there for the next one. Each wanted read is answered
+// once.
 //
-// A reader asks for exactly what its read(2) says, and poll(2) only whether there is anything. One that has taken more than ExactBytes of something
-// that is no terminal is taken for a reader of all of it: a quarter of what it has taken is read ahead of it, and in the end the way is kept filled.
+// A reader asks for exactly what its read(2) says, and poll(2) only whether there is anything. One that has taken more than ExactBytes of
+// something that is no terminal is taken for a reader of all of it: a quarter of what it has taken is read ahead of it, and in the end the
+// way is kept filled.
 //
-// Invariant: bytes in the ring + Reads * BytesOfEach <= StreamRequest.InputWindowBytes <= ByteRing.CapacityBytes: what comes always has room.
+// Invariant: bytes in the ring + Reads * BytesOfEach <= StreamRequest.InputWindowBytes <= ByteRing.CapacityBytes: what comes always has
+// room.
 
 using System;
 using Lego.Fabric.Messages;
@@ -35,9 +38,9 @@ public struct InputDemand
     public uint BytesOfEach { get; private set; }
 
     /// <summary>
-    /// Decides what to ask for on behalf of a reader of <paramref name="wantedBytes"/> (0: of one who polls), when <paramref name="waitingBytes"/> lie in the
-    /// ring; false when nothing. A reader that is served already (not <paramref name="isWaiting"/>) only keeps the way filled. What was decided counts
-    /// as asked for.
+    /// Decides what to ask for on behalf of a reader of <paramref name="wantedBytes"/> (0: of one who polls), when
+    /// <paramref name="waitingBytes"/> lie in the ring; false when nothing. A reader that is served already (not
+    /// <paramref name="isWaiting"/>) only keeps the way filled. What was decided counts as asked for.
     /// </summary>
     public bool TryAsk(ulong wantedBytes, uint waitingBytes, bool isWaiting, bool isTerminal, out uint reads)
     {

@@ -41,7 +41,9 @@ public unsafe ref struct IoVector
     /// <summary>Bytes that can still be moved.</summary>
     public ulong RemainingBytes { get; private set; }
 
-    /// <summary>The range leaves the user half, whatever the call would move of it: EFAULT before anything moves (Linux' access_ok).</summary>
+    /// <summary>
+    /// The range leaves the user half, whatever the call would move of it: EFAULT before anything moves (Linux' access_ok).
+    /// </summary>
     public readonly bool IsWild { get; private init; }
 
     /// <summary>One buffer of a program.</summary>
@@ -58,7 +60,8 @@ public unsafe ref struct IoVector
     }
 
     /// <summary>A kernel buffer.</summary>
-    public static IoVector OfKernel(byte* kernel, ulong lengthBytes) => new(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
+    public static IoVector OfKernel(byte* kernel, ulong lengthBytes) =>
+        new(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
 
     /// <summary>An iovec array of a program, cut at MAX_RW_COUNT. EINVAL (too many or negative lengths), EFAULT.</summary>
     public static Errno OfArray(Process* process, ulong address, ulong count, out IoVector vector)

@@ -1,5 +1,5 @@
-// A node held for the length of a piece of work that may block: whoever closes the file meanwhile does not take it away. Every use of a node
-// after a message, a copy or another wait needs one, unless an open file that is held itself refers to the node.
+// A node held for the length of a piece of work that may block: whoever closes the file meanwhile does not take it away. Every use of a
+// node after a message, a copy or another wait needs one, unless an open file that is held itself refers to the node.
 
 namespace Lego.Processor;
 

@@ -1,5 +1,6 @@
-// How much one output stream of a session may send before the user's side has written some of it (docs/protocol.md, group 5). Writers wait here,
-// without a buffer and without a lock, so a reader that pauses holds up those who write to it and nobody else; a signal ends the wait.
+// How much one output stream of a session may send before the user's side has written some of it (docs/protocol.md, group 5). Writers wait
+// here, without a buffer and without a lock, so a reader that pauses holds up those who write to it and nobody else; a signal ends the
+// wait.
 //
 // Invariant: Left + what is on its way = StreamRequest.OutputWindowBytes, in bytes of control frames with their headers.
 

@@ -1,6 +1,6 @@
-// A path that a system call was given: copied from the program, tied to the working directory or a directory descriptor when it is relative, and
-// resolved as far as this component must (does it lead into /proc, /sys or /dev?). The storage component resolves the rest. Lives in one frame
-// and a record, given back by Dispose. Reading it from the program may BLOCK.
+// A path that a system call was given: copied from the program, tied to the working directory or a directory descriptor when it is
+// relative, and resolved as far as this component must (does it lead into /proc, /sys or /dev?). The storage component resolves the rest.
+// Lives in one frame and a record, given back by Dispose. Reading it from the program may BLOCK.
 
 using System;
 using Lego.Fabric.Messages;
@@ -151,11 +151,11 @@ public readonly unsafe ref struct PathName
     }
 
     /// <summary>
-    /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; Volume then is what to ask the storage
-    /// component for (links of /proc that lead there have been followed). That a link of the volume, or a "..", leads into a tree that is
-    /// served here is seen by the storage component only: it answers EREMOTE, the system call begins again (UserThread.FollowsMounts), and
-    /// this asks first. ENOENT (<paramref name="node"/> is then the directory that is served here and has no such last component), ENOTDIR, EACCES,
-    /// ELOOP, ENAMETOOLONG.
+    /// Finds out which tree the path is in. <paramref name="node"/> is PseudoFile.None for the volume; Volume then is what to ask the
+    /// storage component for (links of /proc that lead there have been followed). That a link of the volume, or a "..", leads into a tree
+    /// that is served here is seen by the storage component only: it answers EREMOTE, the system call begins again
+    /// (UserThread.FollowsMounts), and this asks first. ENOENT (<paramref name="node"/> is then the directory that is served here and has
+    /// no such last component), ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
     /// </summary>
     public Errno Resolve(Process* process, LastLink lastLink, out PseudoNode node)
     {
@@ -296,8 +296,8 @@ public readonly unsafe ref struct PathName
     }
 
     /// <summary>
-    /// Goes on behind a link that is served here, which stands at <paramref name="start"/>. Links to an open directory lead to it, not to the
-    /// name that it has.
+    /// Goes on behind a link that is served here, which stands at <paramref name="start"/>. Links to an open directory lead to it, not to
+    /// the name that it has.
     /// </summary>
     private Errno Follow(Process* process, PseudoNode link, int start, ReadOnlySpan<byte> rest)
     {
@@ -407,8 +407,8 @@ public readonly unsafe ref struct PathName
     }
 
     /// <summary>
-    /// Keeps the first bytes of the text, then puts another one and the rest (which lies in the same frame, further right, or elsewhere). The
-    /// path is absolute afterwards.
+    /// Keeps the first bytes of the text, then puts another one and the rest (which lies in the same frame, further right, or elsewhere).
+    /// The path is absolute afterwards.
     /// </summary>
     private bool Replace(scoped ReadOnlySpan<byte> text, scoped ReadOnlySpan<byte> rest, int keptBytes)
     {

@@ -29,7 +29,8 @@ public sealed unsafe class PathOnlyFile(FileSystem files) : FileOperations(files
 
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.EBADF);
 
-    public override int Describe(OpenFile* file, Span<byte> text) => file->Node == null ? PseudoTree.PathOf(file->Pseudo, text) : RegularFile.DescribeNode(file->Node, text);
+    public override int Describe(OpenFile* file, Span<byte> text) =>
+        file->Node == null ? PseudoTree.PathOf(file->Pseudo, text) : RegularFile.DescribeNode(file->Node, text);
 
     public override void Close(OpenFile* file)
     {

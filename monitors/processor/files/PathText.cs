@@ -18,8 +18,8 @@ public enum PathTree : byte
 public static class PathText
 {
     /// <summary>
-    /// Decides by the first component of an absolute path; a "." or ".." before it stays in the root. What a link or a later ".." makes of it
-    /// is found on the way.
+    /// Decides by the first component of an absolute path; a "." or ".." before it stays in the root. What a link or a later ".." makes of
+    /// it is found on the way.
     /// </summary>
     public static PathTree TreeOf(ReadOnlySpan<byte> path)
     {
@@ -105,7 +105,8 @@ public static class PathText
     }
 
     /// <summary>True when a canonical path is another one or lies below it.</summary>
-    public static bool IsAtOrBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> ancestor) => path.StartsWith(ancestor) && (path.Length == ancestor.Length || path[ancestor.Length] == (byte)'/' || ancestor.Length == 1);
+    public static bool IsAtOrBelow(ReadOnlySpan<byte> path, ReadOnlySpan<byte> ancestor) =>
+        path.StartsWith(ancestor) && (path.Length == ancestor.Length || path[ancestor.Length] == (byte)'/' || ancestor.Length == 1);
 
     /// <summary>
     /// If a canonical path is at or below the old one, its place after the old one was renamed; false when not, or too long.

@@ -26,7 +26,9 @@ public unsafe struct Pipe
     public WaitQueue WritersWait;
     /// <summary>Distinguishes pipes in stat and /proc/PID/fd.</summary>
     public uint Inode;
-    /// <summary>How often the readers were told of bytes or of an end, and the writers of room where there had been none (as Linux tells them).</summary>
+    /// <summary>
+    /// How often the readers were told of bytes or of an end, and the writers of room where there had been none (as Linux tells them).
+    /// </summary>
     public ulong ReaderChanges;
     public ulong WriterChanges;
     private bool _lacksRoom;

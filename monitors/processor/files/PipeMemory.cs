@@ -1,7 +1,7 @@
-// How much of the component's own memory pipes may come to hold: what a pipe can hold is set aside when it is made, so that whoever makes many, or lets
-// them fill, takes no frame that page tables and messages of others need. A quarter of the memory is for pipes of the usual size; then they are small, as
-// Linux's are beyond pipe-user-pages-soft (pipe(7)), up to another quarter, where Linux has pipe-user-pages-hard. For all users together: the frames are
-// everybody's. Never blocks.
+// How much of the component's own memory pipes may come to hold: what a pipe can hold is set aside when it is made, so that whoever makes
+// many, or lets them fill, takes no frame that page tables and messages of others need. A quarter of the memory is for pipes of the usual
+// size; then they are small, as Linux's are beyond pipe-user-pages-soft (pipe(7)), up to another quarter, where Linux has
+// pipe-user-pages-hard. For all users together: the frames are everybody's. Never blocks.
 
 using Lego.Kernel;
 

@@ -1,5 +1,5 @@
-// open(2) of what no volume holds: texts, directories and links of /proc and /sys, devices, and what another descriptor refers to (/proc/PID/fd,
-// /dev/stdin). BLOCKS.
+// open(2) of what no volume holds: texts, directories and links of /proc and /sys, devices, and what another descriptor refers to
+// (/proc/PID/fd, /dev/stdin). BLOCKS.
 
 using Lego.Kernel;
 
@@ -95,8 +95,8 @@ public static unsafe class PseudoOpening
     }
 
     /// <summary>
-    /// Opens what another descriptor refers to once more (/proc/PID/fd/N, /dev/stdin), with a position of its own and the inode's permissions
-    /// checked as for any open. The caller holds the other open file.
+    /// Opens what another descriptor refers to once more (/proc/PID/fd/N, /dev/stdin), with a position of its own and the inode's
+    /// permissions checked as for any open. The caller holds the other open file.
     /// </summary>
     private static Errno OpenAgain(Process* process, OpenFile* other, OpenFlags flags, out OpenFile* file)
     {

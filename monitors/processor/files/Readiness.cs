@@ -1,5 +1,6 @@
-// How poll, select and epoll learn that something changed: every change of a pipe's, session's or event counter's readiness wakes one queue, and the waiters
-// look again. With the few pollers of a component that is cheaper than registering each of them with each of its files.
+// How poll, select and epoll learn that something changed: every change of a pipe's, session's or event counter's readiness wakes one
+// queue, and the waiters look again. With the few pollers of a component that is cheaper than registering each of them with each of its
+// files.
 
 using Lego.Kernel;
 
@@ -14,7 +15,8 @@ public sealed class Readiness
     public ref WaitQueue Changed => ref _changed;
 
     /// <summary>
-    /// Changes so far. Whoever takes it before looking at files, and sleeps only if it is still the same, misses none, whatever blocks in between.
+    /// Changes so far. Whoever takes it before looking at files, and sleeps only if it is still the same, misses none, whatever blocks in
+    /// between.
     /// </summary>
     public ulong Changes { get; private set; }
 

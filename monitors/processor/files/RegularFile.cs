@@ -10,7 +10,9 @@ namespace Lego.Processor;
 /// <summary>Operations of regular files.</summary>
 public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 {
-    /// <summary>No file of an ext4 volume with blocks of 4 KB is longer (its block numbers have 32 bits), and no position lies beyond.</summary>
+    /// <summary>
+    /// No file of an ext4 volume with blocks of 4 KB is longer (its block numbers have 32 bits), and no position lies beyond.
+    /// </summary>
     private const long MaxVolumeFileBytes = 0xffff_ffffL * 4096;
 
     public override bool IsSeekable => true;
@@ -124,7 +126,8 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     }
 
     /// <summary>
-    /// Writes one piece; mappings follow. EPERM: a seal forbids it. Where an append goes is known afterwards only, so it takes all shared lines away.
+    /// Writes one piece; mappings follow. EPERM: a seal forbids it. Where an append goes is known afterwards only, so it takes all shared
+    /// lines away.
     /// </summary>
     private static Errno Put(Process* process, in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags,
         out FileWriteReply reply)
@@ -269,8 +272,8 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
 
-    /// <summary>Gives a file another size. ETXTBSY while it runs; with FileWriteFlags.GrowOnly a longer one stays as it is. EFBIG with SIGXFSZ above
-    /// RLIMIT_FSIZE.</summary>
+    /// <summary>Gives a file another size. ETXTBSY while it runs; with FileWriteFlags.GrowOnly a longer one stays as it is. EFBIG with
+    /// SIGXFSZ above RLIMIT_FSIZE.</summary>
     internal static Errno Truncate(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags = FileWriteFlags.None)
     {
         if (RoomBelowLimit(process, 0) < sizeBytes)

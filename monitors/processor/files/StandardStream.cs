@@ -190,7 +190,8 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
     private static uint StreamInode(OpenFile* file) => 0x8000_0000 | (file->Session->Id << 2) | file->Stream;
 
     /// <summary>
-    /// Tells the user's side what to read, unless it knows. BLOCKS for a message. Its failure matters only to a reader that needs the answer.
+    /// Tells the user's side what to read, unless it knows. BLOCKS for a message. Its failure matters only to a reader that needs the
+    /// answer.
     /// </summary>
     private static Errno Ask(Processes table, OpenFile* file, ulong wantedBytes, bool isNeeded)
     {

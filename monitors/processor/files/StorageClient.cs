@@ -13,8 +13,8 @@ namespace Lego.Processor;
 public static unsafe class StorageClient
 {
     /// <summary>
-    /// Looks a path up or creates it. The canonical path lies in the buffer until its next use; after EREMOTE it is the rest of the path from
-    /// the name on that is served here.
+    /// Looks a path up or creates it. The canonical path lies in the buffer until its next use; after EREMOTE it is the rest of the path
+    /// from the name on that is served here.
     /// </summary>
     public static Errno Open(
         in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath path, PathFlags flags, uint mode, uint access,

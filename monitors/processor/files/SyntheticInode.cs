@@ -1,5 +1,5 @@
-// Owner, permissions and times of what exists only in this kernel but behaves like an inode: a pipe (both ends are one inode) and a session's
-// streams. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never blocks.
+// Owner, permissions and times of what exists only in this kernel but behaves like an inode: a pipe (both ends are one inode) and a
+// session's streams. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never blocks.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;

@@ -1,5 +1,5 @@
-// ioctl requests of terminals (ioctl_tty(2)): modes, window size, foreground group. Modes are remembered here and set at the user's own terminal,
-// which has the line discipline. BLOCKS in copies and messages.
+// ioctl requests of terminals (ioctl_tty(2)): modes, window size, foreground group. Modes are remembered here and set at the user's own
+// terminal, which has the line discipline. BLOCKS in copies and messages.
 
 using System.Runtime.InteropServices;
 using Lego.Fabric;

@@ -1,6 +1,7 @@
 // The standard streams of a program that the manager started, as this component sees them: who is in the foreground, the window size, the
 // terminal's modes, the input that has arrived and what was asked for, the credit of the output. The line discipline is the business of the
-// user's own terminal, which gets the modes that the program sets: bytes pass through unchanged. In a slab; lives while an open file refers to it.
+// user's own terminal, which gets the modes that the program sets: bytes pass through unchanged. In a slab; lives while an open file refers
+// to it.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -272,8 +273,8 @@ public sealed unsafe class TerminalSessions(FileSystem files)
     }
 
     /// <summary>
-    /// Standard input has arrived from the manager, its end, or the news that there is some; it answers wanted reads. Bytes for a session that nothing
-    /// reads any more are dropped. Never blocks: called by the service of group 6.
+    /// Standard input has arrived from the manager, its end, or the news that there is some; it answers wanted reads. Bytes for a session
+    /// that nothing reads any more are dropped. Never blocks: called by the service of group 6.
     /// </summary>
     public void AcceptInput(in StreamRequest request, ReadOnlySpan<byte> bytes)
     {

@@ -1,5 +1,5 @@
-// How a request to the storage component names a file of the volume: by an absolute path, by a path relative to an open directory, or by handle
-// for what is open. Points into its maker (PathName, FileNode) and is valid as long as that.
+// How a request to the storage component names a file of the volume: by an absolute path, by a path relative to an open directory, or by
+// handle for what is open. Points into its maker (PathName, FileNode) and is valid as long as that.
 
 using System;
 using Lego.Fabric.Messages;

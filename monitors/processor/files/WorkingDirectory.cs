@@ -1,5 +1,5 @@
-// Where a process is (chdir(2), getcwd(2)): a directory of the volume, held, so that it follows renames and outlives its removal; or one of the
-// trees that are served here. Set and Release may BLOCK (a reference to a node is dropped).
+// Where a process is (chdir(2), getcwd(2)): a directory of the volume, held, so that it follows renames and outlives its removal; or one of
+// the trees that are served here. Set and Release may BLOCK (a reference to a node is dropped).
 
 using System;
 using Lego.Fabric.Messages;

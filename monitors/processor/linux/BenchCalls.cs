@@ -134,7 +134,8 @@ public sealed unsafe class TrapMeasurement(UserModeHandler ordinary) : UserModeH
 
     public override bool OnSystemCall(Thread* current, UserContext* user) => ordinary.OnSystemCall(current, user);
 
-    public override void OnTrap(Thread* current, UserContext* user, int vector, ulong errorCode) => ordinary.OnTrap(current, user, vector, errorCode);
+    public override void OnTrap(Thread* current, UserContext* user, int vector, ulong errorCode) =>
+        ordinary.OnTrap(current, user, vector, errorCode);
 
     public override void OnReturn(Thread* current, UserContext* user) => ordinary.OnReturn(current, user);
 }

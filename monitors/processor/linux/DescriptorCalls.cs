@@ -29,7 +29,8 @@ public static unsafe class DescriptorCalls
     private const ulong DescriptorCloseOnExec = 1;
 
     [SystemCall(2, "open", Support.Partial, "as openat")]
-    internal static long Open(ref SystemCall call) => OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
+    internal static long Open(ref SystemCall call) =>
+        OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
 
     [SystemCall(257, "openat", Support.Partial, "no O_TMPFILE, O_DIRECT is accepted without effect, no file leases")]
     internal static long OpenAt(ref SystemCall call) => OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);

@@ -1,5 +1,5 @@
-// epoll_create, epoll_ctl, epoll_wait and eventfd (epoll(7), eventfd(2)). What is watched and what it reports is in files/events. Waiting is as in Polling.cs:
-// between rounds the caller waits for Readiness.Changed. BLOCKS.
+// epoll_create, epoll_ctl, epoll_wait and eventfd (epoll(7), eventfd(2)). What is watched and what it reports is in files/events. Waiting
+// is as in Polling.cs: between rounds the caller waits for Readiness.Changed. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -30,7 +30,8 @@ public static unsafe class EventCalls
     }
 
     [SystemCall(213, "epoll_create", Support.Partial, "as epoll_create1")]
-    internal static long Create(ref SystemCall call) => (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, OpenFlags.ReadOnly);
+    internal static long Create(ref SystemCall call) =>
+        (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, OpenFlags.ReadOnly);
 
     [SystemCall(291, "epoll_create1", Support.Partial, "pipes, FIFOs, standard streams and event counters are watched; no instances within instances")]
     internal static long Create1(ref SystemCall call) =>

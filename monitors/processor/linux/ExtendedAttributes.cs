@@ -1,5 +1,5 @@
-// Extended attributes (xattr(7)): the volume has none, as a file system without them. They cannot be set or asked for (EOPNOTSUPP), and the list of
-// a file's is empty; whether the file is there is looked at first.
+// Extended attributes (xattr(7)): the volume has none, as a file system without them. They cannot be set or asked for (EOPNOTSUPP), and the
+// list of a file's is empty; whether the file is there is looked at first.
 
 using Lego.Kernel;
 

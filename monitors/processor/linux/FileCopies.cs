@@ -1,5 +1,5 @@
-// Copies between descriptors inside the kernel: sendfile, copy_file_range (sendfile(2), copy_file_range(2)). The bytes pass through a buffer
-// here; a copy inside the memory component is a matter of speed and comes with it.
+// Copies between descriptors inside the kernel: sendfile, copy_file_range (sendfile(2), copy_file_range(2)). The bytes pass through a
+// buffer here; a copy inside the memory component is a matter of speed and comes with it.
 
 using System;
 using Lego.Kernel;

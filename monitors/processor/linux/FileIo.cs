@@ -182,7 +182,8 @@ public static unsafe class FileIo
     }
 
     [SystemCall(306, "syncfs", Support.Partial, "as sync")]
-    internal static long SynchronizeFileSystem(ref SystemCall call) => FileTable.Of(call.Process)->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
+    internal static long SynchronizeFileSystem(ref SystemCall call) =>
+        FileTable.Of(call.Process)->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
 
     [SystemCall(221, "fadvise64", Support.Stub, "accepted without effect")]
     internal static long Advise(ref SystemCall call)

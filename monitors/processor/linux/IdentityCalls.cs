@@ -1,5 +1,5 @@
-// Ids of processes, threads, groups, sessions and users (credentials(7)). Programs start as user 0; the set*id rules of Linux hold from there.
-// Nothing here blocks except copies of results.
+// Ids of processes, threads, groups, sessions and users (credentials(7)). Programs start as user 0; the set*id rules of Linux hold from
+// there. Nothing here blocks except copies of results.
 
 using System;
 using System.Runtime.InteropServices;
@@ -288,7 +288,9 @@ public static unsafe class IdentityCalls
         return 0;
     }
 
-    /// <summary>Who may see or limit another process: itself, root, and whoever has all its ids (ptrace(2), "Ptrace access mode checking").</summary>
+    /// <summary>
+    /// Who may see or limit another process: itself, root, and whoever has all its ids (ptrace(2), "Ptrace access mode checking").
+    /// </summary>
     public static bool MayInspect(Process* caller, Process* target)
     {
         return caller == target || caller->EffectiveUserId == 0
@@ -296,7 +298,8 @@ public static unsafe class IdentityCalls
                 && caller->GroupId == target->GroupId && caller->GroupId == target->EffectiveGroupId && caller->GroupId == target->SavedGroupId);
     }
 
-    private static Process* Target(ref SystemCall call, int id) => id == 0 ? call.Process : id < 0 ? null : call.Process->Table.Find((uint)id);
+    private static Process* Target(ref SystemCall call, int id) =>
+        id == 0 ? call.Process : id < 0 ? null : call.Process->Table.Find((uint)id);
 
     private static long SetUserIds(Process* process, uint real, uint effective, uint saved)
     {
@@ -328,9 +331,11 @@ public static unsafe class IdentityCalls
         return 0;
     }
 
-    private static bool IsOwnUser(Process* process, uint id) => id == Unchanged || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
+    private static bool IsOwnUser(Process* process, uint id) =>
+        id == Unchanged || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
 
-    private static bool IsOwnGroup(Process* process, uint id) => id == Unchanged || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
+    private static bool IsOwnGroup(Process* process, uint id) =>
+        id == Unchanged || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
 
     private static long WriteThree(ref SystemCall call, uint real, uint effective, uint saved)
     {

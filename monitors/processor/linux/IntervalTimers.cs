@@ -121,7 +121,8 @@ public static unsafe class IntervalTimers
         };
     }
 
-    private static bool IsValid(long seconds, long microseconds) => seconds >= 0 && microseconds >= 0 && microseconds < MicrosecondsPerSecond;
+    private static bool IsValid(long seconds, long microseconds) =>
+        seconds >= 0 && microseconds >= 0 && microseconds < MicrosecondsPerSecond;
 
     /// <summary>Durations that do not fit saturate.</summary>
     private static ulong ToNs(long seconds, long microseconds) =>

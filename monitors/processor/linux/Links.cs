@@ -1,5 +1,5 @@
-// Names: unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink, symlinkat, readlink, readlinkat, mknod, mknodat. Open files are
-// held at the storage component and need nothing from these. BLOCKS.
+// Names: unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink, symlinkat, readlink, readlinkat, mknod, mknodat. Open files
+// are held at the storage component and need nothing from these. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -60,7 +60,8 @@ public static unsafe class Links
     internal static long SymbolicLinkAt(ref SystemCall call) => SymbolicLink(call.Process, call.A0, call.A1, call.A2);
 
     [SystemCall(89, "readlink", Support.Full)]
-    internal static long ReadLink(ref SystemCall call) => ReadLink(call.Process, CurrentDirectory, call.A0, new UserBuffer(call.A1, call.A2));
+    internal static long ReadLink(ref SystemCall call) =>
+        ReadLink(call.Process, CurrentDirectory, call.A0, new UserBuffer(call.A1, call.A2));
 
     [SystemCall(267, "readlinkat", Support.Partial, "an empty path is ENOENT")]
     internal static long ReadLinkAt(ref SystemCall call) => ReadLink(call.Process, call.A0, call.A1, new UserBuffer(call.A2, call.A3));
@@ -372,7 +373,9 @@ public static unsafe class Links
         return isThere ? Errno.None : error == Errno.None ? Errno.EXDEV : error;
     }
 
-    /// <summary>A file in /dev/shm that link(2) is to give another name; null: what it names is none. One that has no name gets none.</summary>
+    /// <summary>
+    /// A file in /dev/shm that link(2) is to give another name; null: what it names is none. One that has no name gets none.
+    /// </summary>
     private static FileNode* SharedMemoryOf(Process* process, in Descriptor descriptor, PseudoNode source)
     {
         FileNode* node = source.File == PseudoFile.SharedMemoryFile ? FileSystem.Of(process).SharedMemory.NodeOf(source)

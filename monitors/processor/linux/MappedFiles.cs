@@ -74,8 +74,8 @@ public static unsafe class MappedFiles
     }
 
     /// <summary>
-    /// Holds the file that <see cref="Describe"/> has put into a request, for as long as some range maps it, and gives its path. ENFILE. Drop ends
-    /// the hold of the call itself.
+    /// Holds the file that <see cref="Describe"/> has put into a request, for as long as some range maps it, and gives its path. ENFILE.
+    /// Drop ends the hold of the call itself.
     /// </summary>
     public static Errno Hold(Process* process, uint descriptor, scoped ref MapRequest request, out ReadOnlySpan<byte> path)
     {
@@ -89,7 +89,9 @@ public static unsafe class MappedFiles
         return HoldNode(process, FileTable.Of(process)->Find(descriptor)->Node, ref request, out path);
     }
 
-    /// <summary>As above for a node that is known, which is to be mapped from its beginning or as the request says. The caller holds it.</summary>
+    /// <summary>
+    /// As above for a node that is known, which is to be mapped from its beginning or as the request says. The caller holds it.
+    /// </summary>
     public static Errno HoldNode(Process* process, FileNode* node, scoped ref MapRequest request, out ReadOnlySpan<byte> path)
     {
         request.File = node->Handle;
@@ -105,7 +107,9 @@ public static unsafe class MappedFiles
         return error;
     }
 
-    /// <summary>msync(2) of a part of a range: what was stored through it is on the device afterwards, if it is a shared mapping of a file.</summary>
+    /// <summary>
+    /// msync(2) of a part of a range: what was stored through it is on the device afterwards, if it is a shared mapping of a file.
+    /// </summary>
     [Blocks]
     public static Errno Store(Process* process, in VmaRecord range, ulong start, ulong end)
     {

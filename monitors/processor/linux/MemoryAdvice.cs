@@ -1,5 +1,5 @@
-// What programs say and ask about memory that is mapped already: madvise, msync, mincore, mlock. A call that cannot do what it is for fails; advice
-// that asks for nothing that a program could see the lack of is taken note of. All BLOCK.
+// What programs say and ask about memory that is mapped already: madvise, msync, mincore, mlock. A call that cannot do what it is for
+// fails; advice that asks for nothing that a program could see the lack of is taken note of. All BLOCK.
 
 using System;
 using Lego.Fabric.Messages;
@@ -145,7 +145,8 @@ public static unsafe class MemoryAdvice
     }
 
     [SystemCall(149, "mlock", Support.Partial, "EPERM: every line can be evicted, so nobody has the right to lock one")]
-    public static long Lock(ref SystemCall call) => CheckMapped(ref call) == Errno.None ? SystemCall.Fail(Errno.EPERM) : SystemCall.Fail(Errno.ENOMEM);
+    public static long Lock(ref SystemCall call) =>
+        CheckMapped(ref call) == Errno.None ? SystemCall.Fail(Errno.EPERM) : SystemCall.Fail(Errno.ENOMEM);
 
     [SystemCall(150, "munlock", Support.Full)]
     public static long Unlock(ref SystemCall call) => SystemCall.Result(CheckMapped(ref call));
@@ -158,8 +159,8 @@ public static unsafe class MemoryAdvice
     }
 
     /// <summary>
-    /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when it has
-    /// any of them.
+    /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when
+    /// it has any of them.
     /// </summary>
     private static Errno Discard(Processes processes, AddressSpace* space, ulong start, ulong end)
     {

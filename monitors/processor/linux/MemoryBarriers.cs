@@ -1,5 +1,5 @@
-// membarrier(2): makes all CPUs that run the caller's program, or any program, pass a memory barrier. An interrupt does it, and the return from one
-// serialises instructions as well; a thread that does not run passed one when it was put aside. Never blocks.
+// membarrier(2): makes all CPUs that run the caller's program, or any program, pass a memory barrier. An interrupt does it, and the return
+// from one serialises instructions as well; a thread that does not run passed one when it was put aside. Never blocks.
 
 using Lego.Kernel;
 

@@ -1,6 +1,6 @@
-// mmap and its relatives. The home memory component decides and keeps the truth (process/Spaces.cs sends, its reply is the new list of ranges); the
-// resident lines follow what it has agreed to (excache/ExCache.Changes.cs), so a call that fails has changed nothing here. Errors in the order of
-// Linux's mm/mmap.c. All BLOCK.
+// mmap and its relatives. The home memory component decides and keeps the truth (process/Spaces.cs sends, its reply is the new list of
+// ranges); the resident lines follow what it has agreed to (excache/ExCache.Changes.cs), so a call that fails has changed nothing here.
+// Errors in the order of Linux's mm/mmap.c. All BLOCK.
 
 using System;
 using Lego.Fabric.Messages;
@@ -244,7 +244,9 @@ public static unsafe class MemoryCalls
         return SystemCall.Result(error, value);
     }
 
-    /// <summary>The page-aligned end of a range in the user half; false when start is not aligned or the range leaves the user half.</summary>
+    /// <summary>
+    /// The page-aligned end of a range in the user half; false when start is not aligned or the range leaves the user half.
+    /// </summary>
     internal static bool TryRange(ulong start, ulong lengthBytes, out ulong end)
     {
         end = 0;

@@ -40,19 +40,24 @@ public static unsafe class Ownership
     }
 
     [SystemCall(91, "fchmod", Support.Full)]
-    internal static long ChangeModeOfDescriptor(ref SystemCall call) => SystemCall.Result(ChangeDescriptor(call.Process, call.A0, ModeRequest(call.A1)));
+    internal static long ChangeModeOfDescriptor(ref SystemCall call) =>
+        SystemCall.Result(ChangeDescriptor(call.Process, call.A0, ModeRequest(call.A1)));
 
     [SystemCall(92, "chown", Support.Full)]
-    internal static long ChangeOwner(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, 0, OwnerRequest(call.A1, call.A2));
+    internal static long ChangeOwner(ref SystemCall call) =>
+        Change(call.Process, CurrentDirectory, call.A0, 0, OwnerRequest(call.A1, call.A2));
 
     [SystemCall(94, "lchown", Support.Full)]
-    internal static long ChangeOwnerOfLink(ref SystemCall call) => Change(call.Process, CurrentDirectory, call.A0, AtFlags.NoFollow, OwnerRequest(call.A1, call.A2));
+    internal static long ChangeOwnerOfLink(ref SystemCall call) =>
+        Change(call.Process, CurrentDirectory, call.A0, AtFlags.NoFollow, OwnerRequest(call.A1, call.A2));
 
     [SystemCall(260, "fchownat", Support.Full)]
-    internal static long ChangeOwnerAt(ref SystemCall call) => Change(call.Process, call.A0, call.A1, call.A4, OwnerRequest(call.A2, call.A3));
+    internal static long ChangeOwnerAt(ref SystemCall call) =>
+        Change(call.Process, call.A0, call.A1, call.A4, OwnerRequest(call.A2, call.A3));
 
     [SystemCall(93, "fchown", Support.Full)]
-    internal static long ChangeOwnerOfDescriptor(ref SystemCall call) => SystemCall.Result(ChangeDescriptor(call.Process, call.A0, OwnerRequest(call.A1, call.A2)));
+    internal static long ChangeOwnerOfDescriptor(ref SystemCall call) =>
+        SystemCall.Result(ChangeDescriptor(call.Process, call.A0, OwnerRequest(call.A1, call.A2)));
 
     [SystemCall(280, "utimensat", Support.Full)]
     internal static long SetTimesAt(ref SystemCall call)
@@ -115,7 +120,8 @@ public static unsafe class Ownership
         return old;
     }
 
-    private static SetAttributesRequest ModeRequest(ulong mode) => new() { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
+    private static SetAttributesRequest ModeRequest(ulong mode) =>
+        new() { Mask = AttributeMask.Mode, Mode = (uint)mode & FileMode.PermissionMask };
 
     private static SetAttributesRequest OwnerRequest(ulong user, ulong group)
     {
@@ -241,7 +247,9 @@ public static unsafe class Ownership
             node.File != PseudoFile.None ? ChangePseudo(node, in request) : ChangeVolume(process, path.Volume, last, request));
     }
 
-    /// <summary>Owners and modes of what is served here are fixed, and devices' times are nobody's business: a touch of /dev/null succeeds.</summary>
+    /// <summary>
+    /// Owners and modes of what is served here are fixed, and devices' times are nobody's business: a touch of /dev/null succeeds.
+    /// </summary>
     private static Errno ChangePseudo(PseudoNode node, in SetAttributesRequest request)
     {
         const AttributeMask Fixed = AttributeMask.Mode | AttributeMask.UserId | AttributeMask.GroupId;

@@ -1,5 +1,5 @@
-// Timers that programs create: timer_create, timer_settime, timer_gettime, timer_getoverrun, timer_delete (timer_create(2)). process/TimerQueue.cs
-// fires them. Nothing here blocks except copies.
+// Timers that programs create: timer_create, timer_settime, timer_gettime, timer_getoverrun, timer_delete (timer_create(2)).
+// process/TimerQueue.cs fires them. Nothing here blocks except copies.
 
 using System.Runtime.InteropServices;
 using Lego.Kernel;

@@ -91,7 +91,9 @@ public static unsafe class ProcessCalls
         return Clone(ref call, in options);
     }
 
-    /// <summary>What a newer program says beyond the first version must be zero: none of it is there (E2BIG where not even its name is known).</summary>
+    /// <summary>
+    /// What a newer program says beyond the first version must be zero: none of it is there (E2BIG where not even its name is known).
+    /// </summary>
     private static Errno CheckAdditions(ref SystemCall call)
     {
         for (ulong offset = CloneArguments.Bytes; offset < call.A1; offset++)

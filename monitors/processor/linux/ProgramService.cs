@@ -1,5 +1,5 @@
-// Group 6: what the manager asks of a processor component. Starting a program loads files and so runs in a worker; a signal is sent at once;
-// what belongs to standard streams goes to linux/.
+// Group 6: what the manager asks of a processor component. Starting a program loads files and so runs in a worker; a signal is sent at
+// once; what belongs to standard streams goes to linux/.
 
 using System;
 using Lego.Fabric;

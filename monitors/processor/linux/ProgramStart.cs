@@ -1,5 +1,5 @@
-// The start of a program for the manager (LegoOS: PM2P_START_PROC): the first process of a session, with the three standard streams attached.
-// Runs in a worker thread of the RPC endpoint, BLOCKS while the program is loaded.
+// The start of a program for the manager (LegoOS: PM2P_START_PROC): the first process of a session, with the three standard streams
+// attached. Runs in a worker thread of the RPC endpoint, BLOCKS while the program is loaded.
 
 using System;
 using Lego.Fabric.Messages;
@@ -14,8 +14,8 @@ public static unsafe class ProgramStart
     private const ulong Unlimited = ulong.MaxValue;
 
     /// <summary>
-    /// Starts the program of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The first argument is the program:
-    /// with a slash a path, else it is searched in the environment's PATH. Gives its id, or what execve says about it.
+    /// Starts the program of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The first argument
+    /// is the program: with a slash a path, else it is searched in the environment's PATH. Gives its id, or what execve says about it.
     /// </summary>
     public static Errno Start(Processes table, in StartProcessRequest request, ReadOnlySpan<byte> text, out uint processId)
     {

@@ -38,7 +38,9 @@ public unsafe struct ResourceUsage
         return usage;
     }
 
-    /// <summary>What one thread has used so far: its times; faults and waits are counted for the process as a whole (RUSAGE_THREAD).</summary>
+    /// <summary>
+    /// What one thread has used so far: its times; faults and waits are counted for the process as a whole (RUSAGE_THREAD).
+    /// </summary>
     public static ResourceUsage Of(UserThread* thread)
     {
         ResourceUsage usage = Of(thread->Process);
@@ -74,7 +76,8 @@ public unsafe struct ResourceUsage
     }
 
     /// <summary>Most lines that a process's programs have had at a time.</summary>
-    public static ulong PeakLinesOf(Process* process) => Math.Max(process->PeakLines, process->Space == null ? 0 : process->Space->PeakLines);
+    public static ulong PeakLinesOf(Process* process) =>
+        Math.Max(process->PeakLines, process->Space == null ? 0 : process->Space->PeakLines);
 
     private static ResourceUsage FromTimes(ulong userTimeNs, ulong systemTimeNs)
     {

@@ -1,5 +1,5 @@
-// Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy, with slices by their nice value (NiceValue.cs): both are kept,
-// inherited and told, and what a policy would promise beyond a fair share (real time) is refused.
+// Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy, with slices by their nice value
+// (NiceValue.cs): both are kept, inherited and told, and what a policy would promise beyond a fair share (real time) is refused.
 
 using System;
 using System.Runtime.InteropServices;

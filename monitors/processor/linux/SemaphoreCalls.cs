@@ -1,5 +1,5 @@
-// semget, semop, semtimedop, semctl (semget(2), semop(2), semctl(2)); the sets are in process/ipc. All BLOCK: arguments are copied first, then a set is
-// looked up, and nothing is copied between that and what is done with it.
+// semget, semop, semtimedop, semctl (semget(2), semop(2), semctl(2)); the sets are in process/ipc. All BLOCK: arguments are copied first,
+// then a set is looked up, and nothing is copied between that and what is done with it.
 
 using System.Runtime.InteropServices;
 using Lego.Kernel;

@@ -1,4 +1,5 @@
-// shmget, shmat, shmdt, shmctl (shmget(2), shmop(2), shmctl(2)); the segments are in files/memory. To attach one is to map its node. All BLOCK.
+// shmget, shmat, shmdt, shmctl (shmget(2), shmop(2), shmctl(2)); the segments are in files/memory. To attach one is to map its node. All
+// BLOCK.
 
 using System;
 using System.Runtime.InteropServices;

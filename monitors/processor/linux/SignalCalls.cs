@@ -1,5 +1,5 @@
-// The system calls about signals: actions, masks, sending, waiting, alternate stacks. Semantics of sending and delivery are in process/Signals.cs and
-// process/SignalDelivery.cs. Masks are the kernel's 8-byte sets.
+// The system calls about signals: actions, masks, sending, waiting, alternate stacks. Semantics of sending and delivery are in
+// process/Signals.cs and process/SignalDelivery.cs. Masks are the kernel's 8-byte sets.
 
 using Lego.Kernel;
 
@@ -268,7 +268,8 @@ public static unsafe class SignalCalls
     }
 
     [SystemCall(200, "tkill", Support.Full)]
-    public static long ThreadKill(ref SystemCall call) => SendToThread(ref call, AnyProcess, (int)call.A0, FromUser(call.Process, (int)call.A1));
+    public static long ThreadKill(ref SystemCall call) =>
+        SendToThread(ref call, AnyProcess, (int)call.A0, FromUser(call.Process, (int)call.A1));
 
     [SystemCall(234, "tgkill", Support.Full)]
     public static long ThreadGroupKill(ref SystemCall call) =>
@@ -362,7 +363,8 @@ public static unsafe class SignalCalls
     }
 
     /// <summary>The number first, as Linux does (check_kill_permission): EINVAL, EPERM.</summary>
-    private static Errno CheckSignal(Process* sender, Process* target, int signal) => signal < 0 || signal > Signal.Count ? Errno.EINVAL : MaySignal(sender, target, signal) ? Errno.None : Errno.EPERM;
+    private static Errno CheckSignal(Process* sender, Process* target, int signal) =>
+        signal < 0 || signal > Signal.Count ? Errno.EINVAL : MaySignal(sender, target, signal) ? Errno.None : Errno.EPERM;
 
     /// <summary>kill(2): root, same user, or SIGCONT within a session.</summary>
     private static bool MaySignal(Process* sender, Process* target, int signal)
@@ -372,5 +374,6 @@ public static unsafe class SignalCalls
             || (signal == Signal.Continue && sender->SessionId == target->SessionId);
     }
 
-    private static SignalInfo FromUser(Process* sender, int signal) => new() { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
+    private static SignalInfo FromUser(Process* sender, int signal) =>
+        new() { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
 }

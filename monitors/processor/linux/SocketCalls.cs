@@ -1,5 +1,5 @@
-// Sockets (socket(7)): there is no network and no address family, so none can be made, and every descriptor that one is asked of is something else.
-// Programs that try for one get Linux's answers for that.
+// Sockets (socket(7)): there is no network and no address family, so none can be made, and every descriptor that one is asked of is
+// something else. Programs that try for one get Linux's answers for that.
 
 using Lego.Kernel;
 

@@ -205,7 +205,9 @@ public static unsafe class StatusCalls
         };
     }
 
-    private static long PseudoMagic(PseudoFile file) => file >= PseudoFile.Dev ? TemporaryMagic : file >= PseudoFile.Sys ? SysMagic : ProcMagic;
+    private static long PseudoMagic(PseudoFile file) =>
+        file >= PseudoFile.Dev ? TemporaryMagic : file >= PseudoFile.Sys ? SysMagic : ProcMagic;
 
-    private static long Give(ref SystemCall call, in VolumeStatusRecord record) => SystemCall.Result(new UserPointer<VolumeStatusRecord>(call.A1).Write(call.Process, in record));
+    private static long Give(ref SystemCall call, in VolumeStatusRecord record) =>
+        SystemCall.Result(new UserPointer<VolumeStatusRecord>(call.A1).Write(call.Process, in record));
 }

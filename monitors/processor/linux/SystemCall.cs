@@ -1,7 +1,7 @@
 // One system call in progress: number and arguments as the program gave them (syscall(2): rdi, rsi, rdx, r10, r8, r9), who called, and
-// the saved registers for the few calls that change them. Handlers are `static long Name(ref SystemCall call)`, one class per family, marked
-// with SystemCallAttribute and listed in SystemCallTable's switch. They return the result or -(long)errno; -EINTR is restarted by the
-// dispatcher where signal(7) says so. Handlers may block.
+// the saved registers for the few calls that change them. Handlers are `static long Name(ref SystemCall call)`, one class per family,
+// marked with SystemCallAttribute and listed in SystemCallTable's switch. They return the result or -(long)errno; -EINTR is restarted by
+// the dispatcher where signal(7) says so. Handlers may block.
 
 using Lego.Kernel;
 
@@ -17,12 +17,17 @@ public unsafe ref struct SystemCall
     public ulong A3;
     public ulong A4;
     public ulong A5;
-    /// <summary>The component that the call is made on; not a reference, which would have the whole structure cleared before it is filled.</summary>
+    /// <summary>
+    /// The component that the call is made on; not a reference, which would have the whole structure cleared before it is filled.
+    /// </summary>
     public ObjectPointer<ProcessorMonitor> Component;
     public Process* Process;
     public UserThread* Thread;
     public UserContext* User;
-    /// <summary>The deadline that this call kept when a signal interrupted it, in Clock.NowNs time; 0 when it is not the continuation of such a call.</summary>
+    /// <summary>
+    /// The deadline that this call kept when a signal interrupted it, in Clock.NowNs time; 0 when it is not the continuation of such a
+    /// call.
+    /// </summary>
     public ulong ResumedDeadlineNs;
 
     /// <summary>

@@ -1,5 +1,6 @@
 // Names of all Linux x86-64 system calls (arch/x86/entry/syscalls/syscall_64.tbl), for the log line about a call that is not implemented
-// and for docs/syscalls.md. One text per contiguous block of numbers; looking a name up walks it, which is fine for a line per number and boot.
+// and for docs/syscalls.md. One text per contiguous block of numbers; looking a name up walks it, which is fine for a line per number and
+// boot.
 
 using System;
 

@@ -199,7 +199,8 @@ public static unsafe class ThreadCalls
         }
     }
 
-    private static long WriteNumber(Process* process, ulong address, int value) => SystemCall.Result(new UserPointer<int>(address).Write(process, in value));
+    private static long WriteNumber(Process* process, ulong address, int value) =>
+        SystemCall.Result(new UserPointer<int>(address).Write(process, in value));
 
     private static long StoreName(UserThread* thread, ulong address)
     {

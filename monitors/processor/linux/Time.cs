@@ -154,8 +154,8 @@ public static unsafe class Time
     }
 
     /// <summary>
-    /// Clocks of processor time by process id (clock_getcpuclockid(3)): the id's complement above three bits that say whose and what part; the same
-    /// number for a thread. Zero is the caller.
+    /// Clocks of processor time by process id (clock_getcpuclockid(3)): the id's complement above three bits that say whose and what part;
+    /// the same number for a thread. Zero is the caller.
     /// </summary>
     private static bool TryReadProcessor(Process* caller, int clock, out ulong nanoseconds)
     {

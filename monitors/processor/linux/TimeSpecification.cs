@@ -22,7 +22,8 @@ public unsafe struct TimeSpecification
     public readonly ulong TotalNs =>
         (ulong)Seconds >= (ulong.MaxValue / SecondNs) - 1 ? ulong.MaxValue : ((ulong)Seconds * SecondNs) + (ulong)Nanoseconds;
 
-    public static TimeSpecification FromNs(ulong nanoseconds) => new() { Seconds = (long)(nanoseconds / SecondNs), Nanoseconds = (long)(nanoseconds % SecondNs) };
+    public static TimeSpecification FromNs(ulong nanoseconds) =>
+        new() { Seconds = (long)(nanoseconds / SecondNs), Nanoseconds = (long)(nanoseconds % SecondNs) };
 
     /// <summary>A file's time as messages carry it.</summary>
     public static TimeSpecification FromFileTime(ulong time) =>

@@ -66,8 +66,8 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         thread->User = user;
         if ((code & PageFaultCode.User) == 0)
         {
-            // The processor itself touched a user page with its own rights on behalf of the program, and SMAP refused: QEMU's IRETQ and LRETQ in
-            // ring 3. No page that could be brought would help.
+            // The processor itself touched a user page with its own rights on behalf of the program, and SMAP refused: QEMU's IRETQ and
+            // LRETQ in ring 3. No page that could be brought would help.
             OnTrap(current, user, Traps.GeneralProtection, 0);
             return false;
         }
@@ -152,7 +152,8 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
 
         while (!UserMemory.IsCanonical(user->Rip))
         {
-            // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV blocked and kills.
+            // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV blocked
+            // and kills.
             OnTrap(current, user, Traps.GeneralProtection, 0);
             SignalDelivery.BeforeReturn(thread, user);
         }

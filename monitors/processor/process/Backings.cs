@@ -1,7 +1,8 @@
-// The files behind mappings and programs. A file that is mapped or runs must outlive its names, as an open one does (mmap(2), unlink(2)), and one that
-// runs is not written to (ETXTBSY, execve(2)). So each mapped file has a number, that of its object in the ExCache (LineObjects), which goes to the home
-// memory component with the mapping and comes back in the records of all ranges that still map it (VmaRecord.Backing), through splits, moves and forks. An address space holds each file
-// that its ranges name once, and the program that it was made for as long as it lives.
+// The files behind mappings and programs. A file that is mapped or runs must outlive its names, as an open one does (mmap(2), unlink(2)),
+// and one that runs is not written to (ETXTBSY, execve(2)). So each mapped file has a number, that of its object in the ExCache
+// (LineObjects), which goes to the home memory component with the mapping and comes back in the records of all ranges that still map it
+// (VmaRecord.Backing), through splits, moves and forks. An address space holds each file that its ranges name once, and the program that it
+// was made for as long as it lives.
 //
 // What a file is, only a higher layer knows (BackingOwner). What may BLOCK says so. All files of this component; made at boot.
 
@@ -144,8 +145,8 @@ public sealed unsafe class Backings
     }
 
     /// <summary>
-    /// Takes the files that no range names any more off a space's list and gives them as a list for <see cref="Release"/>. The caller holds the
-    /// space, so that none is missed which a map call is about to name.
+    /// Takes the files that no range names any more off a space's list and gives them as a list for <see cref="Release"/>. The caller holds
+    /// the space, so that none is missed which a map call is about to name.
     /// </summary>
     public static SpaceBacking* Prune(AddressSpace* space)
     {

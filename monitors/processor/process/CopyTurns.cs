@@ -1,5 +1,5 @@
-// Turns of long copies: one system call may move gigabytes and nothing interrupts the kernel, so whoever copies to or from programs gives way after
-// each megabyte of the component's copies.
+// Turns of long copies: one system call may move gigabytes and nothing interrupts the kernel, so whoever copies to or from programs gives
+// way after each megabyte of the component's copies.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;

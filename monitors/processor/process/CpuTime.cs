@@ -1,5 +1,5 @@
-// Processor time of processes (times(2), getrusage(2), CLOCK_PROCESS_CPUTIME_ID): the time that their threads ran, by the scheduler's count, divided
-// into user and system time at the handlers' beginnings and ends. What an interrupt takes counts as user time. Never blocks.
+// Processor time of processes (times(2), getrusage(2), CLOCK_PROCESS_CPUTIME_ID): the time that their threads ran, by the scheduler's
+// count, divided into user and system time at the handlers' beginnings and ends. What an interrupt takes counts as user time. Never blocks.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;

@@ -1,5 +1,6 @@
-// The end of a process that the rack, not the program, is to blame for: no memory at a memory component, or a component that does not answer.
-// One log line, one sentence on the program's standard error, SIGKILL's wait status. BLOCKS (the sentence is a message to the manager).
+// The end of a process that the rack, not the program, is to blame for: no memory at a memory component, or a component that does not
+// answer. One log line, one sentence on the program's standard error, SIGKILL's wait status. BLOCKS (the sentence is a message to the
+// manager).
 
 using System;
 using Lego.Fabric;

@@ -1,5 +1,5 @@
-// An Execute request: its fixed part, then the paths of the file and of its dynamic linker. They lie at the end of the buffer for the reply, the answers
-// before them.
+// An Execute request: its fixed part, then the paths of the file and of its dynamic linker. They lie at the end of the buffer for the
+// reply, the answers before them.
 
 using System;
 using System.Runtime.InteropServices;

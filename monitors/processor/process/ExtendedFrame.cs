@@ -1,7 +1,7 @@
-// The part of a signal frame that holds x87, SSE and AVX state, as Linux lays it out (arch/x86/kernel/fpu/signal.c): the CPU's own format (ExtendedStateArea), in
-// whose spare bytes stands how much follows, and behind it a second magic number. A handler may change it, or build one of its own: what the CPU would refuse
-// is looked at first, and a frame without valid magic numbers speaks of x87 and SSE only. What a frame does not speak of has its initial state afterwards.
-// BLOCKS: user memory.
+// The part of a signal frame that holds x87, SSE and AVX state, as Linux lays it out (arch/x86/kernel/fpu/signal.c): the CPU's own format
+// (ExtendedStateArea), in whose spare bytes stands how much follows, and behind it a second magic number. A handler may change it, or build
+// one of its own: what the CPU would refuse is looked at first, and a frame without valid magic numbers speaks of x87 and SSE only. What a
+// frame does not speak of has its initial state afterwards. BLOCKS: user memory.
 
 using System;
 using Lego.Kernel;
@@ -16,7 +16,10 @@ public static unsafe class ExtendedFrame
     /// <summary>Components that MXCSR belongs to (SDM vol. 1, 13.8.1).</summary>
     private const ulong WithMxcsr = ExtendedStateArea.Sse | ExtendedStateArea.Avx;
 
-    /// <summary>Most bytes that aligning a frame and its state takes (Linux's MAX_FRAME_PADDING and MAX_XSAVE_PADDING), and what their sum is rounded to.</summary>
+    /// <summary>
+    /// Most bytes that aligning a frame and its state takes (Linux's MAX_FRAME_PADDING and MAX_XSAVE_PADDING), and what their sum is
+    /// rounded to.
+    /// </summary>
     private const ulong FramePadding = 15;
     private const ulong StatePadding = 63;
     private const ulong Rounding = 16;
@@ -55,7 +58,9 @@ public static unsafe class ExtendedFrame
         return error != Errno.None ? error : new UserPointer<uint>(address + (ulong)ExtendedState.Bytes).Write(process, in end);
     }
 
-    /// <summary>Gives the current thread's program the state that a frame names, 0 = the initial one. EFAULT; EINVAL: no CPU would load it.</summary>
+    /// <summary>
+    /// Gives the current thread's program the state that a frame names, 0 = the initial one. EFAULT; EINVAL: no CPU would load it.
+    /// </summary>
     public static Errno Take(Process* process, UserContext* user, ulong address)
     {
         ExtendedStateBuffer buffer = default;

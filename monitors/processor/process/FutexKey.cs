@@ -1,7 +1,8 @@
-// What a futex is, whoever speaks of it (futex(2), Linux's union futex_key): in memory that address spaces share, an object and an offset in it; else
-// an address space and an address. FUTEX_PRIVATE_FLAG says that the second is meant without a look. An object is named by its identity, which no later
-// one bears (LineObjects), so that a waiter whose mapping goes away meanwhile is only ever woken by those who share what it waited for. A key is made
-// after the last copy from or to the program: a map call may let the address mean something else at each blocking point. Nothing here blocks.
+// What a futex is, whoever speaks of it (futex(2), Linux's union futex_key): in memory that address spaces share, an object and an offset
+// in it; else an address space and an address. FUTEX_PRIVATE_FLAG says that the second is meant without a look. An object is named by its
+// identity, which no later one bears (LineObjects), so that a waiter whose mapping goes away meanwhile is only ever woken by those who
+// share what it waited for. A key is made after the last copy from or to the program: a map call may let the address mean something else at
+// each blocking point. Nothing here blocks.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;

@@ -1,7 +1,7 @@
-// Conditions whose waiters get a lock with an owner (futex(2), FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI): a waiter stands at the condition's word and names the
-// lock that it wants. Whoever signals moves it to the lock's waiters, or makes it the owner where the lock is free, so that nobody is woken to find the
-// lock taken. States of a waiter: at the condition (IsAtCondition, key = the condition's); at the lock (as one of FutexTable.Locks.cs, key = the lock's);
-// woken, and then it has the lock.
+// Conditions whose waiters get a lock with an owner (futex(2), FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI): a waiter stands at the
+// condition's word and names the lock that it wants. Whoever signals moves it to the lock's waiters, or makes it the owner where the lock
+// is free, so that nobody is woken to find the lock taken. States of a waiter: at the condition (IsAtCondition, key = the condition's); at
+// the lock (as one of FutexTable.Locks.cs, key = the lock's); woken, and then it has the lock.
 
 using System.Threading;
 using Lego.Fabric.Messages;
@@ -12,8 +12,9 @@ namespace Lego.Processor;
 public sealed unsafe partial class FutexTable
 {
     /// <summary>
-    /// Waits at a condition, if its word has the expected value, until the lock at the other address is the caller's. EAGAIN: it has not, or a signal has come
-    /// when the thread waited for the lock already; EINTR: at the condition, and the call starts again; EINVAL: both are one futex; EFAULT, ETIMEDOUT. BLOCKS.
+    /// Waits at a condition, if its word has the expected value, until the lock at the other address is the caller's. EAGAIN: it has not,
+    /// or a signal has come when the thread waited for the lock already; EINTR: at the condition, and the call starts again; EINVAL: both
+    /// are one futex; EFAULT, ETIMEDOUT. BLOCKS.
     /// </summary>
     public Errno WaitForLock(UserThread* thread, ulong condition, ulong target, bool isPrivate, uint expected, ulong deadlineNs)
     {
@@ -52,9 +53,10 @@ public sealed unsafe partial class FutexTable
     }
 
     /// <summary>
-    /// Lets the oldest waiters of a condition, if its word has the expected value, wait for their lock, which is at the other address; the first one that finds it
-    /// free gets it. At most <paramref name="most"/> are moved besides one; how many were moved or got it. EAGAIN: the word has another value; EINVAL: a waiter
-    /// wants another lock, or both words are one; EDEADLK: a waiter has the lock; ESRCH: its owner does not exist; EFAULT. BLOCKS.
+    /// Lets the oldest waiters of a condition, if its word has the expected value, wait for their lock, which is at the other address; the
+    /// first one that finds it free gets it. At most <paramref name="most"/> are moved besides one; how many were moved or got it. EAGAIN:
+    /// the word has another value; EINVAL: a waiter wants another lock, or both words are one; EDEADLK: a waiter has the lock; ESRCH: its
+    /// owner does not exist; EFAULT. BLOCKS.
     /// </summary>
     public Errno MoveToLock(Process* process, ulong condition, ulong target, bool isPrivate, uint expected, int most, out int moved)
     {
@@ -114,7 +116,9 @@ public sealed unsafe partial class FutexTable
         return moved > 0 ? Errno.None : error;
     }
 
-    /// <summary>Makes a waiter the owner of a free lock, or marks a taken one as waited for: Owner says whose it is then. EDEADLK, ESRCH.</summary>
+    /// <summary>
+    /// Makes a waiter the owner of a free lock, or marks a taken one as waited for: Owner says whose it is then. EDEADLK, ESRCH.
+    /// </summary>
     private static Errno TakeFor(Processes table, Waiter* waiter, uint* word)
     {
         uint before = Volatile.Read(ref *word);

@@ -1,7 +1,7 @@
-// Futexes that are locks with an owner (futex(2), "Priority-inheritance futexes"): the word holds the owner's thread id, WaitersBit when somebody waits in
-// the kernel, and OwnerDiedBit when an owner has ended with the lock. The kernel hands the lock from one owner to the next, in the order in which they
-// came: threads have no priorities here, so there is nothing to inherit. A word is changed by compare-and-exchange, because programs on other CPUs change it
-// without the kernel lock; between that and the list nothing blocks.
+// Futexes that are locks with an owner (futex(2), "Priority-inheritance futexes"): the word holds the owner's thread id, WaitersBit when
+// somebody waits in the kernel, and OwnerDiedBit when an owner has ended with the lock. The kernel hands the lock from one owner to the
+// next, in the order in which they came: threads have no priorities here, so there is nothing to inherit. A word is changed by
+// compare-and-exchange, because programs on other CPUs change it without the kernel lock; between that and the list nothing blocks.
 
 using System.Threading;
 using Lego.Fabric.Messages;
@@ -16,8 +16,8 @@ public sealed unsafe partial class FutexTable
     public const uint OwnerMask = 0x3FFF_FFFF;
 
     /// <summary>
-    /// Takes a lock. EDEADLK: the caller has it; ESRCH: its owner does not exist; EAGAIN: somebody has it, and the caller does not wait (a deadline of 0);
-    /// EFAULT, EINTR, ETIMEDOUT.
+    /// Takes a lock. EDEADLK: the caller has it; ESRCH: its owner does not exist; EAGAIN: somebody has it, and the caller does not wait (a
+    /// deadline of 0); EFAULT, EINTR, ETIMEDOUT.
     /// </summary>
     [Blocks]
     public Errno Lock(UserThread* thread, ulong address, bool isPrivate, ulong deadlineNs)
@@ -158,7 +158,9 @@ public sealed unsafe partial class FutexTable
         return false;
     }
 
-    /// <summary>The word is out of reach: those who wait for it go on waiting, for nobody in particular, until their time or a signal comes.</summary>
+    /// <summary>
+    /// The word is out of reach: those who wait for it go on waiting, for nobody in particular, until their time or a signal comes.
+    /// </summary>
     private void Abandon(uint owner, in FutexKey key)
     {
         for (Waiter* waiter = *BucketOf(in key); waiter != null; waiter = waiter->Next)

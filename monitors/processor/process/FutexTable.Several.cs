@@ -1,5 +1,6 @@
-// A thread that waits at several futexes at once (futex_waitv(2)): one waiter for each, on its kernel stack, all asleep in the first one's queue. They are
-// compared and queued one after the other, so a word may be woken before the next one has been looked at; that ends the wait as well.
+// A thread that waits at several futexes at once (futex_waitv(2)): one waiter for each, on its kernel stack, all asleep in the first one's
+// queue. They are compared and queued one after the other, so a word may be woken before the next one has been looked at; that ends the
+// wait as well.
 
 using Lego.Kernel;
 
@@ -19,8 +20,8 @@ public sealed unsafe partial class FutexTable
     public const int MostWords = 128;
 
     /// <summary>
-    /// Waits until one of the words, whose addresses are multiples of four, is woken, the latest of them if there are several; EAGAIN: one has not the expected
-    /// value; EFAULT, EINTR, ETIMEDOUT. BLOCKS.
+    /// Waits until one of the words, whose addresses are multiples of four, is woken, the latest of them if there are several; EAGAIN: one
+    /// has not the expected value; EFAULT, EINTR, ETIMEDOUT. BLOCKS.
     /// </summary>
     public Errno WaitForAny(Process* process, System.ReadOnlySpan<FutexWord> words, ulong deadlineNs, out int index)
     {

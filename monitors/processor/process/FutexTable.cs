@@ -1,8 +1,8 @@
 // Futexes (futex(2)): threads that wait at a word until another one says so. A waiter stands on its own kernel stack and in the list of its
-// futex's bucket, oldest first. A wait compares the word and queues itself with nothing in between: the copy of an aligned word ends without a
-// blocking point, and wakers hold the kernel lock. What an address means is the key's matter (FutexKey.cs). Only Wait blocks. Those who wait for a lock
-// with an owner (FutexTable.Locks.cs), or at a condition to be handed one (FutexTable.Conditions.cs), stand in the same lists; Wake and Move pass them over. A
-// thread that waits at several words (FutexTable.Several.cs) stands in the list of each.
+// futex's bucket, oldest first. A wait compares the word and queues itself with nothing in between: the copy of an aligned word ends
+// without a blocking point, and wakers hold the kernel lock. What an address means is the key's matter (FutexKey.cs). Only Wait blocks.
+// Those who wait for a lock with an owner (FutexTable.Locks.cs), or at a condition to be handed one (FutexTable.Conditions.cs), stand in
+// the same lists; Wake and Move pass them over. A thread that waits at several words (FutexTable.Several.cs) stands in the list of each.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
@@ -30,7 +30,9 @@ public sealed unsafe partial class FutexTable
         /// <summary>Of those who wait for a lock: who they are, and whose it is; 0 for all others.</summary>
         internal uint Thread;
         internal uint Owner;
-        /// <summary>It waits at a condition for the lock that Target names; its own key is the condition's until it is moved there.</summary>
+        /// <summary>
+        /// It waits at a condition for the lock that Target names; its own key is the condition's until it is moved there.
+        /// </summary>
         internal bool IsAtCondition;
         internal FutexKey Target;
         internal WaitQueue Wakeup;
@@ -57,7 +59,8 @@ public sealed unsafe partial class FutexTable
     }
 
     /// <summary>
-    /// Waits at the address, which must be a multiple of four, if the word there has the expected value: EAGAIN if it has not; EFAULT, EINTR, ETIMEDOUT.
+    /// Waits at the address, which must be a multiple of four, if the word there has the expected value: EAGAIN if it has not; EFAULT,
+    /// EINTR, ETIMEDOUT.
     /// </summary>
     public Errno Wait(Process* process, ulong address, bool isPrivate, uint expected, uint bits, ulong deadlineNs)
     {
@@ -99,7 +102,9 @@ public sealed unsafe partial class FutexTable
         return error;
     }
 
-    /// <summary>Wakes waiters at a futex that wait for one of the bits, the oldest first, until there are <paramref name="most"/>; how many.</summary>
+    /// <summary>
+    /// Wakes waiters at a futex that wait for one of the bits, the oldest first, until there are <paramref name="most"/>; how many.
+    /// </summary>
     public int Wake(in FutexKey key, int most, uint bits)
     {
         int woken = 0;

@@ -1,5 +1,5 @@
-// The first line of a script: "#!", optional blanks, the interpreter's path, optionally blanks and one argument that reaches to the end of the line
-// (execve(2), "Interpreter scripts"). Pure.
+// The first line of a script: "#!", optional blanks, the interpreter's path, optionally blanks and one argument that reaches to the end of
+// the line (execve(2), "Interpreter scripts"). Pure.
 
 using System;
 

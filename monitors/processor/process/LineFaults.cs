@@ -11,8 +11,8 @@ namespace Lego.Processor;
 public static unsafe class LineFaults
 {
     /// <summary>
-    /// Makes the page at <paramref name="address"/> resident for an access by the kernel on the program's behalf and gives the line's kernel
-    /// address (page start). EFAULT. BLOCKS; the line stays resident until the caller blocks.
+    /// Makes the page at <paramref name="address"/> resident for an access by the kernel on the program's behalf and gives the line's
+    /// kernel address (page start). EFAULT. BLOCKS; the line stays resident until the caller blocks.
     /// </summary>
     public static Errno Pin(Process* process, ulong address, MissAccess access, out byte* line)
     {
@@ -64,8 +64,8 @@ public static unsafe class LineFaults
     }
 
     /// <summary>
-    /// Copies from a space that is not the caller's own (/proc/PID/cmdline). The caller holds it (Spaces.Hold). EFAULT for whatever cannot be
-    /// read; nobody dies of it.
+    /// Copies from a space that is not the caller's own (/proc/PID/cmdline). The caller holds it (Spaces.Hold). EFAULT for whatever cannot
+    /// be read; nobody dies of it.
     /// </summary>
     [Blocks]
     public static Errno CopyFromStranger(ExCache cache, AddressSpace* space, ulong address, Span<byte> to)
@@ -89,8 +89,8 @@ public static unsafe class LineFaults
     }
 
     /// <summary>
-    /// Copies into a space that nobody runs in yet, for the process that will (execve). When memory has run out, who has taken most of it pays.
-    /// ENOMEM: no line, page table or frame could be had, or its memory component does not answer.
+    /// Copies into a space that nobody runs in yet, for the process that will (execve). When memory has run out, who has taken most of it
+    /// pays. ENOMEM: no line, page table or frame could be had, or its memory component does not answer.
     /// </summary>
     [Blocks]
     public static Errno CopyToStranger(Process* process, AddressSpace* space, ulong address, ReadOnlySpan<byte> from)
@@ -194,8 +194,8 @@ public static unsafe class LineFaults
     }
 
     /// <summary>
-    /// True when the thread has faulted so often with the very same registers that its instruction must be losing pages to each other: code,
-    /// operands and stack of one instruction may fall into one small set.
+    /// True when the thread has faulted so often with the very same registers that its instruction must be losing pages to each other:
+    /// code, operands and stack of one instruction may fall into one small set.
     /// </summary>
     private static bool HasMadeNoProgress(UserThread* thread)
     {

@@ -1,6 +1,6 @@
-// Who pays when memory has run out: whoever has taken most of it, not whoever comes next. A fault may fail for another's page (the victim that
-// it wants to write back finds no frame at its owner) or for another's page tables. So the process that costs most is ended, and the fault tries
-// again when that one's memory has come back. BLOCKS.
+// Who pays when memory has run out: whoever has taken most of it, not whoever comes next. A fault may fail for another's page (the victim
+// that it wants to write back finds no frame at its owner) or for another's page tables. So the process that costs most is ended, and the
+// fault tries again when that one's memory has come back. BLOCKS.
 
 using Lego.Kernel;
 
@@ -49,8 +49,8 @@ public unsafe struct MemoryShortage
     }
 
     /// <summary>
-    /// True: memory may have come back by itself, the request is worth another attempt. Nobody is ended for a request that may ask too much itself
-    /// (execve of a program that fits nowhere), but it waits while others end, and a moment for them to begin.
+    /// True: memory may have come back by itself, the request is worth another attempt. Nobody is ended for a request that may ask too much
+    /// itself (execve of a program that fits nowhere), but it waits while others end, and a moment for them to begin.
     /// </summary>
     [Blocks]
     public bool IsPassing(Process* waiting)
@@ -65,7 +65,9 @@ public unsafe struct MemoryShortage
         return true;
     }
 
-    /// <summary>True while memory is on its way back: of a process that was ended for it, or of any space that nobody runs in any more.</summary>
+    /// <summary>
+    /// True while memory is on its way back: of a process that was ended for it, or of any space that nobody runs in any more.
+    /// </summary>
     private static bool IsAnyEnding(Processes processes)
     {
         for (Process* process = processes.First; process != null; process = process->Next)

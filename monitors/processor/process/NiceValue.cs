@@ -1,6 +1,7 @@
 // What a nice value does (sched(7)): a process that is nicer by one has four fifths of the time of another one that computes, as on Linux
-// (sched_prio_to_weight), because its slices are that long. Slices have bounds, so that one switch costs little of the shortest and nobody waits for the
-// longest: below nice -10 and above nice 12 nothing changes any more. A process has one value, as POSIX says, not each of its threads. Never blocks.
+// (sched_prio_to_weight), because its slices are that long. Slices have bounds, so that one switch costs little of the shortest and nobody
+// waits for the longest: below nice -10 and above nice 12 nothing changes any more. A process has one value, as POSIX says, not each of its
+// threads. Never blocks.
 
 using System;
 using Lego.Kernel;

@@ -1,10 +1,10 @@
 // A process of a processor component: what Linux calls a thread group. Everything that its threads share lives here or hangs off it; what
 // each thread has for itself (registers, signal mask, alternate stack, name) is a UserThread.
 //
-// Threads. FirstThread and its successors are those that live, oldest first, and ThreadCount counts them; none: the process is a zombie, or process 1.
-// The leader is the thread with the process's id. When it ends before the others its UserThread stays until the process is removed, because the id
-// stays taken; all others are freed at their ends (ThreadExit.cs). Three things concern all threads at once, and each leaves a mark in every one of
-// them that it must act on before it continues in user mode (UserThread.Doomed, JoinsStop):
+// Threads. FirstThread and its successors are those that live, oldest first, and ThreadCount counts them; none: the process is a zombie, or
+// process 1. The leader is the thread with the process's id. When it ends before the others its UserThread stays until the process is
+// removed, because the id stays taken; all others are freed at their ends (ThreadExit.cs). Three things concern all threads at once, and
+// each leaves a mark in every one of them that it must act on before it continues in user mode (UserThread.Doomed, JoinsStop):
 //   * the process ends: IsEnding, EndStatus (Signals.Doom);
 //   * one of them executes a program, and waits until it is the only one (ThreadExit.EndOthers);
 //   * a stop: StopSignal. The process is Stopped once every thread has joined the stop (ProcessStops.cs).
@@ -51,7 +51,9 @@ public unsafe struct Process
     public uint Group;
     /// <summary>Session id (getsid).</summary>
     public uint SessionId;
-    /// <summary>The manager's name for the standard streams that this process inherited; comes back in StandardOutput and ProcessExited.</summary>
+    /// <summary>
+    /// The manager's name for the standard streams that this process inherited; comes back in StandardOutput and ProcessExited.
+    /// </summary>
     public uint TerminalSession;
     public ProcessState State;
     /// <summary>True after a successful execve: setpgid on it by its parent fails with EACCES.</summary>

@@ -1,7 +1,7 @@
-// execve(2) and the start of a program for the manager: the home memory component loads the file into a new address space (Execute), the words are copied
-// onto its stack (ProgramStack), and only when all that has succeeded does the old space go. Scripts ("#!", execve(2)) are rewritten here: the home says
-// ENOEXEC, the first bytes of the file say which interpreter. So is the dynamic linker of a program that names one (PT_INTERP) looked up here: the
-// home says ELIBACC and its name. BLOCKS.
+// execve(2) and the start of a program for the manager: the home memory component loads the file into a new address space (Execute), the
+// words are copied onto its stack (ProgramStack), and only when all that has succeeded does the old space go. Scripts ("#!", execve(2)) are
+// rewritten here: the home says ENOEXEC, the first bytes of the file say which interpreter. So is the dynamic linker of a program that
+// names one (PT_INTERP) looked up here: the home says ELIBACC and its name. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -27,8 +27,8 @@ public static unsafe class ProcessExecute
     private const int MostPagesMapped = 1024;
 
     /// <summary>
-    /// execve of the current process. On success the registers are the new program's. An <paramref name="unreachable"/> path is that of a descriptor
-    /// that execve closes. ENOENT: such a script.
+    /// execve of the current process. On success the registers are the new program's. An <paramref name="unreachable"/> path is that of a
+    /// descriptor that execve closes. ENOENT: such a script.
     /// </summary>
     public static Errno Execute(UserThread* thread, ReadOnlySpan<byte> path, ulong arguments, ulong environment, bool unreachable)
     {
@@ -73,8 +73,8 @@ public static unsafe class ProcessExecute
     }
 
     /// <summary>
-    /// Loads the program that the words name into a new space, following interpreter lines, and builds its stack. Sets the executable's path and the
-    /// command name of the process, which is a script's own, not its interpreter's. The caller installs the space.
+    /// Loads the program that the words name into a new space, following interpreter lines, and builds its stack. Sets the executable's
+    /// path and the command name of the process, which is a script's own, not its interpreter's. The caller installs the space.
     /// </summary>
     public static Errno Load(Process* process, ref ProgramWords words, in Scratch scratch, out AddressSpace* space, out LoadedProgram program)
     {
@@ -142,8 +142,8 @@ public static unsafe class ProcessExecute
             process, path, reply.Slice(0, sizeof(OpenReply) + PathRequest.MaxPath), out found, out canonicalLength, out backing);
 
     /// <summary>
-    /// Asks the home to load the file, and once more with the dynamic linker that the program names. ENOEXEC: no program; ELIBBAD: the linker is
-    /// none; ENOENT, EACCES, ... of the linker's path.
+    /// Asks the home to load the file, and once more with the dynamic linker that the program names. ENOEXEC: no program; ELIBBAD: the
+    /// linker is none; ENOENT, EACCES, ... of the linker's path.
     /// </summary>
     private static Errno LoadFile(Process* process, in OpenReply found, uint backing, ExecuteHead head, Span<byte> answer,
         out AddressSpace* space, out ExecuteReply program)

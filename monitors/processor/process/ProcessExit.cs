@@ -1,6 +1,6 @@
 // The end of a process, when its last thread ends (ThreadExit.cs): resources first, then the zombie, then the parent hears of it.
-// Closing files and leaving the address space send messages (BLOCK); from the moment the state is Zombie nothing blocks any more, except the
-// report to the manager, which comes before.
+// Closing files and leaving the address space send messages (BLOCK); from the moment the state is Zombie nothing blocks any more, except
+// the report to the manager, which comes before.
 
 using System;
 using Lego.Fabric;
@@ -12,7 +12,9 @@ namespace Lego.Processor;
 /// <summary>Ends of processes.</summary>
 public static unsafe class ProcessExit
 {
-    /// <summary>Ends a process whose last thread is the current one, which is exiting and has only its kernel thread to end afterwards.</summary>
+    /// <summary>
+    /// Ends a process whose last thread is the current one, which is exiting and has only its kernel thread to end afterwards.
+    /// </summary>
     internal static void End(Process* process, UserThread* thread)
     {
         Signals.Clear(process->Table, ref process->Pending);
@@ -72,7 +74,9 @@ public static unsafe class ProcessExit
         }
     }
 
-    /// <summary>Orphans go to the nearest ancestor that asked for them (PR_SET_CHILD_SUBREAPER), else to process 1, which wants no zombies.</summary>
+    /// <summary>
+    /// Orphans go to the nearest ancestor that asked for them (PR_SET_CHILD_SUBREAPER), else to process 1, which wants no zombies.
+    /// </summary>
     private static void ReleaseChildren(Process* process)
     {
         Process* reaper = process->Parent;

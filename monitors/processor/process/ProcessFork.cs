@@ -1,6 +1,7 @@
-// fork(2), vfork(2) and the process flavours of clone(2). A forked address space is copy-on-write: what is resident here, dirty or not, is mapped by parent
-// and child until one of them writes to it (ExCache.CopyStates), and the home copies the space (Fork). In this order, because what is evicted while
-// the home is asked is then written back for both. A vfork child runs in the parent's space while the parent waits. BLOCKS.
+// fork(2), vfork(2) and the process flavours of clone(2). A forked address space is copy-on-write: what is resident here, dirty or not, is
+// mapped by parent and child until one of them writes to it (ExCache.CopyStates), and the home copies the space (Fork). In this order,
+// because what is evicted while the home is asked is then written back for both. A vfork child runs in the parent's space while the parent
+// waits. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -61,8 +62,8 @@ public static unsafe class ProcessFork
     public static Errno Fork(UserThread* caller, in ForkOptions options, out uint id)
     {
         id = 0;
-        // A signal that has come before is acted on first, and the call starts again (SystemCallRestart): what a group was told before the fork, parent
-        // and child have both been told.
+        // A signal that has come before is acted on first, and the call starts again (SystemCallRestart): what a group was told before the
+        // fork, parent and child have both been told.
         if (Signals.IsPending(caller))
         {
             return Errno.EINTR;

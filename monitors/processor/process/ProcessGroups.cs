@@ -1,5 +1,5 @@
-// Process groups that nobody outside can continue (POSIX 3.264 "orphaned process group"): they are not stopped by a terminal, and when a group becomes
-// orphaned with a stopped member, its members get SIGHUP and SIGCONT. Nothing here blocks.
+// Process groups that nobody outside can continue (POSIX 3.264 "orphaned process group"): they are not stopped by a terminal, and when a
+// group becomes orphaned with a stopped member, its members get SIGHUP and SIGCONT. Nothing here blocks.
 
 using Lego.Kernel;
 
@@ -12,8 +12,9 @@ public static unsafe class ProcessGroups
     public static bool IsOrphaned(Process* process) => IsOrphaned(process, null);
 
     /// <summary>
-    /// The process is about to leave its place: it ends (parent = its own), or it has just got another parent instead of <paramref name="parent"/>,
-    /// which ends. If its group has become orphaned by that and a member is stopped, nobody is left to continue it.
+    /// The process is about to leave its place: it ends (parent = its own), or it has just got another parent instead of
+    /// <paramref name="parent"/>, which ends. If its group has become orphaned by that and a member is stopped, nobody is left to continue
+    /// it.
     /// </summary>
     public static void HangUpIfOrphaned(Process* process, Process* parent)
     {

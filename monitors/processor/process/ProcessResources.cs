@@ -1,4 +1,5 @@
-// What a process has beside its memory: the layer above (files/) keeps it, and is told here when a process is born, changes its program or ends.
+// What a process has beside its memory: the layer above (files/) keeps it, and is told here when a process is born, changes its program or
+// ends.
 
 using Lego.Kernel;
 
@@ -8,7 +9,8 @@ namespace Lego.Processor;
 public abstract unsafe class ProcessResources
 {
     /// <summary>
-    /// fork(2): the child gets its share of what the parent has, or the very same (CLONE_FILES). ENOMEM; Release then undoes what has been given.
+    /// fork(2): the child gets its share of what the parent has, or the very same (CLONE_FILES). ENOMEM; Release then undoes what has been
+    /// given.
     /// </summary>
     public abstract Errno Inherit(Process* parent, Process* child, bool shares);
 

@@ -1,5 +1,6 @@
-// Stopping and continuing a process (job control), and telling the parent about changes of state (wait(2), SIGCHLD). A stop begins with the thread that
-// takes the signal; the others join it at their next return to user mode, and with the last one the process is Stopped. Only Stop and Join block.
+// Stopping and continuing a process (job control), and telling the parent about changes of state (wait(2), SIGCHLD). A stop begins with the
+// thread that takes the signal; the others join it at their next return to user mode, and with the last one the process is Stopped. Only
+// Stop and Join block.
 
 using Lego.Kernel;
 
@@ -47,7 +48,9 @@ public static unsafe class ProcessStops
         }
     }
 
-    /// <summary>A thread has joined a stop, or has ended instead: the process is stopped if it was the last one that others waited for.</summary>
+    /// <summary>
+    /// A thread has joined a stop, or has ended instead: the process is stopped if it was the last one that others waited for.
+    /// </summary>
     public static void CompleteIfAllJoined(Process* process)
     {
         if (process->StopSignal == 0 || process->State != ProcessState.Running || process->IsEnding)

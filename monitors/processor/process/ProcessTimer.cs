@@ -1,4 +1,5 @@
-// One timer of a process: an interval timer (setitimer(2)), the limit of its processor time (RLIMIT_CPU), or one of timer_create(2). TimerQueue fires it.
+// One timer of a process: an interval timer (setitimer(2)), the limit of its processor time (RLIMIT_CPU), or one of timer_create(2).
+// TimerQueue fires it.
 
 namespace Lego.Processor;
 

@@ -1,6 +1,6 @@
 // All processes of a processor component: their memory (slabs), ids and family tree. Never blocks. Running out of memory is an error value.
-// Process 1 is a name without a program: it is the parent of what the manager started and of orphans, ignores all signals, and its zombies disappear
-// at once.
+// Process 1 is a name without a program: it is the parent of what the manager started and of orphans, ignores all signals, and its zombies
+// disappear at once.
 
 using System;
 using Lego.Fabric;
@@ -23,7 +23,9 @@ public sealed unsafe class Processes
     /// <summary>Most threads at a time, zombies' leaders among them; clone fails with EAGAIN beyond.</summary>
     public const ulong MaxThreads = 8192;
 
-    /// <summary>Places that only root's processes may take, and those that only the manager's programs may: somebody must be able to end the others.</summary>
+    /// <summary>
+    /// Places that only root's processes may take, and those that only the manager's programs may: somebody must be able to end the others.
+    /// </summary>
     private const ulong ReservedForRoot = 64;
     private const ulong ReservedForStarts = 16;
 
@@ -162,8 +164,8 @@ public sealed unsafe class Processes
     }
 
     /// <summary>
-    /// A new process (State Embryo) with one thread, default signal actions, a page for the program's path and a fresh id; null when memory or ids are
-    /// exhausted. Not in any family yet.
+    /// A new process (State Embryo) with one thread, default signal actions, a page for the program's path and a fresh id; null when memory
+    /// or ids are exhausted. Not in any family yet.
     /// </summary>
     public Process* Create()
     {
@@ -264,8 +266,8 @@ public sealed unsafe class Processes
     }
 
     /// <summary>
-    /// True when a process may have another child or thread: RLIMIT_NPROC counts the threads of its user (setrlimit(2)), and the last places are left for
-    /// root, who may have to end the others.
+    /// True when a process may have another child or thread: RLIMIT_NPROC counts the threads of its user (setrlimit(2)), and the last
+    /// places are left for root, who may have to end the others.
     /// </summary>
     public bool MayFork(Process* parent)
     {

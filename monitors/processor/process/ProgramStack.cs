@@ -1,13 +1,14 @@
-// The initial stack of a program (System V ABI for x86-64, section 3.4.1, and what Linux's create_elf_tables adds): from the top down a zero word,
-// the file's name, environment strings, argument strings, the platform's name, 16 random bytes; then, at which the 16-byte-aligned stack pointer points,
-// argc, argv, envp and the auxiliary vector. Written into lines of the new space here, where the words are and where the program will read them: no
-// message carries them, and a vector of megabytes is no different from a short one.
+// The initial stack of a program (System V ABI for x86-64, section 3.4.1, and what Linux's create_elf_tables adds): from the top down a
+// zero word, the file's name, environment strings, argument strings, the platform's name, 16 random bytes; then, at which the
+// 16-byte-aligned stack pointer points, argc, argv, envp and the auxiliary vector. Written into lines of the new space here, where the
+// words are and where the program will read them: no message carries them, and a vector of megabytes is no different from a short one.
 //
-// Strings are copied downwards, the last first, through a buffer; then the pointers are found by reading the strings again. A process whose other threads
-// change the strings meanwhile gets what it deserves, but nothing else is harmed: what is written is bounded by the counts that were taken first.
+// Strings are copied downwards, the last first, through a buffer; then the pointers are found by reading the strings again. A process whose
+// other threads change the strings meanwhile gets what it deserves, but nothing else is harmed: what is written is bounded by the counts
+// that were taken first.
 //
-// Limits are Linux's (execve(2), "Limits on size of arguments and environment"): 128 KB a string, and for all strings and pointers a quarter of the stack's
-// limit, at most 6 MB and at least 128 KB. BLOCKS.
+// Limits are Linux's (execve(2), "Limits on size of arguments and environment"): 128 KB a string, and for all strings and pointers a
+// quarter of the stack's limit, at most 6 MB and at least 128 KB. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -32,7 +33,9 @@ internal unsafe ref struct ProgramStack
     private readonly Process* _process;
     private readonly AddressSpace* _space;
     private readonly Span<byte> _buffer;
-    /// <summary>What is pushed lies in the buffer from here on, and will end at <see cref="_address"/>; once all is pushed, words begin there.</summary>
+    /// <summary>
+    /// What is pushed lies in the buffer from here on, and will end at <see cref="_address"/>; once all is pushed, words begin there.
+    /// </summary>
     private int _start;
     private ulong _address;
     private int _wordBytes;
@@ -52,8 +55,8 @@ internal unsafe ref struct ProgramStack
     private readonly ulong Bottom => _address - (ulong)(_buffer.Length - _start);
 
     /// <summary>
-    /// Builds all of it in a space that its home has just made, reading the words from the process's present one, and notes in the space where
-    /// things are. E2BIG, EFAULT (of the words), ENOMEM.
+    /// Builds all of it in a space that its home has just made, reading the words from the process's present one, and notes in the space
+    /// where things are. E2BIG, EFAULT (of the words), ENOMEM.
     /// </summary>
     public static Errno Build(Process* process, AddressSpace* space, in ProgramWords words, in ExecuteReply program, Span<byte> buffer,
         out ulong stackPointer)
@@ -193,7 +196,9 @@ internal unsafe ref struct ProgramStack
         }
     }
 
-    /// <summary>A string that does not fit into the buffer, which is empty: measured first, then copied in pieces, the last first.</summary>
+    /// <summary>
+    /// A string that does not fit into the buffer, which is empty: measured first, then copied in pieces, the last first.
+    /// </summary>
     private void PushLongString(ulong text)
     {
         int length = 0;

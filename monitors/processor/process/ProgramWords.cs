@@ -1,6 +1,6 @@
-// The words of a new program: its file's name, arguments and environment. What a script puts before its own arguments (execve(2), "Interpreter
-// scripts") is gathered in a small buffer; all else stays where it is, in the memory of the process that calls execve or in the manager's request, until
-// the new space exists (ProgramStack), because it may be megabytes.
+// The words of a new program: its file's name, arguments and environment. What a script puts before its own arguments (execve(2),
+// "Interpreter scripts") is gathered in a small buffer; all else stays where it is, in the memory of the process that calls execve or in
+// the manager's request, until the new space exists (ProgramStack), because it may be megabytes.
 
 using System;
 using Lego.Kernel;
@@ -68,8 +68,8 @@ public unsafe ref struct ProgramWords
     public ReadOnlySpan<byte> EnvironmentBlock { get; set; }
 
     /// <summary>
-    /// The file is a script: its interpreter is loaded instead and gets its path, its one optional argument and the script's path before the other
-    /// arguments but the first. E2BIG.
+    /// The file is a script: its interpreter is loaded instead and gets its path, its one optional argument and the script's path before
+    /// the other arguments but the first. E2BIG.
     /// </summary>
     public Errno Interpret(scoped ReadOnlySpan<byte> interpreter, scoped ReadOnlySpan<byte> argument)
     {

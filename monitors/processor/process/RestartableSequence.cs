@@ -1,7 +1,8 @@
-// Restartable sequences (rseq(2), Linux's include/uapi/linux/rseq.h): a thread tells where it has an area that says which CPU it runs on, and where it
-// points to a description of the sequence of instructions that it is in. Such a sequence works on data of that CPU without atomic instructions; if the thread
-// is put aside or takes a signal before the sequence's last instruction, it continues at the sequence's abort handler. Here that is checked on the way to user
-// mode, whenever the thread has been given a CPU anew (Thread.Turns), and before a signal's frame is made. BLOCKS.
+// Restartable sequences (rseq(2), Linux's include/uapi/linux/rseq.h): a thread tells where it has an area that says which CPU it runs on,
+// and where it points to a description of the sequence of instructions that it is in. Such a sequence works on data of that CPU without
+// atomic instructions; if the thread is put aside or takes a signal before the sequence's last instruction, it continues at the sequence's
+// abort handler. Here that is checked on the way to user mode, whenever the thread has been given a CPU anew (Thread.Turns), and before a
+// signal's frame is made. BLOCKS.
 
 using System.Runtime.InteropServices;
 using Lego.Kernel;
@@ -60,8 +61,8 @@ public static unsafe class RestartableSequence
     }
 
     /// <summary>
-    /// The thread has been put aside, or may have been: its sequence is aborted, and the area says where it runs. False: area or sequence are no good, and the
-    /// thread gets SIGSEGV.
+    /// The thread has been put aside, or may have been: its sequence is aborted, and the area says where it runs. False: area or sequence
+    /// are no good, and the thread gets SIGSEGV.
     /// </summary>
     public static bool TryUpdate(UserThread* thread, UserContext* user)
     {

@@ -1,6 +1,6 @@
-// Robust futexes (get_robust_list(2), Linux's Documentation/locking/robust-futex-ABI): a thread keeps a list of the locks that it holds in its own memory,
-// and when it ends, or executes a program, each of them that is still its own is marked OWNER_DIED and somebody who waits is woken. The list is the
-// program's: nothing that it says is believed, and it may be a ring. BLOCKS.
+// Robust futexes (get_robust_list(2), Linux's Documentation/locking/robust-futex-ABI): a thread keeps a list of the locks that it holds in
+// its own memory, and when it ends, or executes a program, each of them that is still its own is marked OWNER_DIED and somebody who waits
+// is woken. The list is the program's: nothing that it says is believed, and it may be a ring. BLOCKS.
 
 using System.Runtime.InteropServices;
 using System.Threading;

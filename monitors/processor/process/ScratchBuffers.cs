@@ -1,5 +1,5 @@
-// Large buffers for messages with many records, strings or pages, made at boot because nothing of that size fits on a kernel stack. A user holds at
-// most one at a time and gives it back before it blocks on another process; so taking one may wait (BLOCK), but always ends.
+// Large buffers for messages with many records, strings or pages, made at boot because nothing of that size fits on a kernel stack. A user
+// holds at most one at a time and gives it back before it blocks on another process; so taking one may wait (BLOCK), but always ends.
 
 using System;
 using Lego.Kernel;

@@ -1,6 +1,6 @@
-// What happens to pending signals before a thread continues in user mode: default actions, frames for handlers (SignalFrame.cs), the restart of
-// interrupted system calls (signal(7)), and the way back, rt_sigreturn. Runs in the thread itself. BLOCKS (stopped processes; frames are
-// copied to the user's stack). An action that ends the process does not return.
+// What happens to pending signals before a thread continues in user mode: default actions, frames for handlers (SignalFrame.cs), the
+// restart of interrupted system calls (signal(7)), and the way back, rt_sigreturn. Runs in the thread itself. BLOCKS (stopped processes;
+// frames are copied to the user's stack). An action that ends the process does not return.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -80,7 +80,9 @@ public static unsafe class SignalDelivery
         }
     }
 
-    /// <summary>A handler without a usable stack or address: SIGSEGV, which ends the process if it was that handler (Linux's signal_setup_done).</summary>
+    /// <summary>
+    /// A handler without a usable stack or address: SIGSEGV, which ends the process if it was that handler (Linux's signal_setup_done).
+    /// </summary>
     private static void FailToEnter(UserThread* thread, int signal)
     {
         if (signal == Signal.SegmentationFault)

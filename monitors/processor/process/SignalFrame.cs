@@ -1,6 +1,6 @@
-// What a signal handler finds on its stack on x86-64 Linux: struct rt_sigframe with ucontext and siginfo, and above it the extended state (ExtendedFrame.cs;
-// arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h, uapi/asm-generic/siginfo.h). glibc, musl and debuggers read these layouts, so they are the ABI;
-// tests/unit checks the offsets.
+// What a signal handler finds on its stack on x86-64 Linux: struct rt_sigframe with ucontext and siginfo, and above it the extended state
+// (ExtendedFrame.cs; arch/x86/include/asm/sigframe.h, uapi/asm/sigcontext.h, uapi/asm-generic/siginfo.h). glibc, musl and debuggers read
+// these layouts, so they are the ABI; tests/unit checks the offsets.
 
 using System.Runtime.InteropServices;
 

@@ -77,7 +77,9 @@ public struct SignalInfo
     public int Number;
     public int Code;
     public int Error;
-    /// <summary>Sender or child (si_pid, si_uid); of a timer's signal its id and the expiries that were missed (si_timerid, si_overrun).</summary>
+    /// <summary>
+    /// Sender or child (si_pid, si_uid); of a timer's signal its id and the expiries that were missed (si_timerid, si_overrun).
+    /// </summary>
     public uint ProcessId;
     public uint UserId;
     /// <summary>Exit status or stopping signal of a child (si_status).</summary>
@@ -96,7 +98,9 @@ public unsafe struct PendingSignal
     public PendingSignal* Next;
 }
 
-/// <summary>Signals waiting for delivery: a bit per number, and details of those for which memory was found. Zero-initialised = empty.</summary>
+/// <summary>
+/// Signals waiting for delivery: a bit per number, and details of those for which memory was found. Zero-initialised = empty.
+/// </summary>
 public unsafe struct SignalQueue
 {
     /// <summary>Bit n-1: at least one signal n waits.</summary>

@@ -1,8 +1,9 @@
-// Sending signals, and waiting for something in a way that a signal interrupts. What happens to a signal when its thread returns to user mode is in
-// SignalDelivery.cs; the system calls are in linux/SignalCalls.cs. signal(7) is the contract. Only the waits block.
+// Sending signals, and waiting for something in a way that a signal interrupts. What happens to a signal when its thread returns to user
+// mode is in SignalDelivery.cs; the system calls are in linux/SignalCalls.cs. signal(7) is the contract. Only the waits block.
 //
-// A signal for a process waits in the process's queue, and whichever thread that does not block it comes by first acts on it. Sending wakes one such
-// thread (all of them, if it ends the process); a thread that blocks it later wakes another one (SetMask), so that it is not overlooked.
+// A signal for a process waits in the process's queue, and whichever thread that does not block it comes by first acts on it. Sending wakes
+// one such thread (all of them, if it ends the process); a thread that blocks it later wakes another one (SetMask), so that it is not
+// overlooked.
 
 using System.Runtime.CompilerServices;
 using Lego.Kernel;
@@ -34,15 +35,15 @@ public static unsafe class Signals
     private const ulong ContinueBit = 1UL << (Signal.Continue - 1);
 
     /// <summary>
-    /// Waits on a queue; EINTR at once when a signal that the current thread must act on is pending, or as soon as one comes. In a kernel thread
-    /// it is a plain wait. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
+    /// Waits on a queue; EINTR at once when a signal that the current thread must act on is pending, or as soon as one comes. In a kernel
+    /// thread it is a plain wait. A wake-up says nothing about the condition: check it again, also after EINTR where work may be lost.
     /// </summary>
     [Blocks]
     public static Errno Wait(ref WaitQueue queue) => WaitUntil(ref queue, ulong.MaxValue);
 
     /// <summary>
-    /// Waits on a queue as a call that cannot be interrupted does: only the coming end of its process ends the wait (EINTR). Other signals are a
-    /// wake-up like any other.
+    /// Waits on a queue as a call that cannot be interrupted does: only the coming end of its process ends the wait (EINTR). Other signals
+    /// are a wake-up like any other.
     /// </summary>
     [Blocks]
     public static Errno WaitKillable(ref WaitQueue queue)
@@ -80,13 +81,16 @@ public static unsafe class Signals
         return woken ? Errno.None : Errno.ETIMEDOUT;
     }
 
-    /// <summary>True when the thread has something to act on before it continues: a signal, pending and not blocked; a stop; its end.</summary>
+    /// <summary>
+    /// True when the thread has something to act on before it continues: a signal, pending and not blocked; a stop; its end.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsPending(UserThread* thread) => thread->Doomed | thread->JoinsStop || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
+    public static bool IsPending(UserThread* thread) =>
+        thread->Doomed | thread->JoinsStop || ((thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals) != 0;
 
     /// <summary>
-    /// True when the process will end at the thread's next return to user mode: it is doomed, or a signal is pending whose default action is the end.
-    /// Deaths that leave a core dump are not among them, as in Linux (complete_signal).
+    /// True when the process will end at the thread's next return to user mode: it is doomed, or a signal is pending whose default action
+    /// is the end. Deaths that leave a core dump are not among them, as in Linux (complete_signal).
     /// </summary>
     public static bool IsDying(UserThread* thread)
     {
@@ -111,8 +115,8 @@ public static unsafe class Signals
     }
 
     /// <summary>
-    /// Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored. EAGAIN: a queued
-    /// (real-time) signal with details finds no room (RLIMIT_SIGPENDING), and has not been sent.
+    /// Sends a signal to a process as kill(2) does, without permission checks. Wakes it when the signal is not blocked or ignored. EAGAIN:
+    /// a queued (real-time) signal with details finds no room (RLIMIT_SIGPENDING), and has not been sent.
     /// </summary>
     public static Errno Send(Process* process, in SignalInfo info)
     {
@@ -148,8 +152,8 @@ public static unsafe class Signals
     }
 
     /// <summary>
-    /// Sends a signal to all processes of a group; false when there is none. A child that fork is still making gets it, too, and acts on it when it
-    /// first runs: no member escapes because it is being born.
+    /// Sends a signal to all processes of a group; false when there is none. A child that fork is still making gets it, too, and acts on it
+    /// when it first runs: no member escapes because it is being born.
     /// </summary>
     public static bool SendToGroup(Processes table, uint group, in SignalInfo info)
     {
@@ -167,7 +171,8 @@ public static unsafe class Signals
     }
 
     /// <summary>
-    /// Sends a signal to all processes that descend from the program of a session, whatever sessions they have made since; false when there is none.
+    /// Sends a signal to all processes that descend from the program of a session, whatever sessions they have made since; false when there
+    /// is none.
     /// </summary>
     public static bool SendToTerminalSession(Processes table, uint session, in SignalInfo info)
     {
@@ -185,8 +190,8 @@ public static unsafe class Signals
     }
 
     /// <summary>
-    /// Sends the current thread a signal that it caused by an instruction. Blocking or ignoring it does not help: the instruction would fault again,
-    /// so the action then becomes the default (as force_sig does in Linux).
+    /// Sends the current thread a signal that it caused by an instruction. Blocking or ignoring it does not help: the instruction would
+    /// fault again, so the action then becomes the default (as force_sig does in Linux).
     /// </summary>
     public static void Force(UserThread* thread, in SignalInfo info)
     {
@@ -201,7 +206,9 @@ public static unsafe class Signals
         Enqueue(thread->Process, ref thread->Pending, in info);
     }
 
-    /// <summary>Ends a process with a wait status: each thread at its next return to user mode, whatever its signals say. The first status counts.</summary>
+    /// <summary>
+    /// Ends a process with a wait status: each thread at its next return to user mode, whatever its signals say. The first status counts.
+    /// </summary>
     public static void Doom(Process* process, uint waitStatus)
     {
         if (process->FirstThread == null || process->IsEnding)
@@ -228,7 +235,9 @@ public static unsafe class Signals
         }
     }
 
-    /// <summary>There is something for a thread to act on: a wait that can be interrupted ends, and so does its time in user mode.</summary>
+    /// <summary>
+    /// There is something for a thread to act on: a wait that can be interrupted ends, and so does its time in user mode.
+    /// </summary>
     public static void Alert(UserThread* thread)
     {
         if (thread->WaitsOn != null)
@@ -252,7 +261,10 @@ public static unsafe class Signals
         }
     }
 
-    /// <summary>True when the signal, delivered, ends the process at once: its default action is the end, without a core dump (Linux's complete_signal).</summary>
+    /// <summary>
+    /// True when the signal, delivered, ends the process at once: its default action is the end, without a core dump (Linux's
+    /// complete_signal).
+    /// </summary>
     private static bool EndsProcess(Process* process, int signal) =>
         signal == Signal.Kill
         || ((Signal.Bit(signal) & (Stops | IgnoredByDefault | DumpsCore)) == 0 && (*process->Actions)[signal].Handler == SignalAction.Default);
@@ -264,7 +276,9 @@ public static unsafe class Signals
         return handler == SignalAction.Ignore || (handler == SignalAction.Default && (IgnoredByDefault & Signal.Bit(signal)) != 0);
     }
 
-    /// <summary>Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.</summary>
+    /// <summary>
+    /// Takes the next signal outside a mask out of the thread's and its process's queues; synchronous ones first, then lowest number.
+    /// </summary>
     public static bool TryDequeue(UserThread* thread, ulong blocked, out SignalInfo info)
     {
         bool taken = TryTake(thread->Process->Table, ref thread->Pending, ~blocked, out info)

@@ -68,7 +68,9 @@ public sealed unsafe class Spaces
         return space;
     }
 
-    /// <summary>A name that no space on the list has: numbers come round after 2^24 forks and execs, and some processes live long.</summary>
+    /// <summary>
+    /// A name that no space on the list has: numbers come round after 2^24 forks and execs, and some processes live long.
+    /// </summary>
     internal static uint NextName(ushort node, ref uint last, AddressSpace* first)
     {
         while (true)
@@ -153,9 +155,9 @@ public sealed unsafe class Spaces
     }
 
     /// <summary>
-    /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them once
-    /// it has agreed. On an error they are as before. <paramref name="backing"/> is the file that the request maps, 0 = none; the caller holds it.
-    /// ENOMEM, EPROTO as for Request.
+    /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them
+    /// once it has agreed. On an error they are as before. <paramref name="backing"/> is the file that the request maps, 0 = none; the
+    /// caller holds it. ENOMEM, EPROTO as for Request.
     /// </summary>
     [Blocks]
     public Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
@@ -196,8 +198,9 @@ public sealed unsafe class Spaces
     }
 
     /// <summary>
-    /// Sends a request whose reply is a SpaceReply with records, and applies them to <paramref name="target"/> (fork: the child's space). EPROTO:
-    /// what the home says makes no sense, so nothing is known about the space any more and its processes must end. The caller holds the space.
+    /// Sends a request whose reply is a SpaceReply with records, and applies them to <paramref name="target"/> (fork: the child's space).
+    /// EPROTO: what the home says makes no sense, so nothing is known about the space any more and its processes must end. The caller holds
+    /// the space.
     /// </summary>
     public Errno Request<T>(AddressSpace* space, AddressSpace* target, Opcode opcode, in T head, ReadOnlySpan<byte> payload,
         Span<byte> reply, out ulong address) where T : unmanaged

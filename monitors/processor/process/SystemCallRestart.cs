@@ -1,6 +1,7 @@
-// What becomes of a system call that a signal interrupted, once the signal has been acted on (signal(7), "Interruption of system calls and library
-// functions by signal handlers" and "... by stop signals"). The names in brackets are those of Linux's include/linux/errno.h. A call that waits for a
-// time leaves its deadline in the thread (SystemCall.FailKeeping): started again it waits for the rest, and SA_RESTART does not restart it. Pure.
+// What becomes of a system call that a signal interrupted, once the signal has been acted on (signal(7), "Interruption of system calls and
+// library functions by signal handlers" and "... by stop signals"). The names in brackets are those of Linux's include/linux/errno.h. A
+// call that waits for a time leaves its deadline in the thread (SystemCall.FailKeeping): started again it waits for the rest, and
+// SA_RESTART does not restart it. Pure.
 
 namespace Lego.Processor;
 

@@ -1,5 +1,5 @@
-// clone(2) with CLONE_THREAD: another thread of the caller's process. Memory, handlers, descriptors, directory and identity are the process's and so
-// shared; the caller's mask and name are copied. BLOCKS.
+// clone(2) with CLONE_THREAD: another thread of the caller's process. Memory, handlers, descriptors, directory and identity are the
+// process's and so shared; the caller's mask and name are copied. BLOCKS.
 
 using Lego.Kernel;
 
@@ -8,7 +8,9 @@ namespace Lego.Processor;
 /// <summary>Makes threads.</summary>
 public static unsafe class ThreadClone
 {
-    /// <summary>Flags that a thread shares all of with its process here; CLONE_THREAD without any of them would be a thread with files of its own.</summary>
+    /// <summary>
+    /// Flags that a thread shares all of with its process here; CLONE_THREAD without any of them would be a thread with files of its own.
+    /// </summary>
     public const CloneFlags Required = CloneFlags.Memory | CloneFlags.FileSystem | CloneFlags.Files | CloneFlags.SignalHandlers | CloneFlags.Thread;
 
     /// <summary>Flags that may stand beside them.</summary>

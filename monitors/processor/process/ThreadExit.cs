@@ -1,6 +1,6 @@
-// The end of a thread (exit(2)), and of all threads of a process (exit_group(2), fatal signals) or all but one (execve(2)). The last one ends the process
-// (ProcessExit.cs). What a thread has promised others by addresses is kept first, while its memory is there: robust futexes, then the word that
-// set_tid_address(2) names. BLOCKS; nothing interrupts it.
+// The end of a thread (exit(2)), and of all threads of a process (exit_group(2), fatal signals) or all but one (execve(2)). The last one
+// ends the process (ProcessExit.cs). What a thread has promised others by addresses is kept first, while its memory is there: robust
+// futexes, then the word that set_tid_address(2) names. BLOCKS; nothing interrupts it.
 
 using Lego.Kernel;
 
@@ -9,7 +9,10 @@ namespace Lego.Processor;
 /// <summary>Ends of threads.</summary>
 public static unsafe class ThreadExit
 {
-    /// <summary>Ends the current thread and, at their next returns to user mode, the others of its process, which then has a wait status. Does not return.</summary>
+    /// <summary>
+    /// Ends the current thread and, at their next returns to user mode, the others of its process, which then has a wait status. Does not
+    /// return.
+    /// </summary>
     public static void EndAll(UserThread* thread, uint waitStatus)
     {
         Signals.Doom(thread->Process, waitStatus);
@@ -17,8 +20,8 @@ public static unsafe class ThreadExit
     }
 
     /// <summary>
-    /// Ends the current thread. The process ends with its last one: with the status that all its threads were ended with, else with the last one's (Linux's
-    /// synchronize_group_exit). Does not return.
+    /// Ends the current thread. The process ends with its last one: with the status that all its threads were ended with, else with the
+    /// last one's (Linux's synchronize_group_exit). Does not return.
     /// </summary>
     public static void End(UserThread* thread, uint waitStatus)
     {
@@ -51,8 +54,8 @@ public static unsafe class ThreadExit
     }
 
     /// <summary>
-    /// execve(2): ends all threads but the current one, which becomes the leader. EINTR: the current one is to end itself, or acts on a signal that
-    /// ends the process.
+    /// execve(2): ends all threads but the current one, which becomes the leader. EINTR: the current one is to end itself, or acts on a
+    /// signal that ends the process.
     /// </summary>
     [Blocks]
     public static Errno EndOthers(UserThread* thread)

@@ -25,8 +25,8 @@ public sealed unsafe class ThreadStart : ThreadBody
     }
 
     /// <summary>
-    /// Lets a new thread begin where the caller, which is in a system call, continues: with the same registers but for the result, 0, and what the
-    /// options say. EAGAIN.
+    /// Lets a new thread begin where the caller, which is in a system call, continues: with the same registers but for the result, 0, and
+    /// what the options say. EAGAIN.
     /// </summary>
     internal static Errno Begin(UserThread* caller, UserThread* thread, in ForkOptions options)
     {

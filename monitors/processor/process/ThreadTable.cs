@@ -1,5 +1,5 @@
-// The threads of a component's processes: their memory, their ids, and which of them live. What a thread's end means for its process stands at the head
-// of Process.cs. Never blocks.
+// The threads of a component's processes: their memory, their ids, and which of them live. What a thread's end means for its process stands
+// at the head of Process.cs. Never blocks.
 
 using Lego.Kernel;
 
@@ -45,7 +45,9 @@ public sealed unsafe class ThreadTable
     /// <summary>Gives the memory of a thread back that never had an id.</summary>
     public void Discard(UserThread* thread) => _threads.Free(thread);
 
-    /// <summary>Takes a thread from those that live. Its memory stays: Free gives it back, for the leader when the process is removed.</summary>
+    /// <summary>
+    /// Takes a thread from those that live. Its memory stays: Free gives it back, for the leader when the process is removed.
+    /// </summary>
     public void Retire(UserThread* thread)
     {
         Process* process = thread->Process;

@@ -1,7 +1,7 @@
-// Fires the timers of all processes: a list in the order of the next look, and a kernel thread that sleeps until the first one. A timer that counts
-// processor time is looked at when it can expire at the earliest, which is when the process has computed without a break, and then again. Periodic
-// timers whose signal has not been taken do not run (Linux: itimer_get_remtime, posixtimer_rearm), so that no period, however short, can keep the
-// component busy. Nothing here blocks but the thread itself.
+// Fires the timers of all processes: a list in the order of the next look, and a kernel thread that sleeps until the first one. A timer
+// that counts processor time is looked at when it can expire at the earliest, which is when the process has computed without a break, and
+// then again. Periodic timers whose signal has not been taken do not run (Linux: itimer_get_remtime, posixtimer_rearm), so that no period,
+// however short, can keep the component busy. Nothing here blocks but the thread itself.
 
 using System;
 using Lego.Kernel;

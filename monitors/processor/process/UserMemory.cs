@@ -1,7 +1,7 @@
 // The only way from the kernel to a program's memory. A user address is never dereferenced: the copy walks the page table, brings lines
-// that are not resident into the ExCache, checks the mapping's protection, sets the accessed and dirty bits that the hardware would have set,
-// and moves the bytes through the line's kernel address. Any copy may BLOCK (a miss is a message), so the caller must re-check what it read
-// of shared state before. Errors: EFAULT for an address outside the user half or a mapping that does not allow the access.
+// that are not resident into the ExCache, checks the mapping's protection, sets the accessed and dirty bits that the hardware would have
+// set, and moves the bytes through the line's kernel address. Any copy may BLOCK (a miss is a message), so the caller must re-check what it
+// read of shared state before. Errors: EFAULT for an address outside the user half or a mapping that does not allow the access.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -31,13 +31,16 @@ public readonly unsafe struct UserPointer<T> where T : unmanaged
     }
 
     /// <summary>Copies the value to the program's memory. EFAULT.</summary>
-    public Errno Write(Process* process, in T value) => UserMemory.CopyOut(process, Address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+    public Errno Write(Process* process, in T value) =>
+        UserMemory.CopyOut(process, Address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Copies element <paramref name="index"/> of an array that starts at the address. EFAULT.</summary>
-    public Errno ReadAt(Process* process, ulong index, out T value) => new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Read(process, out value);
+    public Errno ReadAt(Process* process, ulong index, out T value) =>
+        new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Read(process, out value);
 
     /// <summary>Writes element <paramref name="index"/> of an array that starts at the address. EFAULT.</summary>
-    public Errno WriteAt(Process* process, ulong index, in T value) => new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Write(process, in value);
+    public Errno WriteAt(Process* process, ulong index, in T value) =>
+        new UserPointer<T>(Address + (index * (ulong)sizeof(T))).Write(process, in value);
 }
 
 /// <summary>A program's allegation that it owns a range of bytes.</summary>
@@ -53,10 +56,12 @@ public readonly unsafe struct UserBuffer
     }
 
     /// <summary>Copies bytes [offset, offset + to.Length) from the program. EFAULT, also when that leaves the buffer.</summary>
-    public Errno CopyIn(Process* process, ulong offset, Span<byte> to) => Holds(offset, (ulong)to.Length) ? UserMemory.CopyIn(process, Address + offset, to) : Errno.EFAULT;
+    public Errno CopyIn(Process* process, ulong offset, Span<byte> to) =>
+        Holds(offset, (ulong)to.Length) ? UserMemory.CopyIn(process, Address + offset, to) : Errno.EFAULT;
 
     /// <summary>Copies to bytes [offset, offset + from.Length) of the program. EFAULT, also when that leaves the buffer.</summary>
-    public Errno CopyOut(Process* process, ulong offset, ReadOnlySpan<byte> from) => Holds(offset, (ulong)from.Length) ? UserMemory.CopyOut(process, Address + offset, from) : Errno.EFAULT;
+    public Errno CopyOut(Process* process, ulong offset, ReadOnlySpan<byte> from) =>
+        Holds(offset, (ulong)from.Length) ? UserMemory.CopyOut(process, Address + offset, from) : Errno.EFAULT;
 
     private bool Holds(ulong offset, ulong lengthBytes) => offset <= LengthBytes && lengthBytes <= LengthBytes - offset;
 }
@@ -102,17 +107,22 @@ public static unsafe class UserMemory
     /// <summary>First address above the user half.</summary>
     public const ulong Limit = AddressSpace.Limit;
 
-    /// <summary>True when bits 63 to 47 are equal; other addresses fault where they are loaded, RIP and the segment bases in ring 0 (SDM vol. 1, 3.3.7.1).</summary>
+    /// <summary>
+    /// True when bits 63 to 47 are equal; other addresses fault where they are loaded, RIP and the segment bases in ring 0 (SDM vol. 1,
+    /// 3.3.7.1).
+    /// </summary>
     public static bool IsCanonical(ulong address) => (ulong)((long)address << 16 >> 16) == address;
 
     /// <summary>The range does not lie in the user half.</summary>
     public static bool IsWild(ulong address, ulong lengthBytes) => address > Limit || lengthBytes > Limit - address;
 
     /// <summary>Copies from the program. EFAULT; what was copied before the fault stays in <paramref name="to"/>.</summary>
-    public static Errno CopyIn(Process* process, ulong address, Span<byte> to) => Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
+    public static Errno CopyIn(Process* process, ulong address, Span<byte> to) =>
+        Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(to)), (ulong)to.Length, MissAccess.Read, out _);
 
     /// <summary>Copies to the program. EFAULT; what was copied before the fault stays written.</summary>
-    public static Errno CopyOut(Process* process, ulong address, ReadOnlySpan<byte> from) => Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(from)), (ulong)from.Length, MissAccess.Write, out _);
+    public static Errno CopyOut(Process* process, ulong address, ReadOnlySpan<byte> from) =>
+        Copy(process, address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(from)), (ulong)from.Length, MissAccess.Write, out _);
 
     /// <summary>As CopyIn and CopyOut by <paramref name="access"/>, telling how many bytes moved before a fault.</summary>
     public static Errno Copy(Process* process, ulong address, byte* kernel, ulong lengthBytes, MissAccess access, out ulong copiedBytes)

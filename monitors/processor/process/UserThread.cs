@@ -1,6 +1,6 @@
 // A thread of a process as Linux sees it: what each thread has for itself. The kernel thread under it (kernel/threads) knows nothing of
-// processes; its Owner field points here. Lives in a slab (Processes.cs); freed at its end, the leader's when the process is removed. A pointer to
-// another thread is valid until the caller blocks: look it up again by id afterwards.
+// processes; its Owner field points here. Lives in a slab (Processes.cs); freed at its end, the leader's when the process is removed. A
+// pointer to another thread is valid until the caller blocks: look it up again by id afterwards.
 
 using Lego.Kernel;
 
@@ -16,7 +16,9 @@ public unsafe struct UserThread
     public bool FollowsMounts;
     /// <summary>Thread id; equal to the process id for the first thread.</summary>
     public uint Id;
-    /// <summary>True when the thread must end at its next return to user mode: its process ends, or another thread executes a program.</summary>
+    /// <summary>
+    /// True when the thread must end at its next return to user mode: its process ends, or another thread executes a program.
+    /// </summary>
     public bool Doomed;
     /// <summary>True when its process is being stopped and the thread has yet to join.</summary>
     public bool JoinsStop;
@@ -58,11 +60,15 @@ public unsafe struct UserThread
     public ulong InterruptedDeadlineNs;
     /// <summary>The deadline of the call that is about to start again; 0 = none.</summary>
     public ulong ResumedDeadlineNs;
-    /// <summary>Address of the last page fault that became a signal (cr2 in signal frames), and the trap number with its error code.</summary>
+    /// <summary>
+    /// Address of the last page fault that became a signal (cr2 in signal frames), and the trap number with its error code.
+    /// </summary>
     public ulong FaultAddress;
     public ulong TrapNumber;
     public ulong TrapError;
-    /// <summary>Summary of the registers at the last page fault, and how many faults in a row had the same: one instruction that needs many pages.</summary>
+    /// <summary>
+    /// Summary of the registers at the last page fault, and how many faults in a row had the same: one instruction that needs many pages.
+    /// </summary>
     public ulong FaultFingerprint;
     public uint FaultsWithoutProgress;
     /// <summary>State of CpuTime: the run time that the process has been charged for, and whether what follows is system time.</summary>
@@ -91,7 +97,9 @@ public unsafe struct UserThread
     public ulong ClearChildThreadId;
     /// <summary>set_robust_list(2).</summary>
     public ulong RobustList;
-    /// <summary>rseq(2): address of its area and the signature before abort handlers, 0 = none; and the turn on a CPU that the area speaks of.</summary>
+    /// <summary>
+    /// rseq(2): address of its area and the signature before abort handlers, 0 = none; and the turn on a CPU that the area speaks of.
+    /// </summary>
     public ulong SequenceArea;
     public uint SequenceSignature;
     public ulong SequenceTurn;
@@ -106,8 +114,8 @@ public unsafe struct UserThread
     public ref Process.NameBuffer Name => ref IsLeader ? ref Process->Name : ref OwnName;
 
     /// <summary>
-    /// The thread that kernel code acts for when it does something for a process: the running one, or the leader where a kernel thread starts the
-    /// process's program.
+    /// The thread that kernel code acts for when it does something for a process: the running one, or the leader where a kernel thread
+    /// starts the process's program.
     /// </summary>
     public static UserThread* ActingFor(Process* process)
     {

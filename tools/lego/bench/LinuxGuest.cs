@@ -1,5 +1,5 @@
-// A Linux machine beside the rack, under the same QEMU flags as the rack's machines and on an ext4 volume with the same files, told over its first
-// serial port what to run (tools/bench/guest.c). It has the memory of the whole rack, and goes with its object.
+// A Linux machine beside the rack, under the same QEMU flags as the rack's machines and on an ext4 volume with the same files, told over
+// its first serial port what to run (tools/bench/guest.c). It has the memory of the whole rack, and goes with its object.
 
 using System;
 using System.Collections.Generic;

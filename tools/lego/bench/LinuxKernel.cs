@@ -1,6 +1,6 @@
-// Debian's kernel for the Linux guest of `lego bench syscalls`, and the initial file system that boots it to its ext4 volume: tools/bench/guest.c and
-// the modules that a virtio disk and ext4 need. The package is fetched with apt-get download and unpacked without root; nothing of the host
-// changes. Kept under out/linux-guest, and used from there until it is removed.
+// Debian's kernel for the Linux guest of `lego bench syscalls`, and the initial file system that boots it to its ext4 volume:
+// tools/bench/guest.c and the modules that a virtio disk and ext4 need. The package is fetched with apt-get download and unpacked without
+// root; nothing of the host changes. Kept under out/linux-guest, and used from there until it is removed.
 
 using System;
 using System.Collections.Generic;
@@ -69,7 +69,9 @@ public sealed record LinuxKernel(string KernelPath, string InitialFilesPath, str
             ?? throw ToolException.Host($"apt knows no package {Package} (is its list empty? then: sudo apt-get update)");
     }
 
-    /// <summary>Makes the archive that the kernel unpacks (cpio, "newc": Documentation/driver-api/early-userspace/buffer-format.rst).</summary>
+    /// <summary>
+    /// Makes the archive that the kernel unpacks (cpio, "newc": Documentation/driver-api/early-userspace/buffer-format.rst).
+    /// </summary>
     private static async Task PackAsync(string package, string archive)
     {
         string tree = archive + ".tree";

@@ -1,6 +1,6 @@
-// `lego bench syscalls`: tools/bench/syscalls.c on a rack and in a Linux guest that are up side by side, the same static program under the same QEMU
-// flags. Each round runs every row on one and at once on the other, so that what else the host does meets both; a figure is the median of
-// the rounds. The guest's files are on ext4 on a virtio disk, the rack's on its storage component.
+// `lego bench syscalls`: tools/bench/syscalls.c on a rack and in a Linux guest that are up side by side, the same static program under the
+// same QEMU flags. Each round runs every row on one and at once on the other, so that what else the host does meets both; a figure is the
+// median of the rounds. The guest's files are on ext4 on a virtio disk, the rack's on its storage component.
 
 using System;
 using System.Collections.Generic;

@@ -1,8 +1,7 @@
-// `lego bench fetch`: what a line fetch costs, on ring and on ethernet, in one run on this host; per-stage times come from a second run with
-// stages=on, so that taking the stamps does not disturb the figures.
-// `lego bench instructions`: the same figures in executed instructions, on one machine whose clock counts them. They do not depend on the
-// host or on what else it does, so they show what a change of the code costs.
-// `lego bench syscalls`: system calls of a program on a rack beside those of the same program in a Linux guest.
+// `lego bench fetch`: what a line fetch costs, on ring and on ethernet, in one run on this host; per-stage times come from a second run
+// with stages=on, so that taking the stamps does not disturb the figures. `lego bench instructions`: the same figures in executed
+// instructions, on one machine whose clock counts them. They do not depend on the host or on what else it does, so they show what a change
+// of the code costs. `lego bench syscalls`: system calls of a program on a rack beside those of the same program in a Linux guest.
 
 using System;
 using System.Collections.Generic;
@@ -59,7 +58,8 @@ public static class BenchCommand
 
     private static void PrintSystemCalls(IReadOnlyList<SystemCallRow> rows, LinkKind link)
     {
-        static string Text(double? value) => value is { } number ? number.ToString(number < 1 ? "0.000" : "0.00", CultureInfo.InvariantCulture) : "-";
+        static string Text(double? value) =>
+            value is { } number ? number.ToString(number < 1 ? "0.000" : "0.00", CultureInfo.InvariantCulture) : "-";
         TextTable.Print(
             ["row", "median, us", "Linux guest", $"rack, {link.ToString().ToLowerInvariant()}", "rack / guest"],
             rows.Select(row => new[] { row.Name, row.Title, Text(row.Linux.Median), Text(row.Rack.Median), Text(row.Ratio) }));

@@ -256,5 +256,6 @@ public static class RunCommand
         }
     }
 
-    private static async Task WriteStatisticsAsync(KeeperClient client, string path) => await File.WriteAllTextAsync(path, (await client.AllStatisticsAsync()).AfterProgram().ToJson() + "\n");
+    private static async Task WriteStatisticsAsync(KeeperClient client, string path) =>
+        await File.WriteAllTextAsync(path, (await client.AllStatisticsAsync()).AfterProgram().ToJson() + "\n");
 }

@@ -1,6 +1,6 @@
-// `lego test`: everything that can be tested, cheapest first. Host tests run the images' own sources in this process's world; the simulation runs
-// whole racks of them by seed; the suites image runs named cases on bare metal; rack tests drive this very tool. The last line counts; the status is
-// 1 when anything failed.
+// `lego test`: everything that can be tested, cheapest first. Host tests run the images' own sources in this process's world; the
+// simulation runs whole racks of them by seed; the suites image runs named cases on bare metal; rack tests drive this very tool. The last
+// line counts; the status is 1 when anything failed.
 
 using System;
 using System.Collections.Generic;

@@ -1,6 +1,6 @@
 // What the manager needs to start a program: its words, its environment, its working directory and what its streams are. Payload of a Start
-// frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, struct termios, then cwd\0, argv\0..., envp\0... (the same strings as StartProcess
-// carries). Strings are any bytes; HostArguments says how they are held in .NET's.
+// frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, struct termios, then cwd\0, argv\0..., envp\0... (the same strings as
+// StartProcess carries). Strings are any bytes; HostArguments says how they are held in .NET's.
 
 using System;
 using System.Buffers.Binary;

@@ -9,7 +9,9 @@ namespace Lego.Tool;
 /// <summary>Writes files to sort.</summary>
 public static class DemoData
 {
-    /// <summary>Letters in a line; with its terminator, the allocator's header and its pointer a line takes 1 KB of a sorting program's memory.</summary>
+    /// <summary>
+    /// Letters in a line; with its terminator, the allocator's header and its pointer a line takes 1 KB of a sorting program's memory.
+    /// </summary>
     public const int LineLetters = 1000;
     private const string Alphabet = "abcdefghijklmnopqrstuvwxyz012345";
 

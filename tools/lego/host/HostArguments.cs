@@ -1,5 +1,5 @@
-// The tool's own arguments as the bytes that they are. .NET decodes them as UTF-8 and replaces what is not; on Linux an argument or a file's name
-// is any bytes. Here such text is decoded by Mono.Unix's encoding, which keeps the odd bytes and gives them back.
+// The tool's own arguments as the bytes that they are. .NET decodes them as UTF-8 and replaces what is not; on Linux an argument or a
+// file's name is any bytes. Here such text is decoded by Mono.Unix's encoding, which keeps the odd bytes and gives them back.
 
 using System;
 using System.Collections.Generic;

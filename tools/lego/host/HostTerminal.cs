@@ -1,6 +1,6 @@
-// The tool's own standard streams, used bare: read(2) and write(2) on descriptors 0, 1 and 2, so that every byte passes at once, files opened
-// for appending keep their position, and a reader that has gone away shows as such. And the terminal that they may be: its size and its modes,
-// which the program on the rack sets as if it ran here (ioctl_tty(2)).
+// The tool's own standard streams, used bare: read(2) and write(2) on descriptors 0, 1 and 2, so that every byte passes at once, files
+// opened for appending keep their position, and a reader that has gone away shows as such. And the terminal that they may be: its size and
+// its modes, which the program on the rack sets as if it ran here (ioctl_tty(2)).
 
 using System;
 using System.Runtime.InteropServices;
@@ -50,7 +50,9 @@ public static unsafe partial class HostTerminal
         return 0;
     }
 
-    /// <summary>Reads what is there, waiting for at least a byte; 0 at the end (or on an error). With an empty buffer it only waits.</summary>
+    /// <summary>
+    /// Reads what is there, waiting for at least a byte; 0 at the end (or on an error). With an empty buffer it only waits.
+    /// </summary>
     public static int ReadInput(Span<byte> buffer)
     {
         fixed (byte* start = buffer)
@@ -118,7 +120,9 @@ public static unsafe partial class HostTerminal
         }
     }
 
-    /// <summary>Sets the terminal's modes; the action is that of tcsetattr(3). Nothing happens in the background, where it would stop the tool.</summary>
+    /// <summary>
+    /// Sets the terminal's modes; the action is that of tcsetattr(3). Nothing happens in the background, where it would stop the tool.
+    /// </summary>
     public static void SetModes(uint action, ReadOnlySpan<byte> modes)
     {
         fixed (byte* bytes = modes)

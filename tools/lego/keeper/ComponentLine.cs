@@ -8,7 +8,8 @@ namespace Lego.Tool;
 public sealed record ComponentLine(
     string Name, ComponentKind Kind, int Node, int ProcessId, long MemoryBytes, int Cpus, LinkKind Link, string State)
 {
-    public string ToText() => string.Create(CultureInfo.InvariantCulture, $"{Name}\t{Kind}\t{Node}\t{ProcessId}\t{MemoryBytes}\t{Cpus}\t{Link}\t{State}");
+    public string ToText() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Name}\t{Kind}\t{Node}\t{ProcessId}\t{MemoryBytes}\t{Cpus}\t{Link}\t{State}");
 
     public static ComponentLine Parse(string text)
     {

@@ -47,7 +47,8 @@ public sealed class KeeperClient : IDisposable
     }
 
     /// <summary>Connects to the rack that `lego up` started; null when none is up.</summary>
-    public static Task<KeeperClient?> TryConnectToUpAsync() => TryConnectAsync(Path.Combine(HostPaths.Racks, RackDirectory.UpName, "keeper"));
+    public static Task<KeeperClient?> TryConnectToUpAsync() =>
+        TryConnectAsync(Path.Combine(HostPaths.Racks, RackDirectory.UpName, "keeper"));
 
     public Task<bool> SendAsync(ControlFrame frame) => _channel.WriteAsync(frame);
 
@@ -61,7 +62,8 @@ public sealed class KeeperClient : IDisposable
     }
 
     /// <summary>One component's counters, "name value" lines; empty when it does not answer.</summary>
-    public async Task<string> StatisticsAsync(string component) => (await AskAsync(ControlFrame.WithText(ControlFrameType.ComponentStatistics, component), ControlFrameType.StatisticsReply)).Text();
+    public async Task<string> StatisticsAsync(string component) =>
+        (await AskAsync(ControlFrame.WithText(ControlFrameType.ComponentStatistics, component), ControlFrameType.StatisticsReply)).Text();
 
     /// <summary>All components' counters.</summary>
     public async Task<StatisticsDocument> AllStatisticsAsync()
@@ -76,7 +78,8 @@ public sealed class KeeperClient : IDisposable
     }
 
     /// <summary>Ends the rack in good order; what went wrong, or an empty text.</summary>
-    public async Task<string> DownAsync() => (await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply)).Text();
+    public async Task<string> DownAsync() =>
+        (await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply)).Text();
 
     public void Dispose() => _channel.Dispose();
 

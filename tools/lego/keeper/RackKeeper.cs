@@ -1,6 +1,6 @@
-// Keeps one rack: boots its machines in parallel, watches them, speaks with their images and serves clients (./lego run, stats, ps, down) on
-// a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When any machine ends unasked, the rack
-// has failed: every client hears the sentence, and the keeper's owner takes the rest down.
+// Keeps one rack: boots its machines in parallel, watches them, speaks with their images and serves clients (./lego run, stats, ps, down)
+// on a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When any machine ends unasked, the
+// rack has failed: every client hears the sentence, and the keeper's owner takes the rest down.
 
 using System;
 using System.Collections.Generic;
@@ -22,7 +22,9 @@ public sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> Ad
 /// <summary>A running rack.</summary>
 public sealed class RackKeeper : IAsyncDisposable
 {
-    /// <summary>From the machines' start until the manager has seen every member; far above the second it takes, for loaded hosts.</summary>
+    /// <summary>
+    /// From the machines' start until the manager has seen every member; far above the second it takes, for loaded hosts.
+    /// </summary>
     private static readonly TimeSpan s_bootLimit = TimeSpan.FromSeconds(45);
     /// <summary>How long a machine that is shutting down may move no byte.</summary>
     private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromSeconds(10);

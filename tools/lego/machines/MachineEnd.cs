@@ -1,6 +1,6 @@
-// Why a machine is no longer there, as a sentence. The image tells by its exit status: a write of v to the isa-debug-exit port ends QEMU with
-// (v << 1) | 1; 0x10 is an orderly shutdown, 0x11 one that lost data, 0x1C a disk that is of no use, 0x20 a panic. Everything else is QEMU's
-// own end or a signal from outside.
+// Why a machine is no longer there, as a sentence. The image tells by its exit status: a write of v to the isa-debug-exit port ends QEMU
+// with (v << 1) | 1; 0x10 is an orderly shutdown, 0x11 one that lost data, 0x1C a disk that is of no use, 0x20 a panic. Everything else is
+// QEMU's own end or a signal from outside.
 
 using System.Text.RegularExpressions;
 

@@ -1,6 +1,7 @@
-// Starts QEMU processes that die with the tool. Each is started through setpriv --pdeathsig KILL: Linux kills it when the thread that started
-// it ends (prctl(2), PR_SET_PDEATHSIG counts the thread, not the process), so all are started by one thread that lives as long as the rack,
-// and even a SIGKILL of the tool leaves no machine behind. setsid keeps a Ctrl-C in the terminal from them: the program gets it, not QEMU.
+// Starts QEMU processes that die with the tool. Each is started through setpriv --pdeathsig KILL: Linux kills it when the thread that
+// started it ends (prctl(2), PR_SET_PDEATHSIG counts the thread, not the process), so all are started by one thread that lives as long as
+// the rack, and even a SIGKILL of the tool leaves no machine behind. setsid keeps a Ctrl-C in the terminal from them: the program gets it,
+// not QEMU.
 
 using System;
 using System.Collections.Concurrent;

@@ -18,7 +18,9 @@ public enum Accelerator
     Tcg,
     /// <summary>On the host's processor.</summary>
     Kvm,
-    /// <summary>By translation, with a clock that advances by one nanosecond for each instruction and does not wait while the machine is idle.</summary>
+    /// <summary>
+    /// By translation, with a clock that advances by one nanosecond for each instruction and does not wait while the machine is idle.
+    /// </summary>
     Count,
 }
 
@@ -97,8 +99,9 @@ public static class QemuCommandLine
     }
 
     /// <summary>
-    /// The CPU of a machine. Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID. What the kernel does not keep for
-    /// each thread must not be offered, because some programs look at a CPUID bit alone: never AVX-512, and without XSAVE nothing of AVX.
+    /// The CPU of a machine. Without ERMS a string move is cheaper under TCG; the images choose their copy loops by CPUID. What the kernel
+    /// does not keep for each thread must not be offered, because some programs look at a CPUID bit alone: never AVX-512, and without XSAVE
+    /// nothing of AVX.
     /// </summary>
     public static string CpuModel(VectorRegisters vectors) =>
         vectors == VectorRegisters.Avx ? "max,-erms,-avx512f" : "max,-erms,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq,-avx512f";
@@ -172,8 +175,9 @@ public static class QemuCommandLine
     /// <summary>Locally administered address whose last byte is the node (the images derive peers' addresses the same way).</summary>
     public static string MacAddressOf(ComponentDescription component) => $"52:54:00:4c:00:{component.Node:x2}";
 
-    // Without a bound QEMU keeps translated code up to a gigabyte: each exec has its text in other frames, and so translates it anew. When the buffer is
-    // full it is emptied as a whole, which costs milliseconds. Programs run on processor components only; the others translate their image once.
+    // Without a bound QEMU keeps translated code up to a gigabyte: each exec has its text in other frames, and so translates it anew. When
+    // the buffer is full it is emptied as a whole, which costs milliseconds. Programs run on processor components only; the others
+    // translate their image once.
     private static string[] Acceleration(Accelerator accelerator, bool runsPrograms)
     {
         string buffer = $"tb-size={(runsPrograms ? ProgramTranslationMegabytes : ImageTranslationMegabytes)}";

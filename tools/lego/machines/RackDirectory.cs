@@ -56,7 +56,8 @@ public sealed class RackDirectory : IDisposable
     }
 
     /// <summary>Directories of this checkout's living racks.</summary>
-    public static IEnumerable<string> Living() => Directory.EnumerateDirectories(HostPaths.Racks).Where(d => File.Exists(System.IO.Path.Combine(d, "keeper"))).Order();
+    public static IEnumerable<string> Living() =>
+        Directory.EnumerateDirectories(HostPaths.Racks).Where(d => File.Exists(System.IO.Path.Combine(d, "keeper"))).Order();
 
     /// <summary>Notes a file elsewhere that goes when the rack goes; call before making the file.</summary>
     public void Own(string file) => File.AppendAllText(System.IO.Path.Combine(Path, OwnedName), file + "\n");

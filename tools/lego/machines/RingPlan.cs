@@ -1,5 +1,5 @@
-// The ring links of a rack: for every pair of machines one region file in /dev/shm and one socket pair as its doorbell. The files have names
-// only until all machines have mapped them; the socket pairs have none.
+// The ring links of a rack: for every pair of machines one region file in /dev/shm and one socket pair as its doorbell. The files have
+// names only until all machines have mapped them; the socket pairs have none.
 
 using System;
 using System.Collections.Generic;
@@ -67,7 +67,8 @@ public sealed class RingPlan
     }
 
     // Which number a peer has among a component's peers; decides the PCI slots.
-    private int IndexOf(ComponentDescription peer, ComponentDescription component) => _components.Count(c => c.Node < peer.Node && c.Node != component.Node);
+    private int IndexOf(ComponentDescription peer, ComponentDescription component) =>
+        _components.Count(c => c.Node < peer.Node && c.Node != component.Node);
 }
 
 /// <summary>Socket pairs that are closed together.</summary>

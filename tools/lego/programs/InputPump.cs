@@ -1,6 +1,6 @@
-// Carries the tool's standard input to a program, and only what the program asks for: bytes that it leaves alone are there for whoever reads
-// the descriptor next. One thread reads, because read(2) on a terminal or a pipe cannot be cancelled; it is a background thread: the process
-// may end while it waits.
+// Carries the tool's standard input to a program, and only what the program asks for: bytes that it leaves alone are there for whoever
+// reads the descriptor next. One thread reads, because read(2) on a terminal or a pipe cannot be cancelled; it is a background thread: the
+// process may end while it waits.
 
 using System;
 using System.Collections.Concurrent;
@@ -14,7 +14,9 @@ public sealed class InputPump
 {
     private const int MostChunkBytes = 32 * 1024;
 
-    /// <summary>Reads bytes into the span; 0 is the end (of a terminal: of this read). An empty span only waits until something can be read.</summary>
+    /// <summary>
+    /// Reads bytes into the span; 0 is the end (of a terminal: of this read). An empty span only waits until something can be read.
+    /// </summary>
     public delegate int Source(Span<byte> buffer);
 
     private readonly Source _source;
@@ -30,7 +32,9 @@ public sealed class InputPump
     /// <summary>Begins to serve what is wanted.</summary>
     public void Start() => new Thread(Pump) { IsBackground = true, Name = "standard input" }.Start();
 
-    /// <summary>The program wants so many reads of at most so many bytes; each is answered by one frame. 0 bytes: by an empty one, in time.</summary>
+    /// <summary>
+    /// The program wants so many reads of at most so many bytes; each is answered by one frame. 0 bytes: by an empty one, in time.
+    /// </summary>
     public void Want(uint bytes, uint reads) => _wanted.Add((bytes, reads));
 
     private void Pump()

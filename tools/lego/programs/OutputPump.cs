@@ -1,6 +1,7 @@
 // Carries a program's output to the tool's own descriptors. Threads write, because write(2) blocks while the reader pauses, and meanwhile
-// frames about everything else must go on being read. What lies here is bounded by the program's credit: it comes back (StandardOutputTaken)
-// once written. A descriptor that fails is told to the program, whose writes then fail the same way (StandardOutputClosed).
+// frames about everything else must go on being read. What lies here is bounded by the program's credit: it comes back
+// (StandardOutputTaken) once written. A descriptor that fails is told to the program, whose writes then fail the same way
+// (StandardOutputClosed).
 //
 // Two descriptors on the same file (2>&1, a terminal) share a thread: what was written first comes first.
 

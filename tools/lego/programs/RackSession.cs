@@ -1,5 +1,5 @@
-// A rack of the tool's own, for commands that run programs on it and look at the result (demo, bench): boots, runs, collects output as text,
-// reads counters, and leaves nothing behind.
+// A rack of the tool's own, for commands that run programs on it and look at the result (demo, bench): boots, runs, collects output as
+// text, reads counters, and leaves nothing behind.
 
 using System;
 using System.Collections.Generic;
@@ -27,7 +27,8 @@ public sealed class RackSession : IAsyncDisposable
 
     public RackKeeper Keeper => _keeper;
 
-    public static async Task<RackSession> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation) => new(await RackKeeper.BootAsync(order, progress, cancellation));
+    public static async Task<RackSession> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation) =>
+        new(await RackKeeper.BootAsync(order, progress, cancellation));
 
     /// <summary>Runs a program with an empty standard input.</summary>
     public async Task<SessionResult> RunAsync(IReadOnlyList<string> arguments, TimeSpan limit)
@@ -56,5 +57,6 @@ public sealed class RackSession : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _keeper.DisposeAsync();
 
-    private async Task<KeeperClient> ConnectAsync() => await KeeperClient.TryConnectAsync(_keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
+    private async Task<KeeperClient> ConnectAsync() =>
+        await KeeperClient.TryConnectAsync(_keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
 }

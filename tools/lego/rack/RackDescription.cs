@@ -76,7 +76,8 @@ public sealed record RackDescription
     public ComponentDescription VolumeComponent => Components.First(c => c.HasVolume);
 
     /// <summary>Applies a change to every component of one kind.</summary>
-    public RackDescription With(ComponentKind kind, System.Func<ComponentDescription, ComponentDescription> change) => this with { Components = [.. Components.Select(c => c.Kind == kind ? change(c) : c)] };
+    public RackDescription With(ComponentKind kind, System.Func<ComponentDescription, ComponentDescription> change) =>
+        this with { Components = [.. Components.Select(c => c.Kind == kind ? change(c) : c)] };
 
     /// <summary>Fails with a usage sentence when this is not a rack that today's images can form.</summary>
     public void Check()

@@ -1,6 +1,6 @@
-// The JSON of --stats and `lego stats --json`: the components' "name value" lines as nested objects. At the top stand processor.*, memory.*,
-// storage.* and manager.* of all components (sums where several report one) and the fabric.* figures of the processor components; every
-// component's complete counters, those of its machine and of its control channel too, are under components.NAME.
+// The JSON of --stats and `lego stats --json`: the components' "name value" lines as nested objects. At the top stand processor.*,
+// memory.*, storage.* and manager.* of all components (sums where several report one) and the fabric.* figures of the processor components;
+// every component's complete counters, those of its machine and of its control channel too, are under components.NAME.
 
 using System;
 using System.Collections.Generic;
@@ -45,8 +45,8 @@ public sealed class StatisticsDocument
         => _components.Select(c => (c.Name, (IReadOnlyDictionary<string, ulong>)c.Counters));
 
     /// <summary>
-    /// For the report on a program that has ended: its memory has been released, so memory.frames_used becomes the most frames that programs
-    /// had in use at a time since the rack booted; what is in use now is memory.frames_at_end.
+    /// For the report on a program that has ended: its memory has been released, so memory.frames_used becomes the most frames that
+    /// programs had in use at a time since the rack booted; what is in use now is memory.frames_at_end.
     /// </summary>
     public StatisticsDocument AfterProgram()
     {

@@ -19,7 +19,10 @@ public static class TestProject
 {
     private static readonly XNamespace s_trx = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
 
-    /// <summary>Builds and runs the project in a directory, with a filter expression of dotnet test; every finished test's line goes to <paramref name="onLine"/>.</summary>
+    /// <summary>
+    /// Builds and runs the project in a directory, with a filter expression of dotnet test; every finished test's line goes to
+    /// <paramref name="onLine"/>.
+    /// </summary>
     public static async Task<TestResult> RunAsync(string directory, string? filter, Action<string> onLine, CancellationToken cancellation)
     {
         string dotnet = Environment.ProcessPath!;

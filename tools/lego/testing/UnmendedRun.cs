@@ -56,7 +56,8 @@ public static class UnmendedRun
         return new TestCount(found, 0, missed);
     }
 
-    private static string ProgramIn(string copy) => Path.Combine(copy, "tests", "simulation", "bin", "Debug", "net10.0", "Lego.Simulation.dll");
+    private static string ProgramIn(string copy) =>
+        Path.Combine(copy, "tests", "simulation", "bin", "Debug", "net10.0", "Lego.Simulation.dll");
 
     private static string ValueOf(string line, string key) => line.StartsWith(key + ": ", StringComparison.Ordinal)
         ? line[(key.Length + 2)..]

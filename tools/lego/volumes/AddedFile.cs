@@ -1,5 +1,5 @@
-// The --add HOST:GUEST option: host files and directories that a run's throw-away volume gets. Parsing and planning are pure; Ext4Image runs
-// the resulting debugfs script. Modes are kept, owners become root, symbolic links inside directories stay links.
+// The --add HOST:GUEST option: host files and directories that a run's throw-away volume gets. Parsing and planning are pure; Ext4Image
+// runs the resulting debugfs script. Modes are kept, owners become root, symbolic links inside directories stay links.
 
 using System;
 using System.Collections.Generic;
@@ -112,7 +112,8 @@ public sealed record AddedFile(string HostPath, string GuestPath)
         return [.. paths.Where(p => complaints.Any(c => c.StartsWith(p + ": ", StringComparison.Ordinal)))];
     }
 
-    private static IEnumerable<string> MakeDirectory(string guest) => [EnterParentOf(guest), $"mkdir {Ext4Image.Quote(Path.GetFileName(guest))}"];
+    private static IEnumerable<string> MakeDirectory(string guest) =>
+        [EnterParentOf(guest), $"mkdir {Ext4Image.Quote(Path.GetFileName(guest))}"];
 
     private static IEnumerable<string> ScriptFor(string host, string guest)
     {
@@ -180,7 +181,8 @@ public sealed record AddedFile(string HostPath, string GuestPath)
     private static long RoundUp(long bytes) => (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
 
     // debugfs makes names in its current directory; a path in their place works only below the root.
-    private static string EnterParentOf(string guest) => $"cd {Ext4Image.Quote(guest.LastIndexOf('/') is > 0 and int slash ? guest[..slash] : "/")}";
+    private static string EnterParentOf(string guest) =>
+        $"cd {Ext4Image.Quote(guest.LastIndexOf('/') is > 0 and int slash ? guest[..slash] : "/")}";
 
     private static string Normalise(string guest)
     {

@@ -1,4 +1,5 @@
-// The open file of an epoll instance (epoll(7)). It can be polled like any other, but not watched by another instance: sets within sets are refused.
+// The open file of an epoll instance (epoll(7)). It can be polled like any other, but not watched by another instance: sets within sets are
+// refused.
 
 using System;
 using Lego.Kernel;

@@ -1,9 +1,10 @@
-// What an epoll instance watches (epoll(7)): one entry for each pair of open file and descriptor number. An entry holds no reference to its file: when the
-// file's last reference goes, its entries go with it (Forget). Entries are in two lists: the set's, in the order in which they report, and the file's.
+// What an epoll instance watches (epoll(7)): one entry for each pair of open file and descriptor number. An entry holds no reference to its
+// file: when the file's last reference goes, its entries go with it (Forget). Entries are in two lists: the set's, in the order in which
+// they report, and the file's.
 //
-// What an entry reports is asked of the file whenever somebody waits; it is not told. Edge-triggered entries (EPOLLET) compare the file's count of changes
-// (FileOperations.ChangesOf) with the one that they reported last: something that was ready and is ready again after a change is reported again, as Linux
-// does for each wake-up. Nothing here blocks.
+// What an entry reports is asked of the file whenever somebody waits; it is not told. Edge-triggered entries (EPOLLET) compare the file's
+// count of changes (FileOperations.ChangesOf) with the one that they reported last: something that was ready and is ready again after a
+// change is reported again, as Linux does for each wake-up. Nothing here blocks.
 
 using Lego.Kernel;
 

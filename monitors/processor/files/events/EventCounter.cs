@@ -1,5 +1,6 @@
-// Event counters (eventfd(2)): a number that writes add to and reads take, as a whole or (EFD_SEMAPHORE) one by one. In a slab; freed with its open file.
-// A copy to or from the program may block, so the number is looked at and changed after the copy from, and before the copy to the program.
+// Event counters (eventfd(2)): a number that writes add to and reads take, as a whole or (EFD_SEMAPHORE) one by one. In a slab; freed with
+// its open file. A copy to or from the program may block, so the number is looked at and changed after the copy from, and before the copy
+// to the program.
 
 using System;
 using System.Runtime.InteropServices;

@@ -4,8 +4,8 @@
 // (RememberedAttributes); LeaseClock.cs says what may be believed. A p that is alone on a volume is never called back, but by the memory
 // component's write-back, which changes a file's times and blocks.
 //
-// A call-back is answered in the poller, because its sender keeps others waiting meanwhile, and they may be this component's workers. What is held
-// for files that are not open any more is given back afterwards by a thread.
+// A call-back is answered in the poller, because its sender keeps others waiting meanwhile, and they may be this component's workers. What
+// is held for files that are not open any more is given back afterwards by a thread.
 
 using System;
 using System.Runtime.InteropServices;

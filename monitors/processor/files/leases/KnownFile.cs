@@ -10,8 +10,8 @@ namespace Lego.Processor;
 public static unsafe class KnownFile
 {
     /// <summary>
-    /// Finds a file whose way and rights are remembered and that is held here, without a message; what its open asks for is judged as the storage
-    /// component does (LookupRequests.CheckOpen). False: it has to be asked.
+    /// Finds a file whose way and rights are remembered and that is held here, without a message; what its open asks for is judged as the
+    /// storage component does (LookupRequests.CheckOpen). False: it has to be asked.
     /// </summary>
     public static bool TryFind(
         in FileCaller caller, in VolumePath path, OpenFlags flags, uint access, out FileAttributes attributes, out FileNode* node, out Errno error)

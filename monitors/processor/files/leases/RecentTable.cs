@@ -1,5 +1,6 @@
-// A table of a fixed size for what was asked for lately: sets of four entries, chosen by a hash, of which the one used longest ago makes room. What
-// an entry holds, and whether it is still true, is its user's business. Pointers into it are valid until the next wait. Never blocks.
+// A table of a fixed size for what was asked for lately: sets of four entries, chosen by a hash, of which the one used longest ago makes
+// room. What an entry holds, and whether it is still true, is its user's business. Pointers into it are valid until the next wait. Never
+// blocks.
 
 using System;
 using Lego.Kernel;

@@ -1,7 +1,8 @@
-// Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR); and what symbolic links said. A path is
-// remembered as the program wrote it, with where it began and who asked, because permission to search the directories on the way is part of
-// the answer; what it depends on is noted as slots of the lease clock: a right and a name for each component. Those used longest ago make room
-// (RecentTable.cs); what is too long is not remembered, nor what somebody with supplementary groups asked, for whom s decides each time. Pointers into the table are valid until the next wait. Never blocks.
+// Where paths led when the storage component was last asked: to a file, or to nothing (ENOENT, ENOTDIR); and what symbolic links said. A
+// path is remembered as the program wrote it, with where it began and who asked, because permission to search the directories on the way is
+// part of the answer; what it depends on is noted as slots of the lease clock: a right and a name for each component. Those used longest
+// ago make room (RecentTable.cs); what is too long is not remembered, nor what somebody with supplementary groups asked, for whom s decides
+// each time. Pointers into the table are valid until the next wait. Never blocks.
 
 using System;
 using Lego.Fabric;

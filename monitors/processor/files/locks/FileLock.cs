@@ -33,7 +33,9 @@ public readonly struct LockedFile(uint space, FileHandle handle)
         Space == other.Space && Handle.Inode == other.Handle.Inode && Handle.Generation == other.Handle.Generation;
 }
 
-/// <summary>Whose lock it is: a descriptor table's or an open file description's, by a number that nobody else has while it lives.</summary>
+/// <summary>
+/// Whose lock it is: a descriptor table's or an open file description's, by a number that nobody else has while it lives.
+/// </summary>
 public readonly struct LockOwner(ulong number, bool isOpenFile)
 {
     public ulong Number { get; } = number;

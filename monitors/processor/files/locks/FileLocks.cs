@@ -1,6 +1,6 @@
 // Locks on open files: names files and owners for the lock table, waits for locks, and drops what a close drops. A process loses its record
-// locks on a file with the first descriptor of it that it closes; an open file description loses its own with its last (fcntl(2), flock(2)).
-// Only Lock BLOCKS; a signal ends the wait.
+// locks on a file with the first descriptor of it that it closes; an open file description loses its own with its last (fcntl(2),
+// flock(2)). Only Lock BLOCKS; a signal ends the wait.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;

@@ -1,6 +1,6 @@
-// All locks on files (fcntl(2), flock(2)): who holds which bytes, who waits for whom. A value type of questions and changes that never blocks;
-// whoever waits does so outside and asks again when Changed says so. Locks of one owner on one file never overlap and, when they touch and are
-// of one type, are one. A record lock that would close a circle of waiters is refused (EDEADLK).
+// All locks on files (fcntl(2), flock(2)): who holds which bytes, who waits for whom. A value type of questions and changes that never
+// blocks; whoever waits does so outside and asks again when Changed says so. Locks of one owner on one file never overlap and, when they
+// touch and are of one type, are one. A record lock that would close a circle of waiters is refused (EDEADLK).
 
 using System;
 using Lego.Kernel;
@@ -49,7 +49,9 @@ public sealed unsafe class LockTable
     /// <summary>Locks that are held.</summary>
     public ulong Count => _locks.InUse;
 
-    /// <summary>The lock with the lowest first byte that stands in the way of another, as F_GETLK reports it; false when there is none.</summary>
+    /// <summary>
+    /// The lock with the lowest first byte that stands in the way of another, as F_GETLK reports it; false when there is none.
+    /// </summary>
     public bool TryFindConflict(in FileLock wanted, out FileLock conflict)
     {
         bool found = false;
@@ -67,8 +69,8 @@ public sealed unsafe class LockTable
     }
 
     /// <summary>
-    /// Sets a lock that nothing conflicts with, or unlocks: the owner's locks in the range become this one. ENOLCK when memory is exhausted;
-    /// then nothing has changed.
+    /// Sets a lock that nothing conflicts with, or unlocks: the owner's locks in the range become this one. ENOLCK when memory is
+    /// exhausted; then nothing has changed.
     /// </summary>
     public Errno Set(FileLock wanted)
     {

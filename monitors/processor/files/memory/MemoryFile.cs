@@ -1,6 +1,7 @@
-// What this component knows about a file that is in memory alone (MemoryObjects): behind MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), an entry of
-// /dev/shm or a System V segment. Its bytes and its size are at the memory component, like those of any file, and its node (FileNode) is used like
-// any node: by open files, by mappings, and by whoever gives it a name. With the node's last reference the object ends.
+// What this component knows about a file that is in memory alone (MemoryObjects): behind MAP_SHARED | MAP_ANONYMOUS, memfd_create(2), an
+// entry of /dev/shm or a System V segment. Its bytes and its size are at the memory component, like those of any file, and its node
+// (FileNode) is used like any node: by open files, by mappings, and by whoever gives it a name. With the node's last reference the object
+// ends.
 //
 // What holds, whenever the kernel lock is let go:
 // * A seal that a call has set stays. What it forbids is over when the call returns: a write or another size that was checked before is counted in

@@ -1,4 +1,5 @@
-// Memory objects as files: opened by memfd_create(2), described, sealed (fcntl(2), "File Sealing"; order of errors as Linux's mm/memfd.c). BLOCKS.
+// Memory objects as files: opened by memfd_create(2), described, sealed (fcntl(2), "File Sealing"; order of errors as Linux's mm/memfd.c).
+// BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -10,8 +11,8 @@ namespace Lego.Processor;
 public static unsafe class MemoryObject
 {
     /// <summary>
-    /// A new file without a name, open for reading and writing. Who writes through this descriptor is not counted: programs run although it is
-    /// open, as on Linux. ENFILE, ENOMEM.
+    /// A new file without a name, open for reading and writing. Who writes through this descriptor is not counted: programs run although it
+    /// is open, as on Linux. ENFILE, ENOMEM.
     /// </summary>
     public static Errno Create(Process* process, scoped ReadOnlySpan<byte> path, uint permissions, FileSeals seals, out OpenFile* file)
     {
@@ -82,8 +83,8 @@ public static unsafe class MemoryObject
     }
 
     /// <summary>
-    /// Some mapping writes to it, or may come to. The memory component knows rights, but may still be taking the space of a process apart that has
-    /// ended; this component knows who lives.
+    /// Some mapping writes to it, or may come to. The memory component knows rights, but may still be taking the space of a process apart
+    /// that has ended; this component knows who lives.
     /// </summary>
     private static bool IsMappedForWriting(Process* process, FileNode* node)
     {

@@ -1,10 +1,10 @@
-// /dev/shm: the one directory of files in memory (shm_overview(7), tmpfs(5)), which shm_open(3) and sem_open(3) use. It is flat: it has regular files
-// and hard links to them, and no directories, symbolic links or special files. Everybody may make names; because of the sticky bit only the file's owner
-// and root take them away (inode(7)).
+// /dev/shm: the one directory of files in memory (shm_overview(7), tmpfs(5)), which shm_open(3) and sem_open(3) use. It is flat: it has
+// regular files and hard links to them, and no directories, symbolic links or special files. Everybody may make names; because of the
+// sticky bit only the file's owner and root take them away (inode(7)).
 //
-// What holds: a name refers to a node and has a reference to it; MemoryFile.Links is the number of names. A node without names lives on while somebody
-// has it open or mapped. Names are found by text, and go on in a listing by their numbers, which only grow: the list is in their order.
-// What BLOCKS says so; between a look-up and a change of names nothing does, so whoever has waited looks up again.
+// What holds: a name refers to a node and has a reference to it; MemoryFile.Links is the number of names. A node without names lives on
+// while somebody has it open or mapped. Names are found by text, and go on in a listing by their numbers, which only grow: the list is in
+// their order. What BLOCKS says so; between a look-up and a change of names nothing does, so whoever has waited looks up again.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -106,7 +106,9 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
         return error != Errno.None ? error : FileOpening.OpenNode(process, in node, in status.Attributes, flags, created: false, out file);
     }
 
-    /// <summary>Makes a file with a name that was not there, and opens it. EEXIST: it is there meanwhile; ENOMEM, ENFILE. BLOCKS on errors.</summary>
+    /// <summary>
+    /// Makes a file with a name that was not there, and opens it. EEXIST: it is there meanwhile; ENOMEM, ENFILE. BLOCKS on errors.
+    /// </summary>
     public Errno Create(Process* process, ReadOnlySpan<byte> text, OpenFlags flags, uint mode, out OpenFile* file)
     {
         file = null;

@@ -1,9 +1,9 @@
 // Shared memory of System V (shmget(2), shmop(2), shmctl(2)): memory objects with an id and rights instead of a name.
 //
-// What holds, whenever the kernel lock is let go: a segment has a reference to its node, which knows its segment (MemoryFile.Segment). A segment that was
-// removed (Removed in its mode) has no key any more, but its id works until nobody maps the node and nobody is about to (Attaching); then it ends. How
-// often it is attached is not counted but seen: the ranges of all spaces in use that show it.
-// What BLOCKS says so; whoever has waited looks the segment up again.
+// What holds, whenever the kernel lock is let go: a segment has a reference to its node, which knows its segment (MemoryFile.Segment). A
+// segment that was removed (Removed in its mode) has no key any more, but its id works until nobody maps the node and nobody is about to
+// (Attaching); then it ends. How often it is attached is not counted but seen: the ranges of all spaces in use that show it. What BLOCKS
+// says so; whoever has waited looks the segment up again.
 
 using System;
 using Lego.Fabric.Messages;
@@ -91,7 +91,8 @@ public sealed unsafe class SharedSegments(FileSystem files)
             return error;
         }
 
-        // Known by its id already, but nobody else has heard of that; whoever finds it by the key and attaches it waits for its size, as for any change.
+        // Known by its id already, but nobody else has heard of that; whoever finds it by the key and attaches it waits for its size, as
+        // for any change.
         node->Memory->Segment = segment;
         id = segment->Head.Id;
         segment->Attaching++;

@@ -1,5 +1,5 @@
-// /proc/sysvipc/shm, sem and msg (proc_sysvipc(5)): what ipcs(1) reads, in the columns of Linux's ipc/shm.c, sem.c and msg.c. Segments BLOCK: how much
-// of them is in memory is asked of the memory component.
+// /proc/sysvipc/shm, sem and msg (proc_sysvipc(5)): what ipcs(1) reads, in the columns of Linux's ipc/shm.c, sem.c and msg.c. Segments
+// BLOCK: how much of them is in memory is asked of the memory component.
 
 using System;
 using Lego.Kernel;

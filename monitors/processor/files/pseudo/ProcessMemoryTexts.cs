@@ -1,5 +1,5 @@
-// The entries of /proc/PID that lie in the program's own memory: cmdline, environ, auxv, mem. Reading one BLOCKS; the process may end meanwhile, so its
-// space is held, and nothing else of the process is used once the reading has begun.
+// The entries of /proc/PID that lie in the program's own memory: cmdline, environ, auxv, mem. Reading one BLOCKS; the process may end
+// meanwhile, so its space is held, and nothing else of the process is used once the reading has begun.
 
 using System;
 using System.Runtime.InteropServices;
@@ -62,7 +62,9 @@ public static unsafe class ProcessMemoryTexts
         table.Spaces.Release(space);
     }
 
-    /// <summary>Reads a program's memory at an address (/proc/PID/mem); bytes, or EIO where nothing is mapped, or the error of the buffers.</summary>
+    /// <summary>
+    /// Reads a program's memory at an address (/proc/PID/mem); bytes, or EIO where nothing is mapped, or the error of the buffers.
+    /// </summary>
     public static long Memory(Process* process, ref ulong address, ref IoVector to)
     {
         if (process->Space == null)

@@ -1,5 +1,5 @@
-// The texts of /proc/PID (proc(5)), in the formats that procps and busybox parse. Those that lie in the program's own memory (ProcessMemoryTexts)
-// BLOCK.
+// The texts of /proc/PID (proc(5)), in the formats that procps and busybox parse. Those that lie in the program's own memory
+// (ProcessMemoryTexts) BLOCK.
 
 using System;
 using Lego.Fabric.Messages;
@@ -158,7 +158,8 @@ public static unsafe class ProcessTexts
         Handlers(process, out ulong ignored, out ulong caught);
         Field(ref text, ignored);
         Field(ref text, caught);
-        // wchan, nswap, cnswap, exit signal, processor, rt_priority, policy, blkio, guest times, data, argument and environment addresses, exit code.
+        // wchan, nswap, cnswap, exit signal, processor, rt_priority, policy, blkio, guest times, data, argument and environment addresses,
+        // exit code.
         text.Append(" 0 0 0"u8);
         Field(ref text, process->ExitSignal);
         text.Append(" 0 0"u8);

@@ -16,7 +16,8 @@ public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperation
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EISDIR);
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) =>
+        Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
 
     public override long ReadDirectory(Process* process, OpenFile* file, ref IoVector to)
     {
@@ -66,7 +67,8 @@ public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperation
         return writer.Result(error);
     }
 
-    public override Errno Status(Process* process, OpenFile* file, out FileStatus status) => PseudoTree.Status(process, file->Pseudo, out status);
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status) =>
+        PseudoTree.Status(process, file->Pseudo, out status);
 
     public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 }

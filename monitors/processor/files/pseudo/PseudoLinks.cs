@@ -12,8 +12,8 @@ public static unsafe class PseudoLinks
     public const int MaxPathBytes = 128;
 
     /// <summary>
-    /// The target of a link; relative ones are relative to the link's directory. ENOENT when the process has gone, EACCES when it is another
-    /// user's.
+    /// The target of a link; relative ones are relative to the link's directory. ENOENT when the process has gone, EACCES when it is
+    /// another user's.
     /// </summary>
     public static Errno Target(Process* caller, PseudoNode link, Span<byte> target, out int lengthBytes)
     {
@@ -81,8 +81,8 @@ public static unsafe class PseudoLinks
     }
 
     /// <summary>
-    /// The open directory that a link leads to, or null when it leads to a path. ENOENT, ENOTDIR: a descriptor of something else in the middle
-    /// of a path; EACCES.
+    /// The open directory that a link leads to, or null when it leads to a path. ENOENT, ENOTDIR: a descriptor of something else in the
+    /// middle of a path; EACCES.
     /// </summary>
     public static Errno Directory(Process* caller, PseudoNode link, out FileNode* directory)
     {

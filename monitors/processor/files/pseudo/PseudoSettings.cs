@@ -1,5 +1,5 @@
-// What programs may write into /proc: a command name, the score of a process that is to go when memory is short, host and domain name. Everything
-// else is EINVAL, as on Linux: nothing is accepted that would have no effect. BLOCKS (copies).
+// What programs may write into /proc: a command name, the score of a process that is to go when memory is short, host and domain name.
+// Everything else is EINVAL, as on Linux: nothing is accepted that would have no effect. BLOCKS (copies).
 
 using System;
 using Lego.Kernel;

@@ -53,11 +53,13 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
         return written;
     }
 
-    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) => Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
+    public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) =>
+        Files.OperationsOf(FileKind.Directory).Seek(process, file, offset, origin);
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Errno.None;
 
-    public override Errno Status(Process* process, OpenFile* file, out FileStatus status) => PseudoTree.Status(process, file->Pseudo, out status);
+    public override Errno Status(Process* process, OpenFile* file, out FileStatus status) =>
+        PseudoTree.Status(process, file->Pseudo, out status);
 
     public override int Describe(OpenFile* file, Span<byte> text) => PseudoTree.PathOf(file->Pseudo, text);
 }

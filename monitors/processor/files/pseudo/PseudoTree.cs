@@ -59,7 +59,9 @@ public static unsafe class PseudoTree
             : new PseudoNode { File = parent };
     }
 
-    /// <summary>EACCES when a process may not look names up in a directory: another user's descriptors. ENOENT: its process has gone.</summary>
+    /// <summary>
+    /// EACCES when a process may not look names up in a directory: another user's descriptors. ENOENT: its process has gone.
+    /// </summary>
     public static Errno CheckSearch(Process* caller, PseudoNode directory)
     {
         if (directory.File is not (PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo))
@@ -191,7 +193,9 @@ public static unsafe class PseudoTree
         return process == null || process->Resources == null ? null : FileTable.Of(process)->Find((ulong)node.Descriptor);
     }
 
-    /// <summary>The thread that an entry below /proc/PID is about, the leader unless it stands below task; null when it or its process has gone.</summary>
+    /// <summary>
+    /// The thread that an entry below /proc/PID is about, the leader unless it stands below task; null when it or its process has gone.
+    /// </summary>
     internal static UserThread* ThreadOf(Processes processes, PseudoNode node)
     {
         UserThread* thread = processes.UserThreads.Find(node.ThreadId != 0 ? node.ThreadId : node.ProcessId);

@@ -1,5 +1,6 @@
-// What segments, semaphore sets and message queues of System V have in common (sysvipc(7)): a key, an owner, a creator, rights, and an id that no later
-// object bears soon: the place in its table and a number that grows (Linux's ipc/util.c). Each kind's struct begins with one. Nothing here blocks.
+// What segments, semaphore sets and message queues of System V have in common (sysvipc(7)): a key, an owner, a creator, rights, and an id
+// that no later object bears soon: the place in its table and a number that grows (Linux's ipc/util.c). Each kind's struct begins with one.
+// Nothing here blocks.
 
 using System.Runtime.InteropServices;
 using Lego.Kernel;

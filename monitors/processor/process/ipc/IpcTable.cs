@@ -1,5 +1,5 @@
-// All objects of one kind: found by id, or by key when they are to be shared. Objects are the kind's own; the table has pointers to their heads. An
-// id whose object has gone is EINVAL, and EIDRM for who held it across a wait. Made at boot. Nothing here blocks.
+// All objects of one kind: found by id, or by key when they are to be shared. Objects are the kind's own; the table has pointers to their
+// heads. An id whose object has gone is EINVAL, and EIDRM for who held it across a wait. Made at boot. Nothing here blocks.
 
 using Lego.Kernel;
 

@@ -1,8 +1,8 @@
 // A message queue of System V (msgop(2)): messages, oldest first, each a chain of pieces, and who waits for room or for a message.
 //
-// What holds, whenever the kernel lock is let go: Bytes and Messages are what the list holds; whoever waits has been woken after each change that could
-// concern it, and looks again. A queue that was removed is in no table and empty; its memory goes with the last who waited (EIDRM). A message in the
-// list is complete.
+// What holds, whenever the kernel lock is let go: Bytes and Messages are what the list holds; whoever waits has been woken after each
+// change that could concern it, and looks again. A queue that was removed is in no table and empty; its memory goes with the last who
+// waited (EIDRM). A message in the list is complete.
 
 using System;
 using Lego.Kernel;
@@ -60,7 +60,9 @@ public unsafe struct MessageQueue
     public WaitQueue Senders;
     public WaitQueue Receivers;
 
-    /// <summary>Whether a message of some length may be added. A queue takes no more messages than bytes, so that empty ones have an end as well.</summary>
+    /// <summary>
+    /// Whether a message of some length may be added. A queue takes no more messages than bytes, so that empty ones have an end as well.
+    /// </summary>
     public readonly bool HasRoom(int lengthBytes) => Bytes + (ulong)lengthBytes <= MaxBytes && Messages + 1 <= MaxBytes;
 
     public void Add(Message* message)
@@ -82,8 +84,8 @@ public unsafe struct MessageQueue
     }
 
     /// <summary>
-    /// The message that msgrcv(2) means: the first one (0), the first of a type, the first of another type (MSG_EXCEPT), or of those up to a type the
-    /// first of the lowest. Null: none.
+    /// The message that msgrcv(2) means: the first one (0), the first of a type, the first of another type (MSG_EXCEPT), or of those up to
+    /// a type the first of the lowest. Null: none.
     /// </summary>
     public readonly Message* Find(long type, uint flags)
     {

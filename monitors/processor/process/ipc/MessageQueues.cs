@@ -1,5 +1,5 @@
-// All message queues of the component (msgget(2), msgop(2), msgctl(2)). A message is complete before it is sent, and is copied to its receiver after it
-// has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK.
+// All message queues of the component (msgget(2), msgop(2), msgctl(2)). A message is complete before it is sent, and is copied to its
+// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK.
 
 using System;
 using Lego.Kernel;
@@ -115,7 +115,9 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         _messages.Free(message);
     }
 
-    /// <summary>Adds a message to a queue, which takes it over on success. EINVAL: there is no such queue; EACCES, EAGAIN, EIDRM, EINTR. BLOCKS.</summary>
+    /// <summary>
+    /// Adds a message to a queue, which takes it over on success. EINVAL: there is no such queue; EACCES, EAGAIN, EIDRM, EINTR. BLOCKS.
+    /// </summary>
     public Errno Send(Process* process, int id, Message* message, uint flags)
     {
         const uint Write = 0x92;
@@ -152,7 +154,9 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         return Errno.None;
     }
 
-    /// <summary>Takes a message out of a queue; the caller frees it. E2BIG: it is longer than wanted; EINVAL, EACCES, ENOMSG, EIDRM, EINTR. BLOCKS.</summary>
+    /// <summary>
+    /// Takes a message out of a queue; the caller frees it. E2BIG: it is longer than wanted; EINVAL, EACCES, ENOMSG, EIDRM, EINTR. BLOCKS.
+    /// </summary>
     public Errno Receive(Process* process, int id, long type, ulong room, uint flags, out Message* message)
     {
         const uint Read = 0x124;

@@ -65,7 +65,8 @@ public unsafe struct SemaphoreSet
     public SemaphoreUndo* FirstUndo;
 
     /// <summary>
-    /// Does all operations of a call, or none: EAGAIN (<paramref name="blocking"/> is in the way), ERANGE, ENOMEM (no memory for what is to be undone).
+    /// Does all operations of a call, or none: EAGAIN (<paramref name="blocking"/> is in the way), ERANGE, ENOMEM (no memory for what is to
+    /// be undone).
     /// </summary>
     public Errno Try(Process* process, SemaphoreOperation* operations, int count, Slab<SemaphoreUndo> undos, out SemaphoreOperation blocking)
     {

@@ -1,4 +1,5 @@
-// All sets of semaphores of the component (semget(2), semop(2), semctl(2)). Whoever has waited looks its set up again, by id. Only Operate BLOCKS.
+// All sets of semaphores of the component (semget(2), semop(2), semctl(2)). Whoever has waited looks its set up again, by id. Only Operate
+// BLOCKS.
 
 using Lego.Kernel;
 
@@ -69,8 +70,8 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
     }
 
     /// <summary>
-    /// The operations of one call; they lie where nobody changes them. EAGAIN: they cannot be done now, or not before the deadline; EINTR, EIDRM, ERANGE,
-    /// ENOMEM. BLOCKS.
+    /// The operations of one call; they lie where nobody changes them. EAGAIN: they cannot be done now, or not before the deadline; EINTR,
+    /// EIDRM, ERANGE, ENOMEM. BLOCKS.
     /// </summary>
     public Errno Operate(Process* process, SemaphoreSet* set, SemaphoreOperation* operations, int count, ulong deadlineNs)
     {
