@@ -33,6 +33,7 @@ internal enum ProcessStep
 /// <summary>Random process trees and a kill of all.</summary>
 internal sealed class ProcessTrees : Scenario
 {
+    private const int BufferPages = UserProgram.BufferBytes >> 12;
     private const int Cleaner = 5;
     private const int Idler = 6;
     private const int Killer = 7;
@@ -164,6 +165,12 @@ internal sealed class ProcessTrees : Scenario
                     program.Call(109, 0, 0);
                     break;
                 case ProcessStep.RobustList:
+                    // The answer's copies wait for the pages that these push out.
+                    for (int page = 1; page < BufferPages; page++)
+                    {
+                        program.Store(UserProgram.BufferArea + ((ulong)((step.B + page) % BufferPages) << 12), (byte)page);
+                    }
+
                     program.Call(274, (ulong)step.A, UserProgram.StructArea + 0x100, UserProgram.BufferArea + ((ulong)step.B << 12));
                     break;
                 case ProcessStep.Touch:
