@@ -18,27 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "results.h"
+
 enum { PAGE = 4096 };
 
 extern char **environ;
-
-static const char *result(long value)
-{
-    static char texts[8][32];
-    static int next;
-    char *text = texts[next++ % 8];
-    if (value < 0)
-        return strerrorname_np(errno);
-    snprintf(text, 32, "%ld", value);
-    return text;
-}
-
-static int wait_for(pid_t child)
-{
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 static void names(void)
 {

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "results.h"
+
 enum { PAGE = 4096, WORKERS = 6, ROUNDS = 300 };
 
 struct shared
@@ -33,13 +35,6 @@ struct shared
     long counter, sum, turn, passed;
     int word, other, waiting;
 };
-
-static int wait_for(pid_t child)
-{
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 static long futex(int *word, int operation, int value, void *argument, int *second, int third)
 {

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "results.h"
+
 enum { PAGE = 4096, WORKERS = 8, ROUNDS = 2000 };
 
 static sigjmp_buf fault;
@@ -31,13 +33,6 @@ static int signal_of_load(volatile char *address)
     if (number == 0)
         (void)*address;
     return number;
-}
-
-static int wait_for(pid_t child)
-{
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void count(const char *what, long *counter)

@@ -15,30 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "results.h"
+
 enum { PAGE = 4096 };
-
-static const char *result(long value)
-{
-    static char texts[8][32];
-    static int next;
-    char *text = texts[next++ % 8];
-    if (value < 0)
-        return strerrorname_np(errno);
-    snprintf(text, 32, "%ld", value);
-    return text;
-}
-
-static const char *done(long value)
-{
-    return value < 0 ? strerrorname_np(errno) : "yes";
-}
-
-static int wait_for(pid_t child)
-{
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 static int compare(const void *one, const void *other)
 {

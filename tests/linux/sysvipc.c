@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "results.h"
+
 enum { PAGE = 4096, KEY = 0x4c65676f };
 
 union semun
@@ -32,32 +34,9 @@ struct message
     char text[8200];
 };
 
-static const char *result(long value)
-{
-    static char texts[16][32];
-    static int next;
-    char *text = texts[next++ % 16];
-    if (value < 0)
-        return strerrorname_np(errno);
-    snprintf(text, 32, "%ld", value);
-    return text;
-}
-
-static const char *done(long value)
-{
-    return value < 0 ? strerrorname_np(errno) : "yes";
-}
-
 static const char *attached(void *address)
 {
     return address == (void *)-1 ? strerrorname_np(errno) : "yes";
-}
-
-static int wait_for(pid_t child)
-{
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void on_signal(int number)
