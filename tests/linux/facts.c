@@ -7,6 +7,7 @@
  * gcc -O2 -static -w -o facts facts.c
  */
 #define _GNU_SOURCE
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -182,6 +183,39 @@ static void texts(void)
 	put("/proc/self/stat", "x");
 }
 
+/* The words of /proc/cpuinfo are what CPUID offers. */
+static void processor(void)
+{
+	static const struct
+	{
+		const char *name;
+		unsigned leaf, word, bit;
+	} flags[] = { { "fpu", 1, 3, 0 }, { "sse2", 1, 3, 26 }, { "pni", 1, 2, 0 }, { "ssse3", 1, 2, 9 }, { "fma", 1, 2, 12 }, { "cx16", 1, 2, 13 },
+		{ "sse4_1", 1, 2, 19 }, { "sse4_2", 1, 2, 20 }, { "popcnt", 1, 2, 23 }, { "aes", 1, 2, 25 }, { "xsave", 1, 2, 26 }, { "avx", 1, 2, 28 },
+		{ "f16c", 1, 2, 29 }, { "rdrand", 1, 2, 30 }, { "bmi1", 7, 1, 3 }, { "avx2", 7, 1, 5 }, { "bmi2", 7, 1, 8 }, { "vaes", 7, 2, 9 },
+		{ "syscall", 0x80000001, 3, 11 }, { "nx", 0x80000001, 3, 20 }, { "lm", 0x80000001, 3, 29 }, { "abm", 0x80000001, 2, 5 } };
+	char name[20];
+
+	get("/proc/cpuinfo");
+	char *line = strstr(text, "\nflags");
+
+	if (line == NULL) {
+		printf("cpuinfo lacks flags\n");
+		return;
+	}
+	line++;
+	line[strcspn(line, "\n")] = 0;
+	strcat(line, " ");
+	for (int i = 0; i < sizeof flags / sizeof *flags; i++) {
+		unsigned words[4] = { 0 };
+
+		__get_cpuid_count(flags[i].leaf, 0, words, words + 1, words + 2, words + 3);
+		sprintf(name, " %s ", flags[i].name);
+		if ((words[flags[i].word] >> flags[i].bit & 1) != (strstr(line, name) != NULL))
+			printf("cpuinfo and cpuid differ about %s\n", flags[i].name);
+	}
+}
+
 static void executes(const char *what, int fd, const char *path, int flags)
 {
 	int status;
@@ -255,6 +289,7 @@ int main(int count, char **words)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	states();
 	texts();
+	processor();
 	programs();
 	return 0;
 }

@@ -191,8 +191,9 @@ public static unsafe class PseudoTexts
             text.Append("cpu MHz\t\t: 1000.000\nphysical id\t: 0\n"u8);
             text.AppendLine("core id\t\t: "u8, cpu);
             text.AppendLine("cpu cores\t: "u8, SystemFacts.ProcessorCount);
-            text.Append("fpu\t\t: yes\nflags\t\t: fpu de pse tsc msr pae cx8 apic sep cmov fxsr sse sse2 syscall nx lm\n"u8);
-            text.Append("bogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"u8);
+            text.Append("fpu\t\t: yes\nflags\t\t:"u8);
+            CpuFlags.Append(ref text);
+            text.Append("\nbogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"u8);
             text.Append("address sizes\t: 40 bits physical, 48 bits virtual\n\n"u8);
         }
     }
