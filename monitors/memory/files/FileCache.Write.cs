@@ -301,26 +301,24 @@ public sealed unsafe partial class FileCache
         {
             // Who asks now waits for the end of this (Status).
             Recall(file, request.For);
-            error = _store.Write(file, offset, bytes, request.ModifyTimeNs, FileWriteFlags.None, buffer, out reply);
+            // Two messages in one: the bytes, and all that the storage component has to its device.
+            FileWriteFlags flags = request.Flags & FileWriteFlags.Synchronous;
+            error = _store.Write(file, offset, bytes, request.ModifyTimeNs, flags, buffer, out reply);
             _storageWrites++;
         }
 
-        if (error == Errno.None)
+        int written = (int)Math.Min(reply.Written, (uint)bytes.Length);
+        // Of a device that fails the storage component says so, and has the bytes.
+        if (error == Errno.None || written > 0)
         {
             _volumes.Learn(file->VNode, file->Storage);
-            int written = (int)Math.Min(reply.Written, (uint)bytes.Length);
-            error = written == 0 && bytes.Length > 0 ? Errno.ENOSPC : Errno.None;
+            error = error == Errno.None && written == 0 && bytes.Length > 0 ? Errno.ENOSPC : error;
             _storageWriteBytes += (ulong)written;
             UpdatePages(file, offset, bytes.Slice(0, written));
             file->StoredSize = reply.Size;
             file->Size = Math.Max(file->Size, offset + (ulong)written);
             reply.Offset = offset;
             reply.Size = file->Size;
-        }
-
-        if (error == Errno.None && (request.Flags & FileWriteFlags.Synchronous) != 0)
-        {
-            error = _store.Sync(file->VNode, file->Storage, file, buffer);
         }
 
         _buffers.Return(buffer);
