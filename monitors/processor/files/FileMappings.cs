@@ -2,7 +2,7 @@
 // its lines, those that somebody maps and those that only wait for the next one: a write, a truncation. Private pages of a mapping keep
 // their contents, unless the file no longer reaches them (mmap(2)). Lines of shared mappings are the file's own pages, and may be newer
 // than what the memory component has. So who reads the file by call has them written back first (Publish), and who changes it by call takes
-// them away first and keeps them away until it is done (BeginChange, EndChange). What BLOCKS says so.
+// them away first and keeps them away until it is done (BeginChange, EndChange), also those of a mapping that is made meanwhile.
 
 using System;
 using Lego.Fabric.Messages;
@@ -46,6 +46,12 @@ public sealed unsafe class FileMappings : BackingOwner
             {
                 Backings.Create(node, node->Backing);
                 node->References++;
+                if (node->UnmappedChanges != 0)
+                {
+                    // Kept away until the last of these calls has ended. Nobody has a number busy that was not in use.
+                    Backings.Hold(node->Backing);
+                    Cache.BeginSharedChange(node->Backing);
+                }
             }
         }
 
@@ -79,8 +85,8 @@ public sealed unsafe class FileMappings : BackingOwner
 
     /// <summary>
     /// A call is about to change bytes [from, to) of a file, or its size: no line shows them to shared mappings until
-    /// <see cref="EndChange"/>, which gets <paramref name="backing"/>; in between the caller touches no memory of a program. On an error
-    /// there is nothing to end.
+    /// <see cref="EndChange"/>, which gets the node and <paramref name="backing"/>; in between the caller touches no memory of a program.
+    /// On an error there is nothing to end.
     /// </summary>
     [Blocks]
     public Errno BeginChange(FileNode* node, ulong from, ulong to, out uint backing)
@@ -88,6 +94,7 @@ public sealed unsafe class FileMappings : BackingOwner
         backing = node->Backing;
         if (backing == 0)
         {
+            node->UnmappedChanges++;
             return Errno.None;
         }
 
@@ -96,19 +103,26 @@ public sealed unsafe class FileMappings : BackingOwner
         Errno error = Cache.WithdrawShared(backing, from >> PageShift, PageUp(to) >> PageShift);
         if (error != Errno.None)
         {
-            EndChange(backing);
+            EndChange(node, backing);
         }
 
         return error;
     }
 
     /// <summary>The change is made, or has failed. BLOCKS when the file is no longer mapped.</summary>
-    public void EndChange(uint backing)
+    public void EndChange(FileNode* node, uint backing)
     {
-        if (backing != 0)
+        uint busy = backing;
+        if (backing == 0 && --node->UnmappedChanges == 0)
         {
-            Cache.EndSharedChange(backing);
-            Backings.Drop(backing);
+            // Mapped since (Acquire), or 0.
+            busy = node->Backing;
+        }
+
+        if (busy != 0)
+        {
+            Cache.EndSharedChange(busy);
+            Backings.Drop(busy);
         }
     }
 

@@ -36,6 +36,8 @@ public unsafe struct FileNode
     public bool IsUnlinked;
     /// <summary>Its number among mapped files, 0 = it is not mapped (Backings).</summary>
     public uint Backing;
+    /// <summary>Calls that change its bytes or size and began while it was not mapped (FileMappings.BeginChange).</summary>
+    public uint UnmappedChanges;
     /// <summary>Open files that may write to it: while there are any it cannot be run (ETXTBSY).</summary>
     public uint Writers;
     /// <summary>Not null for a memory object, which no storage component knows.</summary>

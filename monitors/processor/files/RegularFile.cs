@@ -157,7 +157,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         }
 
         MemoryFile.EndChange(node->Memory);
-        mappings.EndChange(backing);
+        mappings.EndChange(node, backing);
         return error;
     }
 
@@ -313,7 +313,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         }
 
         MemoryFile.EndChange(node->Memory);
-        mappings.EndChange(backing);
+        mappings.EndChange(node, backing);
         return error;
     }
 
