@@ -41,10 +41,10 @@ public sealed unsafe partial class ExCache
     /// <summary>
     /// Keeps the private lines of a range from being chosen as victims until Drop or Settle. MAP_SHARED mappings give their lines up,
     /// because no other change of the space may find a line that it would have to write back; one that several spaces map and that is
-    /// clean is never written back and may go.
+    /// clean is never written back and may go. On an error, that of such a line's write-back, the rest is as before: Settle follows.
     /// </summary>
     [Blocks]
-    public void Leave(AddressSpace* space, ulong start, ulong end)
+    public Errno Leave(AddressSpace* space, ulong start, ulong end)
     {
         int slice = SliceEntries;
         ulong address = start;
@@ -53,7 +53,12 @@ public sealed unsafe partial class ExCache
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 WaitWhileInFlight(entry);
-                SurrenderForGood(entry);
+                Errno error = SurrenderShared(entry);
+                if (error != Errno.None)
+                {
+                    return error;
+                }
+
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
                 if (index != Line.None && !_lines[index].IsNamed && (_lines[index].More == null || _lines[index].IsDirty))
                 {
@@ -68,6 +73,8 @@ public sealed unsafe partial class ExCache
                 GiveTurn(ref slice, 1);
             }
         }
+
+        return Errno.None;
     }
 
     /// <summary>
@@ -85,6 +92,12 @@ public sealed unsafe partial class ExCache
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 GiveTurn(ref slice, 1);
+                while (*entry == (PageState.InFlight | PageState.Leaving))
+                {
+                    // Whoever writes it back for others relies on the mark.
+                    _arrivals.Wait();
+                }
+
                 bool isHeld = (address >= range.Start && address < range.End) || space->TryFindRange(address, out range);
                 if (!isHeld)
                 {

@@ -1,7 +1,7 @@
 // Operations on all lines of a range of an address space: for munmap, mprotect, mremap, brk, fork and exit. They go through the page
 // table two megabytes (one table of 512 entries) at a time, so an unused gigabyte costs 512 look-ups.
-// What BLOCKS says so; walks do because others have their turn after each SliceEntries. Ranges are page-aligned. The caller holds the space
-// (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
+// What blocks says so ([Blocks]); walks do because others have their turn after each SliceEntries. Ranges are page-aligned. The caller holds
+// the space (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
 
 using System;
 using Lego.Fabric.Messages;
@@ -83,9 +83,10 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Drops a whole space that nobody runs in any more and frees its page table, whatever its ranges say. BLOCKS while fills and
-    /// write-backs are under way.
+    /// Drops a whole space that nobody runs in any more and frees its page table, whatever its ranges say. Waits for fills and
+    /// write-backs that are under way.
     /// </summary>
+    [Blocks]
     public void DropSpace(AddressSpace* space)
     {
         while (space->InFlight != 0)
@@ -265,7 +266,7 @@ public sealed unsafe partial class ExCache
             for (; address < stop; address += PageOperations.PageSize, entry++)
             {
                 GiveTurn(ref slice, 1);
-                if (*entry == PageState.InFlight || StateWithoutLine(*entry) == PageState.Remote)
+                if (PageState.IsInFlight(*entry) || StateWithoutLine(*entry) == PageState.Remote)
                 {
                     return true;
                 }
@@ -275,6 +276,7 @@ public sealed unsafe partial class ExCache
         return false;
     }
 
+    [Blocks]
     private Errno CopyState(ulong* entry, AddressSpace* child, ulong address)
     {
         while (true)
@@ -304,6 +306,13 @@ public sealed unsafe partial class ExCache
             {
                 return error;
             }
+
+            if (PageState.IsPresent(*entry) && _lines[LineOf(*entry)].IsDirty)
+            {
+                // It stays newer than at the owner of a space that it is leaving; the parent's owner has it.
+                *copy = PageState.Remote;
+                return Errno.None;
+            }
         }
     }
 
@@ -318,6 +327,7 @@ public sealed unsafe partial class ExCache
         return entry;
     }
 
+    [Blocks]
     private void DropStretch(ulong* entry, ref ulong address, ulong stop, ref int slice)
     {
         for (; address < stop; address += PageOperations.PageSize, entry++)
@@ -329,15 +339,17 @@ public sealed unsafe partial class ExCache
         }
     }
 
+    [Blocks]
     private void WaitWhileInFlight(ulong* entry)
     {
-        while (*entry == PageState.InFlight)
+        while (PageState.IsInFlight(*entry))
         {
             _arrivals.Wait();
         }
     }
 
-    /// <summary>Lets others run when a walk's slice is used up. BLOCKS then.</summary>
+    /// <summary>Lets others run when a walk's slice is used up.</summary>
+    [Blocks]
     private static void GiveTurn(ref int slice, int cost)
     {
         slice -= cost;

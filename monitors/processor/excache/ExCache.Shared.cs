@@ -11,7 +11,7 @@
 // * While a call changes an object's bytes or size the object is busy: what shared mappings map of it has been withdrawn, none of them
 //   maps a line, and a fill that began before is thrown away.
 //
-// What BLOCKS says so.
+// What blocks says so ([Blocks]).
 
 using System;
 using Lego.Fabric.Messages;
@@ -93,6 +93,7 @@ public sealed unsafe partial class ExCache
         _arrivals.WakeAll();
     }
 
+    [Blocks]
     private Errno EachShared(uint backing, ulong first, ulong end, bool keeps)
     {
         Errno error = Errno.None;

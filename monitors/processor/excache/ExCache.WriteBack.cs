@@ -2,7 +2,7 @@
 // that has the page once. Until the owner has answered, all entries that mapped the line are in flight (Line.cs, WritingBack): nobody
 // fetches a stale page, and no space ends or gives its range away under the message.
 //
-// What BLOCKS says so.
+// What blocks says so ([Blocks]).
 
 using System;
 using System.Runtime.CompilerServices;
@@ -144,14 +144,16 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Writes a resident or leaving dirty line back for all who map it, as they go on to do. On an error it is still dirty.
+    /// Writes a resident or leaving dirty line back for all who map it, as they go on to do. On an error it is still dirty. So it is when
+    /// some space is about to give its page up: that one's owner is not told, because something else may be there by then.
     /// </summary>
     [Blocks]
     private Errno Clean(int index)
     {
         TakeForWriteBack(index);
+        bool isLeft = IsLeft(ref _lines[index]);
         Errno error = SendBack(index);
-        EndCleaning(index, error);
+        EndCleaning(index, error, isLeft);
         _arrivals.WakeAll();
         return error;
     }
@@ -184,7 +186,9 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// One message for each memory component that owns the page in some of the spaces: they are never many (TryShare), and mostly one.
+    /// Spaces that the page is leaving are passed over; they leave the mark alone while their entries are in flight (Settle).
     /// </summary>
+    [Blocks]
     [MethodImpl(MethodImplOptions.NoInlining)]
     private Errno SendBackToAll(int index)
     {
@@ -195,16 +199,16 @@ public sealed unsafe partial class ExCache
         for (LineMapping* from = &first; from != null; from = from->Next)
         {
             ushort owner = from->Space->OwnerOf(from->Address);
-            bool isSent = false;
+            bool isSent = IsLeaving(from);
             for (LineMapping* earlier = &first; earlier != from; earlier = earlier->Next)
             {
-                isSent |= earlier->Space->OwnerOf(earlier->Address) == owner;
+                isSent |= !IsLeaving(earlier) && earlier->Space->OwnerOf(earlier->Address) == owner;
             }
 
             head.Request.Count = 0;
             for (LineMapping* mapping = from; mapping != null && !isSent; mapping = mapping->Next)
             {
-                if (mapping->Space->OwnerOf(mapping->Address) == owner)
+                if (!IsLeaving(mapping) && mapping->Space->OwnerOf(mapping->Address) == owner)
                 {
                     head.Owners[(int)head.Request.Count++] = new FlushEntry { Address = mapping->Address, Asid = mapping->Space->Asid };
                 }
@@ -228,6 +232,9 @@ public sealed unsafe partial class ExCache
         return Errno.None;
     }
 
+    private static bool IsLeaving(LineMapping* mapping) => (*mapping->Entry & PageState.Leaving) != 0;
+
+    [Blocks]
     private Errno SendBatch(AddressSpace* space, ref FlushBatch batch, Span<byte> buffer)
     {
         if (batch.Count == 0)
@@ -250,7 +257,7 @@ public sealed unsafe partial class ExCache
         Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);
         for (int item = 0; item < batch.Count; item++)
         {
-            EndCleaning(batch.LineAt(item), error);
+            EndCleaning(batch.LineAt(item), error, isLeft: false);
         }
 
         batch = default;
@@ -258,8 +265,8 @@ public sealed unsafe partial class ExCache
         return error;
     }
 
-    /// <summary>The owners of a line that stays have answered.</summary>
-    private void EndCleaning(int index, Errno error)
+    /// <summary>The owners of a line that stays have answered; all of them, unless some space is left.</summary>
+    private void EndCleaning(int index, Errno error, bool isLeft)
     {
         ref Line line = ref _lines[index];
         if (error == Errno.None)
@@ -270,7 +277,7 @@ public sealed unsafe partial class ExCache
             _flushesBatched++;
         }
 
-        if (!TryReturn(index, isDirty: error != Errno.None))
+        if (!TryReturn(index, isDirty: error != Errno.None || isLeft))
         {
             // A stranger to the ranges: its home has no place for it, so it ends here.
             GiveBack(index);
@@ -361,8 +368,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// A line that is WritingBack is resident again, in all spaces whose ranges still have its page; their rights may have changed
-    /// meanwhile. False: there are none, its entries are remote and the line is on no list.
+    /// A line that is WritingBack is resident, or leaving, again, in all spaces whose ranges still have its page; their rights may have
+    /// changed meanwhile. False: there are none, its entries are remote and the line is on no list.
     /// </summary>
     private bool TryReturn(int index, bool isDirty)
     {
@@ -399,9 +406,7 @@ public sealed unsafe partial class ExCache
             }
         }
 
-        line.State = LineState.Resident;
         line.IsDirty = isDirty && line.IsShared;
-        LineList.Append(_lines, ref _sets[SetOfLine(index)], index);
         _residentLines++;
         ulong dirty = isDirty && !line.IsShared ? PageTable.Dirty : 0;
         Return(ref line, line.Entry, line.Space, line.Address, dirty);
@@ -410,13 +415,15 @@ public sealed unsafe partial class ExCache
             Return(ref line, other->Entry, other->Space, other->Address, 0);
         }
 
+        line.State = LineState.Leaving;
+        Stay(index);
         return true;
     }
 
     private void Return(ref Line line, ulong* entry, AddressSpace* space, ulong address, ulong dirty)
     {
         space->TryFindRights(address, out Protection protection, out VmaKind kind);
-        Present(ref line, space, entry, BitsOf(ref line, protection, kind) | PageTable.Accessed | dirty);
+        Present(ref line, space, entry, BitsOf(ref line, protection, kind) | PageTable.Accessed | dirty | (*entry & PageState.Leaving));
     }
 
     /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>

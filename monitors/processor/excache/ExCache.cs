@@ -316,16 +316,21 @@ public sealed unsafe partial class ExCache
         return line.More == null && !line.IsDirty ? mapped : mapped | DetachOthers(ref line, mapped, state);
     }
 
-    /// <summary>If there is a mapping that stores into the line, the first one is such a mapping afterwards.</summary>
+    /// <summary>
+    /// If there is a mapping that stores into the line, the first one is such a mapping afterwards. Entries in flight go on to say
+    /// that they are leaving.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ulong DetachOthers(ref Line line, ulong first, ulong state)
     {
         bool isDirty = line.IsDirty;
         line.IsDirty = false;
         bool isStorer = (first & PageState.Stores) != 0;
+        ulong kept = state == PageState.InFlight ? PageState.Leaving : 0;
+        *line.Entry |= first & kept;
         for (LineMapping* other = line.More; other != null; other = other->Next)
         {
-            ulong mapped = TakeOut(other->Entry, other->Space, other->Address, state);
+            ulong mapped = TakeOut(other->Entry, other->Space, other->Address, state | (*other->Entry & kept));
             isDirty |= (mapped & PageTable.Dirty) != 0;
             if (!isStorer && (mapped & PageState.Stores) != 0)
             {

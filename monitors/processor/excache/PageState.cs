@@ -4,7 +4,8 @@
 //
 //   untouched   0     never written to, as far as its owner knows: anonymous memory is zero and is made here, file pages are the file's
 //   remote      2     the owner memory component has it
-//   in flight   4     a fill or a write-back is under way; whoever wants the page waits on ExCache's arrival queue and looks again
+//   in flight   4     a fill or a write-back is under way; whoever wants the page waits on ExCache's arrival queue and looks again. The bit
+//                     Leaving stays in it
 
 using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
@@ -29,6 +30,9 @@ public static class PageState
     /// In a present entry, in another such bit: it is of a MAP_SHARED mapping, which stores into the object's own page (ExCache.Shared.cs).
     /// </summary>
     public const ulong Stores = 1UL << 10;
+
+    /// <summary>True while a fill or a write-back of the page is under way.</summary>
+    public static bool IsInFlight(ulong entry) => (entry & ~Leaving) == InFlight;
 
     /// <summary>True for a resident line.</summary>
     public static bool IsPresent(ulong entry) => (entry & PageTable.Present) != 0;

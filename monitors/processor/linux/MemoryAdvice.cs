@@ -168,9 +168,8 @@ public static unsafe class MemoryAdvice
         RangeRequest request = new() { Address = start, Length = end - start };
         using Scratch scratch = processes.Scratch.Take();
         cache.BeginChange(space);
-        Errno error = Errno.None;
-        cache.Leave(space, start, end);
-        if (cache.AnyRemote(space, start, end))
+        Errno error = cache.Leave(space, start, end);
+        if (error == Errno.None && cache.AnyRemote(space, start, end))
         {
             error = processes.Spaces.Request(space, space, Opcode.Discard, in request, default, scratch.Reply, out _);
         }

@@ -137,8 +137,10 @@ public static unsafe class MemoryCalls
         ulong oldEnd = RoundUp(space->Break);
         ulong start = Math.Min(RoundUp(wanted), oldEnd);
         RangeRequest request = new() { Address = wanted };
-        cache.Leave(space, start, oldEnd);
-        Errno error = call.Process->Table.Spaces.Request(space, space, Opcode.Break, in request, default, scratch.Reply, out ulong reached);
+        ulong reached = 0;
+        Errno error = cache.Leave(space, start, oldEnd);
+        error = error != Errno.None ? error
+            : call.Process->Table.Spaces.Request(space, space, Opcode.Break, in request, default, scratch.Reply, out reached);
         if (error == Errno.None)
         {
             space->Break = reached;
@@ -208,9 +210,10 @@ public static unsafe class MemoryCalls
 
         ulong target = isFixed ? request.NewAddress : 0;
         ulong targetEnd = isFixed ? target + request.NewLength : 0;
-        cache.Leave(space, from + moved, end);
-        cache.Leave(space, target, targetEnd);
-        error = processes.Spaces.Request(space, space, Opcode.Remap, in request, default, scratch.Reply, out to);
+        error = cache.Leave(space, from + moved, end);
+        error = error != Errno.None ? error : cache.Leave(space, target, targetEnd);
+        error = error != Errno.None ? error
+            : processes.Spaces.Request(space, space, Opcode.Remap, in request, default, scratch.Reply, out to);
         if (error == Errno.None)
         {
             cache.Drop(space, from + moved, end);

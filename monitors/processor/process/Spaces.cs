@@ -156,8 +156,8 @@ public sealed unsafe class Spaces
 
     /// <summary>
     /// Asks the home for a change after which the old pages of [start, end) are gone (munmap, MAP_FIXED, MADV_DONTNEED), and forgets them
-    /// once it has agreed. On an error they are as before. <paramref name="backing"/> is the file that the request maps, 0 = none; the
-    /// caller holds it. ENOMEM, EPROTO as for Request.
+    /// once it has agreed. On an error, also of what shared mappings had to write back first, they are as before.
+    /// <paramref name="backing"/> is the file that the request maps, 0 = none; the caller holds it. ENOMEM, EPROTO as for Request.
     /// </summary>
     [Blocks]
     public Errno Replace<T>(AddressSpace* space, Opcode opcode, in T head, ReadOnlySpan<byte> payload, ulong start, ulong end,
@@ -167,8 +167,8 @@ public sealed unsafe class Spaces
         ExCache cache = _cache;
         using Scratch scratch = _scratch.Take();
         cache.BeginChange(space);
-        cache.Leave(space, start, end);
-        Errno error = backing == 0 ? Errno.None : _backings.Add(space, backing, BackingUse.Mapped);
+        Errno error = cache.Leave(space, start, end);
+        error = error != Errno.None || backing == 0 ? error : _backings.Add(space, backing, BackingUse.Mapped);
         error = error != Errno.None ? error : Request(space, space, opcode, in head, payload, scratch.Reply, out address);
         if (error == Errno.None)
         {

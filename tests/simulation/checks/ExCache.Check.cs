@@ -137,12 +137,17 @@ public sealed unsafe partial class ExCache
             return;
         }
 
-        Check.Equal(PageState.InFlight, *line.Entry, $"the entry of {NameOf(index)}, which is written back");
+        CheckInFlight(index, line.Entry, line.Space);
         for (LineMapping* other = line.More; other != null; other = other->Next)
         {
-            Check.Equal(PageState.InFlight, *other->Entry, $"an entry of {NameOf(index)}, which is written back");
+            CheckInFlight(index, other->Entry, other->Space);
         }
     }
+
+    /// <summary>Only an entry of a space that is being changed may be leaving.</summary>
+    private void CheckInFlight(int index, ulong* entry, AddressSpace* space) =>
+        Check.That(*entry == PageState.InFlight || (space->IsChanging && PageState.IsInFlight(*entry)),
+            $"an entry of {NameOf(index)}, which is written back, is {*entry:x}");
 
     private void CheckEntry(int index, ulong* entry, AddressSpace* space, ulong address)
     {

@@ -244,6 +244,61 @@ public sealed unsafe class SharedLineTests
         Assert.Empty(machine.Memory.Requests);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_line_that_is_cleaned_while_it_leaves_another_space_is_not_written_back_there_and_goes_on_leaving(bool agrees)
+    {
+        using ExCacheFixture machine = new(lines: 4, ways: 4, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* child = Fork(machine);
+        machine.Cache.BeginChange(child);
+        machine.Cache.Leave(child, Base, Base + Page);
+        byte[] buffer = new byte[ExCache.FlushBufferBytes];
+        Assert.Equal(Errno.None, machine.Cache.WriteBack(machine.Space, Base, Base + Page, buffer));
+        Assert.Equal(1, machine.Memory.Pages[(ExCacheFixture.FirstAsid, Base)][0]);
+        Crowd(machine);
+        Assert.Equal(1, machine.Memory.Requests[Opcode.Flush]);
+        if (agrees)
+        {
+            machine.Cache.Drop(child, Base, Base + Page);
+        }
+        else
+        {
+            machine.Cache.Settle(child, Base, Base + Page);
+        }
+
+        machine.Cache.EndChange(child);
+        Crowd(machine);
+        Crowd(machine, child);
+        Assert.Equal(!agrees, machine.Memory.Pages.ContainsKey((Child, Base)));
+        Assert.Equal([1, 0, 0], Values(machine, machine.Space));
+        Assert.Equal([agrees ? 0 : 1, 0, 0], Values(machine, child));
+    }
+
+    [Fact]
+    public void A_fork_does_not_wait_for_a_space_that_a_line_is_leaving()
+    {
+        using ExCacheFixture machine = new(lines: 4, ways: 4, PolicyKind.Fifo);
+        machine.Store(Base, 1);
+        AddressSpace* leaving = Fork(machine);
+        for (uint child = 2; child < FlushRequest.MaxCount; child++)
+        {
+            Fork(machine, machine.Space, Child + child);
+        }
+
+        machine.Cache.BeginChange(leaving);
+        machine.Cache.Leave(leaving, Base, Base + Page);
+        AddressSpace* last = Fork(machine, machine.Space, Child + FlushRequest.MaxCount);
+        Assert.Equal(1, machine.Memory.Requests[Opcode.Flush]);
+        Assert.False(machine.Memory.Pages.ContainsKey((Child, Base)));
+        Assert.Equal([1, 0, 0], Values(machine, last));
+        machine.Cache.Settle(leaving, Base, Base + Page);
+        machine.Cache.EndChange(leaving);
+        Crowd(machine, last);
+        Assert.Equal([1, 0, 0], Values(machine, leaving));
+    }
+
     /// <summary>Enough pages to push others out.</summary>
     private static void Crowd(ExCacheFixture machine) => Crowd(machine, machine.Space);
 
