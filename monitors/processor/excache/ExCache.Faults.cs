@@ -45,6 +45,8 @@ public enum FaultOutcome
     OutOfKernelMemory,
     /// <summary>The memory component does not answer, or does not know the address space any more.</summary>
     Unreachable,
+    /// <summary>Within the ExCache: the fault has waited without a claim to its entry, whose table may be gone.</summary>
+    LookAgain,
 }
 
 public sealed unsafe partial class ExCache
@@ -108,6 +110,11 @@ public sealed unsafe partial class ExCache
                 outcome = FillHere(space, address, entry, bits, kind, placement);
             }
 
+            if (outcome == FaultOutcome.LookAgain)
+            {
+                continue;
+            }
+
             // Another thread may have changed the range's protection while this one waited for its page.
             if (outcome != FaultOutcome.Resident || (*entry & ~PageState.NotRights) == bits || PageState.Allows(*entry, access))
             {
@@ -168,7 +175,8 @@ public sealed unsafe partial class ExCache
         ulong before = *entry;
         BeginFill(space, entry);
         int set = SetFor(address, placement, name);
-        uint version = name.IsNone ? 0 : _objects.VersionOf(name.Number);
+        // Of the object when the request leaves: what changes before that, the owner has when it answers. 0 is no object's number.
+        uint version = 0;
         ushort owner = space->OwnerOf(address);
         MissRequest miss = new() { Address = address, Access = access };
         RpcContext context = new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
@@ -187,6 +195,9 @@ public sealed unsafe partial class ExCache
                 if (_piggyback && victim.More == null && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
                 {
                     fetched = true;
+                    version = _objects.VersionOf(name.Number);
+                    // The owner takes the victim over before it reads the page, which is no older for it.
+                    version += !name.IsNone && victim.Object == name.Number ? 1U : 0;
                     error = FetchAndFlush(index, owner, in context, in miss, spare, out received, out isVictims);
                 }
                 else
@@ -202,6 +213,7 @@ public sealed unsafe partial class ExCache
         if (error == Errno.None && !fetched && !isOvertaken)
         {
             _stages.VictimChosen();
+            version = _objects.VersionOf(name.Number);
             error = _rpc.Call(owner, Opcode.Miss, in context, in miss, default, PageSpan(_lines[index].Frame), out received);
             if (error != Errno.None)
             {
@@ -220,7 +232,7 @@ public sealed unsafe partial class ExCache
         }
 
         bool stores = (bits & PageState.Stores) != 0;
-        if (isOvertaken || (!name.IsNone && version != _objects.VersionOf(name.Number)) || (stores && _objects.IsBusy(name.Number)))
+        if (isOvertaken || version != _objects.VersionOf(name.Number) || (stores && _objects.IsBusy(name.Number)))
         {
             *entry = before;
             GiveBack(index);

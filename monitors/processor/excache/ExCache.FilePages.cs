@@ -1,7 +1,7 @@
 // Faults in ranges of files. A page that no private mapping has written to is the object's line, whoever maps it, and no private mapping
 // may write to it: a write copies it into a private line of the space. MAP_SHARED mappings write to the object's line itself. Only the
-// first one who wants it asks the owner. Each step ends with "look again" (Resolve's loop), which is what FaultOutcome.Resident says while
-// the entry does not allow the access. BLOCKS as ExCache.Faults.cs does.
+// first one who wants it asks the owner. Each step ends with "look again" (Resolve's loop): FaultOutcome.LookAgain says so where nothing
+// kept the entry's table over a wait, FaultOutcome.Resident while the entry does not allow the access. BLOCKS as ExCache.Faults.cs does.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -51,7 +51,7 @@ public sealed unsafe partial class ExCache
         {
             _fillWaits++;
             _arrivals.Wait();
-            return FaultOutcome.Resident;
+            return FaultOutcome.LookAgain;
         }
 
         if (index == Line.None)
@@ -116,7 +116,7 @@ public sealed unsafe partial class ExCache
 
             GiveBack(index);
             _arrivals.WakeAll();
-            return FaultOutcome.Resident;
+            return FaultOutcome.LookAgain;
         }
         else
         {

@@ -90,15 +90,90 @@ public sealed unsafe class StoredLineTests
         machine.Cache.EndSharedChange(Number);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_fetch_that_pushes_out_a_dirty_page_of_the_same_object_is_made_once(bool piggyback)
+    {
+        using ExCacheFixture machine = Make(out _, lines: 2, piggyback);
+        for (int round = 0; round < 3; round++)
+        {
+            for (ulong page = 0; page < 4; page++)
+            {
+                Assert.Equal(FaultOutcome.Resident, machine.Store(Base + (page * Page), (byte)(page + 1)));
+            }
+        }
+
+        int fetches = machine.Memory.Requests.GetValueOrDefault(Opcode.Miss) + machine.Memory.Requests.GetValueOrDefault(Opcode.MissFlush);
+        int flushes = machine.Memory.Requests.GetValueOrDefault(Opcode.Flush) + machine.Memory.Requests.GetValueOrDefault(Opcode.MissFlush);
+        Assert.Equal((12, 10), (fetches, flushes));
+        Assert.Equal(piggyback, machine.Memory.Requests.ContainsKey(Opcode.MissFlush));
+    }
+
+    [Fact]
+    public void A_fetch_that_a_change_of_the_object_overtakes_is_made_again()
+    {
+        using ExCacheFixture machine = Make(out AddressSpace* other);
+        machine.Store(other, Base + Page, 1);
+        machine.Memory.Meanwhile = () =>
+        {
+            machine.Memory.Meanwhile = null;
+            machine.Cache.BeginSharedChange(Number);
+            machine.Cache.EndSharedChange(Number);
+        };
+        machine.Store(Base, 2);
+        Assert.Equal(3, machine.Memory.Requests[Opcode.Miss]);
+    }
+
+    [Fact]
+    public void What_cannot_be_written_back_before_a_mapping_goes_stays_mapped()
+    {
+        using ExCacheFixture machine = Make(out _);
+        machine.Store(Base, 1);
+        machine.Memory.FlushError = Errno.ENOMEM;
+        machine.Cache.BeginChange(machine.Space);
+        Assert.Equal(Errno.ENOMEM, machine.Cache.Leave(machine.Space, Base, Base + Page));
+        machine.Cache.Settle(machine.Space, Base, Base + Page);
+        machine.Cache.EndChange(machine.Space);
+        Assert.Equal(1, Loaded(machine, machine.Space, Base));
+        machine.Memory.FlushError = Errno.None;
+        machine.Cache.BeginChange(machine.Space);
+        Assert.Equal(Errno.None, machine.Cache.Leave(machine.Space, Base, Base + Page));
+        machine.Cache.EndChange(machine.Space);
+        Assert.Equal(1, machine.Memory.Pages[(First, Base)][0]);
+    }
+
+    [Fact]
+    public void A_fault_that_has_waited_without_a_claim_looks_at_no_table_that_is_gone()
+    {
+        using ExCacheFixture machine = Make(out AddressSpace* other, lines: 2);
+        machine.Store(other, Base + Page, 1);
+        machine.Load(PrivateBase, out _);
+        machine.Memory.Meanwhile = () =>
+        {
+            machine.Memory.Meanwhile = null;
+            machine.SetRanges();
+            machine.Cache.BeginChange(machine.Space);
+            machine.Cache.Drop(machine.Space, PrivateBase, PrivateBase + (8 * Page));
+            machine.Cache.EndChange(machine.Space);
+            // Whoever gets the table's frame next.
+            for (int frame = 0; frame < 16; frame++)
+            {
+                new System.Span<byte>((byte*)machine.Frames.Allocate(), (int)Page).Fill(0x27);
+            }
+        };
+        Assert.Equal(FaultOutcome.NotMapped, machine.Cache.Resolve(machine.Space, PrivateBase, MissAccess.Write, LinePlacement.OwnSet, out _));
+    }
+
     private static byte Loaded(ExCacheFixture machine, AddressSpace* space, ulong address)
     {
         Assert.Equal(FaultOutcome.Resident, machine.Load(space, address, out byte value));
         return value;
     }
 
-    private static ExCacheFixture Make(out AddressSpace* other, int lines = 16)
+    private static ExCacheFixture Make(out AddressSpace* other, int lines = 16, bool piggyback = true)
     {
-        ExCacheFixture machine = new(lines, lines, PolicyKind.Fifo);
+        ExCacheFixture machine = new(lines, lines, PolicyKind.Fifo, piggyback);
         Protection both = Protection.Read | Protection.Write;
         VmaRecord[] ranges =
         [
