@@ -137,6 +137,23 @@ public sealed unsafe class FileCacheTests
     }
 
     [Theory]
+    [InlineData(Errno.None)]
+    [InlineData(Errno.EIO)]
+    public void A_synchronous_write_is_one_message_and_shows_in_the_cache_even_if_the_device_fails(Errno device)
+    {
+        using MemoryFixture fixture = new(32);
+        FakeFileStore.StoredFile stored = fixture.Store.Add("/file", new byte[Page]);
+        CachedFile* file = fixture.Hold(stored);
+        byte[] page = new byte[Page];
+        Assert.Equal(Errno.None, fixture.Files.Read(file, 0, page, out _));
+        fixture.Store.DeviceError = device;
+        Assert.Equal(device, fixture.Files.Write(file, new FileRequest { Flags = FileWriteFlags.Synchronous }, [7], out _));
+        Assert.Equal((1, 0, 1), (fixture.Store.Writes, fixture.Store.Syncs, fixture.Store.SynchronousWrites));
+        Assert.Equal(Errno.None, fixture.Files.Read(file, 0, page, out _));
+        Assert.Equal(7, page[0]);
+    }
+
+    [Theory]
     [InlineData(200 * Page)]
     [InlineData(3000 * Page)]
     public void A_full_volume_refuses_the_very_write_that_does_not_fit(int capacityBytes)
