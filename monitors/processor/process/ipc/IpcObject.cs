@@ -2,7 +2,9 @@
 // that no later object bears soon: the place in its table and a number that grows (Linux's ipc/util.c). Each kind's struct begins with one.
 // Nothing here blocks.
 
+using System;
 using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -63,9 +65,11 @@ public unsafe struct IpcObject
     {
         uint asked = ((wanted >> OwnerShift) | (wanted >> GroupShift) | wanted) & GroupMask;
         uint user = process->EffectiveUserId;
-        uint group = process->EffectiveGroupId;
+        uint group = process->FileSystemGroupId;
+        ReadOnlySpan<uint> groups = process->SupplementaryGroups;
+        bool isMember = GroupList.Includes(group, groups, GroupId) || GroupList.Includes(group, groups, CreatorGroupId);
         uint granted = user == UserId || user == CreatorUserId ? Mode >> OwnerShift
-            : group == GroupId || group == CreatorGroupId ? Mode >> GroupShift
+            : isMember ? Mode >> GroupShift
             : Mode;
         return user == 0 || (asked & ~granted & GroupMask) == 0 ? Errno.None : Errno.EACCES;
     }
