@@ -1,5 +1,6 @@
 // All message queues of the component (msgget(2), msgop(2), msgctl(2)). A message is complete before it is sent, and is copied to its
-// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK.
+// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK. Messages of all
+// queues together, and their texts, have a limit, because one of a byte takes as much memory as one of a hundred.
 
 using System;
 using Lego.Kernel;
@@ -14,8 +15,8 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     public const ulong MaxQueueBytes = 16384;
 
     private readonly Slab<MessageQueue> _queues = new(frames);
-    private readonly Slab<Message> _messages = new(frames);
-    private readonly Slab<MessagePiece> _pieces = new(frames);
+    private readonly Slab<Message> _messages = new(frames, IpcTable.MostOf(frames, sizeof(Message)));
+    private readonly Slab<MessagePiece> _pieces = new(frames, IpcTable.MostOf(frames, sizeof(MessagePiece)));
 
     public IpcTable Table { get; } = new(frames);
 
@@ -52,7 +53,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         return Errno.None;
     }
 
-    /// <summary>A message with a program's text. ENOMEM, EFAULT. BLOCKS.</summary>
+    /// <summary>A message with a program's text. ENOMEM, also when there are too many; EFAULT. BLOCKS.</summary>
     public Errno Make(Process* process, ulong address, int lengthBytes, long type, out Message* message)
     {
         message = _messages.Allocate();
@@ -218,6 +219,19 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         if (queue->Waiters == 0)
         {
             _queues.Free(queue);
+        }
+    }
+
+    /// <summary>The component begins a new life, and no program is left of the old one.</summary>
+    public void Clear()
+    {
+        for (int index = 0; index < IpcTable.MaxObjects; index++)
+        {
+            MessageQueue* queue = (MessageQueue*)Table.At(index);
+            if (queue != null)
+            {
+                Remove(queue);
+            }
         }
     }
 
