@@ -121,7 +121,6 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     /// </summary>
     public Errno Send(Process* process, int id, Message* message, uint flags)
     {
-        const uint Write = 0x92;
         MessageQueue* queue = Find(id);
         if (queue == null)
         {
@@ -130,7 +129,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
 
         while (true)
         {
-            Errno error = queue->Head.Check(process, Write);
+            Errno error = queue->Head.Check(process, IpcObject.WriteRights);
             if (error != Errno.None)
             {
                 return error;
@@ -160,7 +159,6 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     /// </summary>
     public Errno Receive(Process* process, int id, long type, ulong room, uint flags, out Message* message)
     {
-        const uint Read = 0x124;
         message = null;
         MessageQueue* queue = Find(id);
         if (queue == null)
@@ -170,7 +168,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
 
         while (true)
         {
-            Errno error = queue->Head.Check(process, Read);
+            Errno error = queue->Head.Check(process, IpcObject.ReadRights);
             if (error != Errno.None)
             {
                 return error;
