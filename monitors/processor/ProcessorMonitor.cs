@@ -63,6 +63,8 @@ public sealed class ProcessorMonitor
 
         Files.SharedMemory.Clear();
         Files.Segments.Clear();
+        Processes.Semaphores.Clear();
+        Processes.Messages.Clear();
         ExCache.ForgetNames();
         // The next life has been promised nothing.
         Files.Leases.Clock.ForgetAll();

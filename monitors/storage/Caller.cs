@@ -46,7 +46,7 @@ public readonly unsafe ref struct Caller
     }
 
     /// <summary>Whether one of the caller's groups is this one.</summary>
-    public bool IsIn(uint group) => GroupId == group || GroupList.Has(_groups, group);
+    public bool IsIn(uint group) => GroupList.Includes(GroupId, _groups, group);
 
     /// <summary>EACCES unless all of <paramref name="rights"/> are granted.</summary>
     public Errno Check(in InodeHandle inode, AccessRights rights)

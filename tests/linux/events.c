@@ -3,6 +3,8 @@
  * Prints one line per finding, the same on any Linux host and on a rack.
  *
  * gcc -O2 -static -pthread -w -o events events.c
+ * usage: events         all but input
+ *        events input   polls an instance that watches standard input, and reads it
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,7 +18,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,6 +176,38 @@ static void waiting(void)
 	close(waited_set);
 }
 
+/* What could not be told is told by the next call. */
+static void told_to_nobody(void)
+{
+	int set = epoll_create1(0), edge = eventfd(1, 0), once = eventfd(1, 0);
+	watch(set, EPOLL_CTL_ADD, edge, EPOLLIN | EPOLLET, 1);
+	watch(set, EPOLL_CTL_ADD, once, EPOLLIN | EPOLLONESHOT, 2);
+	printf("no memory: %s\n", name_of(syscall(SYS_epoll_wait, set, (void *)8, 16, 0)));
+	report("told again", set);
+	report("not a third time", set);
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct epoll_event *last = (struct epoll_event *)(pages + 4096 - sizeof *last);
+	munmap(pages + 4096, 4096);
+	watch(set, EPOLL_CTL_MOD, edge, EPOLLIN | EPOLLET, 1);
+	watch(set, EPOLL_CTL_MOD, once, EPOLLIN | EPOLLONESHOT, 2);
+	printf("memory for one: %ld\n", syscall(SYS_epoll_wait, set, last, 16, 0));
+	printf("the other: %d\n", epoll_wait(set, last, 1, 0));
+	report("none", set);
+	close(set);
+}
+
+/* Input of a program comes when it is asked for: an instance that is polled asks as well. */
+static void input_through_an_instance(void)
+{
+	int set = epoll_create1(0);
+	char text[16] = "";
+	watch(set, EPOLL_CTL_ADD, 0, EPOLLIN, 1);
+	struct pollfd file = { set, POLLIN };
+	printf("input: %d", poll(&file, 1, 10000));
+	printf(" %ld %s\n", read(0, text, sizeof text - 1), text);
+	close(set);
+}
+
 /* More than one call reports: everybody has its turn. */
 static void many(void)
 {
@@ -229,11 +265,16 @@ static void counters(void)
 	printf("%s\n", text);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+	if (count > 1) {
+		input_through_an_instance();
+		return 0;
+	}
 	levels_and_edges();
 	errors();
 	waiting();
+	told_to_nobody();
 	many();
 	counters();
 	return 0;

@@ -378,6 +378,8 @@ static void queues(void)
     status.msg_perm.uid = geteuid();
     status.msg_perm.gid = getegid();
     printf(", set %s", done(msgctl(id, IPC_SET, &status)));
+    status.msg_perm.uid = -1;
+    printf(", to nobody %s", done(msgctl(id, IPC_SET, &status)));
     msgctl(id, IPC_STAT, &status);
     printf(" %o %ld", status.msg_perm.mode, (long)status.msg_qbytes);
     fflush(stdout);

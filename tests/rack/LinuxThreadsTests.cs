@@ -44,6 +44,13 @@ public sealed class LinuxThreadsTests : IDisposable
         Assert.Equal(0, there.Status);
     }
 
+    [Fact]
+    public async Task Polling_an_epoll_instance_asks_for_the_input_that_it_watches()
+    {
+        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("events")], ["/events", "input"], "hello\n");
+        Assert.Equal("input: 1 6 hello\n\n", there.Output);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]

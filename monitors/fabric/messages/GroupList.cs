@@ -32,6 +32,9 @@ public unsafe struct GroupList
         return has;
     }
 
+    /// <summary>Whether somebody of a group and others is in the one that is asked for (Linux's in_group_p).</summary>
+    public static bool Includes(uint own, ReadOnlySpan<uint> others, uint group) => own == group || Has(others, group);
+
     /// <summary>Takes these groups; no more than <see cref="Most"/>.</summary>
     public void Set(scoped ReadOnlySpan<uint> groups)
     {

@@ -29,7 +29,7 @@ public static unsafe class FileAccess
             return (rights & Execute) == 0 || runs ? Errno.None : Errno.EACCES;
         }
 
-        bool isMember = groupId == attributes.GroupId || GroupList.Has(groups, attributes.GroupId);
+        bool isMember = GroupList.Includes(groupId, groups, attributes.GroupId);
         int shift = userId == attributes.UserId ? OwnerShift : isMember ? GroupShift : 0;
         return (rights & ~(mode >> shift)) == 0 ? Errno.None : Errno.EACCES;
     }

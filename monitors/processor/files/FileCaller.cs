@@ -31,9 +31,7 @@ public unsafe ref struct FileCaller
         FileCaller caller = default;
         caller.Processes = process->Table;
         caller.Place = process->Place;
-        caller.UserId = process->FileSystemUserId;
-        caller.GroupId = process->FileSystemGroupId;
-        caller.Groups = caller.UserId == 0 ? default : process->SupplementaryGroups;
+        caller.ActAs(process, process->FileSystemUserId, process->FileSystemGroupId);
         caller.Context = ContextOf(process->Space);
         return caller;
     }
@@ -44,6 +42,14 @@ public unsafe ref struct FileCaller
         FileCaller caller = Of(process);
         caller.Place = node->Place;
         return caller;
+    }
+
+    /// <summary>Takes an identity of a process.</summary>
+    public void ActAs(Process* process, uint userId, uint groupId)
+    {
+        UserId = userId;
+        GroupId = groupId;
+        Groups = userId == 0 ? default : process->SupplementaryGroups;
     }
 
     /// <summary>This kernel itself, as root: holds that it gives back, for no process in particular.</summary>

@@ -183,7 +183,7 @@ public sealed unsafe class FileMappings : BackingOwner
         node->Backing = 0;
         if (node->Memory != null && node->Memory->Segment != null)
         {
-            _files.Segments.Unmapped(node->Memory->Segment);
+            _files.Segments.EndIfUnused(node->Memory->Segment);
         }
 
         _files.Nodes.Release(node);

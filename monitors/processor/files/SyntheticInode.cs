@@ -1,5 +1,5 @@
-// Owner, permissions and times of what exists only in this kernel but behaves like an inode: a pipe (both ends are one inode) and a
-// session's streams. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never blocks.
+// Owner, permissions and times of what exists only in this kernel but behaves like an inode: a pipe (both ends are one inode), a
+// session's streams, a file in memory. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never blocks.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -57,7 +57,7 @@ public unsafe struct SyntheticInode
         bool owns = user == 0 || user == _userId;
         bool givesAway = (request.Mask & AttributeMask.UserId) != 0 && request.UserId != _userId;
         bool foreignGroup = (request.Mask & AttributeMask.GroupId) != 0 && request.GroupId != _groupId
-            && request.GroupId != process->FileSystemGroupId && !GroupList.Has(process->SupplementaryGroups, request.GroupId);
+            && !GroupList.Includes(process->FileSystemGroupId, process->SupplementaryGroups, request.GroupId);
         if (!owns || (user != 0 && (givesAway || foreignGroup)))
         {
             return Errno.EPERM;

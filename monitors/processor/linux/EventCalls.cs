@@ -203,12 +203,12 @@ public static unsafe class EventCalls
         while (true)
         {
             ulong since = readiness.Changes;
-            Prompt(call.Process, epoll.File->Epoll);
+            epoll.Operations.Prompt(call.Process, epoll.File);
+            ulong reports = epoll.File->Epoll->Reports;
             int count = Collect(epoll.File->Epoll, new Span<Event>(events, Math.Min(most, MostReported)));
             if (count != 0)
             {
-                ReadOnlySpan<byte> bytes = new(events, count * sizeof(Event));
-                return SystemCall.Result(UserMemory.CopyOut(call.Process, call.A1, bytes), count);
+                return Give(ref call, epoll.File->Epoll, new ReadOnlySpan<Event>(events, count), reports);
             }
 
             Errno error = Polling.WaitForChange(readiness, since, deadline);
@@ -219,27 +219,25 @@ public static unsafe class EventCalls
         }
     }
 
-    /// <summary>Asks the files for what only comes when it is asked for. Asking may block, and entries may go meanwhile.</summary>
-    private static void Prompt(Process* process, EpollSet* set)
+    /// <summary>Copies events to the program, of which the first is the report after one. Those that it cannot take stay ready.</summary>
+    private static long Give(ref SystemCall call, EpollSet* set, ReadOnlySpan<Event> events, ulong reports)
     {
-        ulong round = ++set->Round;
-        EpollEntry* entry = set->First;
-        while (entry != null)
+        int given = 0;
+        Errno error = Errno.None;
+        while (given < events.Length && error == Errno.None)
         {
-            bool isMeant = entry->File->Kind == FileKind.StandardStream && !entry->IsSpent && (entry->Wanted & PollEvents.In) != 0;
-            if (!isMeant || entry->PromptedRound >= round)
-            {
-                entry = entry->Next;
-                continue;
-            }
-
-            entry->PromptedRound = round;
-            OpenFile* file = entry->File;
-            file->References++;
-            file->Operations.Prompt(process, file);
-            OpenFile.Release(file);
-            entry = set->First;
+            ulong address = call.A1 + (ulong)(given * sizeof(Event));
+            error = UserMemory.CopyOut(call.Process, address, MemoryMarshal.AsBytes(events.Slice(given, 1)));
+            given += error == Errno.None ? 1 : 0;
         }
+
+        if (given < events.Length)
+        {
+            set->TakeBack(reports + (ulong)given, reports + (ulong)events.Length);
+            call.Files.Readiness.Notify();
+        }
+
+        return given == 0 ? SystemCall.Fail(error) : given;
     }
 
     private static int Collect(EpollSet* set, Span<Event> events)

@@ -8,7 +8,6 @@ namespace Lego.Processor;
 /// <summary>System calls of System V's message queues.</summary>
 public static unsafe class MessageQueueCalls
 {
-    private const uint Read = 0x124;
     private const uint Copy = 0x4000;
     private const uint Stat = 11;
     private const uint Use = 12;
@@ -89,8 +88,7 @@ public static unsafe class MessageQueueCalls
 
         if (((uint)call.A4 & Copy) != 0)
         {
-            const uint Excluded = MessageQueue.Except;
-            bool isWrong = ((uint)call.A4 & Excluded) != 0 || ((uint)call.A4 & IpcFlags.NoWait) == 0;
+            bool isWrong = ((uint)call.A4 & MessageQueue.Except) != 0 || ((uint)call.A4 & IpcFlags.NoWait) == 0;
             return SystemCall.Fail(isWrong ? Errno.EINVAL : Errno.ENOSYS);
         }
 
@@ -135,7 +133,9 @@ public static unsafe class MessageQueueCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Errno error = command == IpcFlags.Remove ? queue->Head.CheckOwner(process) : command == StatAny ? Errno.None : queue->Head.Check(process, Read);
+        Errno error = command == IpcFlags.Remove ? queue->Head.CheckOwner(process)
+            : command == StatAny ? Errno.None
+            : queue->Head.Check(process, IpcObject.ReadRights);
         if (error != Errno.None || command == IpcFlags.Remove)
         {
             if (error == Errno.None)
@@ -173,10 +173,10 @@ public static unsafe class MessageQueueCalls
             error = Errno.EPERM;
         }
 
+        error = error != Errno.None ? error : queue->Head.Set(in wanted.Permissions);
         if (error == Errno.None)
         {
             queue->MaxBytes = wanted.MaxBytes;
-            queue->Head.Set(in wanted.Permissions);
             // Rights or room may be others now.
             queue->Senders.WakeAll();
             queue->Receivers.WakeAll();

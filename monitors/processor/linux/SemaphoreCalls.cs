@@ -11,8 +11,6 @@ public static unsafe class SemaphoreCalls
 {
     /// <summary>Most operations of a call (SEMOPM).</summary>
     private const uint MaxOperations = 500;
-    private const uint Read = 0x124;
-    private const uint Alter = 0x92;
     private const ulong SecondNs = 1_000_000_000;
 
     private enum Command : uint
@@ -121,7 +119,7 @@ public static unsafe class SemaphoreCalls
             exists &= operations[index].Number < set->Count;
         }
 
-        Errno error = exists ? set->Head.Check(process, alters ? Alter : Read) : Errno.EFBIG;
+        Errno error = exists ? set->Head.Check(process, alters ? IpcObject.WriteRights : IpcObject.ReadRights) : Errno.EFBIG;
         return error != Errno.None ? error : process->Table.Semaphores.Operate(process, set, operations, count, deadlineNs);
     }
 
@@ -187,11 +185,13 @@ public static unsafe class SemaphoreCalls
             return SystemCall.Fail(Errno.ERANGE);
         }
 
-        Errno error = set->Head.Check(call.Process, command == Command.SetValue ? Alter : Read);
+        // SETVAL looks for the semaphore first, the others at the rights.
         bool exists = number >= 0 && number < set->Count;
-        if (command == Command.SetValue ? !exists || error != Errno.None : error != Errno.None || !exists)
+        Errno error = set->Head.Check(call.Process, command == Command.SetValue ? IpcObject.WriteRights : IpcObject.ReadRights);
+        error = !exists && (error == Errno.None || command == Command.SetValue) ? Errno.EINVAL : error;
+        if (error != Errno.None)
         {
-            return SystemCall.Fail(command == Command.SetValue && !exists ? Errno.EINVAL : error != Errno.None ? error : Errno.EINVAL);
+            return SystemCall.Fail(error);
         }
 
         switch (command)
@@ -215,7 +215,7 @@ public static unsafe class SemaphoreCalls
 
     private static long Stat(ref SystemCall call, SemaphoreSet* set, bool isFree, bool byPlace)
     {
-        Errno error = isFree ? Errno.None : set->Head.Check(call.Process, Read);
+        Errno error = isFree ? Errno.None : set->Head.Check(call.Process, IpcObject.ReadRights);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -234,7 +234,7 @@ public static unsafe class SemaphoreCalls
 
     private static long GetAll(ref SystemCall call, SemaphoreSet* set)
     {
-        Errno error = set->Head.Check(call.Process, Read);
+        Errno error = set->Head.Check(call.Process, IpcObject.ReadRights);
         ushort* values = error != Errno.None ? null : (ushort*)call.Process->Table.Frames.Allocate();
         if (values == null)
         {
@@ -256,7 +256,7 @@ public static unsafe class SemaphoreCalls
     {
         Process* process = call.Process;
         SemaphoreSet* set = process->Table.Semaphores.Find((int)call.A0);
-        Errno error = set == null ? Errno.EINVAL : set->Head.Check(process, Alter);
+        Errno error = set == null ? Errno.EINVAL : set->Head.Check(process, IpcObject.WriteRights);
         ushort* values = error != Errno.None ? null : (ushort*)process->Table.Frames.Allocate();
         if (values == null)
         {
@@ -293,12 +293,7 @@ public static unsafe class SemaphoreCalls
         Errno error = new UserPointer<SetRecord>(call.A3).Read(call.Process, out SetRecord wanted);
         SemaphoreSet* set = call.Process->Table.Semaphores.Find((int)call.A0);
         error = error != Errno.None ? error : set == null ? Errno.EINVAL : set->Head.CheckOwner(call.Process);
-        if (error == Errno.None)
-        {
-            set->Head.Set(in wanted.Permissions);
-        }
-
-        return SystemCall.Result(error);
+        return SystemCall.Result(error != Errno.None ? error : set->Head.Set(in wanted.Permissions));
     }
 
     /// <summary>IPC_INFO: the limits; SEM_INFO: what there is as well. The highest place in use.</summary>

@@ -21,8 +21,6 @@ public static unsafe class SharedSegmentCalls
     private const uint MapFixed = 0x10;
     private const uint MapFixedNoReplace = 0x100000;
 
-    private const uint ReadRight = 0x124;
-    private const uint WriteRight = 0x92;
     private const uint ExecuteRight = 0x49;
     private const ulong PageMask = PageOperations.PageSize - 1;
     private const ulong SecondNs = 1_000_000_000;
@@ -102,7 +100,7 @@ public static unsafe class SharedSegmentCalls
         }
 
         SharedSegment* segment = call.Files.Segments.Find((int)call.A0);
-        uint rights = ReadRight | ((flags & ReadOnly) == 0 ? WriteRight : 0) | ((flags & Execute) != 0 ? ExecuteRight : 0);
+        uint rights = IpcObject.ReadRights | ((flags & ReadOnly) == 0 ? IpcObject.WriteRights : 0) | ((flags & Execute) != 0 ? ExecuteRight : 0);
         Errno error = segment == null ? Errno.EINVAL : segment->Head.Check(process, rights);
         error = error == Errno.None && segment->Node->Place.FileMemory != process->Space->Home ? Errno.EINVAL : error;
         if (error != Errno.None)
@@ -179,13 +177,16 @@ public static unsafe class SharedSegmentCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        // Its number stays its own while it is unmapped part by part.
         Errno error = Errno.None;
+        process->Table.Backings.Hold(backing);
         while (error == Errno.None && TryFindPart(space, backing, address, end, out VmaRecord part))
         {
             RangeRequest request = new() { Address = part.Start, Length = part.End - part.Start };
             error = process->Table.Spaces.Replace(space, Opcode.Unmap, in request, default, part.Start, part.End, 0, out _);
         }
 
+        process->Table.Backings.Drop(backing);
         return MemoryCalls.Answer(ref call, error, 0);
     }
 
@@ -263,7 +264,7 @@ public static unsafe class SharedSegmentCalls
 
     private static long Stat(ref SystemCall call, SharedSegment* segment, bool isFree, bool byPlace)
     {
-        Errno error = isFree ? Errno.None : segment->Head.Check(call.Process, ReadRight);
+        Errno error = isFree ? Errno.None : segment->Head.Check(call.Process, IpcObject.ReadRights);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -289,12 +290,7 @@ public static unsafe class SharedSegmentCalls
         Errno error = new UserPointer<SegmentRecord>(call.A2).Read(call.Process, out SegmentRecord wanted);
         SharedSegment* segment = call.Files.Segments.Find((int)call.A0);
         error = error != Errno.None ? error : segment == null ? Errno.EINVAL : segment->Head.CheckOwner(call.Process);
-        if (error == Errno.None)
-        {
-            segment->Head.Set(in wanted.Permissions);
-        }
-
-        return SystemCall.Result(error);
+        return SystemCall.Result(error != Errno.None ? error : segment->Head.Set(in wanted.Permissions));
     }
 
     private static long Limits(ref SystemCall call)

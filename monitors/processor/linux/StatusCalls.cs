@@ -152,9 +152,7 @@ public static unsafe class StatusCalls
         // access(2) asks what the real user may do, unless AT_EACCESS.
         FileCaller caller = FileCaller.Of(process);
         bool effective = (flags & AtFlags.EffectiveAccess) != 0;
-        caller.UserId = effective ? process->EffectiveUserId : process->UserId;
-        caller.GroupId = effective ? process->EffectiveGroupId : process->GroupId;
-        caller.Groups = caller.UserId == 0 ? default : process->SupplementaryGroups;
+        caller.ActAs(process, effective ? process->EffectiveUserId : process->UserId, effective ? process->EffectiveGroupId : process->GroupId);
         if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)
         {
             return SystemCall.Result(FileStatusLookup.CheckVolume(in caller, in path, last, (uint)mode));

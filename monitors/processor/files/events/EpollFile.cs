@@ -51,6 +51,30 @@ public sealed unsafe class EpollFile(FileSystem files) : FileOperations(files)
         return PollEvents.None;
     }
 
+    /// <summary>Asks the files for what only comes when it is asked for. Asking may block, and entries may go meanwhile.</summary>
+    public override void Prompt(Process* process, OpenFile* file)
+    {
+        EpollSet* set = file->Epoll;
+        ulong round = ++set->Round;
+        EpollEntry* entry = set->First;
+        while (entry != null)
+        {
+            if (entry->IsSpent || (entry->Wanted & PollEvents.In) == 0 || entry->PromptedRound >= round)
+            {
+                entry = entry->Next;
+                continue;
+            }
+
+            entry->PromptedRound = round;
+            ulong moves = set->Moves;
+            OpenFile* watched = entry->File;
+            watched->References++;
+            watched->Operations.Prompt(process, watched);
+            OpenFile.Release(watched);
+            entry = set->Moves == moves ? entry->Next : set->First;
+        }
+    }
+
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeAnonymous("anon_inode:[eventpoll]"u8, text);
 
     public override void Close(OpenFile* file)

@@ -39,9 +39,12 @@ public unsafe struct EpollEntry
     public bool IsFresh;
     /// <summary>The file's changes when it last reported.</summary>
     public ulong ReportedChanges;
+    /// <summary>Number of its last report.</summary>
+    public ulong Report;
     /// <summary>The round of waiting in which its file was asked for input (FileOperations.Prompt).</summary>
     public ulong PromptedRound;
     public EpollEntry* Next;
+    public EpollEntry* Previous;
     public EpollEntry* NextOfFile;
 }
 
@@ -51,6 +54,11 @@ public unsafe struct EpollSet
     private const PollEvents AlwaysReported = PollEvents.Error | PollEvents.HangUp;
 
     public EpollEntry* First;
+    public EpollEntry* Last;
+    /// <summary>Reports so far.</summary>
+    public ulong Reports;
+    /// <summary>How often an entry has been taken out or has moved: whoever walks and has waited begins again then.</summary>
+    public ulong Moves;
     /// <summary>Rounds of waiting so far.</summary>
     public ulong Round;
 
@@ -121,30 +129,36 @@ public unsafe struct EpollSet
         entry->IsFresh = false;
         entry->ReportedChanges = entry->File->Operations.ChangesOf(entry->File);
         entry->IsSpent = (entry->Flags & EpollFlags.OneShot) != 0;
+        entry->Report = ++entry->Set->Reports;
         Unlink(entry->Set, entry);
         Append(entry->Set, entry);
     }
 
+    /// <summary>Reports with numbers above one, up to another, have not reached the program: what they told is still to be told.</summary>
+    public readonly void TakeBack(ulong after, ulong last)
+    {
+        for (EpollEntry* entry = First; entry != null; entry = entry->Next)
+        {
+            if (entry->Report > after && entry->Report <= last)
+            {
+                entry->IsFresh = true;
+                entry->IsSpent = false;
+            }
+        }
+    }
+
     private static void Append(EpollSet* set, EpollEntry* entry)
     {
-        EpollEntry** end = &set->First;
-        while (*end != null)
-        {
-            end = &(*end)->Next;
-        }
-
         entry->Next = null;
-        *end = entry;
+        entry->Previous = set->Last;
+        *(set->Last == null ? &set->First : &set->Last->Next) = entry;
+        set->Last = entry;
     }
 
     private static void Unlink(EpollSet* set, EpollEntry* entry)
     {
-        EpollEntry** link = &set->First;
-        while (*link != entry)
-        {
-            link = &(*link)->Next;
-        }
-
-        *link = entry->Next;
+        *(entry->Previous == null ? &set->First : &entry->Previous->Next) = entry->Next;
+        *(entry->Next == null ? &set->Last : &entry->Next->Previous) = entry->Previous;
+        set->Moves++;
     }
 }

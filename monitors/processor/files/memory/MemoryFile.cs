@@ -45,7 +45,7 @@ public unsafe struct MemoryFile
     public uint Links;
     /// <summary>The segment of System V that it is, or null.</summary>
     public SharedSegment* Segment;
-    /// <summary>Map calls under way that were checked against the seals, of shared and writable mappings.</summary>
+    /// <summary>Map calls of it under way, whatever they ask for: some of them were checked against the seals.</summary>
     public uint Maps;
     private uint _changes;
     private WaitQueue _unchanging;

@@ -47,7 +47,11 @@ public unsafe struct SharedMemoryName
 /// <summary>The names of /dev/shm.</summary>
 public sealed unsafe class SharedMemoryDirectory(FileSystem files)
 {
+    /// <summary>One name for so many free frames at boot: with a long path it takes more than a frame, and its file's node as well.</summary>
+    private const ulong FramesOfName = 16;
+
     private readonly Slab<SharedMemoryName> _names = new(files.Frames);
+    private readonly ulong _mostNames = files.Frames.FreePages / FramesOfName;
     private SharedMemoryName* _first;
     private SharedMemoryName* _last;
     private uint _lastNumber;
@@ -107,7 +111,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
     }
 
     /// <summary>
-    /// Makes a file with a name that was not there, and opens it. EEXIST: it is there meanwhile; ENOMEM, ENFILE. BLOCKS on errors.
+    /// Makes a file with a name that was not there, and opens it. EEXIST: it is there meanwhile; ENOMEM, ENOSPC, ENFILE. BLOCKS on errors.
     /// </summary>
     public Errno Create(Process* process, ReadOnlySpan<byte> text, OpenFlags flags, uint mode, out OpenFile* file)
     {
@@ -143,7 +147,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
         return error;
     }
 
-    /// <summary>Another name for a file (link(2)). EEXIST, ENAMETOOLONG, ENOMEM.</summary>
+    /// <summary>Another name for a file (link(2)). EEXIST, ENAMETOOLONG, ENOMEM, ENOSPC.</summary>
     public Errno Add(ReadOnlySpan<byte> text, FileNode* node)
     {
         Errno error = SharedMemoryName.Check(text);
@@ -152,10 +156,10 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
             return error != Errno.None ? error : Errno.EEXIST;
         }
 
-        SharedMemoryName* name = _names.Allocate();
+        SharedMemoryName* name = Count >= _mostNames ? null : _names.Allocate();
         if (name == null)
         {
-            return Errno.ENOMEM;
+            return Count >= _mostNames ? Errno.ENOSPC : Errno.ENOMEM;
         }
 
         name->Set(text);

@@ -149,9 +149,6 @@ public sealed unsafe class SharedSegments(FileSystem files)
         EndIfUnused(segment);
     }
 
-    /// <summary>Nobody maps a segment any more. BLOCKS when it was removed.</summary>
-    internal void Unmapped(SharedSegment* segment) => EndIfUnused(segment);
-
     /// <summary>The component begins a new life: what there was is gone at the memory component. BLOCKS.</summary>
     public void Clear()
     {
@@ -165,7 +162,8 @@ public sealed unsafe class SharedSegments(FileSystem files)
         }
     }
 
-    private void EndIfUnused(SharedSegment* segment)
+    /// <summary>Somebody is done with a segment: it ends if it was removed and nobody has it attached. BLOCKS then.</summary>
+    internal void EndIfUnused(SharedSegment* segment)
     {
         FileNode* node = segment->Node;
         if ((segment->Head.Mode & SharedSegment.Removed) == 0 || segment->Attaching != 0 || node->Backing != 0)

@@ -2,7 +2,9 @@
 // that no later object bears soon: the place in its table and a number that grows (Linux's ipc/util.c). Each kind's struct begins with one.
 // Nothing here blocks.
 
+using System;
 using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -44,6 +46,9 @@ public unsafe struct IpcObject
     /// <summary>As many bits of an id say where the object stands.</summary>
     internal const int IndexBits = 15;
     internal const uint Rights = 0x1FF;
+    /// <summary>The right to read, and to write, of whoever has it: S_IRUGO, S_IWUGO.</summary>
+    internal const uint ReadRights = 0x124;
+    internal const uint WriteRights = 0x92;
 
     private const int OwnerShift = 6;
     private const int GroupShift = 3;
@@ -63,9 +68,11 @@ public unsafe struct IpcObject
     {
         uint asked = ((wanted >> OwnerShift) | (wanted >> GroupShift) | wanted) & GroupMask;
         uint user = process->EffectiveUserId;
-        uint group = process->EffectiveGroupId;
+        uint group = process->FileSystemGroupId;
+        ReadOnlySpan<uint> groups = process->SupplementaryGroups;
+        bool isMember = GroupList.Includes(group, groups, GroupId) || GroupList.Includes(group, groups, CreatorGroupId);
         uint granted = user == UserId || user == CreatorUserId ? Mode >> OwnerShift
-            : group == GroupId || group == CreatorGroupId ? Mode >> GroupShift
+            : isMember ? Mode >> GroupShift
             : Mode;
         return user == 0 || (asked & ~granted & GroupMask) == 0 ? Errno.None : Errno.EACCES;
     }
@@ -77,13 +84,19 @@ public unsafe struct IpcObject
         return user == 0 || user == UserId || user == CreatorUserId ? Errno.None : Errno.EPERM;
     }
 
-    /// <summary>IPC_SET.</summary>
-    public void Set(in IpcPermissionRecord wanted)
+    /// <summary>IPC_SET. EINVAL: nobody is user or group -1.</summary>
+    public Errno Set(in IpcPermissionRecord wanted)
     {
+        if (wanted.UserId == uint.MaxValue || wanted.GroupId == uint.MaxValue)
+        {
+            return Errno.EINVAL;
+        }
+
         UserId = wanted.UserId;
         GroupId = wanted.GroupId;
         Mode = (Mode & ~Rights) | (wanted.Mode & Rights);
         ChangeTimeNs = Clock.UnixTimeNs();
+        return Errno.None;
     }
 
     /// <summary>As programs see it.</summary>

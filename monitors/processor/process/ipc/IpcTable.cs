@@ -11,7 +11,8 @@ public sealed unsafe class IpcTable
     /// <summary>Most objects at a time (SHMMNI, SEMMNI, MSGMNI).</summary>
     public const int MaxObjects = PageOperations.PageSize / sizeof(ulong);
 
-    private const int SequenceMask = 0xFFFF;
+    /// <summary>A kind of structure that programs make at will takes at most one part of so many of the component's memory.</summary>
+    private const ulong Share = 16;
     private const int IndexMask = (1 << IpcObject.IndexBits) - 1;
 
     private readonly IpcObject** _objects;
@@ -44,6 +45,9 @@ public sealed unsafe class IpcTable
             return index;
         }
     }
+
+    /// <summary>How many structures of some size may be there at a time, so that no user takes the frames that others need; boot time.</summary>
+    public static ulong MostOf(FrameAllocator frames, int itemBytes) => frames.FreePages / Share * (PageOperations.PageSize / (ulong)itemBytes);
 
     /// <summary>The object with an id. Null: EINVAL.</summary>
     public IpcObject* Find(int id)
@@ -97,7 +101,7 @@ public sealed unsafe class IpcTable
         }
 
         added->Id = (_sequence << IpcObject.IndexBits) | index;
-        _sequence = (_sequence + 1) & SequenceMask & (int.MaxValue >> IpcObject.IndexBits);
+        _sequence = (_sequence + 1) & (int.MaxValue >> IpcObject.IndexBits);
         added->Key = key;
         added->Mode = flags & IpcObject.Rights;
         added->UserId = process->EffectiveUserId;

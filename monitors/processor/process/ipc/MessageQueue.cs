@@ -54,6 +54,7 @@ public unsafe struct MessageQueue
     public ulong SendTimeNs;
     public ulong ReceiveTimeNs;
     public Message* First;
+    public Message* Last;
     /// <summary>Threads that wait in one of the queues below, or have been woken there and not run since.</summary>
     public uint Waiters;
     public bool IsRemoved;
@@ -67,18 +68,17 @@ public unsafe struct MessageQueue
 
     public void Add(Message* message)
     {
-        fixed (Message** first = &First)
+        message->Next = null;
+        if (Last == null)
         {
-            Message** end = first;
-            while (*end != null)
-            {
-                end = &(*end)->Next;
-            }
-
-            message->Next = null;
-            *end = message;
+            First = message;
+        }
+        else
+        {
+            Last->Next = message;
         }
 
+        Last = message;
         Bytes += (ulong)message->LengthBytes;
         Messages++;
     }
@@ -112,17 +112,22 @@ public unsafe struct MessageQueue
 
     public void Take(Message* message)
     {
-        fixed (Message** first = &First)
+        Message* before = null;
+        for (Message* other = First; other != message; other = other->Next)
         {
-            Message** link = first;
-            while (*link != message)
-            {
-                link = &(*link)->Next;
-            }
-
-            *link = message->Next;
+            before = other;
         }
 
+        if (before == null)
+        {
+            First = message->Next;
+        }
+        else
+        {
+            before->Next = message->Next;
+        }
+
+        Last = Last == message ? before : Last;
         Bytes -= (ulong)message->LengthBytes;
         Messages--;
     }

@@ -1,5 +1,6 @@
 // All message queues of the component (msgget(2), msgop(2), msgctl(2)). A message is complete before it is sent, and is copied to its
-// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK.
+// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK. Messages of all
+// queues together, and their texts, have a limit, because one of a byte takes as much memory as one of a hundred.
 
 using System;
 using Lego.Kernel;
@@ -14,8 +15,8 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     public const ulong MaxQueueBytes = 16384;
 
     private readonly Slab<MessageQueue> _queues = new(frames);
-    private readonly Slab<Message> _messages = new(frames);
-    private readonly Slab<MessagePiece> _pieces = new(frames);
+    private readonly Slab<Message> _messages = new(frames, IpcTable.MostOf(frames, sizeof(Message)));
+    private readonly Slab<MessagePiece> _pieces = new(frames, IpcTable.MostOf(frames, sizeof(MessagePiece)));
 
     public IpcTable Table { get; } = new(frames);
 
@@ -52,7 +53,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         return Errno.None;
     }
 
-    /// <summary>A message with a program's text. ENOMEM, EFAULT. BLOCKS.</summary>
+    /// <summary>A message with a program's text. ENOMEM, also when there are too many; EFAULT. BLOCKS.</summary>
     public Errno Make(Process* process, ulong address, int lengthBytes, long type, out Message* message)
     {
         message = _messages.Allocate();
@@ -120,7 +121,6 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     /// </summary>
     public Errno Send(Process* process, int id, Message* message, uint flags)
     {
-        const uint Write = 0x92;
         MessageQueue* queue = Find(id);
         if (queue == null)
         {
@@ -129,7 +129,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
 
         while (true)
         {
-            Errno error = queue->Head.Check(process, Write);
+            Errno error = queue->Head.Check(process, IpcObject.WriteRights);
             if (error != Errno.None)
             {
                 return error;
@@ -159,7 +159,6 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     /// </summary>
     public Errno Receive(Process* process, int id, long type, ulong room, uint flags, out Message* message)
     {
-        const uint Read = 0x124;
         message = null;
         MessageQueue* queue = Find(id);
         if (queue == null)
@@ -169,7 +168,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
 
         while (true)
         {
-            Errno error = queue->Head.Check(process, Read);
+            Errno error = queue->Head.Check(process, IpcObject.ReadRights);
             if (error != Errno.None)
             {
                 return error;
@@ -218,6 +217,19 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         if (queue->Waiters == 0)
         {
             _queues.Free(queue);
+        }
+    }
+
+    /// <summary>The component begins a new life, and no program is left of the old one.</summary>
+    public void Clear()
+    {
+        for (int index = 0; index < IpcTable.MaxObjects; index++)
+        {
+            MessageQueue* queue = (MessageQueue*)Table.At(index);
+            if (queue != null)
+            {
+                Remove(queue);
+            }
         }
     }
 

@@ -66,7 +66,7 @@ public unsafe struct SemaphoreSet
 
     /// <summary>
     /// Does all operations of a call, or none: EAGAIN (<paramref name="blocking"/> is in the way), ERANGE, ENOMEM (no memory for what is to
-    /// be undone).
+    /// be undone, or too much of it already).
     /// </summary>
     public Errno Try(Process* process, SemaphoreOperation* operations, int count, Slab<SemaphoreUndo> undos, out SemaphoreOperation blocking)
     {

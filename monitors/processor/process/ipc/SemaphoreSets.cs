@@ -13,7 +13,7 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
 
     private readonly FrameAllocator _frames = frames;
     private readonly Slab<SemaphoreSet> _sets = new(frames);
-    private readonly Slab<SemaphoreUndo> _undos = new(frames);
+    private readonly Slab<SemaphoreUndo> _undos = new(frames, IpcTable.MostOf(frames, sizeof(SemaphoreUndo)));
 
     public IpcTable Table { get; } = new(frames);
 
@@ -131,6 +131,19 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
         Table.Remove(&set->Head);
         _frames.Free(set->Semaphores);
         _sets.Free(set);
+    }
+
+    /// <summary>The component begins a new life, and no program is left of the old one.</summary>
+    public void Clear()
+    {
+        for (int index = 0; index < IpcTable.MaxObjects; index++)
+        {
+            SemaphoreSet* set = (SemaphoreSet*)Table.At(index);
+            if (set != null)
+            {
+                Remove(set);
+            }
+        }
     }
 
     /// <summary>A process ends.</summary>
