@@ -3,9 +3,6 @@
 // page, a real one eight bytes in a cycle. Start-up measures both.
 
 using System;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Lego.Kernel;
 
@@ -20,7 +17,7 @@ public static unsafe class Crc32c
     private static SlicedCrc32c s_sliced;
 
     public static uint Add(uint state, ReadOnlySpan<byte> bytes) =>
-        s_sliced.HasTables ? s_sliced.Add(state, bytes) : AddByInstruction(state, bytes);
+        s_sliced.HasTables ? s_sliced.Add(state, bytes) : InstructionCrc32c.Add(state, bytes);
 
     public static uint Finish(uint state) => ~state;
 
@@ -38,8 +35,8 @@ public static unsafe class Crc32c
         s_sliced = new SlicedCrc32c(tables);
         if (FastestPage(page) >= byInstruction)
         {
-            // The tables' memory, eight kilobytes, is not worth a way back to the allocator.
             s_sliced = default;
+            frames.FreeContiguous(tables, SlicedCrc32c.TableBytes / PageOperations.PageSize);
         }
     }
 
@@ -55,24 +52,5 @@ public static unsafe class Crc32c
         }
 
         return fastest;
-    }
-
-    private static uint AddByInstruction(uint state, ReadOnlySpan<byte> bytes)
-    {
-        ulong wide = state;
-        ref byte data = ref MemoryMarshal.GetReference(bytes);
-        int done = 0;
-        for (; done + sizeof(ulong) <= bytes.Length; done += sizeof(ulong))
-        {
-            wide = Sse42.X64.Crc32(wide, Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref data, done)));
-        }
-
-        uint narrow = (uint)wide;
-        for (; done < bytes.Length; done++)
-        {
-            narrow = Sse42.Crc32(narrow, Unsafe.Add(ref data, done));
-        }
-
-        return narrow;
     }
 }

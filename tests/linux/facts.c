@@ -22,15 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static char text[65536];
+#include "results.h"
+#include "times.h"
 
-static void say(const char *what, long value)
-{
-	if (value < 0)
-		printf("%s: %s\n", what, strerror(errno));
-	else
-		printf("%s: %ld\n", what, value);
-}
+static char text[65536];
 
 static long get(const char *path)
 {
@@ -55,14 +50,6 @@ static void put(const char *path, const char *value)
 	snprintf(what, sizeof what, "write [%s] to %s", value, path);
 	say(what, fd < 0 ? -1 : write(fd, value, strlen(value)));
 	close(fd);
-}
-
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	while (nanosleep(&t, &t) < 0)
-		;
 }
 
 static char state_of(pid_t process)

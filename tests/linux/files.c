@@ -29,15 +29,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static char buffer[200000];
+#include "results.h"
 
-static void say(const char *what, long value)
-{
-	if (value < 0)
-		printf("%s: %s\n", what, strerror(errno));
-	else
-		printf("%s: %ld\n", what, value);
-}
+static char buffer[200000];
 
 static void content(const char *name)
 {

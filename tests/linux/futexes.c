@@ -117,8 +117,10 @@ static void several(void)
 	struct sigaction action = { .sa_handler = on_signal };
 	sigaction(SIGALRM, &action, NULL);
 	fill(entries, 3, SIZE_U32 | FUTEX_PRIVATE_FLAG);
-	ualarm(20000, 0);
+	/* Again and again: the first one may come before the wait. */
+	ualarm(20000, 20000);
 	printf("a signal comes: %s\n", name_of(wait_any(entries, 3, 0, NULL, 0)));
+	ualarm(0, 0);
 }
 
 /* --- conditions whose waiters get the lock ---------------------------------------------------------------------------------------------- */

@@ -29,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "times.h"
+
 #define MEGABYTE (1L << 20)
 #define LARGE (64 * MEGABYTE)
 
@@ -40,13 +42,6 @@ static void pause_us(long us)
 	struct timespec t = { us / 1000000, us % 1000000 * 1000 };
 	while (nanosleep(&t, &t) < 0 && errno == EINTR)
 		;
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static void need(int holds, const char *what)

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *name_of(int result) { return result < 0 ? strerrorname_np(errno) : "none"; }
+#include "results.h"
 
 static pid_t computes(int value)
 {
@@ -47,11 +47,21 @@ static double ratio(int first, int second)
 
 int main(void)
 {
-	cpu_set_t one;
+	cpu_set_t allowed, one;
 	double equal, nicer;
+	int cpu = 0;
+	if (sched_getaffinity(0, sizeof allowed, &allowed) < 0) {
+		perror("sched_getaffinity");
+		return 1;
+	}
+	while (!CPU_ISSET(cpu, &allowed))
+		cpu++;
 	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	sched_setaffinity(0, sizeof one, &one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof one, &one) < 0) {
+		perror("sched_setaffinity");
+		return 1;
+	}
 	equal = ratio(0, 0);
 	nicer = ratio(0, 10);
 	printf("equals have equal shares: %d, the nicer one less: %d\n", equal > 0.5 && equal < 2, nicer > 3);
@@ -59,16 +69,16 @@ int main(void)
 	fflush(stdout);
 	if (fork() == 0) {
 		printf("inherited: %d\n", getpriority(PRIO_PROCESS, 0));
-		printf("too nice: %s", name_of(setpriority(PRIO_PROCESS, 0, 100)));
+		printf("too nice: %s", error_of(setpriority(PRIO_PROCESS, 0, 100)));
 		printf(" %d\n", getpriority(PRIO_PROCESS, 0));
 		setuid(1000);
-		printf("back: %s\n", name_of(setpriority(PRIO_PROCESS, 0, 0)));
-		printf("another's: %s\n", name_of(setpriority(PRIO_PROCESS, getppid(), 19)));
-		printf("nobody's: %s\n", name_of(setpriority(PRIO_USER, 4711, 19)));
+		printf("back: %s\n", error_of(setpriority(PRIO_PROCESS, 0, 0)));
+		printf("another's: %s\n", error_of(setpriority(PRIO_PROCESS, getppid(), 19)));
+		printf("nobody's: %s\n", error_of(setpriority(PRIO_USER, 4711, 19)));
 		exit(0);
 	}
 	wait(NULL);
-	printf("raised: %s", name_of(setpriority(PRIO_PROCESS, 0, -3)));
+	printf("raised: %s", error_of(setpriority(PRIO_PROCESS, 0, -3)));
 	printf(" %d\n", getpriority(PRIO_PROCESS, 0));
 	return 0;
 }

@@ -22,7 +22,7 @@
 
 #include "results.h"
 
-enum { PAGE = 4096, WORKERS = 6, ROUNDS = 300 };
+enum { PAGE = 4096, WORKERS = 6, ROUNDS = 300, HEIRS = 40 };
 
 struct shared
 {
@@ -33,7 +33,7 @@ struct shared
     pthread_barrier_t barrier;
     sem_t items, room;
     long counter, sum, turn, passed;
-    int word, other, waiting;
+    int word, other, waiting, owners;
 };
 
 static long futex(int *word, int operation, int value, void *argument, int *second, int third)
@@ -191,6 +191,28 @@ static void deaths(const char *name, struct shared *shared, pthread_mutex_t *mut
     fflush(stdout);
 }
 
+/* Each owner ends with the lock, while some wait for it and others come: one after the other has it, and all but the first hear of a death. */
+static void heirs(struct shared *shared)
+{
+    pid_t children[HEIRS];
+    for (int child = 0; child < HEIRS; child++)
+        if ((children[child] = fork()) == 0)
+        {
+            usleep(child * 100);
+            int error = pthread_mutex_lock(&shared->inherits);
+            int is_only = __atomic_add_fetch(&shared->owners, 1, __ATOMIC_SEQ_CST) == 1;
+            pthread_mutex_consistent(&shared->inherits);
+            usleep(300);
+            __atomic_sub_fetch(&shared->owners, 1, __ATOMIC_SEQ_CST);
+            _exit(!is_only ? 3 : error == 0 ? 1 : error == EOWNERDEAD ? 2 : 4);
+        }
+    int ends[5] = {0};
+    for (int child = 0; child < HEIRS; child++)
+        ends[wait_for(children[child]) % 5]++;
+    printf("heirs: first %d, others %d, beside another %d, errors %d\n", ends[1], ends[2], ends[3], ends[4] + ends[0]);
+    fflush(stdout);
+}
+
 static void *wait_at(void *word)
 {
     struct timespec limit = {20, 0};
@@ -280,6 +302,7 @@ int main(void)
         deaths(kills ? "inherits, killed" : "inherits", mapped, &mapped->inherits, kills);
     }
     init(mapped);
+    heirs(mapped);
     futexes(mapped, file);
     clears(anonymous);
     close(file);

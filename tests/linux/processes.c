@@ -27,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "times.h"
+
 static void say(const char *what, long value)
 {
 	if (value < 0)
@@ -34,14 +36,6 @@ static void say(const char *what, long value)
 	else
 		printf("%s: %ld\n", what, value);
 	fflush(stdout);
-}
-
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	while (nanosleep(&t, &t) < 0)
-		;
 }
 
 /* The wait status of a child that should end soon; -1 when it has not after ten seconds. */

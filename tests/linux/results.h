@@ -22,6 +22,21 @@ static inline const char *done(long value)
     return value < 0 ? strerrorname_np(errno) : "yes";
 }
 
+/* The name of the error alone. */
+static inline const char *error_of(long value)
+{
+    return value < 0 ? strerrorname_np(errno) : "none";
+}
+
+/* A line: the number, or the text of the error. */
+static inline void say(const char *what, long value)
+{
+    if (value < 0)
+        printf("%s: %s\n", what, strerror(errno));
+    else
+        printf("%s: %ld\n", what, value);
+}
+
 /* The child's status, 128 + the signal that has ended it, as a shell says it. */
 static inline int wait_for(pid_t child)
 {

@@ -28,16 +28,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "results.h"
+#include "times.h"
+
 static volatile int count, last_code, last_value, last_depth, depth;
 static volatile long last_overrun;
-
-static void say(const char *what, long value)
-{
-	if (value < 0)
-		printf("%s: %s\n", what, strerror(errno));
-	else
-		printf("%s: %ld\n", what, value);
-}
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
@@ -53,22 +48,6 @@ static void handle(int number, int flags)
 
 	sigaction(number, &action, NULL);
 	count = 0;
-}
-
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	while (nanosleep(&t, &t) < 0)
-		;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
 /* The calls that children are stopped in, for longer than the calls would last: afterwards they have nothing left to wait for. */

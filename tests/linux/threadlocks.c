@@ -32,9 +32,12 @@ static void make(pthread_mutex_t *mutex, int robust, int protocol, int shared)
 		printf("pthread_mutex_init failed\n");
 }
 
+static int is_taken;
+
 static void *takes_and_ends(void *mutex)
 {
 	pthread_mutex_lock(mutex);
+	__atomic_store_n(&is_taken, 1, __ATOMIC_SEQ_CST);
 	pause_ms(30);
 	return NULL;
 }
@@ -45,8 +48,10 @@ static void robust(const char *what, int protocol)
 {
 	static pthread_mutex_t mutex;
 	make(&mutex, PTHREAD_MUTEX_ROBUST, protocol, PTHREAD_PROCESS_PRIVATE);
+	is_taken = 0;
 	pthread_t thread = start(takes_and_ends, &mutex);
-	pause_ms(10);
+	while (!__atomic_load_n(&is_taken, __ATOMIC_SEQ_CST))
+		pause_ms(1);
 	int first = pthread_mutex_lock(&mutex);
 	join(thread);
 	int consistent = pthread_mutex_consistent(&mutex);

@@ -1,17 +1,11 @@
-/* Threads of the tests that are about them: start and join, or the reason why not; and a pause. */
+/* Threads of the tests that are about them: start and join, or the reason why not. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
+#include "times.h"
 
 static pthread_t start(void *(*body)(void *), void *argument)
 {

@@ -31,7 +31,7 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
         (ProgramResult result, _) = await debian.MeasureAsync("""
             set -e -o pipefail; export LC_ALL=C TERM=dumb
             ls -ld /proc/self/fd/ | cut -c1; df / | tail -n 1 | grep -c ' /$'; mount | grep -c '^/dev/root on / type ext4'; findmnt -n -o FSTYPE /
-            sleep 100 & ps -o pid=,comm= -p $! | grep -c "$! sleep"; ps aux | grep -c '[s]leep 100$'; ps -ef | grep -c '[b]ash -c'; pgrep -x sleep | wc -l
+            sleep 100 & until [ "$(</proc/$!/comm)" = sleep ]; do :; done; ps -o pid=,comm= -p $! | grep -c "$! sleep"; ps aux | grep -c '[s]leep 100$'; ps -ef | grep -c '[b]ash -c'; pgrep -x sleep | wc -l
             top -bn1 | grep -c ' sleep$'; kill $!; free -k | gawk '/^Mem:/ { print ($2 > $3) }'; uptime | grep -c 'load average'; uptime -p | grep -c '^up'
             id; hostname; uname -srm; vmstat | wc -l; pwdx $$ | cut -d' ' -f2; nproc; getconf _NPROCESSORS_ONLN; cat /proc/uptime | wc -w; sysctl -n kernel.ostype
             mkdir /bb; busybox --install -s /bb; cd /bb

@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Tasks;
@@ -39,7 +40,11 @@ public sealed class DebianTree : IAsyncLifetime
         {
             string partial = Directory.CreateDirectory(Tree + ".partial").FullName;
             ProgramResult dumped = await Rack.HostAsync(Rack.Root, ["/usr/sbin/debugfs", "-R", $"rdump / {partial}", Image]);
-            Assert.True(dumped.Status == 0, dumped.ToString());
+            // It ends with 0 whatever went wrong and says so on its standard error, beneath its own name. Owners are only root's to change.
+            string[] failures = dumped.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            Assert.True(
+                dumped.Status == 0 && failures.Skip(1).All(line => line.Contains("while changing ownership of") && !Environment.IsPrivilegedProcess),
+                dumped.ToString());
             Directory.Move(partial, Tree);
         }
     }

@@ -86,10 +86,18 @@ public sealed class KillTests : IClassFixture<UpRack>
     {
         string seconds = limit.TotalSeconds.ToString(CultureInfo.InvariantCulture);
         using Process kills = LegoTool.Start("run", "--", "/kills", seconds, $"{rounds}");
-        string output = await kills.StandardOutput.ReadToEndAsync().WaitAsync(HostSpeed.Scale(TimeSpan.FromMinutes(4)));
-        CommandResult result = await LegoTool.FinishAsync(kills);
-        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.True(result.Status == 0 && lines.Length == Kinds && lines.All(line => line.EndsWith(": killed")), output + result);
+        try
+        {
+            string output = await kills.StandardOutput.ReadToEndAsync().WaitAsync(HostSpeed.Scale(TimeSpan.FromMinutes(4)));
+            CommandResult result = await LegoTool.FinishAsync(kills);
+            string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            Assert.True(result.Status == 0 && lines.Length == Kinds && lines.All(line => line.EndsWith(": killed")), output + result);
+        }
+        finally
+        {
+            // One that has ended is not killed.
+            kills.Kill(entireProcessTree: true);
+        }
     }
 
     private static async Task InstallAsync(string program)

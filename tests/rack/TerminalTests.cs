@@ -19,7 +19,7 @@ public sealed class TerminalTests : IClassFixture<UpRack>, IDisposable
     {
         if (_script is { HasExited: false })
         {
-            _script.Kill();
+            _script.Kill(entireProcessTree: true);
         }
 
         _script?.Dispose();
@@ -57,7 +57,8 @@ public sealed class TerminalTests : IClassFixture<UpRack>, IDisposable
     public async Task A_background_read_that_nobody_can_continue_fails()
     {
         // The inner shell makes a group of its own for the job and ends: the group is orphaned.
-        Start("./lego run -- sh -c 'sh -mc \"(sleep 1; cat; echo cat \\$?) &\"; sleep 3; echo end of all'");
+        const string Job = "(until [ -e /ended ]; do sleep 0.1; done; cat; echo cat \\$?; echo >/read) &";
+        Start($"./lego run -- sh -c 'sh -mc \"{Job}\"; echo >/ended; until [ -e /read ]; do sleep 0.1; done; echo end of all'");
         await SeeAsync("end of all");
         await EndAsync();
         Assert.Contains("cat 1", _seen);

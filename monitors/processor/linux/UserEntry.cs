@@ -143,20 +143,19 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
     {
         UserThread* thread = (UserThread*)current->Owner;
         thread->User = user;
-        SignalDelivery.BeforeReturn(thread, user);
-        while (RestartableSequence.IsDue(thread) && !RestartableSequence.TryUpdate(thread, user))
+        do
         {
-            OnTrap(current, user, Traps.GeneralProtection, 0);
+            // Each may wait, and what has come meanwhile is not left for the next entry.
             SignalDelivery.BeforeReturn(thread, user);
+            bool isUpdated = !RestartableSequence.IsDue(thread) || RestartableSequence.TryUpdate(thread, user);
+            if (!isUpdated || !UserMemory.IsCanonical(user->Rip))
+            {
+                // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV
+                // blocked and kills.
+                OnTrap(current, user, Traps.GeneralProtection, 0);
+            }
         }
-
-        while (!UserMemory.IsCanonical(user->Rip))
-        {
-            // IRETQ would fault in ring 0. A handler or a signal frame can ask for such an address; a second refusal finds SIGSEGV blocked
-            // and kills.
-            OnTrap(current, user, Traps.GeneralProtection, 0);
-            SignalDelivery.BeforeReturn(thread, user);
-        }
+        while (!IsReady(thread, user));
     }
 
     /// <summary>True when OnReturn would do nothing.</summary>

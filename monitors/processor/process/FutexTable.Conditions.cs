@@ -3,7 +3,6 @@
 // is free, so that nobody is woken to find the lock taken. States of a waiter: at the condition (IsAtCondition, key = the condition's); at
 // the lock (as one of FutexTable.Locks.cs, key = the lock's); woken, and then it has the lock.
 
-using System.Threading;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -95,7 +94,7 @@ public sealed unsafe partial class FutexTable
                 continue;
             }
 
-            error = waiter->Target.Is(in to) ? TakeFor(process->Table, waiter, word) : Errno.EINVAL;
+            error = waiter->Target.Is(in to) ? TakeFor(process->Table, waiter, in to, word, waits: true) : Errno.EINVAL;
             if (error == Errno.None)
             {
                 moved++;
@@ -114,37 +113,5 @@ public sealed unsafe partial class FutexTable
         }
 
         return moved > 0 ? Errno.None : error;
-    }
-
-    /// <summary>
-    /// Makes a waiter the owner of a free lock, or marks a taken one as waited for: Owner says whose it is then. EDEADLK, ESRCH.
-    /// </summary>
-    private static Errno TakeFor(Processes table, Waiter* waiter, uint* word)
-    {
-        uint before = Volatile.Read(ref *word);
-        while (true)
-        {
-            uint owner = before & OwnerMask;
-            if (owner == waiter->Thread)
-            {
-                return Errno.EDEADLK;
-            }
-
-            if (owner != 0 && !IsOwnerThere(table, owner))
-            {
-                return Errno.ESRCH;
-            }
-
-            // The mark stays: others may wait for the lock that its owner has just left.
-            uint wanted = owner == 0 ? waiter->Thread | (before & ~OwnerMask) : before | WaitersBit;
-            uint found = Interlocked.CompareExchange(ref *word, wanted, before);
-            if (found == before)
-            {
-                waiter->Owner = owner == 0 ? waiter->Thread : owner;
-                return Errno.None;
-            }
-
-            before = found;
-        }
     }
 }

@@ -29,43 +29,17 @@ public sealed unsafe partial class FutexTable
             return error;
         }
 
-        uint before = Volatile.Read(ref *word);
-        while (true)
+        Waiter waiter = default;
+        waiter.Thread = thread->Id;
+        FutexKey key = FutexKey.Of(process, address, isPrivate);
+        error = TakeFor(process->Table, &waiter, in key, word, waits: deadlineNs != 0);
+        if (error != Errno.None || waiter.Owner == waiter.Thread)
         {
-            uint owner = before & OwnerMask;
-            if (owner == thread->Id)
-            {
-                return Errno.EDEADLK;
-            }
-
-            uint wanted = owner == 0 ? thread->Id | (before & OwnerDiedBit) : before | WaitersBit;
-            if (owner != 0 && deadlineNs == 0)
-            {
-                return Errno.EAGAIN;
-            }
-
-            if (owner != 0 && !IsOwnerThere(process->Table, owner))
-            {
-                return Errno.ESRCH;
-            }
-
-            uint found = Interlocked.CompareExchange(ref *word, wanted, before);
-            if (found == before && owner == 0)
-            {
-                return Errno.None;
-            }
-
-            if (found == before)
-            {
-                Waiter waiter = default;
-                waiter.Key = FutexKey.Of(process, address, isPrivate);
-                waiter.Thread = thread->Id;
-                waiter.Owner = owner;
-                return Wait(&waiter, deadlineNs);
-            }
-
-            before = found;
+            return error;
         }
+
+        waiter.Key = key;
+        return Wait(&waiter, deadlineNs);
     }
 
     /// <summary>Gives a lock up: to who has waited longest, if anybody does. EPERM: the caller does not have it; EFAULT.</summary>
@@ -95,27 +69,25 @@ public sealed unsafe partial class FutexTable
         while (TryFindLockOf(thread->Id, out FutexKey key))
         {
             uint* word = null;
-            bool isInReach = process->Space != null && key.TryFindAddress(process, out ulong address)
+            ulong address = 0;
+            bool isInReach = process->Space != null && key.TryFindAddress(process, out address)
                 && WordAt(process, address, out word) == Errno.None;
-            if (isInReach)
-            {
-                HandOver(in key, word, OwnerDiedBit);
-            }
-            else
+            if (!isInReach)
             {
                 Abandon(thread->Id, in key);
+            }
+            else if (TryFindLockOf(thread->Id, out FutexKey found) && found.Is(in key)
+                && key.TryFindAddress(process, out ulong now) && now == address)
+            {
+                // Nobody who waits has gone, and nobody has mapped anything else there, while the word came.
+                HandOver(in key, word, OwnerDiedBit);
             }
         }
     }
 
     private void HandOver(in FutexKey key, uint* word, uint mark)
     {
-        Waiter** link = BucketOf(in key);
-        while (*link != null && (!(*link)->Key.Is(in key) || !(*link)->WaitsForLock))
-        {
-            link = &(*link)->Next;
-        }
-
+        Waiter** link = LinkToNext(in key);
         Waiter* next = *link;
         uint wanted = mark;
         if (next != null)
@@ -137,6 +109,60 @@ public sealed unsafe partial class FutexTable
         if (next != null)
         {
             next->Wake();
+        }
+    }
+
+    /// <summary>Where the list names who gets the lock next; null stands there when nobody waits for it.</summary>
+    private Waiter** LinkToNext(in FutexKey key)
+    {
+        Waiter** link = BucketOf(in key);
+        while (*link != null && (!(*link)->Key.Is(in key) || !(*link)->WaitsForLock))
+        {
+            link = &(*link)->Next;
+        }
+
+        return link;
+    }
+
+    /// <summary>
+    /// Makes somebody who is in no list of the lock yet the owner of it when it is free, or marks a taken one as waited for: Owner says
+    /// whose it is then. EDEADLK; ESRCH: its owner does not exist; EAGAIN: it is taken, and the caller does not wait.
+    /// </summary>
+    private Errno TakeFor(Processes table, Waiter* waiter, in FutexKey key, uint* word, bool waits)
+    {
+        // An owner that ends clears the word of a robust lock before the lock goes to who waits for it: until then it is not free.
+        Waiter* next = *LinkToNext(in key);
+        uint ending = next != null && IsOwnerThere(table, next->Owner) ? next->Owner : 0;
+        uint before = Volatile.Read(ref *word);
+        while (true)
+        {
+            uint owner = before & OwnerMask;
+            owner = owner != 0 ? owner : ending;
+            if (owner == waiter->Thread)
+            {
+                return Errno.EDEADLK;
+            }
+
+            if (owner != 0 && !waits)
+            {
+                return Errno.EAGAIN;
+            }
+
+            if (owner != 0 && !IsOwnerThere(table, owner))
+            {
+                return Errno.ESRCH;
+            }
+
+            uint mark = (before & OwnerDiedBit) | (next != null ? WaitersBit : 0);
+            uint wanted = owner == 0 ? waiter->Thread | mark : before | WaitersBit;
+            uint found = Interlocked.CompareExchange(ref *word, wanted, before);
+            if (found == before)
+            {
+                waiter->Owner = owner == 0 ? waiter->Thread : owner;
+                return Errno.None;
+            }
+
+            before = found;
         }
     }
 
@@ -172,10 +198,11 @@ public sealed unsafe partial class FutexTable
         }
     }
 
+    /// <summary>One that ends is there until its locks have gone to those who wait.</summary>
     private static bool IsOwnerThere(Processes table, uint owner)
     {
         UserThread* thread = table.UserThreads.Find(owner);
-        return thread != null && !thread->IsExiting;
+        return thread != null && !thread->HasLeftLocks;
     }
 
     /// <summary>The word in the kernel's reach, until the caller blocks. EFAULT.</summary>

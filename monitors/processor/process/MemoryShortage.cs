@@ -1,6 +1,7 @@
 // Who pays when memory has run out: whoever has taken most of it, not whoever comes next. A fault may fail for another's page (the victim
 // that it wants to write back finds no frame at its owner) or for another's page tables. So the process that costs most is ended, and the
-// fault tries again when that one's memory has come back. BLOCKS.
+// fault tries again when that one's memory has come back (IsRelieved). Who can fail instead ends nobody, and only waits while others end
+// (IsPassing). BLOCKS.
 
 using Lego.Kernel;
 

@@ -117,7 +117,10 @@ public static unsafe class RestartableSequence
             && sequence.AbortHandler is >= sizeof(uint) and < UserMemory.Limit && sequence.AbortHandler - sequence.Start >= sequence.Length;
     }
 
-    /// <summary>Says where the thread runs, unless the area says so.</summary>
+    /// <summary>
+    /// Says where the thread runs, unless that was said last. An area that the program itself overwrites or unmaps stays so until the
+    /// thread's CPU changes.
+    /// </summary>
     private static bool TryTell(UserThread* thread, uint cpu)
     {
         Pair cpus = new() { First = cpu, Second = cpu };

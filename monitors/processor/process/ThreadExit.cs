@@ -34,6 +34,7 @@ public static unsafe class ThreadExit
         Signals.Clear(process->Table, ref thread->Pending);
         RobustFutexes.Release(thread);
         process->Table.Futexes.OwnerEnds(thread);
+        thread->HasLeftLocks = true;
         ClearThreadIdAddress(thread);
         if (process->ThreadCount > 1)
         {

@@ -1,5 +1,5 @@
 // A thread of a process as Linux sees it: what each thread has for itself. The kernel thread under it (kernel/threads) knows nothing of
-// processes; its Owner field points here. Lives in a slab (Processes.cs); freed at its end, the leader's when the process is removed. A
+// processes; its Owner field points here. Lives in a slab (ThreadTable.cs); freed at its end, the leader's when the process is removed. A
 // pointer to another thread is valid until the caller blocks: look it up again by id afterwards.
 
 using Lego.Kernel;
@@ -26,6 +26,8 @@ public unsafe struct UserThread
     public bool IsStopped;
     /// <summary>It is on its way out: no signal is for it any more, and nothing interrupts its waits.</summary>
     public bool IsExiting;
+    /// <summary>On its way out it has handed over the locks that others wait for (FutexTable.OwnerEnds).</summary>
+    public bool HasLeftLocks;
     /// <summary>True when SavedMask is to be restored after the signal that interrupts a sigsuspend-like call.</summary>
     public bool RestoresSavedMask;
     public Process* Process;

@@ -1,6 +1,6 @@
 // Chooses KVM or TCG. That /dev/kvm exists proves nothing: inside some clouds it cannot run an image that uses SSE in ring 0. So the suites
-// image boots once under KVM with a time limit; only a clean end counts. The answer is kept under out/ until QEMU or the host's kernel
-// changes. LEGO_ACCELERATOR=tcg|kvm|count overrides the choice.
+// image boots once under KVM with a time limit; only a clean end counts. The answer is kept under out/ until QEMU, the host's kernel
+// or the CPU model that racks get changes. LEGO_ACCELERATOR=tcg|kvm|count overrides the choice.
 
 using System;
 using System.Diagnostics;
@@ -15,6 +15,8 @@ public static class AcceleratorProbe
 {
     private const string Device = "/dev/kvm";
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
+
+    private static string CpuModel => QemuCommandLine.CpuModel(ComponentDescription.DefaultVectors);
 
     /// <summary>The accelerator for this host's racks.</summary>
     public static async Task<Accelerator> ChooseAsync(MachineStarter starter)
@@ -31,7 +33,7 @@ public static class AcceleratorProbe
         }
 
         string cache = Path.Combine(HostPaths.Out, "accelerator");
-        string key = $"{Environment.OSVersion.VersionString} {QemuTime():O}";
+        string key = $"{Environment.OSVersion.VersionString} {QemuTime():O} {CpuModel}";
         if (File.Exists(cache) && File.ReadAllLines(cache) is [string known, string answer] && known == key)
         {
             return RackFile.ParseEnum<Accelerator>(answer, cache);
@@ -46,7 +48,7 @@ public static class AcceleratorProbe
     {
         string[] arguments =
         [
-            "-machine", "pc", "-accel", "kvm", "-cpu", QemuCommandLine.CpuModel(ComponentDescription.DefaultVectors), "-m", "128M", "-no-user-config", "-nodefaults", "-no-reboot",
+            "-machine", "pc", "-accel", "kvm", "-cpu", CpuModel, "-m", "128M", "-no-user-config", "-nodefaults", "-no-reboot",
             "-display", "none", "-kernel", image, "-append", "component=suites name=probe node=1 link=local filter=none-such",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         ];
