@@ -95,11 +95,7 @@ public sealed unsafe class PacketStore
     {
         if (packet->FirstPage == null)
         {
-            fixed (Packet.InlineData* data = &packet->Data)
-            {
-                bytes.CopyTo(new Span<byte>((byte*)data + packet->Length, Packet.InlineBytes - packet->Length));
-            }
-
+            bytes.CopyTo(new Span<byte>((byte*)&packet->Data + packet->Length, Packet.InlineBytes - packet->Length));
             packet->Length += bytes.Length;
             return true;
         }
