@@ -103,10 +103,12 @@ public class QemuCommandLineTests
     [InlineData(33, "", "", "m0 (memory) shut itself down")]
     [InlineData(35, "[1.2] m0 error: data loss: up to 4096 bytes\n[1.3] m0 info: x\n", "", "m0 (memory) could not write everything: up to 4096 bytes")]
     [InlineData(57, "[1.2] s0 error: cannot mount: no ext4 there\n", "", "m0 (memory) cannot use its volume: no ext4 there")]
+    [InlineData(1, "", "qemu: cannot set up guest memory 'pc.ram': x\n", "m0 (memory): this host does not give it 1G of memory")]
     [InlineData(1, "", "qemu: bad device\n", "m0 (memory): QEMU ended with status 1: qemu: bad device")]
     [InlineData(0, "", "qemu-system-x86_64: terminating on signal 15 from pid 7 (kill)\n", "m0 (memory) was killed by signal 15")]
     [InlineData(0, "last words\n", "", "m0 (memory) reset itself (a triple fault?); its last line: last words")]
-    public void The_end_of_a_machine_is_a_sentence(int status, string serial, string qemu, string sentence) => Assert.Equal(sentence, MachineEnd.Describe(s_rack.Components[1], status, serial, qemu));
+    public void The_end_of_a_machine_is_a_sentence(int status, string serial, string qemu, string sentence) =>
+        Assert.Equal(sentence, MachineEnd.Describe(s_rack.Components[1], status, serial, qemu));
 
     [Theory]
     [InlineData(0x0700u, 7)]

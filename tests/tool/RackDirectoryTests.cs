@@ -18,4 +18,21 @@ public class RackDirectoryTests
         rack.Dispose();
         Assert.False(Directory.Exists(rack.Path) || File.Exists(kept));
     }
+
+    [Fact]
+    public void What_became_of_a_rack_that_nobody_took_down_is_told_once()
+    {
+        string racks = Directory.CreateTempSubdirectory("lego-racks-").FullName;
+        try
+        {
+            Assert.Null(FallenRack.Take(racks));
+            FallenRack.Note(racks, "m0 (memory) was killed");
+            Assert.Equal("m0 (memory) was killed", FallenRack.Take(racks));
+            Assert.Null(FallenRack.Take(racks));
+        }
+        finally
+        {
+            Directory.Delete(racks, recursive: true);
+        }
+    }
 }

@@ -18,6 +18,7 @@ public static class DownCommand
             using KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
             if (client is null)
             {
+                FallenRack.Tell("there is nothing to take down");
                 Console.Error.WriteLine("lego: no rack is up");
                 return ExitStatus.Success;
             }

@@ -97,9 +97,10 @@ public sealed class RackOptions
 
         foreach (string boot in result.GetValue(_boot) ?? [])
         {
-            rack = AddBootArgument(rack, boot);
+            rack = BootWord.AddTo(rack, boot);
         }
 
+        HostMemory.Check(rack);
         WarnOfCpus(rack);
         return new RackOrder(rack, [.. (result.GetValue(_add) ?? []).Select(AddedFile.Parse)], directoryName);
     }
@@ -175,22 +176,5 @@ public sealed class RackOptions
         }
 
         return rack;
-    }
-
-    private static RackDescription AddBootArgument(RackDescription rack, string text)
-    {
-        int colon = text.IndexOf(':');
-        string name = colon < 0 ? "" : text[..colon];
-        // By name (p0) or by kind (processor); a solo machine is every kind.
-        bool IsMeant(ComponentDescription c) => c.Name == name || c.KindName == name || (c.Kind == ComponentKind.Solo && Enum.TryParse<ComponentKind>(name, true, out _));
-        if (!rack.Components.Any(IsMeant))
-        {
-            throw ToolException.Usage($"--boot {text}: write COMPONENT:KEY=VALUE with a component of the rack");
-        }
-
-        return rack with
-        {
-            Components = [.. rack.Components.Select(c => IsMeant(c) ? c with { BootArguments = [.. c.BootArguments, text[(colon + 1)..]] } : c)],
-        };
     }
 }

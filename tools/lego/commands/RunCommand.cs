@@ -100,7 +100,7 @@ public static class RunCommand
         long deadline = limit is { } span ? Stopwatch.GetTimestamp() + (long)(span.TotalSeconds * Stopwatch.Frequency) : 0;
         byte[] modes = HostTerminal.Modes;
 
-        KeeperClient? client = order is null ? await KeeperClient.TryConnectToUpAsync() : null;
+        KeeperClient? client = await ConnectToUpAsync(isOtherWanted: order is not null);
         RackKeeper? keeper = null;
         try
         {
@@ -132,6 +132,30 @@ public static class RunCommand
                 await keeper.DisposeAsync();
             }
         }
+    }
+
+    /// <summary>The rack that is up; null, and a sentence where it would surprise, when the program is to have one of its own.</summary>
+    private static async Task<KeeperClient?> ConnectToUpAsync(bool isOtherWanted)
+    {
+        KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
+        if (!isOtherWanted)
+        {
+            if (client is null)
+            {
+                RackDirectory.Sweep();
+                FallenRack.Tell("this program gets one of its own");
+            }
+
+            return client;
+        }
+
+        if (client is not null)
+        {
+            client.Dispose();
+            Console.Error.WriteLine("lego: a rack is up; this program gets one of its own, because its options describe another one");
+        }
+
+        return null;
     }
 
     private static async Task<int> RunAndCountAsync(ProgramRun run, KeeperClient client, StartRequest request, TimeSpan? limit, string? stats)

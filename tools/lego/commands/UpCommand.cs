@@ -30,6 +30,7 @@ public static class UpCommand
                 throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
             }
 
+            FallenRack.Tell("this one is new");
             // A name of its own: another `up` may be under way, whose keeper then has another one to say why it cannot.
             string messages = Path.Combine(HostPaths.Racks, $"keeper-{Environment.ProcessId}.log");
             File.WriteAllText(messages, "");
@@ -55,11 +56,11 @@ public static class UpCommand
         command.SetAction(async result =>
         {
             using CancellationTokenSource cancellation = new();
-            TaskCompletionSource signalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            TaskCompletionSource<int> signalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
             void End(int number)
             {
                 cancellation.Cancel();
-                signalled.TrySetResult();
+                signalled.TrySetResult(number);
             }
 
             using SignalForwarder signals = new(End, End);
@@ -68,7 +69,13 @@ public static class UpCommand
             Task first = await Task.WhenAny(keeper.Failed, keeper.DownRequested, signalled.Task);
             if (first == keeper.Failed)
             {
+                FallenRack.Note(HostPaths.Racks, await keeper.Failed);
                 throw ToolException.Rack(await keeper.Failed);
+            }
+
+            if (first == signalled.Task)
+            {
+                FallenRack.Note(HostPaths.Racks, $"its keeper was ended by signal {await signalled.Task}");
             }
 
             string? trouble = await keeper.ShutDownAsync();

@@ -14,6 +14,8 @@ public static partial class MachineEnd
     public const int DataLostStatus = (0x11 << 1) | 1;
     public const int UnusableStatus = (0x1C << 1) | 1;
     public const int PanicStatus = (0x20 << 1) | 1;
+    /// <summary>QEMU could not make the machine.</summary>
+    private const int NoStartStatus = 1;
     private const int SignalKill = 9;
 
     /// <summary>Describes the end of a component's machine.</summary>
@@ -39,6 +41,8 @@ public static partial class MachineEnd
             OrderlyStatus => $"{component.Title} shut itself down",
             DataLostStatus => $"{component.Title} could not write everything: {SerialLog.LineWith(serialLog, "data loss: ") ?? "it did not say why"}",
             ExitStatus.SignalBase + SignalKill => $"{component.Title} was killed",
+            NoStartStatus when qemuLog.Contains("cannot set up guest memory", System.StringComparison.Ordinal) =>
+                $"{component.Title}: this host does not give it {ByteSize.Format(component.MemoryBytes)} of memory",
             > ExitStatus.SignalBase => $"{component.Title} was killed by signal {status - ExitStatus.SignalBase}",
             0 => $"{component.Title} reset itself (a triple fault?); its last line: {SerialLog.LastLine(serialLog) ?? "none"}",
             _ => $"{component.Title}: QEMU ended with status {status}: {SerialLog.LastLine(qemuLog) ?? "no message"}",

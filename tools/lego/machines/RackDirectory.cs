@@ -85,6 +85,11 @@ public sealed class RackDirectory : IDisposable
                 if (File.Exists(lockPath) && LockFile.TryTake(lockPath) is { } free)
                 {
                     KillProcesses(rack);
+                    if (System.IO.Path.GetFileName(rack) == UpName)
+                    {
+                        FallenRack.Note(checkout, "its keeper was killed");
+                    }
+
                     Remove(rack);
                     free.Dispose();
                 }
