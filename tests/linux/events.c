@@ -184,7 +184,7 @@ static void told_to_nobody(void)
 	int set = epoll_create1(0), edge = eventfd(1, 0), once = eventfd(1, 0);
 	watch(set, EPOLL_CTL_ADD, edge, EPOLLIN | EPOLLET, 1);
 	watch(set, EPOLL_CTL_ADD, once, EPOLLIN | EPOLLONESHOT, 2);
-	printf("no memory: %s\n", name_of(syscall(SYS_epoll_wait, set, (void *)8, 16, 0)));
+	printf("no memory: %s\n", error_of(syscall(SYS_epoll_wait, set, (void *)8, 16, 0)));
 	report("told again", set);
 	report("not a third time", set);
 	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
