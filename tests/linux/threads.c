@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -236,6 +237,8 @@ static void *pauses(void *argument)
 	return (void *)(long)(result == -1 && errno == EINTR);
 }
 
+static atomic_int taken;
+
 static void *takes(void *argument)
 {
 	sigset_t set;
@@ -244,8 +247,10 @@ static void *takes(void *argument)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGRTMIN + 1);
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 6; i++) {
 		sum = sum * 3 + (sigwaitinfo(&set, &info) == SIGUSR2 ? 1 : 2);
+		taken = i + 1;
+	}
 	return (void *)(long)sum;
 }
 
@@ -304,11 +309,15 @@ static void signals(void)
 	printf("pending %d\n", sigismember(&pending, SIGUSR1));
 
 	thread = start(takes, NULL);
+	/* One at a time: of two that are pending the thread's own comes first. */
 	for (int i = 0; i < 3; i++) {
 		pause_ms(10);
 		kill(getpid(), SIGUSR2);
-		pause_ms(10);
+		while (taken < 2 * i + 1)
+			pause_ms(1);
 		pthread_kill(thread, SIGRTMIN + 1);
+		while (taken < 2 * i + 2)
+			pause_ms(1);
 	}
 	printf("sigwaitinfo: %ld\n", join(thread));
 	expected = 0;
@@ -514,9 +523,12 @@ static void memory(void)
 
 /* --- files */
 
+static atomic_int reading;
+
 static void *reads_pipe(void *argument)
 {
 	char byte = 0;
+	reading = 1;
 	long got = read(pipe_ends[0], &byte, 1);
 	return (void *)(got * 1000 + byte);
 }
@@ -541,7 +553,9 @@ static void files(void)
 	long failed = 0;
 	pipe(pipe_ends);
 	pthread_t reader = start(reads_pipe, NULL);
-	pause_ms(20);
+	while (!reading)
+		pause_ms(1);
+	pause_ms(200);
 	close(pipe_ends[0]);
 	pause_ms(20);
 	write(pipe_ends[1], "x", 1);
