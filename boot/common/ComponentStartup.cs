@@ -73,7 +73,7 @@ public sealed class ComponentStartup
         }
 
         var membership = new MembershipClient(Endpoint, _manager, in self, load, life);
-        _machine.Control.Add(new MembershipStatistics(membership));
+        _machine.Control.Add(new MembershipControl(membership));
         membership.Start();
     }
 

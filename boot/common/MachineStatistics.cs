@@ -1,4 +1,4 @@
-// Counters of the parts below the monitors: the nucleus, an endpoint, the membership.
+// Counters of the parts below the monitors: the nucleus, an endpoint, the membership; and the membership's part in an orderly end.
 
 using Lego.Common.Control;
 using Lego.Common.Membership;
@@ -36,8 +36,15 @@ public sealed class FabricStatistics(RpcEndpoint endpoint) : ControlService
     public override void Report(ref StatisticsWriter writer) => endpoint.Report(ref writer);
 }
 
-/// <summary>Reports a membership client.</summary>
-public sealed class MembershipStatistics(MembershipClient membership) : ControlService
+/// <summary>Reports a membership client, and has it leave the rack before the machine ends.</summary>
+public sealed class MembershipControl(MembershipClient membership) : ControlService
 {
     public override void Report(ref StatisticsWriter writer) => membership.Report(ref writer);
+
+    /// <summary>The last service of a component: what it has to write back is written.</summary>
+    public override Errno Shutdown()
+    {
+        membership.Leave();
+        return Errno.None;
+    }
 }

@@ -54,6 +54,7 @@ public static class OpcodeNames
         Opcode.Membership => "Membership"u8,
         Opcode.Consult => "Consult"u8,
         Opcode.Place => "Place"u8,
+        Opcode.Leave => "Leave"u8,
         Opcode.StartProcess => "StartProcess"u8,
         Opcode.ProcessExited => "ProcessExited"u8,
         Opcode.StandardOutput => "StandardOutput"u8,

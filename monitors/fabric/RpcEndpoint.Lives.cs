@@ -165,7 +165,7 @@ public sealed unsafe partial class RpcEndpoint
         }
     }
 
-    /// <summary>The answers to Join and Heartbeat are how a life finds out; nothing else that it asks for is done.</summary>
+    /// <summary>The answers of the membership are how a life finds out; nothing else that it asks for is done.</summary>
     private void AcceptFromGivenUp(Peer peer, MessageHeader* header, byte* body, int bodyBytes)
     {
         if (header->Kind != MessageKind.Request)
@@ -173,7 +173,7 @@ public sealed unsafe partial class RpcEndpoint
             return;
         }
 
-        if (header->Opcode is Opcode.Join or Opcode.Heartbeat)
+        if (AsksMembership(header->Opcode))
         {
             AcceptRequest(peer, header, body, bodyBytes);
         }

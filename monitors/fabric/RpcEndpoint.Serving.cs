@@ -107,7 +107,7 @@ public sealed unsafe partial class RpcEndpoint
     private void AcceptRequest(Peer peer, MessageHeader* header, byte* body, int bodyBytes)
     {
         // A component that missed a change must not touch anything; the membership's answers are how it learns of it.
-        if (header->Epoch < Epoch && header->Opcode is not (Opcode.Join or Opcode.Heartbeat))
+        if (header->Epoch < Epoch && !AsksMembership(header->Opcode))
         {
             _refusedEpoch++;
             Answer(peer, header, MessageKind.StaleEpoch);
@@ -319,7 +319,10 @@ public sealed unsafe partial class RpcEndpoint
 
     private bool IsFromGivenUp(Peer peer, MessageHeader* request) =>
         request->TargetIncarnation == Incarnation && peer.Identity.IsGivenUp(request->SourceIncarnation)
-        && request->Opcode is Opcode.Join or Opcode.Heartbeat;
+        && AsksMembership(request->Opcode);
+
+    /// <summary>What a component asks about its own place in the rack is served in any epoch.</summary>
+    private static bool AsksMembership(Opcode opcode) => opcode is Opcode.Join or Opcode.Heartbeat or Opcode.Leave;
 
     private RpcService? ServiceOf(Opcode opcode) => _services[(int)opcode >> 8];
 

@@ -116,6 +116,16 @@ public sealed unsafe class ManagerMonitor : ControlService
         MembershipChanged();
     }
 
+    /// <summary>A component has ended in good order; runs in the poller.</summary>
+    internal void MemberLeft(int index)
+    {
+        Member left = _members[index];
+        _endpoint.MarkDown(left.Node, left.Incarnation);
+        EndSessionsOf(left.Node);
+        Log.Info($"{ComponentNames.Of(left.Kind)} node {(int)left.Node} left, epoch {_members.Epoch}");
+        MembershipChanged();
+    }
+
     /// <summary>Lets time pass once: gives up who has been silent for too long. Does not block.</summary>
     public void Tick(ulong nowNs)
     {

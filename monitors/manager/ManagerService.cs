@@ -31,7 +31,7 @@ public sealed unsafe class ManagerService : RpcService
         _output = output;
     }
 
-    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.Join or Opcode.Heartbeat or Opcode.Place;
+    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.Join or Opcode.Heartbeat or Opcode.Leave or Opcode.Place;
 
     public override RpcDisposition TryHandle(ref RpcRequest request)
     {
@@ -42,6 +42,9 @@ public sealed unsafe class ManagerService : RpcService
                 return RpcDisposition.Done;
             case Opcode.Heartbeat:
                 Heartbeat(ref request);
+                return RpcDisposition.Done;
+            case Opcode.Leave:
+                Leave(ref request);
                 return RpcDisposition.Done;
             case Opcode.Consult:
                 Consult(ref request);
@@ -114,6 +117,22 @@ public sealed unsafe class ManagerService : RpcService
         }
 
         ReplyMembership(ref request);
+    }
+
+    private void Leave(ref RpcRequest request)
+    {
+        if (!request.TryReadHead(out JoinRequest self, out _) || self.Node != request.Source || self.Incarnation != request.SourceIncarnation)
+        {
+            request.Reply(Errno.EINVAL);
+            return;
+        }
+
+        request.Reply(Errno.None);
+        int index = _members.Leave(in self);
+        if (index >= 0)
+        {
+            _monitor.MemberLeft(index);
+        }
     }
 
     private void ReplyMembership(ref RpcRequest request)

@@ -5,10 +5,12 @@
 //   (none) ---------> Alive ---------------------> Suspect ---------------------> Failed --Join (new incarnation)--> Alive
 //                       ^------sign of life-----------'
 //
+// A life that says that it leaves is Failed at once: its machine ends in good order, and nobody has to wait for its silence.
+//
 // Silence is time that the manager itself was there to see: the caller adds what passed, tick by tick, and no more for a tick than it meant
 // to wait. A manager that stood still (a host that was suspended) does not take that time for the others' silence.
 //
-// The epoch grows whenever the set of members changes (Join, Failed), not on suspicion: a suspect is still trusted with what it owns. A
+// The epoch grows whenever the set of members changes (Join, Leave, Failed), not on suspicion: a suspect is still trusted with what it owns. A
 // manager that has rebooted begins low and takes up from the highest epoch that a joining component knows, so that the rack's epoch never
 // goes back. A failed life stays in the table, fenced: its heartbeats and joins get ESRCH. One that the table does not know gets ENOENT: it
 // has to join. Never blocks or allocates after construction.
@@ -162,6 +164,20 @@ public sealed class MembershipTable
         member.RequestsServed = request.RequestsServed;
         member.Processes = request.Threads;
         return Errno.None;
+    }
+
+    /// <summary>A life ends by its own wish: its position, or -1 when it is no member (any more).</summary>
+    public int Leave(in JoinRequest request)
+    {
+        int index = Find(request.Node);
+        if (index < 0 || _members[index].Incarnation != request.Incarnation || _members[index].State == MemberState.Failed)
+        {
+            return -1;
+        }
+
+        _members[index].State = MemberState.Failed;
+        Epoch++;
+        return index;
     }
 
     /// <summary>So many frames have come from a member's present life by now; any new one is a sign of life.</summary>

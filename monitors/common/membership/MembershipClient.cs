@@ -8,6 +8,7 @@
 //             this life up (a stand-still that was too long, a cut link): Ending.
 //   Ending    The endpoint is fenced: nothing that this life has begun reaches anybody any more. The monitor ends what the rack takes for
 //             dead (ComponentLife.End). Then a new life begins, under a new name: Joining.
+//   Leaving   The machine is about to end in good order: the manager is told, so that nobody waits for this life's silence. No more heartbeats.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -31,17 +32,22 @@ public sealed unsafe class MembershipClient : RpcService
     public const int MaxMembers = 64;
 
     private const ulong JoinRetryNs = 100_000_000;
+    /// <summary>A manager that takes longer to hear of it finds out by silence.</summary>
+    private const ulong LeaveLimitNs = 500_000_000;
 
     private readonly RpcEndpoint _endpoint;
     private readonly ushort _manager;
     private readonly LoadSource _load;
     private readonly MemberRecord[] _members = new MemberRecord[MaxMembers];
     private readonly ComponentLife _life;
+    private readonly Departure _departure;
     private JoinRequest _self;
     private int _memberCount;
     private uint _epoch;
     private bool _joined;
     private bool _givenUp;
+    private bool _leaves;
+    private WaitQueue _left;
     private ulong _heartbeats;
     private ulong _rejoins;
 
@@ -53,6 +59,7 @@ public sealed unsafe class MembershipClient : RpcService
         _self = self;
         _load = load;
         _life = life;
+        _departure = new Departure(this);
     }
 
     /// <summary>True while the manager counts this component as a member, as far as it has said.</summary>
@@ -130,6 +137,17 @@ public sealed unsafe class MembershipClient : RpcService
         return status;
     }
 
+    /// <summary>Tells the manager that this life ends; waits for its answer, but not for long. The last thing that a component asks.</summary>
+    [Blocks]
+    public void Leave()
+    {
+        _leaves = true;
+        if (_joined && Scheduler.Spawn(_departure, null, "leave"u8) != null)
+        {
+            _left.WaitUntil(Clock.NowNs() + LeaveLimitNs);
+        }
+    }
+
     /// <summary>
     /// Ends this life, which the rack has given up, and begins the next. BLOCKS until the monitor has nothing left of the former.
     /// </summary>
@@ -178,9 +196,20 @@ public sealed unsafe class MembershipClient : RpcService
         public override void Run(void* argument) => client.Run();
     }
 
+    private sealed class Departure(MembershipClient client) : ThreadBody
+    {
+        public override void Run(void* argument)
+        {
+            client._self.Incarnation = client._endpoint.Incarnation;
+            client._endpoint.Call(client._manager, Opcode.Leave, Context, AsBytes(in client._self), default, default, out _);
+            client._joined = false;
+            client._left.WakeAll();
+        }
+    }
+
     private void Run()
     {
-        while (true)
+        while (!_leaves)
         {
             if (_givenUp)
             {
@@ -194,7 +223,7 @@ public sealed unsafe class MembershipClient : RpcService
             }
 
             Log.Info($"{ComponentNames.Of(_self.Kind)} node {(int)_self.Node} joined the rack, epoch {_epoch}, {_memberCount} members");
-            while (_joined)
+            while (_joined && !_leaves)
             {
                 Scheduler.Sleep(HeartbeatPeriodNs);
                 Beat();

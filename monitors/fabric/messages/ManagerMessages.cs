@@ -2,6 +2,7 @@
 //
 // Join            any -> g   JoinRequest                     reply JoinReply + MemberRecords
 // Heartbeat       any -> g   HeartbeatRequest                reply JoinReply + MemberRecords
+// Leave           any -> g   JoinRequest                     reply empty          (before its machine ends in good order)
 // Membership      g -> any   JoinReply + MemberRecords       reply empty          (pushed when it changes)
 // Consult         m -> g     ConsultRequest                  reply ConsultReply   (GMM: owners for new vRegions)
 // Place           p -> g     PlaceRequest                    reply PlaceReply     (GMM, GSM: home memory and storage of a process)

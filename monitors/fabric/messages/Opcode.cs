@@ -60,6 +60,7 @@ public enum Opcode : ushort
     Membership = 0x0503,
     Consult = 0x0504,
     Place = 0x0505,
+    Leave = 0x0506,
     ProcessExited = 0x0511,
     StandardOutput = 0x0512,
     StandardInputWanted = 0x0513,

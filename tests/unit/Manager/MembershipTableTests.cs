@@ -38,6 +38,21 @@ public sealed class MembershipTableTests
     }
 
     [Fact]
+    public void A_life_that_leaves_is_over_at_once_and_another_one_is_not()
+    {
+        MembershipTable table = new(suspectNs: 3 * Second, failNs: 7 * Second);
+        table.Join(Request(2), 0);
+        uint joined = table.Epoch;
+        Assert.Equal((-1, -1), (table.Leave(Request(3)), table.Leave(Request(2) with { Incarnation = 77 })));
+        Assert.Equal((MemberState.Alive, joined), (table[0].State, table.Epoch));
+        Assert.Equal(0, table.Leave(Request(2)));
+        Assert.Equal((MemberState.Failed, joined + 1), (table[0].State, table.Epoch));
+        Assert.Equal(-1, table.Leave(Request(2)));
+        Assert.Equal(Errno.ESRCH, table.Heartbeat(Beat(2)));
+        Assert.Equal(joined + 1, table.Epoch);
+    }
+
+    [Fact]
     public void Any_frame_is_a_sign_of_life()
     {
         MembershipTable table = new(suspectNs: 3 * Second, failNs: 7 * Second);

@@ -3,6 +3,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Runtime.InteropServices;
 using Lego.Common.Control;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -23,6 +24,20 @@ public sealed unsafe class MembershipWatchTests : SessionFixture
         List<SentFrame> frames = Channel.Take();
         Assert.Contains(frames, frame => frame.Type == ControlFrameType.MemberFailed && frame.Text.StartsWith("processor node 1 failed", StringComparison.Ordinal));
         Assert.Equal(9u, frames.Single(frame => frame.Type == ControlFrameType.Exited).Number(0));
+    }
+
+    [Fact]
+    public void A_processor_that_leaves_ends_its_programs_at_once_and_has_not_failed()
+    {
+        JoinRequest self = new() { Node = ProcessorNode, Kind = ComponentKind.Processor, Incarnation = Processor.Incarnation };
+        ReadOnlyMemory<byte> request = MemoryMarshal.AsBytes(new ReadOnlySpan<JoinRequest>(in self)).ToArray();
+        Steps.Then(() => Programs.Started, () =>
+            Assert.Equal(Errno.None, Processor.Call(ManagerNode, Opcode.Leave, default, request.Span, default, default, out _)));
+        RunSession(FakeChannel.Start(["sleep"]));
+        List<SentFrame> frames = Channel.Take();
+        Assert.DoesNotContain(frames, frame => frame.Type == ControlFrameType.MemberFailed);
+        Assert.Equal(9u, frames.Single(frame => frame.Type == ControlFrameType.Exited).Number(0));
+        Assert.True(Manager.Members[Manager.Members.Find(ProcessorNode)].State == MemberState.Failed);
     }
 
     [Fact]
