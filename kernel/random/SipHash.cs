@@ -1,6 +1,7 @@
 // SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT 2012): a keyed hash of a few words, for numbers that
 // a stranger must not guess although he sees others of them (ports: RFC 6056; sequence numbers: RFC 6528; identifications: RFC 7739).
 
+using System;
 using System.Numerics;
 
 namespace Lego.Kernel;
@@ -35,6 +36,18 @@ public readonly struct SipHash
         state.Add(third);
         state.Add(fourth);
         return state.Finish(4 * sizeof(ulong));
+    }
+
+    /// <summary>The hash of any number of 64-bit words.</summary>
+    public ulong Of(ReadOnlySpan<ulong> words)
+    {
+        State state = new(_key0, _key1);
+        for (int index = 0; index < words.Length; index++)
+        {
+            state.Add(words[index]);
+        }
+
+        return state.Finish(words.Length * sizeof(ulong));
     }
 
     private struct State

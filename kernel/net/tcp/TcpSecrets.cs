@@ -20,6 +20,22 @@ internal enum SecretPurpose : ulong
     ChallengeBudget,
 }
 
+/// <summary>The keyed hash of a connection's two ends.</summary>
+internal static class TupleHash
+{
+    internal static ulong Of(SipHash hash, in SocketAddress local, in SocketAddress remote, SecretPurpose purpose, uint salt = 0)
+    {
+        Span<ulong> words = stackalloc ulong[6];
+        words[0] = local.Address.FirstWord;
+        words[1] = local.Address.SecondWord;
+        words[2] = remote.Address.FirstWord;
+        words[3] = remote.Address.SecondWord;
+        words[4] = ((ulong)local.Port << 16) | remote.Port;
+        words[5] = (ulong)purpose | ((ulong)salt << 8);
+        return hash.Of(words);
+    }
+}
+
 /// <summary>Numbers under a key.</summary>
 internal readonly struct TcpSecrets(SipHash hash)
 {
@@ -38,11 +54,11 @@ internal readonly struct TcpSecrets(SipHash hash)
 
     /// <summary>ISN = M + F(both ends, key) (RFC 6528, 3).</summary>
     internal uint InitialSequence(in SocketAddress local, in SocketAddress remote, ulong nowNs) =>
-        (uint)(nowNs >> SequenceTickShift) + (uint)hash.OfTuple(in local, in remote, (ulong)SecretPurpose.SequenceNumber);
+        (uint)(nowNs >> SequenceTickShift) + (uint)TupleHash.Of(hash, in local, in remote, SecretPurpose.SequenceNumber);
 
     /// <summary>Added to the millisecond clock in a connection's timestamps.</summary>
     internal uint TimestampOffset(in SocketAddress local, in SocketAddress remote) =>
-        (uint)hash.OfTuple(in local, in remote, (ulong)SecretPurpose.TimestampOffset);
+        (uint)TupleHash.Of(hash, in local, in remote, SecretPurpose.TimestampOffset);
 
     /// <summary>The initial sequence number that stands for a SYN.</summary>
     internal uint MakeCookie(in SocketAddress local, in SocketAddress remote, uint peerSequence, uint peerMss, ulong nowNs)
@@ -74,11 +90,11 @@ internal readonly struct TcpSecrets(SipHash hash)
     }
 
     /// <summary>A number that changes with its argument and cannot be foreseen.</summary>
-    internal uint Unforeseen(ulong number) => (uint)hash.Of([(ulong)SecretPurpose.ChallengeBudget, number]);
+    internal uint Unforeseen(ulong number) => (uint)hash.Of((ulong)SecretPurpose.ChallengeBudget, number);
 
     private uint CookieBase(in SocketAddress local, in SocketAddress remote) =>
-        (uint)hash.OfTuple(in local, in remote, (ulong)SecretPurpose.CookieBase);
+        (uint)TupleHash.Of(hash, in local, in remote, SecretPurpose.CookieBase);
 
     private uint CookieHash(in SocketAddress local, in SocketAddress remote, uint minute) =>
-        (uint)hash.OfTuple(in local, in remote, (ulong)SecretPurpose.CookieMinute | ((ulong)minute << 8));
+        (uint)TupleHash.Of(hash, in local, in remote, SecretPurpose.CookieMinute, minute);
 }

@@ -207,7 +207,7 @@ internal sealed unsafe class TcpTable
             return null;
         }
 
-        uint chosen = equals == 1 ? 0 : (uint)(TupleHash(in local, in remote) >> 32) % equals;
+        uint chosen = equals == 1 ? 0 : (uint)(Mix(in local, in remote) >> 32) % equals;
         for (TcpConnection* listener = port->Listeners; ; listener = listener->ListenNext)
         {
             if (Fit(listener, local.Address) == best && chosen-- == 0)
@@ -247,7 +247,7 @@ internal sealed unsafe class TcpTable
     internal ushort ChooseEphemeral(IpAddress local, in SocketAddress remote)
     {
         const uint count = LastEphemeral - FirstEphemeral + 1;
-        uint offset = (uint)_hash.OfTuple(new SocketAddress(local, 0), in remote, (ulong)SecretPurpose.EphemeralPort);
+        uint offset = (uint)TupleHash.Of(_hash, new SocketAddress(local, 0), in remote, SecretPurpose.EphemeralPort);
         for (uint step = 0; step < count; step++)
         {
             ushort candidate = (ushort)(FirstEphemeral + ((offset + _ephemeralSteps++) % count));
@@ -265,7 +265,7 @@ internal sealed unsafe class TcpTable
     internal ushort ChooseFree()
     {
         const uint count = LastEphemeral - FirstEphemeral + 1;
-        ulong offset = _hash.Of([(ulong)SecretPurpose.EphemeralPort]);
+        ulong offset = _hash.Of((ulong)SecretPurpose.EphemeralPort, 0);
         for (uint step = 0; step < count; step++)
         {
             ushort candidate = (ushort)(FirstEphemeral + ((offset + _ephemeralSteps++) % count));
@@ -333,10 +333,10 @@ internal sealed unsafe class TcpTable
     }
 
     private ref ulong BucketOf(in SocketAddress local, in SocketAddress remote) =>
-        ref _tuples[(int)(TupleHash(in local, in remote) % (ulong)_tuples.Length)];
+        ref _tuples[(int)(Mix(in local, in remote) % (ulong)_tuples.Length)];
 
     /// <summary>Mixes by multiplication under a key: far cheaper than SipHash, and whoever fills a bucket would have to see times.</summary>
-    private ulong TupleHash(in SocketAddress local, in SocketAddress remote)
+    private ulong Mix(in SocketAddress local, in SocketAddress remote)
     {
         ulong mixed = (remote.Address.FirstWord ^ _key) * 0x9E3779B97F4A7C15;
         mixed = (mixed ^ (mixed >> 32) ^ remote.Address.SecondWord ^ local.Address.FirstWord) * _key;
