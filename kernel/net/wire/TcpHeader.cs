@@ -119,7 +119,7 @@ public readonly ref struct TcpHeader
         BinaryPrimitives.WriteUInt16BigEndian(header[DestinationPortOffset..], destinationPort);
         BinaryPrimitives.WriteUInt32BigEndian(header[SequenceOffset..], sequence);
         BinaryPrimitives.WriteUInt32BigEndian(header[AcknowledgmentOffset..], acknowledgment);
-        header[DataOffsetOffset] = (byte)(header.Length / sizeof(uint) << 4);
+        header[DataOffsetOffset] = (byte)((header.Length / sizeof(uint)) << 4);
         header[FlagsOffset] = (byte)flags;
         BinaryPrimitives.WriteUInt16BigEndian(header[WindowOffset..], window);
         BinaryPrimitives.WriteUInt16BigEndian(header[ChecksumOffset..], 0);
