@@ -8,16 +8,13 @@ internal struct CubicState
     /// <summary>The window just before the last reduction.</summary>
     internal uint WMax;
 
-    /// <summary>The window when the current congestion avoidance stage began.</summary>
-    internal uint EpochWindow;
-
-    /// <summary>When it began; 0 = it has not.</summary>
-    internal ulong EpochNs;
-
     /// <summary>The time that the cubic function takes to come back to WMax.</summary>
     internal uint KMs;
 
-    /// <summary>The window that Reno would have by now.</summary>
+    /// <summary>When the current stage of congestion avoidance began; 0 = it has not.</summary>
+    internal ulong EpochNs;
+
+    /// <summary>The window that Reno would have by now, and what it has not yet counted.</summary>
     internal uint RenoWindow;
-    internal uint RenoAckedBytes;
+    internal ulong RenoAcked;
 }

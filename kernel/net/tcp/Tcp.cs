@@ -1,12 +1,22 @@
+// The Transmission Control Protocol (RFC 9293): all connections of one vNode, and the rules. No clock, no device and no allocator of its own:
+// every call that may send or arm a timer is told the time, segments come by OnSegment and go to the TcpHost, memory is the frames' and the
+// account's. Nothing here blocks; results are Errno values and counts. Callers hold the kernel lock and do not call in from a TcpHost method.
+//
+//   Tcp.Calls.cs            what users do: connect, listen, accept, write, read, close
+//   Tcp.Options.cs          options, readiness, what is shown
+//   Tcp.Input.cs            a segment arrives: to whom, and RFC 9293's checks in their order (3.10.7)
+//   Tcp.Handshake.cs        SYNs: LISTEN, SYN-SENT, SYN-RECEIVED, cookies
+//   Tcp.Acknowledgments.cs  what an acknowledgment changes: window, round trip, losses, congestion
+//   Tcp.Data.cs             the segment's text, urgent data and FIN; ranges out of order
+//   Tcp.Output.cs           what to send, and segments
+//   Tcp.Expiry.cs           timers
+//   Tcp.Errors.cs           ICMP
+//
+// A connection that ends while a call works on it is marked dead and freed when the call returns.
+
 using System;
 
 namespace Lego.Kernel;
-
-/// <summary>What a retransmission timer is for.</summary>
-internal enum TcpRetransmitTimer : byte
-{
-    Timeout,
-}
 
 /// <summary>How much one Tcp may take.</summary>
 public struct TcpLimits
@@ -21,161 +31,242 @@ public struct TcpLimits
     public uint SendBufferBytes;
 }
 
-/// <summary>How a read or write differs from the plain one.</summary>
-[Flags]
-public enum TcpTransfer
+/// <summary>Whether connections use explicit congestion notification (Linux's tcp_ecn).</summary>
+public enum TcpEcn
 {
-    None = 0,
+    Off,
 
-    /// <summary>The bytes stay where they are (MSG_PEEK).</summary>
-    Peek = 1,
+    /// <summary>When the peer asks for it.</summary>
+    Passive,
 
-    /// <summary>Urgent data (MSG_OOB).</summary>
-    Urgent = 2,
-
-    /// <summary>More follows soon: an incomplete segment may wait for it (MSG_MORE).</summary>
-    More = 4,
-}
-
-/// <summary>Which directions a shutdown closes (shutdown(2)).</summary>
-[Flags]
-public enum TcpDirections
-{
-    Read = 1,
-    Write = 2,
+    /// <summary>Connections that begin here ask for it, too.</summary>
+    Active,
 }
 
 /// <summary>TCP.</summary>
-public sealed unsafe class Tcp
+public sealed unsafe partial class Tcp
 {
-    /// <summary>Made at boot. The keys are random numbers.</summary>
+    private const ulong MillisecondNs = 1_000_000;
+    private const ulong SecondNs = 1_000_000_000;
+
+    /// <summary>What buffers begin with; they grow when they limit the throughput (Linux: tcp_rmem, tcp_wmem).</summary>
+    private const uint InitialReceiveBytes = 65536;
+    private const uint InitialSendBytes = 65536;
+
+    /// <summary>A user's smallest buffer.</summary>
+    private const uint MinimumBufferBytes = 2304;
+
+    /// <summary>MSS of a peer that gives none (RFC 9293, 3.7.1), by version.</summary>
+    private const uint DefaultMssV4 = 536;
+    private const uint DefaultMssV6 = 1220;
+
+    /// <summary>A peer cannot make us send smaller segments than Linux's tcp_min_snd_mss, 48: each costs a record.</summary>
+    private const uint MinimumMss = 48;
+
+    /// <summary>A segment's bytes lie in two frames at most.</summary>
+    private const uint MaximumSegmentBytes = PageOperations.PageSize;
+
+    /// <summary>Records of segments under way for each connection of the limit, on average.</summary>
+    private const ulong SegmentsPerConnection = 64;
+
+    private readonly Slab<TcpConnection> _connections;
+    private readonly Slab<ReceivedRange> _ranges;
+    private readonly TcpScoreboard _scoreboard;
+    private readonly NetworkMemory _memory;
+    private readonly TcpHost _host;
+    private readonly TcpTable _table;
+    private readonly TcpSecrets _secrets;
+    private readonly TcpLimits _limits;
+    private TcpTimers _timers;
+    private TcpCounters _counters;
+    private TcpConnection* _all;
+    private TcpConnection* _dead;
+    private uint _timeWaitCount;
+
+    /// <summary>Made at boot. The keys are random numbers that nobody else knows.</summary>
     public Tcp(FrameAllocator frames, NetworkMemory memory, TcpHost host, TcpLimits limits, ulong key0, ulong key1)
     {
+        SipHash hash = new(key0, key1);
+        _connections = new Slab<TcpConnection>(frames, (ulong)limits.Connections);
+        _ranges = new Slab<ReceivedRange>(frames, (ulong)limits.Connections * SegmentsPerConnection);
+        _scoreboard = new TcpScoreboard(frames, (ulong)limits.Connections * SegmentsPerConnection);
+        _memory = memory;
+        _host = host;
+        _limits = limits;
+        _limits.ReceiveBufferBytes = Math.Min(limits.ReceiveBufferBytes, StreamBuffer.MaximumBytes);
+        _limits.SendBufferBytes = Math.Min(limits.SendBufferBytes, StreamBuffer.MaximumBytes);
+        _table = new TcpTable(frames, limits.Connections, hash.Of(key1, key0), hash);
+        _secrets = new TcpSecrets(hash);
+        Ecn = TcpEcn.Passive;
     }
 
-    /// <summary>When <see cref="OnTime"/> wants to be called; ulong.MaxValue: not before something else happens. May be early.</summary>
-    public ulong NextDeadlineNs => ulong.MaxValue;
+    /// <summary>Whether connections that begin from now on use ECN.</summary>
+    public TcpEcn Ecn { get; set; }
+
+    /// <summary>Connections and listeners there are, TIME-WAIT included.</summary>
+    public ulong ConnectionsInUse => _connections.InUse;
+
+    /// <summary>Segments of which records are kept.</summary>
+    public ulong SegmentsInUse => _scoreboard.InUse;
 
     /// <summary>A connection in state CLOSED, bound to nothing; null when there are too many. <paramref name="any"/>: 0.0.0.0 or ::, by the socket's family.</summary>
-    public TcpConnection* Create(IpAddress any) => null;
-
-    /// <summary>Names this end; port 0 = choose one. EADDRINUSE, EINVAL (bound already). Whether the address is ours the caller knows.</summary>
-    public Errno Bind(TcpConnection* connection, in SocketAddress local) => Errno.ENOSYS;
-
-    /// <summary>Takes connections, at most backlog at a time that nobody accepted. May be called again. EADDRINUSE, EINVAL (connected).</summary>
-    public Errno Listen(TcpConnection* connection, int backlog) => Errno.ENOSYS;
-
-    /// <summary>The oldest established connection of a listener. EAGAIN: none yet. EINVAL: no listener.</summary>
-    public Errno Accept(TcpConnection* listener, out TcpConnection* accepted)
+    public TcpConnection* Create(IpAddress any)
     {
-        accepted = null;
-        return Errno.ENOSYS;
+        TcpConnection* connection = _connections.Allocate();
+        if (connection == null && RecycleTimeWait())
+        {
+            connection = _connections.Allocate();
+        }
+
+        if (connection == null)
+        {
+            _counters.RefusedConnections++;
+            return null;
+        }
+
+        connection->Local = new SocketAddress(any, 0);
+        connection->Remote = new SocketAddress(any, 0);
+        connection->State = TcpState.Closed;
+        connection->ReceiveLimit = Math.Min(InitialReceiveBytes, _limits.ReceiveBufferBytes);
+        connection->SendLimit = Math.Min(InitialSendBytes, _limits.SendBufferBytes);
+        connection->AllNext = _all;
+        if (_all != null)
+        {
+            _all->AllPrevious = connection;
+        }
+
+        _all = connection;
+        return connection;
     }
-
-    /// <summary>
-    /// Begins a connection and returns EINPROGRESS; when it is there, or an error is, the host's Changed is called. EALREADY, EISCONN, ENETUNREACH,
-    /// EADDRNOTAVAIL (no port), EADDRINUSE.
-    /// </summary>
-    public Errno Connect(TcpConnection* connection, in SocketAddress remote, ulong nowNs) => Errno.ENOSYS;
-
-    /// <summary>Queues bytes and sends what may be sent. EAGAIN: no room, or not connected yet. EPIPE, ENOTCONN, or the connection's error.</summary>
-    public Errno Write(TcpConnection* connection, ReadOnlySpan<byte> bytes, TcpTransfer how, ulong nowNs, out int count)
-    {
-        count = 0;
-        return Errno.ENOSYS;
-    }
-
-    /// <summary>
-    /// Reads bytes; None with 0 = the end of the stream. EAGAIN: nothing yet. ENOTCONN, or the connection's error. With Urgent: the urgent
-    /// byte; EINVAL: there is none, or it is in the stream.
-    /// </summary>
-    public Errno Read(TcpConnection* connection, Span<byte> destination, TcpTransfer how, ulong nowNs, out int count)
-    {
-        count = 0;
-        return Errno.ENOSYS;
-    }
-
-    /// <summary>
-    /// The bytes from an offset on that can be read and lie together, lent until the next call; empty at the end of what is there.
-    /// <see cref="Consume"/> takes them. For copies without a buffer between.
-    /// </summary>
-    public ReadOnlySpan<byte> Readable(TcpConnection* connection, uint offset) => default;
-
-    /// <summary>Takes bytes that <see cref="Readable"/> lent, from the first on.</summary>
-    public void Consume(TcpConnection* connection, uint count, ulong nowNs)
-    {
-    }
-
-    /// <summary>Room for a write now, bytes.</summary>
-    public uint WriteRoom(TcpConnection* connection) => 0;
-
-    /// <summary>True when the next byte to read is the one behind the urgent byte (sockatmark(3)).</summary>
-    public bool IsAtMark(TcpConnection* connection) => false;
-
-    /// <summary>Closes directions. ENOTCONN.</summary>
-    public Errno Shutdown(TcpConnection* connection, TcpDirections directions, ulong nowNs) => Errno.ENOSYS;
-
-    /// <summary>
-    /// The user is gone: the connection finishes by itself, and the pointer is no longer the user's. With unread data it ends by a reset (RFC
-    /// 9293, 3.6.1). A listener's connections that nobody accepted are reset.
-    /// </summary>
-    public void Close(TcpConnection* connection, ulong nowNs)
-    {
-    }
-
-    /// <summary>As Close, by a reset and at once (SO_LINGER with 0).</summary>
-    public void Abort(TcpConnection* connection, ulong nowNs)
-    {
-    }
-
-    /// <summary>True when all that was written, and the FIN if there is one, has been acknowledged or never will be: what SO_LINGER waits for.</summary>
-    public bool IsDrained(TcpConnection* connection) => true;
-
-    /// <summary>What a call would find.</summary>
-    public TcpReadiness Poll(TcpConnection* connection) => TcpReadiness.None;
-
-    /// <summary>The pending error, which is then no longer pending (SO_ERROR).</summary>
-    public Errno TakeError(TcpConnection* connection) => Errno.None;
-
-    /// <summary>Sets an option. EINVAL.</summary>
-    public Errno SetOption(TcpConnection* connection, TcpOption option, int value, ulong nowNs) => Errno.ENOSYS;
-
-    /// <summary>An option as it stands, defaults filled in.</summary>
-    public int GetOption(TcpConnection* connection, TcpOption option) => 0;
-
-    /// <summary>The connection as it stands.</summary>
-    public void Describe(TcpConnection* connection, ulong nowNs, out TcpInfo info) => info = default;
 
     /// <summary>The first of all connections and listeners, then each next one; null at the end. For /proc/net/tcp.</summary>
-    public TcpConnection* Next(TcpConnection* previous) => null;
-
-    /// <summary>A segment has arrived: the IP payload with TCP's header.</summary>
-    public void OnSegment(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment, uint ecn, SegmentChecksum checksum, ulong nowNs)
-    {
-    }
-
-    /// <summary>
-    /// An ICMP error quotes a segment of ours, of which at least 8 bytes are there. What is hard ends a connection that is not established yet
-    /// (RFC 9293, 3.9.2.2, with RFC 5927, 5); all else is kept for when the connection times out.
-    /// </summary>
-    public void OnIcmpError(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, Errno error, bool isHard, ulong nowNs)
-    {
-    }
-
-    /// <summary>
-    /// A packet was too big for the path, whose new MTU the host's PayloadLimit tells already: the segment is sent again in smaller ones at once.
-    /// </summary>
-    public void OnPacketTooBig(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, ulong nowNs)
-    {
-    }
-
-    /// <summary>Does what is due.</summary>
-    public void OnTime(ulong nowNs)
-    {
-    }
+    public TcpConnection* Next(TcpConnection* previous) => previous == null ? _all : previous->AllNext;
 
     /// <summary>Adds the counters, tcp.*.</summary>
     public void Report(ref StatisticsWriter writer)
     {
+        _counters.Report(ref writer);
+        writer.Add("tcp.connections"u8, _connections.InUse);
+        writer.Add("tcp.time_wait"u8, _timeWaitCount);
+        writer.Add("tcp.segments_under_way"u8, _scoreboard.InUse);
+        writer.Add("tcp.ranges_out_of_order"u8, _ranges.InUse);
+    }
+
+    /// <summary>Has OnTime look at the connection no later than then.</summary>
+    private void Arm(TcpConnection* connection, ulong dueNs) => _timers.Arm(connection, dueNs);
+
+    /// <summary>
+    /// The connection is over: state CLOSED (RFC 9293, figure 5). Bytes that arrived can still be read; the error is what the next call returns.
+    /// </summary>
+    private void Finish(TcpConnection* connection, Errno error)
+    {
+        if (connection->State == TcpState.Closed)
+        {
+            return;
+        }
+
+        bool wasHalfOpen = connection->State == TcpState.SynReceived && connection->Listener != null;
+        Leave(connection);
+        connection->State = TcpState.Closed;
+        connection->Error = error;
+        connection->Facts |= TcpFacts.Failed;
+        if (wasHalfOpen)
+        {
+            RemoveHalfOpen(connection);
+            Free(connection);
+        }
+        else if ((connection->Facts & TcpFacts.Orphaned) != 0)
+        {
+            Free(connection);
+        }
+        else if (connection->Listener == null)
+        {
+            _host.Changed(connection);
+        }
+    }
+
+    /// <summary>Takes the connection out of tables and timers, and gives back what it needs no more.</summary>
+    private void Leave(TcpConnection* connection)
+    {
+        _timeWaitCount -= connection->State == TcpState.TimeWait ? 1u : 0;
+        StopTimers(connection);
+        _timers.Remove(connection);
+        _table.Remove(connection);
+        _table.Release(connection);
+        _scoreboard.Clear(connection);
+        if (connection->Ranges != null)
+        {
+            DropOutOfOrder(connection);
+        }
+
+        connection->SendBuffer.Clear(_memory);
+    }
+
+    /// <summary>Gives the connection back when the current call is over. It is CLOSED.</summary>
+    private void Free(TcpConnection* connection)
+    {
+        if ((connection->Facts & TcpFacts.Dead) != 0)
+        {
+            return;
+        }
+
+        connection->Facts |= TcpFacts.Dead;
+        connection->ReceiveBuffer.Clear(_memory);
+        if (connection->AllPrevious != null)
+        {
+            connection->AllPrevious->AllNext = connection->AllNext;
+        }
+        else
+        {
+            _all = connection->AllNext;
+        }
+
+        if (connection->AllNext != null)
+        {
+            connection->AllNext->AllPrevious = connection->AllPrevious;
+        }
+
+        connection->HashNext = _dead;
+        _dead = connection;
+    }
+
+    /// <summary>Every public call that may end a connection ends with this.</summary>
+    private void Bury()
+    {
+        while (_dead != null)
+        {
+            TcpConnection* connection = _dead;
+            _dead = connection->HashNext;
+            _connections.Free(connection);
+        }
+    }
+
+    /// <summary>Too many connections: the one that has waited in TIME-WAIT longest gives way (it is the last of the list that has the state).</summary>
+    private bool RecycleTimeWait()
+    {
+        if (_timeWaitCount == 0)
+        {
+            return false;
+        }
+
+        TcpConnection* oldest = null;
+        for (TcpConnection* connection = _all; connection != null; connection = connection->AllNext)
+        {
+            if (connection->State == TcpState.TimeWait && (connection->Facts & TcpFacts.Orphaned) != 0
+                && (oldest == null || connection->LifetimeDueNs < oldest->LifetimeDueNs))
+            {
+                oldest = connection;
+            }
+        }
+
+        if (oldest == null)
+        {
+            return false;
+        }
+
+        _counters.TimeWaitRecycled++;
+        Finish(oldest, Errno.None);
+        Bury();
+        return true;
     }
 }

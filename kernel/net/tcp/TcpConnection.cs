@@ -69,9 +69,6 @@ internal enum TcpFacts : uint
     /// <summary>The port was asked for by bind or listen.</summary>
     Bound = 1 << 17,
 
-    /// <summary>Bind named an address.</summary>
-    BoundAddress = 1 << 18,
-
     /// <summary>Connect has been refused or was never finished; only the error is left.</summary>
     Failed = 1 << 19,
 
@@ -87,8 +84,8 @@ internal enum TcpFacts : uint
     /// <summary>Reordering has been seen (RFC 8985, RACK.reordering_seen).</summary>
     ReorderingSeen = 1 << 23,
 
-    /// <summary>The last segment to arrive in full was of the size that the peer usually sends.</summary>
-    Drained = 1 << 24,
+    /// <summary>Freed at the end of the current call.</summary>
+    Dead = 1 << 24,
 
     /// <summary>The receive buffer's size was set by the user and does not tune itself.</summary>
     ReceiveBufferFixed = 1 << 25,
@@ -99,8 +96,17 @@ internal enum TcpFacts : uint
     /// <summary>Waits in its listener's queue for accept.</summary>
     AcceptQueued = 1 << 27,
 
-    /// <summary>A segment could not be handed to the layer below; the retry timer runs.</summary>
-    SendBlocked = 1 << 28,
+    /// <summary>The peer's FIN has been seen, perhaps out of order; PeerFin is its sequence number.</summary>
+    FinSeen = 1 << 28,
+
+    /// <summary>The latest write said that more follows.</summary>
+    MoreFollows = 1 << 29,
+
+    /// <summary>It was established once.</summary>
+    WasEstablished = 1 << 30,
+
+    /// <summary>The urgent byte that RcvUp names has been taken.</summary>
+    UrgentTaken = 1u << 31,
 }
 
 /// <summary>Options that a user turns on and off.</summary>
@@ -203,6 +209,9 @@ public unsafe struct TcpConnection
     /// <summary>Bytes of data in the latest full segments: the peer's segment size as seen (RFC 5681, 4.2).</summary>
     public uint RcvMss;
 
+    /// <summary>The sequence number of the peer's FIN, when it has been seen.</summary>
+    internal uint PeerFin;
+
     internal StreamBuffer SendBuffer;
     internal StreamBuffer ReceiveBuffer;
 
@@ -214,7 +223,7 @@ public unsafe struct TcpConnection
 
     internal ReceivedRange* Ranges;
 
-    /// <summary>The range that changed last is told first (RFC 2018, 4).</summary>
+    /// <summary>A number in the range that changed last, which is told first (RFC 2018, 4).</summary>
     internal uint LatestRange;
     internal int RangeCount;
 
@@ -225,7 +234,13 @@ public unsafe struct TcpConnection
     internal SentSegment* SentFirst;
     internal SentSegment* SentLast;
 
-    /// <summary>Bytes of the records that are marked; together with SndNxt - SndUna they give the pipe (RFC 6675, 4).</summary>
+    /// <summary>No segment before it is lost; null = look from the first.</summary>
+    internal SentSegment* LostHint;
+
+    /// <summary>The end of the latest segment that was not full (Minshall's Nagle).</summary>
+    internal uint SmallEnd;
+
+    /// <summary>Bytes of the records that are marked; together with SndNxt - SndUna they give the pipe (TcpScoreboard.cs).</summary>
     internal uint SackedBytes;
     internal uint LostBytes;
     internal uint RetransmittedBytes;
@@ -250,6 +265,7 @@ public unsafe struct TcpConnection
     public ulong SmoothedRttNs;
     public ulong RttVariationNs;
     public ulong MinimumRttNs;
+    internal ulong MinimumRttTakenNs;
     public ulong RtoNs;
     internal int Backoff;
 
@@ -269,30 +285,34 @@ public unsafe struct TcpConnection
     internal ulong TsRecentNs;
 
     // Timers.
-    internal ulong RetransmitNs;
-    internal TcpRetransmitTimer RetransmitTimer;
-    internal ulong DelayedAckNs;
-    internal ulong LifetimeNs;
-    internal ulong KeepAliveNs;
+    internal ulong TimeoutDueNs;
+    internal ulong LossProbeDueNs;
+    internal ulong ReorderDueNs;
+    internal ulong PersistDueNs;
+    internal ulong RetryDueNs;
+    internal ulong DelayedAckDueNs;
+    internal ulong KeepAliveDueNs;
+
+    /// <summary>The end of TIME-WAIT, or of FIN-WAIT-2 after close.</summary>
+    internal ulong LifetimeDueNs;
     internal TimerNode Timer;
 
     internal int Retries;
     internal int KeepAliveProbes;
     internal ulong FirstUnackedNs;
     internal ulong LastReceivedNs;
-    internal ulong LastSentNs;
+    internal ulong LastDataSentNs;
     internal ulong LastChallengeNs;
     internal uint UnackedBytes;
     internal uint QuickAcks;
     internal byte UrgentByte;
 
-    // Receive buffer tuning.
+    // Receive buffer tuning: what the user reads in one round trip.
     internal ulong TuneStartNs;
-    internal ulong ReceiveRttNs;
-    internal uint TuneSequence;
     internal uint TuneReadBytes;
+    internal ulong ReceiveRttNs;
     internal ulong ReceiveRttStartNs;
-    internal uint ReceiveRttSequence;
+    internal uint ReceiveRttEdge;
 
     // Settings (0 = the default).
     public uint KeepIdleSeconds;
@@ -318,7 +338,10 @@ public unsafe struct TcpConnection
 
     // Listener and its children.
     internal TcpConnection* Listener;
-    internal TcpConnection* ChildFirst;
+    internal TcpConnection* HalfOpenFirst;
+    internal TcpConnection* AcceptFirst;
+    internal TcpConnection* AcceptLast;
+    internal ulong LastCookieNs;
     internal TcpConnection* ChildNext;
     internal TcpConnection* ChildPrevious;
     public int HalfOpenCount;

@@ -161,10 +161,7 @@ public ref struct TcpOptions
 
         if (HasTimestamps)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(destination[length..], PaddedTimestamps);
-            BinaryPrimitives.WriteUInt32BigEndian(destination[(length + 4)..], TimestampValue);
-            BinaryPrimitives.WriteUInt32BigEndian(destination[(length + 8)..], TimestampEcho);
-            length += TimestampsBytes;
+            length += WriteTimestamps(destination[length..], TimestampValue, TimestampEcho);
         }
 
         if (IsSackPermitted)
@@ -194,6 +191,15 @@ public ref struct TcpOptions
         }
 
         return SackCount == 0 ? length : length + WriteSack(destination[length..]);
+    }
+
+    /// <summary>Writes the padded timestamps option and nothing else, as nearly every segment has it; gives the number of bytes.</summary>
+    public static int WriteTimestamps(Span<byte> destination, uint value, uint echo)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(destination, PaddedTimestamps);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[4..], value);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[8..], echo);
+        return TimestampsBytes;
     }
 
     private readonly int WriteSack(Span<byte> destination)

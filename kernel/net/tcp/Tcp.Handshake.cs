@@ -1,0 +1,598 @@
+// Tcp: how connections begin (RFC 9293, 3.5, 3.10.7.2 and 3.10.7.3). A SYN to a listener makes a connection in SYN-RECEIVED as long as the
+// listener has few of them; beyond that it is answered by a cookie and nothing is kept (RFC 4987, 3.6). TIME-WAIT gives way to a SYN that is
+// certainly new (RFC 6191).
+
+using System;
+
+namespace Lego.Kernel;
+
+public sealed unsafe partial class Tcp
+{
+    /// <summary>Connections in SYN-RECEIVED of one listener; its backlog when that is smaller, but not fewer than the least.</summary>
+    private const int MaximumHalfOpen = 256;
+    private const int LeastHalfOpen = 8;
+
+    /// <summary>An acknowledgment is taken for a cookie only so long after one was sent.</summary>
+    private const ulong CookieLifeNs = 192 * SecondNs;
+
+    /// <summary>The first segments are acknowledged at once, while the peer's window opens (Linux: TCP_MAX_QUICKACKS).</summary>
+    private const uint InitialQuickAcks = 16;
+
+    /// <summary>What a SYN's timestamp carries home in a cookie's connection: the window scale in four bits (15 = none), then SACK.</summary>
+    private const uint CookieScaleMask = 0xF;
+    private const uint CookieNoScale = 0xF;
+    private const uint CookieSack = 0x10;
+    private const uint CookieTimestampMask = 0x1F;
+
+    /// <summary>Our window scale: the largest buffer's. Zero-based: 65535 bytes need none.</summary>
+    private byte OwnScale
+    {
+        get
+        {
+            byte scale = 0;
+            while (scale < TcpOptions.MaximumWindowScale && (_limits.ReceiveBufferBytes >> scale) > ushort.MaxValue)
+            {
+                scale++;
+            }
+
+            return scale;
+        }
+    }
+
+    /// <summary>Active open.</summary>
+    private Errno Open(TcpConnection* connection, IpAddress source, in SocketAddress remote, ulong nowNs)
+    {
+        ushort number = connection->Local.Port != 0 ? connection->Local.Port : _table.ChooseEphemeral(source, in remote);
+        SocketAddress local = new(source, number, ScopeOf(source, remote.Scope));
+        if (number == 0 || _table.Find(in local, in remote) != null)
+        {
+            return Errno.EADDRNOTAVAIL;
+        }
+
+        SocketAddress before = connection->Local;
+        connection->Local = local;
+        if (connection->Port == null && !_table.TryHold(connection, isBound: false))
+        {
+            connection->Local = before;
+            return Errno.ENOBUFS;
+        }
+
+        connection->Remote = remote;
+        Begin(connection, nowNs);
+        connection->State = TcpState.SynSent;
+        connection->RcvScale = OwnScale;
+        if (Ecn == TcpEcn.Active)
+        {
+            connection->Facts |= TcpFacts.Ecn;
+        }
+
+        _table.Add(connection);
+        _counters.Opened++;
+        SendSyn(connection, nowNs);
+        return Errno.EINPROGRESS;
+    }
+
+    /// <summary>What both kinds of open set: our initial sequence number, timers and windows.</summary>
+    private void Begin(TcpConnection* connection, ulong nowNs)
+    {
+        connection->Iss = _secrets.InitialSequence(in connection->Local, in connection->Remote, nowNs);
+        connection->TimestampOffset = _secrets.TimestampOffset(in connection->Local, in connection->Remote);
+        BeginSending(connection);
+    }
+
+    private void BeginSending(TcpConnection* connection)
+    {
+        connection->SndUna = connection->Iss;
+        connection->SndNxt = connection->Iss;
+        connection->SndUp = connection->Iss;
+        connection->RecoveryPoint = connection->Iss;
+        connection->RackForward = connection->Iss;
+        connection->RackEnd = connection->Iss;
+        connection->SmallEnd = connection->Iss;
+        connection->PathLimit = (uint)_host.PayloadLimit(connection->Local.Address, connection->Remote.Address, connection->Remote.Scope);
+        connection->PeerMss = connection->Remote.Address.IsV4 ? DefaultMssV4 : DefaultMssV6;
+        RoundTripTime.Begin(connection);
+        UpdateSegmentSize(connection);
+    }
+
+    private static void BeginReceiving(TcpConnection* connection, uint peerSequence)
+    {
+        connection->Irs = peerSequence;
+        connection->RcvNxt = peerSequence + 1;
+        connection->RcvUp = connection->RcvNxt;
+        connection->RcvAdv = connection->RcvNxt + Math.Min(connection->ReceiveLimit, ushort.MaxValue);
+        connection->LastAckSent = connection->RcvNxt;
+        connection->ReceiveRttEdge = connection->RcvAdv;
+        connection->QuickAcks = InitialQuickAcks;
+    }
+
+    /// <summary>Eff.snd.MSS (RFC 9293, 3.7.1): the least of the peer's, the path's and the user's, less the options of every segment.</summary>
+    private static void UpdateSegmentSize(TcpConnection* connection)
+    {
+        uint limit = Math.Min(connection->PeerMss, connection->PathLimit);
+        if (connection->UserMss != 0)
+        {
+            limit = Math.Min(limit, connection->UserMss);
+        }
+
+        uint options = (connection->Facts & TcpFacts.Timestamps) != 0 ? (uint)TcpOptions.TimestampsBytes : 0;
+        limit = limit > options ? limit - options : 0;
+        connection->SndMss = Math.Clamp(limit, MinimumMss, MaximumSegmentBytes);
+        connection->RcvMss = connection->RcvMss == 0 ? connection->SndMss : connection->RcvMss;
+    }
+
+    /// <summary>The peer's SYN says what it can; what we offer as well is agreed.</summary>
+    private void Agree(TcpConnection* connection, scoped ref TcpOptions options, ulong nowNs)
+    {
+        if (options.Mss != 0)
+        {
+            connection->PeerMss = Math.Max(options.Mss, MinimumMss);
+        }
+
+        if (options.HasWindowScale)
+        {
+            connection->Facts |= TcpFacts.WindowScale;
+            connection->SndScale = options.WindowScale;
+            connection->RcvScale = OwnScale;
+        }
+        else
+        {
+            connection->SndScale = 0;
+            connection->RcvScale = 0;
+        }
+
+        if (options.IsSackPermitted)
+        {
+            connection->Facts |= TcpFacts.Sack;
+        }
+
+        if (options.HasTimestamps)
+        {
+            connection->Facts |= TcpFacts.Timestamps;
+            connection->TsRecent = options.TimestampValue;
+            connection->TsRecentNs = nowNs;
+        }
+
+        UpdateSegmentSize(connection);
+    }
+
+    /// <summary>LISTEN (RFC 9293, 3.10.7.2).</summary>
+    private void OnListenerSegment(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex, in TcpHeader header, ulong nowNs)
+    {
+        if ((header.Flags & TcpFlags.Rst) != 0)
+        {
+            return;
+        }
+
+        if ((header.Flags & TcpFlags.Ack) != 0)
+        {
+            if ((header.Flags & TcpFlags.Syn) != 0 || !TryAcceptCookie(listener, in local, in remote, interfaceIndex, in header, nowNs))
+            {
+                AnswerUnknown(in local, in remote, interfaceIndex, in header);
+            }
+
+            return;
+        }
+
+        // A SYN with a FIN is nothing that a client sends.
+        if ((header.Flags & (TcpFlags.Syn | TcpFlags.Fin)) != TcpFlags.Syn)
+        {
+            _counters.NoConnection++;
+            return;
+        }
+
+        if (listener->AcceptCount > listener->BacklogLimit)
+        {
+            _counters.BacklogFull++;
+            return;
+        }
+
+        TcpOptions options = default;
+        TcpOptions.Parse(header.Options, ref options);
+        TcpConnection* child = listener->HalfOpenCount >= Math.Clamp(listener->BacklogLimit, LeastHalfOpen, MaximumHalfOpen) ? null
+            : MakeChild(listener, in local, in remote);
+        if (child == null)
+        {
+            SendCookie(listener, in local, in remote, interfaceIndex, in header, ref options, nowNs);
+            return;
+        }
+
+        Begin(child, nowNs);
+        BeginReceiving(child, header.Sequence);
+        Agree(child, ref options, nowNs);
+        if (Ecn != TcpEcn.Off && (header.Flags & (TcpFlags.Ece | TcpFlags.Cwr)) == (TcpFlags.Ece | TcpFlags.Cwr))
+        {
+            child->Facts |= TcpFacts.Ecn;
+        }
+
+        // The window of a SYN is never scaled (RFC 7323, 2.2).
+        SetSendWindow(child, header.Window, header.Sequence, child->Iss);
+        child->State = TcpState.SynReceived;
+        AddHalfOpen(listener, child);
+        SendSyn(child, nowNs);
+    }
+
+    /// <summary>A connection with the listener's settings and the two ends; null without memory.</summary>
+    private TcpConnection* MakeChild(TcpConnection* listener, in SocketAddress local, in SocketAddress remote)
+    {
+        TcpConnection* child = Create(local.Address);
+        if (child == null)
+        {
+            return null;
+        }
+
+        child->Local = local;
+        child->Remote = remote;
+        if (!_table.TryHold(child, isBound: false))
+        {
+            Free(child);
+            return null;
+        }
+
+        child->Facts = TcpFacts.Passive | (listener->Facts & (TcpFacts.SendBufferFixed | TcpFacts.ReceiveBufferFixed));
+        child->Flags = listener->Flags;
+        child->Congestion = listener->Congestion;
+        child->SendLimit = listener->SendLimit;
+        child->ReceiveLimit = listener->ReceiveLimit;
+        child->KeepIdleSeconds = listener->KeepIdleSeconds;
+        child->KeepIntervalSeconds = listener->KeepIntervalSeconds;
+        child->KeepCount = listener->KeepCount;
+        child->UserTimeoutMs = listener->UserTimeoutMs;
+        child->UserMss = listener->UserMss;
+        child->WindowClamp = listener->WindowClamp;
+        child->FinTimeoutSeconds = listener->FinTimeoutSeconds;
+        child->Listener = listener;
+        _table.Add(child);
+        return child;
+    }
+
+    /// <summary>SYN-SENT (RFC 9293, 3.10.7.3).</summary>
+    private void OnSynSentSegment(TcpConnection* connection, in TcpHeader header, ulong nowNs)
+    {
+        TcpFlags flags = header.Flags;
+        bool hasAck = (flags & TcpFlags.Ack) != 0;
+        if (hasAck && header.Acknowledgment != connection->SndNxt)
+        {
+            // Only the SYN is under way, so only its number can be acknowledged.
+            _counters.BadAcknowledgment++;
+            if ((flags & TcpFlags.Rst) == 0)
+            {
+                SendBareReset(in connection->Local, in connection->Remote, connection->Remote.Scope, header.Acknowledgment, 0, TcpFlags.Rst);
+            }
+
+            return;
+        }
+
+        if ((flags & TcpFlags.Rst) != 0)
+        {
+            if (hasAck)
+            {
+                _counters.ResetsIn++;
+                Finish(connection, Errno.ECONNREFUSED);
+            }
+
+            return;
+        }
+
+        if ((flags & TcpFlags.Syn) == 0)
+        {
+            return;
+        }
+
+        TcpOptions options = default;
+        TcpOptions.Parse(header.Options, ref options);
+        BeginReceiving(connection, header.Sequence);
+        Agree(connection, ref options, nowNs);
+        AgreeOnEcn(connection, flags);
+        SetSendWindow(connection, header.Window, header.Sequence, hasAck ? header.Acknowledgment : connection->Iss);
+        connection->LastReceivedNs = nowNs;
+        if (!hasAck)
+        {
+            // Simultaneous open: the SYN is sent once more, now with an acknowledgment.
+            connection->State = TcpState.SynReceived;
+            ResendSyn(connection, nowNs);
+            return;
+        }
+
+        AcknowledgeSyn(connection, header.Acknowledgment, nowNs);
+        Establish(connection, nowNs);
+        connection->Facts |= TcpFacts.AckNow;
+        _host.Changed(connection);
+        ReadOnlySpan<byte> text = header.Payload;
+        if (text.Length > 0 && (uint)text.Length <= ReceiveWindow(connection))
+        {
+            OnText(connection, connection->RcvNxt, text, nowNs);
+        }
+
+        if ((flags & TcpFlags.Fin) != 0)
+        {
+            OnFin(connection, flags, header.Sequence + 1 + (uint)text.Length, nowNs);
+        }
+
+        Output(connection, nowNs);
+    }
+
+    /// <summary>A SYN-ACK with ECE and without CWR agrees (RFC 3168, 6.1.1).</summary>
+    private static void AgreeOnEcn(TcpConnection* connection, TcpFlags flags)
+    {
+        TcpFlags expected = (flags & TcpFlags.Ack) != 0 ? TcpFlags.Ece : TcpFlags.Ece | TcpFlags.Cwr;
+        if ((flags & (TcpFlags.Ece | TcpFlags.Cwr)) != expected)
+        {
+            connection->Facts &= ~TcpFacts.Ecn;
+        }
+    }
+
+    /// <summary>
+    /// SYN-RECEIVED, fifth check: an acknowledgment of our SYN makes the connection. False: the segment needs no more.
+    /// </summary>
+    private bool TryEstablish(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, uint interfaceIndex, ulong nowNs)
+    {
+        if (header.Acknowledgment != connection->SndNxt)
+        {
+            _counters.BadAcknowledgment++;
+            SendBareReset(in connection->Local, in connection->Remote, interfaceIndex, header.Acknowledgment, 0, TcpFlags.Rst);
+            return false;
+        }
+
+        TcpConnection* listener = connection->Listener;
+        if (listener != null && listener->AcceptCount > listener->BacklogLimit)
+        {
+            // The SYN-ACK will be sent again, and with it this acknowledgment comes again.
+            _counters.BacklogFull++;
+            return false;
+        }
+
+        AcknowledgeSyn(connection, header.Acknowledgment, nowNs);
+        SetSendWindow(connection, (uint)header.Window << connection->SndScale, header.Sequence, header.Acknowledgment);
+        Establish(connection, nowNs);
+        if (listener != null)
+        {
+            RemoveHalfOpen(connection);
+            AddAcceptable(listener, connection);
+            _host.Changed(listener);
+        }
+        else
+        {
+            _host.Changed(connection);
+        }
+
+        return true;
+    }
+
+    private void AcknowledgeSyn(TcpConnection* connection, uint ack, ulong nowNs)
+    {
+        AckOutcome outcome = default;
+        bool wasResent = connection->Retries > 0;
+        _scoreboard.Acknowledge(connection, ack, nowNs, ref outcome);
+        connection->SndUna = ack;
+        if (outcome.RttNs != 0)
+        {
+            RoundTripTime.Sample(connection, outcome.RttNs, nowNs);
+        }
+        else if (wasResent)
+        {
+            connection->RtoNs = RoundTripTime.RtoAfterLostSynNs;
+        }
+
+        connection->TimeoutDueNs = 0;
+        connection->Retries = 0;
+        connection->Backoff = 0;
+    }
+
+    private void Establish(TcpConnection* connection, ulong nowNs)
+    {
+        connection->State = TcpState.Established;
+        connection->Facts |= TcpFacts.WasEstablished;
+        CongestionControl.Begin(connection);
+        connection->LastReceivedNs = nowNs;
+        connection->LastDataSentNs = nowNs;
+        connection->TuneStartNs = nowNs;
+        BeginKeepAlive(connection, nowNs);
+        if ((connection->Facts & TcpFacts.WriteClosed) != 0)
+        {
+            connection->State = TcpState.FinWait1;
+        }
+    }
+
+    private void SetSendWindow(TcpConnection* connection, uint window, uint sequence, uint ack)
+    {
+        connection->SndWnd = window;
+        connection->MaxSndWnd = Math.Max(connection->MaxSndWnd, window);
+        connection->SndWl1 = sequence;
+        connection->SndWl2 = ack;
+    }
+
+    private void SendCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex, in TcpHeader header,
+        scoped ref TcpOptions options, ulong nowNs)
+    {
+        _counters.CookiesSent++;
+        listener->LastCookieNs = nowNs;
+        uint mss = options.Mss != 0 ? options.Mss : remote.Address.IsV4 ? DefaultMssV4 : DefaultMssV6;
+        uint cookie = _secrets.MakeCookie(in local, in remote, header.Sequence, mss, nowNs);
+        TcpOptions answer = default;
+        answer.Mss = OwnMss(_host.PayloadLimit(local.Address, remote.Address, interfaceIndex), listener->UserMss);
+        if (options.HasTimestamps)
+        {
+            uint carried = (options.HasWindowScale ? options.WindowScale : CookieNoScale) | (options.IsSackPermitted ? CookieSack : 0);
+            answer.HasTimestamps = true;
+            answer.TimestampValue = CookieTimestamp(in local, in remote, carried, nowNs);
+            answer.TimestampEcho = options.TimestampValue;
+            answer.IsSackPermitted = options.IsSackPermitted;
+            answer.HasWindowScale = options.HasWindowScale;
+            answer.WindowScale = OwnScale;
+        }
+
+        Span<byte> segment = stackalloc byte[TcpHeader.MaximumBytes];
+        int length = TcpHeader.MinimumBytes + answer.Write(segment[TcpHeader.MinimumBytes..]);
+        segment = segment[..length];
+        TcpHeader.Write(segment, local.Port, remote.Port, cookie, header.Sequence + 1, TcpFlags.Syn | TcpFlags.Ack,
+            (ushort)Math.Min(listener->ReceiveLimit, ushort.MaxValue), 0);
+        SendBare(in local, in remote, interfaceIndex, segment);
+    }
+
+    /// <summary>The latest timestamp not after now whose low bits are the carried ones; the connection goes on with the same offset.</summary>
+    private uint CookieTimestamp(in SocketAddress local, in SocketAddress remote, uint carried, ulong nowNs)
+    {
+        uint timestamp = Milliseconds(nowNs) + _secrets.TimestampOffset(in local, in remote);
+        uint marked = (timestamp & ~CookieTimestampMask) | carried;
+        return SequenceNumber.IsAfter(marked, timestamp) ? marked - (CookieTimestampMask + 1) : marked;
+    }
+
+    /// <summary>An acknowledgment for which there is no connection: does it answer a cookie of ours?</summary>
+    private bool TryAcceptCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex, in TcpHeader header, ulong nowNs)
+    {
+        if (listener->LastCookieNs == 0 || nowNs - listener->LastCookieNs > CookieLifeNs)
+        {
+            return false;
+        }
+
+        uint cookie = header.Acknowledgment - 1;
+        uint peerSequence = header.Sequence - 1;
+        uint mss = _secrets.ReadCookie(in local, in remote, peerSequence, cookie, nowNs);
+        if (mss == 0)
+        {
+            _counters.CookiesRefused++;
+            return false;
+        }
+
+        TcpConnection* child = listener->AcceptCount > listener->BacklogLimit ? null : MakeChild(listener, in local, in remote);
+        if (child == null)
+        {
+            _counters.BacklogFull++;
+            return true;
+        }
+
+        _counters.CookiesAccepted++;
+        child->Iss = cookie;
+        child->TimestampOffset = _secrets.TimestampOffset(in local, in remote);
+        BeginSending(child);
+        BeginReceiving(child, peerSequence);
+        TcpOptions options = default;
+        TcpOptions.Parse(header.Options, ref options);
+        TcpOptions offered = default;
+        offered.Mss = (ushort)mss;
+        if (options.HasTimestamps)
+        {
+            offered.HasTimestamps = true;
+            offered.TimestampValue = options.TimestampValue;
+            offered.IsSackPermitted = (options.TimestampEcho & CookieSack) != 0;
+            offered.HasWindowScale = (options.TimestampEcho & CookieScaleMask) != CookieNoScale;
+            offered.WindowScale = (byte)(options.TimestampEcho & CookieScaleMask);
+        }
+
+        Agree(child, ref offered, nowNs);
+        child->SndUna = cookie + 1;
+        child->SndNxt = cookie + 1;
+        SetSendWindow(child, (uint)header.Window << child->SndScale, header.Sequence, header.Acknowledgment);
+        Establish(child, nowNs);
+        AddAcceptable(listener, child);
+        _host.Changed(listener);
+        if (header.Payload.Length > 0 || (header.Flags & TcpFlags.Fin) != 0)
+        {
+            OnConnectionSegment(child, in header, EcnCodepoint.NotCapable, interfaceIndex, nowNs);
+        }
+
+        return true;
+    }
+
+    /// <summary>A SYN to a connection in TIME-WAIT that is later than all that was received begins a new one (RFC 6191; RFC 9293, MAY-2).</summary>
+    private bool TryReuse(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, uint interfaceIndex, ulong nowNs)
+    {
+        if ((header.Flags & (TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst)) != TcpFlags.Syn)
+        {
+            return false;
+        }
+
+        bool hasTimestamps = (connection->Facts & TcpFacts.Timestamps) != 0 && options.HasTimestamps;
+        bool isNew = hasTimestamps && options.TimestampValue != connection->TsRecent
+            ? SequenceNumber.IsAfter(options.TimestampValue, connection->TsRecent)
+            : SequenceNumber.IsAfter(header.Sequence, connection->RcvNxt);
+        TcpConnection* listener = _table.FindListener(in connection->Local, in connection->Remote);
+        if (!isNew || listener == null)
+        {
+            return false;
+        }
+
+        SocketAddress local = connection->Local;
+        SocketAddress remote = connection->Remote;
+        Finish(connection, Errno.None);
+        OnListenerSegment(listener, in local, in remote, interfaceIndex, in header, nowNs);
+        return true;
+    }
+
+    private static void AddHalfOpen(TcpConnection* listener, TcpConnection* child)
+    {
+        child->ChildPrevious = null;
+        child->ChildNext = listener->HalfOpenFirst;
+        if (listener->HalfOpenFirst != null)
+        {
+            listener->HalfOpenFirst->ChildPrevious = child;
+        }
+
+        listener->HalfOpenFirst = child;
+        listener->HalfOpenCount++;
+    }
+
+    private static void RemoveHalfOpen(TcpConnection* child)
+    {
+        TcpConnection* listener = child->Listener;
+        if (child->ChildPrevious != null)
+        {
+            child->ChildPrevious->ChildNext = child->ChildNext;
+        }
+        else
+        {
+            listener->HalfOpenFirst = child->ChildNext;
+        }
+
+        if (child->ChildNext != null)
+        {
+            child->ChildNext->ChildPrevious = child->ChildPrevious;
+        }
+
+        child->ChildNext = null;
+        child->ChildPrevious = null;
+        child->Listener = null;
+        listener->HalfOpenCount--;
+    }
+
+    private static void AddAcceptable(TcpConnection* listener, TcpConnection* child)
+    {
+        child->Listener = listener;
+        child->Facts |= TcpFacts.AcceptQueued;
+        child->ChildPrevious = listener->AcceptLast;
+        child->ChildNext = null;
+        if (listener->AcceptLast != null)
+        {
+            listener->AcceptLast->ChildNext = child;
+        }
+        else
+        {
+            listener->AcceptFirst = child;
+        }
+
+        listener->AcceptLast = child;
+        listener->AcceptCount++;
+    }
+
+    /// <summary>Takes the oldest one out of its listener's queue.</summary>
+    private static void RemoveAcceptable(TcpConnection* child)
+    {
+        TcpConnection* listener = child->Listener;
+        listener->AcceptFirst = child->ChildNext;
+        if (listener->AcceptFirst != null)
+        {
+            listener->AcceptFirst->ChildPrevious = null;
+        }
+        else
+        {
+            listener->AcceptLast = null;
+        }
+
+        child->ChildNext = null;
+        child->ChildPrevious = null;
+        child->Listener = null;
+        child->Facts &= ~TcpFacts.AcceptQueued;
+        listener->AcceptCount--;
+    }
+}
