@@ -24,6 +24,10 @@ namespace System
 
         public static int Clamp(int value, int min, int max) => value < min ? min : value > max ? max : value;
 
+        public static uint Clamp(uint value, uint min, uint max) => value < min ? min : value > max ? max : value;
+
+        public static long Clamp(long value, long min, long max) => value < min ? min : value > max ? max : value;
+
         public static int Abs(int value) => value < 0 ? -value : value;
 
         public static long Abs(long value) => value < 0 ? -value : value;
