@@ -56,7 +56,21 @@ public sealed class DeviceSet
     /// <summary>The doorbell in a PCI slot, as a ring region's header names it; null when there is none.</summary>
     public Doorbell? DoorbellInSlot(int slot) => (uint)slot < Slots ? _doorbells[slot] : null;
 
-    /// <summary>Adds the counters of the first disk and the first network card: a rack's machines have one of each at most.</summary>
+    /// <summary>The card with a role; null when there is none.</summary>
+    public NetDevice? CardFor(CardRole role)
+    {
+        for (int index = 0; index < CardCount; index++)
+        {
+            if (CardAddress.RoleOf(_cards[index].MacAddress) == role)
+            {
+                return _cards[index];
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Adds the counters of the first disk and of the cards that have a role: a rack's machines have one of each at most.</summary>
     public void Report(ref StatisticsWriter writer)
     {
         if (DiskCount > 0)
@@ -64,10 +78,8 @@ public sealed class DeviceSet
             _disks[0].Report(ref writer);
         }
 
-        if (CardCount > 0)
-        {
-            _cards[0].Report(ref writer);
-        }
+        CardFor(CardRole.Fabric)?.Report("net."u8, ref writer);
+        CardFor(CardRole.Programs)?.Report("programs_net."u8, ref writer);
     }
 
     /// <summary>False only for a device that has a driver and does not work.</summary>
@@ -80,6 +92,8 @@ public sealed class DeviceSet
             case (PciSerialDoorbell.VendorId, PciSerialDoorbell.DeviceId):
                 _doorbells[function.Address.Slot] = PciSerialDoorbell.Open(function, _lines);
                 return _doorbells[function.Address.Slot] != null;
+            case (E1000.VendorId, E1000.DeviceId):
+                return TryAddCard(CardCount < MaxPerKind ? E1000.Open(function, _lines, frames) : null);
             case (VirtioPci.VendorId, >= VirtioPci.FirstDeviceId):
                 return TryStartVirtio(function, frames);
             default:
@@ -98,6 +112,16 @@ public sealed class DeviceSet
         return true;
     }
 
+    private bool TryAddCard(NetDevice? card)
+    {
+        if (card != null)
+        {
+            _cards[CardCount++] = card;
+        }
+
+        return card != null;
+    }
+
     private bool TryStartVirtio(in PciFunction function, FrameAllocator frames)
     {
         VirtioPci? transport = VirtioPci.Open(function, _wakeVector);
@@ -109,13 +133,7 @@ public sealed class DeviceSet
         switch (function.DeviceId - VirtioPci.FirstDeviceId)
         {
             case VirtioNet.DeviceType:
-                VirtioNet? card = CardCount < MaxPerKind ? VirtioNet.Open(transport, frames) : null;
-                if (card != null)
-                {
-                    _cards[CardCount++] = card;
-                }
-
-                return card != null;
+                return TryAddCard(CardCount < MaxPerKind ? VirtioNet.Open(transport, frames) : null);
             case VirtioBlock.DeviceType:
                 VirtioBlock? disk = DiskCount < MaxPerKind ? VirtioBlock.Open(transport, frames) : null;
                 if (disk != null)

@@ -44,15 +44,15 @@ public static class RackLinks
 
     private static Link? OpenEthernet(DeviceSet devices, ushort node, FrameAllocator frames)
     {
-        if (devices.CardCount == 0)
+        NetDevice? card = devices.CardFor(CardRole.Fabric);
+        if (card == null)
         {
-            Panic.Because("RackLinks: link=ethernet without a network card");
+            Panic.Because("RackLinks: link=ethernet without a network card for it (address 52:54:00:4c:00:NODE)");
         }
 
-        NetDevice card = devices.Card(0);
-        Poller.Register(card);
+        Poller.Register(card!);
         SpinBudget.LimitTo(EthernetPollingNs);
-        var link = new EthernetLink(card, node);
+        var link = new EthernetLink(card!, node);
         var rates = new LossRates
         {
             Drop = (uint)BootArguments.GetNumber("drop"u8, 0),

@@ -22,6 +22,7 @@ internal static class SuitesMain
         ProtectionCases.Register(cases, frames);
         ProcessorCases.Register(cases);
         DriverCases.Register(cases, devices, frames);
+        NetCases.Register(cases, devices, frames);
         StorageCases.Register(cases, devices, frames);
         BootArguments.TryGet("filter"u8, out ReadOnlySpan<byte> filter);
         if (cases.Run(filter, frames))

@@ -26,7 +26,10 @@ public sealed unsafe class VirtioNet : NetDevice
     // virtio_net_ctrl, 5.1.6.5: class, command, data; then a byte that the device writes.
     private const byte ControlClassReceive = 0;
     private const byte ControlReceivePromiscuous = 0;
+    private const byte ControlReceiveAllMulticast = 1;
     private const int ControlRequestBytes = 3;
+    /// <summary>Two requests of two pieces.</summary>
+    private const int ControlQueueEntries = 4;
 
     /// <summary>
     /// virtio_net_hdr with num_buffers (5.1.6): all zero to send, without meaning for us on receipt, as no offload is negotiated.
@@ -118,12 +121,12 @@ public sealed unsafe class VirtioNet : NetDevice
             return null;
         }
 
-        VirtQueue? control = (agreed & Filtering) == Filtering ? transport.OpenQueue(ControlQueue, 2, frames) : null;
+        VirtQueue? control = (agreed & Filtering) == Filtering ? transport.OpenQueue(ControlQueue, ControlQueueEntries, frames) : null;
         transport.Start();
         receive.Publish();
         if (control != null)
         {
-            LeavePromiscuousMode(control, (byte*)frames.AllocateCleared());
+            FilterReceived(control, (byte*)frames.AllocateCleared());
         }
 
         return card;
@@ -219,27 +222,33 @@ public sealed unsafe class VirtioNet : NetDevice
         _transmit.DisableInterrupt();
     }
 
-    public override void Report(ref StatisticsWriter writer)
+    public override void Report(ReadOnlySpan<byte> prefix, ref StatisticsWriter writer)
     {
-        writer.Add("net.frames_sent"u8, _framesSent);
-        writer.Add("net.frames_received"u8, _framesReceived);
-        writer.Add("net.frames_refused"u8, _framesRefused);
+        writer.Add(prefix, "frames_sent"u8, _framesSent);
+        writer.Add(prefix, "frames_received"u8, _framesReceived);
+        writer.Add(prefix, "frames_refused"u8, _framesRefused);
     }
 
     /// <summary>
-    /// Cards start out receiving everything. On a segment that floods, that would wake this machine for its neighbours' frames. Nobody
-    /// waits for the answer: a device that goes on delivering everything costs time and nothing else, since links drop what is not theirs.
+    /// Cards start out receiving everything. On a segment that floods, that would wake this machine for its neighbours' frames. Multicast
+    /// stays, which IPv6 cannot do without. Nobody waits for the answers: a device that goes on delivering everything costs time and nothing
+    /// else, since whoever uses the card drops what is not for it.
     /// </summary>
-    private static void LeavePromiscuousMode(VirtQueue control, byte* request)
+    private static void FilterReceived(VirtQueue control, byte* requests)
     {
-        if (request == null)
+        if (requests != null)
         {
-            return;
+            Request(control, requests, ControlReceivePromiscuous, 0);
+            Request(control, requests + ControlRequestBytes + 1, ControlReceiveAllMulticast, 1);
+            control.Publish();
         }
+    }
 
+    private static void Request(VirtQueue control, byte* request, byte command, byte value)
+    {
         request[0] = ControlClassReceive;
-        request[1] = ControlReceivePromiscuous;
-        request[2] = 0;
+        request[1] = command;
+        request[2] = value;
         ulong address = PhysicalAddress.Of(request);
         ReadOnlySpan<QueueBuffer> pieces =
         [
@@ -247,7 +256,6 @@ public sealed unsafe class VirtioNet : NetDevice
             new QueueBuffer(address + ControlRequestBytes, 1, BufferAccess.DeviceWrites),
         ];
         control.TryAdd(pieces, 0);
-        control.Publish();
     }
 
     private byte* AllocateBuffers(FrameAllocator frames, int count)

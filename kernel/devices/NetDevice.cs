@@ -14,6 +14,9 @@ public abstract unsafe class NetDevice : PollSource
     /// <summary>Longest frame that it sends or receives, header included.</summary>
     public abstract int MaxFrameBytes { get; }
 
+    /// <summary>False while the card has no carrier; costs a look at the card.</summary>
+    public virtual bool HasLink => true;
+
     /// <summary>Copies the three pieces into one transmit buffer and sends it. False: the ring is full, or the frame is too long.</summary>
     [NoBlock]
     [NoAllocation]
@@ -31,8 +34,8 @@ public abstract unsafe class NetDevice : PollSource
     [NoAllocation]
     public abstract void ReleaseReceived();
 
-    /// <summary>Adds the device's counters, net.*.</summary>
-    public virtual void Report(ref StatisticsWriter writer)
+    /// <summary>Adds the device's counters; their names begin with the prefix.</summary>
+    public virtual void Report(ReadOnlySpan<byte> prefix, ref StatisticsWriter writer)
     {
     }
 }

@@ -14,9 +14,7 @@ public sealed unsafe class EthernetLink : Link
 {
     public const ushort EtherType = 0x88B5;
 
-    /// <summary>Address of node 0; the node is the last byte.</summary>
-    public const ulong AddressBase = 0x5254004C0000;
-
+    private const ulong AddressBase = CardAddress.FabricBase;
     private const byte AddressByte4 = (byte)((AddressBase >> 8) & 0xFF);
     private const int PrefixBytes = 16;
     private const int AddressBytes = 6;
@@ -31,7 +29,7 @@ public sealed unsafe class EthernetLink : Link
     private ulong _full;
     private ulong _ignored;
 
-    /// <summary>The card's address should be <see cref="AddressBase"/> + node; the link sends with that address in any case.</summary>
+    /// <summary>The card's address should be <see cref="CardAddress.FabricBase"/> + node; the link sends with that address in any case.</summary>
     public EthernetLink(NetDevice device, ushort node)
     {
         _device = device;

@@ -1,5 +1,5 @@
 // Cases about real devices as QEMU makes them. A case whose device is missing is skipped. The full machine has: a scratch disk (any
-// contents, at least 8 MB), virtio-rng, two network cards joined by a hub, an ivshmem region with a ring header, two pci-serial functions
+// contents, at least 8 MB), virtio-rng, an ivshmem region with a ring header, two pci-serial functions
 // whose sockets are joined to each other, and a control channel at whose far end somebody echoes. With spin_us=0 on the boot line every
 // wait goes through a halt, so that the same cases show that interrupts arrive.
 
@@ -40,7 +40,7 @@ internal sealed class Watch : PollSource
     }
 }
 
-/// <summary>Disk, entropy, network, control channel, shared memory, doorbells.</summary>
+/// <summary>Disk, entropy, control channel, shared memory, doorbells.</summary>
 public static unsafe class DriverCases
 {
     private const ulong SecondNs = 1_000_000_000;
@@ -48,7 +48,6 @@ public static unsafe class DriverCases
     private const uint SectorBytes = BlockDevice.SectorSize;
     private const int BlockThreads = 8;
     private const uint ThreadAreaPages = 8;
-    private const int HeaderBytes = 14;
     /// <summary>Long enough for every other CPU to halt, and short.</summary>
     private const ulong HaltedNs = 20_000_000;
     private const int PlacementAttempts = 50;
@@ -56,7 +55,6 @@ public static unsafe class DriverCases
 
     private static DeviceSet? s_devices;
     private static FrameAllocator? s_frames;
-    private static Watch? s_cardWatch;
     private static Watch? s_bellWatch;
     private static Doorbell? s_bellA;
     private static Doorbell? s_bellB;
@@ -81,9 +79,7 @@ public static unsafe class DriverCases
                 s_bellB ??= bell;
             }
         }
-        s_cardWatch = new Watch { Card = devices.CardCount > 1 ? devices.Card(1) : null };
         s_bellWatch = new Watch { Bell = s_bellB };
-        Poller.Register(s_cardWatch);
         Poller.Register(s_bellWatch);
         if (devices.Control != null)
         {
@@ -96,9 +92,6 @@ public static unsafe class DriverCases
         cases.Add("block.flush-succeeds", &BlockFlush);
         cases.Add("block.bad-ranges-are-refused", &BlockBadRanges);
         cases.Add("block.many-threads-at-once", &BlockManyThreads);
-        cases.Add("net.frames-arrive-whole-and-in-order", &NetInOrder);
-        cases.Add("net.a-frame-wakes-a-waiting-thread", &NetWakes);
-        cases.Add("net.a-full-ring-empties-again", &NetFullRing);
         cases.Add("control.bytes-come-back-from-an-echo", &ControlEcho);
         cases.Add("ivshmem.region-has-a-ring-header-and-is-memory", &SharedMemory);
         cases.Add("doorbell.rings-both-ways", &DoorbellBothWays);
@@ -261,134 +254,6 @@ public static unsafe class DriverCases
         s_finished++;
         s_allFinished = s_finished == BlockThreads;
         Scheduler.Notify();
-    }
-
-    private static bool TryCards(ref Check check, out NetDevice from, out NetDevice to)
-    {
-        from = s_devices!.Card(0);
-        to = s_devices.Card(1);
-        if (s_devices.CardCount < 2)
-        {
-            check.Skip("fewer than two network cards");
-            return false;
-        }
-        while (to.TryReceive(out _))
-        {
-            to.ReleaseReceived();
-        }
-        return true;
-    }
-
-    private static void WriteHeader(Span<byte> header, ulong destination, ulong source)
-    {
-        for (int index = 0; index < 6; index++)
-        {
-            header[index] = (byte)(destination >> (5 - index) * 8);
-            header[6 + index] = (byte)(source >> (5 - index) * 8);
-        }
-        header[12] = 0x88;
-        header[13] = 0xB5;
-    }
-
-    private static bool TryReceive(NetDevice card, out ReadOnlySpan<byte> frame)
-    {
-        ulong deadline = Clock.NowNs() + SecondNs;
-        while (!card.TryReceive(out frame))
-        {
-            if (Clock.NowNs() > deadline)
-            {
-                return false;
-            }
-            Cpu.Pause();
-        }
-        return true;
-    }
-
-    private static void NetInOrder(ref Check check)
-    {
-        if (!TryCards(ref check, out NetDevice from, out NetDevice to))
-        {
-            return;
-        }
-        using Scratch scratch = new Scratch(s_frames!, 3);
-        Span<byte> header = stackalloc byte[HeaderBytes];
-        WriteHeader(header, to.MacAddress, from.MacAddress);
-        int longest = from.MaxFrameBytes - HeaderBytes;
-        check.That(longest >= 9000, "frames are jumbo");
-        // The watch would take the frames in Poll; it only looks while nothing has been seen.
-        s_cardWatch!.Seen = true;
-        for (int round = 0; round < 200; round++)
-        {
-            int length = round % 3 == 0 ? longest : 64 + round * 13 % (longest - 64);
-            scratch.Fill((ulong)round, 0, scratch.LengthBytes);
-            ReadOnlySpan<byte> payload = scratch.Bytes[..length];
-            bool sent = from.TrySend(header, payload[..(length / 3)], payload[(length / 3)..]);
-            bool received = TryReceive(to, out ReadOnlySpan<byte> frame);
-            if (!check.That(sent, "there is room to send") || !check.That(received, "the frame arrives"))
-            {
-                return;
-            }
-            bool same = frame.Length == HeaderBytes + length && frame[HeaderBytes..].SequenceEqual(payload)
-                && frame[..HeaderBytes].SequenceEqual(header);
-            check.That(same, "the frame is what was sent");
-            to.ReleaseReceived();
-            from.Poll();
-        }
-    }
-
-    private static void NetWakes(ref Check check)
-    {
-        if (!TryCards(ref check, out NetDevice from, out NetDevice to))
-        {
-            return;
-        }
-        Span<byte> frame = stackalloc byte[64];
-        frame.Clear();
-        WriteHeader(frame, to.MacAddress, from.MacAddress);
-        for (int round = 0; round < 50; round++)
-        {
-            s_cardWatch!.Seen = false;
-            check.That(from.TrySend(frame, default, default), "there is room to send");
-            bool woken = Scheduler.WaitUntil(ref s_cardWatch.Seen, Clock.NowNs() + SecondNs);
-            to.ReleaseReceived();
-            from.Poll();
-            if (!check.That(woken, "a frame wakes the thread that waits for it"))
-            {
-                return;
-            }
-        }
-    }
-
-    private static void NetFullRing(ref Check check)
-    {
-        if (!TryCards(ref check, out NetDevice from, out NetDevice to))
-        {
-            return;
-        }
-        s_cardWatch!.Seen = true;
-        Span<byte> frame = stackalloc byte[64];
-        frame.Clear();
-        WriteHeader(frame, to.MacAddress, from.MacAddress);
-        // Far more than both rings hold: what the receiver cannot take is lost, as on any wire, but the cards go on.
-        uint sent = 0;
-        for (int round = 0; round < 1000; round++)
-        {
-            sent += from.TrySend(frame, default, default) ? 1u : 0;
-        }
-        check.That(sent > 0, "some frames are sent");
-        ulong deadline = Clock.NowNs() + SecondNs / 10;
-        while (Clock.NowNs() < deadline)
-        {
-            from.Poll();
-            if (to.TryReceive(out _))
-            {
-                to.ReleaseReceived();
-            }
-        }
-        frame[63] = 0x77;
-        check.That(from.TrySend(frame, default, default), "the ring has room again");
-        check.That(TryReceive(to, out ReadOnlySpan<byte> received) && received[63] == 0x77, "a later frame arrives");
-        to.ReleaseReceived();
     }
 
     private static void ControlEcho(ref Check check)

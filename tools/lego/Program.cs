@@ -51,7 +51,7 @@ public static class Program
         Command[] commands =
         [
             RunCommand.Create(), UpCommand.Create(), DownCommand.Create(), PsCommand.Create(), LogsCommand.Create(), StatsCommand.Create(),
-            VolumeCommand.Create(), DemoCommand.Create(), BenchCommand.Create(), TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
+            VolumeCommand.Create(), PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(), TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
             SwitchCommand.Create(),
         ];
         foreach (Command command in commands)

@@ -1,5 +1,5 @@
-// One QEMU machine that boots the suites image with every device that its cases use: a scratch disk, an ext4 volume, an entropy device, two
-// network cards on one hub, a shared region with a ring header, two pci-serial functions whose sockets are joined, and a control channel at
+// One QEMU machine that boots the suites image with every device that its cases use: a scratch disk, an ext4 volume, an entropy device, a
+// pair of network cards of each model, a shared region with a ring header, two pci-serial functions whose sockets are joined, and a control channel at
 // whose far end this class echoes. Everything lies in a folder of its own, which goes away with the machine.
 
 using System;
@@ -7,6 +7,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Net.Sockets;
 using System.Threading.Tasks;
 
@@ -87,7 +88,7 @@ public static class SuitesMachine
         "-device", "virtio-rng-pci,disable-legacy=on",
         "-drive", $"if=none,id=disk,format=raw,cache=writeback,file={folder}/disk", "-device", "virtio-blk-pci,disable-legacy=on,drive=disk",
         "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={folder}/volume", "-device", "virtio-blk-pci,disable-legacy=on,drive=volume",
-        "-netdev", "hubport,id=port0,hubid=0", "-device", Card(0), "-netdev", "hubport,id=port1,hubid=0", "-device", Card(1),
+        .. CardPair(0, "virtio-net-pci,disable-legacy=on,host_mtu=9000"), .. CardPair(1, "e1000,mitigation=off"),
         "-object", $"memory-backend-file,id=region,share=on,size={RegionBytes},mem-path={folder}/region",
         "-device", "ivshmem-plain,memdev=region",
         // Slots four apart share an interrupt line.
@@ -107,8 +108,12 @@ public static class SuitesMachine
         return process.ExitCode == 0 ? "" : output;
     }
 
-    private static string Card(int port) =>
-        $"virtio-net-pci,disable-legacy=on,netdev=port{port},mac=52:54:00:4c:00:0{port + 1},host_mtu=9000,romfile=";
+    /// <summary>Two cards of a model, joined by a hub. Their addresses are those of an ethernet link, whose frames are long.</summary>
+    private static string[] CardPair(int hub, string model) => [.. Enumerable.Range(2 * hub, 2).SelectMany(port => new[]
+    {
+        "-netdev", $"hubport,id=port{port},hubid={hub}",
+        "-device", $"{model},netdev=port{port},mac=52:54:00:4c:00:0{port + 1},romfile=",
+    })];
 
     /// <summary>Two rings of one megabyte each; kernel/devices/RingRegionHeader.cs has the layout.</summary>
     private static void WriteRegion(string path)

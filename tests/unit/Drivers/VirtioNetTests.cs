@@ -63,13 +63,15 @@ public sealed unsafe class VirtioNetTests
     }
 
     [Fact]
-    public void A_card_that_can_filter_is_told_to_receive_only_its_own_frames()
+    public void A_card_that_can_filter_is_told_to_receive_only_its_own_frames_and_multicast()
     {
         FakeTransport transport = new(Mac | (1UL << 17) | (1UL << 18), Configuration);
         Assert.NotNull(VirtioNet.Open(transport, TestFrames.Create()));
         Assert.True(transport.Queues[2].TryPop(out _, out List<ChainPiece> chain));
         Assert.Equal([0, 0, 0], chain[0].Bytes.ToArray());
         Assert.True(chain is [{ DeviceWrites: false }, { DeviceWrites: true, LengthBytes: 1 }]);
+        Assert.True(transport.Queues[2].TryPop(out _, out chain));
+        Assert.Equal([0, 1, 1], chain[0].Bytes.ToArray());
     }
 
     [Fact]

@@ -98,7 +98,7 @@ public sealed unsafe class EthernetLinkTests
     {
         internal readonly Queue<byte[]> Received = [];
 
-        public override ulong MacAddress => EthernetLink.AddressBase + node;
+        public override ulong MacAddress => CardAddress.FabricBase + node;
 
         public override int MaxFrameBytes => wire.MaxFrameBytes;
 

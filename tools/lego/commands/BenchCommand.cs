@@ -111,7 +111,8 @@ public static class BenchCommand
     {
         using IDisposable step = new Progress(ProgressStyle.Open).Step("counting instructions");
         // The clock advances by one nanosecond for each instruction.
-        (BenchReport report, _) = await FetchProgram.RunAsync(RackDescription.Default.ToSolo(), Accelerator.Count, [], cancellation);
+        RackDescription rack = RackDescription.Default.ToSolo() with { Network = new() { Kind = NetworkKind.None } };
+        (BenchReport report, _) = await FetchProgram.RunAsync(rack, Accelerator.Count, [], cancellation);
         BenchReport counts = report.InNanoseconds();
         PrintTable("median, instructions", [("solo", counts)], "0");
         return await FinishAsync(json, BenchReport.ToJson([("solo", counts)], "_instructions"), cancellation);

@@ -49,6 +49,8 @@ public sealed class RackOptions
         AllowMultipleArgumentsPerToken = false,
     };
 
+    private readonly NetworkOptions _network = new();
+
     public RackOptions(Command command)
     {
         foreach (Option option in All)
@@ -58,7 +60,7 @@ public sealed class RackOptions
     }
 
     private IEnumerable<Option> All =>
-        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _vectors, _memory, _volume, _add, _loss, _seed, _boot];
+        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _vectors, _memory, _volume, _add, .. _network.All, _loss, _seed, _boot];
 
     /// <summary>True when any option asks for a rack of its own rather than the one that is up.</summary>
     public bool AreGiven(ParseResult result) => All.Any(o => result.GetResult(o) is { Implicit: false });
@@ -87,7 +89,7 @@ public sealed class RackOptions
             rack = rack.With(ComponentKind.Storage, c => c with { Volume = volume });
         }
 
-        rack = ReadLoss(result, rack);
+        rack = ReadLoss(result, rack) with { Network = _network.Read(result, rack.Network) };
         rack.Check();
         if (result.GetValue(_solo))
         {

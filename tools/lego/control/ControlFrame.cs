@@ -55,6 +55,9 @@ public enum ControlFrameType : ushort
     /// <summary>Ends the rack in good order. Reply: DownReply with empty text, or what went wrong.</summary>
     Down = 103,
     DownReply = 104,
+    /// <summary>Payload: a port as `lego publish` takes it. Reply: PublishReply with empty text, or what went wrong.</summary>
+    Publish = 105,
+    PublishReply = 106,
 }
 
 /// <summary>One frame.</summary>

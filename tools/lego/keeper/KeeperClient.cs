@@ -81,6 +81,10 @@ public sealed class KeeperClient : IDisposable
     public async Task<string> DownAsync() =>
         (await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply)).Text();
 
+    /// <summary>Publishes a port; what went wrong, or an empty text.</summary>
+    public async Task<string> PublishAsync(PublishedPort port) =>
+        (await AskAsync(ControlFrame.WithText(ControlFrameType.Publish, port.ToString()), ControlFrameType.PublishReply)).Text();
+
     public void Dispose() => _channel.Dispose();
 
     private async Task<ControlFrame> AskAsync(ControlFrame request, ControlFrameType expected)

@@ -91,6 +91,9 @@ public sealed class KeeperConnection : IDisposable
             case ControlFrameType.Describe:
                 Enqueue(ControlFrame.WithText(ControlFrameType.DescribeReply, Describe()));
                 break;
+            case ControlFrameType.Publish:
+                Enqueue(ControlFrame.WithText(ControlFrameType.PublishReply, await PublishAsync(frame.Text())));
+                break;
             case ControlFrameType.Down:
                 _server.RequestDown(this);
                 break;
@@ -106,6 +109,19 @@ public sealed class KeeperConnection : IDisposable
         catch (TimeoutException)
         {
             return "";
+        }
+    }
+
+    private async Task<string> PublishAsync(string text)
+    {
+        try
+        {
+            await _server.Keeper.PublishAsync(PublishedPort.Parse(text, "publish"));
+            return "";
+        }
+        catch (ToolException error)
+        {
+            return error.Message;
         }
     }
 

@@ -77,6 +77,11 @@ public sealed class RackKeeper : IAsyncDisposable
             keeper.Accelerator = order.Accelerator ?? await AcceleratorProbe.ChooseAsync(keeper._starter);
             using IDisposable step = progress.Step("booting the rack");
             await keeper.StartMachinesAsync(cancellation);
+            foreach (PublishedPort port in order.Rack.Network.Published)
+            {
+                await keeper.PublishAsync(port);
+            }
+
             keeper._server = new KeeperServer(keeper, directory.SocketPath);
             return keeper;
         }
@@ -102,6 +107,22 @@ public sealed class RackKeeper : IAsyncDisposable
         }
 
         return trouble;
+    }
+
+    /// <summary>Makes a port of the programs reachable on this host.</summary>
+    /// <exception cref="ToolException">The rack has no network, or the host's port cannot be had.</exception>
+    public async Task PublishAsync(PublishedPort port)
+    {
+        if (Rack.Network.Kind == NetworkKind.None)
+        {
+            throw ToolException.Usage($"cannot publish {port}: the rack has no network");
+        }
+
+        string monitor = _directory.Monitor(Rack.ProgramsComponent.Name);
+        if (await PortPublisher.TryPublishAsync(monitor, port) is { } trouble)
+        {
+            throw ToolException.Host(trouble);
+        }
     }
 
     public Task ConfirmDown(string? trouble) => _server!.ConfirmDownAsync(trouble);

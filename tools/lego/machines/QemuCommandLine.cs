@@ -2,7 +2,7 @@
 // the switch's sockets) comes in as MachineResources. Every PCI device has a fixed slot, because the two ends of a ring are told in the
 // region's header in which slot the doorbell is (RingRegion).
 //
-//   slot 2 virtio-serial (the control channel)   3 virtio-rng   4 virtio-blk (s, solo)   5 virtio-net (link ethernet)
+//   slot 2 virtio-serial (the control channel)   3 virtio-rng   4 virtio-blk (s, solo)   5, 6 network cards (CardArguments)
 //   per peer i in node order: 8+2i ivshmem region, 9+2i serial port = doorbell
 
 using System.Collections.Generic;
@@ -51,10 +51,7 @@ public static class QemuCommandLine
     public const int ControlSlot = 2;
     public const int RandomSlot = 3;
     public const int VolumeSlot = 4;
-    public const int NetworkSlot = 5;
     public const int FirstRingSlot = 8;
-    /// <summary>MTU that virtio-net announces: one 4 KB page and its headers fit one frame.</summary>
-    public const int JumboMtu = 9000;
     private const int DebugExitPort = 0xF4;
     private const int ProgramTranslationMegabytes = 128;
     private const int ImageTranslationMegabytes = 32;
@@ -82,13 +79,10 @@ public static class QemuCommandLine
 
         if (resources.NetworkBackend is { } network)
         {
-            line.AddRange(
-            [
-                "-netdev", $"{network},id=segment",
-                "-device", $"virtio-net-pci,disable-legacy=on,addr={NetworkSlot:x},netdev=segment,"
-                    + $"mac={MacAddressOf(component)},host_mtu={JumboMtu},romfile=",
-            ]);
+            line.AddRange(CardArguments.Fabric(rack.Network, component, network));
         }
+
+        line.AddRange(CardArguments.Programs(rack.Network, component));
 
         for (int i = 0; i < resources.Rings.Count; i++)
         {
@@ -162,6 +156,7 @@ public static class QemuCommandLine
             words.Add($"memory={ByteSize.Format(component.HomeMemoryBytes)}");
         }
 
+        words.AddRange(CardArguments.BootWords(rack.Network, component));
         words.AddRange(component.BootArguments);
         return string.Join(' ', words);
     }
@@ -171,9 +166,6 @@ public static class QemuCommandLine
 
     /// <summary>PCI slot of the doorbell beside it.</summary>
     public static int DoorbellSlot(int index) => RegionSlot(index) + 1;
-
-    /// <summary>Locally administered address whose last byte is the node (the images derive peers' addresses the same way).</summary>
-    public static string MacAddressOf(ComponentDescription component) => $"52:54:00:4c:00:{component.Node:x2}";
 
     // Without a bound QEMU keeps translated code up to a gigabyte: each exec has its text in other frames, and so translates it anew. When
     // the buffer is full it is emptied as a whole, which costs milliseconds. Programs run on processor components only; the others
@@ -202,5 +194,5 @@ public static class QemuCommandLine
     }
 
     // QEMU's option syntax doubles commas inside values (qemu(1), "-drive").
-    private static string Escape(string path) => path.Replace(",", ",,");
+    internal static string Escape(string path) => path.Replace(",", ",,");
 }

@@ -1,5 +1,5 @@
 // The Ethernet segment of a rack: one pair of unix datagram sockets per machine in the rack's directory, one datagram per frame, forwarded
-// by the node number in the destination address (QemuCommandLine.MacAddressOf) or to all. Only the owner of the rack can reach the sockets.
+// by the node number in the destination address (CardArguments) or to all. Only the owner of the rack can reach the sockets.
 // It may lose frames on a seeded schedule, to show that results stay right when the fabric has to send again.
 //
 // One thread receives from each machine, and never waits for another: what a machine does not take at once waits in a queue of its own

@@ -28,6 +28,7 @@ public sealed record RackDescription
 
     public LinkKind Link { get; init; } = LinkKind.Ring;
     public required IReadOnlyList<ComponentDescription> Components { get; init; }
+    public NetworkDescription Network { get; init; } = new();
     /// <summary>Ethernet only: percentage of frames that the segment drops, for tests.</summary>
     public double LossPercent { get; init; }
     /// <summary>Seed of the dropped frames' choice.</summary>
@@ -72,6 +73,9 @@ public sealed record RackDescription
     /// <summary>The component that starts programs.</summary>
     public ComponentDescription StartingComponent => Components.First(c => c.Kind is ComponentKind.Manager or ComponentKind.Solo);
 
+    /// <summary>The component whose card is the programs'.</summary>
+    public ComponentDescription ProgramsComponent => Components.First(c => c.HasExCache);
+
     /// <summary>The component that has the volume.</summary>
     public ComponentDescription VolumeComponent => Components.First(c => c.HasVolume);
 
@@ -82,6 +86,11 @@ public sealed record RackDescription
     /// <summary>Fails with a usage sentence when this is not a rack that today's images can form.</summary>
     public void Check()
     {
+        if (Network is { Kind: NetworkKind.None, Published.Count: > 0 })
+        {
+            throw ToolException.Usage($"nothing can be published without a network: {Network.Published[0]}");
+        }
+
         if (Components.Any(c => c.Kind == ComponentKind.Solo))
         {
             Components.Single().Check();

@@ -62,6 +62,7 @@ public static partial class RackFile
         {
             Link = ParseEnum<LinkKind>(document.Link ?? "ring", $"{source}: link"),
             Components = components,
+            Network = ToNetwork(document, source),
         };
         if (rack.Link == LinkKind.Local)
         {
@@ -137,6 +138,18 @@ public static partial class RackFile
         };
     }
 
+    private static NetworkDescription ToNetwork(Document document, string source)
+    {
+        NetworkDescription defaults = new();
+        return defaults with
+        {
+            Kind = document.Network is null ? defaults.Kind : ParseEnum<NetworkKind>(document.Network, $"{source}: network"),
+            Card = document.Nic is null ? defaults.Card : ParseEnum<CardModel>(document.Nic, $"{source}: nic"),
+            FabricCard = document.FabricNic is null ? defaults.FabricCard : ParseEnum<CardModel>(document.FabricNic, $"{source}: fabricNic"),
+            Published = [.. (document.Publish ?? []).Select(text => PublishedPort.Parse(text ?? "", $"{source}: publish"))],
+        };
+    }
+
     private static long DefaultMemoryOf(ComponentKind kind) => RackDescription.Default.Components.First(c => c.Kind == kind).MemoryBytes;
 
     private static int ParseCount(string? text, int fallback, string where)
@@ -174,6 +187,10 @@ public static partial class RackFile
     private sealed class Document
     {
         public string? Link { get; set; }
+        public string? Network { get; set; }
+        public string? Nic { get; set; }
+        public string? FabricNic { get; set; }
+        public List<string?>? Publish { get; set; }
         public List<Entry?>? Components { get; set; }
     }
 
