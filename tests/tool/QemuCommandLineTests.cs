@@ -26,7 +26,7 @@ public class QemuCommandLineTests
     {
         ComponentDescription processor = s_rack.Components[0] with { Ways = 8, Policy = ExCachePolicy.Lru, BootArguments = ["piggyback=off"] };
         Assert.Equal(
-            "component=processor name=p0 node=1 link=ring peers=memory:2,storage:3,manager:4 excache=16M ways=8 policy=lru piggyback=off",
+            "component=processor name=p0 node=1 link=ring peers=memory:2,storage:3,manager:4 excache=16M ways=8 policy=lru address=10.0.2.15/24,10.0.2.2 piggyback=off",
             QemuCommandLine.BootLine(s_rack, processor));
         Assert.Equal(
             "component=memory name=m0 node=2 link=ring peers=processor:1,storage:3,manager:4",
@@ -37,7 +37,7 @@ public class QemuCommandLineTests
     public void The_solo_boot_line_has_no_peers_and_says_how_much_memory_its_home_manages()
     {
         RackDescription solo = s_rack.ToSolo();
-        Assert.Equal("component=solo name=x0 node=1 link=local excache=16M memory=1G", QemuCommandLine.BootLine(solo, solo.Components[0]));
+        Assert.Equal("component=solo name=x0 node=1 link=local excache=16M memory=1G address=10.0.2.15/24,10.0.2.2", QemuCommandLine.BootLine(solo, solo.Components[0]));
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public class QemuCommandLineTests
         Assert.Contains("pci-serial,chardev=doorbell3,addr=b", line);
         Assert.Contains("socket,id=doorbell3,fd=9", line);
         Assert.Equal("64M", line[line.IndexOf("-m") + 1]);
-        Assert.DoesNotContain(line, w => w.Contains("virtio-net"));
+        Assert.DoesNotContain(line, w => w.Contains("netdev=segment"));
     }
 
     [Fact]
