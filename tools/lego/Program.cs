@@ -52,7 +52,7 @@ public static class Program
         [
             RunCommand.Create(), UpCommand.Create(), DownCommand.Create(), PsCommand.Create(), LogsCommand.Create(), StatsCommand.Create(),
             VolumeCommand.Create(), PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(), TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
-            SwitchCommand.Create(),
+            SwitchCommand.Create(), WireCommand.Create(),
         ];
         foreach (Command command in commands)
         {

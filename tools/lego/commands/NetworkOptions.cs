@@ -28,6 +28,11 @@ public sealed class NetworkOptions
         HelpName = "[ADDRESS:]HOSTPORT:PORT[/udp]",
         AllowMultipleArgumentsPerToken = false,
     };
+    private readonly Option<string?> _wire = new("--wire")
+    {
+        Description = "Faults of the programs' wire, for example loss=1%,delay=5ms,reorder=2%,duplicate=1%,corrupt=0.1%,rate=10M.",
+        HelpName = "FAULTS",
+    };
     private readonly Option<string?> _capture = new("--pcap") { Description = "Record the frames of the programs' card.", HelpName = "FILE" };
     private readonly Option<string?> _fabricCapture = new("--fabric-pcap")
     {
@@ -35,7 +40,7 @@ public sealed class NetworkOptions
         HelpName = "FILE",
     };
 
-    public IReadOnlyList<Option> All => [_network, _card, _fabricCard, _publish, _capture, _fabricCapture];
+    public IReadOnlyList<Option> All => [_network, _card, _fabricCard, _publish, _wire, _capture, _fabricCapture];
 
     /// <summary>The networks that the options describe, from those of a rack file or the default.</summary>
     public NetworkDescription Read(ParseResult result, NetworkDescription network)
@@ -58,6 +63,7 @@ public sealed class NetworkOptions
         return network with
         {
             Published = [.. network.Published, .. (result.GetValue(_publish) ?? []).Select(text => PublishedPort.Parse(text, "--publish"))],
+            Wire = result.GetValue(_wire) is { } wire ? WireFaults.Parse(wire, "--wire") : network.Wire,
             CapturePath = Writable(result.GetValue(_capture), "--pcap") ?? network.CapturePath,
             FabricCapturePath = Writable(result.GetValue(_fabricCapture), "--fabric-pcap") ?? network.FabricCapturePath,
         };

@@ -41,7 +41,7 @@ public sealed class RackOptions
         AllowMultipleArgumentsPerToken = false,
     };
     private readonly Option<string?> _loss = new("--loss") { Description = "Lose this percentage of all frames (link ethernet).", HelpName = "PERCENT" };
-    private readonly Option<string?> _seed = new("--seed") { Description = "Seed that chooses the lost frames.", HelpName = "N" };
+    private readonly Option<string?> _seed = new("--seed") { Description = "Seed that chooses the frames with faults (--loss, --wire).", HelpName = "N" };
     private readonly Option<string[]> _boot = new("--boot")
     {
         Description = "A further word of a component's boot line (docs/operating.md lists them), for example p0:piggyback=off. Repeatable.",

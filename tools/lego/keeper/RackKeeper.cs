@@ -29,12 +29,13 @@ public sealed class RackKeeper : IAsyncDisposable
     /// <summary>How long a machine that is shutting down may move no byte.</summary>
     private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan s_filePoll = TimeSpan.FromMilliseconds(5);
+
     private readonly RackDirectory _directory;
     private readonly MachineStarter _starter = new();
     private readonly List<Machine> _machines = [];
     private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VolumeLease? _volume;
-    private Process? _switch;
     private KeeperServer? _server;
     private volatile bool _isEnding;
 
@@ -153,9 +154,13 @@ public sealed class RackKeeper : IAsyncDisposable
         using DescriptorPool control = new();
         if (Rack.Link == LinkKind.Ethernet)
         {
-            _switch = await _starter.StartAsync(Environment.ProcessPath!, SwitchCommand.ArgumentsFor(Rack, _directory.Path), _directory.SwitchLog);
-            _directory.OwnProcess(_switch.Id);
-            _ = WatchSwitchAsync(_switch);
+            await StartHelperAsync("switch", SwitchCommand.ArgumentsFor(Rack, _directory.Path), _directory.SwitchLog);
+        }
+
+        if (Rack.Network.Wire is { } faults)
+        {
+            await StartHelperAsync("wire", WireCommand.ArgumentsFor(faults, Rack.LossSeed, _directory.Path), _directory.WireLog);
+            await WaitForFileAsync(WireForwarder.LastSocket(_directory.Path), cancellation);
         }
 
         long start = Stopwatch.GetTimestamp();
@@ -170,7 +175,8 @@ public sealed class RackKeeper : IAsyncDisposable
                 ControlDescriptor = pair.Second,
                 VolumePath = component.HasVolume ? _volume!.ImagePath : null,
                 Rings = rings.EndsOf(component),
-                NetworkBackend = _switch is null ? null : FrameSwitch.BackendOf(_directory.Path, component.Node),
+                NetworkBackend = Rack.Link == LinkKind.Ethernet ? FrameSwitch.BackendOf(_directory.Path, component.Node) : null,
+                Wire = Rack.Network.Wire is null ? [] : WireForwarder.Arguments(_directory.Path, CardArguments.ProgramsName),
                 Accelerator = Accelerator,
             };
             List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
@@ -211,13 +217,32 @@ public sealed class RackKeeper : IAsyncDisposable
 
     private async Task WatchAsync(Machine machine) => await FailAsync(await machine.Ended);
 
-    private async Task WatchSwitchAsync(Process process)
+    private async Task StartHelperAsync(string name, IReadOnlyList<string> arguments, string messagePath)
     {
-        await process.WaitForExitAsync();
+        Process process = await _starter.StartAsync(Environment.ProcessPath!, arguments, messagePath);
+        _directory.OwnProcess(process.Id);
+        _ = WatchHelperAsync(name, process, messagePath);
+    }
+
+    private async Task WatchHelperAsync(string name, Process process, string messagePath)
+    {
+        using (process)
+        {
+            await process.WaitForExitAsync();
+        }
+
         if (!_isEnding)
         {
-            string last = SerialLog.LastLine(SerialLog.Read(_directory.SwitchLog)) ?? "it left no message";
-            await FailAsync($"the network switch of the rack has ended: {last}");
+            string last = SerialLog.LastLine(SerialLog.Read(messagePath)) ?? "it left no message";
+            await FailAsync($"the network {name} of the rack has ended: {last}");
+        }
+    }
+
+    private async Task WaitForFileAsync(string path, CancellationToken cancellation)
+    {
+        while (!File.Exists(path) && !Failed.IsCompleted)
+        {
+            await Task.Delay(s_filePoll, cancellation);
         }
     }
 

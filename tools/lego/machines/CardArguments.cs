@@ -33,8 +33,8 @@ public static class CardArguments
         return [.. arguments, .. component.HasExCache ? Capture(FabricName, network.FabricCapturePath) : []];
     }
 
-    /// <summary>The programs' card, for the machines that run programs.</summary>
-    public static IEnumerable<string> Programs(NetworkDescription network, ComponentDescription component)
+    /// <summary>The programs' card, for the machines that run programs; <paramref name="wire"/> are WireForwarder's arguments.</summary>
+    public static IEnumerable<string> Programs(NetworkDescription network, ComponentDescription component, IEnumerable<string> wire)
     {
         if (!IsConnected(network, component))
         {
@@ -42,14 +42,16 @@ public static class CardArguments
         }
 
         string card = $"{Model(network.Card, "")},addr={ProgramsSlot:x},netdev={ProgramsName},mac={MacAddress(component, ProgramsRole)},romfile=";
-        return ["-netdev", $"user,id={ProgramsName}", "-device", card, .. Capture(ProgramsName, network.CapturePath)];
+        // The last filter is next to the card: what is recorded is what the card sees.
+        return ["-netdev", $"user,id={ProgramsName}", "-device", card, .. wire, .. Capture(ProgramsName, network.CapturePath)];
     }
 
     /// <summary>Words of the boot line about the programs' card.</summary>
     public static IEnumerable<string> BootWords(NetworkDescription network, ComponentDescription component) =>
         IsConnected(network, component) ? [$"address={UserAddress}"] : [];
 
-    private static bool IsConnected(NetworkDescription network, ComponentDescription component) =>
+    /// <summary>Whether a machine has a card for programs.</summary>
+    public static bool IsConnected(NetworkDescription network, ComponentDescription component) =>
         network.Kind == NetworkKind.User && component.HasExCache;
 
     // An e1000's interrupts are delayed by QEMU unless it is told otherwise: half a millisecond for whoever sleeps until one comes.

@@ -41,6 +41,8 @@ public sealed record MachineResources
     public IReadOnlyList<RingEnd> Rings { get; init; } = [];
     /// <summary>The -netdev value's backend part (FrameSwitch); null without an Ethernet link.</summary>
     public string? NetworkBackend { get; init; }
+    /// <summary>Arguments that put a wire with faults between the programs' card and its network (WireForwarder).</summary>
+    public IEnumerable<string> Wire { get; init; } = [];
     public Accelerator Accelerator { get; init; }
 }
 
@@ -82,7 +84,7 @@ public static class QemuCommandLine
             line.AddRange(CardArguments.Fabric(rack.Network, component, network));
         }
 
-        line.AddRange(CardArguments.Programs(rack.Network, component));
+        line.AddRange(CardArguments.Programs(rack.Network, component, resources.Wire));
 
         for (int i = 0; i < resources.Rings.Count; i++)
         {

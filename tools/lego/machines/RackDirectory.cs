@@ -41,6 +41,8 @@ public sealed class RackDirectory : IDisposable
 
     public string SwitchLog => System.IO.Path.Combine(Path, "switch.log");
 
+    public string WireLog => System.IO.Path.Combine(Path, "wire.log");
+
     public string QemuLog(string component) => System.IO.Path.Combine(Path, component + ".qemu");
 
     public string Monitor(string component) => System.IO.Path.Combine(Path, component + ".qmp");

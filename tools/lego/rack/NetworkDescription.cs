@@ -26,6 +26,8 @@ public sealed record NetworkDescription
     public CardModel FabricCard { get; init; }
     /// <summary>Ports that the host can reach.</summary>
     public IReadOnlyList<PublishedPort> Published { get; init; } = [];
+    /// <summary>Faults of the programs' wire; null for a sound one.</summary>
+    public WireFaults? Wire { get; init; }
     /// <summary>File that gets the frames of the programs' card (pcap).</summary>
     public string? CapturePath { get; init; }
     /// <summary>File that gets the frames of the processor component's card on an Ethernet link.</summary>

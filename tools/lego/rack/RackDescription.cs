@@ -31,7 +31,7 @@ public sealed record RackDescription
     public NetworkDescription Network { get; init; } = new();
     /// <summary>Ethernet only: percentage of frames that the segment drops, for tests.</summary>
     public double LossPercent { get; init; }
-    /// <summary>Seed of the dropped frames' choice.</summary>
+    /// <summary>Seed of the choice of frames that have faults, on the link and on the programs' wire.</summary>
     public ulong LossSeed { get; init; } = 1;
 
     /// <summary>The rack of one processor, memory, storage and manager component.</summary>
@@ -86,6 +86,11 @@ public sealed record RackDescription
     /// <summary>Fails with a usage sentence when this is not a rack that today's images can form.</summary>
     public void Check()
     {
+        if (Network is { Kind: NetworkKind.None, Wire: not null })
+        {
+            throw ToolException.Usage("without a network there is no wire to have faults");
+        }
+
         if (Network is { Kind: NetworkKind.None, Published.Count: > 0 })
         {
             throw ToolException.Usage($"nothing can be published without a network: {Network.Published[0]}");

@@ -1,0 +1,34 @@
+// `lego wire`: the programs' wire of a rack as a process of its own, for the reason that SwitchCommand has. It ends with the machine.
+
+using System.CommandLine;
+using System.Globalization;
+
+namespace Lego.Tool;
+
+/// <summary>The hidden command, and the words that start it.</summary>
+public static class WireCommand
+{
+    private const string Name = "wire";
+
+    public static Command Create()
+    {
+        Command command = new(Name, "Carry the frames of programs with faults (used by run and up).") { Hidden = true };
+        Argument<string> directory = new("directory") { Description = "The rack's directory." };
+        Argument<string> faults = new("faults") { Description = "As --wire has them." };
+        Argument<ulong> seed = new("seed") { Description = "Seed of the faults." };
+        command.Arguments.Add(directory);
+        command.Arguments.Add(faults);
+        command.Arguments.Add(seed);
+        command.SetAction(result =>
+        {
+            using WireForwarder wire = new(result.GetValue(directory)!, WireFaults.Parse(result.GetValue(faults)!, "--wire"), result.GetValue(seed));
+            wire.WaitForEnd();
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    /// <summary>The tool's arguments that start the wire of a rack.</summary>
+    public static string[] ArgumentsFor(WireFaults faults, ulong seed, string directory) =>
+        [typeof(WireCommand).Assembly.Location, Name, directory, faults.ToString(), seed.ToString(CultureInfo.InvariantCulture)];
+}
