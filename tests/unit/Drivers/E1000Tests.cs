@@ -22,7 +22,7 @@ internal sealed unsafe class FakeE1000 : E1000Registers
     public FakeE1000(uint addressHigh = 0x0700)
     {
         // 52:54:00:4c:00:07, first byte lowest.
-        _values[0x5400] = 0x4C005254;
+        _values[0x5400] = 0x4C005452;
         _values[0x5404] = 0x8000_0000 | addressHigh;
     }
 

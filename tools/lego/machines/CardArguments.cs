@@ -23,6 +23,8 @@ public static class CardArguments
 
     /// <summary>What the user network gives to its first machine, and the way out of it (qemu(1), -netdev user).</summary>
     private const string UserAddress = "10.0.2.15/24,10.0.2.2";
+    /// <summary>Where the user network answers for the host's name servers.</summary>
+    public const string UserNameServer = "10.0.2.3";
 
     /// <summary>The card that carries messages; <paramref name="backend"/> is FrameSwitch's.</summary>
     public static IEnumerable<string> Fabric(NetworkDescription network, ComponentDescription component, string backend)

@@ -14,7 +14,7 @@ public static class DefaultVolume
     /// <summary>Apparent size; the image is sparse.</summary>
     public const long SizeBytes = 2 * ByteSize.GiB;
     /// <summary>Goes up with every change of the recipe, so that old images are not used.</summary>
-    private const int Recipe = 1;
+    private const int Recipe = 2;
     private const UnixFileMode PublicDirectory = (UnixFileMode)0b111_101_101;
     private const UnixFileMode PublicFile = (UnixFileMode)0b110_100_100;
     private const UnixFileMode Program = PublicDirectory;
@@ -31,10 +31,13 @@ public static class DefaultVolume
     [
         ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"),
         ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
-        ("etc/hosts", "127.0.0.1\tlocalhost lego\n"),
+        ("etc/hosts", "127.0.0.1\tlocalhost lego\n::1\tlocalhost ip6-localhost ip6-loopback\n"),
+        ("etc/resolv.conf", $"nameserver {CardArguments.UserNameServer}\n"),
         ("etc/hostname", "lego\n"),
         ("etc/shells", "/bin/sh\n"),
-        ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+        ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n"),
+        ("etc/protocols", "ip\t0\nicmp\t1\ntcp\t6\nudp\t17\nipv6-icmp\t58\n"),
+        ("etc/services", "ftp\t21/tcp\nssh\t22/tcp\ntelnet\t23/tcp\ndomain\t53/tcp\ndomain\t53/udp\nhttp\t80/tcp\nntp\t123/udp\nhttps\t443/tcp\n"),
     ];
 
     /// <summary>The image, made when it is missing.</summary>
