@@ -1,4 +1,4 @@
-// Holds the order inside the processor component: excache, then process, then files, then linux (and what puts them together); nothing names what
+// Holds the order inside the processor component: excache, then process, then network, then files, then linux (and what puts them together); nothing names what
 // comes after it. Judged from the sources: every type that a folder declares belongs to it, and no source of an earlier folder may use its name.
 
 using System;
@@ -13,7 +13,7 @@ public sealed class ProcessorOrderTests
 {
     private const string Component = "monitors/processor/";
 
-    private static readonly string[] s_order = ["excache", "process", "files", "linux"];
+    private static readonly string[] s_order = ["excache", "process", "network", "files", "linux"];
 
     private static readonly Regex s_declaration =
         new(@"^(?:public|internal)[\w ]*\b(?:class|struct|enum|interface)\s+(\w+)", RegexOptions.Compiled | RegexOptions.Multiline);

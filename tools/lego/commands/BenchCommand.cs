@@ -92,11 +92,14 @@ public static class BenchCommand
     private static async Task<int> FetchAsync(string? json, CancellationToken cancellation)
     {
         List<(string Name, BenchReport Report)> reports = new();
-        foreach (LinkKind link in new[] { LinkKind.Ring, LinkKind.Ethernet })
+        (string Name, LinkKind Link, CardModel Card)[] racks =
+        [
+            ("ring", LinkKind.Ring, CardModel.Virtio), ("ethernet", LinkKind.Ethernet, CardModel.Virtio), ("e1000", LinkKind.Ethernet, CardModel.E1000),
+        ];
+        foreach ((string name, LinkKind link, CardModel card) in racks)
         {
-            string name = link.ToString().ToLowerInvariant();
             using IDisposable step = new Progress(ProgressStyle.Open).Step($"measuring on {name}");
-            RackDescription rack = RackDescription.Default with { Link = link };
+            RackDescription rack = RackDescription.Default with { Link = link, Network = new NetworkDescription { FabricCard = card } };
             (BenchReport report, _) = await FetchProgram.RunAsync(rack, null, [], cancellation);
             (_, StatisticsDocument stages) = await FetchProgram.RunAsync(rack, null, ["stages=on"], cancellation);
             report.AddStages(stages.Components.First().Counters);
