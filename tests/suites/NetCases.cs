@@ -60,11 +60,12 @@ public static unsafe class NetCases
         }
     }
 
-    private static bool TryCards(ref Check check, out NetDevice from, out NetDevice to)
+    private static bool TryCards(ref Check check, int pair, out NetDevice from, out NetDevice to)
     {
-        from = s_devices!.Card(2 * pair);
-        to = s_devices.Card((2 * pair) + 1);
-        if (s_devices.CardCount < 2 * (pair + 1))
+        DeviceSet devices = s_devices!;
+        from = devices.Card(2 * pair);
+        to = devices.Card((2 * pair) + 1);
+        if (devices.CardCount < 2 * (pair + 1))
         {
             check.Skip("no such pair of network cards");
             return false;
