@@ -5,6 +5,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Net.Sockets;
 using System.Text;
 using System.Threading;
@@ -36,16 +37,18 @@ public sealed class LinuxGuest : IAsyncDisposable
         _reader = new StreamReader(_stream, Encoding.UTF8);
     }
 
-    /// <summary>Boots a kernel to its volume, which the machine changes.</summary>
+    /// <summary>Boots a kernel to its volume, which the machine changes, with the memory and the programs' card of a rack.</summary>
     public static async Task<LinuxGuest> BootAsync(
-        LinuxKernel kernel, string volumePath, long memoryBytes, Accelerator accelerator, MachineStarter starter, CancellationToken cancellation)
+        LinuxKernel kernel, string volumePath, RackDescription rack, Accelerator accelerator, MachineStarter starter, CancellationToken cancellation)
     {
         string folder = Directory.CreateTempSubdirectory("lego-linux-").FullName;
         string port = Path.Combine(folder, "port");
         string messages = Path.Combine(folder, "messages");
+        long memoryBytes = rack.Components.Sum(component => component.MemoryBytes);
         List<string> line =
         [
             .. QemuCommandLine.Common("linux-guest", accelerator, cpus: 1, ComponentDescription.DefaultVectors, memoryBytes, runsPrograms: true),
+            .. CardArguments.Programs(rack.Network, rack.ProgramsComponent, []),
             "-kernel", kernel.KernelPath,
             "-initrd", kernel.InitialFilesPath,
             "-append", "console=ttyS0 quiet panic=-1 tsc=reliable clocksource=tsc",
@@ -57,6 +60,12 @@ public sealed class LinuxGuest : IAsyncDisposable
         try
         {
             await guest.ReadUntilAsync(Ready, s_bootLimit, cancellation);
+            if (rack.Network.Kind == NetworkKind.User)
+            {
+                await guest.RunAsync(["ifconfig", "eth0", CardArguments.UserAddress, "netmask", CardArguments.UserNetmask], s_bootLimit, cancellation);
+                await guest.RunAsync(["route", "add", "default", "gw", CardArguments.UserRouter], s_bootLimit, cancellation);
+            }
+
             return guest;
         }
         catch

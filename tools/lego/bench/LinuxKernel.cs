@@ -1,5 +1,5 @@
-// Debian's kernel for the Linux guest of `lego bench syscalls`, and the initial file system that boots it to its ext4 volume:
-// tools/bench/guest.c and the modules that a virtio disk and ext4 need. The package is fetched with apt-get download and unpacked without
+// Debian's kernel for the Linux guest of the side-by-side benches, and the initial file system that boots it to its ext4 volume:
+// tools/bench/guest.c and the modules that a virtio disk, ext4 and the network cards need. The package is fetched with apt-get download and unpacked without
 // root; nothing of the host changes. Kept under out/linux-guest, and used from there until it is removed.
 
 using System;
@@ -21,7 +21,7 @@ public sealed record LinuxKernel(string KernelPath, string InitialFilesPath, str
     private const UnixFileMode Program = (UnixFileMode)0b111_101_101;
 
     /// <summary>What the kernel may have as modules; what it has built in is missing among its files.</summary>
-    private static readonly string[] s_wanted = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4"];
+    private static readonly string[] s_wanted = ["virtio_pci", "virtio_blk", "virtio_net", "e1000", "crc32c_generic", "ext4"];
 
     private static string Folder => Path.Combine(HostPaths.Out, "linux-guest");
 
@@ -100,7 +100,8 @@ public sealed record LinuxKernel(string KernelPath, string InitialFilesPath, str
         {
             string file = path;
             bool mayBeNeeded = path.Contains("/fs/", StringComparison.Ordinal) || path.Contains("virtio", StringComparison.Ordinal)
-                || path.Contains("/crypto/", StringComparison.Ordinal) || path.Contains("/lib/", StringComparison.Ordinal);
+                || path.Contains("/crypto/", StringComparison.Ordinal) || path.Contains("/lib/", StringComparison.Ordinal)
+                || path.Contains("failover", StringComparison.Ordinal) || path.Contains("/e1000/", StringComparison.Ordinal);
             if (path.EndsWith(Compressed, StringComparison.Ordinal) && mayBeNeeded)
             {
                 await HostProgram.RunAsync("busybox", ["unxz", path]);

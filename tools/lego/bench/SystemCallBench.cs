@@ -1,6 +1,4 @@
-// `lego bench syscalls`: tools/bench/syscalls.c on a rack and in a Linux guest that are up side by side, the same static program under the
-// same QEMU flags. Each round runs every row on one and at once on the other, so that what else the host does meets both; a figure is the
-// median of the rounds. The guest's files are on ext4 on a virtio disk, the rack's on its storage component.
+// `lego bench syscalls`: tools/bench/syscalls.c on a rack and in a Linux guest (SideBySideBench), and the table of such benches.
 
 using System;
 using System.Collections.Generic;
@@ -61,41 +59,25 @@ public static class SystemCallBench
     private const string GuestPath = "/bench/syscalls";
     private const string TourPath = "/bench/tour.sh";
     private const string WorkingDirectory = "/tmp";
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
     /// <summary>Measures; throws a ToolException for a row that does not exist and when a side cannot be booted.</summary>
     public static async Task<IReadOnlyList<SystemCallRow>> RunAsync(SystemCallOrder order, CancellationToken cancellation)
     {
-        string program = await CProgram.EnsureAsync(Source);
-        List<SystemCallRow> rows = Choose(await HostProgram.RunAsync(program, []), order.Rows);
-        Progress progress = new(ProgressStyle.Open);
-        LinuxKernel kernel = await LinuxKernel.EnsureAsync(progress);
-        List<AddedFile> files = [AddedFile.Parse($"{program}:{GuestPath}"), AddedFile.Parse($"{Path.Combine(HostPaths.Root, TourSource)}:{TourPath}")];
-        RackDescription description = RackDescription.Default with { Link = order.Link };
-        string volume = Path.Combine(HostPaths.Volumes, $".bench-{Environment.ProcessId}.img");
-        try
-        {
-            await Ext4Image.CopyAsync(await DefaultVolume.EnsureAsync(progress), volume);
-            await AddedFile.PutAllAsync(files, volume);
-            RackOrder rackOrder = new(description, files, $"bench-{Environment.ProcessId}");
-            await using RackSession rack = await RackSession.BootAsync(rackOrder, progress, cancellation);
-            using MachineStarter starter = new();
-            long memoryBytes = description.Components.Sum(c => c.MemoryBytes);
-            await using LinuxGuest guest = await BootAsync(kernel, volume, memoryBytes, rack.Keeper.Accelerator, starter, progress, cancellation);
-            using BusyLoops loops = await BusyLoops.StartAsync(order.Busy, starter);
-            for (int round = 1; round <= order.Rounds; round++)
+        AddedFile tour = AddedFile.Parse($"{Path.Combine(HostPaths.Root, TourSource)}:{TourPath}");
+        return await SideBySideBench.RunAsync(
+            new SideBySideOrder
             {
-                using IDisposable step = progress.Step($"round {round} of {order.Rounds}");
-                await RunRoundAsync(rows, rack, guest, cancellation);
-            }
-        }
-        finally
-        {
-            File.Delete(volume);
-        }
-
-        return rows;
+                Rack = RackDescription.Default with { Link = order.Link },
+                Source = Source,
+                GuestPath = GuestPath,
+                Rows = order.Rows,
+                Rounds = order.Rounds,
+                Arguments = [WorkingDirectory],
+                Files = [tour],
+                Busy = order.Busy,
+            },
+            cancellation);
     }
 
     /// <summary>{"null": {"linux_us": ..., "rack_us": ..., "ratio": ...}, ...}</summary>
@@ -121,30 +103,5 @@ public static class SystemCallBench
         return unknown is not null
             ? throw ToolException.Usage($"there is no row '{unknown}'; the rows are {string.Join(", ", all.Select(row => row.Name))}")
             : wanted.Count == 0 ? all : all.FindAll(row => wanted.Contains(row.Name));
-    }
-
-    private static async Task<LinuxGuest> BootAsync(LinuxKernel kernel, string volume, long memoryBytes, Accelerator accelerator,
-        MachineStarter starter, Progress progress, CancellationToken cancellation)
-    {
-        using IDisposable step = progress.Step($"booting Linux {kernel.Name}");
-        return await LinuxGuest.BootAsync(kernel, volume, memoryBytes, accelerator, starter, cancellation);
-    }
-
-    private static async Task RunRoundAsync(List<SystemCallRow> rows, RackSession rack, LinuxGuest guest, CancellationToken cancellation)
-    {
-        foreach (SystemCallRow row in rows)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            string[] words = [GuestPath, row.Name, WorkingDirectory];
-            if (row.Linux.Reason is null)
-            {
-                row.Linux.Add(row.Name, await guest.RunAsync(words, s_limit, cancellation));
-            }
-
-            if (row.Rack.Reason is null)
-            {
-                row.Rack.Add(row.Name, await rack.RunAsync(words, s_limit));
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 // `lego bench fetch`: what a line fetch costs, on ring and on ethernet, in one run on this host; per-stage times come from a second run
 // with stages=on, so that taking the stamps does not disturb the figures. `lego bench instructions`: the same figures in executed
 // instructions, on one machine whose clock counts them. They do not depend on the host or on what else it does, so they show what a change
-// of the code costs. `lego bench syscalls`: system calls of a program on a rack beside those of the same program in a Linux guest.
+// of the code costs. `lego bench syscalls`, `lego bench net`: a program on a rack beside the same program in a Linux guest.
 
 using System;
 using System.Collections.Generic;
@@ -27,6 +27,7 @@ public static class BenchCommand
             "The same in executed instructions (QEMU's -icount) with all monitors in one machine: figures that no other load of this host "
             + "changes. A page copied or cleared by a string instruction counts one for each word.", InstructionsAsync));
         command.Subcommands.Add(SystemCalls());
+        command.Subcommands.Add(Net());
         return command;
     }
 
@@ -50,18 +51,39 @@ public static class BenchCommand
             SystemCallOrder order = new(result.GetValue(link), (result.GetValue(rows) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
                 Math.Max(1, result.GetValue(rounds)), result.GetValue(busy));
             IReadOnlyList<SystemCallRow> measured = await SystemCallBench.RunAsync(order, cancellation);
-            PrintSystemCalls(measured, order.Link);
+            PrintSideBySide(measured, order.Link.ToString());
             return await FinishAsync(result.GetValue(json), SystemCallBench.ToJson(measured), cancellation);
         });
         return command;
     }
 
-    private static void PrintSystemCalls(IReadOnlyList<SystemCallRow> rows, LinkKind link)
+    private static Command Net()
+    {
+        Command command = new("net",
+            "What TCP and UDP to a server on this host cost a program on a rack and in a Linux guest with the same card and network, side by side. "
+            + "Medians, microseconds.");
+        Option<CardModel> card = new("--nic") { Description = "virtio or e1000.", HelpName = "CARD", DefaultValueFactory = _ => CardModel.Virtio };
+        Option<string?> rows = new("--rows") { Description = "Only these rows, separated by commas.", HelpName = "ROWS" };
+        Option<int> rounds = new("--rounds") { Description = "Rounds that the medians are taken of.", HelpName = "N", DefaultValueFactory = _ => 5 };
+        Option<string?> json = Json();
+        Array.ForEach<Option>([card, rows, rounds, json], command.Options.Add);
+        command.SetAction(async (result, cancellation) =>
+        {
+            string[] chosen = (result.GetValue(rows) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries);
+            IReadOnlyList<SystemCallRow> measured =
+                await NetworkBench.RunAsync(result.GetValue(card), chosen, Math.Max(1, result.GetValue(rounds)), cancellation);
+            PrintSideBySide(measured, result.GetValue(card).ToString());
+            return await FinishAsync(result.GetValue(json), SystemCallBench.ToJson(measured), cancellation);
+        });
+        return command;
+    }
+
+    private static void PrintSideBySide(IReadOnlyList<SystemCallRow> rows, string kind)
     {
         static string Text(double? value) =>
             value is { } number ? number.ToString(number < 1 ? "0.000" : "0.00", CultureInfo.InvariantCulture) : "-";
         TextTable.Print(
-            ["row", "median, us", "Linux guest", $"rack, {link.ToString().ToLowerInvariant()}", "rack / guest"],
+            ["row", "median, us", "Linux guest", $"rack, {kind.ToLowerInvariant()}", "rack / guest"],
             rows.Select(row => new[] { row.Name, row.Title, Text(row.Linux.Median), Text(row.Rack.Median), Text(row.Ratio) }));
         foreach (SystemCallRow row in rows)
         {

@@ -21,8 +21,12 @@ public static class CardArguments
     private const int FabricRole = 0;
     private const int ProgramsRole = 1;
 
-    /// <summary>What the user network gives to its first machine, and the way out of it (qemu(1), -netdev user).</summary>
-    private const string UserAddress = "10.0.2.15/24,10.0.2.2";
+    /// <summary>What the user network gives to its first machine (qemu(1), -netdev user).</summary>
+    public const string UserAddress = "10.0.2.15";
+    public const string UserNetmask = "255.255.255.0";
+    private const int UserPrefixBits = 24;
+    /// <summary>The way out of it, and the host itself.</summary>
+    public const string UserRouter = "10.0.2.2";
     /// <summary>Where the user network answers for the host's name servers.</summary>
     public const string UserNameServer = "10.0.2.3";
 
@@ -50,7 +54,7 @@ public static class CardArguments
 
     /// <summary>Words of the boot line about the programs' card.</summary>
     public static IEnumerable<string> BootWords(NetworkDescription network, ComponentDescription component) =>
-        IsConnected(network, component) ? [$"address={UserAddress}"] : [];
+        IsConnected(network, component) ? [$"address={UserAddress}/{UserPrefixBits},{UserRouter}"] : [];
 
     /// <summary>Whether a machine has a card for programs.</summary>
     public static bool IsConnected(NetworkDescription network, ComponentDescription component) =>
