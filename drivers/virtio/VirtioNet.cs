@@ -15,10 +15,13 @@ public sealed unsafe class VirtioNet : NetDevice
 
     private const ulong FeatureMtu = 1UL << 3;
     private const ulong FeatureMac = 1UL << 5;
+    private const ulong FeatureStatus = 1UL << 16;
     private const ulong FeatureControlQueue = 1UL << 17;
     private const ulong FeatureControlReceive = 1UL << 18;
     private const int MacOffset = 0;
     private const int MacBytes = 6;
+    private const int StatusOffset = 6;
+    private const ushort StatusLinkUp = 1;
     private const int MtuOffset = 10;
     private const ushort ReceiveQueue = 0;
     private const ushort TransmitQueue = 1;
@@ -54,6 +57,7 @@ public sealed unsafe class VirtioNet : NetDevice
     private readonly byte* _transmitMemory;
     private readonly int _strideBytes;
     private readonly int _transmitBuffers;
+    private readonly bool _hasStatus;
     private readonly ushort[] _freeTransmit;
     private readonly int[] _transmitBytes;
     private int _freeTransmitCount;
@@ -63,12 +67,13 @@ public sealed unsafe class VirtioNet : NetDevice
     private ulong _framesReceived;
     private ulong _framesRefused;
 
-    private VirtioNet(VirtioTransport transport, VirtQueue receive, VirtQueue transmit, int mtu, ulong macAddress, FrameAllocator frames)
+    private VirtioNet(VirtioTransport transport, VirtQueue receive, VirtQueue transmit, int mtu, ulong macAddress, bool hasStatus, FrameAllocator frames)
     {
         _transport = transport;
         _receive = receive;
         _transmit = transmit;
         MacAddress = macAddress;
+        _hasStatus = hasStatus;
         MaxFrameBytes = mtu + EthernetHeaderBytes;
         _strideBytes = (FrameOffset + MaxFrameBytes + CacheLineBytes - 1) & ~(CacheLineBytes - 1);
         int receiveBuffers = Math.Min(ReceiveBuffers, (int)receive.Size);
@@ -92,11 +97,13 @@ public sealed unsafe class VirtioNet : NetDevice
 
     public override int MaxFrameBytes { get; }
 
+    public override bool HasLink => !_hasStatus || (_transport.Configuration16(StatusOffset) & StatusLinkUp) != 0;
+
     /// <summary>Sets the card up; null when the device refuses or memory is short.</summary>
     public static VirtioNet? Open(VirtioTransport transport, FrameAllocator frames)
     {
         const ulong Filtering = FeatureControlQueue | FeatureControlReceive;
-        if (transport.Negotiate(FeatureMtu | FeatureMac | Filtering | VirtioFeatures.EventIndex, out ulong agreed) != Errno.None)
+        if (transport.Negotiate(FeatureMtu | FeatureMac | FeatureStatus | Filtering | VirtioFeatures.EventIndex, out ulong agreed) != Errno.None)
         {
             return null;
         }
@@ -115,7 +122,8 @@ public sealed unsafe class VirtioNet : NetDevice
             macAddress = (macAddress << 8) | transport.Configuration8(MacOffset + index);
         }
 
-        VirtioNet card = new(transport, receive, transmit, Math.Max(MinMtu, Math.Min(mtu, MaxMtu)), macAddress, frames);
+        bool hasStatus = (agreed & FeatureStatus) != 0;
+        VirtioNet card = new(transport, receive, transmit, Math.Max(MinMtu, Math.Min(mtu, MaxMtu)), macAddress, hasStatus, frames);
         if (card._receiveMemory == null || card._transmitMemory == null)
         {
             return null;

@@ -55,6 +55,17 @@ public sealed unsafe class VirtioNetTests
         Assert.Equal(64, Receive.Waiting);
     }
 
+    [Theory]
+    [InlineData(0, 0, true)]
+    [InlineData(1UL << 16, 1, true)]
+    [InlineData(1UL << 16, 0, false)]
+    public void A_card_that_tells_has_a_link_when_it_says_so(ulong status, byte value, bool hasLink)
+    {
+        byte[] configuration = [.. Configuration];
+        configuration[6] = value;
+        Assert.Equal(hasLink, VirtioNet.Open(new FakeTransport(Mac | status, configuration), TestFrames.Create())!.HasLink);
+    }
+
     [Fact]
     public void Without_an_offered_mtu_frames_are_ordinary()
     {
