@@ -148,7 +148,7 @@ public sealed unsafe class E1000 : NetDevice
             PageOperations.Clear(memory + (page * PageOperations.PageSize));
         }
 
-        var card = new E1000(registers, macAddress, mtu, memory);
+        E1000 card = new(registers, macAddress, mtu, memory);
         card.Start();
         return card;
     }
