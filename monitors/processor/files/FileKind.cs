@@ -24,6 +24,8 @@ public enum FileKind : byte
     Event,
     /// <summary>epoll(7).</summary>
     Epoll,
+    /// <summary>socket(7).</summary>
+    Socket,
     /// <summary>O_PATH: a name, not opened.</summary>
     PathOnly,
 }
@@ -76,6 +78,9 @@ public enum PollEvents : ushort
     Invalid = 0x20,
     ReadNormal = 0x40,
     WriteNormal = 0x100,
+    WriteBand = 0x200,
+    /// <summary>POLLRDHUP: the peer has ended its side of a stream.</summary>
+    ReadHangUp = 0x2000,
     Readable = In | ReadNormal,
     Writable = Out | WriteNormal,
 }
@@ -99,6 +104,8 @@ public static class DeviceNumber
     public const uint Sys = 0x16;
     public const uint Dev = 0x5;
     public const uint Pipes = 0xC;
+    /// <summary>st_dev of sockets.</summary>
+    public const uint Sockets = 0x9;
     /// <summary>st_dev of what has no name at all: event counters, epoll instances.</summary>
     public const uint Anonymous = 0xE;
     /// <summary>st_dev of memory objects (Linux: the kernel's own tmpfs).</summary>

@@ -113,6 +113,60 @@ public static unsafe class FileOpening
     }
 
     /// <summary>
+    /// Makes the inode of a socket that is bound to a path; its node has one reference for the caller. EEXIST, EPERM: it would be among
+    /// what is served here; the errors of mknod(2).
+    /// </summary>
+    public static Errno MakeSocket(Process* process, ReadOnlySpan<byte> text, out FileNode* node)
+    {
+        const uint Everybody = 0x1FF;
+        node = null;
+        using PathName path = PathName.FromText(process, text);
+        PseudoNode pseudo = default;
+        Errno error = path.Error != Errno.None ? path.Error : path.Resolve(process, LastLink.Keep, out pseudo);
+        if (error != Errno.None || pseudo.File != PseudoFile.None)
+        {
+            return error == Errno.None ? Errno.EEXIST : error;
+        }
+
+        FileCaller caller = FileCaller.Of(process);
+        using (TransferBuffer buffer = FileSystem.Of(process).Buffers.Take())
+        {
+            error = StorageClient.MakeNode(
+                in caller, in buffer, path.Volume, FileMode.Socket | (Everybody & ~process->Umask), 0, default);
+        }
+
+        const OpenFlags Flags = OpenFlags.Path | OpenFlags.NoFollow;
+        return error != Errno.None ? error : FindNode(process, path.Volume, Flags, 0, 0, out _, out _, out node);
+    }
+
+    /// <summary>
+    /// The inode of a socket that somebody connects to; its node has one reference for the caller. EACCES: he may not write to it;
+    /// ECONNREFUSED: it is no socket.
+    /// </summary>
+    public static Errno FindSocket(Process* process, ReadOnlySpan<byte> text, out FileNode* node)
+    {
+        node = null;
+        using PathName path = PathName.FromText(process, text);
+        PseudoNode pseudo = default;
+        Errno error = path.Error != Errno.None ? path.Error : path.Resolve(process, LastLink.Follow, out pseudo);
+        if (error != Errno.None || pseudo.File != PseudoFile.None)
+        {
+            return error == Errno.None ? Errno.ECONNREFUSED : error;
+        }
+
+        error = FindNode(
+            process, path.Volume, OpenFlags.Path, 0, FileAccess.Write, out FileAttributes attributes, out _, out FileNode* found);
+        if (error == Errno.None && (attributes.Mode & FileMode.TypeMask) != FileMode.Socket)
+        {
+            FileSystem.Of(process).Nodes.Release(found);
+            return Errno.ECONNREFUSED;
+        }
+
+        node = found;
+        return error;
+    }
+
+    /// <summary>
     /// The file of a program that is about to be loaded; its node has one reference for the caller. ENOENT, EACCES: not a file, or not
     /// executable; ENOTDIR, ELOOP, ENAMETOOLONG.
     /// </summary>

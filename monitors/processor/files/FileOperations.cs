@@ -58,11 +58,11 @@ public abstract unsafe class FileOperations
     {
     }
 
-    /// <summary>True when epoll may watch it; what is always ready is refused.</summary>
-    public virtual bool CanBeWatched => false;
+    /// <summary>True when <see cref="Prompt"/> does anything.</summary>
+    public virtual bool IsPrompted => false;
 
-    /// <summary>How often it may have become ready; grows with each change that wakes whoever waits for this file. Never blocks.</summary>
-    public virtual ulong ChangesOf(OpenFile* file) => 0;
+    /// <summary>Whom its object tells of changes; null: it is always ready, and epoll refuses to watch it. Never blocks.</summary>
+    public virtual Watchers* WatchersOf(OpenFile* file) => null;
 
     /// <summary>ioctl(2) requests that are particular to the kind.</summary>
     public virtual long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.ENOTTY);

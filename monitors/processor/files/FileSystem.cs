@@ -17,6 +17,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private const ulong MaxOpenFiles = 65536;
 
     private uint _lastPipeInode;
+    private ulong _lastEpollSearch;
     private readonly Slab<ProcessFiles> _processFiles;
     private readonly DirectoryFile _directory;
     private readonly EventFile _event;
@@ -28,6 +29,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private readonly PseudoTextFile _pseudoText;
     private readonly PseudoDirectoryFile _pseudoDirectory;
     private readonly PathOnlyFile _pathOnly;
+    private readonly SocketFile _socket;
     private readonly RegularFile _regular;
     private readonly PipeEnd _pipeEnd;
     private readonly StandardStream _standardStream;
@@ -80,6 +82,11 @@ public sealed unsafe class FileSystem : ProcessResources
         _event = new EventFile(this);
         _epoll = new EpollFile(this);
         _pathOnly = new PathOnlyFile(this);
+        _socket = new SocketFile(this);
+        Sockets = new Slab<Socket>(frames, MaxOpenFiles);
+        UnixNames = new Slab<UnixName>(frames);
+        UnixMessages = new Slab<UnixMessage>(frames);
+        UnixSockets = new UnixSockets(this);
         Mappings = new FileMappings(this);
         PipeMemory = new PipeMemory(frames.FreePages);
         processes.Resources = this;
@@ -111,6 +118,14 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<EpollSet> EpollSets { get; }
 
     public Slab<EpollEntry> EpollEntries { get; }
+
+    public Slab<Socket> Sockets { get; }
+
+    public Slab<UnixName> UnixNames { get; }
+
+    public Slab<UnixMessage> UnixMessages { get; }
+
+    public UnixSockets UnixSockets { get; }
 
     /// <summary>Paths of system calls in progress.</summary>
     public Slab<PathRecord> Paths { get; }
@@ -163,12 +178,23 @@ public sealed unsafe class FileSystem : ProcessResources
             FileKind.PseudoDirectory => _pseudoDirectory,
             FileKind.Event => _event,
             FileKind.Epoll => _epoll,
+            FileKind.Socket => _socket,
             _ => _pathOnly,
         };
     }
 
     /// <summary>A number that distinguishes a new pipe in stat and /proc/PID/fd.</summary>
     internal uint NextPipeInode() => ++_lastPipeInode;
+
+    /// <summary>The sockets of an address family; null: there are none here.</summary>
+    public SocketFamily? FamilyOf(int domain) => domain switch
+    {
+        AddressFamily.Unix => UnixSockets,
+        _ => null,
+    };
+
+    /// <summary>Names a search through epoll instances.</summary>
+    internal ulong NextEpollSearch() => ++_lastEpollSearch;
 
     public override Errno Inherit(Process* parent, Process* child, bool shares)
     {
@@ -251,6 +277,8 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.ipc.messages"u8, Processes.Messages.MessageCount);
         writer.Add("processor.files.shared_memory_names"u8, SharedMemory.Count);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
+        writer.Add("processor.sockets.open"u8, Sockets.InUse);
+        writer.Add("processor.sockets.unix_bytes"u8, UnixSockets.ChargedBytes);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
         writer.Add("processor.files.locks"u8, Locks.Count);
         Leases.Report(ref writer);

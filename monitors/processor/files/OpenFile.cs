@@ -30,8 +30,11 @@ public unsafe struct OpenFile
     public PseudoNode Pseudo;
     public EventCounter* Counter;
     public EpollSet* Epoll;
+    public Socket* Socket;
     /// <summary>Entries of epoll instances that watch it.</summary>
     public EpollEntry* Watches;
+    /// <summary>Whom it tells of changes itself, where no object behind it does.</summary>
+    public Watchers OwnWatchers;
     private ObjectPointer<FileOperations> _operations;
 
     /// <summary>What can be done with it.</summary>

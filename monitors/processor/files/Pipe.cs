@@ -26,11 +26,8 @@ public unsafe struct Pipe
     public WaitQueue WritersWait;
     /// <summary>Distinguishes pipes in stat and /proc/PID/fd.</summary>
     public uint Inode;
-    /// <summary>
-    /// How often the readers were told of bytes or of an end, and the writers of room where there had been none (as Linux tells them).
-    /// </summary>
-    public ulong ReaderChanges;
-    public ulong WriterChanges;
+    public Watchers Watchers;
+    /// <summary>Writers are told of room only where there had been none, as Linux tells them.</summary>
     private bool _lacksRoom;
     /// <summary>Owner, permissions and times of a pipe; a FIFO has those of its file.</summary>
     public SyntheticInode Attributes;
@@ -64,7 +61,7 @@ public unsafe struct Pipe
         Writers += writes ? 1u : 0;
         ReaderArrivals += reads ? 1u : 0;
         WriterArrivals += writes ? 1u : 0;
-        WriterChanges++;
+        _lacksRoom = true;
         WakeReaders();
         WakeWriters();
     }
@@ -74,7 +71,7 @@ public unsafe struct Pipe
     {
         Readers -= reads ? 1u : 0;
         Writers -= writes ? 1u : 0;
-        WriterChanges++;
+        _lacksRoom = true;
         WakeReaders();
         WakeWriters();
         return Readers == 0 && Writers == 0;
@@ -91,17 +88,19 @@ public unsafe struct Pipe
 
     public void WakeReaders()
     {
-        ReaderChanges++;
         _lacksRoom |= !HasRoom;
         ReadersWait.WakeAll();
-        _files.Target.Readiness.Notify();
+        _files.Target.Readiness.Notify(ref Watchers, PollEvents.Readable | PollEvents.HangUp);
     }
 
     public void WakeWriters()
     {
-        WriterChanges += _lacksRoom ? 1u : 0;
-        _lacksRoom = !HasRoom;
         WritersWait.WakeAll();
-        _files.Target.Readiness.Notify();
+        if (_lacksRoom)
+        {
+            _files.Target.Readiness.Notify(ref Watchers, PollEvents.Writable | PollEvents.Error);
+        }
+
+        _lacksRoom = !HasRoom;
     }
 }

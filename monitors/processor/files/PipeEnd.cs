@@ -143,10 +143,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
         return events;
     }
 
-    public override bool CanBeWatched => true;
-
-    public override ulong ChangesOf(OpenFile* file) =>
-        (file->IsReadable ? file->Pipe->ReaderChanges : 0) + (file->IsWritable ? file->Pipe->WriterChanges : 0);
+    public override Watchers* WatchersOf(OpenFile* file) => &file->Pipe->Watchers;
 
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
     {
@@ -239,6 +236,13 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
     /// <summary>No reader is left: SIGPIPE in any case, EPIPE when nothing was written before.</summary>
     private static long Broken(Process* process, long total)
     {
+        SignalBroken(process);
+        return total != 0 ? total : CallResult.Fail(Errno.EPIPE);
+    }
+
+    /// <summary>A process writes where nobody will read.</summary>
+    internal static void SignalBroken(Process* process)
+    {
         SignalInfo info = new()
         {
             Number = Signal.Pipe,
@@ -247,6 +251,5 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
             UserId = process->UserId
         };
         Signals.Send(process, in info);
-        return total != 0 ? total : CallResult.Fail(Errno.EPIPE);
     }
 }

@@ -1,6 +1,6 @@
-// How poll, select and epoll learn that something changed: every change of a pipe's, session's or event counter's readiness wakes one
-// queue, and the waiters look again. With the few pollers of a component that is cheaper than registering each of them with each of its
-// files.
+// How whoever waits for several files learns that something changed. epoll instances are told by the object that changed (Watchers): an
+// event costs what is ready, not what is watched. poll and select, which remember nothing, share one queue: each change wakes them and
+// they look again.
 
 using Lego.Kernel;
 
@@ -20,9 +20,10 @@ public sealed class Readiness
     /// </summary>
     public ulong Changes { get; private set; }
 
-    /// <summary>Some file may have become readable or writable, or been hung up.</summary>
-    public void Notify()
+    /// <summary>An object may have become readable or writable, or been hung up: some of the events may be true now.</summary>
+    public void Notify(ref Watchers watchers, PollEvents events)
     {
+        watchers.Tell(events);
         Changes++;
         _changed.WakeAll();
     }

@@ -151,9 +151,9 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
         }
     }
 
-    public override bool CanBeWatched => true;
+    public override bool IsPrompted => true;
 
-    public override ulong ChangesOf(OpenFile* file) => file->Session->Changes;
+    public override Watchers* WatchersOf(OpenFile* file) => &file->Session->Watchers;
 
     public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
     {

@@ -27,8 +27,7 @@ public unsafe struct TerminalSession
     /// <summary>Standard input, and its end; of a terminal the end of one read.</summary>
     public ByteRing Input;
     public bool InputEnded;
-    /// <summary>How often one of its streams may have become ready.</summary>
-    public ulong Changes;
+    public Watchers Watchers;
     /// <summary>The user's side has something to read (or its end), which nobody has asked for yet.</summary>
     public bool InputReady;
     public InputDemand InputDemand;
@@ -293,8 +292,7 @@ public sealed unsafe class TerminalSessions(FileSystem files)
         }
 
         session->InputWait.WakeAll();
-        session->Changes++;
-        files.Readiness.Notify();
+        files.Readiness.Notify(ref session->Watchers, PollEvents.Readable | PollEvents.HangUp);
     }
 
     /// <summary>The user's side has written output or has closed a stream. ESRCH, EINVAL. Never blocks.</summary>
@@ -318,8 +316,7 @@ public sealed unsafe class TerminalSessions(FileSystem files)
             credit.Close((Errno)request.Status);
         }
 
-        session->Changes++;
-        files.Readiness.Notify();
+        files.Readiness.Notify(ref session->Watchers, PollEvents.Writable | PollEvents.Error);
         return Errno.None;
     }
 

@@ -1,5 +1,4 @@
-// epoll_create, epoll_ctl, epoll_wait and eventfd (epoll(7), eventfd(2)). What is watched and what it reports is in files/events. Waiting
-// is as in Polling.cs: between rounds the caller waits for Readiness.Changed. BLOCKS.
+// epoll_create, epoll_ctl, epoll_wait and eventfd (epoll(7), eventfd(2)). What is watched and what it reports is in files/events. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -33,11 +32,11 @@ public static unsafe class EventCalls
     internal static long Create(ref SystemCall call) =>
         (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, OpenFlags.ReadOnly);
 
-    [SystemCall(291, "epoll_create1", Support.Partial, "pipes, FIFOs, standard streams and event counters are watched; no instances within instances")]
+    [SystemCall(291, "epoll_create1", Support.Partial, "EPOLLIOC_SET_PARAMS (busy polling) is ENOTTY")]
     internal static long Create1(ref SystemCall call) =>
         ((OpenFlags)(uint)call.A0 & ~OpenFlags.CloseOnExec) != 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, (OpenFlags)(uint)call.A0);
 
-    [SystemCall(233, "epoll_ctl", Support.Partial, "EINVAL for an epoll instance as what is to be watched")]
+    [SystemCall(233, "epoll_ctl", Support.Full)]
     internal static long Change(ref SystemCall call)
     {
         Control control = (Control)(uint)call.A1;
@@ -59,23 +58,29 @@ public static unsafe class EventCalls
         }
 
         // Linux looks at the target's kind first: a file that is always ready cannot be watched.
-        if (!target.Operations.CanBeWatched && target.File->Kind != FileKind.Epoll)
+        if (target.File->IsPathOnly || target.Operations.WatchersOf(target.File) == null)
         {
-            return SystemCall.Fail(Errno.EPERM);
+            return SystemCall.Fail(target.File->IsPathOnly ? Errno.EBADF : Errno.EPERM);
         }
 
-        if (epoll.File->Kind != FileKind.Epoll || target.File->Kind == FileKind.Epoll)
+        if (epoll.File->Kind != FileKind.Epoll || target.File == epoll.File
+            || (control != Control.Delete && !IsAllowed(control, target.File, in wanted)))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
         EpollSet* set = epoll.File->Epoll;
-        EpollEntry* entry = set->Find(target.File, (int)call.A2);
+        if (control == Control.Add && target.File->Kind == FileKind.Epoll && !EpollNesting.MayWatch(call.Files, set, target.File->Epoll))
+        {
+            return SystemCall.Fail(Errno.ELOOP);
+        }
+
+        EpollEntry* entry = EpollSet.Find(set, target.File, (int)call.A2);
         return SystemCall.Result(control switch
         {
             Control.Add => entry != null ? Errno.EEXIST : Add(call.Files, set, target.File, (int)call.A2, in wanted),
             Control.Delete => entry == null ? Errno.ENOENT : Delete(call.Files, entry),
-            Control.Modify => entry == null ? Errno.ENOENT : Modify(call.Files, entry, in wanted),
+            Control.Modify => entry == null ? Errno.ENOENT : Modify(entry, in wanted),
             _ => Errno.EINVAL,
         });
     }
@@ -118,14 +123,18 @@ public static unsafe class EventCalls
         return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
     }
 
+    /// <summary>EPOLLEXCLUSIVE goes with few other flags, only when an entry is made, and not with an instance (epoll_ctl(2), EINVAL).</summary>
+    private static bool IsAllowed(Control control, OpenFile* target, in Event wanted)
+    {
+        const PollEvents WithExclusive = PollEvents.Readable | PollEvents.Writable | PollEvents.Error | PollEvents.HangUp;
+        const EpollFlags FlagsWithExclusive = EpollFlags.WakeUp | EpollFlags.EdgeTriggered | EpollFlags.Exclusive;
+        bool isExclusive = ((EpollFlags)wanted.Events & EpollFlags.Exclusive) != 0;
+        return !isExclusive || (control == Control.Add && target->Kind != FileKind.Epoll
+            && (wanted.Events & ~((uint)WithExclusive | (uint)FlagsWithExclusive)) == 0);
+    }
+
     private static Errno Add(FileSystem files, EpollSet* set, OpenFile* file, int descriptor, in Event wanted)
     {
-        EpollFlags flags = (EpollFlags)wanted.Events & EpollFlags.All;
-        if ((flags & (EpollFlags.Exclusive | EpollFlags.OneShot)) == (EpollFlags.Exclusive | EpollFlags.OneShot))
-        {
-            return Errno.EINVAL;
-        }
-
         EpollEntry* entry = files.EpollEntries.Allocate();
         if (entry == null)
         {
@@ -135,11 +144,9 @@ public static unsafe class EventCalls
         entry->File = file;
         entry->Descriptor = descriptor;
         entry->Data = wanted.Data;
-        entry->Flags = flags;
+        entry->Flags = (EpollFlags)wanted.Events & EpollFlags.All;
         entry->Wanted = (PollEvents)wanted.Events;
         EpollSet.Add(set, entry);
-        // Whoever waits at the instance already looks again.
-        files.Readiness.Notify();
         return Errno.None;
     }
 
@@ -150,20 +157,17 @@ public static unsafe class EventCalls
         return Errno.None;
     }
 
-    private static Errno Modify(FileSystem files, EpollEntry* entry, in Event wanted)
+    private static Errno Modify(EpollEntry* entry, in Event wanted)
     {
-        EpollFlags flags = (EpollFlags)wanted.Events & EpollFlags.All;
-        if (((flags | entry->Flags) & EpollFlags.Exclusive) != 0)
+        if ((entry->Flags & EpollFlags.Exclusive) != 0)
         {
             return Errno.EINVAL;
         }
 
         entry->Data = wanted.Data;
-        entry->Flags = flags;
+        entry->Flags = (EpollFlags)wanted.Events & EpollFlags.All;
         entry->Wanted = (PollEvents)wanted.Events;
-        entry->IsSpent = false;
-        entry->IsFresh = true;
-        files.Readiness.Notify();
+        EpollSet.Renew(entry);
         return Errno.None;
     }
 
@@ -199,23 +203,34 @@ public static unsafe class EventCalls
         }
 
         Event* events = stackalloc Event[MostReported];
-        Readiness readiness = call.Files.Readiness;
+        EpollSet* set = epoll.File->Epoll;
         while (true)
         {
-            ulong since = readiness.Changes;
             epoll.Operations.Prompt(call.Process, epoll.File);
-            ulong reports = epoll.File->Epoll->Reports;
-            int count = Collect(epoll.File->Epoll, new Span<Event>(events, Math.Min(most, MostReported)));
+            ulong reports = set->Reports;
+            int count = Collect(set, new Span<Event>(events, Math.Min(most, MostReported)));
             if (count != 0)
             {
-                return Give(ref call, epoll.File->Epoll, new ReadOnlySpan<Event>(events, count), reports);
+                // Who waits as well was not woken for what is left.
+                PassOn(set);
+                return Give(ref call, set, new ReadOnlySpan<Event>(events, count), reports);
             }
 
-            Errno error = Polling.WaitForChange(readiness, since, deadline);
+            Errno error = Clock.NowNs() >= deadline ? Errno.ETIMEDOUT : Signals.WaitUntil(ref set->Waiters, deadline);
             if (error != Errno.None)
             {
+                PassOn(set);
                 return error == Errno.ETIMEDOUT ? 0 : SystemCall.Fail(error);
             }
+        }
+    }
+
+    /// <summary>A thread that was woken does not wait any more: what it leaves is another one's.</summary>
+    private static void PassOn(EpollSet* set)
+    {
+        if (set->FirstReady != null)
+        {
+            set->Waiters.WakeOne();
         }
     }
 
@@ -233,8 +248,7 @@ public static unsafe class EventCalls
 
         if (given < events.Length)
         {
-            set->TakeBack(reports + (ulong)given, reports + (ulong)events.Length);
-            call.Files.Readiness.Notify();
+            EpollSet.TakeBack(set, reports + (ulong)given, reports + (ulong)events.Length);
         }
 
         return given == 0 ? SystemCall.Fail(error) : given;
@@ -243,18 +257,21 @@ public static unsafe class EventCalls
     private static int Collect(EpollSet* set, Span<Event> events)
     {
         int count = 0;
-        EpollEntry* last = null;
-        EpollEntry* entry = set->First;
-        // What has been reported is behind the others then: the first one of them ends the round.
-        while (entry != null && entry != last && count < events.Length)
+        ulong before = set->Reports;
+        EpollEntry* entry = set->FirstReady;
+        // What has been reported and stays ready is behind the others then: the first one of them ends the round.
+        while (entry != null && entry->Report <= before && count < events.Length)
         {
-            EpollEntry* next = entry->Next;
+            EpollEntry* next = entry->NextReady;
             PollEvents ready = EpollSet.ReadyOf(entry);
             if (ready != PollEvents.None)
             {
                 events[count++] = new Event { Events = (uint)ready, Data = entry->Data };
                 EpollSet.Reported(entry);
-                last = last == null ? entry : last;
+            }
+            else
+            {
+                EpollSet.Leave(entry);
             }
 
             entry = next;

@@ -208,6 +208,7 @@ public static unsafe class SignalDelivery
         thread->InterruptedCall = 0;
         thread->InterruptedDeadlineNs = 0;
         thread->RestartsAlways = false;
+        thread->NeverRestarts = false;
     }
 
     /// <summary>A handler is about to run: afterwards the call starts anew, or it has failed with EINTR.</summary>
@@ -228,10 +229,11 @@ public static unsafe class SignalDelivery
         thread->InterruptedCall = 0;
         thread->InterruptedDeadlineNs = 0;
         thread->RestartsAlways = false;
+        thread->NeverRestarts = false;
     }
 
     private static RestartRule RuleOf(UserThread* thread) =>
-        thread->RestartsAlways ? RestartRule.Always : SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
+        thread->RestartsAlways ? RestartRule.Always : thread->NeverRestarts ? RestartRule.Never : SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
 
     private static void StepBack(UserThread* thread, UserContext* user)
     {

@@ -38,6 +38,7 @@ public static class SystemCallRestart
             case 19: // readv
             case 20: // writev
             case 40: // sendfile
+            case 42: // connect
             case 43: // accept
             case 44: // sendto
             case 45: // recvfrom
@@ -51,6 +52,8 @@ public static class SystemCallRestart
             case 257: // openat
             case 275: // splice
             case 288: // accept4
+            case 299: // recvmmsg
+            case 307: // sendmmsg
             case 295: // preadv
             case 296: // pwritev
             case 318: // getrandom

@@ -58,6 +58,8 @@ public unsafe struct UserThread
     public ulong InterruptedCall;
     /// <summary>That call starts again whatever has interrupted it (ERESTARTNOINTR), though others of its number do not.</summary>
     public bool RestartsAlways;
+    /// <summary>That call had a time-out of its socket and does not start again, though others of its number do (signal(7)).</summary>
+    public bool NeverRestarts;
     /// <summary>The deadline that this call waited for and keeps when it starts again, in Clock.NowNs time; 0 = none.</summary>
     public ulong InterruptedDeadlineNs;
     /// <summary>The deadline of the call that is about to start again; 0 = none.</summary>

@@ -11,6 +11,9 @@ public struct WaitQueue
 
     private uint _wakes;
 
+    /// <summary>The only thread is not waiting when it asks.</summary>
+    public readonly bool IsEmpty => true;
+
     public void Wait() => WaitUntil(ulong.MaxValue);
 
     public bool WaitUntil(ulong deadlineNs)

@@ -12,7 +12,8 @@ public sealed unsafe class RandomDevice(FileSystem files) : FileOperations(files
 
     public override bool IsSeekable => true;
 
-    public override bool CanBeWatched => true;
+    /// <summary>It can be watched, although it never changes.</summary>
+    public override Watchers* WatchersOf(OpenFile* file) => &file->OwnWatchers;
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => Deliver(process, ref to);
 

@@ -1,5 +1,4 @@
-// The open file of an epoll instance (epoll(7)). It can be polled like any other, but not watched by another instance: sets within sets are
-// refused.
+// The open file of an epoll instance (epoll(7)). It can be polled like any other and watched by another instance (EpollNesting).
 
 using System;
 using Lego.Kernel;
@@ -19,6 +18,7 @@ public sealed unsafe class EpollFile(FileSystem files) : FileOperations(files)
         OpenFile* file = set == null ? null : OpenFile.Create(files, FileKind.Epoll, OpenFlags.ReadWrite);
         if (file != null)
         {
+            set->Files = files.Self;
             file->Epoll = set;
         }
         else if (set != null)
@@ -40,38 +40,46 @@ public sealed unsafe class EpollFile(FileSystem files) : FileOperations(files)
 
     public override PollEvents Poll(OpenFile* file)
     {
-        for (EpollEntry* entry = file->Epoll->First; entry != null; entry = entry->Next)
+        EpollEntry* next;
+        for (EpollEntry* entry = file->Epoll->FirstReady; entry != null; entry = next)
         {
             if (EpollSet.ReadyOf(entry) != PollEvents.None)
             {
                 return PollEvents.Readable;
             }
+
+            next = entry->NextReady;
+            EpollSet.Leave(entry);
         }
 
         return PollEvents.None;
     }
+
+    public override bool IsPrompted => true;
+
+    public override Watchers* WatchersOf(OpenFile* file) => &file->Epoll->Watchers;
 
     /// <summary>Asks the files for what only comes when it is asked for. Asking may block, and entries may go meanwhile.</summary>
     public override void Prompt(Process* process, OpenFile* file)
     {
         EpollSet* set = file->Epoll;
         ulong round = ++set->Round;
-        EpollEntry* entry = set->First;
+        EpollEntry* entry = set->Prompted == 0 ? null : set->First;
         while (entry != null)
         {
-            if (entry->IsSpent || (entry->Wanted & PollEvents.In) == 0 || entry->PromptedRound >= round)
+            if (!entry->File->Operations.IsPrompted || entry->IsSpent || (entry->Wanted & PollEvents.In) == 0 || entry->PromptedRound >= round)
             {
                 entry = entry->Next;
                 continue;
             }
 
             entry->PromptedRound = round;
-            ulong moves = set->Moves;
+            ulong removals = set->Removals;
             OpenFile* watched = entry->File;
             watched->References++;
             watched->Operations.Prompt(process, watched);
             OpenFile.Release(watched);
-            entry = set->Moves == moves ? entry->Next : set->First;
+            entry = set->Removals == removals ? entry->Next : set->First;
         }
     }
 

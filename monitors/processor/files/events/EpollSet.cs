@@ -1,10 +1,13 @@
 // What an epoll instance watches (epoll(7)): one entry for each pair of open file and descriptor number. An entry holds no reference to its
-// file: when the file's last reference goes, its entries go with it (Forget). Entries are in two lists: the set's, in the order in which
-// they report, and the file's.
+// file: when the file's last reference goes, its entries go with it (Forget). An entry is in four lists:
+//   the set's         all that it watches
+//   the file's        to be forgotten with it, and to be found
+//   the object's      whoever is told of its changes (Watchers)
+//   the ready list    what may have something to report; the only one that a wait looks at
 //
-// What an entry reports is asked of the file whenever somebody waits; it is not told. Edge-triggered entries (EPOLLET) compare the file's
-// count of changes (FileOperations.ChangesOf) with the one that they reported last: something that was ready and is ready again after a
-// change is reported again, as Linux does for each wake-up. Nothing here blocks.
+// An entry enters the ready list when its object tells of an event that it wants, and leaves it when it turns out not to be ready, or when
+// it has reported and is edge-triggered or one-shot: those report again after the next change, as Linux does for each wake-up. A
+// level-triggered one stays, behind the others. Nothing here blocks.
 
 using Lego.Kernel;
 
@@ -14,7 +17,7 @@ namespace Lego.Processor;
 [System.Flags]
 public enum EpollFlags : uint
 {
-    /// <summary>EPOLLEXCLUSIVE: at least one of several waiters hears of it. Here all do.</summary>
+    /// <summary>EPOLLEXCLUSIVE: at least one of several waiters hears of it.</summary>
     Exclusive = 1u << 28,
     /// <summary>EPOLLWAKEUP: for machines that suspend.</summary>
     WakeUp = 1u << 29,
@@ -28,6 +31,7 @@ public unsafe struct EpollEntry
 {
     public EpollSet* Set;
     public OpenFile* File;
+    public Watchers* Object;
     public int Descriptor;
     public PollEvents Wanted;
     public EpollFlags Flags;
@@ -35,10 +39,8 @@ public unsafe struct EpollEntry
     public ulong Data;
     /// <summary>A one-shot entry that has reported: silent until it is changed.</summary>
     public bool IsSpent;
-    /// <summary>New or changed: reports whatever is ready, edge or not.</summary>
-    public bool IsFresh;
-    /// <summary>The file's changes when it last reported.</summary>
-    public ulong ReportedChanges;
+    /// <summary>It is in the ready list.</summary>
+    public bool IsCandidate;
     /// <summary>Number of its last report.</summary>
     public ulong Report;
     /// <summary>The round of waiting in which its file was asked for input (FileOperations.Prompt).</summary>
@@ -46,6 +48,9 @@ public unsafe struct EpollEntry
     public EpollEntry* Next;
     public EpollEntry* Previous;
     public EpollEntry* NextOfFile;
+    public EpollEntry* NextOfObject;
+    public EpollEntry* NextReady;
+    public EpollEntry* PreviousReady;
 }
 
 /// <summary>One epoll instance.</summary>
@@ -54,21 +59,33 @@ public unsafe struct EpollSet
     private const PollEvents AlwaysReported = PollEvents.Error | PollEvents.HangUp;
 
     public EpollEntry* First;
-    public EpollEntry* Last;
+    public EpollEntry* FirstReady;
+    public EpollEntry* LastReady;
+    /// <summary>Threads that wait for a report, each of which takes what it finds: one is woken at a time.</summary>
+    public WaitQueue Waiters;
+    /// <summary>Instances that watch this one, and the file system whose pollers may look at it.</summary>
+    public Watchers Watchers;
+    public ObjectPointer<FileSystem> Files;
     /// <summary>Reports so far.</summary>
     public ulong Reports;
-    /// <summary>How often an entry has been taken out or has moved: whoever walks and has waited begins again then.</summary>
-    public ulong Moves;
+    /// <summary>Entries whose files have to be asked (FileOperations.IsPrompted).</summary>
+    public uint Prompted;
+    /// <summary>How often an entry has been taken out: whoever walks and has waited begins again then.</summary>
+    public ulong Removals;
     /// <summary>Rounds of waiting so far.</summary>
     public ulong Round;
+    /// <summary>The search for a loop that has come by (EpollNesting).</summary>
+    public ulong Visited;
+    /// <summary>What that search has found: levels of instances beyond this one.</summary>
+    public int Depth;
 
     /// <summary>The entry of a file under a descriptor number, or null.</summary>
-    public readonly EpollEntry* Find(OpenFile* file, int descriptor)
+    public static EpollEntry* Find(EpollSet* set, OpenFile* file, int descriptor)
     {
-        EpollEntry* entry = First;
-        while (entry != null && (entry->File != file || entry->Descriptor != descriptor))
+        EpollEntry* entry = file->Watches;
+        while (entry != null && (entry->Set != set || entry->Descriptor != descriptor))
         {
-            entry = entry->Next;
+            entry = entry->NextOfFile;
         }
 
         return entry;
@@ -77,17 +94,44 @@ public unsafe struct EpollSet
     /// <summary>Adds an allocated entry whose file, descriptor and wishes are set.</summary>
     public static void Add(EpollSet* set, EpollEntry* entry)
     {
+        FileOperations operations = entry->File->Operations;
         entry->Set = set;
-        entry->IsFresh = true;
         entry->NextOfFile = entry->File->Watches;
         entry->File->Watches = entry;
-        Append(set, entry);
+        entry->Next = set->First;
+        if (set->First != null)
+        {
+            set->First->Previous = entry;
+        }
+
+        set->First = entry;
+        set->Prompted += operations.IsPrompted ? 1u : 0;
+        Watchers.Add(operations.WatchersOf(entry->File), entry);
+        Renew(entry);
     }
 
-    /// <summary>Takes an entry out of both lists.</summary>
+    /// <summary>An entry is new, or wants something else: it reports whatever is ready, edge or not.</summary>
+    public static void Renew(EpollEntry* entry)
+    {
+        entry->IsSpent = false;
+        if (ReadyOf(entry) != PollEvents.None)
+        {
+            Enter(entry);
+        }
+    }
+
+    /// <summary>Takes an entry out of all lists.</summary>
     public static void Remove(EpollEntry* entry)
     {
-        Unlink(entry->Set, entry);
+        EpollSet* set = entry->Set;
+        Watchers.Remove(entry);
+        Leave(entry);
+        *(entry->Previous == null ? &set->First : &entry->Previous->Next) = entry->Next;
+        if (entry->Next != null)
+        {
+            entry->Next->Previous = entry->Previous;
+        }
+
         EpollEntry** link = &entry->File->Watches;
         while (*link != entry)
         {
@@ -95,6 +139,8 @@ public unsafe struct EpollSet
         }
 
         *link = entry->NextOfFile;
+        set->Prompted -= entry->File->Operations.IsPrompted ? 1u : 0;
+        set->Removals++;
     }
 
     /// <summary>An open file ends: nobody watches it any more.</summary>
@@ -108,57 +154,80 @@ public unsafe struct EpollSet
         }
     }
 
-    /// <summary>What an entry reports now.</summary>
-    public static PollEvents ReadyOf(EpollEntry* entry)
+    /// <summary>Its object tells an entry of events; true when somebody who waits for it was woken.</summary>
+    public static bool Hear(EpollEntry* entry, PollEvents events)
     {
-        if (entry->IsSpent)
-        {
-            return PollEvents.None;
-        }
-
-        FileOperations operations = entry->File->Operations;
-        bool isEdge = (entry->Flags & EpollFlags.EdgeTriggered) != 0;
-        return isEdge && !entry->IsFresh && operations.ChangesOf(entry->File) == entry->ReportedChanges
-            ? PollEvents.None
-            : operations.Poll(entry->File) & (entry->Wanted | AlwaysReported);
+        PollEvents wanted = entry->Wanted | AlwaysReported;
+        wanted &= entry->File->IsReadable ? wanted : ~(PollEvents.Readable | PollEvents.ReadHangUp);
+        wanted &= entry->File->IsWritable ? wanted : ~(PollEvents.Writable | PollEvents.WriteBand);
+        return !entry->IsSpent && (events & wanted) != 0 && Enter(entry);
     }
 
-    /// <summary>An entry has been reported: the others have their turn first next time.</summary>
+    /// <summary>What an entry reports now.</summary>
+    public static PollEvents ReadyOf(EpollEntry* entry) =>
+        entry->IsSpent ? PollEvents.None : entry->File->Operations.Poll(entry->File) & (entry->Wanted | AlwaysReported);
+
+    /// <summary>An entry of the ready list has been reported: the others have their turn first next time.</summary>
     public static void Reported(EpollEntry* entry)
     {
-        entry->IsFresh = false;
-        entry->ReportedChanges = entry->File->Operations.ChangesOf(entry->File);
         entry->IsSpent = (entry->Flags & EpollFlags.OneShot) != 0;
         entry->Report = ++entry->Set->Reports;
-        Unlink(entry->Set, entry);
-        Append(entry->Set, entry);
+        Leave(entry);
+        if ((entry->Flags & (EpollFlags.OneShot | EpollFlags.EdgeTriggered)) == 0)
+        {
+            Append(entry);
+        }
+    }
+
+    /// <summary>An entry leaves the ready list, if it is in it.</summary>
+    public static void Leave(EpollEntry* entry)
+    {
+        if (!entry->IsCandidate)
+        {
+            return;
+        }
+
+        EpollSet* set = entry->Set;
+        entry->IsCandidate = false;
+        *(entry->PreviousReady == null ? &set->FirstReady : &entry->PreviousReady->NextReady) = entry->NextReady;
+        *(entry->NextReady == null ? &set->LastReady : &entry->NextReady->PreviousReady) = entry->PreviousReady;
     }
 
     /// <summary>Reports with numbers above one, up to another, have not reached the program: what they told is still to be told.</summary>
-    public readonly void TakeBack(ulong after, ulong last)
+    public static void TakeBack(EpollSet* set, ulong after, ulong last)
     {
-        for (EpollEntry* entry = First; entry != null; entry = entry->Next)
+        for (EpollEntry* entry = set->First; entry != null; entry = entry->Next)
         {
             if (entry->Report > after && entry->Report <= last)
             {
-                entry->IsFresh = true;
                 entry->IsSpent = false;
+                Enter(entry);
             }
         }
     }
 
-    private static void Append(EpollSet* set, EpollEntry* entry)
+    /// <summary>An entry may have something to report; true when a waiting thread was woken for it.</summary>
+    private static bool Enter(EpollEntry* entry)
     {
-        entry->Next = null;
-        entry->Previous = set->Last;
-        *(set->Last == null ? &set->First : &set->Last->Next) = entry;
-        set->Last = entry;
+        if (!entry->IsCandidate)
+        {
+            Append(entry);
+        }
+
+        EpollSet* set = entry->Set;
+        bool isAwaited = !set->Waiters.IsEmpty;
+        set->Waiters.WakeOne();
+        set->Files.Target.Readiness.Notify(ref set->Watchers, PollEvents.Readable);
+        return isAwaited;
     }
 
-    private static void Unlink(EpollSet* set, EpollEntry* entry)
+    private static void Append(EpollEntry* entry)
     {
-        *(entry->Previous == null ? &set->First : &entry->Previous->Next) = entry->Next;
-        *(entry->Next == null ? &set->Last : &entry->Next->Previous) = entry->Previous;
-        set->Moves++;
+        EpollSet* set = entry->Set;
+        entry->IsCandidate = true;
+        entry->NextReady = null;
+        entry->PreviousReady = set->LastReady;
+        *(set->LastReady == null ? &set->FirstReady : &set->LastReady->NextReady) = entry;
+        set->LastReady = entry;
     }
 }

@@ -16,17 +16,14 @@ public struct EventCounter
 
     public ulong Value;
     public bool IsSemaphore;
-    /// <summary>Reads and writes so far: what epoll's edge-triggered entries compare.</summary>
-    public ulong Changes;
     public WaitQueue Changed;
+    public Watchers Watchers;
 }
 
 /// <summary>Operations of event counters.</summary>
 public sealed unsafe class EventFile(FileSystem files) : FileOperations(files)
 {
     private const int NumberBytes = sizeof(ulong);
-
-    public override bool CanBeWatched => true;
 
     /// <summary>A new counter; null when memory is exhausted.</summary>
     public static OpenFile* Open(FileSystem files, ulong value, bool isSemaphore, OpenFlags flags)
@@ -68,7 +65,7 @@ public sealed unsafe class EventFile(FileSystem files) : FileOperations(files)
 
         ulong taken = counter->IsSemaphore ? 1 : counter->Value;
         counter->Value -= taken;
-        Announce(counter);
+        Announce(counter, PollEvents.Writable);
         Errno copied = to.Give(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in taken)), out _);
         return CallResult.Of(copied, NumberBytes);
     }
@@ -99,7 +96,7 @@ public sealed unsafe class EventFile(FileSystem files) : FileOperations(files)
         }
 
         counter->Value += added;
-        Announce(counter);
+        Announce(counter, PollEvents.Readable);
         return NumberBytes;
     }
 
@@ -118,16 +115,15 @@ public sealed unsafe class EventFile(FileSystem files) : FileOperations(files)
         return (value != 0 ? PollEvents.In : PollEvents.None) | (value < EventCounter.Most ? PollEvents.Out : PollEvents.None);
     }
 
-    public override ulong ChangesOf(OpenFile* file) => file->Counter->Changes;
+    public override Watchers* WatchersOf(OpenFile* file) => &file->Counter->Watchers;
 
     public override int Describe(OpenFile* file, Span<byte> text) => EpollFile.DescribeAnonymous("anon_inode:[eventfd]"u8, text);
 
     public override void Close(OpenFile* file) => Files.EventCounters.Free(file->Counter);
 
-    private void Announce(EventCounter* counter)
+    private void Announce(EventCounter* counter, PollEvents events)
     {
-        counter->Changes++;
         counter->Changed.WakeAll();
-        Files.Readiness.Notify();
+        Files.Readiness.Notify(ref counter->Watchers, events);
     }
 }

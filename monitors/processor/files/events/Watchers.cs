@@ -1,0 +1,56 @@
+// Which epoll entries are told of the changes of one object: a pipe, a socket, a counter. Embedded in the object, which stays where it is;
+// zero-initialised = nobody. Every entry belongs to one open file on the object and leaves with it (EpollSet.Forget), so the list is empty
+// when the object ends. Nothing here blocks.
+
+namespace Lego.Processor;
+
+/// <summary>The entries that watch one object, exclusive ones last.</summary>
+public unsafe struct Watchers
+{
+    private EpollEntry* _first;
+
+    /// <summary>The first one; EpollEntry.NextOfObject leads on.</summary>
+    public readonly EpollEntry* First => _first;
+
+    /// <summary>An entry begins to hear of changes.</summary>
+    public static void Add(Watchers* watchers, EpollEntry* entry)
+    {
+        EpollEntry** link = &watchers->_first;
+        while (*link != null && (entry->Flags & EpollFlags.Exclusive) != 0)
+        {
+            link = &(*link)->NextOfObject;
+        }
+
+        entry->Object = watchers;
+        entry->NextOfObject = *link;
+        *link = entry;
+    }
+
+    /// <summary>An entry hears nothing any more.</summary>
+    public static void Remove(EpollEntry* entry)
+    {
+        EpollEntry** link = &entry->Object->_first;
+        while (*link != entry)
+        {
+            link = &(*link)->NextOfObject;
+        }
+
+        *link = entry->NextOfObject;
+    }
+
+    /// <summary>
+    /// Some of these events may have become true. Of the exclusive entries, those are told up to the first one for which somebody waits
+    /// (epoll_ctl(2), EPOLLEXCLUSIVE).
+    /// </summary>
+    public readonly void Tell(PollEvents events)
+    {
+        for (EpollEntry* entry = _first; entry != null; entry = entry->NextOfObject)
+        {
+            bool isHeard = EpollSet.Hear(entry, events);
+            if (isHeard && (entry->Flags & EpollFlags.Exclusive) != 0)
+            {
+                return;
+            }
+        }
+    }
+}
