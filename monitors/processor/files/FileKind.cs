@@ -24,6 +24,10 @@ public enum FileKind : byte
     Event,
     /// <summary>epoll(7).</summary>
     Epoll,
+    /// <summary>timerfd_create(2).</summary>
+    Timer,
+    /// <summary>signalfd(2).</summary>
+    Signal,
     /// <summary>socket(7).</summary>
     Socket,
     /// <summary>O_PATH: a name, not opened.</summary>

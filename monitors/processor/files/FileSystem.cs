@@ -83,6 +83,8 @@ public sealed unsafe class FileSystem : ProcessResources
         _epoll = new EpollFile(this);
         _pathOnly = new PathOnlyFile(this);
         _socket = new SocketFile(this);
+        Timers = new TimerFile(this);
+        SignalFiles = new SignalFile(this);
         Sockets = new Slab<Socket>(frames, MaxOpenFiles);
         UnixNames = new Slab<UnixName>(frames);
         UnixMessages = new Slab<UnixMessage>(frames);
@@ -118,6 +120,12 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<EpollSet> EpollSets { get; }
 
     public Slab<EpollEntry> EpollEntries { get; }
+
+    /// <summary>Timers that are read.</summary>
+    public TimerFile Timers { get; }
+
+    /// <summary>Signals that are read.</summary>
+    public SignalFile SignalFiles { get; }
 
     public Slab<Socket> Sockets { get; }
 
@@ -178,6 +186,8 @@ public sealed unsafe class FileSystem : ProcessResources
             FileKind.PseudoDirectory => _pseudoDirectory,
             FileKind.Event => _event,
             FileKind.Epoll => _epoll,
+            FileKind.Timer => Timers,
+            FileKind.Signal => SignalFiles,
             FileKind.Socket => _socket,
             _ => _pathOnly,
         };
@@ -250,6 +260,8 @@ public sealed unsafe class FileSystem : ProcessResources
     }
 
     public override void Replace(Process* process) => FileTable.Of(process)->CloseOnExec();
+
+    public override void OnSignal(int number) => SignalFiles.OnSignal(number);
 
     public override void Release(Process* process)
     {

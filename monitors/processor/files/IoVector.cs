@@ -24,7 +24,7 @@ public unsafe ref struct IoVector
     private const ulong MaxSegments = 1024;
 
     /// <summary>Most bytes that one read or write moves (MAX_RW_COUNT).</summary>
-    private const ulong MaxBytes = 0x7fff_f000;
+    public const ulong MaxBytes = 0x7fff_f000;
 
     private readonly Process* _process;
     private byte* _kernel;

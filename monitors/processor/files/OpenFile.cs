@@ -30,6 +30,8 @@ public unsafe struct OpenFile
     public PseudoNode Pseudo;
     public EventCounter* Counter;
     public EpollSet* Epoll;
+    public FileTimer* Timer;
+    public SignalSet* SignalSet;
     public Socket* Socket;
     /// <summary>Entries of epoll instances that watch it.</summary>
     public EpollEntry* Watches;

@@ -40,7 +40,8 @@ public static unsafe class SocketMessages
     internal static long SendTo(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        IoVector data = IoVector.OfUser(call.Process, call.A1, call.A2);
+        // Linux cuts the length before it looks where it leads (import_ubuf).
+        IoVector data = IoVector.OfUser(call.Process, call.A1, Math.Min(call.A2, IoVector.MaxBytes));
         Errno error = SocketCalls.Check(in descriptor);
         error = error == Errno.None && data.IsWild ? Errno.EFAULT : error;
         SocketMessage message = new() { Data = data };
@@ -86,7 +87,8 @@ public static unsafe class SocketMessages
     internal static long ReceiveFrom(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        IoVector data = IoVector.OfUser(call.Process, call.A1, call.A2);
+        // Linux cuts the length before it looks where it leads (import_ubuf).
+        IoVector data = IoVector.OfUser(call.Process, call.A1, Math.Min(call.A2, IoVector.MaxBytes));
         Errno error = SocketCalls.Check(in descriptor);
         error = error == Errno.None && data.IsWild ? Errno.EFAULT : error;
         if (error != Errno.None)

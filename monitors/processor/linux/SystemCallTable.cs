@@ -226,9 +226,14 @@ public static partial class SystemCallTable
             case 274: return ThreadCalls.GetRobustList(ref call);
             case 280: return Ownership.SetTimesAt(ref call);
             case 281: return EventCalls.WaitWithMask(ref call);
+            case 282: return TimerFileCalls.MakeSignalFile(ref call);
+            case 283: return TimerFileCalls.Create(ref call);
             case 284: return EventCalls.MakeCounter(ref call);
             case 285: return FileIo.Allocate(ref call);
+            case 286: return TimerFileCalls.Set(ref call);
+            case 287: return TimerFileCalls.Get(ref call);
             case 288: return SocketCalls.Accept4(ref call);
+            case 289: return TimerFileCalls.MakeSignalFile4(ref call);
             case 290: return EventCalls.MakeCounter2(ref call);
             case 291: return EventCalls.Create1(ref call);
             case 292: return DescriptorCalls.Dup3(ref call);

@@ -20,6 +20,9 @@ public abstract unsafe class ProcessResources
     /// <summary>execve(2) has succeeded: what does not outlive the old program goes. May BLOCK.</summary>
     public abstract void Replace(Process* process);
 
+    /// <summary>A signal has become pending for a process or thread. Never blocks.</summary>
+    public abstract void OnSignal(int number);
+
     /// <summary>The process ends, or never ran: it has nothing any more. May BLOCK.</summary>
     public abstract void Release(Process* process);
 }

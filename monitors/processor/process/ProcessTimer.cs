@@ -1,6 +1,8 @@
 // One timer of a process: an interval timer (setitimer(2)), the limit of its processor time (RLIMIT_CPU), or one of timer_create(2).
 // TimerQueue fires it.
 
+using Lego.Kernel;
+
 namespace Lego.Processor;
 
 /// <summary>What a timer counts.</summary>
@@ -25,6 +27,23 @@ public enum TimerKind : byte
     ProcessorLimit,
     /// <summary>A signal with the timer's id, or none (timer_create(2)); goes on when the signal is taken.</summary>
     Created,
+    /// <summary>Tells whoever made it (timerfd_create(2)).</summary>
+    File,
+}
+
+/// <summary>Hears of the expiries of timers that belong to no process.</summary>
+public abstract unsafe class ExpiryListener
+{
+    protected ExpiryListener()
+    {
+        Self = new ObjectPointer<ExpiryListener>(this);
+    }
+
+    /// <summary>How timers refer to this object.</summary>
+    public ObjectPointer<ExpiryListener> Self { get; }
+
+    /// <summary>The timer has expired and is in no queue any more. Never blocks.</summary>
+    public abstract void Expired(ProcessTimer* timer);
 }
 
 /// <summary>A timer; zero-initialised = never armed. Part of its process, or in TimerQueue's slab.</summary>
@@ -44,6 +63,9 @@ public unsafe struct ProcessTimer
     public TimerClock Clock;
     /// <summary>Signal of an expiry; 0 = none.</summary>
     public byte Signal;
+
+    // Only for timers that tell a listener.
+    public ObjectPointer<ExpiryListener> Listener;
 
     // Only for timers of timer_create(2).
     public bool CountsRealTime;

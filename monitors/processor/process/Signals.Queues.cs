@@ -67,6 +67,7 @@ public static unsafe partial class Signals
             }
 
             queue.Mask |= bit;
+            process->Table.Resources?.OnSignal(info.Number);
             return Errno.None;
         }
 
@@ -83,6 +84,7 @@ public static unsafe partial class Signals
         }
 
         queue.Last = item;
+        process->Table.Resources?.OnSignal(info.Number);
         return Errno.None;
     }
 

@@ -216,6 +216,9 @@ public sealed unsafe class TimerQueue : ThreadBody
             case TimerKind.ProcessorLimit:
                 ExpireLimit(timer, clockNow, now);
                 break;
+            case TimerKind.File:
+                timer->Listener.Target.Expired(timer);
+                break;
             default:
                 ExpireCreated(timer, clockNow, now);
                 break;

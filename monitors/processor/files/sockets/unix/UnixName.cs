@@ -103,11 +103,11 @@ public sealed unsafe class UnixNameTable
         return socket;
     }
 
-    /// <summary>The socket that is bound to an abstract name, or null.</summary>
-    public Socket* Find(ReadOnlySpan<byte> name)
+    /// <summary>The socket that is bound to an abstract name, or null. Each type has names of its own.</summary>
+    public Socket* Find(SocketType type, ReadOnlySpan<byte> name)
     {
         Socket* socket = *Bucket(null, name);
-        while (socket != null && (socket->Unix.Name->Node != null || !socket->Unix.Name->Bytes.SequenceEqual(name)))
+        while (socket != null && (socket->Type != type || socket->Unix.Name->Node != null || !socket->Unix.Name->Bytes.SequenceEqual(name)))
         {
             socket = socket->Unix.NextBound;
         }

@@ -120,7 +120,7 @@ public sealed unsafe partial class UnixSockets
                 name[Digits - digit] = "0123456789abcdef"u8[(int)((_lastAutomaticName >> (4 * digit)) & 0xF)];
             }
 
-            if (_names.Find(name) == null)
+            if (_names.Find(socket->Type, name) == null)
             {
                 return BindAbstract(socket, name);
             }
@@ -131,7 +131,7 @@ public sealed unsafe partial class UnixSockets
 
     private Errno BindAbstract(Socket* socket, ReadOnlySpan<byte> bytes)
     {
-        if (_names.Find(bytes) != null)
+        if (_names.Find(socket->Type, bytes) != null)
         {
             return Errno.EADDRINUSE;
         }
@@ -187,7 +187,7 @@ public sealed unsafe partial class UnixSockets
         Socket* socket;
         if (bytes[0] == 0)
         {
-            socket = _names.Find(bytes);
+            socket = _names.Find(type, bytes);
         }
         else
         {

@@ -10,6 +10,11 @@ public sealed unsafe partial class UnixSockets
 {
     public override long Send(Process* process, Socket* socket, ref SocketMessage message)
     {
+        if (socket->IsConnectionBased && socket->Unix.Peer == null && message.Name.Length == 0)
+        {
+            return CallResult.Fail(Errno.ENOTCONN);
+        }
+
         // Urgent bytes do not exist here: Linux may be built without them, too (CONFIG_AF_UNIX_OOB).
         if (message.Has(MessageFlags.OutOfBand))
         {
@@ -38,7 +43,7 @@ public sealed unsafe partial class UnixSockets
 
         ulong deadline = Socket.DeadlineAfter(socket->SendTimeoutNs);
         long total = 0;
-        Errno error = Errno.None;
+        Errno error = (socket->Shut & SocketSides.Send) != 0 ? Errno.EPIPE : Errno.None;
         while (message.Data.RemainingBytes != 0 && error == Errno.None)
         {
             error = WaitForRoom(socket, message.IsNonBlocking, deadline);
@@ -75,19 +80,17 @@ public sealed unsafe partial class UnixSockets
     private long SendDatagram(Process* process, Socket* socket, ref SocketMessage message, ref Attachment attached)
     {
         Errno error = Errno.None;
-        bool isSequenced = socket->Type == SocketType.SequencedPacket;
-        if (isSequenced)
+        if (socket->Type == SocketType.SequencedPacket)
         {
             error = socket->TakeError();
-            error = error == Errno.None && socket->State != SocketState.Connected && socket->Shut == SocketSides.None ? Errno.ENOTCONN : error;
+            error = error == Errno.None && socket->State != SocketState.Connected ? Errno.ENOTCONN : error;
             // The address of a connection's packet says nothing (unix_seqpacket_sendmsg).
             message.Name.Length = 0;
         }
 
         if (error == Errno.None)
         {
-            error = message.Name.Length != 0 ? (IsName(in message.Name) ? Errno.None : Errno.EINVAL)
-                : socket->Unix.Peer == null && !(isSequenced && socket->Shut != SocketSides.None) ? Errno.ENOTCONN : Errno.None;
+            error = message.Name.Length != 0 && !IsName(in message.Name) ? Errno.EINVAL : Errno.None;
         }
 
         error = error == Errno.None ? NameSender(socket) : error;
@@ -133,7 +136,7 @@ public sealed unsafe partial class UnixSockets
             }
             else if (receiver == null)
             {
-                return socket->Type == SocketType.SequencedPacket ? Errno.EPIPE : Errno.ECONNRESET;
+                return Errno.ENOTCONN;
             }
             else
             {

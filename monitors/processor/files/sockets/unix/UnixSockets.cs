@@ -41,7 +41,8 @@ public sealed unsafe partial class UnixSockets : SocketFamily
     public FilesInFlight InFlight { get; }
 
     /// <summary>poll(2) calls a socket writable (unix_writable).</summary>
-    public static bool HasRoom(Socket* socket) => (long)socket->Unix.SentBytes << 2 <= socket->SendLimitBytes;
+    public static bool HasRoom(Socket* socket) =>
+        socket->State != SocketState.Listening && (long)socket->Unix.SentBytes << 2 <= socket->SendLimitBytes;
 
     /// <summary>True when messages may take so much more of the component's memory.</summary>
     public bool MayTake(int bytes) => ChargedBytes + (ulong)bytes <= _mostBytes;
@@ -62,11 +63,6 @@ public sealed unsafe partial class UnixSockets : SocketFamily
         }
 
         socket = Create(process, type);
-        if (socket != null)
-        {
-            socket->Protocol = protocol;
-        }
-
         return socket == null ? Errno.ENOMEM : Errno.None;
     }
 
@@ -276,7 +272,7 @@ public sealed unsafe partial class UnixSockets : SocketFamily
         for (UnixMessage* message = socket->Unix.FirstMessage; message != null; message = message->Next)
         {
             bytes += message->Rest;
-            if (socket->Type != SocketType.Stream)
+            if (socket->Type == SocketType.Datagram)
             {
                 break;
             }

@@ -1,0 +1,38 @@
+// Sockets, and the files that tell of events, with the host's own Linux as the judge: the same program prints the same bytes here and on a rack.
+
+using System;
+using System.IO;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class LinuxSocketsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("lego-sockets-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Unix_sockets_behave_as_on_the_host(int cpus)
+    {
+        string program = await LinuxPrograms.BuildAsync("unix-sockets");
+        ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("unix-sockets")], ["/unix-sockets", "/"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public async Task Timers_signals_and_epoll_instances_within_others_tell_as_on_the_host(int cpus)
+    {
+        ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("told-events")]);
+        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("told-events")], ["/told-events"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+}
