@@ -225,8 +225,14 @@ internal sealed unsafe class Rack : IDisposable
         return AwaitEnd(session);
     }
 
+    /// <summary>Driver only: waits so long for the end of a started session's program; null: it has not ended.</summary>
+    internal uint? TryAwaitEnd(ushort session, ulong nanoseconds) =>
+        TryTake(frame => frame.Session == session && frame.Type == ControlFrameType.Exited, Simulation.NowNs + nanoseconds)?.Number(0);
+
     /// <summary>Driver only: waits for a frame and forgets it.</summary>
-    internal HeardFrame Take(Predicate<HeardFrame> wanted)
+    internal HeardFrame Take(Predicate<HeardFrame> wanted) => TryTake(wanted, ulong.MaxValue)!;
+
+    private HeardFrame? TryTake(Predicate<HeardFrame> wanted, ulong deadlineNs)
     {
         while (true)
         {
@@ -238,7 +244,10 @@ internal sealed unsafe class Rack : IDisposable
                 return frame;
             }
 
-            _heard->Wait();
+            if (!_heard->WaitUntil(deadlineNs))
+            {
+                return null;
+            }
         }
     }
 

@@ -27,8 +27,8 @@ internal sealed class ConcurrentFiles(string name, params FileStep[] kinds) : Sc
 
     /// <summary>Without kinds: all of them.</summary>
     internal override Gen<Step[][]> Plans => kinds.Length == 0
-        ? Step.Programs(FileModel.Kinds, 2, 3, 2, 9)
-        : Step.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 2, 9);
+        ? RandomPlans.Programs(FileModel.Kinds, 2, 3, 2, 9)
+        : RandomPlans.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 2, 9);
 
     internal override string Describe(Step step) => FileModel.Describe(step);
 

@@ -50,8 +50,8 @@ internal sealed class ConcurrentMemory(string name, int moreMemories, params Mem
     internal override string Name => name;
 
     internal override Gen<Step[][]> Plans => kinds.Length == 0
-        ? Step.Programs((int)MemoryStep.Kinds, 2, 3, 3, 12)
-        : Step.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 3, 12);
+        ? RandomPlans.Programs((int)MemoryStep.Kinds, 2, 3, 3, 12)
+        : RandomPlans.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 3, 12);
 
     /// <summary>Several components, too: what a program does with its memory concerns nobody else.</summary>
     internal override RackOptions Options(Choices choices) =>

@@ -19,7 +19,7 @@ internal sealed class DurableFsync : Scenario
 
     internal override string Name => "durable-fsync";
 
-    internal override Gen<Step[][]> Plans => Step.Programs(Extents, 2, 2, 2, 12);
+    internal override Gen<Step[][]> Plans => RandomPlans.Programs(Extents, 2, 2, 2, 12);
 
     internal override string Describe(Step step) => $"page {PageOf(step)}";
 

@@ -26,6 +26,9 @@ internal enum FileStep
     Unlink,
     Rename,
     Sync,
+
+    /// <summary>The second piece of OpenTruncate; no step of a plan.</summary>
+    TruncateOpened,
 }
 
 /// <summary>Names, files and descriptors.</summary>
@@ -42,12 +45,13 @@ internal sealed class FileModel : IModel<FileModel>
     private readonly Descriptor[] _descriptors;
     private readonly List<byte[]> _files;
 
-    private record struct Descriptor(int File, int Position, bool Appends);
+    /// <param name="IsToBeCut">open(O_TRUNC) has looked the file up and not emptied it yet.</param>
+    private record struct Descriptor(int File, int Position, bool Appends, bool IsToBeCut);
 
     internal FileModel(int programs)
     {
         _names = [.. Enumerable.Repeat(-1, Names)];
-        _descriptors = [.. Enumerable.Repeat(new Descriptor(-1, 0, false), programs * Slots)];
+        _descriptors = [.. Enumerable.Repeat(new Descriptor(-1, 0, false, false), programs * Slots)];
         _files = [];
     }
 
@@ -58,13 +62,32 @@ internal sealed class FileModel : IModel<FileModel>
         _files = [.. other._files];
     }
 
-    public string Key => string.Join(',', _names) + "|" + string.Join(',', _descriptors.Select(d => $"{d.File}.{d.Position}.{d.Appends}"))
+    public string Key => string.Join(',', _names) + "|" + string.Join(',', _descriptors.Select(d => $"{d.File}.{d.Position}.{d.Appends}.{d.IsToBeCut}"))
         + "|" + string.Join(',', _files.Select(Convert.ToHexString));
+
+    /// <summary>
+    /// open(O_TRUNC) looks the file up (or makes it), and empties what it has found afterwards: Linux's do_open calls handle_truncate at its
+    /// end. What others write between the two is lost. A file that the call has made is not emptied.
+    /// </summary>
+    public static IEnumerable<HistoryCall> PiecesOf(HistoryCall call)
+    {
+        yield return call;
+        if ((FileStep)call.Step.Kind == FileStep.OpenTruncate)
+        {
+            yield return call with { Step = call.Step with { Kind = (int)FileStep.TruncateOpened } };
+        }
+    }
 
     public FileModel Copy() => new(this);
 
     public bool Explains(HistoryCall call)
     {
+        if ((FileStep)call.Step.Kind == FileStep.TruncateOpened)
+        {
+            TruncateOpened(ref _descriptors[(call.Program * Slots) + SlotOf(call.Step)]);
+            return true;
+        }
+
         long result = Do(call.Program, call.Step, out byte[] bytes);
         return result == call.Result && bytes.AsSpan().SequenceEqual(call.Bytes);
     }
@@ -173,7 +196,8 @@ internal sealed class FileModel : IModel<FileModel>
             return -(long)Errno.EBUSY;
         }
 
-        if (name < 0)
+        bool exists = name >= 0;
+        if (!exists)
         {
             if (kind == FileStep.Open)
             {
@@ -188,13 +212,17 @@ internal sealed class FileModel : IModel<FileModel>
             return -(long)Errno.EEXIST;
         }
 
-        if (kind == FileStep.OpenTruncate)
-        {
-            _files[name] = [];
-        }
-
-        slot = new Descriptor(name, 0, kind == FileStep.OpenAppend);
+        slot = new Descriptor(name, 0, kind == FileStep.OpenAppend, exists && kind == FileStep.OpenTruncate);
         return 0;
+    }
+
+    private void TruncateOpened(ref Descriptor slot)
+    {
+        if (slot.IsToBeCut)
+        {
+            _files[slot.File] = [];
+            slot.IsToBeCut = false;
+        }
     }
 
     private static long Rename(ref int from, ref int to)

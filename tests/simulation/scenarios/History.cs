@@ -1,6 +1,6 @@
 // Linearizability (Herlihy and Wing, 1990) of what several programs did: is there an order of all calls, in which each lies between its
 // start and its end, that a model explains with the very results that were seen? A search over such orders (Wing and Gong, 1993), with
-// states seen before left out.
+// states seen before left out. Where Linux does a call in several atomic pieces, the model says so, and each piece has a place of its own.
 
 using System;
 using System.Collections.Generic;
@@ -11,6 +11,9 @@ namespace Lego.Simulation;
 /// <summary>A state of a model that can be copied.</summary>
 internal interface IModel<T> where T : IModel<T>
 {
+    /// <summary>The pieces of a call that happen at once each: calls of others may come between them.</summary>
+    static abstract IEnumerable<HistoryCall> PiecesOf(HistoryCall call);
+
     T Copy();
 
     /// <summary>Makes a step; null: what it must give in this state, else why the result that was seen is wrong.</summary>
@@ -49,12 +52,13 @@ internal sealed class History
     /// <summary>Throws when no order explains the results.</summary>
     internal void Check<T>(T initial) where T : IModel<T>
     {
-        List<HistoryCall>[] programs = [.. _calls.GroupBy(call => call.Program).OrderBy(group => group.Key).Select(group => group.ToList())];
+        List<HistoryCall>[] programs =
+            [.. _calls.GroupBy(call => call.Program).OrderBy(group => group.Key).Select(group => group.SelectMany(T.PiecesOf).ToList())];
         HashSet<string> seen = [];
         int furthest = 0;
         if (!Search(initial, programs, new int[programs.Length], seen, ref furthest))
         {
-            throw new CheckFailed($"no order of the calls explains their results ({furthest} of {_calls.Count} can be ordered):\n"
+            throw new CheckFailed($"no order of the calls explains their results ({furthest} of {programs.Sum(calls => calls.Count)} steps can be ordered):\n"
                 + string.Join('\n', _calls.Select(call => "    " + call)));
         }
     }

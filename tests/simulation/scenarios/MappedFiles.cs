@@ -56,7 +56,7 @@ internal sealed class MappedFiles(string name, int moreProcessors) : Scenario
 
     internal override string Name => name;
 
-    internal override Gen<Step[][]> Plans => Step.Programs((int)MappedFileStep.Kinds, 2, 3, 3, 14);
+    internal override Gen<Step[][]> Plans => RandomPlans.Programs((int)MappedFileStep.Kinds, 2, 3, 3, 14);
 
     internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with { MoreProcessors = moreProcessors };
 

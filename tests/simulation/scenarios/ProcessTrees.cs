@@ -2,6 +2,7 @@
 // waits for, SIGKILL ends it, nobody escapes, and nothing is left.
 
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using CsCheck;
 using Lego.Kernel;
@@ -50,7 +51,7 @@ internal sealed class ProcessTrees : Scenario
 
     internal override string Name => "processes";
 
-    internal override Gen<Step[][]> Plans => Step.Programs((int)ProcessStep.Kinds, 1, 3, 2, 8);
+    internal override Gen<Step[][]> Plans => RandomPlans.Programs((int)ProcessStep.Kinds, 1, 3, 2, 8);
 
     internal override string Describe(Step step) => (ProcessStep)step.Kind switch
     {
@@ -78,7 +79,7 @@ internal sealed class ProcessTrees : Scenario
             code.SetProgram(index, program => Play(program, steps, 0, population));
         }
 
-        ushort[] sessions = [.. plan.Select((_, index) => rack.Start(index))];
+        List<ushort> sessions = [.. plan.Select((_, index) => rack.Start(index))];
         // All have started: a program that the killer cannot see yet would live on, and rightly.
         foreach (ushort session in sessions)
         {
@@ -86,9 +87,17 @@ internal sealed class ProcessTrees : Scenario
         }
 
         Scheduler.Sleep((ulong)choices.Next((int)MostLifeNs));
-        // The programs may kill the killer, whose number they guess.
-        while (rack.AwaitExit(rack.Start(Killer)) != 0)
+        // The programs may kill or stop the killer, whose number they guess; one that is stopped is for the next one to kill.
+        uint? status = null;
+        while (status != 0)
         {
+            ushort killer = rack.Start(Killer);
+            rack.AwaitStart(killer);
+            status = rack.TryAwaitEnd(killer, MostDyingNs);
+            if (status is null)
+            {
+                sessions.Add(killer);
+            }
         }
 
         ulong killedNs = rack.Simulation.NowNs;

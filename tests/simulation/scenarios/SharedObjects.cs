@@ -47,7 +47,7 @@ internal sealed class SharedObjects : Scenario
 
     internal override string Name => "shared-objects";
 
-    internal override Gen<Step[][]> Plans => Step.Programs((int)SharedStep.Kinds, 2, 3, 3, 14);
+    internal override Gen<Step[][]> Plans => RandomPlans.Programs((int)SharedStep.Kinds, 2, 3, 3, 14);
 
     internal override string Describe(Step step) => $"{(SharedStep)step.Kind}({step.A % Pages}, {step.B}, {step.C})";
 

@@ -1,21 +1,6 @@
-// One operation of a generated program. What the numbers mean is the scenario's affair; CsCheck makes and shrinks them.
-
-using System.Linq;
-using CsCheck;
+// One operation of a generated program. What the numbers mean is the scenario's affair; RandomPlans.cs makes them.
 
 namespace Lego.Simulation;
 
 /// <summary>An operation and its operands.</summary>
-internal readonly record struct Step(int Kind, int A, int B, int C)
-{
-    private const int MostOperand = 15;
-
-    /// <summary>Programs of some steps each, with kinds below <paramref name="kinds"/>.</summary>
-    internal static Gen<Step[][]> Programs(int kinds, int fewestPrograms, int mostPrograms, int fewestSteps, int mostSteps) =>
-        Programs([.. Enumerable.Range(0, kinds)], fewestPrograms, mostPrograms, fewestSteps, mostSteps);
-
-    /// <summary>Programs of some steps each, of these kinds; one that is named twice comes twice as often.</summary>
-    internal static Gen<Step[][]> Programs(int[] kinds, int fewestPrograms, int mostPrograms, int fewestSteps, int mostSteps) =>
-        Gen.Select(Gen.OneOfConst(kinds), Gen.Int[0, MostOperand], Gen.Int[0, MostOperand], Gen.Int[0, MostOperand],
-            (kind, a, b, c) => new Step(kind, a, b, c)).Array[fewestSteps, mostSteps].Array[fewestPrograms, mostPrograms];
-}
+internal readonly record struct Step(int Kind, int A, int B, int C);

@@ -41,7 +41,7 @@ internal sealed class ThreadsOnOneMap : Scenario
 
     internal override string Name => "threads-on-one-map";
 
-    internal override Gen<Step[][]> Plans => Step.Programs((int)MapStep.Kinds, 2, 3, 3, 14);
+    internal override Gen<Step[][]> Plans => RandomPlans.Programs((int)MapStep.Kinds, 2, 3, 3, 14);
 
     internal override string Describe(Step step) => $"{(MapStep)step.Kind}({step.A % Slots}, {step.B}, {step.C})";
 
