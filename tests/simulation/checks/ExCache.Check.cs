@@ -14,7 +14,7 @@ public sealed unsafe partial class ExCache
     /// <summary>Throws what does not hold.</summary>
     internal void CheckInvariants()
     {
-        HashSet<int> frames = [];
+        bool[] isSeen = new bool[_frameCount];
         ulong resident = 0;
         for (int set = 0; set <= _setCount; set++)
         {
@@ -27,11 +27,13 @@ public sealed unsafe partial class ExCache
         ulong leaving = 0;
         ulong named = 0;
         ulong mapped = 0;
-        Dictionary<uint, uint> linesOfObjects = [];
+        uint[] linesOfObjects = new uint[LineObjects.MaxObjects + 1];
         for (int index = 0; index < lines; index++)
         {
-            Check.That(frames.Add(_lines[index].Frame), $"line {index}: its frame belongs to another line as well");
-            Check.Equal(index, _lineOfFrame[_lines[index].Frame], $"line of the frame of line {index}");
+            int frame = _lines[index].Frame;
+            Check.That(!isSeen[frame], $"line {index}: its frame belongs to another line as well");
+            isSeen[frame] = true;
+            Check.Equal(index, _lineOfFrame[frame], $"line of the frame of line {index}");
             listed += _lines[index].State == LineState.Resident ? 1 : 0;
             // Mapped, but no victim while its home is asked whether its range goes.
             leaving += _lines[index].State == LineState.Leaving ? 1UL : 0;
@@ -48,13 +50,13 @@ public sealed unsafe partial class ExCache
             {
                 named++;
                 CheckName(index);
-                linesOfObjects[_lines[index].Object] = linesOfObjects.GetValueOrDefault(_lines[index].Object) + 1;
+                linesOfObjects[_lines[index].Object]++;
             }
         }
 
         for (uint number = 1; number <= LineObjects.MaxObjects; number++)
         {
-            Check.Equal(linesOfObjects.GetValueOrDefault(number), _objects.LinesOf(number), $"lines of object {number}");
+            Check.Equal(linesOfObjects[number], _objects.LinesOf(number), $"lines of object {number}");
         }
 
         Check.Equal(named, _namedLines, "counter of named lines");
@@ -82,7 +84,7 @@ public sealed unsafe partial class ExCache
         for (int index = _sets[set].Oldest; index != Line.None; index = _lines[index].Newer)
         {
             ref Line line = ref _lines[index];
-            string name = NameOf(index);
+            LineLabel name = NameOf(index);
             Check.That(line.State == LineState.Resident, $"{name} is on a list of resident lines and {line.State}");
             Check.Equal(set, SetOfLine(index), $"set of {name}");
             Check.Equal(older, line.Older, $"older neighbour of {name}");
@@ -98,19 +100,20 @@ public sealed unsafe partial class ExCache
     private ulong CheckEntries(int index)
     {
         ref Line line = ref _lines[index];
-        string name = NameOf(index);
+        LineLabel name = NameOf(index);
         if (line.Entry == null)
         {
             Check.That(line.IsNamed && line.More == null && line.Storers == 0 && !line.IsDirty && line.State == LineState.Resident, $"{name} is mapped by nobody and not to be found");
             return 0;
         }
 
-        HashSet<ulong> entries = [];
+        ulong count = 1;
         CheckEntry(index, line.Entry, line.Space, line.Address);
-        entries.Add((ulong)line.Entry);
+        HashSet<ulong>? entries = line.More == null ? null : [(ulong)line.Entry];
         for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
         {
-            Check.That(entries.Add((ulong)mapping->Entry), $"{name}: an entry is remembered twice");
+            count++;
+            Check.That(entries!.Add((ulong)mapping->Entry), $"{name}: an entry is remembered twice");
             CheckEntry(index, mapping->Entry, mapping->Space, mapping->Address);
         }
 
@@ -123,7 +126,7 @@ public sealed unsafe partial class ExCache
 
         Check.Equal(storers, line.Storers, $"mappings that store into {name}");
         Check.Equal(IsLeft(ref line), line.State == LineState.Leaving, $"{name}: leaving");
-        return (ulong)entries.Count;
+        return count;
     }
 
     /// <summary>A line that nobody maps is not remembered by anybody, unless it is on its way to its owners: then all wait for it.</summary>
@@ -152,7 +155,7 @@ public sealed unsafe partial class ExCache
     private void CheckEntry(int index, ulong* entry, AddressSpace* space, ulong address)
     {
         ref Line line = ref _lines[index];
-        string name = $"{NameOf(index)} at {address:x} of space {space->Asid}";
+        EntryLabel name = new(NameOf(index), address, space->Asid);
         Check.That(space->PageTableRoot != 0, $"{name}: its space is gone");
         Check.That(entry == PageTable.Find(space->PageTableRoot, address), $"{name}: its page table has another entry");
         ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
@@ -178,10 +181,22 @@ public sealed unsafe partial class ExCache
     private void CheckName(int index)
     {
         ref Line line = ref _lines[index];
-        string name = NameOf(index);
+        LineLabel name = NameOf(index);
         Check.That(line.State is LineState.Resident or LineState.Filling or LineState.WritingBack, $"{name} has a name and is {line.State}");
         Check.Equal(index, Find(new LineName(line.Object, line.Page)), $"the line that the name of {name} leads to");
     }
 
-    private string NameOf(int index) => $"line {index} ({_lines[index].Address:x}, page {_lines[index].Page} of object {_lines[index].Object})";
+    private LineLabel NameOf(int index) => new(index, _lines[index].Address, _lines[index].Object, _lines[index].Page);
+
+    /// <summary>What a line is called in a complaint.</summary>
+    private readonly record struct LineLabel(int Index, ulong Address, uint Object, ulong Page)
+    {
+        public override string ToString() => $"line {Index} ({Address:x}, page {Page} of object {Object})";
+    }
+
+    /// <summary>What an entry that maps a line is called.</summary>
+    private readonly record struct EntryLabel(LineLabel Line, ulong Address, uint Asid)
+    {
+        public override string ToString() => $"{Line} at {Address:x} of space {Asid}";
+    }
 }
