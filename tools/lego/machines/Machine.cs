@@ -13,7 +13,8 @@ namespace Lego.Tool;
 /// <summary>A component that runs.</summary>
 public sealed class Machine : IDisposable
 {
-    private static readonly TimeSpan s_shutdownStep = TimeSpan.FromSeconds(2);
+    /// <summary>How often a machine that is shutting down is looked at until it counts as still.</summary>
+    private const int LooksPerLimit = 5;
 
     private readonly Process _process;
     private readonly ControlChannel _channel;
@@ -101,13 +102,14 @@ public sealed class Machine : IDisposable
     {
         await SendAsync(new ControlFrame(ControlFrameType.Shutdown, 0, default));
         string work = "";
-        TimeSpan still = TimeSpan.Zero;
-        while (await Task.WhenAny(Ended, Task.Delay(s_shutdownStep, impatience)) != Ended)
+        TimeSpan step = limit / LooksPerLimit;
+        int still = 0;
+        while (await Task.WhenAny(Ended, Task.Delay(step, impatience)) != Ended)
         {
-            string now = impatience.IsCancellationRequested ? work : await WorkAsync();
-            still = now == work ? still + s_shutdownStep : TimeSpan.Zero;
+            string now = impatience.IsCancellationRequested ? work : await WorkAsync(step);
+            still = now == work ? still + 1 : 0;
             work = now;
-            if (impatience.IsCancellationRequested || (still >= limit && !Ended.IsCompleted))
+            if (impatience.IsCancellationRequested || (still >= LooksPerLimit && !Ended.IsCompleted))
             {
                 Kill();
                 return $"{Component.Title} did not shut down in good order: {(impatience.IsCancellationRequested ? "it was not given the time"
@@ -153,11 +155,11 @@ public sealed class Machine : IDisposable
     }
 
     // The counters of the monitors' own work. Those of the fabric also count heartbeats, which say nothing about progress.
-    private async Task<string> WorkAsync()
+    private async Task<string> WorkAsync(TimeSpan limit)
     {
         try
         {
-            string[] lines = (await StatisticsAsync(s_shutdownStep)).Split('\n');
+            string[] lines = (await StatisticsAsync(limit)).Split('\n');
             return string.Join('\n', lines.Where(line => line.StartsWith("memory.", StringComparison.Ordinal) || line.StartsWith("storage.", StringComparison.Ordinal)));
         }
         catch (TimeoutException)
