@@ -52,6 +52,44 @@ public sealed unsafe class FailingDeviceTests
         Assert.Contains("not clean", VolumeImage.Run("dumpe2fs", $"-h {image.Path}"));
     }
 
+    [Fact]
+    public void A_truncation_that_the_device_interrupts_leaves_a_file_that_can_be_opened_and_truncated_again()
+    {
+        const int Pieces = 2000;
+        const uint SmallCache = 16;
+        using VolumeImage image = new("16M", "-b 1024 -O ^has_journal");
+        Volume volume = image.Mount();
+        uint file = VolumeTests.Create(volume, Geometry.RootInode, "scattered", FileMode.Regular | 0x1A4);
+        for (ulong piece = 0; piece < Pieces; piece++)
+        {
+            using InodeHandle inode = volume.Inodes.Open(file, out _);
+            Assert.Equal(Errno.None, volume.Contents.Write(inode, piece * 2048, [1, 2, 3], 0, out _));
+        }
+
+        Assert.Equal(Errno.None, volume.Sync());
+        int interrupted = 0;
+        Errno error = Errno.EIO;
+        // Each attempt gets a little further before the device fails; what the one before has cut is off.
+        for (int operations = 1; error != Errno.None; operations++)
+        {
+            volume = image.Mount(SmallCache);
+            image.Device.OperationsUntilFailure = operations;
+            using (InodeHandle inode = volume.Inodes.Open(file, out Errno opened))
+            {
+                error = opened != Errno.None ? opened : volume.Contents.Truncate(inode, 0, 0);
+            }
+
+            interrupted += error == Errno.EIO ? 1 : 0;
+            Assert.True(error is Errno.None or Errno.EIO, $"after {operations} operations: {error}");
+            image.Device.OperationsUntilFailure = -1;
+            Assert.Equal(Errno.None, volume.Sync());
+        }
+
+        Assert.True(interrupted > 1);
+        using InodeHandle empty = volume.Inodes.Open(file, out _);
+        Assert.Equal(0UL, empty.Size);
+    }
+
     /// <summary>Sectors in memory, one of which may be refused.</summary>
     private sealed class SectorDevice : BlockDevice
     {
