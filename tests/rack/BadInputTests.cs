@@ -60,7 +60,8 @@ public sealed class BadInputTests : IDisposable
             CommandResult made = await LegoTool.RunAsync("volume", "create", name, "--from", tree, "--size", "16M");
             Assert.True(made.Status == 0, made.ToString());
             ProgramResult result = await Rack.RunAsync(["--volume", name],
-                ["/bin/busybox", "sh", "-c", "B=/bin/busybox; $B dd if=/dev/zero of=/big bs=4096 count=8192; echo status $?; [ -s /big ] && echo kept; $B rm /big; echo alive"]);
+                ["/bin/busybox", "sh", "-c", "B=/bin/busybox; $B dd if=/dev/zero of=/big bs=4096 count=8192; echo status $?; "
+                    + "[ -s /big ] && echo kept; $B rm /big; echo alive"]);
             Assert.Contains("No space left on device", result.Error);
             Assert.Equal("status 1\nkept\nalive\n", result.Output);
             ProgramResult check = await Rack.HostAsync("/", ["sh", "-c", $"PATH=$PATH:/usr/sbin e2fsck -fn {image}"]);

@@ -46,12 +46,14 @@ public sealed class BadProgramTests
     [Fact]
     public async Task A_program_that_computes_does_not_hold_up_those_that_wait_for_messages()
     {
-        // 20 programs with some fifty messages each, alone and beside one that never gives the processor back. Fairness makes it two times as
-        // long; a message that waits for a timer instead of a wake-up makes it hundreds of times.
-        const string Script = "run() { for n in $(seq 20); do ls / >/dev/null; done; cut -d' ' -f1 /proc/uptime; }; cut -d' ' -f1 /proc/uptime; run; "
+        // 20 programs with some fifty messages each, alone and beside one that never gives the processor back. Fairness makes it two times
+        // as long; a message that waits for a timer instead of a wake-up makes it hundreds of times.
+        const string Script =
+            "run() { for n in $(seq 20); do ls / >/dev/null; done; cut -d' ' -f1 /proc/uptime; }; cut -d' ' -f1 /proc/uptime; run; "
             + "while :; do :; done & cut -d' ' -f1 /proc/uptime; run; kill $!";
         ProgramResult result = await Rack.RunAsync([], ["sh", "-c", Script]);
-        double[] times = [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
+        double[] times = [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
         Assert.Equal(4, times.Length);
         double alone = times[1] - times[0];
         double beside = times[3] - times[2];
@@ -61,7 +63,8 @@ public sealed class BadProgramTests
     [Fact]
     public async Task Pipes_that_are_full_leave_the_others_their_memory()
     {
-        const string Script = "mkfifo /tmp/end; /pipes </tmp/end >/tmp/said & exec 3>/tmp/end; until grep -q full /tmp/said; do sleep 0.1; done; "
+        const string Script =
+            "mkfifo /tmp/end; /pipes </tmp/end >/tmp/said & exec 3>/tmp/end; until grep -q full /tmp/said; do sleep 0.1; done; "
             + "md5sum /bin/busybox; exec 3>&-; wait; cat /tmp/said";
         ProgramResult host = await Rack.HostAsync("/", ["md5sum", "/bin/busybox"]);
         ProgramResult result = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("pipes")], ["sh", "-c", Script]);

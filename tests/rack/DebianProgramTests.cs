@@ -1,4 +1,5 @@
-// Programs of Debian's packages with the host's own Linux as the judge: the same scripts, run by the same files, print the same bytes here and there.
+// Programs of Debian's packages with the host's own Linux as the judge: the same scripts, run by the same files, print the same bytes here
+// and there.
 
 using System.Threading.Tasks;
 using Xunit;
@@ -17,10 +18,11 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
     [InlineData("bash", "compile.sh")]
     public async Task A_script_prints_on_a_rack_what_it_prints_on_the_host(string interpreter, string script)
     {
-        ProgramResult here = await debian.RunHereAsync(interpreter, script);
+        Task<ProgramResult> judge = debian.RunHereAsync(interpreter, script);
+        ProgramResult there = await debian.RunThereAsync(interpreter, script);
+        ProgramResult here = await judge;
         // A script that ends early proves nothing; each has its own last line.
         Assert.Contains(EndOf(script), here.Output);
-        ProgramResult there = await debian.RunThereAsync(interpreter, script);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(here.Status, there.Status);
     }
@@ -30,16 +32,24 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
     {
         (ProgramResult result, _) = await debian.MeasureAsync("""
             set -e -o pipefail; export LC_ALL=C TERM=dumb
-            ls -ld /proc/self/fd/ | cut -c1; df / | tail -n 1 | grep -c ' /$'; mount | grep -c '^/dev/root on / type ext4'; findmnt -n -o FSTYPE /
-            sleep 100 & until [ "$(</proc/$!/comm)" = sleep ]; do :; done; ps -o pid=,comm= -p $! | grep -c "$! sleep"; ps aux | grep -c '[s]leep 100$'; ps -ef | grep -c '[b]ash -c'; pgrep -x sleep | wc -l
-            top -bn1 | grep -c ' sleep$'; kill $!; free -k | gawk '/^Mem:/ { print ($2 > $3) }'; uptime | grep -c 'load average'; uptime -p | grep -c '^up'
-            id; hostname; uname -srm; vmstat | wc -l; pwdx $$ | cut -d' ' -f2; nproc; getconf _NPROCESSORS_ONLN; cat /proc/uptime | wc -w; sysctl -n kernel.ostype
+            ls -ld /proc/self/fd/ | cut -c1; df / | tail -n 1 | grep -c ' /$'
+            mount | grep -c '^/dev/root on / type ext4'; findmnt -n -o FSTYPE /
+            sleep 100 & until [ "$(</proc/$!/comm)" = sleep ]; do :; done
+            ps -o pid=,comm= -p $! | grep -c "$! sleep"; ps aux | grep -c '[s]leep 100$'; ps -ef | grep -c '[b]ash -c'
+            pgrep -x sleep | wc -l
+            top -bn1 | grep -c ' sleep$'; kill $!; free -k | gawk '/^Mem:/ { print ($2 > $3) }'
+            uptime | grep -c 'load average'; uptime -p | grep -c '^up'
+            id; hostname; uname -srm; vmstat | wc -l; pwdx $$ | cut -d' ' -f2
+            nproc; getconf _NPROCESSORS_ONLN; cat /proc/uptime | wc -w; sysctl -n kernel.ostype
             mkdir /bb; busybox --install -s /bb; cd /bb
-            ./df / | tail -n 1 | grep -c ' /$'; ./mount | grep -c ' on / type ext4'; ./ps | grep -c '[b]ash -c'; ./top -bn1 | grep -c '[t]op -bn1$'; ./free | ./wc -l; ./uptime | grep -c load; ./id -u; ./hostname; ./uname -n
+            ./df / | tail -n 1 | grep -c ' /$'; ./mount | grep -c ' on / type ext4'; ./ps | grep -c '[b]ash -c'
+            ./top -bn1 | grep -c '[t]op -bn1$'
+            ./free | ./wc -l; ./uptime | grep -c load; ./id -u; ./hostname; ./uname -n
             """);
         string[] expected =
         [
-            "d", "1", "1", "ext4", "1", "1", "1", "1", "1", "1", "1", "1", "uid=0(root) gid=0(root) groups=0(root)", "p0", "Linux 6.1.0-lego x86_64", "3", "/", "1", "1", "2",
+            "d", "1", "1", "ext4", "1", "1", "1", "1", "1", "1", "1", "1", "uid=0(root) gid=0(root) groups=0(root)", "p0",
+                "Linux 6.1.0-lego x86_64", "3", "/", "1", "1", "2",
             "Linux", "1", "1", "1", "1", "3", "1", "0", "p0", "p0", "",
         ];
         Assert.Equal(string.Join('\n', expected), result.Output);

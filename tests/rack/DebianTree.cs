@@ -1,5 +1,5 @@
-// A volume of Debian's packages and the same files as a directory of the host, so that the same programs run on a rack and on the host's Linux. Made
-// once for a list of packages, under out/, and kept: a clean clone downloads once.
+// A volume of Debian's packages and the same files as a directory of the host, so that the same programs run on a rack and on the host's
+// Linux. Made once for a list of packages, under out/, and kept: a clean clone downloads once.
 
 using System;
 using System.Collections.Generic;
@@ -15,7 +15,8 @@ namespace Lego.Rack.Tests;
 /// <summary>Debian's programs, there and here.</summary>
 public sealed class DebianTree : IAsyncLifetime
 {
-    private const string Packages = "bash,dash,coreutils,grep,sed,gawk,findutils,tar,gzip,xz-utils,bzip2,bc,dc,diffutils,patch,perl,python3,sqlite3,lua5.4,m4,make,file,less,"
+    private const string Packages = "bash,dash,coreutils,grep,sed,gawk,findutils,tar,gzip,xz-utils,bzip2,bc,dc,diffutils,patch,"
+        + "perl,python3,sqlite3,lua5.4,m4,make,file,less,"
         + "libc-bin,ncurses-base,procps,util-linux,mount,hostname,busybox-static,gcc,libc6-dev,musl-tools";
     private const string Path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     private const string Home = "HOME=/root";
@@ -43,7 +44,8 @@ public sealed class DebianTree : IAsyncLifetime
             // It ends with 0 whatever went wrong and says so on its standard error, beneath its own name. Owners are only root's to change.
             string[] failures = dumped.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
             Assert.True(
-                dumped.Status == 0 && failures.Skip(1).All(line => line.Contains("while changing ownership of") && !Environment.IsPrivilegedProcess),
+                dumped.Status == 0 && failures.Skip(1)
+                .All(line => line.Contains("while changing ownership of") && !Environment.IsPrivilegedProcess),
                 dumped.ToString());
             Directory.Move(partial, Tree);
         }
@@ -73,7 +75,8 @@ public sealed class DebianTree : IAsyncLifetime
 
     /// <summary>Any shell line on a rack that works on a copy of the volume, with its counters.</summary>
     public Task<(ProgramResult Result, Statistics Statistics)> MeasureAsync(string line, params string[] options) =>
-        Rack.MeasureAsync(["--volume", _name, "--add", $"{Scripts}/shell.sh:/shell.sh", .. options], ["/usr/bin/env", "-i", Path, Home, "bash", "-c", line]);
+        Rack.MeasureAsync(["--volume", _name, "--add", $"{Scripts}/shell.sh:/shell.sh", .. options],
+            ["/usr/bin/env", "-i", Path, Home, "bash", "-c", line]);
 
     private static IEnumerable<string> Program(string interpreter, string script) =>
         ["/usr/bin/env", "-i", Path, Home, "bash", "-c", $"mkdir -p /work && cd /work && exec {interpreter} /{script}"];

@@ -1,5 +1,5 @@
-// Dynamically linked programs with the host's own Linux as the judge: what the host's gcc makes runs with the host's dynamic linker and C library,
-// copied into the volume, and prints the same bytes there and here.
+// Dynamically linked programs with the host's own Linux as the judge: what the host's gcc makes runs with the host's dynamic linker and C
+// library, copied into the volume, and prints the same bytes there and here.
 
 using System;
 using System.IO;
@@ -27,7 +27,8 @@ public sealed class DynamicProgramTests : IDisposable
     {
         await CompileAsync("-O1", "-fPIC", "-shared", "-o", "libown.so", Source("shared.c"));
         await CompileAsync("-O1", "-fPIC", "-shared", "-o", "libloaded.so", Source("shared.c"));
-        await CompileAsync("-O1", kind, "-Wl,-z,relro,-z,now", "-o", "dynamic", Source("dynamic.c"), "-L.", "-lown", "-lm", "-Wl,-rpath,$ORIGIN");
+        await CompileAsync("-O1", kind, "-Wl,-z,relro,-z,now", "-o", "dynamic", Source("dynamic.c"), "-L.", "-lown", "-lm",
+            "-Wl,-rpath,$ORIGIN");
         ProgramResult here = await Rack.HostAsync(_folder, ["./dynamic"]);
         Assert.Equal(0, here.Status);
         ProgramResult there = await Rack.RunAsync(["--link", link, .. await VolumeAsync()], ["./dynamic"]);
@@ -42,7 +43,8 @@ public sealed class DynamicProgramTests : IDisposable
         string[] own = ["-L.", "-lown", "-lm", "-Wl,-rpath,$ORIGIN"];
         await CompileAsync(["-O1", "-o", "dynamic", Source("dynamic.c"), .. own]);
         // The name of the linker is looked up like any path: relative, through links, with rights.
-        string[] linkers = ["missing", "linked", "./linked", "text", "short", "unexecutable", "directory", "other-machine", "dynamic/below", Linker + "/"];
+        string[] linkers = ["missing", "linked", "./linked", "text", "short", "unexecutable", "directory", "other-machine", "dynamic/below",
+            Linker + "/"];
         for (int index = 0; index < linkers.Length; index++)
         {
             await CompileAsync(["-O1", "-o", $"with{index}", Source("dynamic.c"), .. own, $"-Wl,--dynamic-linker={linkers[index]}"]);
@@ -63,7 +65,8 @@ public sealed class DynamicProgramTests : IDisposable
         Write("script", Encoding.ASCII.GetBytes("#!./dynamic of a script\n"), Executable);
         Write("script-of-missing", Encoding.ASCII.GetBytes("#!./with0\n"), Executable);
 
-        string[] program = ["./dynamic", "exec", .. linkers.Select((_, index) => $"./with{index}"), "./static-pie", "./script", "./script-of-missing"];
+        string[] program = ["./dynamic", "exec", .. linkers.Select((_, index) => $"./with{index}"), "./static-pie", "./script",
+            "./script-of-missing"];
         ProgramResult here = await Rack.HostAsync(_folder, program);
         ProgramResult there = await Rack.RunAsync([.. await VolumeAsync()], program);
         Assert.Equal(here.Output, there.Output);

@@ -26,7 +26,8 @@ public sealed class FailureTests
     [InlineData("g0", "ethernet")]
     public async Task Killing_a_component_ends_the_run_with_a_sentence_that_names_it(string name, string link)
     {
-        using Process process = await LegoTool.StartReadyAsync(["--link", link], "while :; do echo x > /tmp/f; cat /tmp/f > /dev/null; done");
+        using Process process = await LegoTool.StartReadyAsync(["--link", link],
+            "while :; do echo x > /tmp/f; cat /tmp/f > /dev/null; done");
         Dictionary<string, int> machines = await LegoTool.MachinesAsync();
         LegoTool.Signal(machines[name], "KILL");
         CommandResult result = await LegoTool.FinishAsync(process);
@@ -64,7 +65,8 @@ public sealed class FailureTests
         {
             Assert.True(up.Status == 0, up.ToString());
             CommandResult[] results = await Task.WhenAll(
-                LegoTool.RunAsync("run", "--", "sh", "-c", "sleep 0.5; echo first"), LegoTool.RunAsync("run", "--", "sh", "-c", "sleep 0.5; echo second"));
+                LegoTool.RunAsync("run", "--", "sh", "-c", "sleep 0.5; echo first"),
+                LegoTool.RunAsync("run", "--", "sh", "-c", "sleep 0.5; echo second"));
             Assert.Equal(("first\n", "second\n"), (results[0].OutputText, results[1].OutputText));
             Assert.Contains("processor.excache.faults", (await LegoTool.RunAsync("stats")).OutputText);
             Assert.Contains("joined", (await LegoTool.RunAsync("logs", "g0")).OutputText);
@@ -115,7 +117,8 @@ public sealed class FailureTests
             Directory.CreateDirectory(Path.Combine(tree, "bin"));
             File.Copy("/bin/busybox", Path.Combine(tree, "bin", "busybox"));
             Assert.Equal(0, (await LegoTool.RunAsync("volume", "create", name, "--from", tree)).Status);
-            ProgramResult wrote = await Rack.RunAsync(["--volume", name], ["/bin/busybox", "sh", "-c", "/bin/busybox seq 1 50000 > /numbers"]);
+            ProgramResult wrote = await Rack.RunAsync(["--volume", name],
+                ["/bin/busybox", "sh", "-c", "/bin/busybox seq 1 50000 > /numbers"]);
             Assert.True(wrote.Status == 0, wrote.ToString());
             ProgramResult read = await Rack.RunAsync(["--volume", name], ["/bin/busybox", "md5sum", "/numbers"]);
             ProgramResult expected = await Rack.HostAsync("/", ["sh", "-c", "seq 1 50000 | md5sum"]);

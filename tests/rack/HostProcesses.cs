@@ -12,7 +12,15 @@ namespace Lego.Rack.Tests;
 /// <summary>The host's processes.</summary>
 internal static class HostProcesses
 {
-    private static readonly Dictionary<string, int> s_signals = new() { ["HUP"] = 1, ["INT"] = 2, ["KILL"] = 9, ["TERM"] = 15, ["CONT"] = 18, ["STOP"] = 19 };
+    private static readonly Dictionary<string, int> s_signals = new()
+    {
+        ["HUP"] = 1,
+        ["INT"] = 2,
+        ["KILL"] = 9,
+        ["TERM"] = 15,
+        ["CONT"] = 18,
+        ["STOP"] = 19,
+    };
 
     /// <summary>Sends a signal by its name without SIG; false when there is no such process.</summary>
     public static bool Signal(int process, string signal) => Kill(process, s_signals[signal]) == 0;

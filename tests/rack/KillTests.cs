@@ -1,5 +1,5 @@
-// SIGKILL ends a program whatever it waits for, on a host with idle cores and on one without; and what comes and goes, programs, files and those that are
-// killed, leaves nothing behind at any component: its counters say so. One rack is up for all of these tests.
+// SIGKILL ends a program whatever it waits for, on a host with idle cores and on one without; and what comes and goes, programs, files and
+// those that are killed, leaves nothing behind at any component: its counters say so. One rack is up for all of these tests.
 
 using System;
 using System.Collections.Generic;
@@ -33,7 +33,8 @@ public sealed class KillTests : IClassFixture<UpRack>
     public async Task SIGKILL_ends_a_program_in_every_kind_of_wait(int busyPerCore)
     {
         await InstallAsync("kills");
-        Process[] busy = [.. Enumerable.Range(0, busyPerCore * Environment.ProcessorCount).Select(_ => Process.Start("sh", ["-c", "while :; do :; done"]))];
+        Process[] busy = [.. Enumerable.Range(0, busyPerCore * Environment.ProcessorCount)
+            .Select(_ => Process.Start("sh", ["-c", "while :; do :; done"]))];
         try
         {
             await KillAsync(HostSpeed.Scale(TimeSpan.FromSeconds(1)) * (1 + busyPerCore), 8);
@@ -64,7 +65,8 @@ public sealed class KillTests : IClassFixture<UpRack>
             {
                 await Task.Delay(LookMs);
                 after = await CountersAsync();
-                differing = [.. s_mustReturn.Where(name => before[name] != after[name]).Select(name => $"{name}: {before[name]}, then {after[name]}")];
+                differing = [.. s_mustReturn.Where(name => before[name] != after[name])
+                    .Select(name => $"{name}: {before[name]}, then {after[name]}")];
             }
 
             before = after;
@@ -103,7 +105,8 @@ public sealed class KillTests : IClassFixture<UpRack>
     private static async Task InstallAsync(string program)
     {
         CommandResult result = await LegoTool.RunAsync(
-            await File.ReadAllBytesAsync(await LinuxPrograms.BuildAsync(program)), "run", "--", "sh", "-c", $"cat >/{program}; chmod 755 /{program}");
+            await File.ReadAllBytesAsync(await LinuxPrograms.BuildAsync(program)), "run", "--", "sh", "-c",
+            $"cat >/{program}; chmod 755 /{program}");
         Assert.True(result.Status == 0, result.ToString());
     }
 
@@ -113,7 +116,8 @@ public sealed class KillTests : IClassFixture<UpRack>
         CommandResult stats = await LegoTool.RunAsync("stats");
         Assert.True(stats.Status == 0, stats.ToString());
         Dictionary<string, ulong> counters = [];
-        foreach (string[] fields in stats.OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(line => line.Split('\t')))
+        foreach (string[] fields in stats.OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)
+            .Select(line => line.Split('\t')))
         {
             counters[fields[1]] = ulong.Parse(fields[2], CultureInfo.InvariantCulture);
         }

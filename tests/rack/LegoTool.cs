@@ -1,4 +1,5 @@
-// For tests that interfere with a run while it goes on, or need bytes and not text: ./lego as a process of its own, its signals, its machines.
+// For tests that interfere with a run while it goes on, or need bytes and not text: ./lego as a process of its own, its signals, its
+// machines.
 
 using System;
 using System.Collections.Generic;
@@ -19,7 +20,8 @@ internal sealed record CommandResult(int Status, byte[] Output, byte[] Error, Ti
     public string ErrorText => Encoding.UTF8.GetString(Error);
 
     /// <summary>For the message of a failed assertion.</summary>
-    public override string ToString() => $"status {Status} after {Time.TotalSeconds:0.0} s\n--- output\n{OutputText}\n--- error\n{ErrorText}";
+    public override string ToString() =>
+        $"status {Status} after {Time.TotalSeconds:0.0} s\n--- output\n{OutputText}\n--- error\n{ErrorText}";
 }
 
 /// <summary>Starts ./lego and watches it.</summary>
@@ -66,7 +68,8 @@ internal static class LegoTool
         long start = Stopwatch.GetTimestamp();
         MemoryStream output = new();
         MemoryStream error = new();
-        Task reading = Task.WhenAll(process.StandardOutput.BaseStream.CopyToAsync(output), process.StandardError.BaseStream.CopyToAsync(error));
+        Task reading = Task.WhenAll(process.StandardOutput.BaseStream.CopyToAsync(output),
+            process.StandardError.BaseStream.CopyToAsync(error));
         try
         {
             await process.StandardInput.BaseStream.WriteAsync(input ?? []);
@@ -91,7 +94,8 @@ internal static class LegoTool
     }
 
     /// <summary>Sends a signal to a process.</summary>
-    public static void Signal(int process, string signal) => Assert.True(HostProcesses.Signal(process, signal), $"process {process} is gone");
+    public static void Signal(int process, string signal) =>
+        Assert.True(HostProcesses.Signal(process, signal), $"process {process} is gone");
 
     /// <summary>Rows of `lego ps`: name to process id.</summary>
     public static async Task<Dictionary<string, int>> MachinesAsync()

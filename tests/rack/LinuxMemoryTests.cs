@@ -14,31 +14,20 @@ public sealed class LinuxMemoryTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task Map_calls_that_fail_leave_memory_as_it_was_and_the_others_do_what_they_do_on_the_host()
-    {
-        string program = await LinuxPrograms.BuildAsync("memory");
-        ProgramResult here = await Rack.HostAsync(_folder, [program]);
-        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("memory")], ["/memory"]);
-        Assert.Equal(here.Output, there.Output);
-        Assert.Equal(0, there.Status);
-    }
+    public Task Map_calls_that_fail_leave_memory_as_it_was_and_the_others_do_what_they_do_on_the_host() =>
+        LinuxPrograms.AssertSameAsync(_folder, "", [], "memory");
 
     [Fact]
-    public async Task Mapped_files_and_running_programs_outlive_their_names_and_show_what_is_written_to_them()
-    {
-        string program = await LinuxPrograms.BuildAsync("mapped");
-        ProgramResult here = await Rack.HostAsync(_folder, [program]);
-        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("mapped")], ["/mapped"]);
-        Assert.Equal(here.Output, there.Output);
-        Assert.Equal(0, there.Status);
-    }
+    public Task Mapped_files_and_running_programs_outlive_their_names_and_show_what_is_written_to_them() =>
+        LinuxPrograms.AssertSameAsync(_folder, "", [], "mapped");
 
     [Fact]
     public async Task Shared_mappings_show_every_process_what_all_have_stored_and_agree_with_reads_and_writes()
     {
         string program = await LinuxPrograms.BuildAsync("shared-mappings");
         ProgramResult here = await Rack.HostAsync(_folder, [program, "1"]);
-        ProgramResult there = await Rack.RunAsync(["--excache", "2M", .. await LinuxPrograms.AddAsync("shared-mappings")], ["/shared-mappings", "1"]);
+        ProgramResult there = await Rack.RunAsync(["--excache", "2M", .. await LinuxPrograms.AddAsync("shared-mappings")],
+            ["/shared-mappings", "1"]);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
@@ -46,43 +35,26 @@ public sealed class LinuxMemoryTests : IDisposable
     [Theory]
     [InlineData("1M")]
     [InlineData("16M")]
-    public async Task Files_in_memory_are_written_mapped_sealed_and_run_as_on_the_host(string cache)
-    {
-        string program = await LinuxPrograms.BuildAsync("memory-files");
-        ProgramResult here = await Rack.HostAsync(_folder, [program]);
-        ProgramResult there = await Rack.RunAsync(["--excache", cache, .. await LinuxPrograms.AddAsync("memory-files")], ["/memory-files"]);
-        Assert.Equal(here.Output, there.Output);
-        Assert.Equal(0, there.Status);
-    }
+    public Task Files_in_memory_are_written_mapped_sealed_and_run_as_on_the_host(string cache) =>
+        LinuxPrograms.AssertSameAsync(_folder, "", ["--excache", cache], "memory-files");
 
     [Fact]
-    public async Task Names_of_shared_memory_are_made_linked_renamed_and_removed_as_on_the_host()
-    {
-        string program = await LinuxPrograms.BuildAsync("shared-names");
-        ProgramResult here = await Rack.HostAsync(_folder, [program]);
-        ProgramResult there = await Rack.RunAsync([.. await LinuxPrograms.AddAsync("shared-names")], ["/shared-names"]);
-        Assert.Equal(here.Output, there.Output);
-        Assert.Equal(0, there.Status);
-    }
+    public Task Names_of_shared_memory_are_made_linked_renamed_and_removed_as_on_the_host() =>
+        LinuxPrograms.AssertSameAsync(_folder, "", [], "shared-names");
 
     [Theory]
     [InlineData("1M")]
     [InlineData("16M")]
-    public async Task Pages_of_a_file_are_the_same_for_all_who_map_it_until_one_of_them_writes(string cache)
-    {
-        string program = await LinuxPrograms.BuildAsync("shared-pages");
-        ProgramResult here = await Rack.HostAsync(_folder, [program]);
-        ProgramResult there = await Rack.RunAsync(["--excache", cache, .. await LinuxPrograms.AddAsync("shared-pages")], ["/shared-pages"]);
-        Assert.Equal(here.Output, there.Output);
-        Assert.Equal(0, there.Status);
-    }
+    public Task Pages_of_a_file_are_the_same_for_all_who_map_it_until_one_of_them_writes(string cache) =>
+        LinuxPrograms.AssertSameAsync(_folder, "", ["--excache", cache], "shared-pages");
 
     [Fact]
     public async Task Files_in_memory_fill_half_of_it_and_give_it_back()
     {
         const string Script = "dd if=/dev/zero of=/dev/shm/full bs=64k 2>&1 | grep -c 'No space left'; busybox echo others run; "
-            + "n=$(stat -c %s /dev/shm/full); echo $((n > 40000000)) $((n < 50000000)); dd if=/dev/zero of=/dev/shm/more bs=64k count=1 2>/dev/null; "
-            + "echo $?; rm /dev/shm/*; dd if=/dev/zero of=/dev/shm/full bs=64k count=500 2>/dev/null; echo $?; rm /dev/shm/full";
+            + "n=$(stat -c %s /dev/shm/full); echo $((n > 40000000)) $((n < 50000000)); "
+            + "dd if=/dev/zero of=/dev/shm/more bs=64k count=1 2>/dev/null; echo $?; rm /dev/shm/*; "
+            + "dd if=/dev/zero of=/dev/shm/full bs=64k count=500 2>/dev/null; echo $?; rm /dev/shm/full";
         ProgramResult result = await Rack.RunAsync(["--memory", "96M"], ["sh", "-c", Script]);
         Assert.True(result.Output == "1\nothers run\n1 1\n1\n0\n" && result.Status == 0, result.ToString());
     }

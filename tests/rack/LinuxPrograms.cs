@@ -1,6 +1,7 @@
 // Compiles tests/linux/*.c into out/linux, with the command that each source's header comment gives.
 
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
@@ -30,6 +31,28 @@ public static partial class LinuxPrograms
         }
 
         return program;
+    }
+
+    /// <summary>
+    /// Runs programs one after the other, on the host and on a rack side by side: both print the same, and no program fails. On the host
+    /// each has an argument (empty: none), for where it is not to work in /tmp.
+    /// </summary>
+    public static async Task AssertSameAsync(string folder, string hostArgument, string[] options, params string[] names)
+    {
+        List<string> there = [];
+        List<string> here = [];
+        foreach (string name in names)
+        {
+            options = [.. options, .. await AddAsync(name)];
+            there.Add($"/{name}");
+            here.Add($"{await BuildAsync(name)} {hostArgument}");
+        }
+
+        Task<ProgramResult> judge = Rack.HostAsync(folder, ["sh", "-c", string.Join(" && ", here)]);
+        ProgramResult rack = await Rack.RunAsync(options, ["sh", "-c", string.Join(" && ", there)]);
+        ProgramResult host = await judge;
+        Assert.Equal((0, host.Output), (host.Status, rack.Output));
+        Assert.Equal(0, rack.Status);
     }
 
     /// <summary>The option that puts a compiled program into the rack's root directory.</summary>

@@ -8,21 +8,25 @@ namespace Lego.Rack.Tests;
 
 public sealed class MemoryTests
 {
-    /// <summary>Lines of the default ExCache of 16 MB.</summary>
-    private const ulong Lines = 4096;
+    /// <summary>A small ExCache: what matters is how often a working set exceeds it, and each page beyond costs time.</summary>
+    private const string SmallExCache = "4M";
+
+    /// <summary>Its lines.</summary>
+    private const ulong Lines = 1024;
 
     /// <summary>Pages that a small static program uses besides those it asks for: code, data, stack, libc's heap.</summary>
     private const ulong OwnPages = 256;
 
     [Theory]
-    [InlineData("ring", 512)]
-    [InlineData("ethernet", 96)]
+    [InlineData("ring", 128)]
+    [InlineData("ethernet", 24)]
     public async Task A_working_set_beyond_the_ExCache_survives_a_fork(string link, int megabytes)
     {
         string[] arguments = [$"{megabytes}", "20261121"];
         ProgramResult host = await Rack.HostAsync("/", [await LinuxPrograms.BuildAsync("pattern"), .. arguments]);
         (ProgramResult rack, Statistics statistics) =
-            await Rack.MeasureAsync(["--link", link, .. await LinuxPrograms.AddAsync("pattern")], ["/pattern", .. arguments]);
+            await Rack.MeasureAsync(["--link", link, "--excache", SmallExCache, .. await LinuxPrograms.AddAsync("pattern")],
+                ["/pattern", .. arguments]);
         Assert.Equal(host, rack);
         ulong pages = (ulong)megabytes * 256;
         Assert.True(statistics["processor.excache.fills_from_memory"] >= pages - Lines, "pages beyond the ExCache come from memory");
@@ -64,9 +68,10 @@ public sealed class MemoryTests
     [Fact]
     public async Task A_write_sweep_sends_one_request_per_miss_and_two_without_piggyback()
     {
-        const ulong Pages = 8192;
+        const ulong Pages = 2048;
         const ulong Rounds = 3;
-        (ProgramResult result, Statistics with) = await TouchAsync([], "write", $"{Pages}", $"{Rounds}");
+        string[] options = ["--excache", SmallExCache];
+        (ProgramResult result, Statistics with) = await TouchAsync(options, "write", $"{Pages}", $"{Rounds}");
         Assert.Equal(0, result.Status);
         ulong misses = with["processor.excache.fills_from_memory"];
         Assert.InRange(misses, Pages * Rounds, (Pages * Rounds) + OwnPages);
@@ -76,7 +81,7 @@ public sealed class MemoryTests
         Assert.InRange(requests, misses, misses + firstTouchFlushes);
         Assert.True(with["processor.excache.flushes_piggybacked"] > misses * 9 / 10, "victims ride on misses");
 
-        (result, Statistics without) = await TouchAsync(["--boot", "p0:piggyback=off"], "write", $"{Pages}", $"{Rounds}");
+        (result, Statistics without) = await TouchAsync([.. options, "--boot", "p0:piggyback=off"], "write", $"{Pages}", $"{Rounds}");
         Assert.Equal(0, result.Status);
         Assert.Equal(0UL, without["processor.excache.flushes_piggybacked"]);
         Assert.Equal(0UL, without["fabric.requests.MissFlush"]);

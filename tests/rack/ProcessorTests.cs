@@ -36,7 +36,8 @@ public sealed class ProcessorTests
         try
         {
             await File.WriteAllTextAsync(rack, Fill(RackOfManyProcessors, processors));
-            const string Script = "for seed in 1 2 3 4; do {0}pattern 2 $seed > {1}/p$seed & done; wait; for seed in 1 2 3 4; do cat {1}/p$seed; done";
+            const string Script =
+                "for seed in 1 2 3 4; do {0}pattern 2 $seed > {1}/p$seed & done; wait; for seed in 1 2 3 4; do cat {1}/p$seed; done";
             string folder = Directory.CreateTempSubdirectory("lego-pattern-").FullName;
             string program = await LinuxPrograms.BuildAsync("pattern");
             ProgramResult host = await Rack.HostAsync("/", ["sh", "-c", Fill(Script, Path.GetDirectoryName(program) + "/", folder)]);

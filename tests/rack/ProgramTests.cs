@@ -51,7 +51,8 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public async Task The_environment_and_the_working_directory_are_the_ones_given()
     {
-        ProgramResult result = await Rack.RunAsync(["--env", "GREETING=hello world", "--cwd", "/tmp"], ["sh", "-c", "echo $GREETING; pwd; echo $HOME"]);
+        ProgramResult result = await Rack.RunAsync(["--env", "GREETING=hello world", "--cwd", "/tmp"],
+            ["sh", "-c", "echo $GREETING; pwd; echo $HOME"]);
         Assert.Equal(new ProgramResult(0, "hello world\n/tmp\n/root\n", ""), result);
     }
 
@@ -61,14 +62,14 @@ public sealed class ProgramTests : IDisposable
         string file = Path.Combine(_folder, "data");
         WriteLines(file, 128 << 20);
         string script = "busybox sha256sum < $0; busybox sort $0 | busybox sha256sum";
-        ProgramResult host = await Rack.HostAsync(_folder, ["sh", "-c", script, file], ("LC_ALL", "C"));
+        Task<ProgramResult> judge = Rack.HostAsync(_folder, ["sh", "-c", script, file], ("LC_ALL", "C"));
         ProgramResult rack = await Rack.RunAsync(["--add", $"{file}:/data"], ["sh", "-c", script, "/data"]);
-        Assert.Equal(host, rack);
+        Assert.Equal(await judge, rack);
     }
 
     /// <summary>
-    /// Random lines of random lengths. Half a million of them, because a sort fetches each line a few times once its runs outgrow the ExCache,
-    /// and not the lines but the bytes are the point.
+    /// Random lines of random lengths. Half a million of them, because a sort fetches each line a few times once its runs outgrow the
+    /// ExCache, and not the lines but the bytes are the point.
     /// </summary>
     private static void WriteLines(string file, long bytes)
     {

@@ -24,6 +24,7 @@ public sealed class ResidencyTests
     private const int StampStrideBytes = 64;
     private const int PageBytes = 4096;
     private const long RamBytes = 64 << 20;
+    private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromMinutes(2));
 
     [Theory]
     [InlineData("ring")]
@@ -35,7 +36,7 @@ public sealed class ResidencyTests
         string dump = Path.GetTempFileName();
         try
         {
-            Assert.Equal("ready", await run.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(120)));
+            Assert.Equal("ready", await run.StandardOutput.ReadLineAsync().WaitAsync(s_limit));
             int machine = (await LegoTool.MachinesAsync())["p0"];
             await SaveMemoryAsync(machine, dump);
             (int whole, int partial) = Count(await File.ReadAllBytesAsync(dump));
@@ -95,7 +96,7 @@ public sealed class ResidencyTests
         foreach (string command in commands)
         {
             await socket.SendAsync(Encoding.UTF8.GetBytes(command + "\n"));
-            Assert.Contains("return", await answers.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+            Assert.Contains("return", await answers.ReadLineAsync().WaitAsync(s_limit));
         }
     }
 }

@@ -20,7 +20,8 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_signal_ends_with_128_plus_its_number() => Assert.Equal(128 + 9, (await Rack.RunAsync([], ["sh", "-c", "kill -9 $$"])).Status);
+    public async Task A_signal_ends_with_128_plus_its_number() =>
+        Assert.Equal(128 + 9, (await Rack.RunAsync([], ["sh", "-c", "kill -9 $$"])).Status);
 
     [Fact]
     public async Task Standard_input_reaches_the_program_and_ends()
@@ -44,9 +45,10 @@ public sealed class SessionTests
             string programs = Directory.CreateDirectory(Path.Combine(folder, "bin")).FullName;
             Assert.Equal(0, (await Rack.HostAsync(folder, ["busybox", "--install", "-s", programs])).Status);
             string work = Directory.CreateDirectory(Path.Combine(folder, "work")).FullName;
-            ProgramResult host = await Rack.HostAsync(work, ["busybox", "sh", script], ("PATH", programs), ("LC_ALL", "C"));
+            Task<ProgramResult> judge = Rack.HostAsync(work, ["busybox", "sh", script], ("PATH", programs), ("LC_ALL", "C"));
             ProgramResult rack = await Rack.RunAsync(["--link", link, "--add", $"{script}:/session.sh", "--env", "LC_ALL=C"],
                 ["sh", "-c", "mkdir -p /tmp/work && cd /tmp/work && exec sh /session.sh"]);
+            ProgramResult host = await judge;
             Assert.Equal(host.Output, rack.Output);
             Assert.Equal(host, rack);
         }

@@ -1,5 +1,5 @@
-// Standard streams between a program on the rack and the shell that started it, as they are between a program and a shell on one machine: who
-// waits for whom, what is read and what is not, and what happens when a side goes away. One rack is up for all of these tests.
+// Standard streams between a program on the rack and the shell that started it, as they are between a program and a shell on one machine:
+// who waits for whom, what is read and what is not, and what happens when a side goes away. One rack is up for all of these tests.
 
 using System;
 using System.Diagnostics;
@@ -39,7 +39,7 @@ public sealed class StreamTests : IClassFixture<UpRack>
         using Process crowd = LegoTool.Start("run", "--", "sh", "-c",
             "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do dd if=/dev/zero bs=64k 2>/dev/null & done; sleep 1; ls / >/tmp/list; "
             + "kill -9 $!; wait $! 2>/dev/null; echo \"$? $(grep -c bin /tmp/list)\" >&2; kill -9 0");
-        string? killed = await crowd.StandardError.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(2));
+        string? killed = await crowd.StandardError.ReadLineAsync().WaitAsync(HostSpeed.Scale(TimeSpan.FromMinutes(2)));
         Assert.Equal("137 2", killed);
 
         CommandResult echo = await LegoTool.RunAsync("run", "--", "echo", "x");
@@ -57,13 +57,16 @@ public sealed class StreamTests : IClassFixture<UpRack>
     public async Task A_reader_that_goes_away_is_told_to_the_programs_writes()
     {
         await AssertShellAsync("./lego run -- yes | head -1; echo ${PIPESTATUS[0]}", "y\n141\n");
-        await AssertShellAsync("{ ./lego run -- sh -c 'trap \"\" PIPE; while echo x; do :; done 2>/dev/null; echo ended >&2' 2>&3 | head -1; } 3>&1", "x\nended\n");
+        await AssertShellAsync(
+            "{ ./lego run -- sh -c 'trap \"\" PIPE; while echo x; do :; done 2>/dev/null; echo ended >&2' 2>&3 | head -1; } 3>&1",
+            "x\nended\n");
     }
 
     [Fact]
     public async Task Output_that_cannot_be_written_is_a_sentence_and_a_status()
     {
-        await AssertShellAsync("./lego run -- echo hi 2>&1 >/dev/full; echo $?", "lego: cannot write standard output: No space left on device\n1\n");
+        await AssertShellAsync("./lego run -- echo hi 2>&1 >/dev/full; echo $?",
+            "lego: cannot write standard output: No space left on device\n1\n");
         await AssertShellAsync("./lego run -- sh -c 'exec 2>/dev/null; cat /bin/busybox; exit 9' 2>&1 >/dev/full; echo $?",
             "lego: cannot write standard output: No space left on device\n9\n");
     }
@@ -99,7 +102,8 @@ public sealed class StreamTests : IClassFixture<UpRack>
     [Fact]
     public async Task Arguments_are_the_bytes_that_they_are_and_too_many_of_them_are_a_sentence()
     {
-        await AssertShellAsync("./lego run --env $'A=\\xfe' -- sh -c 'printf \"%s%s\" \"$1\" \"$A\"' sh $'\\xffü' | od -An -tx1", " ff c3 bc fe\n");
+        await AssertShellAsync("./lego run --env $'A=\\xfe' -- sh -c 'printf \"%s%s\" \"$1\" \"$A\"' sh $'\\xffü' | od -An -tx1",
+            " ff c3 bc fe\n");
         await AssertShellAsync("./lego run -- sh -c 'echo ${#1}' sh $(head -c 50000 /dev/zero | tr '\\0' a)", "50000\n");
         CommandResult refused = await LegoTool.RunAsync("run", "--", "echo", new string('a', 120_000));
         Assert.Equal(126, refused.Status);

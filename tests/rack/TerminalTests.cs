@@ -1,5 +1,5 @@
-// Programs on a terminal: lines, modes, jobs in the background and those that nobody continues any more (POSIX, "General Terminal Interface"). One rack is
-// up for all of these tests; script(1) gives the tool a terminal, whose other side is here.
+// Programs on a terminal: lines, modes, jobs in the background and those that nobody continues any more (POSIX, "General Terminal
+// Interface"). One rack is up for all of these tests; script(1) gives the tool a terminal, whose other side is here.
 
 using System;
 using System.Diagnostics;

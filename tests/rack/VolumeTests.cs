@@ -40,7 +40,8 @@ public sealed class VolumeTests : IDisposable
             ProgramResult written = await Rack.RunAsync(options, ["/bin/busybox", "sh"], install + Work);
             Assert.Equal((0, ""), (written.Status, written.Error));
             await AssertSoundAsync(folder);
-            ProgramResult read = await Rack.RunAsync(options, ["/bin/sh", "-c", "cd /project && sha256sum random hard all.tar; ls deep | wc -l"]);
+            ProgramResult read = await Rack.RunAsync(options,
+                ["/bin/sh", "-c", "cd /project && sha256sum random hard all.tar; ls deep | wc -l"]);
 
             Assert.Equal(written.Output + "89\n", read.Output);
             string copy = Path.Combine(folder, "read-back");
@@ -64,7 +65,8 @@ public sealed class VolumeTests : IDisposable
             File.Copy("/bin/busybox", Path.Combine(folder, "bin", "busybox"));
             Assert.Equal(0, (await Rack.ToolAsync("volume", "create", _name, "--from", folder)).Status);
             string[] shell = ["/bin/busybox", "sh", "-c"];
-            ProgramResult stopped = await Rack.RunAsync(["--volume", _name, "--timeout", "6"], [.. shell, "echo a >/a; echo b >/b; echo ready; /bin/busybox sleep 1000"]);
+            ProgramResult stopped = await Rack.RunAsync(["--volume", _name, "--timeout", "6"],
+                [.. shell, "echo a >/a; echo b >/b; echo ready; /bin/busybox sleep 1000"]);
             Assert.Equal((124, "ready\n"), (stopped.Status, stopped.Output));
             await AssertSoundAsync(folder);
             ProgramResult read = await Rack.RunAsync(["--volume", _name], [.. shell, "/bin/busybox cat /a /b"]);

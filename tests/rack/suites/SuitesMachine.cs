@@ -26,7 +26,7 @@ public static class SuitesMachine
     private const string VolumeSize = "64M";
     private const int RegionBytes = 4 << 20;
     private const int HeaderBytes = 40;
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromSeconds(90));
 
     /// <summary>Runs the cases whose names begin with the filter.</summary>
     public static async Task<SuitesResult> RunAsync(string filter, int cpus, string bootWords = "")
@@ -44,7 +44,8 @@ public static class SuitesMachine
             string volume = Path.Combine(folder, "volume");
             await RunHostToolAsync("mke2fs", "-q", "-t", "ext4", volume, VolumeSize);
             WriteRegion(Path.Combine(folder, "region"));
-            ProcessStartInfo start = new("qemu-system-x86_64", Arguments(image, folder, $"component=suites name=t0 node=1 filter={filter} {bootWords}", cpus))
+            ProcessStartInfo start = new("qemu-system-x86_64",
+                Arguments(image, folder, $"component=suites name=t0 node=1 filter={filter} {bootWords}", cpus))
             {
                 RedirectStandardError = true,
                 RedirectStandardInput = true,
@@ -100,7 +101,11 @@ public static class SuitesMachine
     private static async Task<string> RunHostToolAsync(string name, params string[] arguments)
     {
         string full = Path.Combine("/usr/sbin", name);
-        ProcessStartInfo start = new(File.Exists(full) ? full : name, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(File.Exists(full) ? full : name, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         using Process process = Process.Start(start)!;
         Task<string> complaints = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync() + await complaints;

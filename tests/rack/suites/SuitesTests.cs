@@ -1,5 +1,5 @@
-// The suites image must pass whole, with one CPU and several, while polling and with every wait going through a halt. LEGO_SUITES_FILTER in the
-// environment (./lego test --only suites --filter PREFIX) chooses cases by name.
+// The suites image must pass whole, with one CPU and several, while polling and with every wait going through a halt. LEGO_SUITES_FILTER in
+// the environment (./lego test --only suites --filter PREFIX) chooses cases by name.
 
 using System;
 using System.Linq;
@@ -24,7 +24,8 @@ public sealed class SuitesTests
     {
         SuitesResult result = await SuitesMachine.RunAsync(s_filter, cpus, bootWords);
         // What needs several CPUs is skipped on one, and nothing else is ever skipped.
-        Assert.True(result.Cases.All(one => one.Verdict == "passed" || (one.Verdict == "skipped" && cpus == 1 && IsAboutSeveralCpus(one.Name))), result.Log);
+        Assert.True(result.Cases.All(one => one.Verdict == "passed"
+            || (one.Verdict == "skipped" && cpus == 1 && IsAboutSeveralCpus(one.Name))), result.Log);
         Assert.True(result.ExitStatus == OrderlyStatus, result.Log);
         Assert.True(result.Cases.Count >= 10 || s_filter.Length > 0, result.Log);
         Assert.True(result.VolumeProblems.Length == 0, result.VolumeProblems);

@@ -1,11 +1,9 @@
-// `lego test`: everything that can be tested, cheapest first. Host tests run the images' own sources in this process's world; the
-// simulation runs whole racks of them by seed; the suites image runs named cases on bare metal; rack tests drive this very tool. The last
-// line counts; the status is 1 when anything failed.
+// `lego test`: everything that can be tested. Host tests run the images' own sources in this host's world; the simulation runs whole racks
+// of them by seed; the suites image runs named cases on bare metal; rack tests drive this very tool. The last line counts; the status is 1
+// when anything failed.
 
 using System;
-using System.Collections.Generic;
 using System.CommandLine;
-using System.Diagnostics;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
@@ -15,29 +13,32 @@ namespace Lego.Tool;
 /// <summary>The test command.</summary>
 public static class TestCommand
 {
-    private const string Simulation = "simulation";
-    private const string Unmended = "unmended";
     private const ulong DefaultSeeds = 3000;
 
-    private static readonly string[] s_stages = ["unit", "tool", Simulation, Unmended, "suites", "rack"];
+    private static readonly string[] s_stages = [.. TestStage.OnHost, .. TestStage.OnMachines];
 
     public static Command Create()
     {
         Command command = new(
-            "test", "Run the tests: on the host (unit, tool), on simulated racks (simulation), on bare metal (suites), on whole racks (rack).");
+            "test",
+            "Run the tests: on the host (unit, tool), on simulated racks (simulation), on bare metal (suites), on whole racks (rack).");
         Option<string?> filter = new("--filter")
         {
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",
             HelpName = "TEXT",
         };
-        Option<string?> only = new("--only") { Description = "Only this stage: unit, tool, simulation, unmended, suites or rack.", HelpName = "STAGE" };
+        Option<string?> only = new("--only") { Description = $"Only this stage: {string.Join(", ", s_stages)}.", HelpName = "STAGE" };
         Option<ulong> seeds = new("--seeds")
         {
             Description = $"How many seeds the simulation runs ({DefaultSeeds} if not given).",
             DefaultValueFactory = _ => DefaultSeeds,
             HelpName = "N",
         };
-        Option<ulong?> seed = new("--seed") { Description = "The simulation replays this seed and prints what happens in it.", HelpName = "S" };
+        Option<ulong?> seed = new("--seed")
+        {
+            Description = "The simulation replays this seed and prints what happens in it.",
+            HelpName = "S",
+        };
         Option<bool> once = new("--once") { Description = "The simulation runs each seed once, not twice to compare: for long hunts." };
         command.Options.Add(filter);
         command.Options.Add(only);
@@ -70,16 +71,12 @@ public static class TestCommand
 
         using SignalForwarder signals = new(Stop, Stop);
         RackDirectory.Sweep();
-        TestCount total = new();
+        TestCount total;
         try
         {
-            foreach (string stage in s_stages)
-            {
-                if (only is null || only == stage)
-                {
-                    await RunStageAsync(stage, wish, total, stop.Token);
-                }
-            }
+            total = await BuildAsync(only) is { } error
+                ? new TestCount(0, 0, [error])
+                : only is null ? await TestLanes.RunAsync(wish, stop.Token) : await TestStage.RunAsync(only, wish, Share.Fair, stop.Token);
         }
         catch (OperationCanceledException) when (signal != 0)
         {
@@ -90,52 +87,25 @@ public static class TestCommand
         return total.Failed == 0 ? ExitStatus.Success : ExitStatus.Failed;
     }
 
-    private static async Task RunStageAsync(string stage, TestWish wish, TestCount total, CancellationToken cancellation)
+    private static async Task<string?> BuildAsync(string? only)
     {
-        string title = stage switch
+        string? target = only is null ? Path.Combine(HostPaths.Root, "tests", "tests.slnf") : TestStage.TargetOf(only);
+        if (target is null)
         {
-            "unit" => "host tests of the images' sources (tests/unit)",
-            "tool" => "host tests of the rack tool (tests/tool)",
-            Simulation => "seeds on simulated racks (tests/simulation)",
-            Unmended => "mends that are taken out, which the simulation must notice (tests/simulation/unmended)",
-            "suites" => "cases on bare metal (tests/suites)",
-            _ => "tests on whole racks (tests/rack)",
-        };
-        Console.WriteLine($"== {title}");
-        long start = Stopwatch.GetTimestamp();
-        TestCount count = stage switch
-        {
-            Simulation => await SimulationRun.RunAsync(wish, cancellation),
-            Unmended => await UnmendedRun.RunAsync(wish.Filter, cancellation),
-            _ => await RunProjectAsync(stage, wish.Filter, cancellation),
-        };
-        foreach (string failure in count.Failures)
-        {
-            Console.WriteLine($"   FAILED {failure}");
+            return null;
         }
 
-        string skipped = count.Skipped > 0 ? $", {count.Skipped} skipped" : "";
-        Console.WriteLine($"   {count.Passed} passed, {count.Failed} failed{skipped} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
-        total.Add(count);
-    }
-
-    private static async Task<TestCount> RunProjectAsync(string stage, string? filter, CancellationToken cancellation)
-    {
-        // Cases of the suites image are named on its boot line, by a variable that the tests hand on; all else is a filter of dotnet test.
-        const string SuitesSpace = "FullyQualifiedName{0}Lego.Rack.Tests.Suites";
-        string? named = filter is null ? null : $"FullyQualifiedName~{filter}";
-        (string project, string? expression) = stage switch
+        string? error;
+        using (new Progress(ProgressStyle.Open).Step("building the tests"))
         {
-            "suites" => ("rack", string.Format(SuitesSpace, "~") + (filter is null ? "" : "&FullyQualifiedName~Every_case")),
-            "rack" => ("rack", string.Format(SuitesSpace, "!~") + (named is null ? "" : "&" + named)),
-            _ => (stage, named),
-        };
-        Environment.SetEnvironmentVariable("LEGO_SUITES_FILTER", stage == "suites" ? filter : null);
-        bool isTold = project == "rack";
-        // A test on machines takes seconds, so each is worth a line; host tests are hundreds.
-        using IDisposable? step = isTold ? null : new Progress(ProgressStyle.Open).Step($"building and running tests/{project}");
-        TestResult result = await TestProject.RunAsync(
-            Path.Combine(HostPaths.Root, "tests", project), expression, line => { if (isTold) { Console.WriteLine("   " + line); } }, cancellation);
-        return new TestCount(result.Passed, result.Skipped, result.Failures);
+            error = await TestBuild.RunAsync(target);
+        }
+
+        if (error is not null)
+        {
+            Console.WriteLine($"FAILED {error}");
+        }
+
+        return error;
     }
 }

@@ -23,7 +23,7 @@ public sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> Ad
 public sealed class RackKeeper : IAsyncDisposable
 {
     /// <summary>
-    /// From the machines' start until the manager has seen every member; far above the second it takes, for loaded hosts.
+    /// From the machines' start until the manager has seen every member; far above the second it takes, on a host that has time for them.
     /// </summary>
     private static readonly TimeSpan s_bootLimit = TimeSpan.FromSeconds(45);
     /// <summary>How long a machine that is shutting down may move no byte.</summary>
@@ -199,6 +199,12 @@ public sealed class RackKeeper : IAsyncDisposable
     {
         Task allReady = Task.WhenAll(_machines.Select(m => m.Ready));
         await Task.WhenAny(allReady, Failed, Task.Delay(s_bootLimit, cancellation));
+        if (!allReady.IsCompleted && !Failed.IsCompleted)
+        {
+            // Machines that get little of the cores need as much longer.
+            await Task.WhenAny(allReady, Failed, Task.Delay(HostSpeed.Scale(s_bootLimit) - s_bootLimit, cancellation));
+        }
+
         cancellation.ThrowIfCancellationRequested();
         if (!allReady.IsCompleted)
         {

@@ -12,43 +12,32 @@ using CliWrap;
 
 namespace Lego.Tool;
 
-/// <summary>Builds and runs the simulation.</summary>
+/// <summary>Runs the built simulation.</summary>
 public static class SimulationRun
 {
     private const string FailureMark = "FAILED ";
     private const int OrderlyFailure = 1;
 
     /// <summary>Every seed that holds is a passed test.</summary>
-    public static async Task<TestCount> RunAsync(TestWish wish, CancellationToken cancellation)
+    public static async Task<TestCount> RunAsync(TestWish wish, Share share, Action<string> onLine, CancellationToken cancellation)
     {
         string directory = Path.Combine(HostPaths.Root, "tests", "simulation");
-        string dotnet = Environment.ProcessPath!;
-        using (new Progress(ProgressStyle.Open).Step("building tests/simulation"))
-        {
-            HostResult build = await HostProgram.TryRunAsync(dotnet, ["build", directory, "-nodeReuse:false", "-v", "quiet"]);
-            if (!build.Succeeded)
-            {
-                string first = build.Output.Split('\n').FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal)) ?? build.LastWords;
-                return new TestCount(0, 0, [$"{directory} does not build: {first.Trim()}"]);
-            }
-        }
-
         string program = Path.Combine(directory, "bin", "Debug", "net10.0", "Lego.Simulation.dll");
         string[] scenario = wish.Filter is null ? [] : ["--scenario", wish.Filter];
         string[] once = wish.Once ? ["--once"] : [];
         if (wish.Seed is { } seed)
         {
-            return await RunSeedsAsync([program, "--seed", $"{seed}", .. scenario], 1, cancellation);
+            return await RunSeedsAsync([program, "--seed", $"{seed}", .. scenario], 1, share, onLine, cancellation);
         }
 
-        ulong shares = (ulong)Math.Max(1, Environment.ProcessorCount);
+        ulong processes = (ulong)Math.Max(1, Environment.ProcessorCount);
         List<Task<TestCount>> runs = [];
-        for (ulong share = 0; share < shares; share++)
+        for (ulong process = 0; process < processes; process++)
         {
-            ulong first = 1 + (wish.Seeds * share / shares);
-            ulong count = (wish.Seeds * (share + 1) / shares) - first + 1;
-            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", "--cpu", $"{share}", .. scenario, .. once];
-            runs.Add(Task.Run(() => RunSeedsAsync(arguments, count, cancellation), cancellation));
+            ulong first = 1 + (wish.Seeds * process / processes);
+            ulong count = (wish.Seeds * (process + 1) / processes) - first + 1;
+            string[] arguments = [program, "--first", $"{first}", "--seeds", $"{count}", "--cpu", $"{process}", .. scenario, .. once];
+            runs.Add(Task.Run(() => RunSeedsAsync(arguments, count, share, onLine, cancellation), cancellation));
         }
 
         TestCount total = new();
@@ -60,7 +49,8 @@ public static class SimulationRun
         return total;
     }
 
-    private static async Task<TestCount> RunSeedsAsync(string[] arguments, ulong seeds, CancellationToken cancellation)
+    private static async Task<TestCount> RunSeedsAsync(
+        string[] arguments, ulong seeds, Share share, Action<string> onLine, CancellationToken cancellation)
     {
         string progress = Path.Combine(Directory.CreateTempSubdirectory("lego-seed-").FullName, "running");
         try
@@ -75,13 +65,16 @@ public static class SimulationRun
                         failures.Add(line[FailureMark.Length..]);
                     }
 
-                    Console.WriteLine("   " + line);
+                    onLine(line);
                 }
             }
 
-            CommandResult result = await Cli.Wrap(Environment.ProcessPath!).WithArguments([.. arguments, "--progress", progress])
+            (string program, IEnumerable<string> words) =
+                LeftoverTime.Command(share, Environment.ProcessPath!, [.. arguments, "--progress", progress]);
+            CommandResult result = await Cli.Wrap(program).WithArguments(words)
                 .WithValidation(CommandResultValidation.None)
-                .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take)).ExecuteAsync(cancellation);
+                .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take))
+                    .ExecuteAsync(cancellation);
             if (!result.IsSuccess && result.ExitCode != OrderlyFailure)
             {
                 failures.Add(WordsOnDeath(result.ExitCode, progress));

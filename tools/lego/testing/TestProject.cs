@@ -14,29 +14,23 @@ namespace Lego.Tool;
 /// <summary>What a test project reported.</summary>
 public sealed record TestResult(int Passed, int Skipped, IReadOnlyList<string> Failures);
 
-/// <summary>Builds and runs test projects.</summary>
+/// <summary>Runs test projects.</summary>
 public static class TestProject
 {
     private static readonly XNamespace s_trx = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
 
     /// <summary>
-    /// Builds and runs the project in a directory, with a filter expression of dotnet test; every finished test's line goes to
+    /// Runs the built project of a directory, with a filter expression of dotnet test; every finished test's line goes to
     /// <paramref name="onLine"/>.
     /// </summary>
-    public static async Task<TestResult> RunAsync(string directory, string? filter, Action<string> onLine, CancellationToken cancellation)
+    public static async Task<TestResult> RunAsync(
+        string directory, string? filter, Share share, Action<string> onLine, CancellationToken cancellation)
     {
-        string dotnet = Environment.ProcessPath!;
-        HostResult build = await HostProgram.TryRunAsync(dotnet, ["build", directory, "-nodeReuse:false", "-v", "quiet"]);
-        if (!build.Succeeded)
-        {
-            string first = build.Output.Split('\n').FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal)) ?? build.LastWords;
-            return new TestResult(0, 0, [$"{directory} does not build: {first.Trim()}"]);
-        }
-
         string results = Path.Combine(HostPaths.Out, "tests", Path.GetFileName(directory) + ".trx");
         Directory.CreateDirectory(Path.GetDirectoryName(results)!);
         File.Delete(results);
-        List<string> arguments = ["test", directory, "--no-build", "--logger", "console;verbosity=normal", "--logger", $"trx;LogFileName={results}"];
+        List<string> arguments =
+            ["test", directory, "--no-build", "--logger", "console;verbosity=normal", "--logger", $"trx;LogFileName={results}"];
         if (filter is not null)
         {
             arguments.AddRange(["--filter", filter]);
@@ -56,12 +50,16 @@ public static class TestProject
             }
         }
 
-        await Cli.Wrap(dotnet).WithArguments(arguments).WithValidation(CommandResultValidation.None)
-            .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take)).ExecuteAsync(cancellation);
+        (string program, IEnumerable<string> words) = LeftoverTime.Command(share, Environment.ProcessPath!, arguments);
+        await Cli.Wrap(program).WithArguments(words).WithValidation(CommandResultValidation.None)
+            .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take))
+                .ExecuteAsync(cancellation);
         if (!File.Exists(results))
         {
             // With a filter, a project may have no matching test.
-            return filter is not null ? new TestResult(0, 0, []) : new TestResult(0, 0, [$"{directory}: dotnet test ended without results: {last}"]);
+            return filter is not null
+                ? new TestResult(0, 0, [])
+                : new TestResult(0, 0, [$"{directory}: dotnet test ended without results: {last}"]);
         }
 
         return Parse(XDocument.Load(results));

@@ -8,6 +8,7 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using CliWrap;
 
 namespace Lego.Tool;
 
@@ -18,42 +19,49 @@ public static class UnmendedRun
     private static readonly string[] s_products = ["bin", "obj"];
 
     /// <summary>A mend that is missed counts as a failed test.</summary>
-    public static async Task<TestCount> RunAsync(string? filter, CancellationToken cancellation)
+    public static async Task<TestCount> RunAsync(string? filter, Share share, Action<string> onLine, CancellationToken cancellation)
     {
         string copy = Path.Combine(HostPaths.Out, "unmended");
         string[] patches = [.. Directory.GetFiles(Path.Combine(HostPaths.Root, "tests", "simulation", "unmended"), "*.patch").Order()];
-        using (new Progress(ProgressStyle.Open).Step("building tests/simulation without some mends"))
+        CopySources(copy);
+        string? error = await PatchAsync(copy, patches) ?? await TestBuild.RunAsync(Path.Combine(copy, "tests", "simulation"), share);
+        if (error is not null)
         {
-            CopySources(copy);
-            string? error = await PatchAsync(copy, patches) ?? await BuildAsync(copy);
-            if (error is not null)
-            {
-                return new TestCount(0, 0, [error]);
-            }
+            return new TestCount(0, 0, [error]);
         }
 
-        int found = 0;
-        List<string> missed = [];
-        foreach (string patch in patches.Where(patch => filter is null || Path.GetFileName(patch).Contains(filter, StringComparison.Ordinal)))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            string name = Path.GetFileNameWithoutExtension(patch);
-            string[] head = File.ReadAllLines(patch);
-            string scenario = ValueOf(head[0], "Scenario");
-            string seeds = ValueOf(head[1], "Seeds");
-            HostResult result = await HostProgram.TryRunAsync(Environment.ProcessPath!,
-                [ProgramIn(copy), "--scenario", scenario, "--seeds", seeds, "--until-failure", "--once", "--unmend", name]);
-            // A process that dies of what the defect has written is a find as well.
-            bool isFound = !result.Succeeded;
-            found += isFound ? 1 : 0;
-            Console.WriteLine($"   {(isFound ? "found " : "MISSED")} {name}: {head[2]}");
-            if (!isFound)
+        TestCount total = new();
+        ParallelOptions options = new() { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(patches.Where(patch => filter is null || Path.GetFileName(patch)
+            .Contains(filter, StringComparison.Ordinal)), options,
+            async (patch, stop) =>
             {
-                missed.Add($"{name}: {seeds} seeds of scenario {scenario} hold although this mend is taken out: {head[2]}");
-            }
-        }
+                TestCount one = await RunOneAsync(copy, patch, share, onLine, stop);
+                lock (total)
+                {
+                    total.Add(one);
+                }
+            });
+        return total;
+    }
 
-        return new TestCount(found, 0, missed);
+    private static async Task<TestCount> RunOneAsync(string copy, string patch, Share share, Action<string> onLine,
+        CancellationToken cancellation)
+    {
+        string name = Path.GetFileNameWithoutExtension(patch);
+        string[] head = File.ReadAllLines(patch);
+        string scenario = ValueOf(head[0], "Scenario");
+        string seeds = ValueOf(head[1], "Seeds");
+        (string program, IEnumerable<string> arguments) = LeftoverTime.Command(share, Environment.ProcessPath!,
+            [ProgramIn(copy), "--scenario", scenario, "--seeds", seeds, "--until-failure", "--once", "--unmend", name]);
+        CommandResult result = await Cli.Wrap(program).WithArguments(arguments).WithValidation(CommandResultValidation.None)
+            .ExecuteAsync(cancellation);
+        // A process that dies of what the defect has written is a find as well.
+        bool isFound = !result.IsSuccess;
+        onLine($"{(isFound ? "found " : "MISSED")} {name}: {head[2]}");
+        return isFound
+            ? new TestCount(1, 0, [])
+            : new TestCount(0, 0, [$"{name}: {seeds} seeds of scenario {scenario} hold although this mend is taken out: {head[2]}"]);
     }
 
     private static string ProgramIn(string copy) =>
@@ -97,20 +105,11 @@ public static class UnmendedRun
             HostResult result = await HostProgram.TryRunAsync("patch", ["-p1", "--batch", "--forward", "-i", patch], copy);
             if (!result.Succeeded)
             {
-                return $"{Path.GetFileName(patch)} no longer fits the sources: make it anew from the mend that it takes out ({result.LastWords})";
+                return $"{Path.GetFileName(patch)} no longer fits the sources: "
+                    + $"make it anew from the mend that it takes out ({result.LastWords})";
             }
         }
 
         return null;
-    }
-
-    private static async Task<string?> BuildAsync(string copy)
-    {
-        HostResult build = await HostProgram.TryRunAsync(
-            Environment.ProcessPath!, ["build", Path.Combine(copy, "tests", "simulation"), "-nodeReuse:false", "-v", "quiet"]);
-        return build.Succeeded
-            ? null
-            : "the sources do not build with the patches of tests/simulation/unmended: "
-                + (build.Output.Split('\n').FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal)) ?? build.LastWords).Trim();
     }
 }

@@ -1,0 +1,87 @@
+// One stage of `./lego test`: what it runs, and how its lines reach the user, each with the stage's name in front, because two stages run
+// at a time (TestLanes.cs).
+
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Lego.Tool;
+
+/// <summary>Stages by name.</summary>
+public static class TestStage
+{
+    private const string Simulation = "simulation";
+    private const string Unmended = "unmended";
+    private const string Suites = "suites";
+    private const string Rack = "rack";
+
+    /// <summary>Stages that run on this host alone.</summary>
+    public static readonly string[] OnHost = ["unit", Simulation, Unmended];
+
+    /// <summary>Stages whose timing is the rack tool's or that of machines.</summary>
+    public static readonly string[] OnMachines = ["tool", Suites, Rack];
+
+    private static readonly Lock s_output = new();
+
+    /// <summary>What must be built for a stage before it runs; null when it builds for itself.</summary>
+    public static string? TargetOf(string stage) =>
+        stage == Unmended ? null : Path.Combine(HostPaths.Root, "tests", stage == Suites ? Rack : stage);
+
+    /// <summary>Runs a stage and tells what came of it.</summary>
+    public static async Task<TestCount> RunAsync(string stage, TestWish wish, Share share, CancellationToken cancellation)
+    {
+        Tell(stage, stage switch
+        {
+            "unit" => "host tests of the images' sources (tests/unit)",
+            "tool" => "host tests of the rack tool (tests/tool)",
+            Simulation => "seeds on simulated racks (tests/simulation)",
+            Unmended => "mends that are taken out, which the simulation must notice (tests/simulation/unmended)",
+            Suites => "cases on bare metal (tests/suites)",
+            _ => "tests on whole racks (tests/rack)",
+        });
+        long start = Stopwatch.GetTimestamp();
+        TestCount count = stage switch
+        {
+            Simulation => await SimulationRun.RunAsync(wish, share, line => Tell(stage, line), cancellation),
+            Unmended => await UnmendedRun.RunAsync(wish.Filter, share, line => Tell(stage, line), cancellation),
+            _ => await RunProjectAsync(stage, wish.Filter, share, cancellation),
+        };
+        foreach (string failure in count.Failures)
+        {
+            Tell(stage, $"FAILED {failure}");
+        }
+
+        string skipped = count.Skipped > 0 ? $", {count.Skipped} skipped" : "";
+        Tell(stage, $"{count.Passed} passed, {count.Failed} failed{skipped} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
+        return count;
+    }
+
+    private static async Task<TestCount> RunProjectAsync(string stage, string? filter, Share share, CancellationToken cancellation)
+    {
+        // Cases of the suites image are named on its boot line, by a variable that the tests hand on; all else is a filter of dotnet test.
+        const string SuitesSpace = "FullyQualifiedName{0}Lego.Rack.Tests.Suites";
+        string? named = filter is null ? null : $"FullyQualifiedName~{filter}";
+        (string project, string? expression) = stage switch
+        {
+            Suites => (Rack, string.Format(SuitesSpace, "~") + (filter is null ? "" : "&FullyQualifiedName~Every_case")),
+            Rack => (Rack, string.Format(SuitesSpace, "!~") + (named is null ? "" : "&" + named)),
+            _ => (stage, named),
+        };
+        Environment.SetEnvironmentVariable("LEGO_SUITES_FILTER", stage == Suites ? filter : null);
+        // A test on machines takes seconds, so each is worth a line; host tests are hundreds.
+        Action<string> take = project == Rack ? line => Tell(stage, line) : _ => { };
+        TestResult result = await TestProject.RunAsync(Path.Combine(HostPaths.Root, "tests", project), expression, share, take,
+            cancellation);
+        return new TestCount(result.Passed, result.Skipped, result.Failures);
+    }
+
+    private static void Tell(string stage, string text)
+    {
+        lock (s_output)
+        {
+            Console.WriteLine($"{stage,-10} {text}");
+        }
+    }
+}
