@@ -12,7 +12,8 @@ namespace Lego.Tool.Tests;
 public partial class BootWordTests
 {
     /// <summary>What the tool writes itself, from a rack's description.</summary>
-    private static readonly string[] s_written = ["component", "name", "node", "link", "peers", "excache", "ways", "policy", "memory"];
+    private static readonly string[] s_written = ["component", "name", "node", "link", "peers", "excache", "ways", "policy", "memory",
+        "probe"];
 
     private static readonly string s_root = FindRoot();
 
@@ -29,7 +30,8 @@ public partial class BootWordTests
     [Fact]
     public void A_machine_of_all_monitors_has_the_words_of_each()
     {
-        RackDescription rack = BootWord.AddTo(BootWord.AddTo(RackDescription.Default.ToSolo(), "processor:trace=on"), "manager:fail_ms=9000");
+        RackDescription rack = BootWord.AddTo(BootWord.AddTo(RackDescription.Default.ToSolo(), "processor:trace=on"),
+            "manager:fail_ms=9000");
         Assert.Equal(["trace=on", "fail_ms=9000"], rack.Components.Single().BootArguments);
     }
 
@@ -62,7 +64,8 @@ public partial class BootWordTests
     [Fact]
     public void The_words_are_those_that_the_images_read()
     {
-        string[] sources = ["boot/common", "boot/manager", "boot/memory", "boot/processor", "boot/solo", "boot/storage", "kernel", "monitors", "drivers"];
+        string[] sources = ["boot/common", "boot/manager", "boot/memory", "boot/processor", "boot/solo", "boot/storage", "kernel",
+            "monitors", "drivers"];
         HashSet<string> read = [.. sources
             .SelectMany(folder => Directory.GetFiles(Path.Combine(s_root, folder), "*.cs", SearchOption.AllDirectories))
             .SelectMany(file => LookUp().Matches(File.ReadAllText(file))).Select(match => match.Groups[1].Value)];

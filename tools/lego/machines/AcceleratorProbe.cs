@@ -1,6 +1,6 @@
-// Chooses KVM or TCG. That /dev/kvm exists proves nothing: inside some clouds it cannot run an image that uses SSE in ring 0. So the suites
-// image boots once under KVM with a time limit; only a clean end counts. The answer is kept under out/ until QEMU, the host's kernel
-// or the CPU model that racks get changes. LEGO_ACCELERATOR=tcg|kvm|count overrides the choice.
+// Chooses KVM or TCG. That /dev/kvm exists proves nothing: inside some clouds it cannot run an image that uses SSE in ring 0. So the
+// manager image boots once under KVM with a time limit; only a clean end counts. The answer is kept under out/ until QEMU, the host's
+// kernel or the CPU model that racks get changes. LEGO_ACCELERATOR=tcg|kvm|count overrides the choice.
 
 using System;
 using System.Diagnostics;
@@ -26,8 +26,7 @@ public static class AcceleratorProbe
             return RackFile.ParseEnum<Accelerator>(wanted, "LEGO_ACCELERATOR");
         }
 
-        string image = Path.Combine(HostPaths.Out, "images", "suites.elf");
-        if (Syscall.access(Device, AccessModes.R_OK | AccessModes.W_OK) != 0 || !File.Exists(image))
+        if (Syscall.access(Device, AccessModes.R_OK | AccessModes.W_OK) != 0)
         {
             return Accelerator.Tcg;
         }
@@ -39,17 +38,17 @@ public static class AcceleratorProbe
             return RackFile.ParseEnum<Accelerator>(answer, cache);
         }
 
-        Accelerator found = await BootsUnderKvmAsync(starter, image) ? Accelerator.Kvm : Accelerator.Tcg;
+        Accelerator found = await BootsUnderKvmAsync(starter) ? Accelerator.Kvm : Accelerator.Tcg;
         File.WriteAllLines(cache, [key, found.ToString()]);
         return found;
     }
 
-    private static async Task<bool> BootsUnderKvmAsync(MachineStarter starter, string image)
+    private static async Task<bool> BootsUnderKvmAsync(MachineStarter starter)
     {
         string[] arguments =
         [
             "-machine", "pc", "-accel", "kvm", "-cpu", CpuModel, "-m", "128M", "-no-user-config", "-nodefaults", "-no-reboot",
-            "-display", "none", "-kernel", image, "-append", "component=suites name=probe node=1 link=local filter=none-such",
+            "-display", "none", "-kernel", HostPaths.Image("manager"), "-append", "component=manager name=probe probe=on",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         ];
         using Process process = await starter.StartAsync(QemuCommandLine.Program, arguments, "/dev/null");
