@@ -29,7 +29,9 @@ public sealed unsafe class EthernetLink : Link
     private ulong _full;
     private ulong _ignored;
 
-    /// <summary>The card's address should be <see cref="CardAddress.FabricBase"/> + node; the link sends with that address in any case.</summary>
+    /// <summary>
+    /// The card's address should be <see cref="CardAddress.FabricBase"/> + node; the link sends with that address in any case.
+    /// </summary>
     public EthernetLink(NetDevice device, ushort node)
     {
         _device = device;

@@ -78,8 +78,8 @@ public sealed unsafe partial class RpcEndpoint
     }
 
     /// <summary>
-    /// Begin with a fixed-size head (at most 200 bytes: two paths and the groups of who asks), which is copied: only payload and reply must stay
-    /// in place.
+    /// Begin with a fixed-size head (at most 200 bytes: two paths and the groups of who asks), which is copied: only payload and reply must
+    /// stay in place.
     /// </summary>
     public PendingCall* Begin<TRequest>(
         ushort to, Opcode opcode, in RpcContext context, in TRequest head, ReadOnlySpan<byte> payload, Span<byte> reply)

@@ -121,7 +121,8 @@ public sealed unsafe class ManagerService : RpcService
 
     private void Leave(ref RpcRequest request)
     {
-        if (!request.TryReadHead(out JoinRequest self, out _) || self.Node != request.Source || self.Incarnation != request.SourceIncarnation)
+        if (!request.TryReadHead(out JoinRequest self, out _) || self.Node != request.Source
+            || self.Incarnation != request.SourceIncarnation)
         {
             request.Reply(Errno.EINVAL);
             return;

@@ -10,10 +10,10 @@
 // Silence is time that the manager itself was there to see: the caller adds what passed, tick by tick, and no more for a tick than it meant
 // to wait. A manager that stood still (a host that was suspended) does not take that time for the others' silence.
 //
-// The epoch grows whenever the set of members changes (Join, Leave, Failed), not on suspicion: a suspect is still trusted with what it owns. A
-// manager that has rebooted begins low and takes up from the highest epoch that a joining component knows, so that the rack's epoch never
-// goes back. A failed life stays in the table, fenced: its heartbeats and joins get ESRCH. One that the table does not know gets ENOENT: it
-// has to join. Never blocks or allocates after construction.
+// The epoch grows whenever the set of members changes (Join, Leave, Failed), not on suspicion: a suspect is still trusted with what it
+// owns. A manager that has rebooted begins low and takes up from the highest epoch that a joining component knows, so that the rack's epoch
+// never goes back. A failed life stays in the table, fenced: its heartbeats and joins get ESRCH. One that the table does not know gets
+// ENOENT: it has to join. Never blocks or allocates after construction.
 
 using System;
 using System.Runtime.InteropServices;

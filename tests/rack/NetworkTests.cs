@@ -34,7 +34,8 @@ public sealed class NetworkTests
             ProgramResult rack = await Rack.RunAsync(
                 ["--link", "ethernet", "--fabric-nic", card, "--fabric-pcap", capture], ["sha256sum", "/bin/busybox"]);
             Assert.True(rack.Status == 0 && rack.Output == host.Output, rack.ToString());
-            Assert.True(new FileInfo(capture).Length > new FileInfo("/bin/busybox").Length, "the pages that crossed the wire are not in its record");
+            Assert.True(new FileInfo(capture).Length > new FileInfo("/bin/busybox").Length,
+                "the pages that crossed the wire are not in its record");
         }
         finally
         {

@@ -1,5 +1,5 @@
-// Cases about network cards: pairs of them, each joined by a hub. The full machine has a pair of virtio-net and a pair of e1000, in the order of
-// their slots. With spin_us=0 on the boot line the waits show that interrupts arrive.
+// Cases about network cards: pairs of them, each joined by a hub. The full machine has a pair of virtio-net and a pair of e1000, in the
+// order of their slots. With spin_us=0 on the boot line the waits show that interrupts arrive.
 
 using System;
 using Lego.Drivers;

@@ -1,5 +1,5 @@
-// Cases about what the page tables forbid: each provokes a fault in kernel code and looks at how it ended (Traps.Provoke). A machine without
-// SMEP and SMAP (CPUID.7:EBX bits 7 and 20) skips the cases about them.
+// Cases about what the page tables forbid: each provokes a fault in kernel code and looks at how it ended (Traps.Provoke). A machine
+// without SMEP and SMAP (CPUID.7:EBX bits 7 and 20) skips the cases about them.
 
 using Lego.Kernel;
 

@@ -13,7 +13,7 @@ public partial class BootWordTests
 {
     /// <summary>What the tool writes itself, from a rack's description.</summary>
     private static readonly string[] s_written = ["component", "name", "node", "link", "peers", "excache", "ways", "policy", "memory",
-        "probe"];
+        "probe", "address"];
 
     private static readonly string s_root = FindRoot();
 

@@ -83,7 +83,8 @@ public class ControlTests
     public void Counters_become_nested_objects_with_the_processors_fabric_figures_on_top()
     {
         StatisticsDocument document = new();
-        document.Add("p0", ComponentKind.Processor, "processor.excache.faults 12\nfabric.requests.Miss 5\nfabric.bytes_sent 900\nnot a counter line\n");
+        document.Add("p0", ComponentKind.Processor,
+            "processor.excache.faults 12\nfabric.requests.Miss 5\nfabric.bytes_sent 900\nnot a counter line\n");
         document.Add("m0", ComponentKind.Memory, "memory.frames_used 77\nfabric.requests.StorageRead 3\n");
         using JsonDocument json = JsonDocument.Parse(document.ToJson());
         JsonElement root = json.RootElement;

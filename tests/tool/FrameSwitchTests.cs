@@ -82,5 +82,6 @@ public sealed class FrameSwitchTests : IDisposable
         return socket;
     }
 
-    private void Send(Socket from, int node, byte[] frame) => from.SendTo(frame, new UnixDomainSocketEndPoint(Path.Combine(_directory, $"switch{node}")));
+    private void Send(Socket from, int node, byte[] frame) =>
+        from.SendTo(frame, new UnixDomainSocketEndPoint(Path.Combine(_directory, $"switch{node}")));
 }

@@ -30,7 +30,9 @@ public class NetworkTests
     public void The_machine_that_runs_programs_has_a_second_card_and_knows_its_address()
     {
         string line = Line(new NetworkDescription());
-        Assert.Contains("-netdev user,id=programs -device virtio-net-pci,disable-legacy=on,addr=6,netdev=programs,mac=52:54:00:4c:01:01,romfile=", line);
+        Assert.Contains(
+            "-netdev user,id=programs -device virtio-net-pci,disable-legacy=on,addr=6,netdev=programs,mac=52:54:00:4c:01:01,romfile=",
+            line);
         Assert.Contains(" address=10.0.2.15/24,10.0.2.2", line);
         Assert.DoesNotContain("52:54:00:4c:01", Line(new NetworkDescription(), 1));
     }
@@ -91,14 +93,16 @@ public class NetworkTests
         listener.Start();
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
         Assert.Equal(
-            $"tcp port {port} of 127.0.0.1 is taken by another program of this host", PublishedPort.Parse($"{port}:80", "--publish").WhyNotFree());
+            $"tcp port {port} of 127.0.0.1 is taken by another program of this host", PublishedPort.Parse($"{port}:80", "--publish")
+            .WhyNotFree());
     }
 
     [Fact]
     public void A_rack_file_describes_the_networks()
     {
         const string Components = "components: [{kind: processor}, {kind: memory}, {kind: storage}, {kind: manager}]\n";
-        RackDescription rack = RackFile.Parse($"link: ethernet\nnic: e1000\nfabricNic: e1000\npublish: ['8080:80', '53:53/udp']\n{Components}", "r");
+        RackDescription rack = RackFile.Parse(
+            $"link: ethernet\nnic: e1000\nfabricNic: e1000\npublish: ['8080:80', '53:53/udp']\n{Components}", "r");
         Assert.Equal((NetworkKind.User, CardModel.E1000, CardModel.E1000), (rack.Network.Kind, rack.Network.Card, rack.Network.FabricCard));
         Assert.Equal(["127.0.0.1:8080:80", "127.0.0.1:53:53/udp"], rack.Network.Published.Select(port => port.ToString()));
         Assert.Equal(NetworkKind.None, RackFile.Parse($"network: none\n{Components}", "r").Network.Kind);

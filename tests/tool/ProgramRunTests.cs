@@ -27,7 +27,8 @@ public class ProgramRunTests
 
     private static ControlFrame Number(ControlFrameType type, uint number) => ControlFrame.WithNumber(type, 1, number);
 
-    private async Task<int> RunAsync(Func<ControlChannel, Task> script, InputPump.Source? input = null, TimeSpan? limit = null, OutputSink? sink = null)
+    private async Task<int> RunAsync(Func<ControlChannel, Task> script, InputPump.Source? input = null, TimeSpan? limit = null,
+        OutputSink? sink = null)
     {
         using FakeKeeper keeper = new(script);
         using KeeperClient client = await keeper.ConnectAsync();

@@ -24,9 +24,15 @@ public class QemuCommandLineTests
     [Fact]
     public void The_boot_line_names_the_component_its_link_its_peers_and_its_excache()
     {
-        ComponentDescription processor = s_rack.Components[0] with { Ways = 8, Policy = ExCachePolicy.Lru, BootArguments = ["piggyback=off"] };
+        ComponentDescription processor = s_rack.Components[0] with
+        {
+            Ways = 8,
+            Policy = ExCachePolicy.Lru,
+            BootArguments = ["piggyback=off"],
+        };
         Assert.Equal(
-            "component=processor name=p0 node=1 link=ring peers=memory:2,storage:3,manager:4 excache=16M ways=8 policy=lru address=10.0.2.15/24,10.0.2.2 piggyback=off",
+            "component=processor name=p0 node=1 link=ring peers=memory:2,storage:3,manager:4 excache=16M ways=8 policy=lru "
+                + "address=10.0.2.15/24,10.0.2.2 piggyback=off",
             QemuCommandLine.BootLine(s_rack, processor));
         Assert.Equal(
             "component=memory name=m0 node=2 link=ring peers=processor:1,storage:3,manager:4",
@@ -37,7 +43,8 @@ public class QemuCommandLineTests
     public void The_solo_boot_line_has_no_peers_and_says_how_much_memory_its_home_manages()
     {
         RackDescription solo = s_rack.ToSolo();
-        Assert.Equal("component=solo name=x0 node=1 link=local excache=16M memory=1G address=10.0.2.15/24,10.0.2.2", QemuCommandLine.BootLine(solo, solo.Components[0]));
+        Assert.Equal("component=solo name=x0 node=1 link=local excache=16M memory=1G address=10.0.2.15/24,10.0.2.2",
+            QemuCommandLine.BootLine(solo, solo.Components[0]));
     }
 
     [Fact]
@@ -65,7 +72,8 @@ public class QemuCommandLineTests
     public void An_ethernet_machine_has_a_jumbo_device_with_the_node_in_its_address()
     {
         List<string> line = QemuCommandLine.Build(
-            s_rack with { Link = LinkKind.Ethernet }, s_rack.Components[3], Resources() with { NetworkBackend = "dgram,local.type=unix,local.path=/rack/nic4" });
+            s_rack with { Link = LinkKind.Ethernet }, s_rack.Components[3],
+            Resources() with { NetworkBackend = "dgram,local.type=unix,local.path=/rack/nic4" });
         Assert.Contains("dgram,local.type=unix,local.path=/rack/nic4,id=segment", line);
         Assert.Contains(line, w => w.StartsWith("virtio-net-pci,") && w.Contains("mac=52:54:00:4c:00:04") && w.Contains("host_mtu=9000"));
     }
@@ -101,7 +109,8 @@ public class QemuCommandLineTests
     [InlineData(65, "[0.1] m0 info: up\nPANIC Slab.Free: twice\nPANIC   at x\n", "", "m0 (memory) panicked: Slab.Free: twice")]
     [InlineData(65, "", "", "m0 (memory) panicked without a reason")]
     [InlineData(33, "", "", "m0 (memory) shut itself down")]
-    [InlineData(35, "[1.2] m0 error: data loss: up to 4096 bytes\n[1.3] m0 info: x\n", "", "m0 (memory) could not write everything: up to 4096 bytes")]
+    [InlineData(35, "[1.2] m0 error: data loss: up to 4096 bytes\n[1.3] m0 info: x\n", "",
+        "m0 (memory) could not write everything: up to 4096 bytes")]
     [InlineData(57, "[1.2] s0 error: cannot mount: no ext4 there\n", "", "m0 (memory) cannot use its volume: no ext4 there")]
     [InlineData(1, "", "qemu: cannot set up guest memory 'pc.ram': x\n", "m0 (memory): this host does not give it 1G of memory")]
     [InlineData(1, "", "qemu: bad device\n", "m0 (memory): QEMU ended with status 1: qemu: bad device")]
@@ -116,7 +125,8 @@ public class QemuCommandLineTests
     [InlineData(9u, 137)]
     [InlineData(0x8Bu, 139)]
     [InlineData(0xFF00u, 255)]
-    public void A_wait_status_becomes_what_a_shell_reports(uint status, int expected) => Assert.Equal(expected, new WaitStatus(status).ShellStatus);
+    public void A_wait_status_becomes_what_a_shell_reports(uint status, int expected) =>
+        Assert.Equal(expected, new WaitStatus(status).ShellStatus);
 
     [Fact]
     public void Frames_are_lost_in_the_asked_proportion_and_the_same_ones_each_time()

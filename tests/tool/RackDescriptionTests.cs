@@ -65,7 +65,8 @@ public class RackDescriptionTests
             """, "rack.yml");
         Assert.Equal(LinkKind.Ethernet, rack.Link);
         Assert.Equal(["g0", "p0", "m0", "disk"], rack.Components.Select(c => c.Name));
-        Assert.Equal((8, ExCachePolicy.Clock, 32L << 20), (rack.Components[1].Ways, rack.Components[1].Policy!.Value, rack.Components[1].ExCacheBytes));
+        Assert.Equal((8, ExCachePolicy.Clock, 32L << 20),
+            (rack.Components[1].Ways, rack.Components[1].Policy!.Value, rack.Components[1].ExCacheBytes));
         Assert.Equal((2, 2L << 30), (rack.Components[2].Cpus, rack.Components[2].MemoryBytes));
         Assert.Equal("mine", rack.Components[3].Volume);
     }
@@ -80,10 +81,12 @@ public class RackDescriptionTests
     [InlineData("components:\n  - {kind: memory, policy: lru}", "belong to a processor")]
     [InlineData("components:\n  - {kind: memory, memory: much}", "'much' is not a size")]
     [InlineData("components: [{kind: processor},{kind: memory, memory: 8M},{kind: storage},{kind: manager}]", "too small")]
-    [InlineData("components: [{kind: processor, excache: 60M},{kind: memory},{kind: storage},{kind: manager}]", "needs a machine of at least")]
+    [InlineData("components: [{kind: processor, excache: 60M},{kind: memory},{kind: storage},{kind: manager}]",
+        "needs a machine of at least")]
     [InlineData("components: [{kind: processor, ways: 3},{kind: memory},{kind: storage},{kind: manager}]", "3 ways do not divide")]
     [InlineData("components: [{kind: processor},{kind: processor},{kind: memory},{kind: storage},{kind: manager}]", "this one has 2")]
-    [InlineData("components: [{kind: processor, name: a},{kind: memory, name: a},{kind: storage},{kind: manager}]", "two components are named 'a'")]
+    [InlineData("components: [{kind: processor, name: a},{kind: memory, name: a},{kind: storage},{kind: manager}]",
+        "two components are named 'a'")]
     [InlineData("a: [", "rack.yml:")]
     [InlineData("components:\n  - null\n  - kind: memory", "a component is empty")]
     public void A_wrong_rack_file_is_a_usage_error_that_says_what_is_wrong(string text, string part)

@@ -51,7 +51,8 @@ public sealed class VolumeTests : IDisposable
         File.WriteAllText(At("motd"), "new\n");
         await AddedFile.PutAllAsync(
         [
-            AddedFile.Parse($"{At("program one")}:/opt/new dir/p"), AddedFile.Parse($"{At("data")}:/srv/"), AddedFile.Parse($"{At("motd")}:/etc/motd"),
+            AddedFile.Parse($"{At("program one")}:/opt/new dir/p"), AddedFile.Parse($"{At("data")}:/srv/"),
+                AddedFile.Parse($"{At("motd")}:/etc/motd"),
         ], image);
         await CheckAsync(image);
         Assert.Contains("Mode:  0755", await DebugfsAsync(image, "stat \"/opt/new dir/p\""));
@@ -71,7 +72,8 @@ public sealed class VolumeTests : IDisposable
         Assert.Contains("symlink", await DebugfsAsync(image, "stat /tree/root"));
 
         await HostProgram.RunAsync("mkfifo", [At("tree/fifo")]);
-        ToolException inTree = await Assert.ThrowsAsync<ToolException>(() => AddedFile.PutAllAsync([AddedFile.Parse($"{At("tree")}:/tree")], image));
+        ToolException inTree = await Assert.ThrowsAsync<ToolException>(() =>
+            AddedFile.PutAllAsync([AddedFile.Parse($"{At("tree")}:/tree")], image));
         Assert.Contains("fifo is neither a file nor a directory", inTree.Message);
         Assert.Equal(ExitStatus.Usage, Assert.Throws<ToolException>(() => AddedFile.Parse($"{At("tree/fifo")}:/fifo")).Status);
     }

@@ -53,7 +53,8 @@ public class WireTests
         Assert.InRange(Run(new WireFaults { Loss = 0.1 }).Count, Frames * 0.88, Frames * 0.92);
         Assert.InRange(Run(new WireFaults { Duplicate = 0.1 }).Count, Frames * 1.08, Frames * 1.12);
         byte[] whole = Frame(0);
-        int changed = Run(new WireFaults { Corrupt = 0.1 }).Count(a => Enumerable.Range(0, whole.Length).Any(i => i is < 20 or > 23 && a.Frame[i] != 0)
+        int changed = Run(new WireFaults { Corrupt = 0.1 })
+            .Count(a => Enumerable.Range(0, whole.Length).Any(i => i is < 20 or > 23 && a.Frame[i] != 0)
             || NumberOf(a.Frame) != (int)a.Ms);
         Assert.InRange(changed, Frames * 0.08, Frames * 0.12);
         Assert.All(Run(new WireFaults { Corrupt = 1 }), a => Assert.All(a.Frame[..14], octet => Assert.Equal(0, octet)));
@@ -89,7 +90,8 @@ public class WireTests
     public void Faults_are_read_and_written()
     {
         WireFaults faults = WireFaults.Parse("loss=1%,delay=5ms,reorder=2%,duplicate=1%,corrupt=0.1%,rate=10M", "--wire");
-        Assert.Equal((0.01, Ms(5), 0.02, 0.01, 0.001, 10e6), (faults.Loss, faults.Delay, faults.Reorder, faults.Duplicate, faults.Corrupt, faults.Rate));
+        Assert.Equal((0.01, Ms(5), 0.02, 0.01, 0.001, 10e6),
+            (faults.Loss, faults.Delay, faults.Reorder, faults.Duplicate, faults.Corrupt, faults.Rate));
         Assert.Equal(faults, WireFaults.Parse(faults.ToString(), "--wire"));
     }
 

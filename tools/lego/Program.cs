@@ -29,7 +29,11 @@ public static class Program
                 throw ToolException.Usage($"{result.Errors[0].Message} See ./lego {CommandName(result)}--help".Replace("\n", " "));
             }
 
-            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await result.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
         }
         catch (ToolException error)
         {
@@ -51,7 +55,8 @@ public static class Program
         Command[] commands =
         [
             RunCommand.Create(), UpCommand.Create(), DownCommand.Create(), PsCommand.Create(), LogsCommand.Create(), StatsCommand.Create(),
-            VolumeCommand.Create(), PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(), TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
+            VolumeCommand.Create(), PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(), TestCommand.Create(),
+            GdbCommand.Create(), UpCommand.CreateKeeper(),
             SwitchCommand.Create(), WireCommand.Create(),
         ];
         foreach (Command command in commands)

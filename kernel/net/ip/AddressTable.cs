@@ -104,7 +104,8 @@ public sealed class AddressTable
         for (int index = 0; index < TableSize; index++)
         {
             ref InterfaceAddress entry = ref _addresses[index];
-            if (entry.InterfaceIndex != 0 && (interfaceIndex == 0 || entry.InterfaceIndex == interfaceIndex) && entry.Address.Equals(address))
+            if (entry.InterfaceIndex != 0 && (interfaceIndex == 0 || entry.InterfaceIndex == interfaceIndex)
+                && entry.Address.Equals(address))
             {
                 return index;
             }
@@ -229,7 +230,9 @@ public sealed class AddressTable
         return CommonPrefixLength(a.Address, destination) > CommonPrefixLength(b.Address, destination);
     }
 
-    /// <summary>Interface-local, link-local, global, as numbers that compare (RFC 6724, 3.1). Multicast scopes are those of RFC 4291, 2.7.</summary>
+    /// <summary>
+    /// Interface-local, link-local, global, as numbers that compare (RFC 6724, 3.1). Multicast scopes are those of RFC 4291, 2.7.
+    /// </summary>
     private static int ScopeOf(IpAddress address)
     {
         const int interfaceLocal = 1;

@@ -133,7 +133,8 @@ public sealed class RoutingTable
     {
         for (int index = Count - 1; index >= 0; index--)
         {
-            if (_routes[index].Origin == origin && _routes[index].InterfaceIndex == interfaceIndex && _routes[index].Destination.IsV4 == isV4)
+            if (_routes[index].Origin == origin && _routes[index].InterfaceIndex == interfaceIndex && _routes[index]
+                .Destination.IsV4 == isV4)
             {
                 RemoveAt(index);
             }

@@ -1,5 +1,5 @@
-// What hosts and routers say about multicast groups: IGMPv2 (RFC 2236) and IGMPv3 (RFC 3376) for IPv4, MLDv1 (RFC 2710) and MLDv2 (RFC 3810)
-// for IPv6. The stack joins groups as a whole, from any source, so reports are records without sources.
+// What hosts and routers say about multicast groups: IGMPv2 (RFC 2236) and IGMPv3 (RFC 3376) for IPv4, MLDv1 (RFC 2710) and MLDv2 (RFC
+// 3810) for IPv6. The stack joins groups as a whole, from any source, so reports are records without sources.
 
 using System;
 using System.Buffers.Binary;

@@ -23,8 +23,8 @@ public unsafe struct InternetChecksum
     public readonly bool IsIntact => Folded == 0xFFFF;
 
     /// <summary>
-    /// The sum, not complemented, to be written big-endian: what a card that completes a checksum finds in the field when only the pseudo-header
-    /// was summed (virtio 1.2, 5.1.6.2).
+    /// The sum, not complemented, to be written big-endian: what a card that completes a checksum finds in the field when only the
+    /// pseudo-header was summed (virtio 1.2, 5.1.6.2).
     /// </summary>
     public readonly ushort PartialValue => BinaryPrimitives.ReverseEndianness(Folded);
 
@@ -57,8 +57,8 @@ public unsafe struct InternetChecksum
     }
 
     /// <summary>
-    /// Adds the pseudo-header of TCP, UDP and ICMPv6 (RFC 9293, 3.1; RFC 8200, 8.1). The mapped form of IPv4 addresses is not summed, and the
-    /// two versions' headers sum up alike.
+    /// Adds the pseudo-header of TCP, UDP and ICMPv6 (RFC 9293, 3.1; RFC 8200, 8.1). The mapped form of IPv4 addresses is not summed, and
+    /// the two versions' headers sum up alike.
     /// </summary>
     public void AddPseudoHeader(IpAddress source, IpAddress destination, byte protocol, int lengthBytes)
     {

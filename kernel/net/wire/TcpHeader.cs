@@ -109,10 +109,11 @@ public readonly ref struct TcpHeader
     }
 
     /// <summary>
-    /// Writes a header whose options are in place already, behind the first 20 bytes; the destination's length is the header's, a multiple of
-    /// four. The checksum is left 0.
+    /// Writes a header whose options are in place already, behind the first 20 bytes; the destination's length is the header's, a multiple
+    /// of four. The checksum is left 0.
     /// </summary>
-    public static void Write(Span<byte> header, ushort sourcePort, ushort destinationPort, uint sequence, uint acknowledgment, TcpFlags flags,
+    public static void Write(Span<byte> header, ushort sourcePort, ushort destinationPort, uint sequence, uint acknowledgment,
+        TcpFlags flags,
         ushort window, ushort urgentPointer)
     {
         BinaryPrimitives.WriteUInt16BigEndian(header[SourcePortOffset..], sourcePort);

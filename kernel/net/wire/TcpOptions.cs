@@ -1,6 +1,6 @@
 // The options of a TCP header: maximum segment size (RFC 9293, 3.2), window scale and timestamps (RFC 7323), selective acknowledgments
-// (RFC 2018), user timeout (RFC 5482). Unknown options are skipped by their length; an option that is malformed ends the list, and what came
-// before it counts (RFC 9293, MUST-7: no error).
+// (RFC 2018), user timeout (RFC 5482). Unknown options are skipped by their length; an option that is malformed ends the list, and what
+// came before it counts (RFC 9293, MUST-7: no error).
 
 using System;
 using System.Buffers.Binary;
@@ -50,7 +50,9 @@ public ref struct TcpOptions
     private const int UserTimeoutBytes = 4;
     private const int SackBlockBytes = 8;
 
-    /// <summary>NOP, NOP, timestamps, 10: the only option of nearly every segment (RFC 7323, appendix A), as a little-endian word.</summary>
+    /// <summary>
+    /// NOP, NOP, timestamps, 10: the only option of nearly every segment (RFC 7323, appendix A), as a little-endian word.
+    /// </summary>
     private const uint PaddedTimestamps = 0x0A080101;
 
     /// <summary>Bytes; 0 = not given.</summary>

@@ -8,7 +8,8 @@
 //             this life up (a stand-still that was too long, a cut link): Ending.
 //   Ending    The endpoint is fenced: nothing that this life has begun reaches anybody any more. The monitor ends what the rack takes for
 //             dead (ComponentLife.End). Then a new life begins, under a new name: Joining.
-//   Leaving   The machine is about to end in good order: the manager is told, so that nobody waits for this life's silence. No more heartbeats.
+//   Leaving   The machine is about to end in good order: the manager is told, so that nobody waits for this life's silence. No more
+//             heartbeats.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -137,7 +138,9 @@ public sealed unsafe class MembershipClient : RpcService
         return status;
     }
 
-    /// <summary>Tells the manager that this life ends; waits for its answer, but not for long. The last thing that a component asks.</summary>
+    /// <summary>
+    /// Tells the manager that this life ends; waits for its answer, but not for long. The last thing that a component asks.
+    /// </summary>
     [Blocks]
     public void Leave()
     {

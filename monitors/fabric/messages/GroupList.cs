@@ -1,5 +1,5 @@
-// The supplementary groups of whoever makes a request about a path (credentials(7)): their members have the rights of a file's group. A list
-// has its full size in every such request, also where it is empty, as it is for root, who needs none.
+// The supplementary groups of whoever makes a request about a path (credentials(7)): their members have the rights of a file's group. A
+// list has its full size in every such request, also where it is empty, as it is for root, who needs none.
 
 using System;
 using System.Runtime.InteropServices;

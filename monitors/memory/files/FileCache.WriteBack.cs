@@ -210,8 +210,8 @@ public sealed unsafe partial class FileCache
     private static bool IsDirtyUpTo(CachedFile* file, ulong last) => file->FirstDirty != null && file->FirstDirty->DirtyNumber <= last;
 
     /// <summary>
-    /// Writes one run of dirty neighbours; the last one up to the number <paramref name="last"/> with the given flags. The caller has the file's
-    /// activity. Blocks.
+    /// Writes one run of dirty neighbours; the last one up to the number <paramref name="last"/> with the given flags. The caller has the
+    /// file's activity. Blocks.
     /// </summary>
     private Errno WriteRun(CachedFile* file, ulong last, FileWriteFlags flags, out bool isOnDevice)
     {
@@ -248,7 +248,8 @@ public sealed unsafe partial class FileCache
         ulong offset = first << PageShift;
         int length = (int)Math.Min((ulong)pages << PageShift, file->Size - offset);
         flags = IsDirtyUpTo(file, last) ? FileWriteFlags.Reserved : flags | FileWriteFlags.Reserved;
-        Errno error = _store.Write(file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, flags, buffer, out FileWriteReply reply);
+        Errno error = _store.Write(file, offset, buffer->Data.Slice(0, length), file->ModifyTimeNs, flags, buffer,
+            out FileWriteReply reply);
         _buffers.Return(buffer);
         _storageWrites++;
         isOnDevice = error == Errno.None && (flags & FileWriteFlags.Synchronous) != 0;

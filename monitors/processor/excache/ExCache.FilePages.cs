@@ -41,7 +41,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>An untouched page of a file's range.</summary>
-    private FaultOutcome FillFromFile(AddressSpace* space, ulong address, ulong* entry, in VmaRecord range, MissAccess access, LinePlacement placement)
+    private FaultOutcome FillFromFile(AddressSpace* space, ulong address, ulong* entry, in VmaRecord range, MissAccess access,
+        LinePlacement placement)
     {
         ulong bits = PageState.Bits(range.Protection);
         LineName name = NameOf(in range, address);

@@ -3,16 +3,17 @@
 //
 // * A line is chosen only when its set has no free line. Free lines are taken lowest way first as long as none was ever given back, and
 //   last given back first afterwards. A new line takes the place (way) of its victim.
-// * The accessed bit is that of the page-table entry (of any that maps the line; a line that none maps is not accessed): set by the hardware on any access, by the kernel when it copies to or from the page, and
-//   by the fill itself, because the faulting access follows at once. Clearing it also drops the address translation (INVLPG), so the next
-//   access sets it again (SDM vol. 3, 4.8).
-// * The list of a set holds resident lines in order of insertion; a filled line goes to its tail when its page has arrived, but to its head when
-//   read(2) has brought it (ExCache.Reads.cs).
+// * The accessed bit is that of the page-table entry (of any that maps the line; a line that none maps is not accessed): set by the
+//   hardware on any access, by the kernel when it copies to or from the page, and by the fill itself, because the faulting access follows
+//   at once. Clearing it also drops the address translation (INVLPG), so the next access sets it again (SDM vol. 3, 4.8).
+// * The list of a set holds resident lines in order of insertion; a filled line goes to its tail when its page has arrived, but to its head
+//   when read(2) has brought it (ExCache.Reads.cs).
 //
 // fifo    victim = head of the list. Accessed bits are not looked at.
 // lru     first, from head to tail, each line whose accessed bit is set moves to the tail (so the accessed ones keep their order among
-//         themselves) and its bit is cleared; then victim = head. That is: lines not used since the set's last eviction go first, the longest
-//         unused first. LegoOS does the same ordering in a background sweeper; here the set's own eviction pays for it, which makes it exact.
+//         themselves) and its bit is cleared; then victim = head. That is: lines not used since the set's last eviction go first, the
+//         longest unused first. LegoOS does the same ordering in a background sweeper; here the set's own eviction pays for it, which makes
+//         it exact.
 // clock a hand per set goes round the ways, starting at way 0: a resident line with the accessed bit set has it cleared and is passed; the
 //         first one without is the victim, and the hand then points behind it. Lines in flight are passed.
 // random  victim = the resident line at list position x mod (number of resident lines), x the next value of xorshift64* (Vigna 2016) seeded

@@ -343,7 +343,9 @@ public readonly unsafe ref struct PathName
     {
         if (directory == CurrentDirectory)
         {
-            return WorkingDirectory.Of(process).IsPseudo ? BeginAt(WorkingDirectory.Of(process).Pseudo) : BeginAt(WorkingDirectory.Of(process).Node);
+            return WorkingDirectory.Of(process).IsPseudo
+                ? BeginAt(WorkingDirectory.Of(process).Pseudo)
+                : BeginAt(WorkingDirectory.Of(process).Node);
         }
 
         OpenFile* file = FileTable.Of(process)->Find((ulong)(uint)directory);

@@ -1,5 +1,6 @@
 // Owner, permissions and times of what exists only in this kernel but behaves like an inode: a pipe (both ends are one inode), a
-// session's streams, a file in memory. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never blocks.
+// session's streams, a file in memory. Changed by fchmod, fchown and futimens by the rules of chmod(2), chown(2) and utimensat(2). Never
+// blocks.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;

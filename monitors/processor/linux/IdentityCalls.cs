@@ -295,7 +295,8 @@ public static unsafe class IdentityCalls
     {
         return caller == target || caller->EffectiveUserId == 0
             || (caller->UserId == target->UserId && caller->UserId == target->EffectiveUserId && caller->UserId == target->SavedUserId
-                && caller->GroupId == target->GroupId && caller->GroupId == target->EffectiveGroupId && caller->GroupId == target->SavedGroupId);
+                && caller->GroupId == target->GroupId && caller->GroupId == target->EffectiveGroupId
+                && caller->GroupId == target->SavedGroupId);
     }
 
     private static Process* Target(ref SystemCall call, int id) =>

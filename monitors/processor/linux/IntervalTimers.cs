@@ -63,7 +63,8 @@ public static unsafe class IntervalTimers
         ulong valueNs = ToNs(setting.Seconds, setting.Microseconds);
         ulong now = TimerQueue.NowOf(call.Process, timer->Clock);
         ulong dueNs = valueNs > ulong.MaxValue - now ? ulong.MaxValue : now + valueNs;
-        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : dueNs, ToNs(setting.IntervalSeconds, setting.IntervalMicroseconds));
+        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : dueNs,
+            ToNs(setting.IntervalSeconds, setting.IntervalMicroseconds));
         return call.A2 == 0 ? 0 : SystemCall.Result(new UserPointer<TimerSetting>(call.A2).Write(call.Process, in before));
     }
 

@@ -27,7 +27,9 @@ public static unsafe class LimitCalls
     [SystemCall(160, "setrlimit", Support.Partial, "as prlimit64")]
     internal static long Set(ref SystemCall call) => Exchange(ref call, call.Process, call.A0, call.A1, 0);
 
-    [SystemCall(302, "prlimit64", Support.Partial, "enforced: RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_NICE; the others are kept and inherited")]
+    [SystemCall(302, "prlimit64", Support.Partial,
+        "enforced: RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_NICE; "
+        + "the others are kept and inherited")]
     internal static long Exchange(ref SystemCall call)
     {
         uint id = (uint)call.A0;

@@ -80,7 +80,8 @@ public static unsafe class MemoryCalls
         }
 
         ulong replacedEnd = replaces ? address + length : address;
-        error = call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Map, in request, path, address, replacedEnd, request.Backing, out ulong mapped);
+        error = call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Map, in request, path, address, replacedEnd, request.Backing,
+            out ulong mapped);
         MappedFiles.Drop(call.Process, in request);
         return Answer(ref call, error, (long)mapped);
     }
@@ -94,7 +95,8 @@ public static unsafe class MemoryCalls
         }
 
         RangeRequest request = new() { Address = call.A0, Length = end - call.A0 };
-        return Answer(ref call, call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, 0, out _), 0);
+        return Answer(ref call,
+            call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, 0, out _), 0);
     }
 
     [SystemCall(10, "mprotect", Support.Partial, "no PROT_GROWSDOWN, no protection keys")]
@@ -116,7 +118,8 @@ public static unsafe class MemoryCalls
         }
 
         RangeRequest request = new() { Address = call.A0, Length = end - call.A0, Protection = (Protection)call.A2 };
-        return Answer(ref call, call.Process->Table.Spaces.Change(call.Process->Space, Opcode.Protect, in request, default, call.A0, end, out _), 0);
+        return Answer(ref call,
+            call.Process->Table.Spaces.Change(call.Process->Space, Opcode.Protect, in request, default, call.A0, end, out _), 0);
     }
 
     [SystemCall(12, "brk", Support.Full)]
@@ -163,7 +166,8 @@ public static unsafe class MemoryCalls
         bool isFixed = (flags & RemapFixed) != 0;
         if ((flags & ~(RemapMayMove | RemapFixed)) != 0 || (isFixed && (flags & RemapMayMove) == 0) || newLength == 0 || oldLength == 0
             || !TryRange(from, oldLength, out ulong end) || newLength > UserMemory.Limit
-            || (isFixed && ((call.A4 & PageMask) != 0 || call.A4 > UserMemory.Limit - newLength || Overlaps(from, end, call.A4, newLength))))
+            || (isFixed
+                && ((call.A4 & PageMask) != 0 || call.A4 > UserMemory.Limit - newLength || Overlaps(from, end, call.A4, newLength))))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -186,7 +190,8 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>mremap of a space that is held.</summary>
-    private static Errno Remap(Processes processes, AddressSpace* space, in RemapRequest request, bool isFixed, in Scratch scratch, out ulong to)
+    private static Errno Remap(Processes processes, AddressSpace* space, in RemapRequest request, bool isFixed, in Scratch scratch,
+        out ulong to)
     {
         to = 0;
         ExCache cache = processes.Cache;
@@ -241,7 +246,8 @@ public static unsafe class MemoryCalls
     {
         if (error == Errno.EPROTO)
         {
-            Deaths.Kill(call.Process, "memory component "u8, call.Process->Space->Home, " gave an answer about its ranges that makes no sense"u8);
+            Deaths.Kill(call.Process, "memory component "u8, call.Process->Space->Home,
+                " gave an answer about its ranges that makes no sense"u8);
         }
 
         return SystemCall.Result(error, value);

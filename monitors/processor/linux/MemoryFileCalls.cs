@@ -50,7 +50,8 @@ public static unsafe class MemoryFileCalls
 
         bool isFixed = (flags & NoExecuteSeal) != 0;
         FileSeals seals = isFixed ? FileSeals.Execute : (flags & AllowSealing) != 0 ? FileSeals.None : FileSeals.Seal;
-        error = MemoryObject.Create(call.Process, path.Slice(0, "/memfd:"u8.Length + length), isFixed ? AllRights & ~AnyExecute : AllRights, seals,
+        error = MemoryObject.Create(call.Process, path.Slice(0, "/memfd:"u8.Length + length), isFixed ? AllRights & ~AnyExecute : AllRights,
+            seals,
             out OpenFile* file);
         return error != Errno.None ? SystemCall.Fail(error) : DescriptorCalls.Install(call.Process, file, (flags & CloseOnExec) != 0);
     }

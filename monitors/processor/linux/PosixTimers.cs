@@ -103,7 +103,8 @@ public static unsafe class PosixTimers
             dueNs = timer->CountsRealTime ? TimeSpecification.MonotonicOf(valueNs) : valueNs;
         }
 
-        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : System.Math.Max(1, dueNs), valueNs == 0 ? 0 : setting.Interval.TotalNs);
+        call.Process->Table.Timers.Set(call.Process, timer, valueNs == 0 ? 0 : System.Math.Max(1, dueNs),
+            valueNs == 0 ? 0 : setting.Interval.TotalNs);
         timer->Overruns = 0;
         return call.A3 == 0 ? 0 : SystemCall.Result(new UserPointer<TimerSetting>(call.A3).Write(call.Process, in before));
     }

@@ -173,7 +173,8 @@ public static unsafe class SemaphoreCalls
     /// <summary>Commands about one semaphore.</summary>
     private static long ControlOne(ref SystemCall call, SemaphoreSet* set, Command command)
     {
-        if (command is not (Command.GetProcess or Command.GetValue or Command.GetWaitingForMore or Command.GetWaitingForZero or Command.SetValue))
+        if (command is not (
+            Command.GetProcess or Command.GetValue or Command.GetWaitingForMore or Command.GetWaitingForZero or Command.SetValue))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }

@@ -100,7 +100,8 @@ public static unsafe class SharedSegmentCalls
         }
 
         SharedSegment* segment = call.Files.Segments.Find((int)call.A0);
-        uint rights = IpcObject.ReadRights | ((flags & ReadOnly) == 0 ? IpcObject.WriteRights : 0) | ((flags & Execute) != 0 ? ExecuteRight : 0);
+        uint rights = IpcObject.ReadRights | ((flags & ReadOnly) == 0 ? IpcObject.WriteRights : 0)
+            | ((flags & Execute) != 0 ? ExecuteRight : 0);
         Errno error = segment == null ? Errno.EINVAL : segment->Head.Check(process, rights);
         error = error == Errno.None && segment->Node->Place.FileMemory != process->Space->Home ? Errno.EINVAL : error;
         if (error != Errno.None)
@@ -146,7 +147,8 @@ public static unsafe class SharedSegmentCalls
         }
 
         ulong replacedEnd = replaces ? address + length : address;
-        error = process->Table.Spaces.Replace(process->Space, Opcode.Map, in request, path, address, replacedEnd, request.Backing, out mapped);
+        error = process->Table.Spaces.Replace(process->Space, Opcode.Map, in request, path, address, replacedEnd, request.Backing,
+            out mapped);
         MappedFiles.Drop(process, in request);
         return error;
     }

@@ -152,7 +152,8 @@ public static unsafe class StatusCalls
         // access(2) asks what the real user may do, unless AT_EACCESS.
         FileCaller caller = FileCaller.Of(process);
         bool effective = (flags & AtFlags.EffectiveAccess) != 0;
-        caller.ActAs(process, effective ? process->EffectiveUserId : process->UserId, effective ? process->EffectiveGroupId : process->GroupId);
+        caller.ActAs(process, effective ? process->EffectiveUserId : process->UserId,
+            effective ? process->EffectiveGroupId : process->GroupId);
         if (error == Errno.None && node.File == PseudoFile.None && !path.IsDescriptor)
         {
             return SystemCall.Result(FileStatusLookup.CheckVolume(in caller, in path, last, (uint)mode));

@@ -109,7 +109,8 @@ public static unsafe class SystemInformation
         return RandomDevice.Deliver(call.Process, ref to);
     }
 
-    [SystemCall(103, "syslog", Support.Partial, "the log is the rack's and kept by its tool: it reads as empty, and the console's level is EPERM")]
+    [SystemCall(103, "syslog", Support.Partial,
+        "the log is the rack's and kept by its tool: it reads as empty, and the console's level is EPERM")]
     internal static long Log(ref SystemCall call)
     {
         const int Read = 2;

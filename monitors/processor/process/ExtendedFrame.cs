@@ -44,7 +44,8 @@ public static unsafe class ExtendedFrame
         user->StoreVectors(area->Xmm);
         if (!IsExtended)
         {
-            return new UserBuffer(address, (ulong)ExtendedState.Bytes).CopyOut(process, 0, new ReadOnlySpan<byte>(area, ExtendedState.Bytes));
+            return new UserBuffer(address, (ulong)ExtendedState.Bytes)
+                .CopyOut(process, 0, new ReadOnlySpan<byte>(area, ExtendedState.Bytes));
         }
 
         // The legacy part is valid, whatever the CPU says: programs of old change it without looking at the header.
@@ -53,7 +54,8 @@ public static unsafe class ExtendedFrame
         area->ExtendedBytes = (uint)Bytes;
         area->FrameComponents = ExtendedState.Components;
         area->StateBytes = (uint)ExtendedState.Bytes;
-        Errno error = new UserBuffer(address, (ulong)ExtendedState.Bytes).CopyOut(process, 0, new ReadOnlySpan<byte>(area, ExtendedState.Bytes));
+        Errno error = new UserBuffer(address, (ulong)ExtendedState.Bytes)
+            .CopyOut(process, 0, new ReadOnlySpan<byte>(area, ExtendedState.Bytes));
         uint end = ExtendedStateArea.FrameEndMagic;
         return error != Errno.None ? error : new UserPointer<uint>(address + (ulong)ExtendedState.Bytes).Write(process, in end);
     }

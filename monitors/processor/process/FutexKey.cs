@@ -66,7 +66,8 @@ public readonly unsafe struct FutexKey
         {
             VmaRecord range = space->Ranges[index];
             address = range.Start + ((_offset & ~PageMask) - range.FileOffset) + (_offset & PageMask);
-            if (_offset >= range.FileOffset && _offset - range.FileOffset < range.End - range.Start && Of(process, address, isPrivate: false).Is(in this))
+            if (_offset >= range.FileOffset && _offset - range.FileOffset < range.End - range.Start
+                && Of(process, address, isPrivate: false).Is(in this))
             {
                 return true;
             }

@@ -73,7 +73,8 @@ public static unsafe class LineFaults
         for (int done = 0; done < to.Length;)
         {
             ulong at = address + (ulong)done;
-            if (at >= UserMemory.Limit || cache.Resolve(space, at, MissAccess.Read, LinePlacement.OwnSet, out ulong* entry) != FaultOutcome.Resident)
+            if (at >= UserMemory.Limit
+                || cache.Resolve(space, at, MissAccess.Read, LinePlacement.OwnSet, out ulong* entry) != FaultOutcome.Resident)
             {
                 return Errno.EFAULT;
             }

@@ -32,7 +32,8 @@ public static unsafe class ProcessGroups
         for (Process* member = process->Table.First; member != null; member = member->Next)
         {
             bool counts = member->Group == process->Group && member->State != ProcessState.Zombie && member != without;
-            if (counts && member->Parent != null && member->Parent->SessionId == process->SessionId && member->Parent->Group != process->Group)
+            if (counts && member->Parent != null && member->Parent->SessionId == process->SessionId
+                && member->Parent->Group != process->Group)
             {
                 return false;
             }

@@ -68,7 +68,8 @@ public static unsafe partial class Signals
     /// </summary>
     public static bool IsDying(UserThread* thread)
     {
-        ulong pending = (thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals & ~(Stops | IgnoredByDefault | DumpsCore);
+        ulong pending = (thread->Pending.Mask | thread->Process->Pending.Mask) & ~thread->BlockedSignals
+            & ~(Stops | IgnoredByDefault | DumpsCore);
         if (thread->Doomed || (pending & Signal.Bit(Signal.Kill)) != 0)
         {
             return true;

@@ -11,7 +11,8 @@ public static unsafe class ThreadClone
     /// <summary>
     /// Flags that a thread shares all of with its process here; CLONE_THREAD without any of them would be a thread with files of its own.
     /// </summary>
-    public const CloneFlags Required = CloneFlags.Memory | CloneFlags.FileSystem | CloneFlags.Files | CloneFlags.SignalHandlers | CloneFlags.Thread;
+    public const CloneFlags Required = CloneFlags.Memory | CloneFlags.FileSystem | CloneFlags.Files | CloneFlags.SignalHandlers
+        | CloneFlags.Thread;
 
     /// <summary>Flags that may stand beside them.</summary>
     public const CloneFlags Known = Required | CloneFlags.SystemVUndo | CloneFlags.SetThreadPointer | CloneFlags.ParentSetThreadId

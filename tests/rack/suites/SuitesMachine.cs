@@ -1,6 +1,6 @@
 // One QEMU machine that boots the suites image with every device that its cases use: a scratch disk, an ext4 volume, an entropy device, a
-// pair of network cards of each model, a shared region with a ring header, two pci-serial functions whose sockets are joined, and a control channel at
-// whose far end this class echoes. Everything lies in a folder of its own, which goes away with the machine.
+// pair of network cards of each model, a shared region with a ring header, two pci-serial functions whose sockets are joined, and a control
+// channel at whose far end this class echoes. Everything lies in a folder of its own, which goes away with the machine.
 
 using System;
 using System.Buffers.Binary;
@@ -87,8 +87,10 @@ public static class SuitesMachine
         "-chardev", $"socket,id=control,path={folder}/control,server=on,wait=off",
         "-device", "virtio-serial-pci,disable-legacy=on,max_ports=2", "-device", "virtserialport,chardev=control,name=control,nr=1",
         "-device", "virtio-rng-pci,disable-legacy=on",
-        "-drive", $"if=none,id=disk,format=raw,cache=writeback,file={folder}/disk", "-device", "virtio-blk-pci,disable-legacy=on,drive=disk",
-        "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={folder}/volume", "-device", "virtio-blk-pci,disable-legacy=on,drive=volume",
+        "-drive", $"if=none,id=disk,format=raw,cache=writeback,file={folder}/disk", "-device",
+        "virtio-blk-pci,disable-legacy=on,drive=disk",
+        "-drive", $"if=none,id=volume,format=raw,cache=writeback,file={folder}/volume", "-device",
+        "virtio-blk-pci,disable-legacy=on,drive=volume",
         .. CardPair(0, "virtio-net-pci,disable-legacy=on,host_mtu=9000"), .. CardPair(1, "e1000,mitigation=off"),
         "-object", $"memory-backend-file,id=region,share=on,size={RegionBytes},mem-path={folder}/region",
         "-device", "ivshmem-plain,memdev=region",

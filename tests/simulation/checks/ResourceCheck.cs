@@ -12,7 +12,9 @@ namespace Lego.Simulation;
 /// <summary>Compares counters with what they were when no program ran.</summary>
 internal sealed class ResourceCheck
 {
-    /// <summary>How long the ends of processes may take until all components have heard of them: messages may get lost more than once.</summary>
+    /// <summary>
+    /// How long the ends of processes may take until all components have heard of them: messages may get lost more than once.
+    /// </summary>
     private const ulong MostSettleNs = 3_000_000_000;
     private const ulong LookNs = 50_000_000;
     private const int ReportBytes = 32 * 1024;

@@ -56,7 +56,8 @@ internal static class Runner
             rack.AwaitReady();
             scenario.Drive(rack, plan, simulation.Choices);
         });
-        return new RunResult(simulation.Failure, simulation.Choices.Digest, simulation.Choices.Count, simulation.NowNs, trace, simulation.Waits);
+        return new RunResult(simulation.Failure, simulation.Choices.Digest, simulation.Choices.Count, simulation.NowNs, trace,
+            simulation.Waits);
     }
 
     /// <summary>CsCheck's random shrinking: any smaller plan that fails as well, until none is found.</summary>

@@ -25,7 +25,9 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
     /// <summary>A run that takes longer than this in simulated time hangs.</summary>
     private const ulong LimitNs = 120_000_000_000;
     private const int MostStepNs = 2_000;
-    /// <summary>How often time moves on although somebody could run, and how far it may go: a machine whose host does something else.</summary>
+    /// <summary>
+    /// How often time moves on although somebody could run, and how far it may go: a machine whose host does something else.
+    /// </summary>
     private const int EarlyTimePerMille = 30;
     private const ulong ShortStallNs = 200_000;
     private const ulong LongStallNs = 20_000_000;
@@ -204,7 +206,9 @@ internal sealed unsafe class Simulation(ulong seed, Trace trace)
         return !self.TimedOut;
     }
 
-    /// <summary>The current thread's end: it keeps its stack as it is until the run is over; nothing unwinds on the real machine either.</summary>
+    /// <summary>
+    /// The current thread's end: it keeps its stack as it is until the run is over; nothing unwinds on the real machine either.
+    /// </summary>
     internal void EndCurrent()
     {
         Thread.State = SimState.Ended;

@@ -33,7 +33,8 @@ internal static class Statics
                 continue;
             }
 
-            foreach (FieldInfo field in type.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly))
+            foreach (FieldInfo field in type.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public
+                | BindingFlags.DeclaredOnly))
             {
                 if (field.IsLiteral || field.IsInitOnly || field.FieldType.IsFunctionPointer)
                 {

@@ -6,5 +6,6 @@ namespace Lego.Kernel;
 
 public static class BootLine
 {
-    public static ReadOnlySpan<byte> Text => Simulation.Simulation.MachineOrNone is { } machine ? machine.Simulation.BootLine : default(ReadOnlySpan<byte>);
+    public static ReadOnlySpan<byte> Text =>
+        Simulation.Simulation.MachineOrNone is { } machine ? machine.Simulation.BootLine : default(ReadOnlySpan<byte>);
 }

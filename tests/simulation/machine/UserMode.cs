@@ -7,7 +7,11 @@ namespace Lego.Kernel;
 public static unsafe class UserMode
 {
     /// <summary>The handler of the machine whose code runs.</summary>
-    public static UserModeHandler Handler { get => Simulation.Simulation.Machine.UserModeHandler!; set => Simulation.Simulation.Machine.UserModeHandler = value; }
+    public static UserModeHandler Handler
+    {
+        get => Simulation.Simulation.Machine.UserModeHandler!;
+        set => Simulation.Simulation.Machine.UserModeHandler = value;
+    }
 
     public static UserContext* ContextOf(Thread* thread) => &thread->Context;
 

@@ -30,7 +30,8 @@ internal sealed class KilledVforkParent : Scenario
         Check.Equal(0u, rack.AwaitExit(rack.Start(Killer)), "the killer's wait status");
         ulong killedNs = rack.Simulation.NowNs;
         Check.Equal(9u, rack.AwaitEnd(session), "the parent's wait status");
-        Check.That(rack.Simulation.NowNs - killedNs < MostDyingNs, $"the kill took {(rack.Simulation.NowNs - killedNs) / MillisecondNs} ms");
+        Check.That(rack.Simulation.NowNs - killedNs < MostDyingNs,
+            $"the kill took {(rack.Simulation.NowNs - killedNs) / MillisecondNs} ms");
         Scheduler.Sleep(ChildSleepsNs);
         resources.AreBack();
     }

@@ -16,7 +16,8 @@ internal sealed class PausedReader : Scenario
 
     internal override string Name => "paused-reader";
 
-    internal override RackOptions Options(Choices choices) => new() { Network = choices.Next(2) == 0 ? NetworkKind.Ring : NetworkKind.Ethernet };
+    internal override RackOptions Options(Choices choices) =>
+        new() { Network = choices.Next(2) == 0 ? NetworkKind.Ring : NetworkKind.Ethernet };
 
     internal override void Drive(Rack rack, Step[][] plan, Choices choices)
     {
@@ -69,7 +70,8 @@ internal sealed class PausedReader : Scenario
         uint status = rack.AwaitEnd(session);
         Check.That(status == 0 || (kills && status == 9), $"wait status of the writers' parent: {status:x}");
         Check.That(!rack.Channel.Heard.Exists(frame => frame.Type == ControlFrameType.MemberFailed), "a component was given up");
-        long bytes = rack.Channel.Heard.Where(frame => frame.Type == ControlFrameType.StandardOutput).Sum(frame => (long)frame.Payload.Length);
+        long bytes = rack.Channel.Heard.Where(frame => frame.Type == ControlFrameType.StandardOutput)
+            .Sum(frame => (long)frame.Payload.Length);
         Check.That(kills || bytes == (long)writers * blocks * BlockBytes, $"{bytes} bytes of output");
         resources.AreBack();
     }

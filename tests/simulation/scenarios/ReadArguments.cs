@@ -1,5 +1,5 @@
-// A program unmaps and maps pages of its arguments while another reads its command line: the stranger's reads must not fill pages of a range
-// that is being changed, and the owner finds in them what it put there.
+// A program unmaps and maps pages of its arguments while another reads its command line: the stranger's reads must not fill pages of a
+// range that is being changed, and the owner finds in them what it put there.
 
 using Lego.Kernel;
 

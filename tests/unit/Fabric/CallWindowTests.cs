@@ -109,7 +109,8 @@ public sealed unsafe class CallWindowTests : IDisposable
                     _window.Vacate((PendingCall*)under[index]);
                     under.RemoveAt(index);
                 }
-                else if (Admit((RpcClass)random.Next(CallWindow.ClassCount), random.Next(320, 30_000), random.Next(320, 30_000)) is var call and not 0)
+                else if (Admit((RpcClass)random.Next(CallWindow.ClassCount), random.Next(320, 30_000),
+                    random.Next(320, 30_000)) is var call and not 0)
                 {
                     under.Add(call);
                 }

@@ -181,7 +181,8 @@ internal sealed unsafe class FabricFixture : IDisposable
     internal Errno Call(ulong number, int payloadBytes, int replyBytes)
     {
         byte[] reply = new byte[Math.Max(replyBytes, 1)];
-        Errno status = One.Call(2, Opcode.Map, Context, in number, Payload(number, payloadBytes), reply.AsSpan(0, replyBytes), out int length);
+        Errno status = One.Call(2, Opcode.Map, Context, in number, Payload(number, payloadBytes), reply.AsSpan(0, replyBytes),
+            out int length);
         if (status == Errno.None && !reply.AsSpan(0, length).SequenceEqual(CountingService.ReplyFor(number, Service.ReplyBytes)))
         {
             return Errno.EILSEQ;

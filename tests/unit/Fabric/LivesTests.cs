@@ -230,7 +230,8 @@ public sealed unsafe class LivesTests : IDisposable
                 for (ulong call = 0; call < 4; call++)
                 {
                     ulong number = (life * 1000) + call;
-                    Assert.Equal(Errno.None, client.Call(2, Opcode.Map, FabricFixture.Context, in number, FabricFixture.Payload(number, 2000), default, out _));
+                    Assert.Equal(Errno.None,
+                        client.Call(2, Opcode.Map, FabricFixture.Context, in number, FabricFixture.Payload(number, 2000), default, out _));
                 }
 
                 client = new RpcEndpoint(1, rack.Frames, 0, 1000 + life);
@@ -246,7 +247,8 @@ public sealed unsafe class LivesTests : IDisposable
         }
     }
 
-    private Errno Call(RpcEndpoint from, ulong number) => from.Call(2, Opcode.Map, FabricFixture.Context, in number, default, default, out _);
+    private Errno Call(RpcEndpoint from, ulong number) =>
+        from.Call(2, Opcode.Map, FabricFixture.Context, in number, default, default, out _);
 
     private void Begin(ulong number) => _rack.One.Begin(2, Opcode.Map, FabricFixture.Context, in number, default, default);
 
@@ -285,7 +287,8 @@ public sealed unsafe class LivesTests : IDisposable
 
         public override LinkTraits Traits => inner.Traits;
 
-        public void Repeat(byte[] frame) => inner.TrySend(0, frame.AsSpan(0, MessageHeader.SizeBytes), frame.AsSpan(MessageHeader.SizeBytes), default);
+        public void Repeat(byte[] frame) =>
+            inner.TrySend(0, frame.AsSpan(0, MessageHeader.SizeBytes), frame.AsSpan(MessageHeader.SizeBytes), default);
 
         public override bool TrySend(ushort destinationNode, ReadOnlySpan<byte> header, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
         {

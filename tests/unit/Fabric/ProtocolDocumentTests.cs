@@ -55,7 +55,9 @@ public sealed class ProtocolDocumentTests
     }
 
     private static string NameOf(FieldInfo field) =>
-        field.GetCustomAttribute<FixedBufferAttribute>() is { } buffer ? $"{NameOf(buffer.ElementType)}[{buffer.Length}]" : NameOf(field.FieldType);
+        field.GetCustomAttribute<FixedBufferAttribute>() is { } buffer
+            ? $"{NameOf(buffer.ElementType)}[{buffer.Length}]"
+            : NameOf(field.FieldType);
 
     private static string NameOf(Type type) =>
         type.IsEnum ? NameOf(Enum.GetUnderlyingType(type))
@@ -65,5 +67,6 @@ public sealed class ProtocolDocumentTests
         : type == typeof(ulong) ? "u64"
         : type.Name;
 
-    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../.."));
+    private static string Root([CallerFilePath] string path = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../.."));
 }

@@ -387,7 +387,8 @@ public sealed unsafe class RpcEndpointTests
     {
         StatisticsWriter writer = new(new byte[4096]);
         endpoint.Report(ref writer);
-        string line = System.Text.Encoding.ASCII.GetString(writer.Text).Split('\n').Single(text => text.StartsWith("fabric.bytes_sent ", StringComparison.Ordinal));
+        string line = System.Text.Encoding.ASCII.GetString(writer.Text).Split('\n')
+            .Single(text => text.StartsWith("fabric.bytes_sent ", StringComparison.Ordinal));
         return ulong.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
     }
 }

@@ -38,7 +38,9 @@ internal sealed class ContractGraph : IDisposable
     /// <summary>How many methods promise something, the overrides of a promising method included.</summary>
     internal int Count(string contract) => _methods.Count(method => Has(method, contract));
 
-    /// <summary>Each broken contract as a sentence with the path that breaks it. A switch of threads is a call of <paramref name="switchName"/>.</summary>
+    /// <summary>
+    /// Each broken contract as a sentence with the path that breaks it. A switch of threads is a call of <paramref name="switchName"/>.
+    /// </summary>
     internal IEnumerable<string> Violations(string switchName)
     {
         foreach (MethodDefinition method in _methods.Where(method => method.HasBody))
@@ -123,7 +125,8 @@ internal sealed class ContractGraph : IDisposable
 
     private static bool Allocates(MethodDefinition method) => method.HasBody && method.Body.Instructions.Any(instruction =>
         instruction.OpCode == OpCodes.Newarr || instruction.OpCode == OpCodes.Box
-        || (instruction.OpCode == OpCodes.Newobj && instruction.Operand is MethodReference constructor && constructor.DeclaringType.Resolve() is { IsValueType: false }));
+        || (instruction.OpCode == OpCodes.Newobj && instruction.Operand is MethodReference constructor
+            && constructor.DeclaringType.Resolve() is { IsValueType: false }));
 
     /// <summary>The methods of base classes and interfaces whose virtual calls may reach this one.</summary>
     private static IEnumerable<MethodDefinition> DeclarationsOf(MethodDefinition method)
@@ -153,7 +156,8 @@ internal sealed class ContractGraph : IDisposable
     private static IEnumerable<MethodDefinition> Same(TypeDefinition? type, MethodDefinition method) => type == null ? [] :
         type.Methods.Where(other => other.IsVirtual && other.Name == method.Name && other.Parameters.Count == method.Parameters.Count);
 
-    private bool Has(MethodDefinition method, string contract) => IsMarked(method, contract) || DeclarationsOf(method).Any(declared => IsMarked(declared, contract));
+    private bool Has(MethodDefinition method, string contract) =>
+        IsMarked(method, contract) || DeclarationsOf(method).Any(declared => IsMarked(declared, contract));
 
     private static bool IsMarked(MethodDefinition method, string contract) =>
         method.CustomAttributes.Any(attribute => attribute.AttributeType.Name == contract + "Attribute");

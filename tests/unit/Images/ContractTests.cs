@@ -1,5 +1,5 @@
-// The contracts of kernel/contracts hold in every image, and the verification sees what breaks them: the image `refused` (tests/unit/Images/
-// refused) breaks each rule once, directly, through a chain of calls, through a virtual call and through a generic one.
+// The contracts of kernel/contracts hold in every image, and the verification sees what breaks them: the image `refused`
+// (tests/unit/Images/ refused) breaks each rule once, directly, through a chain of calls, through a virtual call and through a generic one.
 
 using System.IO;
 using System.Linq;
@@ -20,7 +20,8 @@ public sealed class ContractTests
     {
         using ContractGraph graph = new(ImageFiles.AssemblyOf(Path.Combine("boot", image), image));
         Assert.True(!graph.Violations(Switch).Any(), string.Join("\n", graph.Violations(Switch)));
-        Assert.True(graph.Count("NoBlock") > 20 && graph.Count("Blocks") > 5 && graph.Count("NoAllocation") > 3, "the image has lost its contracts");
+        Assert.True(graph.Count("NoBlock") > 20 && graph.Count("Blocks") > 5 && graph.Count("NoAllocation") > 3,
+            "the image has lost its contracts");
     }
 
     [Theory]

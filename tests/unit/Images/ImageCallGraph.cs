@@ -1,5 +1,5 @@
-// The call graph of a linked image, read from its disassembly (objdump): which function calls which directly, and which functions have their
-// address taken (vtables, function pointers), so that an indirect call may reach them.
+// The call graph of a linked image, read from its disassembly (objdump): which function calls which directly, and which functions have
+// their address taken (vtables, function pointers), so that an indirect call may reach them.
 
 using System;
 using System.Collections.Generic;
@@ -114,7 +114,8 @@ internal sealed class ImageCallGraph
             Match symbol = s_symbol.Match(line);
             if (symbol.Success)
             {
-                byAddress[ulong.Parse(symbol.Groups["address"].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture)] = symbol.Groups["name"].Value;
+                byAddress[ulong.Parse(symbol.Groups["address"].Value, NumberStyles.HexNumber,
+                    CultureInfo.InvariantCulture)] = symbol.Groups["name"].Value;
             }
         }
 

@@ -18,7 +18,8 @@ internal static class ImageFiles
     {
         string objects = Path.Combine(RepositoryRoot(), folder, "obj");
         string? newest = !Directory.Exists(objects) ? null : Directory.GetFiles(objects, name + ".dll", SearchOption.AllDirectories)
-            .Where(path => !Path.GetFileName(Path.GetDirectoryName(path)!).StartsWith("ref", StringComparison.Ordinal)) // reference assemblies
+            // reference assemblies
+            .Where(path => !Path.GetFileName(Path.GetDirectoryName(path)!).StartsWith("ref", StringComparison.Ordinal))
             .MaxBy(File.GetLastWriteTimeUtc);
         return Existing(newest ?? Path.Combine(objects, name + ".dll"));
     }

@@ -15,7 +15,9 @@ public sealed class NoAllocationAfterBootTests
     /// <summary>Where boot begins; these, and only these, may allocate.</summary>
     private static readonly string[] s_bootEntries = ["KernelMain", "KernelEntry", "ProcessorEntry", "RunMain"];
 
-    /// <summary>Virtual methods that drivers call from their constructors and nothing calls later (they stand in vtables nevertheless).</summary>
+    /// <summary>
+    /// Virtual methods that drivers call from their constructors and nothing calls later (they stand in vtables nevertheless).
+    /// </summary>
     private static readonly string[] s_bootOnlyVirtuals = ["VirtioPci__OpenQueue"];
 
     /// <summary>What interrupts the idle loop or a program.</summary>

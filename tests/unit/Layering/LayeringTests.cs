@@ -56,7 +56,8 @@ public sealed class LayeringTests
         {
             Match declared = Regex.Match(KernelSources.CodeOf(path), @"^namespace\s+([\w.]+)", RegexOptions.Multiline);
             (string _, string[] allowed) = RuleOf(path);
-            if (declared.Success && !path.StartsWith("kernel/corelib/", StringComparison.Ordinal) && !IsBelow(declared.Groups[1].Value, allowed[^1]))
+            if (declared.Success && !path.StartsWith("kernel/corelib/", StringComparison.Ordinal)
+                && !IsBelow(declared.Groups[1].Value, allowed[^1]))
             {
                 violations.Add($"{path}: namespace {declared.Groups[1].Value}, expected {allowed[^1]}");
             }

@@ -1,5 +1,6 @@
-// Holds the order inside the processor component: excache, then process, then network, then files, then linux (and what puts them together); nothing names what
-// comes after it. Judged from the sources: every type that a folder declares belongs to it, and no source of an earlier folder may use its name.
+// Holds the order inside the processor component: excache, then process, then network, then files, then linux (and what puts them
+// together); nothing names what comes after it. Judged from the sources: every type that a folder declares belongs to it, and no source of
+// an earlier folder may use its name.
 
 using System;
 using System.Collections.Generic;
@@ -52,7 +53,8 @@ public sealed class ProcessorOrderTests
     [InlineData("process->OpenFile;", false)]
     [InlineData("public uint OpenFile;", false)]
     [InlineData("new Thing { OpenFile = 1 }", false)]
-    public void Members_of_the_same_name_are_no_use_of_a_type(string code, bool uses) => Assert.Equal(uses, Names(code).Contains("OpenFile"));
+    public void Members_of_the_same_name_are_no_use_of_a_type(string code, bool uses) =>
+        Assert.Equal(uses, Names(code).Contains("OpenFile"));
 
     private static IEnumerable<string> Names(string code) => s_name.Matches(code).Select(match => match.Value).Distinct();
 

@@ -1,5 +1,5 @@
-// Nothing but the machine itself has static state: several components, or several machines in one simulation, share no variable. A static field is
-// allowed where it cannot change: const, or readonly of a type that has no state of its own.
+// Nothing but the machine itself has static state: several components, or several machines in one simulation, share no variable. A static
+// field is allowed where it cannot change: const, or readonly of a type that has no state of its own.
 
 using System;
 using System.Collections.Generic;
@@ -12,9 +12,11 @@ namespace Lego.Tests.Layering;
 public sealed class StaticStateTests
 {
     private static readonly Regex s_field =
-        new(@"^[ \t]*(?:\[[^\]\n]*\]\s*)*(?:(?:public|private|internal|protected|unsafe|new|volatile)\s+)*static\s+(?<rest>[^\n]*)", RegexOptions.Compiled | RegexOptions.Multiline);
+        new(@"^[ \t]*(?:\[[^\]\n]*\]\s*)*(?:(?:public|private|internal|protected|unsafe|new|volatile)\s+)*static\s+(?<rest>[^\n]*)",
+            RegexOptions.Compiled | RegexOptions.Multiline);
 
-    private static readonly Regex s_notState = new(@"^(?:unsafe\s+|partial\s+)*(?:readonly|class|abstract|extern)\b", RegexOptions.Compiled);
+    private static readonly Regex s_notState = new(@"^(?:unsafe\s+|partial\s+)*(?:readonly|class|abstract|extern)\b",
+        RegexOptions.Compiled);
 
     private static readonly Regex s_fieldOrSetter = new(@"^[^({=]*(?:;|=[^>])|\{[^}]*\bset;", RegexOptions.Compiled);
 
@@ -45,9 +47,11 @@ public sealed class StaticStateTests
     [InlineData("    public static void Do(int a = 3)", false)]
     [InlineData("    public static bool operator ==(A a, A b) => true;", false)]
     [InlineData("public static unsafe partial class Thing", false)]
-    public void Variables_are_told_from_other_static_members(string line, bool isVariable) => Assert.Equal(isVariable, Variables(line).Any());
+    public void Variables_are_told_from_other_static_members(string line, bool isVariable) =>
+        Assert.Equal(isVariable, Variables(line).Any());
 
     private static IEnumerable<string> Variables(string code) =>
         s_field.Matches(code).Select(match => match.Groups["rest"].Value)
-            .Where(rest => !s_notState.IsMatch(rest) && !rest.Contains("operator ", StringComparison.Ordinal) && s_fieldOrSetter.IsMatch(rest));
+            .Where(rest => !s_notState.IsMatch(rest) && !rest.Contains("operator ", StringComparison.Ordinal)
+                && s_fieldOrSetter.IsMatch(rest));
 }

@@ -22,7 +22,8 @@ public sealed unsafe class MembershipWatchTests : SessionFixture
         Steps.Then(() => Programs.Started, () => LetPass(2 * MembershipTable.DefaultFailNs));
         RunSession(FakeChannel.Start(["sleep"]));
         List<SentFrame> frames = Channel.Take();
-        Assert.Contains(frames, frame => frame.Type == ControlFrameType.MemberFailed && frame.Text.StartsWith("processor node 1 failed", StringComparison.Ordinal));
+        Assert.Contains(frames, frame => frame.Type == ControlFrameType.MemberFailed
+            && frame.Text.StartsWith("processor node 1 failed", StringComparison.Ordinal));
         Assert.Equal(9u, frames.Single(frame => frame.Type == ControlFrameType.Exited).Number(0));
     }
 

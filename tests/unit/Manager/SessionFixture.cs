@@ -143,9 +143,15 @@ public abstract unsafe class SessionFixture : IDisposable
 
     private protected void Exit()
     {
-        ProcessExitedRequest request = new() { Session = Programs.Request.Session, ProcessId = FakeProcessor.ProcessId, WaitStatus = ExitStatus };
+        ProcessExitedRequest request = new()
+        {
+            Session = Programs.Request.Session,
+            ProcessId = FakeProcessor.ProcessId,
+            WaitStatus = ExitStatus,
+        };
         Errno status = Processor.Call(
-            ManagerNode, Opcode.ProcessExited, default, new ReadOnlySpan<byte>(&request, sizeof(ProcessExitedRequest)), default, default, out _);
+            ManagerNode, Opcode.ProcessExited, default, new ReadOnlySpan<byte>(&request, sizeof(ProcessExitedRequest)), default, default,
+            out _);
         Assert.Equal(Errno.None, status);
     }
 

@@ -103,8 +103,10 @@ public sealed unsafe class SessionStreamTests : SessionFixture
         });
         RunSession(FakeChannel.Start(["yes"]));
         List<SentFrame> frames = Channel.Take();
-        Assert.Equal(2 * StreamRequest.OutputWindowBytes / StreamRequest.MaxBytes * block.Length / 2, frames.Where(frame => frame.Type == ControlFrameType.StandardOutput).Sum(frame => frame.Payload.Length));
-        Assert.Equal(2 * StreamRequest.OutputWindowBytes / StreamRequest.MaxBytes * block.Length / 2, frames.Where(frame => frame.Type == ControlFrameType.StandardError).Sum(frame => frame.Payload.Length));
+        Assert.Equal(2 * StreamRequest.OutputWindowBytes / StreamRequest.MaxBytes * block.Length / 2,
+            frames.Where(frame => frame.Type == ControlFrameType.StandardOutput).Sum(frame => frame.Payload.Length));
+        Assert.Equal(2 * StreamRequest.OutputWindowBytes / StreamRequest.MaxBytes * block.Length / 2,
+            frames.Where(frame => frame.Type == ControlFrameType.StandardError).Sum(frame => frame.Payload.Length));
         Assert.Single(frames, frame => frame.Type == ControlFrameType.Sentence);
         Assert.Equal(ControlFrameType.Exited, frames[^1].Type);
     }

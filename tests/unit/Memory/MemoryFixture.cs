@@ -113,7 +113,8 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    internal ulong FreePages => (CapacityBytes - Math.Min(CapacityBytes, UsedBytes + (ReservedPages * PageOperations.PageSize))) / PageOperations.PageSize;
+    internal ulong FreePages =>
+        (CapacityBytes - Math.Min(CapacityBytes, UsedBytes + (ReservedPages * PageOperations.PageSize))) / PageOperations.PageSize;
 
     public override Errno Write(CachedFile* file, ulong offset, ReadOnlySpan<byte> bytes, ulong modifyTimeNs, FileWriteFlags flags,
         TransferBuffer* buffer, out FileWriteReply reply)

@@ -187,7 +187,8 @@ public abstract unsafe class MemoryMonitorFixture : IDisposable
     private protected Errno Flush(uint asid, params (ulong Address, byte Value)[] pages)
     {
         FlushRequest request = new() { Count = (uint)pages.Length, Pages = (uint)pages.Length };
-        FlushEntry[] entries = pages.Select((page, index) => new FlushEntry { Address = page.Address, Asid = asid, Page = (uint)index }).ToArray();
+        FlushEntry[] entries = pages.Select((page, index) => new FlushEntry { Address = page.Address, Asid = asid, Page = (uint)index })
+            .ToArray();
         byte[] payload = [.. MemoryMarshal.AsBytes(entries.AsSpan()), .. pages.SelectMany(page => Filled(page.Value))];
         return Processor.Call(M, Opcode.Flush, Context(asid), request, payload, [], out _);
     }
@@ -210,7 +211,8 @@ public abstract unsafe class MemoryMonitorFixture : IDisposable
         request.Storage = storage;
         request.PathLength = (ushort)path.Length;
         byte[] body = new byte[FileRequest.MaxTransfer];
-        Errno error = Processor.Call(M, opcode, Context(5), request, [.. Encoding.UTF8.GetBytes(path), .. bytes], body, out int replyLength);
+        Errno error = Processor.Call(M, opcode, Context(5), request, [.. Encoding.UTF8.GetBytes(path), .. bytes], body,
+            out int replyLength);
         reply = body.AsSpan(0, replyLength).ToArray();
         return error;
     }

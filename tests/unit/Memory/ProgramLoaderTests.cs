@@ -137,7 +137,8 @@ public sealed unsafe class ProgramLoaderTests
     {
         using MemoryFixture fixture = new(64);
         fixture.Store.Add("/program", WithInterpreter(Movable(Tiny()), "/linker\0"));
-        fixture.Store.Add("/text", Encoding.ASCII.GetBytes("#!/bin/sh\necho a text of more than sixty-four bytes, which is as long as an ELF header\n"));
+        fixture.Store.Add("/text",
+            Encoding.ASCII.GetBytes("#!/bin/sh\necho a text of more than sixty-four bytes, which is as long as an ELF header\n"));
         byte[] otherMachine = Movable(Tiny());
         otherMachine[18] = 183;
         fixture.Store.Add("/other", otherMachine);
@@ -245,7 +246,8 @@ public sealed unsafe class ProgramLoaderTests
     private const uint ProgramBacking = 3;
     private const uint LinkerBacking = 4;
 
-    private static AddressSpace* Execute(MemoryFixture fixture, string path, out ExecuteReply reply, out Errno error, string interpreter = "")
+    private static AddressSpace* Execute(MemoryFixture fixture, string path, out ExecuteReply reply, out Errno error,
+        string interpreter = "")
     {
         byte[] file = Encoding.UTF8.GetBytes("/canonical" + path);
         ExecuteRequest request = RequestFor(fixture, path);

@@ -268,7 +268,8 @@ internal sealed class VmaModel
     }
 
     internal static bool Continues(in ModelPage first, in ModelPage next) =>
-        next.IsMapped && next.Protection == first.Protection && next.File == first.File && next.IsShared == first.IsShared && (!first.IsShared || next.MayWrite == first.MayWrite)
+        next.IsMapped && next.Protection == first.Protection && next.File == first.File && next.IsShared == first.IsShared
+            && (!first.IsShared || next.MayWrite == first.MayWrite)
         && (first.File == 0 || next.FilePage == first.FilePage + 1);
 
     private void Move(ulong from, ulong moved, ulong to, ulong newLength)

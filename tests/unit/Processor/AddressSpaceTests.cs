@@ -105,7 +105,8 @@ public sealed unsafe class AddressSpaceTests : IDisposable
     {
         ulong before = _frames.Allocator.FreePages;
         RecordTable<VmaRecord> table = default;
-        VmaRecord[] records = [.. Enumerable.Range(1, 1000).Select(index => new VmaRecord { Start = (ulong)index << 12, End = (ulong)(index + 1) << 12 })];
+        VmaRecord[] records = [.. Enumerable.Range(1, 1000)
+            .Select(index => new VmaRecord { Start = (ulong)index << 12, End = (ulong)(index + 1) << 12 })];
         Assert.Equal(Errno.None, table.Replace(_frames.Allocator, records));
         table.Clear(_frames.Allocator);
         Assert.Equal(before, _frames.Allocator.FreePages);

@@ -95,7 +95,8 @@ public sealed unsafe class BackingsTests : IDisposable
     {
         internal readonly List<int> Released = [];
 
-        public override Errno OpenProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found, out int pathLength,
+        public override Errno OpenProgram(Process* process, ReadOnlySpan<byte> path, Span<byte> reply, out OpenReply found,
+            out int pathLength,
             out uint backing) => throw new NotSupportedException();
 
         public override void Release(void* file) => Released.Add((int)file);

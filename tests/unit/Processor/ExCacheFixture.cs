@@ -122,7 +122,13 @@ internal sealed unsafe class ExCacheFixture : IDisposable
             Seed = seed,
         });
         _space = AddSpace(FirstAsid);
-        SetRanges(new VmaRecord { Start = Base, End = Base + RangeBytes, Kind = VmaKind.Anonymous, Protection = Protection.Read | Protection.Write });
+        SetRanges(new VmaRecord
+        {
+            Start = Base,
+            End = Base + RangeBytes,
+            Kind = VmaKind.Anonymous,
+            Protection = Protection.Read | Protection.Write,
+        });
     }
 
     internal ExCache Cache { get; }

@@ -103,7 +103,13 @@ public sealed unsafe class ExCacheTests
         using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
         machine.SetRanges(
             new VmaRecord { Start = Base, End = Base + 4096, Kind = VmaKind.VdsoData, Protection = Protection.Read },
-            new VmaRecord { Start = Base + 4096, End = Base + 8192, Kind = VmaKind.VdsoCode, Protection = Protection.Read | Protection.Execute },
+            new VmaRecord
+            {
+                Start = Base + 4096,
+                End = Base + 8192,
+                Kind = VmaKind.VdsoCode,
+                Protection = Protection.Read | Protection.Execute,
+            },
             new VmaRecord { Start = Base + 8192, End = Base + (64 * 4096), Kind = VmaKind.Anonymous, Protection = Protection.Read });
         for (int round = 0; round < 2; round++)
         {
@@ -256,7 +262,8 @@ public sealed unsafe class ExCacheTests
         for (ulong page = 0; page < 20; page++)
         {
             ulong address = conflict + (page * 16 * 4096);
-            Assert.Equal(FaultOutcome.Resident, machine.Cache.Resolve(machine.Space, address, MissAccess.Write, LinePlacement.Overflow, out ulong* entry));
+            Assert.Equal(FaultOutcome.Resident,
+                machine.Cache.Resolve(machine.Space, address, MissAccess.Write, LinePlacement.Overflow, out ulong* entry));
             *entry |= PageTable.Dirty;
             *ExCache.PageOf(*entry) = (byte)(page + 2);
             Assert.True(PageState.IsPresent(*PageTable.Find(machine.Space->PageTableRoot, Base)));

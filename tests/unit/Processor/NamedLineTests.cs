@@ -60,7 +60,8 @@ public sealed unsafe class NamedLineTests
         Assert.Equal(3, value);
         Assert.Empty(machine.Memory.Requests);
         machine.Cache.Drop(other, OtherBase, OtherBase + (FilePages * Page));
-        machine.SetRanges(other, new VmaRecord { Start = Base, End = Base + (100 * Page), Kind = VmaKind.Anonymous, Protection = Protection.Read });
+        machine.SetRanges(other,
+            new VmaRecord { Start = Base, End = Base + (100 * Page), Kind = VmaKind.Anonymous, Protection = Protection.Read });
         for (ulong page = 0; page < 100; page++)
         {
             Assert.Equal(FaultOutcome.Resident, machine.Load(other, Base + (page * Page), out _));
@@ -244,7 +245,13 @@ public sealed unsafe class NamedLineTests
     {
         const int Ways = 8;
         using ExCacheFixture machine = Make(out _, lines: 2 * Ways, ways: Ways);
-        VmaRecord memory = new() { Start = OtherBase, End = OtherBase + (100 * Page), Kind = VmaKind.Anonymous, Protection = (Protection)3 };
+        VmaRecord memory = new()
+        {
+            Start = OtherBase,
+            End = OtherBase + (100 * Page),
+            Kind = VmaKind.Anonymous,
+            Protection = (Protection)3,
+        };
         machine.SetRanges(File(Base, 0, Protection.Read), memory);
         const int Own = (2 * Ways) - 2;
         for (ulong page = 0; page < Own; page++)

@@ -28,7 +28,8 @@ public sealed class ProgramWordsTests
     [Fact]
     public void Words_that_do_not_fit_are_refused()
     {
-        Assert.Equal(Errno.ENAMETOOLONG, ProgramWords.Create(new byte[ProgramWords.BufferBytes], new byte[ProgramWords.BufferBytes / 4], out _));
+        Assert.Equal(Errno.ENAMETOOLONG,
+            ProgramWords.Create(new byte[ProgramWords.BufferBytes], new byte[ProgramWords.BufferBytes / 4], out _));
         Assert.Equal(Errno.None, ProgramWords.Create(new byte[ProgramWords.BufferBytes], "/x"u8, out ProgramWords words));
         Assert.Equal(Errno.E2BIG, words.Interpret(new byte[ProgramWords.BufferBytes], default));
         Assert.Equal("/x", Encoding.ASCII.GetString(words.Path));

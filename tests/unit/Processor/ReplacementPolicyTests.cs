@@ -144,7 +144,8 @@ public sealed class ReplacementPolicyTests
     }
 
     [Fact]
-    public void Hot_pages_miss_less_under_lru_than_under_fifo() => Assert.True(MissesOfHotAndCold(PolicyKind.Lru) * 10 < MissesOfHotAndCold(PolicyKind.Fifo) * 8);
+    public void Hot_pages_miss_less_under_lru_than_under_fifo() =>
+        Assert.True(MissesOfHotAndCold(PolicyKind.Lru) * 10 < MissesOfHotAndCold(PolicyKind.Fifo) * 8);
 
     [Theory]
     [InlineData(1)]

@@ -8,7 +8,9 @@ namespace Lego.Tests.Processor;
 
 public sealed unsafe class SignalTests
 {
-    /// <summary>Offsets that a C program prints with offsetof on x86-64 Linux (ucontext.h, signal.h; the frame from arch/x86's sigframe.h).</summary>
+    /// <summary>
+    /// Offsets that a C program prints with offsetof on x86-64 Linux (ucontext.h, signal.h; the frame from arch/x86's sigframe.h).
+    /// </summary>
     [Fact]
     public void The_signal_frame_has_the_layout_of_x86_64_Linux()
     {

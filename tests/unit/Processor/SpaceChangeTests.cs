@@ -82,7 +82,13 @@ public sealed unsafe class SpaceChangeTests
 
         machine.SetRanges(
             new VmaRecord { Start = Base, End = Base + Page, Kind = VmaKind.Anonymous, Protection = Protection.Read },
-            new VmaRecord { Start = Base + (2 * Page), End = Base + (3 * Page), Kind = VmaKind.Anonymous, Protection = Protection.Read | Protection.Write });
+            new VmaRecord
+            {
+                Start = Base + (2 * Page),
+                End = Base + (3 * Page),
+                Kind = VmaKind.Anonymous,
+                Protection = Protection.Read | Protection.Write,
+            });
         machine.Cache.BeginChange(machine.Space);
         machine.Cache.Settle(machine.Space, Base, Base + (3 * Page));
         machine.Cache.EndChange(machine.Space);
@@ -138,7 +144,13 @@ public sealed unsafe class SpaceChangeTests
     public void What_has_changed_at_its_owner_is_fetched_anew_and_what_the_program_has_changed_stays()
     {
         using ExCacheFixture machine = new(lines: 8, ways: 8, PolicyKind.Fifo);
-        machine.SetRanges(new VmaRecord { Start = Base, End = Base + (4 * Page), Kind = VmaKind.File, Protection = Protection.Read | Protection.Write });
+        machine.SetRanges(new VmaRecord
+        {
+            Start = Base,
+            End = Base + (4 * Page),
+            Kind = VmaKind.File,
+            Protection = Protection.Read | Protection.Write,
+        });
         machine.Memory.Pages[(7, Base)] = Filled(1);
         machine.Memory.Pages[(7, Base + Page)] = Filled(1);
         machine.Load(Base, out _);

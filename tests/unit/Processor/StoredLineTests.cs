@@ -1,4 +1,5 @@
-// Lines of shared mappings: one line for all who map the page, however they do; what any of them has stored reaches the owner before the last one goes.
+// Lines of shared mappings: one line for all who map the page, however they do; what any of them has stored reaches the owner before the
+// last one goes.
 
 using System.Collections.Generic;
 using Lego.Fabric.Messages;
@@ -73,7 +74,8 @@ public sealed unsafe class StoredLineTests
         machine.Store(other, Base, 3);
         machine.Memory.Requests.Clear();
         machine.Load(other, Base + Page, out _);
-        Assert.Equal(1, machine.Memory.Requests.GetValueOrDefault(Opcode.Flush) + machine.Memory.Requests.GetValueOrDefault(Opcode.MissFlush));
+        Assert.Equal(1, machine.Memory.Requests.GetValueOrDefault(Opcode.Flush)
+            + machine.Memory.Requests.GetValueOrDefault(Opcode.MissFlush));
         Assert.Equal(0UL, machine.Space->ResidentLines);
     }
 
@@ -162,7 +164,8 @@ public sealed unsafe class StoredLineTests
                 new System.Span<byte>((byte*)machine.Frames.Allocate(), (int)Page).Fill(0x27);
             }
         };
-        Assert.Equal(FaultOutcome.NotMapped, machine.Cache.Resolve(machine.Space, PrivateBase, MissAccess.Write, LinePlacement.OwnSet, out _));
+        Assert.Equal(FaultOutcome.NotMapped,
+            machine.Cache.Resolve(machine.Space, PrivateBase, MissAccess.Write, LinePlacement.OwnSet, out _));
     }
 
     private static byte Loaded(ExCacheFixture machine, AddressSpace* space, ulong address)

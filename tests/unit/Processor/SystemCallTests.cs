@@ -26,7 +26,8 @@ public sealed partial class SystemCallTests
     [Fact]
     public void Every_handler_is_in_the_table_and_every_entry_has_a_handler()
     {
-        IEnumerable<string> declared = Handlers().Select(item => $"{item.Call.Number} {item.Method.DeclaringType!.Name}.{item.Method.Name}").Order();
+        IEnumerable<string> declared = Handlers().Select(item => $"{item.Call.Number} {item.Method.DeclaringType!.Name}.{item.Method.Name}")
+            .Order();
         IEnumerable<string> dispatched = Entries().Order();
         Assert.Equal(declared, dispatched);
     }
@@ -93,8 +94,8 @@ public sealed partial class SystemCallTests
         List<Handler> handlers = Handlers();
         StringBuilder page = new();
         page.Append("# System calls\n\n");
-        page.Append("Generated from the `[SystemCall]` attributes in monitors/processor/linux; a unit test keeps it true. Any other call gets ENOSYS, ");
-        page.Append("and one line in the processor component's log per number and boot.\n\n");
+        page.Append("Generated from the `[SystemCall]` attributes in monitors/processor/linux; a unit test keeps it true. Any other call ");
+        page.Append("gets ENOSYS, and one line in the processor component's log per number and boot.\n\n");
         page.Append($"{handlers.Count(item => item.Call.Support == Support.Full)} full, ");
         page.Append($"{handlers.Count(item => item.Call.Support == Support.Partial)} partial, ");
         page.Append($"{handlers.Count(item => item.Call.Support == Support.Stub)} stubs.\n\n");
@@ -133,7 +134,8 @@ public sealed partial class SystemCallTests
         return page.Append(line).Append('\n').ToString();
     }
 
-    private static string Root([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", ".."));
+    private static string Root([CallerFilePath] string file = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", ".."));
 
     [GeneratedRegex(@"case (\d+): return (\w+\.\w+)\(ref call\);")]
     private static partial Regex Entry();

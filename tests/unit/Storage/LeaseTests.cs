@@ -1,5 +1,5 @@
-// Leases between two processor components, a memory and a storage component, all joined by links in memory: who remembers something is called
-// back before a change of it is answered, and nobody else is.
+// Leases between two processor components, a memory and a storage component, all joined by links in memory: who remembers something is
+// called back before a change of it is answered, and nobody else is.
 
 using System;
 using System.Collections.Generic;
@@ -177,7 +177,8 @@ public sealed unsafe class LeaseTests : IDisposable
         SetAttributesRequest change = new() { Mask = AttributeMask.Mode, Mode = 0x180 };
         change.Path.PathLength = (ushort)path.Length;
         byte[] body = new byte[sizeof(ChangeReply)];
-        Assert.Equal(Errno.None, _endpoints[from].Call(S, Opcode.SetAttributes, Context, change, Encoding.UTF8.GetBytes(path), body, out _));
+        Assert.Equal(Errno.None, _endpoints[from]
+            .Call(S, Opcode.SetAttributes, Context, change, Encoding.UTF8.GetBytes(path), body, out _));
         return KeysOf(MemoryMarshal.Read<ChangeReply>(body).Changed);
     }
 

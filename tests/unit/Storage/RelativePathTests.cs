@@ -34,7 +34,8 @@ public sealed class RelativePathTests : IDisposable
         Assert.Equal(Errno.None, _storage.Rename("/a", "/b", PathFlags.None, out _));
 
         // What the sender believes about the place is only a hint, and a wrong one is no harm.
-        Assert.Equal(Errno.None, _storage.OpenAt(directory, "/b", "in/../f", PathFlags.Create, out string canonical, out FileAttributes made));
+        Assert.Equal(Errno.None,
+            _storage.OpenAt(directory, "/b", "in/../f", PathFlags.Create, out string canonical, out FileAttributes made));
         Assert.Equal("/b/f", canonical);
         Assert.Equal(Errno.None, _storage.OpenAt(directory, "/a", "f", PathFlags.None, out canonical, out FileAttributes found));
         Assert.Equal("", canonical);

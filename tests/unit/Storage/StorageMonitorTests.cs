@@ -286,7 +286,8 @@ public sealed class StorageMonitorTests : IDisposable
         using VolumeImage image = new("16M", options);
         using StorageFixture storage = new(image);
         Assert.Equal(Errno.None, storage.Open("/f", PathFlags.Create, out _));
-        foreach (long seconds in new[] { -2, -1_000_000_000, int.MinValue, int.MaxValue, 2_147_483_648L, 10_000_000_000, 15_032_385_535, long.MaxValue })
+        foreach (long seconds in new[] { -2, -1_000_000_000, int.MinValue, int.MaxValue, 2_147_483_648L, 10_000_000_000, 15_032_385_535,
+            long.MaxValue })
         {
             // The first and the last second have no parts, as in Linux.
             uint nanoseconds = options.Length == 0 && seconds < last && seconds > int.MinValue ? 123_456_789u : 0;
@@ -294,7 +295,8 @@ public sealed class StorageMonitorTests : IDisposable
             change.AccessTimeNs = FileTime.Of(seconds, nanoseconds);
             change.ModifyTimeNs = FileTime.Of(long.Min(seconds, last) - 1, nanoseconds);
             Assert.Equal(Errno.None, storage.SetAttributes("/f", change, out FileAttributes attributes));
-            Assert.Equal((long.Min(seconds, last), nanoseconds), (FileTime.SecondsOf(attributes.AccessTimeNs), FileTime.NanosecondsOf(attributes.AccessTimeNs)));
+            Assert.Equal((long.Min(seconds, last), nanoseconds),
+                (FileTime.SecondsOf(attributes.AccessTimeNs), FileTime.NanosecondsOf(attributes.AccessTimeNs)));
             Assert.Equal(long.Max(long.Min(seconds, last) - 1, int.MinValue), FileTime.SecondsOf(attributes.ModifyTimeNs));
         }
 
@@ -306,7 +308,8 @@ public sealed class StorageMonitorTests : IDisposable
     {
         const uint user = 7;
         Assert.Equal(Errno.None, _storage.Open("/own", PathFlags.Create, out _, mode: 0x1A4));
-        Assert.Equal(Errno.None, Set("/own", new() { Mask = AttributeMask.UserId | AttributeMask.GroupId, UserId = user, GroupId = 9 }, out _));
+        Assert.Equal(Errno.None,
+            Set("/own", new() { Mask = AttributeMask.UserId | AttributeMask.GroupId, UserId = user, GroupId = 9 }, out _));
         Assert.Equal(Errno.None, _storage.Open("/public", PathFlags.Create, out _, mode: 0x1B6));
         SetAttributesRequest touch = new() { Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime | AttributeMask.Touch };
         SetAttributesRequest times = new() { Mask = AttributeMask.AccessTime | AttributeMask.ModifyTime };
@@ -346,7 +349,8 @@ public sealed class StorageMonitorTests : IDisposable
         MakeDirectories("/a", "/b", "/a/theirs", "/a/own");
         foreach (string path in new[] { "/a", "/b", "/a/own" })
         {
-            Assert.Equal(Errno.None, Set(path, new() { Mask = AttributeMask.UserId | AttributeMask.GroupId, UserId = user, GroupId = user }, out _));
+            Assert.Equal(Errno.None,
+                Set(path, new() { Mask = AttributeMask.UserId | AttributeMask.GroupId, UserId = user, GroupId = user }, out _));
         }
 
         _storage.User = user;
@@ -416,7 +420,8 @@ public sealed class StorageMonitorTests : IDisposable
         Opcode[] opcodes =
         [
             Opcode.Open, Opcode.MakeNode, Opcode.Unlink, Opcode.Rename, Opcode.Link, Opcode.ReadLink, Opcode.ReadDirectory,
-            Opcode.SetAttributes, Opcode.VolumeStatus, Opcode.StorageRead, Opcode.StorageWrite, Opcode.StorageTruncate, Opcode.StorageStatus, (Opcode)0x04FF,
+            Opcode.SetAttributes, Opcode.VolumeStatus, Opcode.StorageRead, Opcode.StorageWrite, Opcode.StorageTruncate,
+            Opcode.StorageStatus, (Opcode)0x04FF,
         ];
         foreach (Opcode opcode in opcodes)
         {

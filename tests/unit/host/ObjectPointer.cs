@@ -1,5 +1,5 @@
-// Host stand-in for kernel/machine: objects move here, so a pointer is a number that a table leads back from. The table holds objects weakly: whoever
-// owns them keeps them alive, and a test that is over leaves nothing behind but the number.
+// Host stand-in for kernel/machine: objects move here, so a pointer is a number that a table leads back from. The table holds objects
+// weakly: whoever owns them keeps them alive, and a test that is over leaves nothing behind but the number.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -26,5 +26,6 @@ internal static class ObjectHandles
 {
     private static readonly ConditionalWeakTable<object, object> s_handles = new();
 
-    internal static nint Of(object target) => (nint)s_handles.GetValue(target, static key => GCHandle.ToIntPtr(GCHandle.Alloc(key, GCHandleType.Weak)));
+    internal static nint Of(object target) =>
+        (nint)s_handles.GetValue(target, static key => GCHandle.ToIntPtr(GCHandle.Alloc(key, GCHandleType.Weak)));
 }

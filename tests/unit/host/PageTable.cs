@@ -1,5 +1,5 @@
-// Host stand-in for kernel/machine: what the CPU does with page tables. The tables are kernel/memory's own, in host memory, where a physical
-// address is the host's own.
+// Host stand-in for kernel/machine: what the CPU does with page tables. The tables are kernel/memory's own, in host memory, where a
+// physical address is the host's own.
 
 using System;
 

@@ -29,7 +29,8 @@ public static class FetchProgram
         {
             Components = [.. rack.Components.Select(c => c.HasExCache ? c with { BootArguments = ["bench=on", .. bootArguments] } : c)],
         };
-        RackOrder order = new(rack, [AddedFile.Parse($"{program}:{GuestPath}")], $"bench-{Environment.ProcessId}") { Accelerator = accelerator };
+        RackOrder order = new(rack, [AddedFile.Parse($"{program}:{GuestPath}")],
+            $"bench-{Environment.ProcessId}") { Accelerator = accelerator };
         await using RackSession session = await RackSession.BootAsync(order, new Progress(ProgressStyle.Open), cancellation);
         SessionResult result = await session.RunAsync([GuestPath, ExCacheMegabytes], s_limit);
         if (result.Status != 0)

@@ -39,7 +39,8 @@ public sealed class LinuxGuest : IAsyncDisposable
 
     /// <summary>Boots a kernel to its volume, which the machine changes, with the memory and the programs' card of a rack.</summary>
     public static async Task<LinuxGuest> BootAsync(
-        LinuxKernel kernel, string volumePath, RackDescription rack, Accelerator accelerator, MachineStarter starter, CancellationToken cancellation)
+        LinuxKernel kernel, string volumePath, RackDescription rack, Accelerator accelerator, MachineStarter starter,
+        CancellationToken cancellation)
     {
         string folder = Directory.CreateTempSubdirectory("lego-linux-").FullName;
         string port = Path.Combine(folder, "port");
@@ -47,7 +48,8 @@ public sealed class LinuxGuest : IAsyncDisposable
         long memoryBytes = rack.Components.Sum(component => component.MemoryBytes);
         List<string> line =
         [
-            .. QemuCommandLine.Common("linux-guest", accelerator, cpus: 1, ComponentDescription.DefaultVectors, memoryBytes, runsPrograms: true),
+            .. QemuCommandLine.Common("linux-guest", accelerator, cpus: 1, ComponentDescription.DefaultVectors, memoryBytes,
+                runsPrograms: true),
             .. CardArguments.Programs(rack.Network, rack.ProgramsComponent, []),
             "-kernel", kernel.KernelPath,
             "-initrd", kernel.InitialFilesPath,
@@ -62,7 +64,8 @@ public sealed class LinuxGuest : IAsyncDisposable
             await guest.ReadUntilAsync(Ready, s_bootLimit, cancellation);
             if (rack.Network.Kind == NetworkKind.User)
             {
-                await guest.RunAsync(["ifconfig", "eth0", CardArguments.UserAddress, "netmask", CardArguments.UserNetmask], s_bootLimit, cancellation);
+                await guest.RunAsync(["ifconfig", "eth0", CardArguments.UserAddress, "netmask", CardArguments.UserNetmask], s_bootLimit,
+                    cancellation);
                 await guest.RunAsync(["route", "add", "default", "gw", CardArguments.UserRouter], s_bootLimit, cancellation);
             }
 

@@ -1,6 +1,6 @@
 // Debian's kernel for the Linux guest of the side-by-side benches, and the initial file system that boots it to its ext4 volume:
-// tools/bench/guest.c and the modules that a virtio disk, ext4 and the network cards need. The package is fetched with apt-get download and unpacked without
-// root; nothing of the host changes. Kept under out/linux-guest, and used from there until it is removed.
+// tools/bench/guest.c and the modules that a virtio disk, ext4 and the network cards need. The package is fetched with apt-get download and
+// unpacked without root; nothing of the host changes. Kept under out/linux-guest, and used from there until it is removed.
 
 using System;
 using System.Collections.Generic;
@@ -64,7 +64,8 @@ public sealed record LinuxKernel(string KernelPath, string InitialFilesPath, str
             relations = await HostProgram.TryRunAsync("apt-cache", ["depends", Package]);
         }
 
-        string[] names = [.. relations.Output.Split('\n').Select(l => l.Trim().Split(' ')).Where(w => w is ["Depends:", _]).Select(w => w[1])];
+        string[] names = [.. relations.Output.Split('\n').Select(l => l.Trim().Split(' ')).Where(w => w is ["Depends:", _])
+            .Select(w => w[1])];
         return names.FirstOrDefault(n => n.StartsWith("linux-image-", StringComparison.Ordinal))
             ?? throw ToolException.Host($"apt knows no package {Package} (is its list empty? then: sudo apt-get update)");
     }

@@ -1,5 +1,5 @@
-// `lego bench net`: tools/bench/net.c on a rack and in a Linux guest that are up side by side, each with the same card on a user network of its own,
-// against one server on the host (NetworkPeer). Rounds as in SystemCallBench.
+// `lego bench net`: tools/bench/net.c on a rack and in a Linux guest that are up side by side, each with the same card on a user network of
+// its own, against one server on the host (NetworkPeer). Rounds as in SystemCallBench.
 
 using System.Collections.Generic;
 using System.Globalization;

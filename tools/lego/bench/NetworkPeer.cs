@@ -1,6 +1,6 @@
-// The host's end of `lego bench net`: a server on the loopback, which QEMU's user network reaches as 10.0.2.2. The first byte of a connection says
-// what becomes of it: E echoes, S reads everything, R sends megabytes, C closes. Datagrams are echoed. A thread serves each connection by blocking
-// calls, so that it adds as little to the figures as a server can.
+// The host's end of `lego bench net`: a server on the loopback, which QEMU's user network reaches as 10.0.2.2. The first byte of a
+// connection says what becomes of it: E echoes, S reads everything, R sends megabytes, C closes. Datagrams are echoed. A thread serves each
+// connection by blocking calls, so that it adds as little to the figures as a server can.
 
 using System;
 using System.Net;

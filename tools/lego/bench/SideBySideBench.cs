@@ -1,6 +1,6 @@
-// A measuring program on a rack and in a Linux guest that are up side by side, the same static program under the same QEMU flags. Each round runs
-// every row on one and at once on the other, so that what else the host does meets both; a figure is the median of the rounds. The guest's files are
-// on ext4 on a virtio disk, the rack's on its storage component.
+// A measuring program on a rack and in a Linux guest that are up side by side, the same static program under the same QEMU flags. Each
+// round runs every row on one and at once on the other, so that what else the host does meets both; a figure is the median of the rounds.
+// The guest's files are on ext4 on a virtio disk, the rack's on its storage component.
 
 using System;
 using System.Collections.Generic;
@@ -50,7 +50,8 @@ public static class SideBySideBench
             RackOrder rackOrder = new(order.Rack, files, $"bench-{Environment.ProcessId}");
             await using RackSession rack = await RackSession.BootAsync(rackOrder, progress, cancellation);
             using MachineStarter starter = new();
-            await using LinuxGuest guest = await BootAsync(kernel, volume, order.Rack, rack.Keeper.Accelerator, starter, progress, cancellation);
+            await using LinuxGuest guest = await BootAsync(kernel, volume, order.Rack, rack.Keeper.Accelerator, starter, progress,
+                cancellation);
             using BusyLoops loops = await BusyLoops.StartAsync(order.Busy, starter);
             for (int round = 1; round <= order.Rounds; round++)
             {

@@ -97,7 +97,8 @@ public static class SystemCallBench
     {
         List<SystemCallRow> all =
         [
-            .. list.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).Select(w => new SystemCallRow(w[0], w[1])),
+            .. list.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t'))
+                .Select(w => new SystemCallRow(w[0], w[1])),
         ];
         string? unknown = wanted.FirstOrDefault(name => all.All(row => row.Name != name));
         return unknown is not null

@@ -43,7 +43,9 @@ public static class DemoCommand
             string directory = Directory.CreateTempSubdirectory("lego-demo-").FullName;
             try
             {
-                return await RunAsync(rack.Read(result, $"demo-{Environment.ProcessId}"), directory, stop.Token) ? ExitStatus.Success : ExitStatus.Failed;
+                return await RunAsync(rack.Read(result, $"demo-{Environment.ProcessId}"), directory, stop.Token)
+                    ? ExitStatus.Success
+                    : ExitStatus.Failed;
             }
             catch (OperationCanceledException) when (signal != 0)
             {
@@ -79,8 +81,10 @@ public static class DemoCommand
         Tell($"{hostTime.TotalSeconds:0.0} s; SHA-256 of the result: {expected}");
 
         Say($"Now a rack: {Describe(order.Rack)}");
-        Tell($"Sorting works on about {Excess * excacheBytes / ByteSize.MiB} MB. {processor.Name} has {ByteSize.Format(processor.MemoryBytes)} of RAM in all, "
-            + $"of which {ByteSize.Format(excacheBytes)} are its ExCache; the rest must live at the memory component, and the files at the storage component.");
+        Tell($"Sorting works on about {Excess * excacheBytes / ByteSize.MiB} MB. "
+            + $"{processor.Name} has {ByteSize.Format(processor.MemoryBytes)} of RAM in all, "
+            + $"of which {ByteSize.Format(excacheBytes)} are its ExCache; the rest must live at the memory component, "
+            + "and the files at the storage component.");
         await using RackSession session = await RackSession.BootAsync(
             order with { Added = [.. order.Added, AddedFile.Parse($"{input}:{GuestInput}")] }, progress, cancellation);
         Tell($"Up after {session.Keeper.BootTime.TotalSeconds:0.00} s: "
@@ -94,7 +98,8 @@ public static class DemoCommand
         cancellation.ThrowIfCancellationRequested();
         StatisticsDocument statistics = await session.StatisticsAsync();
         string actual = result.Output.Split(' ')[0].Trim();
-        Tell($"{rackTime.TotalSeconds:0.0} s; SHA-256 of the result: {(result.Status == 0 ? actual : $"none, status {result.Status}: {result.Error.Trim()}")}");
+        string told = result.Status == 0 ? actual : $"none, status {result.Status}: {result.Error.Trim()}";
+        Tell($"{rackTime.TotalSeconds:0.0} s; SHA-256 of the result: {told}");
         return Judge(processor, expected, result.Status == 0 ? actual : "", statistics);
     }
 
@@ -107,7 +112,8 @@ public static class DemoCommand
         (bool Holds, string What)[] claims =
         [
             (actual == expected, "the rack's result equals the host's, byte for byte"),
-            (fetched >= beyond, $"lines were fetched from the memory component: {fetched:N0}, at least the {beyond:N0} pages beyond the ExCache"),
+            (fetched >= beyond,
+                $"lines were fetched from the memory component: {fetched:N0}, at least the {beyond:N0} pages beyond the ExCache"),
             (flushed >= beyond / 2, $"dirty lines went to the memory component: {flushed:N0}"),
         ];
         foreach ((bool holds, string what) in claims)
@@ -118,7 +124,8 @@ public static class DemoCommand
         bool isGood = claims.All(c => c.Holds);
         Console.WriteLine();
         Console.WriteLine(isGood
-            ? $"PASSED: an unmodified Debian program sorted {Excess} times its ExCache on a {ByteSize.Format(processor.MemoryBytes)} processor component."
+            ? $"PASSED: an unmodified Debian program sorted {Excess} times its ExCache "
+                + $"on a {ByteSize.Format(processor.MemoryBytes)} processor component."
             : "FAILED: see the NO above; `./lego logs` shows what the components said.");
         return isGood;
     }

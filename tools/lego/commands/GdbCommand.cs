@@ -15,7 +15,11 @@ public static class GdbCommand
     {
         Command command = new("gdb", "Debug a component of the running rack (./lego up) with gdb: symbols, source lines, breakpoints.");
         Argument<string> name = new("COMPONENT") { Description = "For example p0." };
-        Argument<string[]> more = new("GDB-ARGUMENT") { Description = "Further arguments of gdb, after --.", Arity = ArgumentArity.ZeroOrMore };
+        Argument<string[]> more = new("GDB-ARGUMENT")
+        {
+            Description = "Further arguments of gdb, after --.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         command.Arguments.Add(name);
         command.Arguments.Add(more);
         command.SetAction(async result =>

@@ -20,12 +20,16 @@ public static class LogsCommand
             RackDirectory.Sweep();
             string directory = RackDirectory.Living().FirstOrDefault() ?? HostPaths.LastLogs;
             string? wanted = result.GetValue(name);
-            string[] logs = Directory.Exists(directory) ? [.. Directory.EnumerateFiles(directory, "*.log").Order(StringComparer.Ordinal)] : [];
+            string[] logs = Directory.Exists(directory)
+                ? [.. Directory.EnumerateFiles(directory, "*.log").Order(StringComparer.Ordinal)]
+                : [];
             string[] chosen = [.. logs.Where(l => wanted is null || Path.GetFileNameWithoutExtension(l) == wanted)];
             if (chosen.Length == 0)
             {
                 string known = string.Join(", ", logs.Select(Path.GetFileNameWithoutExtension));
-                throw ToolException.Usage(wanted is null || known.Length == 0 ? "no rack has run yet" : $"there is no {wanted}; there are logs of {known}");
+                throw ToolException.Usage(wanted is null || known.Length == 0
+                    ? "no rack has run yet"
+                    : $"there is no {wanted}; there are logs of {known}");
             }
 
             foreach (string log in chosen)

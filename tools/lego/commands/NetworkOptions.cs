@@ -16,7 +16,11 @@ public sealed class NetworkOptions
         Description = "What programs reach: user (default: the outside through this host) or none.",
         HelpName = "user|none",
     };
-    private readonly Option<string?> _card = new("--nic") { Description = "The programs' network card: virtio (default) or e1000.", HelpName = "virtio|e1000" };
+    private readonly Option<string?> _card = new("--nic")
+    {
+        Description = "The programs' network card: virtio (default) or e1000.",
+        HelpName = "virtio|e1000",
+    };
     private readonly Option<string?> _fabricCard = new("--fabric-nic")
     {
         Description = "The card of link ethernet: virtio (default) or e1000.",
@@ -33,7 +37,11 @@ public sealed class NetworkOptions
         Description = "Faults of the programs' wire, for example loss=1%,delay=5ms,reorder=2%,duplicate=1%,corrupt=0.1%,rate=10M.",
         HelpName = "FAULTS",
     };
-    private readonly Option<string?> _capture = new("--pcap") { Description = "Record the frames of the programs' card.", HelpName = "FILE" };
+    private readonly Option<string?> _capture = new("--pcap")
+    {
+        Description = "Record the frames of the programs' card.",
+        HelpName = "FILE",
+    };
     private readonly Option<string?> _fabricCapture = new("--fabric-pcap")
     {
         Description = "Record the frames of the processor component's card on link ethernet.",

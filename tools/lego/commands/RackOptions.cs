@@ -11,24 +11,41 @@ namespace Lego.Tool;
 /// <summary>Adds the options to a command and reads them.</summary>
 public sealed class RackOptions
 {
-    private readonly Option<string?> _rack = new("--rack") { Description = "Rack file (YAML) that describes the components.", HelpName = "FILE" };
+    private readonly Option<string?> _rack = new("--rack")
+    {
+        Description = "Rack file (YAML) that describes the components.",
+        HelpName = "FILE",
+    };
     private readonly Option<bool> _solo = new("--solo") { Description = "All monitors in one machine, joined in memory." };
-    private readonly Option<string?> _link = new("--link") { Description = "What joins the machines: ring (default) or ethernet.", HelpName = "ring|ethernet" };
+    private readonly Option<string?> _link = new("--link")
+    {
+        Description = "What joins the machines: ring (default) or ethernet.",
+        HelpName = "ring|ethernet",
+    };
     private readonly Option<string?> _processorMemory = new("--processor-memory")
     {
         Description = "RAM of the processor component (default 64M).",
         HelpName = "SIZE",
     };
-    private readonly Option<string?> _excache = new("--excache") { Description = "ExCache of the processor component (default 16M).", HelpName = "SIZE" };
+    private readonly Option<string?> _excache = new("--excache")
+    {
+        Description = "ExCache of the processor component (default 16M).",
+        HelpName = "SIZE",
+    };
     private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
-    private readonly Option<string?> _policy = new("--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
+    private readonly Option<string?> _policy = new(
+        "--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
     private readonly Option<string?> _cpus = new("--cpus") { Description = "CPUs of the processor component (default 1).", HelpName = "N" };
     private readonly Option<string?> _vectors = new("--vectors")
     {
         Description = "Vector registers that the processor component offers to programs: sse or avx (default avx).",
         HelpName = "sse|avx",
     };
-    private readonly Option<string?> _memory = new("--memory") { Description = "RAM of the memory component (default 1G).", HelpName = "SIZE" };
+    private readonly Option<string?> _memory = new("--memory")
+    {
+        Description = "RAM of the memory component (default 1G).",
+        HelpName = "SIZE",
+    };
     private readonly Option<string?> _volume = new("--volume")
     {
         Description = "Work on this volume; changes stay. Without it, on a throw-away copy of the default volume.",
@@ -40,8 +57,16 @@ public sealed class RackOptions
         HelpName = "HOST:GUEST",
         AllowMultipleArgumentsPerToken = false,
     };
-    private readonly Option<string?> _loss = new("--loss") { Description = "Lose this percentage of all frames (link ethernet).", HelpName = "PERCENT" };
-    private readonly Option<string?> _seed = new("--seed") { Description = "Seed that chooses the frames with faults (--loss, --wire).", HelpName = "N" };
+    private readonly Option<string?> _loss = new("--loss")
+    {
+        Description = "Lose this percentage of all frames (link ethernet).",
+        HelpName = "PERCENT",
+    };
+    private readonly Option<string?> _seed = new("--seed")
+    {
+        Description = "Seed that chooses the frames with faults (--loss, --wire).",
+        HelpName = "N",
+    };
     private readonly Option<string[]> _boot = new("--boot")
     {
         Description = "A further word of a component's boot line (docs/operating.md lists them), for example p0:piggyback=off. Repeatable.",
@@ -60,7 +85,8 @@ public sealed class RackOptions
     }
 
     private IEnumerable<Option> All =>
-        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _vectors, _memory, _volume, _add, .. _network.All, _loss, _seed, _boot];
+        [_rack, _solo, _link, _processorMemory, _excache, _ways, _policy, _cpus, _vectors, _memory, _volume, _add, .. _network.All, _loss,
+            _seed, _boot];
 
     /// <summary>True when any option asks for a rack of its own rather than the one that is up.</summary>
     public bool AreGiven(ParseResult result) => All.Any(o => result.GetResult(o) is { Implicit: false });
@@ -112,7 +138,8 @@ public sealed class RackOptions
     {
         if (rack.Components.FirstOrDefault(c => c.Cpus > Environment.ProcessorCount) is { } component)
         {
-            Console.Error.WriteLine($"lego: warning: {component.Title} has {component.Cpus} CPUs, this host {Environment.ProcessorCount}; it will be slow");
+            Console.Error.WriteLine(
+                $"lego: warning: {component.Title} has {component.Cpus} CPUs, this host {Environment.ProcessorCount}; it will be slow");
         }
     }
 

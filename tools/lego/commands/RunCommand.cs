@@ -24,16 +24,30 @@ public static class RunCommand
     public static Command Create()
     {
         Command command = new("run",
-            "Run a program on a rack. Its output, exit status and Ctrl-C behave as if it ran here. Uses the rack that is up, unless options "
-            + "describe another one; then (and when none is up) boots a rack for this program and takes it down afterwards.\n\n"
-            + "Exit status: the program's, or 128+N when signal N ended it; 1 when its output cannot be written; 2 for a wrong command line or rack file, 69 when this host lacks "
-            + "something, 70 when a component of the rack died, 124 after --timeout, 126 or 127 when the program cannot be run or found.");
+            "Run a program on a rack. Its output, exit status and Ctrl-C behave as if it ran here. Uses the rack that is up, unless "
+            + "options describe another one; then (and when none is up) boots a rack for this program and takes it down afterwards.\n\n"
+            + "Exit status: the program's, or 128+N when signal N ended it; 1 when its output cannot be written; 2 for a wrong "
+            + "command line or rack file, 69 when this host lacks something, 70 when a component of the rack "
+            + "died, 124 after --timeout, 126 or 127 when the program cannot be run or found.");
         RackOptions rack = new(command);
         Option<string[]> env = new("--env") { Description = "Set a variable of the program's environment. Repeatable.", HelpName = "K=V" };
-        Option<string> cwd = new("--cwd") { Description = "The program's working directory.", HelpName = "DIR", DefaultValueFactory = _ => "/" };
-        Option<string?> stats = new("--stats") { Description = "Write the rack's counters as JSON when the program has ended.", HelpName = "FILE" };
+        Option<string> cwd = new("--cwd")
+        {
+            Description = "The program's working directory.",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => "/",
+        };
+        Option<string?> stats = new("--stats")
+        {
+            Description = "Write the rack's counters as JSON when the program has ended.",
+            HelpName = "FILE",
+        };
         Option<string?> timeout = new("--timeout") { Description = "Stop the program after this time.", HelpName = "SECONDS" };
-        Argument<string[]> words = new("PROGRAM") { Description = "The program and its arguments, after --.", Arity = ArgumentArity.OneOrMore };
+        Argument<string[]> words = new("PROGRAM")
+        {
+            Description = "The program and its arguments, after --.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         command.Options.Add(env);
         command.Options.Add(cwd);
         command.Options.Add(stats);
@@ -56,14 +70,16 @@ public static class RunCommand
             };
             // Refused before a rack is booted for it.
             request.ToPayload();
-            return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(stats), ParseSeconds(result.GetValue(timeout)));
+            return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(stats),
+                ParseSeconds(result.GetValue(timeout)));
         });
         return command;
     }
 
     private static string NewName() => $"run-{Environment.ProcessId}";
 
-    private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? stats, TimeSpan? limit)
+    private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? stats,
+        TimeSpan? limit)
     {
         CheckWritable(stats);
         using CancellationTokenSource cancellation = new();
@@ -107,7 +123,8 @@ public static class RunCommand
             if (client is null)
             {
                 keeper = await RackKeeper.BootAsync(order ?? defaultOrder(), new Progress(ProgressStyle.Discreet), cancellation.Token);
-                client = await KeeperClient.TryConnectAsync(keeper.SocketPath) ?? throw ToolException.Rack("the rack's keeper does not answer");
+                client = await KeeperClient.TryConnectAsync(keeper.SocketPath)
+                    ?? throw ToolException.Rack("the rack's keeper does not answer");
             }
 
             TimeSpan? left = limit is null ? null : Remaining(deadline);
@@ -158,7 +175,8 @@ public static class RunCommand
         return null;
     }
 
-    private static async Task<int> RunAndCountAsync(ProgramRun run, KeeperClient client, StartRequest request, TimeSpan? limit, string? stats)
+    private static async Task<int> RunAndCountAsync(ProgramRun run, KeeperClient client, StartRequest request, TimeSpan? limit,
+        string? stats)
     {
         int status = await run.RunAsync(request, limit);
         if (stats is not null)
@@ -198,7 +216,9 @@ public static class RunCommand
     }
 
     private static string CheckDirectory(string path) =>
-        path.StartsWith('/') ? path : throw ToolException.Usage($"--cwd {path}: write an absolute path of the rack, one that begins with /");
+        path.StartsWith('/')
+            ? path
+            : throw ToolException.Usage($"--cwd {path}: write an absolute path of the rack, one that begins with /");
 
     // What stands before -- must have been an option; a misspelt one would otherwise be taken for the program.
     private static void CheckSeparator(ParseResult result, string[] arguments)

@@ -125,7 +125,8 @@ public static class UpCommand
             if (keeper.HasExited)
             {
                 string text = (await File.ReadAllTextAsync(messages)).Trim();
-                throw new ToolException(keeper.ExitCode, text.StartsWith("lego: ", StringComparison.Ordinal) ? text["lego: ".Length..] : text);
+                throw new ToolException(keeper.ExitCode,
+                    text.StartsWith("lego: ", StringComparison.Ordinal) ? text["lego: ".Length..] : text);
             }
 
             await Task.Delay(PollMs);

@@ -25,8 +25,8 @@ public static class VolumeCommand
     private static Command CreateCreate()
     {
         Command command = new("create",
-            "Make a volume from a directory or from Debian packages. Packages are resolved by apt-cache, fetched by apt-get download with all "
-            + "their dependencies, and unpacked by dpkg-deb; root is not needed and the host's own packages are not touched.");
+            "Make a volume from a directory or from Debian packages. Packages are resolved by apt-cache, fetched by apt-get download with "
+            + "all their dependencies, and unpacked by dpkg-deb; root is not needed and the host's own packages are not touched.");
         Argument<string> name = new("NAME") { Description = "Letters, digits, '-', '_', '.'." };
         Option<string?> from = new("--from") { Description = "Copy this directory.", HelpName = "DIR" };
         Option<string?> packages = new("--packages") { Description = "Unpack these packages, separated by commas.", HelpName = "PKG,..." };
@@ -72,7 +72,8 @@ public static class VolumeCommand
             {
                 DefaultVolume.DeleteTree(tree);
                 Directory.CreateDirectory(tree);
-                await PackageTree.MakeAsync(tree, packages.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), progress);
+                await PackageTree.MakeAsync(tree,
+                    packages.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), progress);
             }
 
             using (progress.Step("making the image"))
@@ -91,7 +92,8 @@ public static class VolumeCommand
             }
         }
 
-        Console.WriteLine($"volume {name}: {ByteSize.Format(new FileInfo(image).Length)}, {Ext4Image.FreeBytes(image) / ByteSize.MiB}M free");
+        Console.WriteLine(
+            $"volume {name}: {ByteSize.Format(new FileInfo(image).Length)}, {Ext4Image.FreeBytes(image) / ByteSize.MiB}M free");
         return ExitStatus.Success;
     }
 

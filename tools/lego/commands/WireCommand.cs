@@ -21,7 +21,8 @@ public static class WireCommand
         command.Arguments.Add(seed);
         command.SetAction(result =>
         {
-            using WireForwarder wire = new(result.GetValue(directory)!, WireFaults.Parse(result.GetValue(faults)!, "--wire"), result.GetValue(seed));
+            using WireForwarder wire = new(result.GetValue(directory)!, WireFaults.Parse(result.GetValue(faults)!, "--wire"),
+                result.GetValue(seed));
             wire.WaitForEnd();
             return ExitStatus.Success;
         });

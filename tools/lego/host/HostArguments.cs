@@ -46,7 +46,8 @@ public static class HostArguments
             }
 
             int equals = Array.IndexOf(word, (byte)'=');
-            if (text.StartsWith("--", StringComparison.Ordinal) && equals > 0 && Encoding.UTF8.GetString(word.AsSpan(equals + 1)) == decoded)
+            if (text.StartsWith("--", StringComparison.Ordinal) && equals > 0
+                && Encoding.UTF8.GetString(word.AsSpan(equals + 1)) == decoded)
             {
                 return Decode(word.AsSpan(equals + 1));
             }

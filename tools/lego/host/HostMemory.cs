@@ -1,5 +1,5 @@
-// How much memory this host could give to one machine: all that it has, with swap (proc(5), /proc/meminfo). Linux gives a mapping that is larger
-// to nobody unless told to overcommit without bounds, and QEMU's words on it name neither the component nor the figure.
+// How much memory this host could give to one machine: all that it has, with swap (proc(5), /proc/meminfo). Linux gives a mapping that is
+// larger to nobody unless told to overcommit without bounds, and QEMU's words on it name neither the component nor the figure.
 
 using System;
 using System.IO;

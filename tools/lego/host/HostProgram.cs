@@ -30,7 +30,8 @@ public sealed record HostResult(int Status, string Output, string Error)
 public static class HostProgram
 {
     /// <summary>Runs a program; any status is returned.</summary>
-    public static async Task<HostResult> TryRunAsync(string program, IEnumerable<string> arguments, string? directory = null, string? input = null)
+    public static async Task<HostResult> TryRunAsync(string program, IEnumerable<string> arguments, string? directory = null,
+        string? input = null)
     {
         if (!HostPaths.HasProgram(program))
         {

@@ -81,8 +81,9 @@ public sealed class KeeperConnection : IDisposable
                 _session = _server.OpenSession(this);
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
-            case ControlFrameType.StandardInput or ControlFrameType.StandardInputEnd or ControlFrameType.Signal or ControlFrameType.WindowSize
-                or ControlFrameType.StandardOutputTaken or ControlFrameType.StandardOutputClosed when _session != 0:
+            case ControlFrameType.StandardInput or ControlFrameType.StandardInputEnd or ControlFrameType.Signal
+                or ControlFrameType.WindowSize or ControlFrameType.StandardOutputTaken
+                or ControlFrameType.StandardOutputClosed when _session != 0:
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
             case ControlFrameType.ComponentStatistics:

@@ -47,7 +47,8 @@ public static class CardArguments
             return [];
         }
 
-        string card = $"{Model(network.Card, "")},addr={ProgramsSlot:x},netdev={ProgramsName},mac={MacAddress(component, ProgramsRole)},romfile=";
+        string card =
+            $"{Model(network.Card, "")},addr={ProgramsSlot:x},netdev={ProgramsName},mac={MacAddress(component, ProgramsRole)},romfile=";
         // The last filter is next to the card: what is recorded is what the card sees.
         return ["-netdev", $"user,id={ProgramsName}", "-device", card, .. wire, .. Capture(ProgramsName, network.CapturePath)];
     }

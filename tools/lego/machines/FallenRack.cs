@@ -1,6 +1,6 @@
-// What became of a rack of `lego up` that nobody took down: a sentence in the checkout's runtime directory, from its keeper or from the sweep that
-// found it dead, until a command has told the user. Without it the next `run` would boot a rack of its own as if there had never been one,
-// and the program would miss what others had left on the first.
+// What became of a rack of `lego up` that nobody took down: a sentence in the checkout's runtime directory, from its keeper or from the
+// sweep that found it dead, until a command has told the user. Without it the next `run` would boot a rack of its own as if there had never
+// been one, and the program would miss what others had left on the first.
 
 using System;
 using System.IO;

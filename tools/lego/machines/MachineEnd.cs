@@ -37,9 +37,11 @@ public static partial class MachineEnd
         return status switch
         {
             PanicStatus => $"{component.Title} panicked without a reason",
-            UnusableStatus => $"{component.Title} cannot use {VolumeOf(component)}: {SerialLog.LineWith(serialLog, "cannot mount: ") ?? "see its log"}",
+            UnusableStatus =>
+                $"{component.Title} cannot use {VolumeOf(component)}: {SerialLog.LineWith(serialLog, "cannot mount: ") ?? "see its log"}",
             OrderlyStatus => $"{component.Title} shut itself down",
-            DataLostStatus => $"{component.Title} could not write everything: {SerialLog.LineWith(serialLog, "data loss: ") ?? "it did not say why"}",
+            DataLostStatus =>
+                $"{component.Title} could not write everything: {SerialLog.LineWith(serialLog, "data loss: ") ?? "it did not say why"}",
             ExitStatus.SignalBase + SignalKill => $"{component.Title} was killed",
             NoStartStatus when qemuLog.Contains("cannot set up guest memory", System.StringComparison.Ordinal) =>
                 $"{component.Title}: this host does not give it {ByteSize.Format(component.MemoryBytes)} of memory",

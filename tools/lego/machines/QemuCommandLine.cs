@@ -63,7 +63,8 @@ public static class QemuCommandLine
     {
         List<string> line =
         [
-            .. Common(component.Name, resources.Accelerator, component.Cpus, component.Vectors, component.MemoryBytes, component.HasExCache),
+            .. Common(component.Name, resources.Accelerator, component.Cpus, component.Vectors, component.MemoryBytes,
+                component.HasExCache),
             "-kernel", resources.ImagePath,
             "-append", BootLine(rack, component),
             "-serial", $"file:{Escape(resources.SerialLogPath)}",
@@ -103,7 +104,8 @@ public static class QemuCommandLine
         vectors == VectorRegisters.Avx ? "max,-erms,-avx512f" : "max,-erms,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq,-avx512f";
 
     /// <summary>What every machine has, and a Linux guest that is measured beside them.</summary>
-    public static string[] Common(string name, Accelerator accelerator, int cpus, VectorRegisters vectors, long memoryBytes, bool runsPrograms) =>
+    public static string[] Common(string name, Accelerator accelerator, int cpus, VectorRegisters vectors, long memoryBytes,
+        bool runsPrograms) =>
     [
         "-name", $"lego-{name}",
         "-machine", "pc",

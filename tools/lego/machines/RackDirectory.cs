@@ -100,7 +100,9 @@ public sealed class RackDirectory : IDisposable
     }
 
     // Creation and sweeping exclude each other: between making a directory and locking it, it looks like a dead owner's.
-    private static LockFile Guard() => LockFile.Take(System.IO.Path.Combine(HostPaths.AllRacks, "guard"), s_guardLimit, $"another ./lego holds {HostPaths.AllRacks}/guard");
+    private static LockFile Guard() =>
+        LockFile.Take(System.IO.Path.Combine(HostPaths.AllRacks, "guard"), s_guardLimit,
+        $"another ./lego holds {HostPaths.AllRacks}/guard");
 
     private static void KillProcesses(string rack)
     {

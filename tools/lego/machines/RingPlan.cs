@@ -45,7 +45,8 @@ public sealed class RingPlan
         foreach (ComponentDescription peer in _components.Where(c => c.Node != component.Node).OrderBy(c => c.Node))
         {
             bool isLow = component.Node < peer.Node;
-            if (_pairs.TryGetValue(isLow ? (component.Node, peer.Node) : (peer.Node, component.Node), out (string Region, SocketPair Doorbell) pair))
+            if (_pairs.TryGetValue(isLow ? (component.Node, peer.Node) : (peer.Node, component.Node),
+                out (string Region, SocketPair Doorbell) pair))
             {
                 ends.Add(new RingEnd(peer, pair.Region, isLow ? pair.Doorbell.First : pair.Doorbell.Second));
             }

@@ -1,5 +1,5 @@
-// One direction of a wire with faults: says what becomes of each frame and when it arrives. It has no clock and no thread; WireForwarder gives
-// it both, tests give it a clock of their own. The same seed and frames have the same faults.
+// One direction of a wire with faults: says what becomes of each frame and when it arrives. It has no clock and no thread; WireForwarder
+// gives it both, tests give it a clock of their own. The same seed and frames have the same faults.
 
 using System;
 using System.Collections.Generic;

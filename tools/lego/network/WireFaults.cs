@@ -29,7 +29,9 @@ public sealed record WireFaults
         foreach (string word in text.Split(','))
         {
             string[] parts = word.Split('=');
-            string value = parts.Length == 2 ? parts[1] : throw ToolException.Usage($"{where}: '{word}' is no fault; write {Form} or some of these");
+            string value = parts.Length == 2
+                ? parts[1]
+                : throw ToolException.Usage($"{where}: '{word}' is no fault; write {Form} or some of these");
             faults = parts[0] switch
             {
                 "loss" => faults with { Loss = ParseShare(value, where) },
@@ -48,7 +50,8 @@ public sealed record WireFaults
     /// <summary>What <see cref="Parse"/> reads.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"loss={Loss * 100}%,delay={Delay.TotalMilliseconds}ms,reorder={Reorder * 100}%,duplicate={Duplicate * 100}%,corrupt={Corrupt * 100}%,rate={Rate}");
+        $"loss={Loss * 100}%,delay={Delay.TotalMilliseconds}ms,reorder={Reorder * 100}%,"
+            + $"duplicate={Duplicate * 100}%,corrupt={Corrupt * 100}%,rate={Rate}");
 
     private static double ParseShare(string text, string where) =>
         text.EndsWith('%') && TryNumber(text[..^1], out double percent) && percent <= 100

@@ -1,6 +1,6 @@
-// The programs' wire with faults. QEMU's filter-redirector (qemu(1)) hands every frame between the card and the user network to this process
-// and takes back what becomes of it: per direction one stream socket out of QEMU and one into it, each frame behind its length (u32, big endian).
-// A thread reads each direction and never waits for the other end; another one hands frames over when they are due.
+// The programs' wire with faults. QEMU's filter-redirector (qemu(1)) hands every frame between the card and the user network to this
+// process and takes back what becomes of it: per direction one stream socket out of QEMU and one into it, each frame behind its length
+// (u32, big endian). A thread reads each direction and never waits for the other end; another one hands frames over when they are due.
 
 using System;
 using System.Buffers.Binary;

@@ -45,7 +45,8 @@ public sealed class OutputPump : IDisposable
 
     /// <summary>The descriptor that could not be written, and why; null when everything went out or nobody wanted to read it.</summary>
     public (int Descriptor, Errno Error)? Failure => new[] { _output, _error }
-        .Where(stream => stream.Error is not (0 or Errno.EPIPE)).Select(stream => ((int, Errno)?)(stream.Descriptor, stream.Error)).FirstOrDefault();
+        .Where(stream => stream.Error is not (0 or Errno.EPIPE)).Select(stream => ((int, Errno)?)(stream.Descriptor, stream.Error))
+            .FirstOrDefault();
 
     /// <summary>Queues a frame's bytes. Sentences of the rack go to standard error and cost no credit.</summary>
     public void Add(ControlFrame frame)
@@ -67,7 +68,8 @@ public sealed class OutputPump : IDisposable
             stream.Error = _sink(stream.Descriptor, piece.Bytes.Span);
             if (stream.Error != 0)
             {
-                _send(ControlFrame.WithNumbers(ControlFrameType.StandardOutputClosed, (uint)stream.Descriptor, (uint)NativeConvert.FromErrno(stream.Error))).Wait();
+                _send(ControlFrame.WithNumbers(ControlFrameType.StandardOutputClosed, (uint)stream.Descriptor,
+                    (uint)NativeConvert.FromErrno(stream.Error))).Wait();
             }
         }
 

@@ -1,6 +1,6 @@
-// The words of a boot line that a user may add (--boot COMPONENT:KEY=VALUE, docs/operating.md): which kinds of component read them, and what
-// they may say. An image passes over what it does not know, so that a misspelt word would change nothing and say nothing: it is refused here.
-// What the tool writes itself (name, peers, excache ...) is not among them; options and rack files have it.
+// The words of a boot line that a user may add (--boot COMPONENT:KEY=VALUE, docs/operating.md): which kinds of component read them, and
+// what they may say. An image passes over what it does not know, so that a misspelt word would change nothing and say nothing: it is
+// refused here. What the tool writes itself (name, peers, excache ...) is not among them; options and rack files have it.
 
 using System;
 using System.Collections.Generic;
@@ -38,7 +38,9 @@ public sealed record BootWord(string Key, string Values, params ComponentKind[] 
         new("trace", Switch, ComponentKind.Processor, ComponentKind.Solo),
     ];
 
-    /// <summary>Adds the word of --boot, COMPONENT:KEY=VALUE, to the components that it means; the last of several with one key counts.</summary>
+    /// <summary>
+    /// Adds the word of --boot, COMPONENT:KEY=VALUE, to the components that it means; the last of several with one key counts.
+    /// </summary>
     /// <exception cref="ToolException">No such component, no such word of it, or a value that the word cannot have.</exception>
     public static RackDescription AddTo(RackDescription rack, string text)
     {
@@ -51,7 +53,9 @@ public sealed record BootWord(string Key, string Values, params ComponentKind[] 
                 + string.Join(", ", rack.Components.Select(component => component.Title)));
         }
 
-        return rack with { Components = [.. rack.Components.Select(component => IsMeant(component, name) ? Add(component, word, text) : component)] };
+        return rack with { Components = [.. rack.Components.Select(component => IsMeant(component, name)
+            ? Add(component, word, text)
+            : component)] };
     }
 
     /// <summary>By name (p0) or by kind (processor); a solo machine is every kind.</summary>
@@ -76,7 +80,10 @@ public sealed record BootWord(string Key, string Values, params ComponentKind[] 
             throw ToolException.Usage($"--boot {text}: '{value}' is not what {key} may be; write {key}={known.Values}");
         }
 
-        return component with { BootArguments = [.. component.BootArguments.Where(other => !other.StartsWith($"{key}=", StringComparison.Ordinal)), word] };
+        return component with
+        {
+            BootArguments = [.. component.BootArguments.Where(other => !other.StartsWith($"{key}=", StringComparison.Ordinal)), word],
+        };
     }
 
     private bool Takes(string value) => Values switch

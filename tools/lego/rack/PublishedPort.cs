@@ -22,7 +22,9 @@ public sealed record PublishedPort(IPAddress Address, int HostPort, int Port, Pu
     public static PublishedPort Parse(string text, string where)
     {
         string[] protocol = text.Split('/');
-        PublishedProtocol kind = protocol.Length == 1 ? PublishedProtocol.Tcp : RackFile.ParseEnum<PublishedProtocol>(protocol[^1], $"{where}: {text}");
+        PublishedProtocol kind = protocol.Length == 1
+            ? PublishedProtocol.Tcp
+            : RackFile.ParseEnum<PublishedProtocol>(protocol[^1], $"{where}: {text}");
         string[] parts = protocol[0].Split(':');
         if (protocol.Length > 2 || parts.Length is < 2 or > 3)
         {
@@ -48,7 +50,8 @@ public sealed record PublishedPort(IPAddress Address, int HostPort, int Port, Pu
     public string? WhyNotFree()
     {
         bool isStream = Protocol == PublishedProtocol.Tcp;
-        using Socket probe = new(AddressFamily.InterNetwork, isStream ? SocketType.Stream : SocketType.Dgram, isStream ? ProtocolType.Tcp : ProtocolType.Udp);
+        using Socket probe = new(AddressFamily.InterNetwork, isStream ? SocketType.Stream : SocketType.Dgram,
+            isStream ? ProtocolType.Tcp : ProtocolType.Udp);
         try
         {
             probe.Bind(new IPEndPoint(Address, HostPort));

@@ -102,12 +102,14 @@ public sealed record RackDescription
             return;
         }
 
-        foreach (ComponentKind kind in new[] { ComponentKind.Processor, ComponentKind.Memory, ComponentKind.Storage, ComponentKind.Manager })
+        foreach (ComponentKind kind in new[] { ComponentKind.Processor, ComponentKind.Memory, ComponentKind.Storage,
+            ComponentKind.Manager })
         {
             int count = Components.Count(c => c.Kind == kind);
             if (count != 1)
             {
-                throw ToolException.Usage($"a rack has exactly one {kind.ToString().ToLowerInvariant()} component today; this one has {count}");
+                throw ToolException.Usage(
+                    $"a rack has exactly one {kind.ToString().ToLowerInvariant()} component today; this one has {count}");
             }
         }
 

@@ -55,7 +55,8 @@ public static partial class RackFile
         List<ComponentDescription> components = new();
         foreach (Entry? entry in document.Components)
         {
-            components.Add(ToComponent(entry ?? throw ToolException.Usage($"{source}: a component is empty; give it a kind"), components, source));
+            components.Add(ToComponent(entry ?? throw ToolException.Usage($"{source}: a component is empty; give it a kind"), components,
+                source));
         }
 
         RackDescription rack = new()
@@ -83,7 +84,8 @@ public static partial class RackFile
 
     private static Document Deserialize(string text, string source)
     {
-        IDeserializer yaml = new DeserializerBuilder().WithNamingConvention(CamelCaseNamingConvention.Instance).WithDuplicateKeyChecking().Build();
+        IDeserializer yaml = new DeserializerBuilder().WithNamingConvention(CamelCaseNamingConvention.Instance).WithDuplicateKeyChecking()
+            .Build();
         try
         {
             return yaml.Deserialize<Document?>(text) ?? new Document();
@@ -129,7 +131,9 @@ public static partial class RackFile
             Node = before.Count + 1,
             MemoryBytes = entry.Memory is null ? DefaultMemoryOf(kind) : ByteSize.Parse(entry.Memory, $"{where}: memory"),
             Cpus = ParseCount(entry.Cpus, 1, $"{where}: cpus"),
-            Vectors = entry.Vectors is null ? ComponentDescription.DefaultVectors : ParseEnum<VectorRegisters>(entry.Vectors, $"{where}: vectors"),
+            Vectors = entry.Vectors is null
+                ? ComponentDescription.DefaultVectors
+                : ParseEnum<VectorRegisters>(entry.Vectors, $"{where}: vectors"),
             ExCacheBytes = entry.Excache is not null ? ByteSize.Parse(entry.Excache, $"{where}: excache")
                 : isProcessor ? RackDescription.DefaultExCacheBytes : 0,
             Ways = ParseCount(entry.Ways, 0, $"{where}: ways"),
@@ -145,7 +149,9 @@ public static partial class RackFile
         {
             Kind = document.Network is null ? defaults.Kind : ParseEnum<NetworkKind>(document.Network, $"{source}: network"),
             Card = document.Nic is null ? defaults.Card : ParseEnum<CardModel>(document.Nic, $"{source}: nic"),
-            FabricCard = document.FabricNic is null ? defaults.FabricCard : ParseEnum<CardModel>(document.FabricNic, $"{source}: fabricNic"),
+            FabricCard = document.FabricNic is null
+                ? defaults.FabricCard
+                : ParseEnum<CardModel>(document.FabricNic, $"{source}: fabricNic"),
             Published = [.. (document.Publish ?? []).Select(text => PublishedPort.Parse(text ?? "", $"{source}: publish"))],
         };
     }

@@ -18,7 +18,11 @@ public sealed record AddedFile(string HostPath, string GuestPath)
     private const long BlockBytes = 4096;
 
     /// <summary>A directory's tree, hidden files and all, without what links in it lead to.</summary>
-    private static readonly EnumerationOptions s_tree = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+    private static readonly EnumerationOptions s_tree = new()
+    {
+        RecurseSubdirectories = true,
+        AttributesToSkip = FileAttributes.ReparsePoint,
+    };
 
     /// <summary>Reads HOST:GUEST; the last colon separates, GUEST is absolute, and a GUEST that ends in a slash is a directory.</summary>
     public static AddedFile Parse(string text)
@@ -72,7 +76,8 @@ public sealed record AddedFile(string HostPath, string GuestPath)
 
         string[] directories = [.. files.SelectMany(f => f.Directories()).Distinct()];
         HashSet<string> missing = await MissingAsync(imagePath, directories);
-        await Ext4Image.EditAsync(imagePath, [.. directories.Where(missing.Contains).SelectMany(MakeDirectory), .. files.SelectMany(f => f.Script())]);
+        await Ext4Image.EditAsync(imagePath,
+            [.. directories.Where(missing.Contains).SelectMany(MakeDirectory), .. files.SelectMany(f => f.Script())]);
         missing = await MissingAsync(imagePath, [.. files.Select(f => f.GuestPath)]);
         if (missing.Count > 0)
         {
@@ -125,7 +130,9 @@ public sealed record AddedFile(string HostPath, string GuestPath)
             foreach (string entry in Directory.EnumerateFileSystemEntries(host).Order(StringComparer.Ordinal))
             {
                 string inner = guest + "/" + Path.GetFileName(entry);
-                IEnumerable<string> commands = new FileInfo(entry).LinkTarget is { } target ? ScriptForLink(inner, target) : ScriptFor(entry, inner);
+                IEnumerable<string> commands = new FileInfo(entry).LinkTarget is { } target
+                    ? ScriptForLink(inner, target)
+                    : ScriptFor(entry, inner);
                 foreach (string command in commands)
                 {
                     yield return command;
@@ -157,7 +164,8 @@ public sealed record AddedFile(string HostPath, string GuestPath)
 
         if ((status.st_mode & FilePermissions.S_IFMT) != FilePermissions.S_IFREG)
         {
-            throw ToolException.Usage($"--add: {host} is neither a file nor a directory; FIFOs, sockets and devices cannot be put into a volume");
+            throw ToolException.Usage(
+                $"--add: {host} is neither a file nor a directory; FIFOs, sockets and devices cannot be put into a volume");
         }
     }
 

@@ -37,7 +37,8 @@ public static class DefaultVolume
         ("etc/shells", "/bin/sh\n"),
         ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n"),
         ("etc/protocols", "ip\t0\nicmp\t1\ntcp\t6\nudp\t17\nipv6-icmp\t58\n"),
-        ("etc/services", "ftp\t21/tcp\nssh\t22/tcp\ntelnet\t23/tcp\ndomain\t53/tcp\ndomain\t53/udp\nhttp\t80/tcp\nntp\t123/udp\nhttps\t443/tcp\n"),
+        ("etc/services",
+            "ftp\t21/tcp\nssh\t22/tcp\ntelnet\t23/tcp\ndomain\t53/tcp\ndomain\t53/udp\nhttp\t80/tcp\nntp\t123/udp\nhttps\t443/tcp\n"),
     ];
 
     /// <summary>The image, made when it is missing.</summary>

@@ -55,7 +55,8 @@ public static class VolumeStore
     }
 
     /// <summary>Prepares the volume of a rack: the named one, or a copy of it or of the default one with the added files.</summary>
-    public static async Task<VolumeLease> LeaseAsync(string? name, IReadOnlyList<AddedFile> added, RackDirectory directory, Progress progress)
+    public static async Task<VolumeLease> LeaseAsync(string? name, IReadOnlyList<AddedFile> added, RackDirectory directory,
+        Progress progress)
     {
         if (name is null)
         {
@@ -81,7 +82,8 @@ public static class VolumeStore
         }
     }
 
-    private static async Task<VolumeLease> CopyAsync(string from, IReadOnlyList<AddedFile> added, RackDirectory directory, Progress progress)
+    private static async Task<VolumeLease> CopyAsync(string from, IReadOnlyList<AddedFile> added, RackDirectory directory,
+        Progress progress)
     {
         // Beside the original, where sharing of blocks may work and room is; the rack's own directory may be in memory.
         string copy = Path.Combine(HostPaths.Volumes, $".copy-{directory.Id}{Extension}");

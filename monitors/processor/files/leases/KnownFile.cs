@@ -14,7 +14,8 @@ public static unsafe class KnownFile
     /// storage component does (LookupRequests.CheckOpen). False: it has to be asked.
     /// </summary>
     public static bool TryFind(
-        in FileCaller caller, in VolumePath path, OpenFlags flags, uint access, out FileAttributes attributes, out FileNode* node, out Errno error)
+        in FileCaller caller, in VolumePath path, OpenFlags flags, uint access, out FileAttributes attributes, out FileNode* node,
+        out Errno error)
     {
         attributes = default;
         node = null;
@@ -26,7 +27,8 @@ public static unsafe class KnownFile
             return false;
         }
 
-        RememberedPath* known = caller.Leases.Paths.Find(in caller, in path, (flags & OpenFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow);
+        RememberedPath* known = caller.Leases.Paths.Find(in caller, in path,
+            (flags & OpenFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow);
         if (known == null || known->Error != Errno.None)
         {
             error = known == null ? Errno.None : known->Error;

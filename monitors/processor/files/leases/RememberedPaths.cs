@@ -83,7 +83,8 @@ public sealed unsafe class RememberedPaths
         scoped ReadOnlySpan<byte> canonical, scoped ReadOnlySpan<uint> keys)
     {
         bool fits = path.Wire.Length + canonical.Length <= RememberedPath.TextBytes && keys.Length <= RememberedPath.MostSlots;
-        if (!_table.Exists || !fits || caller.Groups.Length != 0 || (path.IsRelative ? path.Wire.Length == path.StartLength : path.Wire.Length == 0))
+        if (!_table.Exists || !fits || caller.Groups.Length != 0
+            || (path.IsRelative ? path.Wire.Length == path.StartLength : path.Wire.Length == 0))
         {
             return;
         }
@@ -123,7 +124,8 @@ public sealed unsafe class RememberedPaths
         for (int index = 0; index < RecentTable<RememberedPath>.EntriesPerSet; index++)
         {
             RememberedPath* entry = _table.At(hash, index);
-            if (entry->IsUsed && entry->Hash == hash && (entry->Last == last || entry->IsPlain) && entry->UserId == caller.UserId && entry->GroupId == caller.GroupId
+            if (entry->IsUsed && entry->Hash == hash && (entry->Last == last || entry->IsPlain) && entry->UserId == caller.UserId
+                && entry->GroupId == caller.GroupId
                 && entry->Storage == caller.Place.Storage && entry->Start.Inode == path.Handle.Inode
                 && entry->Start.Generation == path.Handle.Generation
                 && path.Wire.SequenceEqual(new ReadOnlySpan<byte>(entry->Text, entry->WireLength)))

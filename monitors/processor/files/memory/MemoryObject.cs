@@ -94,6 +94,7 @@ public static unsafe class MemoryObject
         }
 
         FileCaller caller = FileCaller.Of(process, node);
-        return FileClient.Status(in caller, in node->Handle, node->Path, out FileAttributes attributes) != Errno.None || attributes.Links != 0;
+        return FileClient.Status(in caller, in node->Handle, node->Path, out FileAttributes attributes) != Errno.None
+            || attributes.Links != 0;
     }
 }

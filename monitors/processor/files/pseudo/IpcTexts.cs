@@ -16,8 +16,8 @@ internal static unsafe class IpcTexts
 
     public static void Segments(Process* caller, ref TextBuffer text)
     {
-        text.Append("       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime"u8);
-        text.Append("                   rss                  swap\n"u8);
+        text.Append("       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"u8);
+        text.Append("      atime      dtime      ctime                   rss                  swap\n"u8);
         SharedSegments segments = FileSystem.Of(caller).Segments;
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
@@ -66,7 +66,8 @@ internal static unsafe class IpcTexts
 
     public static void Messages(Processes processes, ref TextBuffer text)
     {
-        text.Append("       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"u8);
+        text.Append(
+            "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"u8);
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
             MessageQueue* queue = (MessageQueue*)processes.Messages.Table.At(index);

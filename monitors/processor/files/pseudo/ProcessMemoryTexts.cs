@@ -82,7 +82,9 @@ public static unsafe class ProcessMemoryTexts
         {
             ulong inPage = PageOperations.PageSize - (address & (PageOperations.PageSize - 1));
             Span<byte> part = piece.Slice(0, (int)Math.Min(Math.Min(to.RemainingBytes, inPage), PieceBytes));
-            error = LineFaults.CopyFromStranger(table.Cache, space, address, part) == Errno.None ? to.Give(part, out int moved) : Failed(out moved);
+            error = LineFaults.CopyFromStranger(table.Cache, space, address, part) == Errno.None
+                ? to.Give(part, out int moved)
+                : Failed(out moved);
             address += (ulong)moved;
             total += moved;
         }

@@ -46,8 +46,11 @@ public sealed unsafe class IpcTable
         }
     }
 
-    /// <summary>How many structures of some size may be there at a time, so that no user takes the frames that others need; boot time.</summary>
-    public static ulong MostOf(FrameAllocator frames, int itemBytes) => frames.FreePages / Share * (PageOperations.PageSize / (ulong)itemBytes);
+    /// <summary>
+    /// How many structures of some size may be there at a time, so that no user takes the frames that others need; boot time.
+    /// </summary>
+    public static ulong MostOf(FrameAllocator frames, int itemBytes) =>
+        frames.FreePages / Share * (PageOperations.PageSize / (ulong)itemBytes);
 
     /// <summary>The object with an id. Null: EINVAL.</summary>
     public IpcObject* Find(int id)

@@ -1,6 +1,6 @@
 // All message queues of the component (msgget(2), msgop(2), msgctl(2)). A message is complete before it is sent, and is copied to its
-// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK. Messages of all
-// queues together, and their texts, have a limit, because one of a byte takes as much memory as one of a hundred.
+// receiver after it has left the queue: copies from and to programs BLOCK, the queue does not wait for them. Send and Receive BLOCK.
+// Messages of all queues together, and their texts, have a limit, because one of a byte takes as much memory as one of a hundred.
 
 using System;
 using Lego.Kernel;

@@ -2,7 +2,8 @@
 //
 // What holds, whenever the kernel lock is let go:
 // * Nobody waits who could go on: after each change all who wait are tried again, the oldest first, until none can (Serve).
-// * A waiter stands on its own kernel stack and in the list until it is served, the set is removed (EIDRM), or it gives up and takes itself out.
+// * A waiter stands on its own kernel stack and in the list until it is served, the set is removed (EIDRM), or it gives up and takes itself
+//   out.
 // * A value is never below 0 or above MaxValue; operations of one call happen together or not at all.
 
 using Lego.Kernel;
@@ -68,7 +69,8 @@ public unsafe struct SemaphoreSet
     /// Does all operations of a call, or none: EAGAIN (<paramref name="blocking"/> is in the way), ERANGE, ENOMEM (no memory for what is to
     /// be undone, or too much of it already).
     /// </summary>
-    public Errno Try(Process* process, SemaphoreOperation* operations, int count, Slab<SemaphoreUndo> undos, out SemaphoreOperation blocking)
+    public Errno Try(Process* process, SemaphoreOperation* operations, int count, Slab<SemaphoreUndo> undos,
+        out SemaphoreOperation blocking)
     {
         blocking = default;
         int done = 0;

@@ -35,7 +35,8 @@ public sealed class IpAddressTests
             address.WriteV6(mapped);
             IPAddress library = new(mapped);
             byte[] four = library.MapToIPv4().GetAddressBytes();
-            return library.IsIPv4MappedToIPv6 && address.Equals(IpAddress.FromV6(mapped)) && address.Equals(IpAddress.FromV4(four)) && address.V4 == number;
+            return library.IsIPv4MappedToIPv6 && address.Equals(IpAddress.FromV6(mapped)) && address.Equals(IpAddress.FromV4(four))
+                && address.V4 == number;
         });
     }
 

@@ -14,7 +14,8 @@ public sealed class TcpHeaderTests
     [Fact]
     public void A_header_that_the_library_writes_is_read()
     {
-        Gen.Select(Gen.UShort, Gen.UShort, Gen.UInt, Gen.UInt, Gen.UShort, Gen.Byte, Gen.Byte.Array[0, 100]).Sample((from, to, sequence, acknowledgment, window, flags, payload) =>
+        Gen.Select(Gen.UShort, Gen.UShort, Gen.UInt, Gen.UInt, Gen.UShort, Gen.Byte, Gen.Byte.Array[0, 100])
+            .Sample((from, to, sequence, acknowledgment, window, flags, payload) =>
         {
             TcpPacket packet = new(from, to)
             {
@@ -24,8 +25,10 @@ public sealed class TcpHeaderTests
                 WindowSize = window,
                 PayloadData = payload,
             };
-            return TcpHeader.TryParse(packet.Bytes, out TcpHeader header) && header.SourcePort == from && header.DestinationPort == to && header.Sequence == sequence
-                && header.Acknowledgment == acknowledgment && header.Window == window && (byte)header.Flags == flags && header.Payload.SequenceEqual(payload);
+            return TcpHeader.TryParse(packet.Bytes, out TcpHeader header) && header.SourcePort == from && header.DestinationPort == to
+                && header.Sequence == sequence
+                && header.Acknowledgment == acknowledgment && header.Window == window && (byte)header.Flags == flags
+                && header.Payload.SequenceEqual(payload);
         });
     }
 
@@ -39,7 +42,9 @@ public sealed class TcpHeaderTests
             TcpPacket packet = new(1000, 2000) { PayloadData = payload };
             IpAddress source = isV4 ? IpAddress.FromV4(0x0A000001) : IpAddress.FromV6(0xFD00000000000000, 1);
             IpAddress destination = isV4 ? IpAddress.FromV4(0x0A000002) : IpAddress.FromV6(0xFD00000000000000, 2);
-            IPPacket ip = isV4 ? new IPv4Packet(IPAddress.Parse("10.0.0.1"), IPAddress.Parse("10.0.0.2")) : new IPv6Packet(IPAddress.Parse("fd00::1"), IPAddress.Parse("fd00::2"));
+            IPPacket ip = isV4
+                ? new IPv4Packet(IPAddress.Parse("10.0.0.1"), IPAddress.Parse("10.0.0.2"))
+                : new IPv6Packet(IPAddress.Parse("fd00::1"), IPAddress.Parse("fd00::2"));
             ip.PayloadPacket = packet;
             packet.UpdateTcpChecksum();
             byte[] bytes = packet.Bytes;
@@ -62,7 +67,8 @@ public sealed class TcpHeaderTests
     [Fact]
     public void Options_that_are_written_are_read()
     {
-        Gen.Select(Gen.UShort, Gen.Bool, Gen.Byte[0, 14], Gen.Bool, Gen.UInt, Gen.UInt).Sample((mss, hasScale, scale, isSackPermitted, value, echo) =>
+        Gen.Select(Gen.UShort, Gen.Bool, Gen.Byte[0, 14], Gen.Bool, Gen.UInt, Gen.UInt)
+            .Sample((mss, hasScale, scale, isSackPermitted, value, echo) =>
         {
             TcpOptions written = default;
             written.Mss = mss;
@@ -77,7 +83,8 @@ public sealed class TcpHeaderTests
             TcpOptions read = default;
             TcpOptions.Parse(bytes.AsSpan(0, length), ref read);
             return length % 4 == 0 && read.Mss == mss && read.HasWindowScale == hasScale && read.WindowScale == written.WindowScale
-                && read.IsSackPermitted == isSackPermitted && read.HasTimestamps && read.TimestampValue == value && read.TimestampEcho == echo;
+                && read.IsSackPermitted == isSackPermitted && read.HasTimestamps && read.TimestampValue == value
+                && read.TimestampEcho == echo;
         });
     }
 

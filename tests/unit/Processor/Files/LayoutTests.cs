@@ -36,7 +36,8 @@ public sealed unsafe class LayoutTests
     [InlineData(nameof(StatusRecord.AccessTime), 72)]
     [InlineData(nameof(StatusRecord.ModifyTime), 88)]
     [InlineData(nameof(StatusRecord.ChangeTime), 104)]
-    public void Stat_has_its_fields_where_linux_has_them(string field, int offset) => Assert.Equal(offset, (int)Marshal.OffsetOf<StatusRecord>(field));
+    public void Stat_has_its_fields_where_linux_has_them(string field, int offset) =>
+        Assert.Equal(offset, (int)Marshal.OffsetOf<StatusRecord>(field));
 
     [Theory]
     [InlineData(nameof(ExtendedStatusRecord.Links), 16)]
@@ -50,7 +51,8 @@ public sealed unsafe class LayoutTests
     [InlineData(nameof(ExtendedStatusRecord.ModifyTime), 112)]
     [InlineData(nameof(ExtendedStatusRecord.SpecialDeviceMajor), 128)]
     [InlineData(nameof(ExtendedStatusRecord.DeviceMajor), 136)]
-    public void Statx_has_its_fields_where_linux_has_them(string field, int offset) => Assert.Equal(offset, (int)Marshal.OffsetOf<ExtendedStatusRecord>(field));
+    public void Statx_has_its_fields_where_linux_has_them(string field, int offset) =>
+        Assert.Equal(offset, (int)Marshal.OffsetOf<ExtendedStatusRecord>(field));
 
     [Theory]
     [InlineData(nameof(VolumeStatusRecord.Blocks), 16)]
@@ -58,11 +60,13 @@ public sealed unsafe class LayoutTests
     [InlineData(nameof(VolumeStatusRecord.NameLength), 64)]
     [InlineData(nameof(VolumeStatusRecord.FragmentSize), 72)]
     [InlineData(nameof(VolumeStatusRecord.Flags), 80)]
-    public void Statfs_has_its_fields_where_linux_has_them(string field, int offset) => Assert.Equal(offset, (int)Marshal.OffsetOf<VolumeStatusRecord>(field));
+    public void Statfs_has_its_fields_where_linux_has_them(string field, int offset) =>
+        Assert.Equal(offset, (int)Marshal.OffsetOf<VolumeStatusRecord>(field));
 
     [Theory]
     [InlineData(nameof(SystemInformationRecord.TotalMemory), 32)]
     [InlineData(nameof(SystemInformationRecord.Processes), 80)]
     [InlineData(nameof(SystemInformationRecord.MemoryUnitBytes), 104)]
-    public void Sysinfo_has_its_fields_where_linux_has_them(string field, int offset) => Assert.Equal(offset, (int)Marshal.OffsetOf<SystemInformationRecord>(field));
+    public void Sysinfo_has_its_fields_where_linux_has_them(string field, int offset) =>
+        Assert.Equal(offset, (int)Marshal.OffsetOf<SystemInformationRecord>(field));
 }

@@ -25,7 +25,8 @@ public sealed class PathTextTests
     [InlineData("/home/proc", PathTree.Volume)]
     [InlineData("/devices/dev", PathTree.Volume)]
     [InlineData("/a/b/../../../dev", PathTree.Volume)]
-    public void The_first_component_decides_in_which_tree_a_path_begins(string path, PathTree expected) => Assert.Equal(expected, PathText.TreeOf(Encoding.UTF8.GetBytes(path)));
+    public void The_first_component_decides_in_which_tree_a_path_begins(string path, PathTree expected) =>
+        Assert.Equal(expected, PathText.TreeOf(Encoding.UTF8.GetBytes(path)));
 
     [Theory]
     [InlineData("/a/b", "b")]
@@ -33,14 +34,16 @@ public sealed class PathTextTests
     [InlineData("b", "b")]
     [InlineData("/", "")]
     [InlineData("", "")]
-    public void The_last_component_ignores_trailing_slashes(string path, string expected) => Assert.Equal(expected, Encoding.UTF8.GetString(PathText.LastComponent(Encoding.UTF8.GetBytes(path))));
+    public void The_last_component_ignores_trailing_slashes(string path, string expected) =>
+        Assert.Equal(expected, Encoding.UTF8.GetString(PathText.LastComponent(Encoding.UTF8.GetBytes(path))));
 
     [Theory]
     [InlineData("/a/b", "/a")]
     [InlineData("/a/b/", "/a")]
     [InlineData("/a", "/")]
     [InlineData("/a/../b", "/a/..")]
-    public void The_directory_of_a_path_is_what_precedes_its_last_component(string path, string expected) => Assert.Equal(expected, Encoding.UTF8.GetString(PathText.DirectoryOf(Encoding.UTF8.GetBytes(path))));
+    public void The_directory_of_a_path_is_what_precedes_its_last_component(string path, string expected) =>
+        Assert.Equal(expected, Encoding.UTF8.GetString(PathText.DirectoryOf(Encoding.UTF8.GetBytes(path))));
 
     [Fact]
     public void A_component_is_found_only_whole()
@@ -65,7 +68,8 @@ public sealed class PathTextTests
     }
 
     [Fact]
-    public void A_rebased_path_that_is_too_long_is_left_alone() => Assert.False(PathText.TryRebase("/a/cccccccc"u8, "/a"u8, "/bbbb"u8, new byte[12], out _));
+    public void A_rebased_path_that_is_too_long_is_left_alone() =>
+        Assert.False(PathText.TryRebase("/a/cccccccc"u8, "/a"u8, "/bbbb"u8, new byte[12], out _));
 
     [Theory]
     [InlineData("0", true, 0)]
