@@ -51,7 +51,7 @@ public static class RackLinks
         }
 
         Poller.Register(card!);
-        SpinBudget.LimitTo(EthernetPollingNs);
+        Scheduler.LimitPolling(EthernetPollingNs);
         var link = new EthernetLink(card!, node);
         var rates = new LossRates
         {

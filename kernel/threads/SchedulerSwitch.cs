@@ -11,13 +11,15 @@ public static unsafe partial class Scheduler
 {
     /// <summary>Polls between two looks at clock and run queue: under emulation a look costs as much as several polls.</summary>
     private const int PollsPerLook = 16;
+    private const ulong NsPerMicrosecond = 1000;
 
     /// <summary>Makes the scheduler usable on the boot CPU and queues the image's main function as the first thread.</summary>
     internal static void Initialize(FrameAllocator frames, delegate*<void*, void> main)
     {
         MachineThreads.Frames = frames;
         MachineThreads.Threads = new Slab<Thread>(frames);
-        SpinBudget.Initialize();
+        ulong leastNs = BootArguments.GetNumber("spin_us"u8, SpinBudget.DefaultLeastNs / NsPerMicrosecond) * NsPerMicrosecond;
+        MachineThreads.Spin = new SpinBudget(leastNs, SpinBudget.DefaultMostNs);
         AdoptIdleThread();
         Spawn(main, null, "main"u8);
     }
@@ -38,6 +40,7 @@ public static unsafe partial class Scheduler
         // Device interrupts come to the boot CPU, so it alone polls while idle; the others sleep until a thread is ready for them.
         bool polls = Cpu.Index == 0;
         ulong idleSince = Clock.NowNs();
+        ulong now = idleSince;
         bool halted = false;
         while (true)
         {
@@ -51,7 +54,7 @@ public static unsafe partial class Scheduler
             {
                 MachineThreads.PolledInVain = false;
                 Switch();
-                idleSince = Clock.NowNs();
+                idleSince = now = Clock.NowNs();
                 continue;
             }
             if (worked)
@@ -59,15 +62,15 @@ public static unsafe partial class Scheduler
                 // What ended a halt says nothing for polling.
                 if (!halted)
                 {
-                    SpinBudget.Succeeded();
+                    MachineThreads.Spin.Succeeded(now - idleSince);
                 }
                 halted = false;
                 MachineThreads.PolledInVain = false;
-                idleSince = Clock.NowNs();
+                idleSince = now = Clock.NowNs();
                 continue;
             }
-            ulong now = Clock.NowNs();
-            if (polls && !MachineThreads.PolledInVain && now - idleSince < SpinBudget.Ns)
+            now = Clock.NowNs();
+            if (polls && !MachineThreads.PolledInVain && now - idleSince < MachineThreads.Spin.Ns)
             {
                 KernelLock.LetOthers();
                 continue;
@@ -81,7 +84,8 @@ public static unsafe partial class Scheduler
                 if (polls)
                 {
                     halted = true;
-                    SpinBudget.Halted(Clock.NowNs() - now);
+                    ulong end = Clock.NowNs();
+                    MachineThreads.Spin.Halted(end - now, end);
                 }
             }
             if (polls)
@@ -89,7 +93,7 @@ public static unsafe partial class Scheduler
                 Poller.Disarm();
             }
             MachineThreads.PolledInVain = false;
-            idleSince = Clock.NowNs();
+            idleSince = now = Clock.NowNs();
         }
     }
 

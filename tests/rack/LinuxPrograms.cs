@@ -51,8 +51,8 @@ public static partial class LinuxPrograms
         Task<ProgramResult> judge = Rack.HostAsync(folder, ["sh", "-c", string.Join(" && ", here)]);
         ProgramResult rack = await Rack.RunAsync(options, ["sh", "-c", string.Join(" && ", there)]);
         ProgramResult host = await judge;
-        Assert.Equal((0, host.Output), (host.Status, rack.Output));
-        Assert.Equal(0, rack.Status);
+        Assert.Equal(host.Output, rack.Output);
+        Assert.Equal((0, 0), (host.Status, rack.Status));
     }
 
     /// <summary>The option that puts a compiled program into the rack's root directory.</summary>
