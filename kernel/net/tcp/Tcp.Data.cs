@@ -84,11 +84,11 @@ public sealed unsafe partial class Tcp
         return taken;
     }
 
-    /// <summary>At least every second full segment is acknowledged, and every one within the delay (RFC 5681, 4.2).</summary>
+    /// <summary>More than a full segment is acknowledged at once, and every one within the delay (RFC 5681, 4.2).</summary>
     private void ScheduleAck(TcpConnection* connection, uint bytes, ulong nowNs)
     {
         connection->UnackedBytes += bytes;
-        if (connection->UnackedBytes >= 2 * connection->RcvMss)
+        if (connection->UnackedBytes > connection->RcvMss)
         {
             connection->Facts |= TcpFacts.AckNow;
         }
@@ -229,6 +229,15 @@ public sealed unsafe partial class Tcp
 
         connection->RangeCount = 0;
         connection->ReceiveBuffer.DropBeyond(_memory, Math.Max(connection->ReceiveLimit, connection->ReceiveBuffer.Length + (end - connection->RcvNxt)));
+    }
+
+    /// <summary>What was refused is told as a duplicate only if it has been received before: else the peer would never send it again.</summary>
+    private static void NoteOld(TcpConnection* connection, uint left, uint right)
+    {
+        if (!SequenceNumber.IsAfter(right, connection->RcvNxt))
+        {
+            NoteDuplicate(connection, left, right);
+        }
     }
 
     /// <summary>A duplicate is told with the next acknowledgment (RFC 2883).</summary>

@@ -263,6 +263,11 @@ public sealed unsafe partial class Tcp
         connection->DuplicateAcks = 0;
         connection->EcnPoint = connection->SndNxt;
         connection->Facts |= TcpFacts.EcnReduced;
+        if (connection->SentFirst->Has(SegmentMarks.Sacked))
+        {
+            TcpScoreboard.ForgetSacked(connection);
+        }
+
         if ((connection->Facts & TcpFacts.Sack) != 0)
         {
             Rack.MarkOnTimeout(connection, nowNs);

@@ -214,7 +214,7 @@ public sealed unsafe partial class Tcp
         if (length > 0)
         {
             connection->DuplicatesReceived++;
-            NoteDuplicate(connection, sequence, sequence + length);
+            NoteOld(connection, sequence, sequence + length);
             if (connection->State == TcpState.TimeWait && (flags & TcpFlags.Fin) != 0)
             {
                 // The peer has not seen our last acknowledgment: 2 MSL begin anew (RFC 9293, 3.10.7.4, eighth).
@@ -331,7 +331,7 @@ public sealed unsafe partial class Tcp
         _counters.OldTimestamp++;
         if (textBytes > 0 || (flags & TcpFlags.Fin) != 0)
         {
-            NoteDuplicate(connection, sequence, sequence + (uint)textBytes);
+            NoteOld(connection, sequence, sequence + (uint)textBytes);
             SendAck(connection, nowNs);
         }
         else

@@ -158,6 +158,21 @@ internal sealed unsafe class TcpScoreboard
         }
     }
 
+    /// <summary>
+    /// The peer has dropped what it had told of: the first segment would be acknowledged cumulatively if it were there (RFC 2018, 8). All that
+    /// was acknowledged selectively is forgotten.
+    /// </summary>
+    internal static void ForgetSacked(TcpConnection* connection)
+    {
+        for (SentSegment* segment = connection->SentFirst; segment != null; segment = segment->Next)
+        {
+            segment->Marks &= ~SegmentMarks.Sacked;
+        }
+
+        connection->SackedBytes = 0;
+        connection->SackedSegments = 0;
+    }
+
     /// <summary>The first segment that waits to be sent again, or null.</summary>
     internal static SentSegment* FirstLost(TcpConnection* connection)
     {
