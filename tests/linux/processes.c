@@ -438,6 +438,7 @@ static void priorities(void)
 			_exit(0);
 		}
 		wait(NULL);
+		setpgid(0, 0); /* Who runs this program keeps his priority. */
 		say("of a group", setpriority(PRIO_PGRP, 0, 7));
 		say("too much", setpriority(PRIO_PROCESS, 0, 100) + getpriority(PRIO_PROCESS, 0));
 		struct sched_param zero = { 0 }, five = { 5 };
