@@ -3,6 +3,7 @@
 
 using System;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Lego.Kernel;
 
@@ -83,6 +84,16 @@ public unsafe struct Packet
         }
 
         return done;
+    }
+
+    /// <summary>The bytes from the beginning on that lie in one piece, to be written to.</summary>
+    internal Span<byte> FirstPiece
+    {
+        get
+        {
+            ReadOnlySpan<byte> piece = PieceAt(0);
+            return MemoryMarshal.CreateSpan(ref MemoryMarshal.GetReference(piece), piece.Length);
+        }
     }
 
     /// <summary>The bytes that lie in one piece from an offset on; empty at the end.</summary>

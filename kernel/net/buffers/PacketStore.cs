@@ -22,8 +22,6 @@ public sealed unsafe class PacketStore
 
     public ulong BytesInUse => _pageBytes + (_packets.InUse * (ulong)sizeof(Packet));
 
-    public ulong PacketsInUse => _packets.InUse;
-
     /// <summary>An empty packet with one reference, or null when memory or the bound is exhausted.</summary>
     [NoBlock]
     [NoAllocation]

@@ -51,12 +51,11 @@ public sealed class AddressTable
     private const int TableSize = 64;
 
     private readonly InterfaceAddress[] _addresses = new InterfaceAddress[TableSize];
+    /// <summary>Behind the last entry that was ever used: there are a handful, and every packet asks.</summary>
+    private int _end;
 
     /// <summary>Entries, free ones included.</summary>
     public int Capacity => TableSize;
-
-    /// <summary>Raised with every change, for caches of decisions.</summary>
-    public ulong Generation { get; private set; }
 
     public ref InterfaceAddress this[int index] => ref _addresses[index];
 
@@ -73,7 +72,7 @@ public sealed class AddressTable
             if (_addresses[index].InterfaceIndex == 0)
             {
                 _addresses[index] = address;
-                Generation++;
+                _end = System.Math.Max(_end, index + 1);
                 return Errno.None;
             }
         }
@@ -91,17 +90,13 @@ public sealed class AddressTable
         }
 
         _addresses[index] = default;
-        Generation++;
         return Errno.None;
     }
-
-    /// <summary>To be said after an entry was changed in place.</summary>
-    public void Changed() => Generation++;
 
     /// <summary>The entry of an address, whatever its state; -1 when there is none. Interface 0 stands for any.</summary>
     public int Find(IpAddress address, int interfaceIndex)
     {
-        for (int index = 0; index < TableSize; index++)
+        for (int index = 0; index < _end; index++)
         {
             ref InterfaceAddress entry = ref _addresses[index];
             if (entry.InterfaceIndex != 0 && (interfaceIndex == 0 || entry.InterfaceIndex == interfaceIndex)
@@ -154,7 +149,7 @@ public sealed class AddressTable
             return true;
         }
 
-        for (int index = 0; index < TableSize; index++)
+        for (int index = 0; index < _end; index++)
         {
             ref InterfaceAddress entry = ref _addresses[index];
             if (entry.IsAssigned && (interfaceIndex == 0 || entry.InterfaceIndex == interfaceIndex)
@@ -174,7 +169,7 @@ public sealed class AddressTable
     public IpAddress SourceFor(IpAddress destination, int interfaceIndex)
     {
         int best = -1;
-        for (int index = 0; index < TableSize; index++)
+        for (int index = 0; index < _end; index++)
         {
             if (IsCandidate(index, destination, interfaceIndex) && (best < 0 || IsBetter(index, best, destination, interfaceIndex)))
             {

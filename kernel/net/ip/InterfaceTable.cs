@@ -7,7 +7,8 @@ public sealed class InterfaceTable
 {
     public const int LoopbackIndex = 1;
 
-    private const int Capacity = 8;
+    /// <summary>Entries, the unused one included.</summary>
+    public const int Capacity = 8;
 
     private readonly NetworkInterface[] _interfaces = new NetworkInterface[Capacity];
     private int _count = LoopbackIndex;

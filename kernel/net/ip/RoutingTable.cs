@@ -53,9 +53,6 @@ public sealed class RoutingTable
 
     public int Count { get; private set; }
 
-    /// <summary>Raised with every change, for caches of decisions.</summary>
-    public ulong Generation { get; private set; }
-
     /// <summary>By position, most specific first.</summary>
     public ref readonly Route this[int position] => ref _routes[position];
 
@@ -94,7 +91,6 @@ public sealed class RoutingTable
 
         _routes[position] = route;
         Count++;
-        Generation++;
         return Errno.None;
     }
 
@@ -133,8 +129,8 @@ public sealed class RoutingTable
     {
         for (int index = Count - 1; index >= 0; index--)
         {
-            if (_routes[index].Origin == origin && _routes[index].InterfaceIndex == interfaceIndex && _routes[index]
-                .Destination.IsV4 == isV4)
+            ref Route route = ref _routes[index];
+            if (route.Origin == origin && route.InterfaceIndex == interfaceIndex && route.Destination.IsV4 == isV4)
             {
                 RemoveAt(index);
             }
@@ -201,6 +197,5 @@ public sealed class RoutingTable
         }
 
         Count--;
-        Generation++;
     }
 }

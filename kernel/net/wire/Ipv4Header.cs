@@ -1,4 +1,4 @@
-// The IPv4 header (RFC 791, 3.1). Options are skipped: nothing here sends or obeys any.
+// The IPv4 header (RFC 791, 3.1). Options are skipped; the only one that is sent is the router alert (RFC 2113).
 
 using System;
 using System.Buffers.Binary;
@@ -17,7 +17,9 @@ public readonly ref struct Ipv4Header
     public const ushort DontFragmentFlag = 0x4000;
     public const ushort MoreFragmentsFlag = 0x2000;
 
-    private const byte VersionAndLength = 0x45;
+    /// <summary>Copied on fragmentation, control, number 20, 4 bytes, value 0.</summary>
+    private const uint RouterAlertOption = 0x9404_0000;
+    private const byte Version = 4 << 4;
     private const int TotalLengthOffset = 2;
     private const int IdentificationOffset = 4;
     private const int FragmentOffset = 6;
@@ -46,6 +48,9 @@ public readonly ref struct Ipv4Header
     public bool MoreFragments => (Fragment & MoreFragmentsFlag) != 0;
 
     public int OffsetBytes => (Fragment & OffsetMask) * OffsetUnitBytes;
+
+    /// <summary>As the header says: of a quoted packet, more than there is.</summary>
+    public int TotalLength => BinaryPrimitives.ReadUInt16BigEndian(_packet.Slice(TotalLengthOffset));
 
     public byte TimeToLive => _packet[TimeToLiveOffset];
 
@@ -102,15 +107,46 @@ public readonly ref struct Ipv4Header
         return true;
     }
 
-    /// <summary>Writes a header without options, with its checksum.</summary>
-    /// <param name="to">Where the 20 bytes go.</param>
-    /// <param name="fields">What it says.</param>
-    /// <param name="payloadBytes">Of this packet.</param>
-    public static void Write(Span<byte> to, in Ipv4Fields fields, int payloadBytes)
+    /// <summary>Makes the header of a first fragment that of the whole packet, which it precedes.</summary>
+    public static void MakeWhole(Span<byte> packet, int headerBytes)
     {
-        to[0] = VersionAndLength;
+        BinaryPrimitives.WriteUInt16BigEndian(packet.Slice(TotalLengthOffset), (ushort)packet.Length);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.Slice(FragmentOffset), 0);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.Slice(ChecksumOffset), 0);
+        ChecksumField.Write(packet.Slice(0, headerBytes), ChecksumOffset);
+    }
+
+    /// <summary>Fills in what a program may leave out of a header (raw(7)): source and identification if 0, length, checksum.</summary>
+    public static void Complete(Span<byte> header, IpAddress source, ushort identification, int payloadBytes)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(header.Slice(TotalLengthOffset), (ushort)(header.Length + payloadBytes));
+        if (BinaryPrimitives.ReadUInt32BigEndian(header.Slice(SourceOffset)) == 0)
+        {
+            source.WriteV4(header.Slice(SourceOffset));
+        }
+
+        if (BinaryPrimitives.ReadUInt16BigEndian(header.Slice(IdentificationOffset)) == 0)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(header.Slice(IdentificationOffset), identification);
+        }
+
+        BinaryPrimitives.WriteUInt16BigEndian(header.Slice(ChecksumOffset), 0);
+        ChecksumField.Write(header, ChecksumOffset);
+    }
+
+    /// <summary>Writes a header with its checksum; how many bytes it has.</summary>
+    public static int Write(Span<byte> to, in Ipv4Fields fields, int payloadBytes)
+    {
+        int headerBytes = SizeBytes;
+        if (fields.HasRouterAlert)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(to.Slice(SizeBytes), RouterAlertOption);
+            headerBytes += sizeof(uint);
+        }
+
+        to[0] = (byte)(Version | (headerBytes / sizeof(uint)));
         to[1] = fields.TypeOfService;
-        BinaryPrimitives.WriteUInt16BigEndian(to.Slice(TotalLengthOffset), (ushort)(SizeBytes + payloadBytes));
+        BinaryPrimitives.WriteUInt16BigEndian(to.Slice(TotalLengthOffset), (ushort)(headerBytes + payloadBytes));
         BinaryPrimitives.WriteUInt16BigEndian(to.Slice(IdentificationOffset), fields.Identification);
         BinaryPrimitives.WriteUInt16BigEndian(
             to.Slice(FragmentOffset), (ushort)(fields.Flags | (fields.OffsetBytes / OffsetUnitBytes)));
@@ -119,7 +155,8 @@ public readonly ref struct Ipv4Header
         BinaryPrimitives.WriteUInt16BigEndian(to.Slice(ChecksumOffset), 0);
         fields.Source.WriteV4(to.Slice(SourceOffset));
         fields.Destination.WriteV4(to.Slice(DestinationOffset));
-        ChecksumField.Write(to.Slice(0, SizeBytes), ChecksumOffset);
+        ChecksumField.Write(to.Slice(0, headerBytes), ChecksumOffset);
+        return headerBytes;
     }
 }
 
@@ -136,4 +173,5 @@ public struct Ipv4Fields
     public ushort Flags;
     /// <summary>A multiple of 8.</summary>
     public int OffsetBytes;
+    public bool HasRouterAlert;
 }

@@ -75,8 +75,8 @@ public readonly ref struct Ipv6Header
 
     public static void Write(Span<byte> to, in Ipv6Fields fields, int payloadBytes)
     {
-        BinaryPrimitives.WriteUInt32BigEndian(to, Version | ((uint)fields.TrafficClass << TrafficClassShift)
-            | (fields.FlowLabel & FlowLabelMask));
+        BinaryPrimitives.WriteUInt32BigEndian(
+            to, Version | ((uint)fields.TrafficClass << TrafficClassShift) | (fields.FlowLabel & FlowLabelMask));
         BinaryPrimitives.WriteUInt16BigEndian(to.Slice(PayloadLengthOffset), (ushort)payloadBytes);
         to[NextHeaderOffset] = fields.NextHeader;
         to[HopLimitOffset] = fields.HopLimit;

@@ -1,0 +1,127 @@
+// Packet endpoints (packet(7)): frames as they come and go, for tcpdump, arping and DHCP clients of the program's own.
+
+using System;
+
+namespace Lego.Kernel;
+
+/// <summary>The protocol of packet endpoints.</summary>
+public sealed unsafe class PacketSockets : FrameTap
+{
+    private readonly InterfaceTable _interfaces;
+    private DatagramEndpoints? _endpoints;
+    private LinkSender? _link;
+    private int _count;
+
+    public PacketSockets(InterfaceTable interfaces)
+    {
+        _interfaces = interfaces;
+    }
+
+    /// <summary>What it sees and sends by; once, before there are endpoints.</summary>
+    public void Attach(DatagramEndpoints endpoints, LinkSender link)
+    {
+        _endpoints = endpoints;
+        _link = link;
+    }
+
+    /// <summary>Begins an endpoint.</summary>
+    public void Open() => _count++;
+
+    /// <summary>Ends an endpoint.</summary>
+    public void Close() => _count--;
+
+    /// <summary>Chooses frames: of one interface (0: all) and one type. ENODEV.</summary>
+    public Errno Bind(DatagramEndpoint* endpoint, int interfaceIndex, ushort etherType)
+    {
+        if (interfaceIndex != 0 && !_interfaces.Exists(interfaceIndex))
+        {
+            return Errno.ENODEV;
+        }
+
+        endpoint->InterfaceIndex = interfaceIndex;
+        endpoint->EtherType = etherType == 0 ? endpoint->EtherType : etherType;
+        endpoint->IsBound = true;
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// Sends a frame, or what goes into one. ENXIO without an interface, EINVAL for less than a header, EMSGSIZE, ENETDOWN, ENOBUFS.
+    /// </summary>
+    public Errno Send(DatagramEndpoint* endpoint, in DatagramSend send, ReadOnlySpan<byte> bytes)
+    {
+        int interfaceIndex = send.InterfaceIndex != 0 ? send.InterfaceIndex : endpoint->InterfaceIndex;
+        if (!_interfaces.Exists(interfaceIndex))
+        {
+            return Errno.ENXIO;
+        }
+
+        bool isWhole = endpoint->Kind == DatagramKind.Frame;
+        if (isWhole && bytes.Length < EthernetHeader.SizeBytes)
+        {
+            return Errno.EINVAL;
+        }
+
+        if (bytes.Length > _interfaces[interfaceIndex].MtuBytes + (isWhole ? EthernetHeader.SizeBytes : 0))
+        {
+            return Errno.EMSGSIZE;
+        }
+
+        if (isWhole)
+        {
+            return _link!.SendFrame(interfaceIndex, bytes, default, default);
+        }
+
+        Span<byte> head = stackalloc byte[EthernetHeader.SizeBytes];
+        ushort etherType = send.EtherType == 0 ? endpoint->EtherType : send.EtherType;
+        return _link!.Send(interfaceIndex, send.LinkAddress, etherType, head, bytes, default);
+    }
+
+    /// <summary>Shows a frame that has come.</summary>
+    public void OnReceived(int interfaceIndex, ReadOnlySpan<byte> frame, LinkPacketType type)
+    {
+        if (_count != 0)
+        {
+            Show(interfaceIndex, frame, default, default, type);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnSent(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        // What is sent on the loopback interface is seen when it comes, and once is enough, but Linux shows it twice.
+        if (_count != 0)
+        {
+            Show(interfaceIndex, head, a, b, LinkPacketType.Outgoing);
+        }
+    }
+
+    private void Show(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, LinkPacketType type)
+    {
+        if (!EthernetHeader.TryParse(head, out EthernetHeader header))
+        {
+            return;
+        }
+
+        for (DatagramEndpoint* endpoint = _endpoints!.First; endpoint != null; endpoint = DatagramEndpoints.After(endpoint))
+        {
+            bool isOfType = endpoint->EtherType == DatagramEndpoint.AllEtherTypes
+                || (endpoint->EtherType == header.EtherType && type != LinkPacketType.Outgoing);
+            if (endpoint->Kind is not (DatagramKind.Frame or DatagramKind.CookedFrame) || !isOfType
+                || (endpoint->InterfaceIndex != 0 && endpoint->InterfaceIndex != interfaceIndex)
+                || (type == LinkPacketType.Outgoing && endpoint->Has(DatagramOptions.IgnoreOutgoing)))
+            {
+                continue;
+            }
+
+            ReadOnlySpan<byte> first = endpoint->Kind == DatagramKind.Frame ? head : head.Slice(EthernetHeader.SizeBytes);
+            Packet* packet = _endpoints.Offer(endpoint, first, a, b, out _);
+            if (packet != null)
+            {
+                packet->InterfaceIndex = interfaceIndex;
+                packet->EtherType = header.EtherType;
+                packet->LinkAddress = header.Source;
+                packet->LinkType = type;
+            }
+        }
+    }
+}
