@@ -8,33 +8,28 @@ namespace Lego.Common.Control;
 /// <summary>A queue of frames. Zero-initialised = without memory: everything is refused.</summary>
 public unsafe struct FrameRing
 {
-    private byte* _memory;
-    private int _capacityBytes;
-    private int _head;
+    private FixedRing _bytes;
 
     /// <summary>An empty ring over memory that the caller keeps for as long as the ring is used.</summary>
     public FrameRing(byte* memory, int capacityBytes)
     {
-        _memory = memory;
-        _capacityBytes = capacityBytes;
+        _bytes = new FixedRing(memory, capacityBytes);
     }
 
     /// <summary>Bytes that wait, headers included.</summary>
-    public int Count { get; private set; }
+    public readonly int Count => _bytes.Count;
 
     /// <summary>Adds a frame as a whole; false when it does not fit.</summary>
     public bool TryAdd(ControlFrameType type, ushort session, ReadOnlySpan<byte> payload)
     {
-        if (ControlFrame.HeaderBytes + payload.Length > _capacityBytes - Count)
+        if (ControlFrame.HeaderBytes + payload.Length > _bytes.Room)
         {
             return false;
         }
 
         Span<byte> header = stackalloc byte[ControlFrame.HeaderBytes];
         ControlFrame.WriteHeader(header, type, session, payload.Length);
-        Append(header);
-        Append(payload);
-        return true;
+        return _bytes.TryAdd(header) && _bytes.TryAdd(payload);
     }
 
     /// <summary>Hands the oldest frame on; false when there is none or the transmitter has no room for it.</summary>
@@ -46,38 +41,20 @@ public unsafe struct FrameRing
         }
 
         Span<byte> header = stackalloc byte[ControlFrame.HeaderBytes];
-        int run = Math.Min(header.Length, _capacityBytes - _head);
-        new ReadOnlySpan<byte>(_memory + _head, run).CopyTo(header);
-        new ReadOnlySpan<byte>(_memory, header.Length - run).CopyTo(header.Slice(run));
+        _bytes.Peek(0, header.Length, out ReadOnlySpan<byte> first, out ReadOnlySpan<byte> second);
+        first.CopyTo(header);
+        second.CopyTo(header.Slice(first.Length));
         ControlFrame.ReadHeader(header, out ControlFrameType type, out ushort session, out int payloadBytes);
-
-        int start = (_head + ControlFrame.HeaderBytes) % _capacityBytes;
-        run = Math.Min(payloadBytes, _capacityBytes - start);
-        ReadOnlySpan<byte> first = new(_memory + start, run);
-        ReadOnlySpan<byte> second = new(_memory, payloadBytes - run);
+        _bytes.Peek(ControlFrame.HeaderBytes, payloadBytes, out first, out second);
         if (!transmitter.TryQueue(type, session, first, second, priority))
         {
             return false;
         }
 
-        _head = (start + payloadBytes) % _capacityBytes;
-        Count -= ControlFrame.HeaderBytes + payloadBytes;
+        _bytes.Remove(ControlFrame.HeaderBytes + payloadBytes);
         return true;
     }
 
     /// <summary>Forgets what waits.</summary>
-    public void Clear()
-    {
-        _head = 0;
-        Count = 0;
-    }
-
-    private void Append(ReadOnlySpan<byte> bytes)
-    {
-        int tail = (_head + Count) % _capacityBytes;
-        int run = Math.Min(bytes.Length, _capacityBytes - tail);
-        bytes.Slice(0, run).CopyTo(new Span<byte>(_memory + tail, run));
-        bytes.Slice(run).CopyTo(new Span<byte>(_memory, _capacityBytes));
-        Count += bytes.Length;
-    }
+    public void Clear() => _bytes.Clear();
 }

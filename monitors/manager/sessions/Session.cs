@@ -78,8 +78,8 @@ public unsafe struct Session
     public FrameRing Output;
     public NewsTable News;
 
-    public int InputHead;
-    public int InputCount;
+    /// <summary>Standard input between the tool's frames and the processor component.</summary>
+    public FixedRing Input;
     /// <summary>Wanted reads that what is in the ring answers.</summary>
     public ushort InputAnswered;
     /// <summary>The tool has sent an end of file that the program's side does not know yet.</summary>

@@ -285,7 +285,7 @@ public sealed unsafe class SessionControl : ControlService
         }
 
         // Bytes that nobody asked for would need room that nobody has kept for them.
-        if (!session->InputEnds && InputRing.TryAdd(session, bytes))
+        if (!session->InputEnds && session->Input.TryAdd(bytes))
         {
             _inputBytes += (ulong)bytes.Length;
             session->InputAnswered++;

@@ -66,6 +66,7 @@ public sealed unsafe class SessionTable
 
                 *session = default;
                 session->Buffers = buffers;
+                session->Input = new FixedRing(buffers, Session.InputBytes);
                 session->Output = new FrameRing(buffers + Session.InputBytes, Session.OutputBytes);
                 session->State = SessionState.Starting;
                 session->Tag = tag;
@@ -83,6 +84,7 @@ public sealed unsafe class SessionTable
     {
         _frames.FreeContiguous(session->Buffers, Session.BufferPages);
         session->Buffers = null;
+        session->Input = default;
         session->Output = default;
         session->State = SessionState.Free;
     }

@@ -95,9 +95,9 @@ public sealed unsafe class SessionWorker : ThreadBody
         {
             TellWindowSize(session);
         }
-        else if (session->InputCount > 0 || session->InputAnswered > 0)
+        else if (session->Input.Count > 0 || session->InputAnswered > 0)
         {
-            DeliverInput(session, StreamRequest.Input, InputRing.Peek(session, StreamRequest.MaxBytes));
+            DeliverInput(session, StreamRequest.Input, session->Input.Peek(StreamRequest.MaxBytes));
         }
         else if (session->InputEnds)
         {
@@ -184,7 +184,7 @@ public sealed unsafe class SessionWorker : ThreadBody
     private void DeliverInput(Session* session, ushort stream, ReadOnlySpan<byte> bytes)
     {
         StreamRequest request = new() { Session = session->Id, Stream = stream };
-        if (bytes.Length == session->InputCount)
+        if (bytes.Length == session->Input.Count)
         {
             request.Answered = session->InputAnswered;
             session->InputAnswered = 0;
@@ -193,7 +193,7 @@ public sealed unsafe class SessionWorker : ThreadBody
         // The bytes stay in the ring until they have arrived. A component that is gone ends the session in another way.
         RpcContext context = new() { Class = RpcClass.Stream };
         _endpoint.Call(session->Processor, Opcode.StandardInput, context, AsBytes(in request), bytes, default, out _);
-        InputRing.Remove(session, bytes.Length);
+        session->Input.Remove(bytes.Length);
     }
 
     /// <summary>Processes that outlive the program wait for credit that will not come: their writes fail instead.</summary>
