@@ -174,6 +174,9 @@ public struct RemapRequest
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct SpaceReply
 {
+    /// <summary>Most ranges of a space, as vm.max_map_count tells: one reply has them all. Linux's own default is 65,530.</summary>
+    public const uint MaxRanges = 2000;
+
     /// <summary>Address that the operation returns to the program (mmap, mremap, brk); 0 otherwise.</summary>
     public ulong Address;
     public uint VmaCount;

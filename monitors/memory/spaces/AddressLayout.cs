@@ -1,6 +1,7 @@
 // The shape of an x86-64 Linux address space with 47-bit user addresses and no randomisation: the same places that a program sees under
 // `setarch -R` (arch/x86 processor.h TASK_SIZE, mmap.c mmap_base, ELF_ET_DYN_BASE).
 
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Memory;
@@ -37,8 +38,8 @@ public static class AddressLayout
     /// <summary>vm.mmap_min_addr: keeps null dereferences faulting.</summary>
     public const ulong LowestAddress = 0x1_0000;
 
-    /// <summary>Vmas of one space. Linux has 65,530; here the complete list must fit one reply.</summary>
-    public const uint MaxVmas = 2000;
+    /// <summary>Vmas of one space.</summary>
+    public const uint MaxVmas = SpaceReply.MaxRanges;
 
     /// <summary>Rounds up to a page; 0 when that overflows.</summary>
     public static ulong PageUp(ulong address) => (address + PageOperations.PageSize - 1) & ~(ulong)(PageOperations.PageSize - 1);

@@ -40,6 +40,23 @@ public sealed unsafe class SpaceServiceTests : MemoryMonitorFixture
     }
 
     [Fact]
+    public void A_space_has_as_many_ranges_as_max_map_count_tells_and_a_reply_has_them_all()
+    {
+        Start(1);
+        ulong address = Map(1, 2UL * SpaceReply.MaxRanges * Page);
+        Errno error = Errno.None;
+        VmaRecord[] vmas = [];
+        for (ulong page = 1; error == Errno.None; page += 2)
+        {
+            RangeRequest split = new() { Address = address + (page * Page), Length = Page, Protection = Protection.Read };
+            error = Space(Opcode.Protect, 1, split, [], out _, out vmas);
+        }
+
+        Assert.Equal(Errno.ENOMEM, error);
+        Assert.InRange((uint)vmas.Length, SpaceReply.MaxRanges - 2, SpaceReply.MaxRanges);
+    }
+
+    [Fact]
     public void A_break_below_the_heap_or_far_beyond_all_memory_changes_nothing()
     {
         Start(1);

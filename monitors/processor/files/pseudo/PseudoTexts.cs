@@ -2,6 +2,7 @@
 // procps, busybox and glibc parse. Except for ProcessTexts, never blocks.
 
 using System;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -156,7 +157,7 @@ public static unsafe class PseudoTexts
                 text.Append("0\n"u8);
                 break;
             case PseudoFile.ProcSysMaxMapCount:
-                text.Append("65530\n"u8);
+                text.AppendLine(default, SpaceReply.MaxRanges);
                 break;
             case PseudoFile.ProcSysFileMax:
                 text.Append("65536\n"u8);
