@@ -57,9 +57,11 @@ public static class Poller
     public static bool PollAll()
     {
         bool worked = false;
-        for (int index = 0; index < MachineThreads.PollSourceCount; index++)
+        PollSource[] sources = MachineThreads.PollSources!;
+        int count = MachineThreads.PollSourceCount;
+        for (int index = 0; index < count; index++)
         {
-            worked |= MachineThreads.PollSources![index].Poll();
+            worked |= sources[index].Poll();
         }
         return worked;
     }

@@ -176,6 +176,11 @@ public sealed unsafe partial class RpcEndpoint
         {
             ulong waitNs = Math.Min(actAtNs - Math.Min(actAtNs, now), TimeoutNs - silentNs);
             bool changed = Scheduler.WaitUntil(ref call->Event, now + waitNs);
+            if (call->State == CallState.Done)
+            {
+                break;
+            }
+
             ulong before = now;
             now = Clock.NowNs();
             if (peer.FramesHeard != heard)

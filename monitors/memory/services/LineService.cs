@@ -109,7 +109,8 @@ internal sealed unsafe class LineService : RpcService
             case Opcode.Miss:
                 if (request.TryReadHead(out MissRequest miss, out _))
                 {
-                    return ServeMiss(ref request, miss, ref obstacle);
+                    AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
+                    return ServeMiss(ref request, miss, space, VmaOf(space, miss.Address), ref obstacle);
                 }
 
                 break;
@@ -140,10 +141,12 @@ internal sealed unsafe class LineService : RpcService
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool ServeMiss(ref RpcRequest request, in MissRequest miss, ref Obstacle obstacle)
+    private static Vma* VmaOf(AddressSpace* space, ulong address) => space == null ? null : VmaTree.Find(space, address);
+
+    /// <summary>Space and vma are those of the address, or null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool ServeMiss(ref RpcRequest request, in MissRequest miss, AddressSpace* space, Vma* vma, ref Obstacle obstacle)
     {
-        AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
-        Vma* vma = space == null ? null : VmaTree.Find(space, miss.Address);
         if (vma == null || !Allows(vma->Protection, miss.Access) || !AddressLayout.IsPageAligned(miss.Address))
         {
             request.Reply(Explain(space, vma, miss));
@@ -186,10 +189,12 @@ internal sealed unsafe class LineService : RpcService
     private bool ServeMissFlush(ref RpcRequest request, in MissFlushRequest both, ReadOnlySpan<byte> page, uint taken,
         ref Obstacle obstacle)
     {
+        AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
+        Vma* vma = VmaOf(space, both.Miss.Address);
         // A replay has taken the victim over before, and by now there may be a newer write-back of it.
         if (!request.IsReplay)
         {
-            if (NeedsFetch(request.VNode, request.Asid, both.Miss.Address, ref obstacle))
+            if (NeedsFetch(space, vma, both.Miss.Address, ref obstacle))
             {
                 return false;
             }
@@ -201,7 +206,7 @@ internal sealed unsafe class LineService : RpcService
             }
         }
 
-        return ServeMiss(ref request, both.Miss, ref obstacle);
+        return ServeMiss(ref request, both.Miss, space, vma, ref obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -299,10 +304,8 @@ internal sealed unsafe class LineService : RpcService
     }
 
     /// <summary>True when the miss will have to wait for a storage component anyway.</summary>
-    private bool NeedsFetch(ushort vnode, uint asid, ulong address, ref Obstacle obstacle)
+    private bool NeedsFetch(AddressSpace* space, Vma* vma, ulong address, ref Obstacle obstacle)
     {
-        AddressSpace* space = _spaces.Find(vnode, asid);
-        Vma* vma = space == null ? null : VmaTree.Find(space, address);
         if (vma == null || vma->File == null || _frames.Find(space, address) != null)
         {
             return false;

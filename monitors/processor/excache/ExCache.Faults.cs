@@ -175,7 +175,7 @@ public sealed unsafe partial class ExCache
         ulong before = *entry;
         BeginFill(space, entry);
         int set = SetFor(address, placement, name);
-        // Of the object when the request leaves: what changes before that, the owner has when it answers. 0 is no object's number.
+        // Of the object when the request leaves: what changes before that, the owner has when it answers.
         uint version = 0;
         ushort owner = space->OwnerOf(address);
         MissRequest miss = new() { Address = address, Access = access };
@@ -195,7 +195,7 @@ public sealed unsafe partial class ExCache
                 if (_piggyback && victim.More == null && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
                 {
                     fetched = true;
-                    version = _objects.VersionOf(name.Number);
+                    version = VersionOf(name);
                     // The owner takes the victim over before it reads the page, which is no older for it.
                     version += !name.IsNone && victim.Object == name.Number ? 1U : 0;
                     error = FetchAndFlush(index, owner, in context, in miss, spare, out received, out isVictims);
@@ -213,7 +213,7 @@ public sealed unsafe partial class ExCache
         if (error == Errno.None && !fetched && !isOvertaken)
         {
             _stages.VictimChosen();
-            version = _objects.VersionOf(name.Number);
+            version = VersionOf(name);
             error = _rpc.Call(owner, Opcode.Miss, in context, in miss, default, PageSpan(_lines[index].Frame), out received);
             if (error != Errno.None)
             {
@@ -232,7 +232,7 @@ public sealed unsafe partial class ExCache
         }
 
         bool stores = (bits & PageState.Stores) != 0;
-        if (isOvertaken || version != _objects.VersionOf(name.Number) || (stores && _objects.IsBusy(name.Number)))
+        if (isOvertaken || version != VersionOf(name) || (stores && _objects.IsBusy(name.Number)))
         {
             *entry = before;
             GiveBack(index);
@@ -253,6 +253,10 @@ public sealed unsafe partial class ExCache
         _stages.Mapped();
         return FaultOutcome.Resident;
     }
+
+    /// <summary>What is nobody's but a space's does not change behind its back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint VersionOf(LineName name) => name.IsNone ? 0 : _objects.VersionOf(name.Number);
 
     private static void BeginFill(AddressSpace* space, ulong* entry)
     {
