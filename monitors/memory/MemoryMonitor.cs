@@ -62,7 +62,8 @@ public sealed unsafe class MemoryMonitor
     public void StartThreads()
     {
         if (Scheduler.Spawn(new WriteBack(_files), null, "write-back"u8) == null
-            || Scheduler.Spawn(new Reaper(_frames), null, "reaper"u8) == null)
+            || Scheduler.Spawn(new Reaper(_frames), null, "reaper"u8) == null
+            || Scheduler.Spawn(new FileReaper(_files), null, "file-reaper"u8) == null)
         {
             Panic.Because("MemoryMonitor.StartThreads: no memory for the threads");
         }
@@ -104,6 +105,11 @@ public sealed unsafe class MemoryMonitor
     private sealed unsafe class Reaper(FrameMap frames) : ThreadBody
     {
         public override void Run(void* argument) => frames.ReapForever();
+    }
+
+    private sealed unsafe class FileReaper(FileCache files) : ThreadBody
+    {
+        public override void Run(void* argument) => files.ReapForever();
     }
 
     private sealed unsafe class WriteBack(FileCache files) : ThreadBody

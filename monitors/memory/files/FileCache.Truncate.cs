@@ -140,10 +140,12 @@ public sealed unsafe partial class FileCache
         file->IsDead = true;
         if (file->Mappings == 0)
         {
-            DropPages(file, 0, ulong.MaxValue);
+            Depart(file);
+            return;
         }
 
-        for (CachePage* page = file->Pages; page != null; page = page->NextOfFile)
+        // An object's pages have nobody else to store them anyway.
+        for (CachePage* page = file->IsObject ? null : file->Pages; page != null; page = page->NextOfFile)
         {
             Keep(page);
         }

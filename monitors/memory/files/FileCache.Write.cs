@@ -24,6 +24,8 @@ public sealed unsafe partial class FileCache
         reply = default;
         error = Errno.None;
         missing = 0;
+        // Nobody ought to: who writes holds the open file, and with it the file at its storage component, until the answer has come. But a
+        // page that became dirty here would stay for ever.
         if (file->IsDead)
         {
             error = Errno.ESTALE;

@@ -21,8 +21,6 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     private const ulong FramesPerBucket = 4;
     private const ulong HashMultiplier = 0x9E3779B97F4A7C15;
     private const int TransferBufferCount = 6;
-    /// <summary>Pages that are dropped without letting others run: some milliseconds under emulation.</summary>
-    private const ulong PagesPerSlice = 2048;
 
     private readonly FramePool _pool;
     private readonly FileStore _store;
@@ -141,7 +139,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         file->WritableMappings -= mayWrite ? 1u : 0;
         if (file->Mappings == 0 && file->IsDead)
         {
-            DropPages(file, 0, ulong.MaxValue);
+            Depart(file);
         }
 
         FreeIfUnused(file);
@@ -160,6 +158,11 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     /// <inheritdoc/>
     public override bool TryReclaim()
     {
+        if (ReapDeparted(1))
+        {
+            return true;
+        }
+
         // Two rounds: the first may only clear reference bits.
         for (ulong steps = 2 * _pages.InUse; _hand != null && steps > 0; steps--)
         {
@@ -322,13 +325,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         CachePage** bucket = PageBucketOf(file, index);
         page->NextInBucket = *bucket;
         *bucket = page;
-        page->NextOfFile = file->Pages;
-        if (file->Pages != null)
-        {
-            file->Pages->PreviousOfFile = page;
-        }
-
-        file->Pages = page;
+        LinkToFile(page, file, file->Pages);
         file->PageCount++;
         _objectPages += file->IsObject ? 1UL : 0;
         EnterRing(page);
@@ -363,12 +360,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
         }
 
         *link = page->NextInBucket;
-        *(page->PreviousOfFile != null ? &page->PreviousOfFile->NextOfFile : &file->Pages) = page->NextOfFile;
-        if (page->NextOfFile != null)
-        {
-            page->NextOfFile->PreviousOfFile = page->PreviousOfFile;
-        }
-
+        UnlinkFromFile(page, file);
         file->PageCount--;
         _objectPages -= file->IsObject ? 1UL : 0;
         if (page->IsMapped)
@@ -378,34 +370,6 @@ public sealed unsafe partial class FileCache : FrameReclaimer
 
         _pool.FreeRaw(page->Frame);
         _pages.Free(page);
-    }
-
-    /// <summary>Drops all pages from an index on, in slices between which others run. May block; the caller has the file's activity
-    /// Truncating, so that no page is being written and none is added.</summary>
-    private void DropPagesInSlices(CachedFile* file, ulong firstIndex)
-    {
-        while (DropPages(file, firstIndex, PagesPerSlice) == PagesPerSlice)
-        {
-            Scheduler.Yield();
-        }
-    }
-
-    /// <summary>Drops pages from an index on, at most so many; returns how many.</summary>
-    private ulong DropPages(CachedFile* file, ulong firstIndex, ulong mostPages)
-    {
-        ulong dropped = 0;
-        CachePage* next;
-        for (CachePage* page = file->Pages; page != null && dropped < mostPages; page = next)
-        {
-            next = page->NextOfFile;
-            if (page->Index >= firstIndex)
-            {
-                RemovePage(page);
-                dropped++;
-            }
-        }
-
-        return dropped;
     }
 
     private void EnterRing(CachePage* page)

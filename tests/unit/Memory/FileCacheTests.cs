@@ -197,4 +197,85 @@ public sealed unsafe class FileCacheTests
         Assert.Equal((0UL, 0UL), (fixture.Files.DirtyPages, fixture.Files.PageCount));
         fixture.Files.Release(file);
     }
+
+    [Fact]
+    public void The_end_of_a_large_file_gives_back_few_pages_at_once_and_all_of_them_by_and_by()
+    {
+        using MemoryFixture fixture = new(64);
+        CachedFile* file = LargeObject(fixture);
+        fixture.Files.ReleaseMapping(file, mayWrite: true);
+        Assert.Equal(LargePages, fixture.Files.PageCount);
+        ulong left = LargePages;
+        while (fixture.Files.ReapDeparted(SlicePages))
+        {
+            Assert.InRange(left - fixture.Files.PageCount, 1UL, SlicePages);
+            left = fixture.Files.PageCount;
+        }
+
+        Assert.Equal(0UL, left);
+    }
+
+    [Fact]
+    public void Whoever_needs_frames_has_those_of_files_that_are_gone_first()
+    {
+        using MemoryFixture fixture = new(64);
+        CachedFile* file = LargeObject(fixture);
+        fixture.Files.ReleaseMapping(file, mayWrite: true);
+        ulong free = fixture.Frames.FreePages;
+        Assert.True(fixture.Pool.TryMakeRoom(free + (LargePages / 2)));
+        Assert.InRange(fixture.Files.PageCount, 1UL, LargePages / 2);
+    }
+
+    [Fact]
+    public void A_truncation_of_a_large_file_lets_others_run_however_little_it_cuts()
+    {
+        using MemoryFixture fixture = new(64);
+        CachedFile* file = LargeObject(fixture, isDead: false);
+        Turns turns = new();
+        Poller.Register(turns);
+        Assert.Equal(Errno.None, fixture.Files.Truncate(file, To((LargePages - 1) * Page)));
+        Poller.Reset();
+        Assert.Equal(LargePages - 1, fixture.Files.PageCount);
+        Assert.InRange(turns.Count, (LargePages / SlicePages) - 1, LargePages);
+        fixture.Files.ForgetNow(file);
+        fixture.Files.ReleaseMapping(file, mayWrite: true);
+        while (fixture.Files.ReapDeparted(SlicePages))
+        {
+        }
+
+        Assert.Equal(0UL, fixture.Files.PageCount);
+    }
+
+    private const ulong SlicePages = 2048;
+    private const ulong LargePages = 3 * SlicePages;
+
+    /// <summary>A memory object that is mapped, of more pages than a handler gives back; dead: nothing but the mapping keeps it.</summary>
+    private static CachedFile* LargeObject(MemoryFixture fixture, bool isDead = true)
+    {
+        Assert.Equal(Errno.None, fixture.Files.FindOrAdd(1, MemoryObjects.Storage, new FileHandle { Inode = 1 }, [], out CachedFile* file));
+        fixture.Files.HoldMapping(file, mayWrite: true);
+        for (ulong page = 0; page < LargePages; page += 8)
+        {
+            Assert.Equal(Errno.None, fixture.Files.Write(file, new FileRequest { Offset = page * Page }, new byte[8 * Page], out _));
+        }
+
+        if (isDead)
+        {
+            fixture.Files.ForgetNow(file);
+        }
+
+        return file;
+    }
+
+    /// <summary>Counts how often others could have run.</summary>
+    private sealed class Turns : PollSource
+    {
+        internal ulong Count { get; private set; }
+
+        public override bool Poll()
+        {
+            Count++;
+            return false;
+        }
+    }
 }
