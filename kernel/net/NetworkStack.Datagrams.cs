@@ -27,16 +27,9 @@ public sealed unsafe partial class NetworkStack
             return Errno.ENOBUFS;
         }
 
-        switch (kind)
+        if (kind == DatagramKind.Raw)
         {
-            case DatagramKind.Raw:
-                Raw.Open(endpoint);
-                break;
-            case DatagramKind.Frame or DatagramKind.CookedFrame:
-                Frames.Open();
-                break;
-            default:
-                break;
+            RawSockets.Open(endpoint);
         }
 
         return Errno.None;
@@ -45,19 +38,9 @@ public sealed unsafe partial class NetworkStack
     /// <summary>Ends an endpoint; the pointer means nothing afterwards.</summary>
     public void Close(DatagramEndpoint* endpoint)
     {
-        switch (endpoint->Kind)
+        if (endpoint->Kind == DatagramKind.Udp)
         {
-            case DatagramKind.Udp:
-                Udp.Close(endpoint);
-                break;
-            case DatagramKind.Raw:
-                Raw.Close();
-                break;
-            case DatagramKind.Frame or DatagramKind.CookedFrame:
-                Frames.Close();
-                break;
-            default:
-                break;
+            Udp.Close(endpoint);
         }
 
         Joins.LeaveAll(endpoint);

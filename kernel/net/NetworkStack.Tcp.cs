@@ -27,9 +27,10 @@ public sealed unsafe partial class NetworkStack
     public override int PayloadLimit(IpAddress source, IpAddress destination, uint interfaceIndex)
     {
         const int lowestMtu = 576;
+        const int longestPacket = ushort.MaxValue;
         bool isKnown = _router.TryFind(destination, InterfaceFor(destination, interfaceIndex), source, out IpPath path) == Errno.None;
         int mtu = isKnown ? path.MtuBytes : destination.IsV4 ? lowestMtu : Ipv6Header.MinimumMtu;
-        return mtu - (destination.IsV4 ? Ipv4Header.SizeBytes : Ipv6Header.SizeBytes) - TcpHeader.MinimumBytes;
+        return Math.Min(mtu, longestPacket) - (destination.IsV4 ? Ipv4Header.SizeBytes : Ipv6Header.SizeBytes) - TcpHeader.MinimumBytes;
     }
 
     /// <inheritdoc/>

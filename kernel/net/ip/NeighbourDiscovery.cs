@@ -175,7 +175,7 @@ public sealed class NeighbourDiscovery
     private bool TryRedirect(scoped in IncomingPacket packet)
     {
         if (!packet.Source.IsLinkLocal || !RedirectMessage.TryParse(packet.Payload, out RedirectMessage message)
-            || message.Destination.IsMulticast || message.Destination.IsV4
+            || message.Destination.IsMulticast || message.Destination.IsV4 || message.Target.IsV4
             || !(message.Target.IsLinkLocal || message.Target.Equals(message.Destination))
             || !_routes.TryFind(message.Destination, packet.InterfaceIndex, out Route current) || !current.Gateway.Equals(packet.Source))
         {

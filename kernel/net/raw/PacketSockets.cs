@@ -10,7 +10,6 @@ public sealed unsafe class PacketSockets : FrameTap
     private readonly InterfaceTable _interfaces;
     private DatagramEndpoints? _endpoints;
     private LinkSender? _link;
-    private int _count;
 
     public PacketSockets(InterfaceTable interfaces)
     {
@@ -23,12 +22,6 @@ public sealed unsafe class PacketSockets : FrameTap
         _endpoints = endpoints;
         _link = link;
     }
-
-    /// <summary>Begins an endpoint.</summary>
-    public void Open() => _count++;
-
-    /// <summary>Ends an endpoint.</summary>
-    public void Close() => _count--;
 
     /// <summary>Chooses frames: of one interface (0: all) and one type. ENODEV.</summary>
     public Errno Bind(DatagramEndpoint* endpoint, int interfaceIndex, ushort etherType)
@@ -79,30 +72,24 @@ public sealed unsafe class PacketSockets : FrameTap
     /// <summary>Shows a frame that has come.</summary>
     public void OnReceived(int interfaceIndex, ReadOnlySpan<byte> frame, LinkPacketType type)
     {
-        if (_count != 0)
-        {
-            Show(interfaceIndex, frame, default, default, type);
-        }
+        Show(interfaceIndex, frame, default, default, type);
     }
 
     /// <inheritdoc/>
     public override void OnSent(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
         // What is sent on the loopback interface is seen when it comes, and once is enough, but Linux shows it twice.
-        if (_count != 0)
-        {
-            Show(interfaceIndex, head, a, b, LinkPacketType.Outgoing);
-        }
+        Show(interfaceIndex, head, a, b, LinkPacketType.Outgoing);
     }
 
     private void Show(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, LinkPacketType type)
     {
-        if (!EthernetHeader.TryParse(head, out EthernetHeader header))
+        if (_endpoints!.NextOther(null) == null || !EthernetHeader.TryParse(head, out EthernetHeader header))
         {
             return;
         }
 
-        for (DatagramEndpoint* endpoint = _endpoints!.First; endpoint != null; endpoint = DatagramEndpoints.After(endpoint))
+        for (DatagramEndpoint* endpoint = _endpoints.NextOther(null); endpoint != null; endpoint = _endpoints.NextOther(endpoint))
         {
             bool isOfType = endpoint->EtherType == DatagramEndpoint.AllEtherTypes
                 || (endpoint->EtherType == header.EtherType && type != LinkPacketType.Outgoing);

@@ -155,7 +155,7 @@ public sealed unsafe class PingSockets
 
     private DatagramEndpoint* Find(ushort identifier, bool isV6)
     {
-        for (DatagramEndpoint* endpoint = _endpoints.First; endpoint != null; endpoint = DatagramEndpoints.After(endpoint))
+        for (DatagramEndpoint* endpoint = _endpoints.NextOther(null); endpoint != null; endpoint = _endpoints.NextOther(endpoint))
         {
             if (endpoint->Kind == DatagramKind.Ping && endpoint->IsV6 == isV6 && endpoint->IsBound && endpoint->Local.Port == identifier)
             {

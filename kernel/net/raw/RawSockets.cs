@@ -12,7 +12,6 @@ public sealed unsafe class RawSockets
     private readonly DatagramEndpoints _endpoints;
     private readonly AddressTable _addresses;
     private readonly IpOutput _output;
-    private int _count;
 
     public RawSockets(DatagramEndpoints endpoints, AddressTable addresses, IpOutput output)
     {
@@ -22,17 +21,13 @@ public sealed unsafe class RawSockets
     }
 
     /// <summary>Begins an endpoint; whoever speaks IPPROTO_RAW writes the header (raw(7)).</summary>
-    public void Open(DatagramEndpoint* endpoint)
+    public static void Open(DatagramEndpoint* endpoint)
     {
-        _count++;
         if (!endpoint->IsV6 && endpoint->Protocol == IpProtocol.Raw)
         {
             endpoint->Options |= DatagramOptions.HeaderIncluded;
         }
     }
-
-    /// <summary>Ends an endpoint.</summary>
-    public void Close() => _count--;
 
     /// <summary>Gives an endpoint its address: EADDRNOTAVAIL.</summary>
     public Errno Bind(DatagramEndpoint* endpoint, in SocketAddress local)
@@ -101,12 +96,7 @@ public sealed unsafe class RawSockets
     public bool Receive(scoped in IncomingPacket packet)
     {
         bool isTaken = false;
-        if (_count == 0)
-        {
-            return isTaken;
-        }
-
-        for (DatagramEndpoint* endpoint = _endpoints.First; endpoint != null; endpoint = DatagramEndpoints.After(endpoint))
+        for (DatagramEndpoint* endpoint = _endpoints.NextOther(null); endpoint != null; endpoint = _endpoints.NextOther(endpoint))
         {
             if (!IsOf(endpoint, packet.Protocol, packet.IsV4)
                 || !DatagramEndpoints.Matches(endpoint, packet.Destination, packet.Source, packet.InterfaceIndex))
@@ -127,8 +117,7 @@ public sealed unsafe class RawSockets
     /// <summary>Takes an error about a packet.</summary>
     public void ReceiveError(scoped in IncomingError error)
     {
-        DatagramEndpoint* first = _count == 0 ? null : _endpoints.First;
-        for (DatagramEndpoint* endpoint = first; endpoint != null; endpoint = DatagramEndpoints.After(endpoint))
+        for (DatagramEndpoint* endpoint = _endpoints.NextOther(null); endpoint != null; endpoint = _endpoints.NextOther(endpoint))
         {
             if (IsOf(endpoint, error.Protocol, error.IsV4)
                 && DatagramEndpoints.Matches(endpoint, error.Source, error.Destination, error.InterfaceIndex))

@@ -16,6 +16,8 @@ public sealed unsafe class DatagramEndpoints
     private readonly NetworkEvents _events;
     private readonly Slab<DatagramEndpoint> _slab;
     private DatagramEndpoint* _first;
+    /// <summary>The last endpoint that is not UDP's; all of those precede UDP's, which may be very many and have a table of their own.</summary>
+    private DatagramEndpoint* _lastOther;
 
     public DatagramEndpoints(FrameAllocator frames, NetworkClock clock, PacketStore packets, NetworkEvents events)
     {
@@ -27,7 +29,7 @@ public sealed unsafe class DatagramEndpoints
 
     public ulong Count => _slab.InUse;
 
-    /// <summary>The first of all endpoints; the others follow by <see cref="After"/>.</summary>
+    /// <summary>The first of all endpoints; the others follow by <see cref="After"/>, those of UDP behind all others.</summary>
     public DatagramEndpoint* First => _first;
 
     /// <summary>The next of all endpoints, or null.</summary>
@@ -55,13 +57,12 @@ public sealed unsafe class DatagramEndpoints
         endpoint->ReceiveBytes = DatagramEndpoint.DefaultReceiveBytes;
         endpoint->Local = new SocketAddress(isV6 ? default : IpAddress.AnyV4, 0);
         endpoint->Remote = endpoint->Local;
-        endpoint->Next = _first;
-        if (_first != null)
+        Insert(endpoint, kind == DatagramKind.Udp ? _lastOther : null);
+        if (kind != DatagramKind.Udp && _lastOther == null)
         {
-            _first->Previous = endpoint;
+            _lastOther = endpoint;
         }
 
-        _first = endpoint;
         return endpoint;
     }
 
@@ -70,6 +71,11 @@ public sealed unsafe class DatagramEndpoints
     {
         endpoint->Received.Clear(_packets);
         endpoint->Errors.Clear(_packets);
+        if (endpoint == _lastOther)
+        {
+            _lastOther = endpoint->Previous;
+        }
+
         if (endpoint->Previous != null)
         {
             endpoint->Previous->Next = endpoint->Next;
@@ -200,6 +206,32 @@ public sealed unsafe class DatagramEndpoints
         Errno error = endpoint->Error;
         endpoint->Error = Errno.None;
         return error;
+    }
+
+    private void Insert(DatagramEndpoint* endpoint, DatagramEndpoint* before)
+    {
+        endpoint->Previous = before;
+        endpoint->Next = before == null ? _first : before->Next;
+        if (before == null)
+        {
+            _first = endpoint;
+        }
+        else
+        {
+            before->Next = endpoint;
+        }
+
+        if (endpoint->Next != null)
+        {
+            endpoint->Next->Previous = endpoint;
+        }
+    }
+
+    /// <summary>The next endpoint that is not UDP's, the first for null; null at the end.</summary>
+    internal DatagramEndpoint* NextOther(DatagramEndpoint* endpoint)
+    {
+        DatagramEndpoint* next = endpoint == null ? _first : endpoint->Next;
+        return next != null && next->Kind != DatagramKind.Udp ? next : null;
     }
 
     /// <summary>What a raw or ping endpoint's address, peer and interface let through.</summary>

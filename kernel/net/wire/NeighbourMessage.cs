@@ -29,11 +29,12 @@ public readonly ref struct NeighbourMessage
 
     public NeighbourOptions Options => new(_message.Slice(SizeBytes));
 
-    /// <summary>False when it is too short, its target is a group, or an option's length does not fit (RFC 4861, 7.1).</summary>
+    /// <summary>False when it is too short, its target is a group or IPv4's, or an option's length does not fit (RFC 4861, 7.1).</summary>
     public static bool TryParse(ReadOnlySpan<byte> message, out NeighbourMessage parsed)
     {
         parsed = new NeighbourMessage(message);
-        return message.Length >= SizeBytes && !parsed.Target.IsMulticast && NeighbourOptions.AreWellFormed(message.Slice(SizeBytes));
+        return message.Length >= SizeBytes && !parsed.Target.IsMulticast && !parsed.Target.IsV4
+            && NeighbourOptions.AreWellFormed(message.Slice(SizeBytes));
     }
 
     /// <summary>Writes header and target; the checksum is 0.</summary>

@@ -133,7 +133,8 @@ internal static class Frames
     }
 
     /// <summary>
-    /// What follows the IP header. Of a parsed packet from its bytes as they came: the library puts messages of neighbour discovery together
+    /// What follows the IP header. Of a parsed packet from its bytes as they came: the library puts messages of neighbour discovery
+    /// together
     /// with their ICMPv6 header twice.
     /// </summary>
     internal static byte[] Payload(IPPacket ip)

@@ -73,6 +73,38 @@ public sealed unsafe class Ipv6Tests
     }
 
     [Fact]
+    public void A_question_about_an_IPv4_address_in_IPv6s_clothes_is_not_answered()
+    {
+        using TestNode node = new(1);
+        byte[] question = Frames.Solicitation(IPAddress.Parse("::ffff:10.0.0.1"), Frames.Peer);
+        node.Deliver(Frames.Icmpv6(s_allNodesMac, Frames.PeerLinkLocal, s_allNodes, question));
+        Assert.Empty(node.Sent);
+        Assert.Equal(1UL, node.Stack.Counters.Icmpv6.InErrors);
+    }
+
+    [Fact]
+    public void A_redirect_of_the_current_router_is_followed_and_a_strangers_is_not()
+    {
+        using TestNode node = new(1);
+        byte[] advertisement = Frames.RouterAdvertisement(1800, "2001:db8:5::", 7200, 3600, Frames.Peer);
+        node.Deliver(Frames.Icmpv6(s_allNodesMac, Frames.PeerLinkLocal, s_allNodes, advertisement));
+        node.Advance(5 * TestNode.Second);
+        IPAddress destination = IPAddress.Parse("2001:db8:77::1");
+        IPAddress better = IPAddress.Parse("fe80::98");
+        PhysicalAddress betterMac = new([2, 0, 0, 0, 0, 98]);
+        byte[] redirect =
+            [137, 0, 0, 0, 0, 0, 0, 0, .. better.GetAddressBytes(), .. destination.GetAddressBytes(), 2, 1, .. betterMac.GetAddressBytes()];
+        DatagramEndpoint* endpoint = node.Open(isV6: true);
+        node.Deliver(Frames.Icmpv6(node.Mac, IPAddress.Parse("fe80::97"), node.LinkLocal, [.. redirect]));
+        node.Sent.Clear();
+        node.SendTo(endpoint, destination, 9, [1]);
+        Assert.Equal(Frames.Peer, node.Next().DestinationHardwareAddress);
+        node.Deliver(Frames.Icmpv6(node.Mac, Frames.PeerLinkLocal, node.LinkLocal, [.. redirect]));
+        node.SendTo(endpoint, destination, 9, [1]);
+        Assert.Equal(betterMac, node.Next().DestinationHardwareAddress);
+    }
+
+    [Fact]
     public void A_discovery_message_that_has_passed_a_router_is_not_believed()
     {
         using TestNode node = new(1);

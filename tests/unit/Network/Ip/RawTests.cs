@@ -1,5 +1,7 @@
 // Raw, ping and packet endpoints (raw(7), icmp(7), packet(7)).
 
+using System;
+using System.Collections.Generic;
 using System.Net;
 using Lego.Kernel;
 using PacketDotNet;
@@ -105,6 +107,35 @@ public sealed unsafe class RawTests
         raw->InterfaceIndex = node.Interface;
         Assert.Equal(Errno.None, node.SendTo(raw, Frames.PeerLinkLocal, 0, [128, 0, 0, 0, 0, 0, 0, 1, .. new byte[100]]));
         Assert.True(Frames.IsIntact(node.Next().Extract<IPv6Packet>(), 58));
+    }
+
+    [Fact]
+    public void Endpoints_of_all_kinds_come_and_go_in_any_order_and_the_raw_ones_hear()
+    {
+        using TestNode node = new(1);
+        node.Knows(Frames.PeerAddress, Frames.PeerHardware);
+        Random random = new(5);
+        List<nint> raw = [];
+        List<nint> udp = [];
+        for (int step = 0; step < 2000; step++)
+        {
+            bool isRaw = random.Next(2) == 0;
+            List<nint> list = isRaw ? raw : udp;
+            if (list.Count > 0 && random.Next(2) == 0)
+            {
+                int index = random.Next(list.Count);
+                node.Stack.Close((DatagramEndpoint*)list[index]);
+                list.RemoveAt(index);
+            }
+            else if (list.Count < 20)
+            {
+                list.Add((nint)node.Open(isRaw ? DatagramKind.Raw : DatagramKind.Udp, protocol: 200));
+            }
+
+            node.DeliverIpv4(200, new byte[8]);
+            Assert.All(raw, endpoint => Assert.NotNull(node.Receive((DatagramEndpoint*)endpoint, out _)));
+            Assert.Equal((ulong)(raw.Count + udp.Count), node.Stack.Endpoints.Count);
+        }
     }
 
     [Fact]
