@@ -1,5 +1,5 @@
-// The account of all frames that sockets hold: a bound that they never pass together, and a lower mark from which on they are under pressure,
-// as Linux's tcp_mem has them (tcp(7)): windows stop growing, what arrived out of order is dropped, and new buffers stay small.
+// The account of all frames that sockets hold: a bound that they never pass together, and a lower mark from which on they are under
+// pressure, as Linux's tcp_mem has them (tcp(7)): windows stop growing, what arrived out of order is dropped, and new buffers stay small.
 
 namespace Lego.Kernel;
 

@@ -1,6 +1,7 @@
-// A window onto a stream of bytes, kept in page frames: bytes are added behind its end, or further on where there are holes before them, and
-// taken from its start. A byte's place is its position: the frame is position / 4096 modulo the number of slots. So nothing ever moves, any
-// byte is found at once, and a hole costs no frame. Four slots lie in the struct; more are in a frame of their own. Empty, it holds nothing.
+// A window onto a stream of bytes, kept in page frames: bytes are added behind its end, or further on where there are holes before them,
+// and taken from its start. A byte's place is its position: the frame is position / 4096 modulo the number of slots. So nothing ever moves,
+// any byte is found at once, and a hole costs no frame. Four slots lie in the struct; more are in a frame of their own. Empty, it holds
+// nothing.
 //
 // The struct does not know which bytes beyond Length are there; whoever writes out of order keeps the ranges. Never blocks.
 

@@ -1,5 +1,6 @@
-// How much may be under way: slow start and congestion avoidance (RFC 5681) with NewReno's or CUBIC's window, the initial window of RFC 6928,
-// and what a loss, a timeout, an ECE and an idle time do to it. Windows are bytes. Integers only: the kernel saves no floating point registers.
+// How much may be under way: slow start and congestion avoidance (RFC 5681) with NewReno's or CUBIC's window, the initial window of RFC
+// 6928, and what a loss, a timeout, an ECE and an idle time do to it. Windows are bytes. Integers only: the kernel saves no floating point
+// registers.
 
 using System;
 

@@ -1,5 +1,5 @@
-// CUBIC's window (RFC 9438) in integers: W(t) = C * (t - K)^3 + WMax with C = 0.4 and beta = 0.7; t and K in milliseconds, windows in bytes.
-// The products stay below 2^63: times are cut at 100 s, beyond which the window has long reached its bound.
+// CUBIC's window (RFC 9438) in integers: W(t) = C * (t - K)^3 + WMax with C = 0.4 and beta = 0.7; t and K in milliseconds, windows in
+// bytes. The products stay below 2^63: times are cut at 100 s, beyond which the window has long reached its bound.
 
 using System;
 
@@ -14,6 +14,7 @@ internal static unsafe class Cubic
     /// <summary>C = 4/10 segments per second cubed; a cubic millisecond is 10^-9 of a cubic second.</summary>
     private const long CNumerator = 4;
     private const long CDenominator = 10_000_000_000;
+    private const long RestScale = 1000;
 
     /// <summary>Reno's slope that has the same mean window: 3 * (1 - beta) / (1 + beta) = 9/17 (RFC 9438, 4.3).</summary>
     private const ulong AlphaNumerator = 9;
@@ -50,7 +51,9 @@ internal static unsafe class Cubic
         return window + step;
     }
 
-    /// <summary>The window after a loss, 0.7 of the flight; the old one is remembered, less when it had not come back to the one before.</summary>
+    /// <summary>
+    /// The window after a loss, 0.7 of the flight; the old one is remembered, less when it had not come back to the one before.
+    /// </summary>
     internal static uint Reduce(TcpConnection* connection, uint flightBytes)
     {
         ref CubicState state = ref connection->Cubic;
@@ -82,7 +85,10 @@ internal static unsafe class Cubic
     {
         long distance = Math.Clamp(timeMs - state.KMs, -MaximumMs, MaximumMs);
         long cube = distance * distance * distance;
-        return Math.Max(0, (cube / CDenominator * CNumerator * mss) + (cube % CDenominator * CNumerator / 1000 * mss / (CDenominator / 1000)) + state.WMax);
+        // The whole segments and the rest apart, so that no product overflows.
+        long whole = cube / CDenominator * CNumerator * mss;
+        long rest = cube % CDenominator * CNumerator / RestScale * mss / (CDenominator / RestScale);
+        return Math.Max(0, whole + rest + state.WMax);
     }
 
     private static uint GrowReno(ref CubicState state, uint window, uint mss, uint ackedBytes)

@@ -1,5 +1,5 @@
-// RACK and TLP (RFC 8985): a segment is lost when one that was sent sufficiently later has arrived; and when the acknowledgments cease, a probe
-// brings one forth before the retransmission timeout. For connections with selective acknowledgments.
+// RACK and TLP (RFC 8985): a segment is lost when one that was sent sufficiently later has arrived; and when the acknowledgments cease, a
+// probe brings one forth before the retransmission timeout. For connections with selective acknowledgments.
 
 using System;
 
@@ -8,7 +8,9 @@ namespace Lego.Kernel;
 /// <summary>Detects losses by time.</summary>
 internal static unsafe class Rack
 {
-    /// <summary>So many segments acknowledged selectively mean a loss, where no reordering was ever seen (RFC 8985, 6.2.1, step 4).</summary>
+    /// <summary>
+    /// So many segments acknowledged selectively mean a loss, where no reordering was ever seen (RFC 8985, 6.2.1, step 4).
+    /// </summary>
     private const uint DuplicateThreshold = 3;
 
     /// <summary>The reordering window that duplicates have widened shrinks again after so many recoveries.</summary>

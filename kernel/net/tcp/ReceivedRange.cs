@@ -1,5 +1,5 @@
-// Which sequence numbers beyond RCV.NXT have arrived: a sorted list of ranges that do not touch each other. Bounded per connection, so that a
-// peer that sends every other byte costs little.
+// Which sequence numbers beyond RCV.NXT have arrived: a sorted list of ranges that do not touch each other. Bounded per connection, so that
+// a peer that sends every other byte costs little.
 
 namespace Lego.Kernel;
 

@@ -10,7 +10,9 @@ internal static unsafe class RoundTripTime
     /// <summary>Before the first measurement (RFC 6298, 2.1).</summary>
     internal const ulong InitialRtoNs = 1_000_000_000;
 
-    /// <summary>Linux's bound; RFC 6298, 2.4, asks for a second, which a tail of lost segments on a local network would wait in vain.</summary>
+    /// <summary>
+    /// Linux's bound; RFC 6298, 2.4, asks for a second, which a tail of lost segments on a local network would wait in vain.
+    /// </summary>
     internal const ulong MinimumRtoNs = 200_000_000;
 
     /// <summary>RFC 6298, 2.5.</summary>

@@ -1,6 +1,6 @@
 // Tcp: what an acknowledgment changes (RFC 9293, 3.10.7.4, fifth check): the send window, the round-trip time, what is believed lost, the
-// congestion window, and the states that wait for the FIN to be acknowledged. Timers: the retransmission timeout begins anew only when new data
-// are acknowledged (RFC 6298, 5.3), so neither duplicates nor window updates put a loss off.
+// congestion window, and the states that wait for the FIN to be acknowledged. Timers: the retransmission timeout begins anew only when new
+// data are acknowledged (RFC 6298, 5.3), so neither duplicates nor window updates put a loss off.
 
 using System;
 
@@ -12,8 +12,8 @@ public sealed unsafe partial class Tcp
     private const uint DuplicateThreshold = 3;
 
     /// <summary>False: the segment is refused, or the connection is over.</summary>
-    private bool OnAcknowledgment(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, TcpFlags flags, uint sequence, int textBytes,
-        ulong nowNs)
+    private bool OnAcknowledgment(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, TcpFlags flags,
+        uint sequence, int textBytes, ulong nowNs)
     {
         uint ack = header.Acknowledgment;
         uint flight = connection->SndNxt - connection->SndUna;
@@ -82,7 +82,8 @@ public sealed unsafe partial class Tcp
     /// <summary>SND.WND follows the latest segment (RFC 9293, 3.10.7.4: SND.WL1, SND.WL2). True when it changed.</summary>
     private static bool UpdateSendWindow(TcpConnection* connection, ushort window, uint sequence, uint ack)
     {
-        if (!SequenceNumber.IsBefore(connection->SndWl1, sequence) && !(connection->SndWl1 == sequence && !SequenceNumber.IsAfter(connection->SndWl2, ack)))
+        if (!SequenceNumber.IsBefore(connection->SndWl1, sequence)
+            && !(connection->SndWl1 == sequence && !SequenceNumber.IsAfter(connection->SndWl2, ack)))
         {
             return false;
         }
@@ -147,8 +148,11 @@ public sealed unsafe partial class Tcp
         }
     }
 
-    /// <summary>From a segment that was sent once, or from the echoed timestamp (RFC 7323, 4: RTTM), which is right for retransmissions, too.</summary>
-    private static void MeasureRoundTrip(TcpConnection* connection, ref AckOutcome outcome, scoped ref TcpOptions options, uint advance, ulong nowNs)
+    /// <summary>
+    /// From a segment that was sent once, or from the echoed timestamp (RFC 7323, 4: RTTM), which is right for retransmissions, too.
+    /// </summary>
+    private static void MeasureRoundTrip(TcpConnection* connection, ref AckOutcome outcome, scoped ref TcpOptions options, uint advance,
+        ulong nowNs)
     {
         if (outcome.RttNs != 0)
         {
@@ -252,7 +256,9 @@ public sealed unsafe partial class Tcp
         connection->DuplicateAcks -= Math.Min(covered, connection->DuplicateAcks);
         if (connection->SentFirst != null && !connection->SentFirst->Has(SegmentMarks.Retransmitted))
         {
+            // At once, whatever the pipe says (RFC 6582, 3.2, step 3).
             TcpScoreboard.MarkLost(connection, connection->SentFirst);
+            Retransmit(connection, connection->SentFirst, nowNs);
         }
     }
 

@@ -36,7 +36,8 @@ public sealed unsafe partial class Tcp
     private const ulong FinTimeoutNs = 60 * SecondNs;
 
     /// <summary>
-    /// Names this end; port 0 = choose one. EADDRINUSE; EINVAL: it is bound or connected already. Whether the address is ours the caller knows.
+    /// Names this end; port 0 = choose one. EADDRINUSE; EINVAL: it is bound or connected already. Whether the address is ours the caller
+    /// knows.
     /// </summary>
     public Errno Bind(TcpConnection* connection, in SocketAddress local)
     {
@@ -63,7 +64,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// Takes connections, at most backlog at a time that nobody accepted. May be called again for another backlog. EADDRINUSE; EINVAL: connected.
+    /// Takes connections, at most backlog at a time that nobody accepted. May be called again for another backlog. EADDRINUSE; EINVAL:
+    /// connected.
     /// </summary>
     public Errno Listen(TcpConnection* connection, int backlog)
     {
@@ -120,8 +122,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// Begins a connection and returns EINPROGRESS; when it is there, or an error is, the host's Changed is called. EALREADY, EISCONN, ENETUNREACH,
-    /// EADDRNOTAVAIL (no port, or the two ends have a connection already), EOPNOTSUPP (a listener).
+    /// Begins a connection and returns EINPROGRESS; when it is there, or an error is, the host's Changed is called. EALREADY, EISCONN,
+    /// ENETUNREACH, EADDRNOTAVAIL (no port, or the two ends have a connection already), EOPNOTSUPP (a listener).
     /// </summary>
     public Errno Connect(TcpConnection* connection, in SocketAddress remote, ulong nowNs)
     {
@@ -159,7 +161,9 @@ public sealed unsafe partial class Tcp
         return Open(connection, source, in remote, nowNs);
     }
 
-    /// <summary>Queues bytes and sends what may be sent. EAGAIN: no room, or not connected yet. EPIPE, ENOTCONN, or the connection's error.</summary>
+    /// <summary>
+    /// Queues bytes and sends what may be sent. EAGAIN: no room, or not connected yet. EPIPE, ENOTCONN, or the connection's error.
+    /// </summary>
     public Errno Write(TcpConnection* connection, ReadOnlySpan<byte> bytes, TcpTransfer how, ulong nowNs, out int count)
     {
         count = 0;
@@ -205,7 +209,8 @@ public sealed unsafe partial class Tcp
         }
 
         bool hasMore = (how & TcpTransfer.More) != 0 && count == bytes.Length;
-        connection->Facts = (connection->Facts & ~TcpFacts.MoreFollows) | TcpFacts.Interactive | (hasMore ? TcpFacts.MoreFollows : TcpFacts.None);
+        connection->Facts = (connection->Facts & ~TcpFacts.MoreFollows) | TcpFacts.Interactive | (hasMore ? TcpFacts.MoreFollows
+            : TcpFacts.None);
         connection->QuickAcks = 0;
         Output(connection, nowNs);
         Bury();
@@ -252,8 +257,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// The bytes from an offset on that can be read and lie together, lent until the next call; empty at the end of what is there, and at the
-    /// urgent byte, where a read stops. <see cref="Consume"/> takes them. For copies without a buffer between.
+    /// The bytes from an offset on that can be read and lie together, lent until the next call; empty at the end of what is there, and at
+    /// the urgent byte, where a read stops. <see cref="Consume"/> takes them. For copies without a buffer between.
     /// </summary>
     public ReadOnlySpan<byte> Readable(TcpConnection* connection, uint offset)
     {
@@ -261,7 +266,9 @@ public sealed unsafe partial class Tcp
         return offset >= limit ? default : connection->ReceiveBuffer.Piece(offset, limit - offset);
     }
 
-    /// <summary>Takes bytes that <see cref="Readable"/> lent, from the first on. A window that has opened far enough is announced.</summary>
+    /// <summary>
+    /// Takes bytes that <see cref="Readable"/> lent, from the first on. A window that has opened far enough is announced.
+    /// </summary>
     public void Consume(TcpConnection* connection, uint count, ulong nowNs)
     {
         connection->ReceiveBuffer.Consume(_memory, count, connection->Ranges == null);
@@ -309,8 +316,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// The user is gone: the connection finishes by itself, and the pointer is no longer the user's. With unread data it ends by a reset (RFC
-    /// 9293, 3.6.1; RFC 2525, 2.17). A listener's connections that nobody accepted are reset.
+    /// The user is gone: the connection finishes by itself, and the pointer is no longer the user's. With unread data it ends by a reset
+    /// (RFC 9293, 3.6.1; RFC 2525, 2.17). A listener's connections that nobody accepted are reset.
     /// </summary>
     public void Close(TcpConnection* connection, ulong nowNs)
     {
@@ -362,10 +369,13 @@ public sealed unsafe partial class Tcp
         Bury();
     }
 
-    /// <summary>True when all that was written, and the FIN if there is one, has been acknowledged or never will be: what SO_LINGER waits for.</summary>
+    /// <summary>
+    /// True when all that was written, and the FIN if there is one, has been acknowledged or never will be: what SO_LINGER waits for.
+    /// </summary>
     public bool IsDrained(TcpConnection* connection) =>
         connection->State is TcpState.Closed or TcpState.Listen or TcpState.TimeWait or TcpState.FinWait2
-        || (connection->SendBuffer.Length == 0 && connection->SndUna == connection->SndNxt && connection->State is TcpState.Established or TcpState.CloseWait);
+        || (connection->SendBuffer.Length == 0 && connection->SndUna == connection->SndNxt
+        && connection->State is TcpState.Established or TcpState.CloseWait);
 
     /// <summary>Linux lets a failed connect be tried again on the same socket once its error has been taken.</summary>
     private Errno ReviveFailed(TcpConnection* connection, in SocketAddress remote, ulong nowNs)

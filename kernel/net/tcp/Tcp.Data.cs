@@ -1,5 +1,5 @@
-// Tcp: the segment's text, urgent data and FIN (RFC 9293, 3.10.7.4, sixth to eighth), acknowledgments to come (RFC 5681, 4.2), and the receive
-// window, which never moves back, opens in large steps only (RFC 9293, 3.8.6.2.2), and is told when it has.
+// Tcp: the segment's text, urgent data and FIN (RFC 9293, 3.10.7.4, sixth to eighth), acknowledgments to come (RFC 5681, 4.2), and the
+// receive window, which never moves back, opens in large steps only (RFC 9293, 3.8.6.2.2), and is told when it has.
 
 using System;
 
@@ -20,7 +20,8 @@ public sealed unsafe partial class Tcp
     /// <summary>Text that lies in the window and begins at or behind RCV.NXT.</summary>
     private void OnText(TcpConnection* connection, uint sequence, ReadOnlySpan<byte> text, ulong nowNs)
     {
-        if (connection->State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2) || (connection->Facts & TcpFacts.FinReceived) != 0)
+        if (connection->State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2)
+            || (connection->Facts & TcpFacts.FinReceived) != 0)
         {
             return;
         }
@@ -39,10 +40,10 @@ public sealed unsafe partial class Tcp
             return;
         }
 
-        uint taken = connection->ReceiveBuffer.Write(_memory, connection->ReceiveBuffer.Length, text);
+        uint taken = Take(connection, text);
         if (taken < (uint)text.Length)
         {
-            taken += MakeRoom(connection, text[(int)taken..], taken);
+            taken += MakeRoom(connection, text[(int)taken..]);
         }
 
         if (taken == 0)
@@ -52,9 +53,6 @@ public sealed unsafe partial class Tcp
             return;
         }
 
-        connection->ReceiveBuffer.Extend(taken);
-        connection->RcvNxt += taken;
-        connection->BytesReceived += taken;
         MeasureReceiveRoundTrip(connection, nowNs);
         if (connection->Ranges != null)
         {
@@ -67,20 +65,31 @@ public sealed unsafe partial class Tcp
         _host.Changed(connection);
     }
 
-    /// <summary>Memory is short: what came out of order goes first, this connection's, then others'. Gives what could be written after all.</summary>
-    private uint MakeRoom(TcpConnection* connection, ReadOnlySpan<byte> text, uint offset)
+    /// <summary>
+    /// Memory is short: what came out of order goes first, this connection's, then others'. Gives what could be written after all.
+    /// </summary>
+    private uint MakeRoom(TcpConnection* connection, ReadOnlySpan<byte> text)
     {
         DropOutOfOrder(connection);
-        uint taken = connection->ReceiveBuffer.Write(_memory, connection->ReceiveBuffer.Length + offset, text);
+        uint taken = Take(connection, text);
         for (TcpConnection* other = _all; other != null && taken < (uint)text.Length && _ranges.InUse > 0; other = other->AllNext)
         {
             if (other->Ranges != null)
             {
                 DropOutOfOrder(other);
-                taken += connection->ReceiveBuffer.Write(_memory, connection->ReceiveBuffer.Length + offset + taken, text[(int)taken..]);
+                taken += Take(connection, text[(int)taken..]);
             }
         }
 
+        return taken;
+    }
+
+    /// <summary>Text at RCV.NXT becomes part of the stream; gives how much there was memory for.</summary>
+    private uint Take(TcpConnection* connection, ReadOnlySpan<byte> text)
+    {
+        uint taken = connection->ReceiveBuffer.Append(_memory, text);
+        connection->RcvNxt += taken;
+        connection->BytesReceived += taken;
         return taken;
     }
 
@@ -228,10 +237,13 @@ public sealed unsafe partial class Tcp
         }
 
         connection->RangeCount = 0;
-        connection->ReceiveBuffer.DropBeyond(_memory, Math.Max(connection->ReceiveLimit, connection->ReceiveBuffer.Length + (end - connection->RcvNxt)));
+        connection->ReceiveBuffer.DropBeyond(_memory,
+            Math.Max(connection->ReceiveLimit, connection->ReceiveBuffer.Length + (end - connection->RcvNxt)));
     }
 
-    /// <summary>What was refused is told as a duplicate only if it has been received before: else the peer would never send it again.</summary>
+    /// <summary>
+    /// What was refused is told as a duplicate only if it has been received before: else the peer would never send it again.
+    /// </summary>
     private static void NoteOld(TcpConnection* connection, uint left, uint right)
     {
         if (!SequenceNumber.IsAfter(right, connection->RcvNxt))
@@ -260,8 +272,8 @@ public sealed unsafe partial class Tcp
 
         uint announced = ReceiveWindow(connection);
         uint free = FreeWindow(connection);
-        // Twice the step of SelectWindow while the peer has room, so that a reader does not send an acknowledgment per read; a peer whose window
-        // is nearly closed hears of every step.
+        // Twice the step of SelectWindow while the peer has room, so that a reader does not send an acknowledgment per read; a peer whose
+        // window is nearly closed hears of every step.
         uint step = Math.Min(connection->ReceiveLimit / 2, (announced < 2 * connection->RcvMss ? 1u : 2u) * connection->RcvMss);
         if (free >= announced + step && announced <= connection->ReceiveLimit / 2)
         {
@@ -288,16 +300,18 @@ public sealed unsafe partial class Tcp
         uint free = FreeWindow(connection);
         uint step = Math.Min(connection->ReceiveLimit / 2, connection->RcvMss);
         uint window = free >= announced + step ? free : announced;
-        // Rounded up when it stays, so that the edge does not move back by the digits that scaling cuts off (RFC 7323, 2.4).
-        uint scaled = window == announced ? (window + (1u << connection->RcvScale) - 1) >> connection->RcvScale : window >> connection->RcvScale;
+        // Rounded up when there is room, so that the edge does not move back by the digits that scaling cuts off (RFC 7323, 2.4); a peer that
+        // sends single bytes would push it on for ever otherwise.
+        uint scaled = (window + (1u << connection->RcvScale) - 1) >> connection->RcvScale;
+        scaled = scaled << connection->RcvScale > free ? window >> connection->RcvScale : scaled;
         scaled = Math.Min(scaled, ushort.MaxValue);
         connection->RcvAdv = SequenceNumber.Max(connection->RcvAdv, connection->RcvNxt + (scaled << connection->RcvScale));
         return (ushort)scaled;
     }
 
     /// <summary>
-    /// The receive buffer grows to twice what the user reads in a round trip, so that the window never limits a reader that keeps up (Fisk and Feng,
-    /// "Dynamic right-sizing in TCP", 2001).
+    /// The receive buffer grows to twice what the user reads in a round trip, so that the window never limits a reader that keeps up (Fisk
+    /// and Feng, "Dynamic right-sizing in TCP", 2001).
     /// </summary>
     private void TuneReceiveBuffer(TcpConnection* connection, uint readBytes, ulong nowNs)
     {
@@ -328,7 +342,8 @@ public sealed unsafe partial class Tcp
         if (connection->ReceiveRttStartNs != 0)
         {
             ulong rttNs = Math.Max(1, nowNs - connection->ReceiveRttStartNs);
-            connection->ReceiveRttNs = connection->ReceiveRttNs == 0 ? rttNs : Math.Min(rttNs, connection->ReceiveRttNs - (connection->ReceiveRttNs / 8) + (rttNs / 8));
+            connection->ReceiveRttNs = connection->ReceiveRttNs == 0 ? rttNs
+                : Math.Min(rttNs, connection->ReceiveRttNs - (connection->ReceiveRttNs / 8) + (rttNs / 8));
         }
 
         connection->ReceiveRttStartNs = nowNs;
@@ -340,7 +355,8 @@ public sealed unsafe partial class Tcp
     {
         uint urgent = sequence + pointer;
         bool isKnown = (connection->Facts & TcpFacts.UrgentReceived) != 0 && !SequenceNumber.IsAfter(urgent, connection->RcvUp);
-        if (isKnown || !SequenceNumber.IsAfter(urgent, ReadSequence(connection)) || connection->State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
+        if (isKnown || !SequenceNumber.IsAfter(urgent, ReadSequence(connection))
+            || connection->State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
         {
             return;
         }
@@ -354,7 +370,9 @@ public sealed unsafe partial class Tcp
     private static uint ReadSequence(TcpConnection* connection) =>
         connection->RcvNxt - connection->ReceiveBuffer.Length - ((connection->Facts & TcpFacts.FinReceived) != 0 ? 1u : 0);
 
-    /// <summary>Bytes that a read may take: a read stops at the urgent byte, before it and, when it is in the stream, not beyond it.</summary>
+    /// <summary>
+    /// Bytes that a read may take: a read stops at the urgent byte, before it and, when it is in the stream, not beyond it.
+    /// </summary>
     private static uint ReadLimit(TcpConnection* connection)
     {
         if ((connection->Facts & TcpFacts.UrgentReceived) == 0)
@@ -393,7 +411,9 @@ public sealed unsafe partial class Tcp
     public bool IsAtMark(TcpConnection* connection) =>
         (connection->Facts & TcpFacts.UrgentReceived) != 0 && ReadSequence(connection) == connection->RcvUp - 1;
 
-    /// <summary>MSG_OOB. EINVAL: there is no urgent byte, it has been read, or it is in the stream. EAGAIN: told of, and not here yet.</summary>
+    /// <summary>
+    /// MSG_OOB. EINVAL: there is no urgent byte, it has been read, or it is in the stream. EAGAIN: told of, and not here yet.
+    /// </summary>
     private Errno ReadUrgent(TcpConnection* connection, Span<byte> destination, TcpTransfer how, out int count)
     {
         count = 0;
@@ -409,7 +429,8 @@ public sealed unsafe partial class Tcp
 
         if ((connection->Facts & TcpFacts.UrgentByteReady) == 0)
         {
-            return (connection->Facts & (TcpFacts.UrgentReceived | TcpFacts.UrgentTaken)) == TcpFacts.UrgentReceived ? Errno.EAGAIN : Errno.EINVAL;
+            return (connection->Facts & (TcpFacts.UrgentReceived | TcpFacts.UrgentTaken)) == TcpFacts.UrgentReceived ? Errno.EAGAIN
+                : Errno.EINVAL;
         }
 
         if (destination.Length > 0)

@@ -1,5 +1,5 @@
-// Tcp: ICMP errors about segments of ours (RFC 9293, 3.9.2.2; RFC 5927). What is quoted must name a connection and a sequence number that is under
-// way, else it is a stranger's guess. Only a connection that is not established can be ended by one.
+// Tcp: ICMP errors about segments of ours (RFC 9293, 3.9.2.2; RFC 5927). What is quoted must name a connection and a sequence number that
+// is under way, else it is a stranger's guess. Only a connection that is not established can be ended by one.
 
 using System;
 using System.Buffers.Binary;
@@ -12,10 +12,11 @@ public sealed unsafe partial class Tcp
     private const int LeastQuotedBytes = 8;
 
     /// <summary>
-    /// An ICMP error quotes a segment of ours, of which at least 8 bytes are there. What is hard ends a connection that is not established yet;
-    /// all else is kept for when the connection times out.
+    /// An ICMP error quotes a segment of ours, of which at least 8 bytes are there. What is hard ends a connection that is not established
+    /// yet; all else is kept for when the connection times out.
     /// </summary>
-    public void OnIcmpError(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, Errno error, bool isHard, ulong nowNs)
+    public void OnIcmpError(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, Errno error, bool isHard,
+        ulong nowNs)
     {
         TcpConnection* connection = FindQuoted(local, remote, interfaceIndex, quoted, out _);
         if (connection == null)
@@ -35,8 +36,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// A packet was too big for the path, whose new MTU the host's PayloadLimit tells already: what is under way and too large is sent again
-    /// in smaller segments at once, which is no congestion (RFC 1191, 6.4).
+    /// A packet was too big for the path, whose new MTU the host's PayloadLimit tells already: what is under way and too large is sent
+    /// again in smaller segments at once, which is no congestion (RFC 1191, 6.4).
     /// </summary>
     public void OnPacketTooBig(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, ulong nowNs)
     {

@@ -1,6 +1,6 @@
 // Tcp: timers. Each is a time in the connection; OnTime looks at the connections whose node in the heap is due and does what has come. The
-// retransmission timeout (RFC 6298) covers SYN, data and FIN in every state that has them under way, CLOSING and LAST-ACK included; a closed
-// window is probed by it, too, once a byte is under way, without an end as long as the peer answers (RFC 9293, 3.8.6.1).
+// retransmission timeout (RFC 6298) covers SYN, data and FIN in every state that has them under way, CLOSING and LAST-ACK included; a
+// closed window is probed by it, too, once a byte is under way, without an end as long as the peer answers (RFC 9293, 3.8.6.1).
 
 using System;
 
@@ -11,12 +11,16 @@ public sealed unsafe partial class Tcp
     /// <summary>2 MSL. RFC 9293 takes 2 minutes for the MSL; Linux waits for 60 s in all.</summary>
     private const ulong TimeWaitNs = 60 * SecondNs;
 
-    /// <summary>R2 (RFC 9293, 3.8.3), as counts of Linux: data are given up after 15 timeouts, an orphan's after 8, a SYN-ACK after 5.</summary>
+    /// <summary>
+    /// R2 (RFC 9293, 3.8.3), as counts of Linux: data are given up after 15 timeouts, an orphan's after 8, a SYN-ACK after 5.
+    /// </summary>
     private const int MaximumRetries = 15;
     private const int MaximumOrphanRetries = 8;
     private const int MaximumSynAckRetries = 5;
 
-    /// <summary>After so many timeouts of full segments a router may be dropping them silently (RFC 2923, 2.1): smaller ones are tried.</summary>
+    /// <summary>
+    /// After so many timeouts of full segments a router may be dropping them silently (RFC 2923, 2.1): smaller ones are tried.
+    /// </summary>
     private const int BlackHoleRetries = 3;
 
     /// <summary>When <see cref="OnTime"/> wants to be called; ulong.MaxValue: not before something else happens. May be early.</summary>
@@ -149,7 +153,8 @@ public sealed unsafe partial class Tcp
     private void ArmLossProbe(TcpConnection* connection, ulong nowNs)
     {
         const TcpFacts needed = TcpFacts.Sack;
-        if ((connection->Facts & (needed | TcpFacts.ProbeSent)) != needed || connection->Recovery != TcpRecovery.Open || connection->SackedBytes != 0
+        if ((connection->Facts & (needed | TcpFacts.ProbeSent)) != needed || connection->Recovery != TcpRecovery.Open
+            || connection->SackedBytes != 0
             || connection->SndUna == connection->SndNxt)
         {
             connection->LossProbeDueNs = 0;
@@ -302,8 +307,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// Data wait and nothing is under way: what the window allows goes, however little (RFC 9293, 3.8.6.2.1, the override), or one byte into a
-    /// closed window (3.8.6.1), which from then on the retransmission timeout repeats.
+    /// Data wait and nothing is under way: what the window allows goes, however little (RFC 9293, 3.8.6.2.1, the override), or one byte
+    /// into a closed window (3.8.6.1), which from then on the retransmission timeout repeats.
     /// </summary>
     private void OnPersist(TcpConnection* connection, ulong nowNs)
     {
@@ -317,6 +322,8 @@ public sealed unsafe partial class Tcp
         uint length = Math.Min(Math.Min(notSent, connection->SndMss), Math.Max(connection->SndWnd, 1));
         bool isLast = length == notSent;
         TrySendNew(connection, length, isLast, finIsDue && isLast && (notSent == 0 || connection->SndWnd > length), nowNs);
+        // Nagle's algorithm does not wait for the answer to a probe.
+        connection->SmallEnd = connection->SndUna;
     }
 
     private void BeginKeepAlive(TcpConnection* connection, ulong nowNs)
@@ -350,7 +357,8 @@ public sealed unsafe partial class Tcp
             return;
         }
 
-        bool isOver = connection->UserTimeoutMs != 0 ? connection->KeepAliveProbes > 0 && quietNs >= connection->UserTimeoutMs * MillisecondNs
+        bool isOver = connection->UserTimeoutMs != 0 ? connection->KeepAliveProbes > 0
+            && quietNs >= connection->UserTimeoutMs * MillisecondNs
             : connection->KeepAliveProbes >= (int)OrDefault(connection->KeepCount, DefaultKeepCount);
         if (isOver)
         {
@@ -388,7 +396,8 @@ public sealed unsafe partial class Tcp
             return;
         }
 
-        connection->LifetimeDueNs = nowNs + (connection->FinTimeoutSeconds == 0 ? FinTimeoutNs : (ulong)connection->FinTimeoutSeconds * SecondNs);
+        connection->LifetimeDueNs = nowNs + (connection->FinTimeoutSeconds == 0 ? FinTimeoutNs
+            : (ulong)connection->FinTimeoutSeconds * SecondNs);
         Arm(connection, connection->LifetimeDueNs);
     }
 }

@@ -1,6 +1,6 @@
 // Tcp: how connections begin (RFC 9293, 3.5, 3.10.7.2 and 3.10.7.3). A SYN to a listener makes a connection in SYN-RECEIVED as long as the
-// listener has few of them; beyond that it is answered by a cookie and nothing is kept (RFC 4987, 3.6). TIME-WAIT gives way to a SYN that is
-// certainly new (RFC 6191).
+// listener has few of them; beyond that it is answered by a cookie and nothing is kept (RFC 4987, 3.6). TIME-WAIT gives way to a SYN that
+// is certainly new (RFC 6191).
 
 using System;
 
@@ -18,7 +18,9 @@ public sealed unsafe partial class Tcp
     /// <summary>The first segments are acknowledged at once, while the peer's window opens (Linux: TCP_MAX_QUICKACKS).</summary>
     private const uint InitialQuickAcks = 16;
 
-    /// <summary>What a SYN's timestamp carries home in a cookie's connection: the window scale in four bits (15 = none), then SACK.</summary>
+    /// <summary>
+    /// What a SYN's timestamp carries home in a cookie's connection: the window scale in four bits (15 = none), then SACK.
+    /// </summary>
     private const uint CookieScaleMask = 0xF;
     private const uint CookieNoScale = 0xF;
     private const uint CookieSack = 0x10;
@@ -88,6 +90,8 @@ public sealed unsafe partial class Tcp
         connection->RecoveryPoint = connection->Iss;
         connection->RackForward = connection->Iss;
         connection->RackEnd = connection->Iss;
+        connection->RackDuplicateRound = connection->Iss;
+        connection->EcnPoint = connection->Iss;
         connection->SmallEnd = connection->Iss;
         connection->PathLimit = (uint)_host.PayloadLimit(connection->Local.Address, connection->Remote.Address, connection->Remote.Scope);
         connection->PeerMss = connection->Remote.Address.IsV4 ? DefaultMssV4 : DefaultMssV6;
@@ -106,7 +110,9 @@ public sealed unsafe partial class Tcp
         connection->QuickAcks = InitialQuickAcks;
     }
 
-    /// <summary>Eff.snd.MSS (RFC 9293, 3.7.1): the least of the peer's, the path's and the user's, less the options of every segment.</summary>
+    /// <summary>
+    /// Eff.snd.MSS (RFC 9293, 3.7.1): the least of the peer's, the path's and the user's, less the options of every segment.
+    /// </summary>
     private static void UpdateSegmentSize(TcpConnection* connection)
     {
         uint limit = Math.Min(connection->PeerMss, connection->PathLimit);
@@ -118,7 +124,8 @@ public sealed unsafe partial class Tcp
         uint options = (connection->Facts & TcpFacts.Timestamps) != 0 ? (uint)TcpOptions.TimestampsBytes : 0;
         limit = limit > options ? limit - options : 0;
         connection->SndMss = Math.Clamp(limit, MinimumMss, MaximumSegmentBytes);
-        connection->RcvMss = connection->RcvMss == 0 ? connection->SndMss : connection->RcvMss;
+        // The peer's segments are taken for small until larger ones come, so that acknowledgments are rather too many than too few.
+        connection->RcvMss = connection->RcvMss == 0 ? Math.Min(connection->SndMss, DefaultMssV4) : connection->RcvMss;
     }
 
     /// <summary>The peer's SYN says what it can; what we offer as well is agreed.</summary>
@@ -157,7 +164,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>LISTEN (RFC 9293, 3.10.7.2).</summary>
-    private void OnListenerSegment(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex, in TcpHeader header, ulong nowNs)
+    private void OnListenerSegment(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex,
+        in TcpHeader header, ulong nowNs)
     {
         if ((header.Flags & TcpFlags.Rst) != 0)
         {
@@ -257,7 +265,8 @@ public sealed unsafe partial class Tcp
             _counters.BadAcknowledgment++;
             if ((flags & TcpFlags.Rst) == 0)
             {
-                SendBareReset(in connection->Local, in connection->Remote, connection->Remote.Scope, header.Acknowledgment, 0, TcpFlags.Rst);
+                SendBareReset(in connection->Local, in connection->Remote, connection->Remote.Scope, header.Acknowledgment, 0,
+                    TcpFlags.Rst);
             }
 
             return;
@@ -325,7 +334,8 @@ public sealed unsafe partial class Tcp
     /// <summary>
     /// SYN-RECEIVED, fifth check: an acknowledgment of our SYN makes the connection. False: the segment needs no more.
     /// </summary>
-    private bool TryEstablish(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, uint interfaceIndex, ulong nowNs)
+    private bool TryEstablish(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, uint interfaceIndex,
+        ulong nowNs)
     {
         if (header.Acknowledgment != connection->SndNxt)
         {
@@ -402,7 +412,8 @@ public sealed unsafe partial class Tcp
         connection->SndWl2 = ack;
     }
 
-    private void SendCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex, in TcpHeader header,
+    private void SendCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex,
+        in TcpHeader header,
         scoped ref TcpOptions options, ulong nowNs)
     {
         _counters.CookiesSent++;
@@ -430,7 +441,9 @@ public sealed unsafe partial class Tcp
         SendBare(in local, in remote, interfaceIndex, segment);
     }
 
-    /// <summary>The latest timestamp not after now whose low bits are the carried ones; the connection goes on with the same offset.</summary>
+    /// <summary>
+    /// The latest timestamp not after now whose low bits are the carried ones; the connection goes on with the same offset.
+    /// </summary>
     private uint CookieTimestamp(in SocketAddress local, in SocketAddress remote, uint carried, ulong nowNs)
     {
         uint timestamp = Milliseconds(nowNs) + _secrets.TimestampOffset(in local, in remote);
@@ -439,7 +452,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>An acknowledgment for which there is no connection: does it answer a cookie of ours?</summary>
-    private bool TryAcceptCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex, in TcpHeader header, ulong nowNs)
+    private bool TryAcceptCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex,
+        in TcpHeader header, ulong nowNs)
     {
         if (listener->LastCookieNs == 0 || nowNs - listener->LastCookieNs > CookieLifeNs)
         {
@@ -495,7 +509,9 @@ public sealed unsafe partial class Tcp
         return true;
     }
 
-    /// <summary>A SYN to a connection in TIME-WAIT that is later than all that was received begins a new one (RFC 6191; RFC 9293, MAY-2).</summary>
+    /// <summary>
+    /// A SYN to a connection in TIME-WAIT that is later than all that was received begins a new one (RFC 6191; RFC 9293, MAY-2).
+    /// </summary>
     private bool TryReuse(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, uint interfaceIndex, ulong nowNs)
     {
         if ((header.Flags & (TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst)) != TcpFlags.Syn)

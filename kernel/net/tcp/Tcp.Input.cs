@@ -1,5 +1,5 @@
-// Tcp: a segment arrives. To which connection it belongs, and RFC 9293's checks in their order (3.10.7): sequence number, RST, SYN, ACK; then
-// urgent data, text and FIN. With RFC 5961 (blind attacks: what is in the window but not exact is challenged) and RFC 7323 (PAWS).
+// Tcp: a segment arrives. To which connection it belongs, and RFC 9293's checks in their order (3.10.7): sequence number, RST, SYN, ACK;
+// then urgent data, text and FIN. With RFC 5961 (blind attacks: what is in the window but not exact is challenged) and RFC 7323 (PAWS).
 
 using System;
 
@@ -18,7 +18,8 @@ public sealed unsafe partial class Tcp
     private uint _challengesLeft;
 
     /// <summary>A segment has arrived: the IP payload, which begins with TCP's header.</summary>
-    public void OnSegment(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment, uint ecn, SegmentChecksum checksum,
+    public void OnSegment(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment, uint ecn,
+        SegmentChecksum checksum,
         ulong nowNs)
     {
         _counters.SegmentsIn++;
@@ -35,7 +36,8 @@ public sealed unsafe partial class Tcp
         }
 
         // RFC 9293, MUST-57 and MUST-63.
-        if (source.IsMulticast || source.IsUnspecified || source.IsLimitedBroadcast || destination.IsMulticast || destination.IsLimitedBroadcast)
+        if (source.IsMulticast || source.IsUnspecified || source.IsLimitedBroadcast || destination.IsMulticast
+            || destination.IsLimitedBroadcast)
         {
             _counters.BadAddress++;
             return;
@@ -90,7 +92,8 @@ public sealed unsafe partial class Tcp
         }
 
         // Simultaneous open (RFC 9293, figure 8): the peer's SYN again, now with an acknowledgment of ours.
-        if (connection->State == TcpState.SynReceived && (flags & (TcpFlags.Syn | TcpFlags.Rst)) == TcpFlags.Syn && sequence == connection->Irs)
+        if (connection->State == TcpState.SynReceived && (flags & (TcpFlags.Syn | TcpFlags.Rst)) == TcpFlags.Syn
+            && sequence == connection->Irs)
         {
             if ((flags & TcpFlags.Ack) == 0)
             {
@@ -132,7 +135,8 @@ public sealed unsafe partial class Tcp
         connection->LastReceivedNs = nowNs;
         connection->KeepAliveProbes = 0;
         NoteTimestamp(connection, ref options, sequence, nowNs);
-        if (!OnAcknowledgment(connection, in header, ref options, flags, sequence, text.Length, nowNs) || connection->State == TcpState.Closed)
+        if (!OnAcknowledgment(connection, in header, ref options, flags, sequence, text.Length, nowNs)
+            || connection->State == TcpState.Closed)
         {
             return;
         }
@@ -164,8 +168,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// First check: does any of it lie in the window (RFC 9293, table 6)? What lies outside is cut off. An answer to what does not brings a peer
-    /// that is out of step back; one that answers nothing new is rationed, so that two such peers do not talk for ever.
+    /// First check: does any of it lie in the window (RFC 9293, table 6)? What lies outside is cut off. An answer to what does not brings a
+    /// peer that is out of step back; one that answers nothing new is rationed, so that two such peers do not talk for ever.
     /// </summary>
     private bool Accepts(TcpConnection* connection, ref uint sequence, ref ReadOnlySpan<byte> text, ref TcpFlags flags, ulong nowNs)
     {
@@ -182,7 +186,8 @@ public sealed unsafe partial class Tcp
             : window > 0 && (offset < window || lastOffset < window);
         if (isAcceptable)
         {
-            if ((flags & TcpFlags.Syn) == 0 && length > 0)
+            // A reset or SYN that is not exact does not become so by what is cut off.
+            if ((flags & (TcpFlags.Syn | TcpFlags.Rst)) == 0 && length > 0)
             {
                 Trim(connection, ref sequence, ref text, ref flags, window);
             }
@@ -205,13 +210,7 @@ public sealed unsafe partial class Tcp
             return false;
         }
 
-        if ((flags & TcpFlags.Syn) != 0)
-        {
-            OnResetOrSyn(connection, flags, sequence, nowNs);
-            return false;
-        }
-
-        if (length > 0)
+        if (length > 0 && (flags & TcpFlags.Syn) == 0)
         {
             connection->DuplicatesReceived++;
             NoteOld(connection, sequence, sequence + length);
@@ -257,7 +256,9 @@ public sealed unsafe partial class Tcp
         }
     }
 
-    /// <summary>Second and fourth check: a reset ends the connection if it is exact; all else could be a stranger's and is challenged.</summary>
+    /// <summary>
+    /// Second and fourth check: a reset ends the connection if it is exact; all else could be a stranger's and is challenged.
+    /// </summary>
     private void OnResetOrSyn(TcpConnection* connection, TcpFlags flags, uint sequence, ulong nowNs)
     {
         bool isReset = (flags & TcpFlags.Rst) != 0;
@@ -285,7 +286,9 @@ public sealed unsafe partial class Tcp
         SendChallenge(connection, nowNs);
     }
 
-    /// <summary>An acknowledgment in answer to what may be an attack: rationed for the connection and for all (RFC 5961, 3, 4, 5 and 7).</summary>
+    /// <summary>
+    /// An acknowledgment in answer to what may be an attack: rationed for the connection and for all (RFC 5961, 3, 4, 5 and 7).
+    /// </summary>
     private void SendChallenge(TcpConnection* connection, ulong nowNs)
     {
         ulong second = nowNs / SecondNs;
@@ -308,7 +311,9 @@ public sealed unsafe partial class Tcp
         SendAck(connection, nowNs);
     }
 
-    /// <summary>Protection against wrapped sequences (RFC 7323, 5.3, R1): older than what was seen last is a duplicate from long ago.</summary>
+    /// <summary>
+    /// Protection against wrapped sequences (RFC 7323, 5.3, R1): older than what was seen last is a duplicate from long ago.
+    /// </summary>
     private bool PassesPaws(TcpConnection* connection, ref TcpOptions options, TcpFlags flags, uint sequence, int textBytes, ulong nowNs)
     {
         if ((flags & TcpFlags.Rst) != 0)
@@ -345,7 +350,8 @@ public sealed unsafe partial class Tcp
     /// <summary>TS.Recent is the timestamp of the segment that covers Last.ACK.sent (RFC 7323, 4.3 (2) and 5.3, R3).</summary>
     private static void NoteTimestamp(TcpConnection* connection, ref TcpOptions options, uint sequence, ulong nowNs)
     {
-        if ((connection->Facts & TcpFacts.Timestamps) != 0 && options.HasTimestamps && !SequenceNumber.IsAfter(sequence, connection->LastAckSent)
+        if ((connection->Facts & TcpFacts.Timestamps) != 0 && options.HasTimestamps
+            && !SequenceNumber.IsAfter(sequence, connection->LastAckSent)
             && !SequenceNumber.IsBefore(options.TimestampValue, connection->TsRecent))
         {
             connection->TsRecent = options.TimestampValue;

@@ -25,7 +25,8 @@ public sealed unsafe partial class Tcp
             return connection->AcceptFirst != null ? TcpReadiness.Readable : TcpReadiness.None;
         }
 
-        TcpReadiness readiness = connection->Error != Errno.None ? TcpReadiness.Error | TcpReadiness.Readable | TcpReadiness.Writable : TcpReadiness.None;
+        TcpReadiness readiness = connection->Error != Errno.None ? TcpReadiness.Error | TcpReadiness.Readable | TcpReadiness.Writable
+            : TcpReadiness.None;
         bool isReadClosed = (connection->Facts & (TcpFacts.FinReceived | TcpFacts.ReadClosed)) != 0;
         bool isWriteClosed = (connection->Facts & TcpFacts.WriteClosed) != 0;
         if (connection->State == TcpState.Closed || (isReadClosed && isWriteClosed))

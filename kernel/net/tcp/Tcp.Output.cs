@@ -1,5 +1,5 @@
-// Tcp: what to send. First what is lost, as the congestion window allows; then new data, as window, congestion window, Nagle's algorithm and
-// silly window avoidance allow (RFC 9293, 3.7.4 and 3.8.6.2.1); then an acknowledgment, if nothing carried it.
+// Tcp: what to send. First what is lost, as the congestion window allows; then new data, as window, congestion window, Nagle's algorithm
+// and silly window avoidance allow (RFC 9293, 3.7.4 and 3.8.6.2.1); then an acknowledgment, if nothing carried it.
 
 using System;
 
@@ -24,7 +24,8 @@ public sealed unsafe partial class Tcp
         }
 
         bool finUnderWay = (connection->Facts & TcpFacts.FinSent) != 0;
-        return connection->SendBuffer.Length - (connection->SndNxt - connection->SndUna - (finUnderWay && connection->SndNxt != connection->SndUna ? 1u : 0));
+        return connection->SendBuffer.Length - (connection->SndNxt - connection->SndUna - (finUnderWay
+            && connection->SndNxt != connection->SndUna ? 1u : 0));
     }
 
     /// <summary>Sends what may be sent now.</summary>
@@ -57,7 +58,8 @@ public sealed unsafe partial class Tcp
         for (SentSegment* segment = TcpScoreboard.FirstLost(connection); segment != null; segment = TcpScoreboard.FirstLost(connection))
         {
             uint pipe = TcpScoreboard.Pipe(connection);
-            if ((pipe != 0 && pipe + Math.Min(segment->Length, connection->SndMss) > connection->Cwnd) || !Retransmit(connection, segment, nowNs))
+            if ((pipe != 0 && pipe + Math.Min(segment->Length, connection->SndMss) > connection->Cwnd)
+                || !Retransmit(connection, segment, nowNs))
             {
                 return;
             }
@@ -103,16 +105,16 @@ public sealed unsafe partial class Tcp
 
         if ((notSent > 0 || finIsDue) && connection->SndUna == connection->SndNxt && connection->PersistDueNs == 0)
         {
-            // Nothing is under way that could bring an acknowledgment: a closed or silly window is probed (RFC 9293, 3.8.6.1, MUST-36), and what
-            // waits to become a full segment is sent.
+            // Nothing is under way that could bring an acknowledgment: a closed or silly window is probed (RFC 9293, 3.8.6.1, MUST-36), and
+            // what waits to become a full segment is sent.
             connection->PersistDueNs = nowNs + RoundTripTime.Timeout(connection);
             Arm(connection, connection->PersistDueNs);
         }
     }
 
     /// <summary>
-    /// May a segment go that is not full? One that the window cuts: when it is half of the largest window. The last one: unless such a one is under
-    /// way already (Nagle, RFC 896, as Minshall proposed: small ones wait for small ones only), or more is announced to follow.
+    /// May a segment go that is not full? One that the window cuts: when it is half of the largest window. The last one: unless such a one
+    /// is under way already (Nagle, RFC 896, as Minshall proposed: small ones wait for small ones only), or more is announced to follow.
     /// </summary>
     private static bool MaySendPart(TcpConnection* connection, uint length, bool isLast)
     {
@@ -132,7 +134,8 @@ public sealed unsafe partial class Tcp
     /// <summary>Sends data for the first time; false: not now.</summary>
     private bool TrySendNew(TcpConnection* connection, uint length, bool isLast, bool hasFin, ulong nowNs)
     {
-        SegmentMarks marks = (isLast && length > 0 ? SegmentMarks.Push : SegmentMarks.None) | (hasFin ? SegmentMarks.Fin : SegmentMarks.None);
+        SegmentMarks marks = (isLast && length > 0 ? SegmentMarks.Push : SegmentMarks.None) | (hasFin ? SegmentMarks.Fin
+            : SegmentMarks.None);
         uint start = connection->SndNxt;
         uint end = start + length + (hasFin ? 1u : 0);
         if (_scoreboard.Add(connection, start, end - start, marks, nowNs) == null)
@@ -193,7 +196,8 @@ public sealed unsafe partial class Tcp
             return TransmitSyn(connection, segment, nowNs);
         }
 
-        if (segment->Length - (segment->Has(SegmentMarks.Fin) ? 1u : 0) > connection->SndMss && !_scoreboard.TrySplit(connection, segment, connection->SndMss))
+        if (segment->Length - (segment->Has(SegmentMarks.Fin) ? 1u : 0) > connection->SndMss
+            && !_scoreboard.TrySplit(connection, segment, connection->SndMss))
         {
             RetryLater(connection, nowNs);
             return false;
@@ -201,7 +205,8 @@ public sealed unsafe partial class Tcp
 
         bool hasFin = segment->Has(SegmentMarks.Fin);
         uint length = segment->Length - (hasFin ? 1u : 0);
-        TcpFlags flags = TcpFlags.Ack | (hasFin ? TcpFlags.Fin : TcpFlags.None) | (segment->Has(SegmentMarks.Push) ? TcpFlags.Psh : TcpFlags.None);
+        TcpFlags flags = TcpFlags.Ack | (hasFin ? TcpFlags.Fin : TcpFlags.None) | (segment->Has(SegmentMarks.Push) ? TcpFlags.Psh
+            : TcpFlags.None);
         if (!Transmit(connection, segment->Start, segment->Start - connection->SndUna, length, flags, EcnCodepoint.NotCapable, nowNs))
         {
             RetryLater(connection, nowNs);
@@ -286,7 +291,8 @@ public sealed unsafe partial class Tcp
         }
 
         ushort urgentPointer = 0;
-        if ((connection->Facts & TcpFacts.UrgentSent) != 0 && SequenceNumber.IsAfter(connection->SndUp, sequence) && connection->SndUp - sequence <= ushort.MaxValue)
+        if ((connection->Facts & TcpFacts.UrgentSent) != 0 && SequenceNumber.IsAfter(connection->SndUp, sequence)
+            && connection->SndUp - sequence <= ushort.MaxValue)
         {
             flags |= TcpFlags.Urg;
             urgentPointer = (ushort)(connection->SndUp - sequence);
@@ -294,14 +300,16 @@ public sealed unsafe partial class Tcp
 
         bool hasAck = (flags & TcpFlags.Ack) != 0;
         ushort window = isSyn ? (ushort)Math.Min(connection->ReceiveLimit, ushort.MaxValue) : SelectWindow(connection);
-        TcpHeader.Write(header, connection->Local.Port, connection->Remote.Port, sequence, hasAck ? connection->RcvNxt : 0, flags, window, urgentPointer);
+        TcpHeader.Write(header, connection->Local.Port, connection->Remote.Port, sequence, hasAck ? connection->RcvNxt : 0, flags, window,
+            urgentPointer);
         ReadOnlySpan<byte> first = length == 0 ? default : connection->SendBuffer.Piece(offset, length);
         ReadOnlySpan<byte> second = (uint)first.Length == length ? default
             : connection->SendBuffer.Piece(offset + (uint)first.Length, length - (uint)first.Length);
         if (!_host.CompletesChecksum(connection))
         {
             InternetChecksum checksum = default;
-            checksum.AddPseudoHeader(connection->Local.Address, connection->Remote.Address, TcpHeader.Protocol, header.Length + (int)length);
+            checksum.AddPseudoHeader(connection->Local.Address, connection->Remote.Address, TcpHeader.Protocol,
+                header.Length + (int)length);
             checksum.Add(header);
             checksum.Add(first);
             checksum.Add(second);
@@ -329,7 +337,8 @@ public sealed unsafe partial class Tcp
         bool tellsRanges = (connection->Ranges != null || connection->Duplicate.Left != connection->Duplicate.Right) && length == 0;
         if (!tellsRanges)
         {
-            return hasTimestamps ? TcpOptions.WriteTimestamps(destination, Milliseconds(nowNs) + connection->TimestampOffset, connection->TsRecent) : 0;
+            return hasTimestamps ? TcpOptions.WriteTimestamps(destination, Milliseconds(nowNs) + connection->TimestampOffset,
+                connection->TsRecent) : 0;
         }
 
         TcpOptions options = default;
@@ -348,7 +357,9 @@ public sealed unsafe partial class Tcp
         return options.Write(destination);
     }
 
-    /// <summary>A duplicate first (RFC 2883, 4), then the range that changed last (RFC 2018, 4), then the others as far as there is room.</summary>
+    /// <summary>
+    /// A duplicate first (RFC 2883, 4), then the range that changed last (RFC 2018, 4), then the others as far as there is room.
+    /// </summary>
     private static void AddSackBlocks(TcpConnection* connection, ref TcpOptions options)
     {
         int limit = options.HasTimestamps ? TcpOptions.MaximumSackBlocks - 1 : TcpOptions.MaximumSackBlocks;
@@ -437,7 +448,8 @@ public sealed unsafe partial class Tcp
         Finish(connection, error);
     }
 
-    private void SendBareReset(in SocketAddress local, in SocketAddress remote, uint interfaceIndex, uint sequence, uint acknowledgment, TcpFlags flags)
+    private void SendBareReset(in SocketAddress local, in SocketAddress remote, uint interfaceIndex, uint sequence, uint acknowledgment,
+        TcpFlags flags)
     {
         _counters.ResetsOut++;
         Span<byte> segment = stackalloc byte[TcpHeader.MinimumBytes];

@@ -1,6 +1,7 @@
-// The Transmission Control Protocol (RFC 9293): all connections of one vNode, and the rules. No clock, no device and no allocator of its own:
-// every call that may send or arm a timer is told the time, segments come by OnSegment and go to the TcpHost, memory is the frames' and the
-// account's. Nothing here blocks; results are Errno values and counts. Callers hold the kernel lock and do not call in from a TcpHost method.
+// The Transmission Control Protocol (RFC 9293): all connections of one vNode, and the rules. No clock, no device and no allocator of its
+// own: every call that may send or arm a timer is told the time, segments come by OnSegment and go to the TcpHost, memory is the frames'
+// and the account's. Nothing here blocks; results are Errno values and counts. Callers hold the kernel lock and do not call in from a
+// TcpHost method.
 //
 //   Tcp.Calls.cs            what users do: connect, listen, accept, write, read, close
 //   Tcp.Options.cs          options, readiness, what is shown
@@ -109,7 +110,10 @@ public sealed unsafe partial class Tcp
     /// <summary>Segments of which records are kept.</summary>
     public ulong SegmentsInUse => _scoreboard.InUse;
 
-    /// <summary>A connection in state CLOSED, bound to nothing; null when there are too many. <paramref name="any"/>: 0.0.0.0 or ::, by the socket's family.</summary>
+    /// <summary>
+    /// A connection in state CLOSED, bound to nothing; null when there are too many. <paramref name="any"/>: 0.0.0.0 or ::, by the socket's
+    /// family.
+    /// </summary>
     public TcpConnection* Create(IpAddress any)
     {
         TcpConnection* connection = _connections.Allocate();
@@ -156,7 +160,8 @@ public sealed unsafe partial class Tcp
     private void Arm(TcpConnection* connection, ulong dueNs) => _timers.Arm(connection, dueNs);
 
     /// <summary>
-    /// The connection is over: state CLOSED (RFC 9293, figure 5). Bytes that arrived can still be read; the error is what the next call returns.
+    /// The connection is over: state CLOSED (RFC 9293, figure 5). Bytes that arrived can still be read; the error is what the next call
+    /// returns.
     /// </summary>
     private void Finish(TcpConnection* connection, Errno error)
     {
@@ -241,7 +246,9 @@ public sealed unsafe partial class Tcp
         }
     }
 
-    /// <summary>Too many connections: the one that has waited in TIME-WAIT longest gives way (it is the last of the list that has the state).</summary>
+    /// <summary>
+    /// Too many connections: the one that has waited in TIME-WAIT longest gives way (it is the last of the list that has the state).
+    /// </summary>
     private bool RecycleTimeWait()
     {
         if (_timeWaitCount == 0)

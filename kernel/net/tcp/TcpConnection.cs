@@ -1,5 +1,5 @@
-// All that TCP knows of one connection or listener: RFC 9293's transmission control block (3.3.1), with its variables by their names. Lives in
-// the slab of its Tcp, which alone changes it; others read. Times are nanoseconds of the caller's clock, 0 = never or off.
+// All that TCP knows of one connection or listener: RFC 9293's transmission control block (3.3.1), with its variables by their names. Lives
+// in the slab of its Tcp, which alone changes it; others read. Times are nanoseconds of the caller's clock, 0 = never or off.
 //
 // Sequence space of the sender:   SndUna <= (SentFirst ... SentLast: one record per segment under way) <= SndNxt <= first unsent byte
 // The send buffer begins with the first unacknowledged byte of data; SYN and FIN take sequence numbers and no byte of it.
@@ -72,7 +72,9 @@ internal enum TcpFacts : uint
     /// <summary>Connect has been refused or was never finished; only the error is left.</summary>
     Failed = 1 << 19,
 
-    /// <summary>The user has written since the peer's latest data: an interactive exchange, in which acknowledgments wait for data to ride on.</summary>
+    /// <summary>
+    /// The user has written since the peer's latest data: an interactive exchange, in which acknowledgments wait for data to ride on.
+    /// </summary>
     Interactive = 1 << 20,
 
     /// <summary>A tail loss probe is under way (RFC 8985, 7).</summary>

@@ -28,24 +28,25 @@ public static class EcnCodepoint
 public abstract unsafe class TcpHost
 {
     /// <summary>
-    /// Sends a segment of a connection from Local to Remote: a header with its options, and the payload in two pieces. The checksum field is
-    /// filled in unless <see cref="CompletesChecksum"/>; then it is 0. False: it was not sent, for want of a route or a buffer; TCP tries again.
+    /// Sends a segment of a connection from Local to Remote: a header with its options, and the payload in two pieces. The checksum field
+    /// is filled in unless <see cref="CompletesChecksum"/>; then it is 0. False: it was not sent, for want of a route or a buffer; TCP
+    /// tries again.
     /// </summary>
     [NoBlock]
     [NoAllocation]
     public abstract bool Send(TcpConnection* connection, ReadOnlySpan<byte> header, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, uint ecn);
 
     /// <summary>
-    /// Sends a whole segment, checksum included, that belongs to no connection (a reset, the answer with a SYN cookie). The interface is the
-    /// one by which the segment came that it answers.
+    /// Sends a whole segment, checksum included, that belongs to no connection (a reset, the answer with a SYN cookie). The interface is
+    /// the one by which the segment came that it answers.
     /// </summary>
     [NoBlock]
     [NoAllocation]
     public abstract void SendBare(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment);
 
     /// <summary>
-    /// Bytes that one segment without TCP options can carry to there: the path's MTU (the interface's for addresses that are not routed) less the
-    /// headers of IP and TCP. Asked when a connection begins and after <see cref="Tcp.OnPacketTooBig"/>.
+    /// Bytes that one segment without TCP options can carry to there: the path's MTU (the interface's for addresses that are not routed)
+    /// less the headers of IP and TCP. Asked when a connection begins and after <see cref="Tcp.OnPacketTooBig"/>.
     /// </summary>
     [NoBlock]
     [NoAllocation]

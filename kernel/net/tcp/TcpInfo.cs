@@ -27,7 +27,10 @@ public enum TcpReadiness
     Urgent = 32,
 }
 
-/// <summary>Options with a value (tcp(7), socket(7)). Those that are on or off are <see cref="TcpSocketFlags"/>, which need no call but NoDelay and Cork.</summary>
+/// <summary>
+/// Options with a value (tcp(7), socket(7)). Those that are on or off are <see cref="TcpSocketFlags"/>, which need no call but NoDelay and
+/// Cork.
+/// </summary>
 public enum TcpOption
 {
     /// <summary>1 = send at once; 0 = Nagle's algorithm.</summary>
@@ -118,7 +121,9 @@ public struct TcpInfo
     public ulong LastSentNs;
     public ulong LastReceivedNs;
 
-    /// <summary>The next time-out: what runs (/proc/net/tcp's tr: 0 none, 1 retransmission, 2 another, 3 TIME-WAIT, 4 window probe), and when.</summary>
+    /// <summary>
+    /// The next time-out: what runs (/proc/net/tcp's tr: 0 none, 1 retransmission, 2 another, 3 TIME-WAIT, 4 window probe), and when.
+    /// </summary>
     public int TimerKind;
     public ulong TimerNs;
 }

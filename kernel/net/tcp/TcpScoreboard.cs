@@ -38,7 +38,9 @@ internal sealed unsafe class TcpScoreboard
     /// <summary>Records of all connections.</summary>
     internal ulong InUse => _segments.InUse;
 
-    /// <summary>What is believed to be in the network, bytes (RFC 6675, 4, SetPipe). Duplicate acknowledgments stand for segments that have left.</summary>
+    /// <summary>
+    /// What is believed to be in the network, bytes (RFC 6675, 4, SetPipe). Duplicate acknowledgments stand for segments that have left.
+    /// </summary>
     internal static uint Pipe(TcpConnection* connection)
     {
         uint flight = connection->SndNxt - connection->SndUna;
@@ -159,8 +161,8 @@ internal sealed unsafe class TcpScoreboard
     }
 
     /// <summary>
-    /// The peer has dropped what it had told of: the first segment would be acknowledged cumulatively if it were there (RFC 2018, 8). All that
-    /// was acknowledged selectively is forgotten.
+    /// The peer has dropped what it had told of: the first segment would be acknowledged cumulatively if it were there (RFC 2018, 8). All
+    /// that was acknowledged selectively is forgotten.
     /// </summary>
     internal static void ForgetSacked(TcpConnection* connection)
     {
@@ -252,7 +254,8 @@ internal sealed unsafe class TcpScoreboard
 
     private static void MarkSacked(TcpConnection* connection, SackBlock block, ulong nowNs, ref AckOutcome outcome)
     {
-        for (SentSegment* segment = connection->SentFirst; segment != null && SequenceNumber.IsBefore(segment->Start, block.Right); segment = segment->Next)
+        for (SentSegment* segment = connection->SentFirst; segment != null
+            && SequenceNumber.IsBefore(segment->Start, block.Right); segment = segment->Next)
         {
             if (segment->Has(SegmentMarks.Sacked) || SequenceNumber.IsBefore(segment->Start, block.Left)
                 || SequenceNumber.IsAfter(segment->End, block.Right))

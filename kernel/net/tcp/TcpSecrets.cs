@@ -1,9 +1,9 @@
-// What a peer must not be able to guess, from one key that is made at boot: initial sequence numbers (RFC 6528), the offset of a connection's
-// timestamps (RFC 7323, 5.4), SYN cookies (RFC 4987, 3.6), the order of ephemeral ports (RFC 6056).
+// What a peer must not be able to guess, from one key that is made at boot: initial sequence numbers (RFC 6528), the offset of a
+// connection's timestamps (RFC 7323, 5.4), SYN cookies (RFC 4987, 3.6), the order of ephemeral ports (RFC 6056).
 //
-// A cookie is the sequence number of a SYN-ACK for a connection of which nothing is kept. Its low 24 bits are a hash of both ends and of the
-// minute, plus the index of the peer's MSS; its high 8 bits are the minute, and another hash and the peer's sequence number hide all. What else
-// the SYN offered comes back in the low bits of our timestamp, when there are timestamps.
+// A cookie is the sequence number of a SYN-ACK for a connection of which nothing is kept. Its low 24 bits are a hash of both ends and of
+// the minute, plus the index of the peer's MSS; its high 8 bits are the minute, and another hash and the peer's sequence number hide all.
+// What else the SYN offered comes back in the low bits of our timestamp, when there are timestamps.
 
 using System;
 
@@ -49,7 +49,9 @@ internal readonly struct TcpSecrets(SipHash hash)
     private const uint CookieMask = 0xFFFFFF;
     private const int CookieMinuteShift = 24;
 
-    /// <summary>MSS values that a cookie can tell, after Linux's measured list: the largest one that is not above the peer's is chosen.</summary>
+    /// <summary>
+    /// MSS values that a cookie can tell, after Linux's measured list: the largest one that is not above the peer's is chosen.
+    /// </summary>
     private static ReadOnlySpan<ushort> CookieSegmentSizes => [536, 1220, 1300, 1380, 1440, 1460, 4312, 8960];
 
     /// <summary>ISN = M + F(both ends, key) (RFC 6528, 3).</summary>

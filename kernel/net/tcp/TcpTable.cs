@@ -90,7 +90,8 @@ internal sealed unsafe class TcpTable
     }
 
     /// <summary>
-    /// Gives a connection its local port, which Local names already; false without memory. <paramref name="isBound"/>: the port was asked for.
+    /// Gives a connection its local port, which Local names already; false without memory. <paramref name="isBound"/>: the port was asked
+    /// for.
     /// </summary>
     internal bool TryHold(TcpConnection* connection, bool isBound)
     {
@@ -182,8 +183,8 @@ internal sealed unsafe class TcpTable
     }
 
     /// <summary>
-    /// The listener for a connection from there: one that is bound to the address goes before one for all addresses of the version, and that
-    /// before one for both versions. Among equals (SO_REUSEPORT) the ends decide, so that a handshake stays with its listener.
+    /// The listener for a connection from there: one that is bound to the address goes before one for all addresses of the version, and
+    /// that before one for both versions. Among equals (SO_REUSEPORT) the ends decide, so that a handshake stays with its listener.
     /// </summary>
     internal TcpConnection* FindListener(in SocketAddress local, in SocketAddress remote)
     {
@@ -245,7 +246,8 @@ internal sealed unsafe class TcpTable
     {
         for (TcpConnection* other = connection->Port->Listeners; other != null; other = other->ListenNext)
         {
-            if ((other->Flags & connection->Flags & TcpSocketFlags.ReusePort) == 0 && Overlaps(connection, connection->Local.Address, other))
+            if ((other->Flags & connection->Flags & TcpSocketFlags.ReusePort) == 0
+                && Overlaps(connection, connection->Local.Address, other))
             {
                 return false;
             }
@@ -256,7 +258,8 @@ internal sealed unsafe class TcpTable
 
     /// <summary>
     /// A port for a connection to there, with which it is the only one between the two ends; 0 when there is none. The sequence of ports
-    /// for a destination begins where a keyed hash says and goes on in steps (RFC 6056, 3.3.3), so that it is neither guessed nor reused early.
+    /// for a destination begins where a keyed hash says and goes on in steps (RFC 6056, 3.3.3), so that it is neither guessed nor reused
+    /// early.
     /// </summary>
     internal ushort ChooseEphemeral(IpAddress local, in SocketAddress remote)
     {
@@ -306,7 +309,8 @@ internal sealed unsafe class TcpTable
             return true;
         }
 
-        return address.IsUnspecified ? Covers(address, connection->Flags, theirs) || (theirs.IsUnspecified && Covers(theirs, other->Flags, address))
+        return address.IsUnspecified ? Covers(address, connection->Flags, theirs)
+            || (theirs.IsUnspecified && Covers(theirs, other->Flags, address))
             : theirs.IsUnspecified && Covers(theirs, other->Flags, address);
     }
 
@@ -349,7 +353,9 @@ internal sealed unsafe class TcpTable
     private ref ulong BucketOf(in SocketAddress local, in SocketAddress remote) =>
         ref _tuples[(int)(Mix(in local, in remote) % (ulong)_tuples.Length)];
 
-    /// <summary>Mixes by multiplication under a key: far cheaper than SipHash, and whoever fills a bucket would have to see times.</summary>
+    /// <summary>
+    /// Mixes by multiplication under a key: far cheaper than SipHash, and whoever fills a bucket would have to see times.
+    /// </summary>
     private ulong Mix(in SocketAddress local, in SocketAddress remote)
     {
         ulong mixed = (remote.Address.FirstWord ^ _key) * 0x9E3779B97F4A7C15;

@@ -1,6 +1,6 @@
-// Which connection has to be looked at next: a pairing heap (Fredman, Sedgewick, Sleator and Tarjan, "The pairing heap", 1986) whose nodes lie
-// in the connections, so that it needs no memory and no bound. A connection has one node for all its timers. A timer that moves further away,
-// which is what nearly every acknowledgment does to it, leaves the node where it is: it comes up early, and is put back then.
+// Which connection has to be looked at next: a pairing heap (Fredman, Sedgewick, Sleator and Tarjan, "The pairing heap", 1986) whose nodes
+// lie in the connections, so that it needs no memory and no bound. A connection has one node for all its timers. A timer that moves further
+// away, which is what nearly every acknowledgment does to it, leaves the node where it is: it comes up early, and is put back then.
 
 namespace Lego.Kernel;
 

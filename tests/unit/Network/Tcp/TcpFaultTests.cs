@@ -1,5 +1,5 @@
-// The faults that users of small stacks report most: an acknowledgment that puts the retransmission of other data off, a window that opens and is
-// not announced, a FIN that is not sent again in CLOSING and LAST-ACK.
+// The faults that users of small stacks report most: an acknowledgment that puts the retransmission of other data off, a window that opens
+// and is not announced, a FIN that is not sent again in CLOSING and LAST-ACK.
 
 using Lego.Kernel;
 using Xunit;

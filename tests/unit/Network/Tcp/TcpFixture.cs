@@ -25,11 +25,15 @@ public sealed record Sent(TcpPacket Packet, uint Ecn, IpAddress Source, IpAddres
     public byte[] Payload => Packet.PayloadData ?? [];
 
     /// <summary>The control bits, as letters: "SA", "AP", "R".</summary>
-    public string Flags => string.Concat(new[]
-    {
-        Packet.Synchronize ? "S" : "", Packet.Finished ? "F" : "", Packet.Reset ? "R" : "", Packet.Acknowledgment ? "A" : "", Packet.Push ? "P" : "", Packet.Urgent ? "U" : "",
-        Packet.ExplicitCongestionNotificationEcho ? "E" : "", Packet.CongestionWindowReduced ? "C" : "",
-    });
+    public string Flags => string.Concat(
+        Packet.Synchronize ? "S" : "",
+        Packet.Finished ? "F" : "",
+        Packet.Reset ? "R" : "",
+        Packet.Acknowledgment ? "A" : "",
+        Packet.Push ? "P" : "",
+        Packet.Urgent ? "U" : "",
+        Packet.ExplicitCongestionNotificationEcho ? "E" : "",
+        Packet.CongestionWindowReduced ? "C" : "");
 
     /// <summary>The bytes of an option's value, or null.</summary>
     public byte[]? Option(int kind)
@@ -56,7 +60,8 @@ public sealed record Sent(TcpPacket Packet, uint Ecn, IpAddress Source, IpAddres
         }
     }
 
-    private static uint Word(byte[] bytes, int at) => ((uint)bytes[at] << 24) | ((uint)bytes[at + 1] << 16) | ((uint)bytes[at + 2] << 8) | bytes[at + 3];
+    private static uint Word(byte[] bytes, int at) =>
+        ((uint)bytes[at] << 24) | ((uint)bytes[at + 1] << 16) | ((uint)bytes[at + 2] << 8) | bytes[at + 3];
 }
 
 /// <summary>The layers below and above: keeps what is sent.</summary>
@@ -82,7 +87,8 @@ public sealed unsafe class RecordingHost : TcpHost
         return true;
     }
 
-    public override void SendBare(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment) => Add(source, destination, segment.ToArray(), 0);
+    public override void SendBare(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment) =>
+        Add(source, destination, segment.ToArray(), 0);
 
     public override int PayloadLimit(IpAddress source, IpAddress destination, uint interfaceIndex) => Limit;
 
@@ -124,7 +130,8 @@ public sealed unsafe class TcpFixture : IDisposable
         IsV4 = isV4;
         _freeAtStart = _frames.Allocator.FreePages;
         Memory = new NetworkMemory(_frames.Allocator, memoryPages);
-        Tcp = new Lego.Kernel.Tcp(_frames.Allocator, Memory, Host, new TcpLimits { Connections = 64, ReceiveBufferBytes = 1 << 20, SendBufferBytes = 1 << 20 }, 1, 2);
+        Tcp = new Lego.Kernel.Tcp(_frames.Allocator, Memory, Host,
+            new TcpLimits { Connections = 64, ReceiveBufferBytes = 1 << 20, SendBufferBytes = 1 << 20 }, 1, 2);
     }
 
     public bool IsV4 { get; }
@@ -173,7 +180,8 @@ public sealed unsafe class TcpFixture : IDisposable
     public Sent TakeOne() => Assert.Single(Take());
 
     /// <summary>The stranger sends a segment.</summary>
-    public void Give(string flags, uint sequence, uint acknowledgment, byte[]? payload = null, int window = 65535, byte[]? options = null, int urgent = 0, uint ecn = 0)
+    public void Give(string flags, uint sequence, uint acknowledgment, byte[]? payload = null, int window = 65535, byte[]? options = null,
+        int urgent = 0, uint ecn = 0)
     {
         TcpPacket packet = new(PeerPort, OurPortOf())
         {
@@ -276,7 +284,8 @@ public sealed unsafe class TcpFixture : IDisposable
     }
 
     /// <summary>The stranger acknowledges everything up to a number.</summary>
-    public void Ack(uint acknowledgment, int window = 65535, byte[]? options = null) => Give("A", PeerNext, acknowledgment, window: window, options: options);
+    public void Ack(uint acknowledgment, int window = 65535, byte[]? options = null) =>
+        Give("A", PeerNext, acknowledgment, window: window, options: options);
 
     /// <summary>The stranger sends the next bytes.</summary>
     public void Data(byte[] bytes, string flags = "AP")

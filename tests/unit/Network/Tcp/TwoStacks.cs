@@ -1,5 +1,6 @@
-// Two stacks of ours and a network between them that loses, delays, doubles and reorders segments as a seed says, with an MTU that a router on
-// the way may lower. Time is simulated: the next thing that happens is a segment's arrival, a timer of one of the stacks, or a user's turn.
+// Two stacks of ours and a network between them that loses, delays, doubles and reorders segments as a seed says, with an MTU that a router
+// on the way may lower. Time is simulated: the next thing that happens is a segment's arrival, a timer of one of the stacks, or a user's
+// turn.
 
 using System;
 using System.Collections.Generic;
@@ -12,7 +13,9 @@ namespace Lego.Tests.Network;
 /// <summary>What the network does to segments. Shares are in thousandths.</summary>
 public sealed record Wire(int Loss, int Duplicates, int Reordered, int Marked, int DelayMs, int PayloadLimit, int Seed)
 {
-    public override string ToString() => $"loss {Loss}, duplicates {Duplicates}, reordered {Reordered}, marked {Marked}, delay {DelayMs}, payload {PayloadLimit}, seed {Seed}";
+    public override string ToString() =>
+        $"loss {Loss}, duplicates {Duplicates}, reordered {Reordered}, marked {Marked}, delay {DelayMs}, payload {PayloadLimit}, "
+        + $"seed {Seed}";
 }
 
 /// <summary>One end: a stack, its memory, and what its user does with one connection.</summary>
@@ -95,7 +98,8 @@ public sealed unsafe class TwoStacks : IDisposable
     private const ushort Port = 7;
     private const int MaximumSteps = 2_000_000;
 
-    private readonly PriorityQueue<(StackEnd To, IpAddress Source, IpAddress Destination, byte[] Bytes, uint Ecn), (ulong, int)> _wire = new();
+    private readonly PriorityQueue<(StackEnd To, IpAddress Source, IpAddress Destination, byte[] Bytes, uint Ecn),
+        (ulong, int)> _wire = new();
     private readonly Random _random;
     private int _sent;
 
@@ -148,10 +152,20 @@ public sealed unsafe class TwoStacks : IDisposable
 
     public override string ToString() => $"{Wire}; {Describe(Client)}; {Describe(Server)}";
 
-    private static string Describe(StackEnd end) => end.Connection == null || end.HasClosed ? $"closed: {end.HasClosed}, failure {end.Failure}, connections {end.Tcp.ConnectionsInUse}"
-        : $"{end.Connection->State}, failure {end.Failure}, written {end.Written} of {end.ToSend.Length}, received {end.Received.Count}, una {end.Connection->SndUna} nxt {end.Connection->SndNxt} "
-            + $"window {end.Connection->SndWnd} cwnd {end.Connection->Cwnd} queued {end.Connection->SendBuffer.Length} lost {end.Connection->LostBytes} rto {end.Connection->TimeoutDueNs} "
-            + $"persist {end.Connection->PersistDueNs} facts {end.Connection->Facts} pages {end.Memory.PagesInUse}";
+    private static string Describe(StackEnd end)
+    {
+        string user = $"failure {end.Failure}, written {end.Written} of {end.ToSend.Length}, received {end.Received.Count}, "
+            + $"pages {end.Memory.PagesInUse}, connections {end.Tcp.ConnectionsInUse}";
+        if (end.Connection == null || end.HasClosed)
+        {
+            return user;
+        }
+
+        TcpConnection* connection = end.Connection;
+        return $"{user}, {connection->State}, una {connection->SndUna} nxt {connection->SndNxt} window {connection->SndWnd} "
+            + $"cwnd {connection->Cwnd} queued {connection->SendBuffer.Length} lost {connection->LostBytes} "
+            + $"timeout {connection->TimeoutDueNs} persist {connection->PersistDueNs} facts {connection->Facts}";
+    }
 
     /// <summary>SACK-permitted becomes two NOPs and a correction of the checksum.</summary>
     private static void StripSack(byte[] bytes)
@@ -207,8 +221,8 @@ public sealed unsafe class TwoStacks : IDisposable
     }
 
     /// <summary>
-    /// Lets both users do their work until all is done; false: at the end of the time there is still something left. Users write and read in portions
-    /// of random size at random times, shut down when all is written, and close when they have seen the end.
+    /// Lets both users do their work until all is done; false: at the end of the time there is still something left. Users write and read
+    /// in portions of random size at random times, shut down when all is written, and close when they have seen the end.
     /// </summary>
     public bool Run(ulong limitNs, int portionBytes = 5000, int pauseMs = 3)
     {

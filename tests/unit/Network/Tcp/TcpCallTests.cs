@@ -1,0 +1,330 @@
+// What users do and see, timers that end connections, listeners and floods.
+
+using System;
+using System.Linq;
+using Lego.Kernel;
+using Xunit;
+
+namespace Lego.Tests.Network;
+
+public sealed unsafe class TcpCallTests
+{
+    [Fact]
+    public void Nagle_holds_a_second_small_segment_until_the_first_is_acknowledged()
+    {
+        using TcpFixture fixture = new();
+        fixture.Establish();
+        fixture.Write(10);
+        Assert.Equal(10, fixture.TakeOne().Payload.Length);
+        fixture.Write(10);
+        fixture.Write(10);
+        Assert.Empty(fixture.Take());
+        fixture.Ack(fixture.OursNext + 10);
+        Assert.Equal(20, fixture.TakeOne().Payload.Length);
+    }
+
+    [Fact]
+    public void NoDelay_sends_at_once()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Tcp.SetOption(connection, TcpOption.NoDelay, 1, fixture.Now);
+        fixture.Write(10);
+        fixture.Write(10);
+        Assert.Equal(2, fixture.Take().Length);
+    }
+
+    [Fact]
+    public void More_waits_for_more_but_not_for_ever()
+    {
+        using TcpFixture fixture = new();
+        fixture.Establish();
+        fixture.Write(TcpFixture.Bytes(10), TcpTransfer.More);
+        Assert.Empty(fixture.Take());
+        fixture.Write(TcpFixture.Bytes(10), TcpTransfer.More);
+        fixture.Wait(250 * TcpFixture.Millisecond);
+        Assert.Equal(20, fixture.TakeOne().Payload.Length);
+    }
+
+    [Fact]
+    public void A_silly_window_is_not_used()
+    {
+        using TcpFixture fixture = new();
+        fixture.Establish(window: 2000);
+        fixture.Write(5000);
+        Assert.Equal([536, 536, 536], fixture.Take().Select(sent => sent.Payload.Length));
+        fixture.Ack(fixture.OursNext + (3 * 536), window: 100);
+        Assert.Empty(fixture.Take());
+    }
+
+    [Fact]
+    public void A_closed_window_is_probed_as_long_as_the_peer_answers()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish(window: 0);
+        fixture.Write(100);
+        for (int count = 0; count < 60; count++)
+        {
+            fixture.Wait(130 * TcpFixture.Second);
+            Assert.NotEmpty(fixture.Take());
+            fixture.Ack(fixture.OursNext, window: 0);
+        }
+
+        Assert.Equal(TcpState.Established, connection->State);
+        fixture.Ack(fixture.OursNext, window: 1000);
+        Assert.Equal(100, fixture.Take().Sum(sent => sent.Payload.Length));
+    }
+
+    [Fact]
+    public void Data_that_nobody_acknowledges_end_the_connection()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Write(100);
+        fixture.Wait(3600 * TcpFixture.Second);
+        Assert.Equal(TcpState.Closed, connection->State);
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+        Assert.Equal("RA", fixture.Take()[^1].Flags);
+    }
+
+    [Fact]
+    public void The_user_s_timeout_ends_the_connection_sooner()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Tcp.SetOption(connection, TcpOption.UserTimeoutMs, 3000, fixture.Now);
+        fixture.Write(100);
+        fixture.Wait(2990 * TcpFixture.Millisecond);
+        Assert.Equal(TcpState.Established, connection->State);
+        fixture.Wait(20 * TcpFixture.Millisecond);
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+    }
+
+    [Fact]
+    public void A_SYN_that_nobody_answers_is_given_up()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Connect();
+        fixture.Wait(600 * TcpFixture.Second);
+        Assert.Equal(7, fixture.Take().Count(sent => sent.Flags == "S"));
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+    }
+
+    [Fact]
+    public void An_idle_connection_is_probed_and_ended()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Tcp.SetOption(connection, TcpOption.KeepIdleSeconds, 10, fixture.Now);
+        fixture.Tcp.SetOption(connection, TcpOption.KeepIntervalSeconds, 5, fixture.Now);
+        fixture.Tcp.SetOption(connection, TcpOption.KeepCount, 3, fixture.Now);
+        fixture.Tcp.SetOption(connection, TcpOption.KeepAlive, 1, fixture.Now);
+        fixture.Wait(10 * TcpFixture.Second);
+        Assert.Equal(fixture.OursNext - 1, fixture.TakeOne().Sequence);
+        fixture.Ack(fixture.OursNext);
+        fixture.Wait(10 * TcpFixture.Second);
+        Assert.Single(fixture.Take());
+        fixture.Wait(15 * TcpFixture.Second);
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+    }
+
+    [Fact]
+    public void Time_wait_ends_after_a_minute_and_nothing_is_left()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Tcp.Close(connection, fixture.Now);
+        fixture.Give("FA", fixture.PeerNext, fixture.OursNext + 1);
+        Assert.Equal(TcpState.TimeWait, connection->State);
+        fixture.Wait(59 * TcpFixture.Second);
+        Assert.Equal(1UL, fixture.Tcp.ConnectionsInUse);
+        fixture.Wait(2 * TcpFixture.Second);
+        Assert.Equal(0UL, fixture.Tcp.ConnectionsInUse);
+        Assert.Equal(ulong.MaxValue, fixture.Tcp.NextDeadlineNs);
+    }
+
+    [Fact]
+    public void Close_with_unread_data_resets()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Data([1, 2, 3]);
+        fixture.Take();
+        fixture.Tcp.Close(connection, fixture.Now);
+        Assert.Equal("RA", fixture.TakeOne().Flags);
+        Assert.Equal(0UL, fixture.Tcp.ConnectionsInUse);
+    }
+
+    [Fact]
+    public void Data_after_close_are_answered_by_a_reset()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Tcp.Close(connection, fixture.Now);
+        fixture.Take();
+        fixture.Give("AP", fixture.PeerNext, fixture.OursNext + 1, [1]);
+        Assert.Contains(fixture.Take(), sent => sent.Flags == "RA");
+        Assert.Equal(0UL, fixture.Tcp.ConnectionsInUse);
+    }
+
+    [Fact]
+    public void An_orphan_does_not_wait_for_the_peer_s_FIN_for_ever()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Tcp.Close(connection, fixture.Now);
+        fixture.Ack(fixture.OursNext + 1);
+        Assert.Equal(TcpState.FinWait2, connection->State);
+        fixture.Wait(61 * TcpFixture.Second);
+        Assert.Equal(0UL, fixture.Tcp.ConnectionsInUse);
+    }
+
+    [Fact]
+    public void An_urgent_byte_is_read_out_of_band_and_stops_a_read()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Give("AU", fixture.PeerNext, fixture.OursNext, [1, 2, 3, 4], urgent: 3);
+        Assert.True((fixture.Tcp.Poll(connection) & TcpReadiness.Urgent) != 0);
+        byte[] urgent = new byte[1];
+        Assert.Equal(Errno.None, fixture.Tcp.Read(connection, urgent, TcpTransfer.Urgent, fixture.Now, out int count));
+        Assert.Equal((1, 3), (count, urgent[0]));
+        Assert.Equal([1, 2], fixture.Read());
+        Assert.Equal([4], fixture.Read());
+        Assert.Equal(Errno.EINVAL, fixture.Tcp.Read(connection, urgent, TcpTransfer.Urgent, fixture.Now, out _));
+    }
+
+    [Fact]
+    public void An_urgent_write_sets_the_pointer_behind_its_last_byte()
+    {
+        using TcpFixture fixture = new();
+        fixture.Establish();
+        fixture.Write(TcpFixture.Bytes(5), TcpTransfer.Urgent);
+        Sent sent = fixture.TakeOne();
+        Assert.Contains('U', sent.Flags);
+        Assert.Equal(5, sent.Packet.UrgentPointer);
+    }
+
+    [Fact]
+    public void A_hard_error_ends_a_connection_that_is_not_there_yet_and_no_other()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Connect();
+        byte[] quoted = fixture.TakeOne().Packet.Bytes[..8];
+        fixture.Tcp.OnIcmpError(TcpFixture.OurAddress(true), TcpFixture.TheirAddress(true), 1, quoted, Errno.ECONNREFUSED, isHard: true,
+            fixture.Now);
+        Assert.Equal(Errno.ECONNREFUSED, fixture.Tcp.TakeError(connection));
+        fixture.Tcp.Close(connection, fixture.Now);
+        connection = fixture.Establish();
+        fixture.Write(10);
+        quoted = fixture.TakeOne().Packet.Bytes[..8];
+        fixture.Tcp.OnIcmpError(TcpFixture.OurAddress(true), TcpFixture.TheirAddress(true), 1, quoted, Errno.EHOSTUNREACH, isHard: true,
+            fixture.Now);
+        Assert.Equal(TcpState.Established, connection->State);
+        fixture.Wait(3600 * TcpFixture.Second);
+        Assert.Equal(Errno.EHOSTUNREACH, fixture.Tcp.TakeError(connection));
+    }
+
+    [Fact]
+    public void A_flood_of_SYNs_is_answered_by_cookies_that_connect()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* listener = fixture.Listen(backlog: 4);
+        for (int port = 1; port <= 1000; port++)
+        {
+            fixture.PeerPort = (ushort)(10000 + port);
+            fixture.Give("S", (uint)port, 0, options: [2, 4, 5, 0xB4]);
+        }
+
+        Assert.True(fixture.Tcp.ConnectionsInUse <= 9);
+        Sent cookie = fixture.Take()[^1];
+        fixture.Give("A", 1001, cookie.Sequence + 1);
+        Assert.Equal(Errno.None, fixture.Tcp.Accept(listener, out TcpConnection* accepted));
+        Assert.Equal(TcpState.Established, accepted->State);
+        Assert.Equal(1460u, accepted->SndMss);
+        fixture.PeerPort = 9999;
+        fixture.Give("A", 1001, cookie.Sequence + 1);
+        Assert.Equal("R", fixture.Take()[^1].Flags);
+    }
+
+    [Fact]
+    public void A_connection_beyond_the_backlog_waits_until_there_is_room()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* listener = fixture.Listen(backlog: 1);
+        for (int port = 1; port <= 3; port++)
+        {
+            fixture.PeerPort = (ushort)(10000 + port);
+            fixture.Give("S", 5, 0);
+            Sent[] answers = fixture.Take();
+            if (answers.Length > 0)
+            {
+                fixture.Give("A", 6, answers[0].Sequence + 1);
+            }
+        }
+
+        Assert.Equal(2, listener->AcceptCount);
+        Assert.Equal(Errno.None, fixture.Tcp.Accept(listener, out _));
+        fixture.Give("S", 5, 0);
+        Assert.Contains(fixture.Take(), sent => sent.Flags == "SA");
+    }
+
+    [Fact]
+    public void A_later_SYN_takes_over_a_connection_in_TIME_WAIT()
+    {
+        using TcpFixture fixture = new();
+        fixture.Listen();
+        fixture.Give("S", 5, 0);
+        fixture.Give("A", 6, fixture.TakeOne().Sequence + 1);
+        Assert.Equal(Errno.None, fixture.Tcp.Accept(fixture.Tcp.Next(fixture.Tcp.Next(null)), out TcpConnection* accepted));
+        uint next = accepted->SndNxt;
+        fixture.Tcp.Close(accepted, fixture.Now);
+        fixture.Give("FA", 6, next + 1);
+        Assert.Equal(TcpState.TimeWait, accepted->State);
+        fixture.Take();
+        fixture.Give("S", 5000, 0);
+        Assert.Equal("SA", fixture.TakeOne().Flags);
+    }
+
+    [Fact]
+    public void Challenges_are_rationed()
+    {
+        using TcpFixture fixture = new();
+        fixture.Establish();
+        for (int count = 0; count < 100; count++)
+        {
+            fixture.Give("R", fixture.PeerNext + 10 + (uint)count, 0);
+        }
+
+        Assert.Single(fixture.Take());
+    }
+
+    [Fact]
+    public void Single_bytes_do_not_push_the_window_beyond_the_buffer()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish([2, 4, 5, 0xB4, 1, 3, 3, 7]);
+        uint edge = connection->RcvAdv;
+        for (int count = 0; count < 10000; count++)
+        {
+            fixture.Data([1]);
+        }
+
+        Assert.True(connection->RcvAdv - edge <= 128, $"moved by {connection->RcvAdv - edge}");
+    }
+
+    [Fact]
+    public void Memory_is_bounded_and_a_full_stack_closes_its_windows()
+    {
+        using TcpFixture fixture = new(memoryPages: 8);
+        fixture.Establish();
+        for (int count = 0; count < 100; count++)
+        {
+            fixture.Data(TcpFixture.Bytes(1000));
+        }
+
+        Assert.True(fixture.Memory.PagesInUse <= 8);
+        uint acknowledged = fixture.Take()[^1].Acknowledgment;
+        Assert.Equal(acknowledged - (TcpFixture.TheirSequence + 1), (uint)fixture.Read().Length);
+    }
+}
