@@ -128,9 +128,13 @@ public unsafe struct StreamBuffer
     {
         uint first = (_start + Length + PageBytes - 1) >> PageShift;
         uint last = (_start + endOffset + PageBytes - 1) >> PageShift;
-        for (uint page = first; (int)((page - last) << PageShift) < 0; page++)
+        // Beyond its slots the buffer begins anew.
+        uint firstPage = _start >> PageShift;
+        uint slots = _directory == null ? InlineSlots : DirectorySlots;
+        uint count = Math.Min(last - firstPage, slots);
+        for (uint index = first - firstPage; index < count; index++)
         {
-            Free(memory, page << PageShift);
+            Free(memory, (firstPage + index) << PageShift);
         }
 
         if (Length == 0)

@@ -300,8 +300,8 @@ public sealed unsafe partial class Tcp
         uint free = FreeWindow(connection);
         uint step = Math.Min(connection->ReceiveLimit / 2, connection->RcvMss);
         uint window = free >= announced + step ? free : announced;
-        // Rounded up when there is room, so that the edge does not move back by the digits that scaling cuts off (RFC 7323, 2.4); a peer that
-        // sends single bytes would push it on for ever otherwise.
+        // Rounded up when there is room, so that the edge does not move back by the digits that scaling cuts off (RFC 7323, 2.4); a peer
+        // that sends single bytes would push it on for ever otherwise.
         uint scaled = (window + (1u << connection->RcvScale) - 1) >> connection->RcvScale;
         scaled = scaled << connection->RcvScale > free ? window >> connection->RcvScale : scaled;
         scaled = Math.Min(scaled, ushort.MaxValue);
