@@ -1,16 +1,22 @@
 // What a page costs, seen from a program on the rack: bare trap, first touch, ExCache miss with a clean and with a dirty victim, and the
-// raw link's echo of a page as the floor; and the ways into the kernel and out again: a null call, one byte read and one written. One line per figure on standard output: "BENCH name_ns median". Run by `./lego bench fetch`
-// and `./lego bench instructions`, which boot the processor component with bench=on; that enables the private system call below
+// raw link's echo of a page as the floor; and short calls: a null call, one byte read and one written, a name that does not exist, a page
+// of a file written, a switch to another process and a thread made and joined. One line per figure on standard output: "BENCH name_ns
+// median". Run by `./lego bench fetch` and `./lego bench instructions`, which boot the processor component with bench=on; that enables the private system call below
 // (monitors/processor/linux/BenchCalls.cs).
 //
 // usage: fetch EXCACHE_MB
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,31 +88,66 @@ static void misses(const char *name, volatile char *region, size_t pages, int wr
     report(name, count, scale);
 }
 
+// Times an operation, which gives a value that is true if it has failed.
+#define SAMPLE(name, scale, failed)              \
+    do {                                         \
+        for (int i_ = 0; i_ < Samples; i_++) {   \
+            uint64_t start_ = ticks();           \
+            if (failed)                          \
+                exit(1);                         \
+            samples[i_] = ticks() - start_;      \
+        }                                        \
+        report(name, Samples, scale);            \
+    } while (0)
+
 // The shortest calls: what entering and leaving the kernel costs, without and with a descriptor and a byte of the program's memory.
 static void calls(double scale)
 {
     int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
     char byte = 0;
-    for (int i = 0; i < Samples; i++) {
-        uint64_t start = ticks();
-        syscall(SYS_getppid);
-        samples[i] = ticks() - start;
-    }
-    report("null_call", Samples, scale);
-    for (int i = 0; i < Samples; i++) {
-        uint64_t start = ticks();
-        if (read(zero, &byte, 1) != 1)
+    struct stat status;
+    SAMPLE("null_call", scale, syscall(SYS_getppid) < 0);
+    SAMPLE("read_byte", scale, read(zero, &byte, 1) != 1);
+    SAMPLE("write_byte", scale, write(null, &byte, 1) != 1);
+    SAMPLE("missing_name", scale, stat("/tmp/no such name", &status) == 0);
+    close(zero);
+    close(null);
+}
+
+// Pages of a file that has them all.
+static void file_pages(double scale)
+{
+    enum { FilePages = 64 };
+    static char page[PageBytes];
+    int file = open("/tmp/fetch.data", O_RDWR | O_CREAT | O_TRUNC, 0644), at = 0;
+    for (int i = 0; i < FilePages; i++)
+        if (write(file, page, PageBytes) != PageBytes)
             exit(1);
-        samples[i] = ticks() - start;
-    }
-    report("read_byte", Samples, scale);
-    for (int i = 0; i < Samples; i++) {
-        uint64_t start = ticks();
-        if (write(null, &byte, 1) != 1)
-            exit(1);
-        samples[i] = ticks() - start;
-    }
-    report("write_byte", Samples, scale);
+    SAMPLE("read_page", scale, pread(file, page, PageBytes, at++ % FilePages * PageBytes) != PageBytes);
+    SAMPLE("write_page", scale, pwrite(file, page, PageBytes, at++ % FilePages * PageBytes) != PageBytes);
+    close(file);
+    unlink("/tmp/fetch.data");
+}
+
+static void *do_nothing(void *argument) { return argument; }
+
+static int run_thread(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0;
+}
+
+// To another process that only yields, and back: two switches.
+static void threads(double scale)
+{
+    SAMPLE("thread", scale, run_thread());
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            sched_yield();
+    SAMPLE("yield", scale, sched_yield() != 0);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
 }
 
 int main(int argc, char **argv)
@@ -136,6 +177,8 @@ int main(int argc, char **argv)
     }
     double trap = report("trap", Samples, scale);
     calls(scale);
+    file_pages(scale);
+    threads(scale);
     uint64_t hit_limit = trap / scale / 2;
 
     volatile char *region = mmap(0, pages * PageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
