@@ -69,6 +69,9 @@ public readonly unsafe struct UserBuffer
 /// <summary>NUL-terminated strings of a program.</summary>
 public static unsafe class UserString
 {
+    /// <summary>Most strings end within so many bytes; longer ones are copied in pieces that grow.</summary>
+    private const int FirstPieceBytes = 64;
+
     /// <summary>
     /// Copies the string at <paramref name="address"/> with its terminator; <paramref name="lengthBytes"/> does not count the terminator.
     /// EFAULT, or ENAMETOOLONG when no terminator is found within <paramref name="to"/>.
@@ -76,10 +79,10 @@ public static unsafe class UserString
     public static Errno Copy(Process* process, ulong address, Span<byte> to, out int lengthBytes)
     {
         lengthBytes = 0;
-        while (lengthBytes < to.Length)
+        for (int most = FirstPieceBytes; lengthBytes < to.Length; most *= 2)
         {
             ulong pageRest = PageOperations.PageSize - ((address + (ulong)lengthBytes) & (PageOperations.PageSize - 1));
-            int chunk = Math.Min((int)pageRest, to.Length - lengthBytes);
+            int chunk = Math.Min(Math.Min((int)pageRest, most), to.Length - lengthBytes);
             Span<byte> piece = to.Slice(lengthBytes, chunk);
             Errno error = UserMemory.CopyIn(process, address + (ulong)lengthBytes, piece);
             if (error != Errno.None)
