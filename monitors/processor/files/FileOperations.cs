@@ -32,8 +32,11 @@ public abstract unsafe class FileOperations
     /// <summary>How open files refer to this object.</summary>
     public ObjectPointer<FileOperations> Self { get; }
 
-    /// <summary>True when the file has a position: read and write move it, pread and lseek work.</summary>
+    /// <summary>True when lseek and pread work.</summary>
     public virtual bool IsSeekable => false;
+
+    /// <summary>True when read and write move a position, which one call uses at a time.</summary>
+    public virtual bool HasPosition => false;
 
     /// <summary>Reads from <paramref name="position"/> on and moves it; 0 is the end of the file.</summary>
     public virtual long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EINVAL);

@@ -17,6 +17,8 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
     public override bool IsSeekable => true;
 
+    public override bool HasPosition => true;
+
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
         FileCaller caller = FileCaller.Of(process);

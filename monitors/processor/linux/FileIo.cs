@@ -214,7 +214,7 @@ public static unsafe class FileIo
         }
 
         FileOperations operations = file->Operations;
-        if (!operations.IsSeekable)
+        if (!operations.HasPosition)
         {
             ulong none = 0;
             return direction == Direction.Read

@@ -14,6 +14,8 @@ public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperation
 
     public override bool IsSeekable => true;
 
+    public override bool HasPosition => true;
+
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EISDIR);
 
     public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin) =>

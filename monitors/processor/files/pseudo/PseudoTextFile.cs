@@ -11,6 +11,8 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
 {
     public override bool IsSeekable => true;
 
+    public override bool HasPosition => true;
+
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
         if (file->Pseudo.File == PseudoFile.ProcessMemory)
