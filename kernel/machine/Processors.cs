@@ -164,13 +164,18 @@ public static unsafe class Processors
         for (int index = 0; index < s_count; index++)
         {
             CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
-            if (index == self || (root != 0 && cpu->PageTableRoot != root))
+            if (index != self && (root == 0 || cpu->PageTableRoot == root))
             {
-                continue;
+                System.Threading.Volatile.Write(ref cpu->FlushWanted, 1);
+                LocalApic.SendInterrupt(cpu->ApicId, Interrupts.FlushVector);
             }
-            System.Threading.Volatile.Write(ref cpu->FlushWanted, 1);
-            LocalApic.SendInterrupt(cpu->ApicId, Interrupts.FlushVector);
-            while (System.Threading.Volatile.Read(ref cpu->FlushWanted) != 0)
+        }
+
+        // Nobody else asks meanwhile: the kernel lock is held.
+        for (int index = 0; index < s_count; index++)
+        {
+            CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
+            while (index != self && System.Threading.Volatile.Read(ref cpu->FlushWanted) != 0)
             {
                 Cpu.Pause();
             }
