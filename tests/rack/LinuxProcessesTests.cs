@@ -31,6 +31,30 @@ public sealed class LinuxProcessesTests : IDisposable
         Assert.True(often == seldom, $"{seldom} pages written back by 2 rounds, {often} by 200");
     }
 
+    [Fact]
+    public async Task Executing_a_program_again_fetches_nothing_of_its_file()
+    {
+        const int Few = 20;
+        const int Many = 220;
+        Statistics few = await ExecutionsAsync(Few);
+        Statistics many = await ExecutionsAsync(Many);
+        Assert.Equal(few["fabric.requests.FileRead"], many["fabric.requests.FileRead"]);
+        // The initial stack, and the page where the data end: m has made them for this execution.
+        const ulong OwnPages = 2;
+        ulong misses = Fetches(many) - Fetches(few);
+        Assert.True(misses <= OwnPages * (Many - Few), $"{misses} pages fetched by {Many - Few} executions more");
+    }
+
+    private static ulong Fetches(Statistics statistics) => statistics["fabric.requests.Miss"] + statistics["fabric.requests.MissFlush"];
+
+    private static async Task<Statistics> ExecutionsAsync(int rounds)
+    {
+        string script = $"n=0; while [ $n -lt {rounds} ]; do n=$((n + 1)); /bin/busybox true; done; echo $n";
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync([], ["sh", "-c", script]);
+        Assert.True(result.Output == $"{rounds}\n" && result.Status == 0, result.ToString());
+        return statistics;
+    }
+
     /// <summary>Messages that write a shell's pages back while it forks children that write, end, and execute programs.</summary>
     private static async Task<ulong> WriteBacksAsync(int rounds)
     {

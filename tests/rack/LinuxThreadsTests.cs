@@ -26,6 +26,31 @@ public sealed class LinuxThreadsTests : IDisposable
     public Task Programs_keep_their_vector_registers_where_the_processor_component_offers_the_narrow_ones_only() =>
         LinuxPrograms.AssertSameAsync(_folder, "", ["--cpus", "2", "--vectors", "sse"], "extended", "vectors");
 
+    [Theory]
+    [InlineData(1, "ring")]
+    [InlineData(2, "ethernet")]
+    [InlineData(4, "ring")]
+    public async Task Evictions_that_race_writers_lose_nothing_and_fetches_of_threads_overlap(int cpus, string link)
+    {
+        const int Pages = 2048;
+        const int Steps = 2000;
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync(
+            ["--cpus", $"{cpus}", "--link", link, "--excache", "1M", .. await LinuxPrograms.AddAsync("evictions")], ["/evictions", "4", $"{Pages}", $"{Steps}"]);
+        Assert.True(result is { Status: 0, Output: "ok\n" }, result.ToString());
+        Assert.True(statistics["processor.excache.evictions"] > 3 * Steps, "most steps displace a page");
+        Assert.True(statistics["processor.excache.fetches_at_once"] > 1, "a thread fetches while another one waits for its page");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public async Task No_wakeup_of_a_futex_is_lost(int cpus)
+    {
+        ProgramResult result = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("wakeups")], ["/wakeups", "3", "20000"]);
+        Assert.True(result is { Status: 0, Output: "ok\n" }, result.ToString());
+    }
+
     [Fact]
     public async Task Polling_an_epoll_instance_asks_for_the_input_that_it_watches()
     {

@@ -198,7 +198,9 @@ public sealed unsafe partial class ExCache
                     version = VersionOf(name);
                     // The owner takes the victim over before it reads the page, which is no older for it.
                     version += !name.IsNone && victim.Object == name.Number ? 1U : 0;
+                    BeginFetch();
                     error = FetchAndFlush(index, owner, in context, in miss, spare, out received, out isVictims);
+                    _fetching--;
                 }
                 else
                 {
@@ -214,7 +216,9 @@ public sealed unsafe partial class ExCache
         {
             _stages.VictimChosen();
             version = VersionOf(name);
+            BeginFetch();
             error = _rpc.Call(owner, Opcode.Miss, in context, in miss, default, PageSpan(_lines[index].Frame), out received);
+            _fetching--;
             if (error != Errno.None)
             {
                 GiveBack(index);
@@ -257,6 +261,12 @@ public sealed unsafe partial class ExCache
     /// <summary>What is nobody's but a space's does not change behind its back.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private uint VersionOf(LineName name) => name.IsNone ? 0 : _objects.VersionOf(name.Number);
+
+    private void BeginFetch()
+    {
+        _fetching++;
+        _mostFetching = Math.Max(_mostFetching, _fetching);
+    }
 
     private static void BeginFill(AddressSpace* space, ulong* entry)
     {

@@ -110,6 +110,9 @@ public sealed unsafe partial class ExCache
     private ulong _fillsZero;
     private ulong _fillsFailed;
     private ulong _fillsOverflow;
+    /// <summary>Fetches under way, and the most that ever were at a time.</summary>
+    private ulong _fetching;
+    private ulong _mostFetching;
     private ulong _fillWaits;
     private ulong _setWaits;
     private ulong _evictions;
@@ -191,6 +194,7 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.fills_shared"u8, _fillsShared);
         writer.Add("processor.excache.fills_copied"u8, _fillsCopied);
         writer.Add("processor.excache.fills_failed"u8, _fillsFailed);
+        writer.Add("processor.excache.fetches_at_once"u8, _mostFetching);
         writer.Add("processor.excache.fill_waits"u8, _fillWaits);
         writer.Add("processor.excache.set_waits"u8, _setWaits);
         writer.Add("processor.excache.fills_overflow"u8, _fillsOverflow);
