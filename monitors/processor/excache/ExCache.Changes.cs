@@ -50,7 +50,7 @@ public sealed unsafe partial class ExCache
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
+            for (; SkipUntouched(ref entry, ref address, stop, ref slice); address += PageOperations.PageSize, entry++)
             {
                 WaitWhileInFlight(entry);
                 Errno error = SurrenderShared(entry);
@@ -69,8 +69,6 @@ public sealed unsafe partial class ExCache
                         _lines[index].State = LineState.Leaving;
                     }
                 }
-
-                GiveTurn(ref slice, 1);
             }
         }
 
@@ -89,9 +87,8 @@ public sealed unsafe partial class ExCache
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
+            for (; SkipUntouched(ref entry, ref address, stop, ref slice); address += PageOperations.PageSize, entry++)
             {
-                GiveTurn(ref slice, 1);
                 while (*entry == (PageState.InFlight | PageState.Leaving))
                 {
                     // Whoever writes it back for others relies on the mark.
