@@ -1,6 +1,7 @@
 // The processor image: runs programs; their memory and files are elsewhere.
 
 using System.Runtime;
+using Lego.Common;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Processor;
@@ -19,7 +20,7 @@ public static class ProcessorImage
         ComponentStartup component = ComponentStartup.Begin(ComponentKind.Processor, Workers);
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
-        monitor.StartThreads();
+        monitor.StartThreads(isOnly: PeerList.First(ComponentStartup.PeerText, ComponentKind.Processor) == 0);
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(
             monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor),

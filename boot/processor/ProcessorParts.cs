@@ -19,10 +19,16 @@ public sealed class ProcessorLoad(ProcessorMonitor monitor) : LoadSource
     };
 }
 
-/// <summary>Counters of a processor component.</summary>
+/// <summary>Counters and shutdown of a processor component.</summary>
 public sealed class ProcessorControl(ProcessorMonitor monitor) : ControlService
 {
     public override void Report(ref StatisticsWriter writer) => monitor.Report(ref writer);
+
+    public override Errno Shutdown()
+    {
+        monitor.Files.Kept.WriteOutAll();
+        return Errno.None;
+    }
 }
 
 /// <summary>Lives of a processor component: its programs end with each.</summary>

@@ -100,7 +100,7 @@ public static unsafe class SoloImage
     {
         MachineStartup machine = component.Machine;
         var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
-        monitor.StartThreads();
+        monitor.StartThreads(isOnly: true);
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(
             monitor.ExCache.LineCount * PageOperations.PageSize, new ProcessorLoad(monitor),

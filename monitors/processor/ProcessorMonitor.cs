@@ -31,8 +31,17 @@ public sealed class ProcessorMonitor
         rpc.Register(FileLeases.OpcodeGroup, Files.Leases);
     }
 
-    /// <summary>Starts the threads of the monitor; boot time.</summary>
-    public void StartThreads() => Files.Leases.Start();
+    /// <summary>
+    /// Starts the threads of the monitor; boot time. <paramref name="isOnly"/>: no other processor component can ever join the rack.
+    /// </summary>
+    public void StartThreads(bool isOnly)
+    {
+        Files.Leases.Start();
+        if (isOnly)
+        {
+            Files.Kept.Start();
+        }
+    }
 
     public ExCache ExCache { get; }
 
@@ -82,6 +91,7 @@ public sealed class ProcessorMonitor
     /// </summary>
     public unsafe void Departed(ushort node)
     {
+        Files.Kept.Lose();
         ExCache.ForgetNames();
         // Whatever it had promised, its next life does not know of it.
         Files.Leases.Clock.ForgetAll();

@@ -1,7 +1,7 @@
 /*
- * evictions THREADS PAGES STEPS: threads that write to the same pages while these are evicted and fetched. Each of them counts in a word of its own on
- * each page, and all together, atomically, in one that they share; each page bears its number. In the end no step may be missing. Prints "ok", or what is
- * wrong, with status 1.
+ * evictions THREADS PAGES STEPS: threads that write to the same pages while these are evicted and fetched. Each of them counts in a word of
+ * its own on each page, and all together, atomically, in one that they share; each page bears its number. In the end no step may be missing.
+ * Prints "ok", or what is wrong, with status 1.
  *
  * gcc -O2 -static -pthread -w -o evictions evictions.c
  */

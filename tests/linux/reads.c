@@ -2,8 +2,9 @@
  * wherever its pages are cached. Prints the same lines on every Linux.
  *
  * gcc -O1 -static -o reads reads.c
- * usage: reads SEED STEPS          random operations on one file, which is mapped shared if SEED is odd, else privately; their digest
+ * usage: reads SEED STEPS          random operations on one file, which is mapped shared (SEED % 3 = 1), privately (2) or not at all; their digest
  *        reads again ROUNDS        reads the same pages of a small file again and again
+ *        reads rewrites ROUNDS     writes the same pages and parts of pages again and again
  *        reads through BYTES SIZE  reads so many bytes of a new file from its beginning to its end, SIZE at a time, twice
  * Works in /tmp, or in the directory that LEGO_READS names.
  */
@@ -54,7 +55,7 @@ static int make(const char *name)
 
 static char *map(int file, int kind)
 {
-    return mmap(0, PAGES * PAGE, PROT_READ | PROT_WRITE, kind, file, 0);
+    return !kind ? NULL : mmap(0, PAGES * PAGE, PROT_READ | PROT_WRITE, kind, file, 0);
 }
 
 static void at_random(int kind, long steps)
@@ -92,7 +93,7 @@ static void at_random(int kind, long steps)
         {
             saw(ftruncate(file, offset));
         }
-        else if (action < 88 && offset < size)
+        else if (action < 88 && offset < size && mapped)
         {
             see(mapped + offset, 1);
         }
@@ -107,7 +108,8 @@ static void at_random(int kind, long steps)
         else if (action == 93)
         {
             /* Another file gets the name, and its inode perhaps the number. */
-            munmap(mapped, PAGES * PAGE);
+            if (mapped)
+                munmap(mapped, PAGES * PAGE);
             close(adds);
             close(make(names[1]));
             close(file);
@@ -147,6 +149,25 @@ static void again(long rounds)
     unlink(names[0]);
 }
 
+static void rewrites(long rounds)
+{
+    int file = make(names[0]);
+    for (long round = 0; round <= rounds; round++)
+        for (int page = 0; page < PAGES; page++)
+        {
+            memset(buffer, round + page, PAGE);
+            if (pwrite(file, buffer, PAGE, page * PAGE) != PAGE || pwrite(file, "part", 4, page * PAGE + 100) != 4)
+                perror("pwrite");
+        }
+    close(file);
+    file = open(names[0], O_RDONLY);
+    for (int page = 0; page < PAGES; page++)
+        if (pread(file, buffer, PAGE, page * PAGE) != PAGE || buffer[99] != (char)(rounds + page) || memcmp(buffer + 100, "part", 4) != 0)
+            printf("page %d is another\n", page);
+    close(file);
+    unlink(names[0]);
+}
+
 static void through(long bytes, size_t size)
 {
     int file = make(names[0]);
@@ -175,12 +196,14 @@ int main(int count, char **words)
         return 2;
     if (strcmp(words[1], "again") == 0)
         again(atol(words[2]));
+    else if (strcmp(words[1], "rewrites") == 0)
+        rewrites(atol(words[2]));
     else if (strcmp(words[1], "through") == 0 && count > 3)
         through(atol(words[2]), atol(words[3]) < (long)sizeof buffer ? atol(words[3]) : sizeof buffer);
     else
     {
         state = atoi(words[1]);
-        at_random(state & 1 ? MAP_SHARED : MAP_PRIVATE, atol(words[2]));
+        at_random(state % 3 == 0 ? 0 : state % 3 == 1 ? MAP_SHARED : MAP_PRIVATE, atol(words[2]));
     }
     return 0;
 }

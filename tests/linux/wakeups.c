@@ -1,6 +1,6 @@
 /*
- * wakeups THREADS ROUNDS: a token goes round a ring of threads; each waits for it in a futex of its own, which its neighbour wakes. One wake-up lost and
- * nobody ever continues. Prints "ok" and the number of futex calls on standard error.
+ * wakeups THREADS ROUNDS: a token goes round a ring of threads; each waits for it in a futex of its own, which its neighbour wakes. One
+ * wake-up lost and nobody ever continues. Prints "ok" and the number of futex calls on standard error.
  *
  * gcc -O2 -static -pthread -w -o wakeups wakeups.c
  */

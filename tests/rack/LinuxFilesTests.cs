@@ -57,7 +57,7 @@ public sealed class LinuxFilesTests : IDisposable
     [InlineData("16M", 3)]
     public async Task Reads_agree_with_writes_truncations_replacements_and_mappings_of_the_file(string cache, int firstSeed)
     {
-        // Two at a time, each in a folder of its own: one maps its file shared, the other one privately.
+        // Two at a time, each in a folder of its own: of the four, two map their files shared, one privately, and one does not.
         const string Script = "cd $0; for seed in $2 $3; do mkdir $seed; LEGO_READS=$0/$seed $1 $seed 25000 >$seed/said & done; "
             + "wait; cat $2/said $3/said";
         string[] seeds = [$"{firstSeed}", $"{firstSeed + 1}"];
@@ -73,6 +73,17 @@ public sealed class LinuxFilesTests : IDisposable
     [Fact]
     public async Task Reading_a_small_file_again_costs_no_message() =>
         Assert.Equal(await ReadsAsync("again", "2"), await ReadsAsync("again", "1000"));
+
+    [Fact]
+    public async Task Writing_the_same_pages_again_is_many_writes_to_a_message()
+    {
+        const ulong Writes = 2 * 20 * 1001;
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync(
+            [.. await LinuxPrograms.AddAsync("reads")], ["/reads", "rewrites", "1000"]);
+        Assert.True(result is { Status: 0, Output: "" }, result.ToString());
+        Assert.InRange(statistics["processor.files.writes_kept"], Writes * 9 / 10, Writes);
+        Assert.InRange(statistics["fabric.requests.FileWrite"], 1u, Writes / 20);
+    }
 
     [Fact]
     public async Task Small_reads_of_a_large_file_displace_no_page_of_a_program()

@@ -35,7 +35,8 @@ public sealed class LinuxThreadsTests : IDisposable
         const int Pages = 2048;
         const int Steps = 2000;
         (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync(
-            ["--cpus", $"{cpus}", "--link", link, "--excache", "1M", .. await LinuxPrograms.AddAsync("evictions")], ["/evictions", "4", $"{Pages}", $"{Steps}"]);
+            ["--cpus", $"{cpus}", "--link", link, "--excache", "1M", .. await LinuxPrograms.AddAsync("evictions")],
+            ["/evictions", "4", $"{Pages}", $"{Steps}"]);
         Assert.True(result is { Status: 0, Output: "ok\n" }, result.ToString());
         Assert.True(statistics["processor.excache.evictions"] > 3 * Steps, "most steps displace a page");
         Assert.True(statistics["processor.excache.fetches_at_once"] > 1, "a thread fetches while another one waits for its page");

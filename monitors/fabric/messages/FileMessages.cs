@@ -98,7 +98,7 @@ public struct FileWriteReply
     public ulong Offset;
     /// <summary>The file's size afterwards.</summary>
     public ulong Size;
-    /// <summary>Bytes still free on the volume.</summary>
+    /// <summary>Bytes still free on the volume; FileWrite: those of it that are reserved for the memory component and not used yet.</summary>
     public ulong VolumeFreeBytes;
 }
 

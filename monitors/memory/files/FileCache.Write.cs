@@ -116,6 +116,9 @@ public sealed unsafe partial class FileCache
         }
     }
 
+    /// <summary>Bytes of a file's volume that are reserved here and not used yet.</summary>
+    internal ulong ReservedBytes(CachedFile* file) => _volumes.CreditsOf(file->VNode, file->Storage) * PageOperations.PageSize;
+
     /// <summary>
     /// False: the pages that are missing would make memory objects more than half of all memory, the size of a tmpfs (tmpfs(5)). Stores into mappings
     /// have no call that could fail, and are not asked.

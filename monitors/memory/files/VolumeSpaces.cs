@@ -43,6 +43,13 @@ internal sealed class VolumeSpaces
         return index < _count && _volumes[index].Credits >= pages;
     }
 
+    /// <summary>How many pages may become dirty.</summary>
+    internal ulong CreditsOf(ushort vnode, ushort storage)
+    {
+        int index = IndexOf(vnode, storage);
+        return index < _count ? _volumes[index].Credits : 0;
+    }
+
     /// <summary>A page becomes dirty; the caller knows that there is a credit.</summary>
     internal void Take(ushort vnode, ushort storage) => _volumes[IndexOf(vnode, storage)].Credits--;
 

@@ -91,6 +91,7 @@ internal sealed unsafe class FileService : RpcService
             case Opcode.FileWrite:
                 error = _files.Write(file, wanted, bytes, out FileWriteReply reply);
                 reply.LastWriteError = _files.LastWriteError;
+                reply.VolumeFreeBytes = _files.ReservedBytes(file);
                 request.Reply(error, reply);
                 _writes++;
                 break;
@@ -213,6 +214,7 @@ internal sealed unsafe class FileService : RpcService
         if (served)
         {
             reply.LastWriteError = _files.LastWriteError;
+            reply.VolumeFreeBytes = _files.ReservedBytes(file);
             request.Reply(error, reply);
             _writes++;
         }

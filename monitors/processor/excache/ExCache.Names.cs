@@ -166,7 +166,11 @@ public sealed unsafe partial class ExCache
     /// </summary>
     private void DropNamed(int index)
     {
-        if (index != Line.None && _lines[index].State == LineState.Resident && _lines[index].Storers == 0)
+        if (index != Line.None && _lines[index].State == LineState.Written)
+        {
+            DropWritten(index);
+        }
+        else if (index != Line.None && _lines[index].State == LineState.Resident && _lines[index].Storers == 0)
         {
             TakeFromAll(index);
             GiveBack(index);

@@ -31,7 +31,7 @@ public sealed unsafe partial class ExCache
     public bool TryFindPage(uint number, ulong page, out byte* bytes)
     {
         int index = Find(new LineName(number, page));
-        bool isThere = index != Line.None && _lines[index].State == LineState.Resident;
+        bool isThere = index != Line.None && _lines[index].State is (LineState.Resident or LineState.Written);
         bytes = isThere ? FrameAddress(_lines[index].Frame) : null;
         return isThere;
     }
@@ -64,15 +64,55 @@ public sealed unsafe partial class ExCache
             PageOperations.CopyBytes(frame, from, (ulong)bytes.Length);
         }
 
+        BecomePage(index, name);
+        line.State = LineState.Resident;
+        LineList.Prepend(_lines, ref _sets[SetOfLine(index)], index);
+        _readsKept++;
+    }
+
+    /// <summary>
+    /// The owner of an object has taken these bytes, and nobody else has changed the object meanwhile: lines that no mapping shows get
+    /// them, others go. A page that the bytes fill is kept as <see cref="KeepPage"/> does.
+    /// </summary>
+    public void Rewrite(uint number, ulong offset, ReadOnlySpan<byte> bytes)
+    {
+        _objects.Change(number);
+        while (!bytes.IsEmpty)
+        {
+            ulong page = offset / PageOperations.PageSize;
+            int inPage = (int)(offset % PageOperations.PageSize);
+            int length = Math.Min(bytes.Length, PageOperations.PageSize - inPage);
+            int index = Find(new LineName(number, page));
+            if (index == Line.None && length == PageOperations.PageSize)
+            {
+                KeepPage(number, page, _objects.VersionOf(number), bytes.Slice(0, length));
+            }
+            else if (index != Line.None && _lines[index].State == LineState.Resident && _lines[index].Entry == null)
+            {
+                bytes.Slice(0, length).CopyTo(PageSpan(_lines[index].Frame).Slice(inPage));
+            }
+            else
+            {
+                DropNamed(index);
+            }
+
+            offset += (ulong)length;
+            bytes = bytes.Slice(length);
+        }
+
+        _arrivals.WakeAll();
+    }
+
+    /// <summary>A line that is Filling becomes that of a page which has none; nobody maps it.</summary>
+    private void BecomePage(int index, LineName name)
+    {
+        ref Line line = ref _lines[index];
         TryName(index, name);
         line.Entry = null;
         line.Space = null;
         line.Address = 0;
         line.Origin = LineOrigin.Local;
-        line.State = LineState.Resident;
-        LineList.Prepend(_lines, ref _sets[SetOfLine(index)], index);
         _residentLines++;
-        _readsKept++;
     }
 
     /// <summary>

@@ -208,6 +208,8 @@ public sealed unsafe partial class ExCache
         writer.Add("processor.excache.reads_found"u8, _readsFound);
         writer.Add("processor.excache.reads_kept"u8, _readsKept);
         writer.Add("processor.excache.shared_lost"u8, _sharedLost);
+        writer.Add("processor.excache.lines_written"u8, (ulong)_writtenLines);
+        writer.Add("processor.excache.written_lost"u8, _writtenLost);
         _stages.Report(ref writer);
         _trace.Report(ref writer);
     }

@@ -15,6 +15,7 @@
 //                               flight
 //   Leaving      none           private: at least one, of      none           as Resident
 //                               which one at least is leaving
+//   Written      its object's   none                           one            the page, newer than at its owner (ExCache.Written.cs)
 //   (a line that is leaving some space may be WritingBack for the others: the entries in flight that are leaving say so)
 //
 // * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and Address of
@@ -28,8 +29,8 @@
 //   write-back that names all of them. Who loses his entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The last one
 //   left has a dirty entry again. All entries of a private line have the same state behind them, because whatever is done to the page at its owners is done
 //   to all.
-// * At most one line, Filling, Resident or WritingBack, bears a name. It is what the object has, or newer, and leaves untouched entries behind. An entry
-//   that is untouched in a range of a file means the file's page; the owner of the range knows no other.
+// * At most one line, Filling, Resident, Written or WritingBack, bears a name. It is what the object has, or newer, and leaves untouched
+//   entries behind. An entry that is untouched in a range of a file means the file's page; the owner of the range knows no other.
 // * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change, or a
 //   write-back of a newer page, has overtaken is thrown away (LineObjects.VersionOf).
 // * An entry in flight belongs to one thread, which is in a fill or a write-back of its page and takes the entry out of this state before it
@@ -40,7 +41,8 @@
 //   WritingBack and back a call that has it written back and kept (fork, mremap, msync, reads of the file: ExCache.Clean); Resident ->
 //   WritingBack -> Free, or Resident again, a call that takes a stored line away (ExCache.Surrender); Resident -> Leaving and back a map
 //   call, which alone holds the space (AddressSpace.IsChanging) and marks its own entry (PageState.Leaving), for private lines that are not
-//   both shared and clean; to Free the fault that failed, or whoever drops the page.
+//   both shared and clean; Resident or Filling -> Written a write of the file, and Written -> Resident who has written it back; to Free
+//   the fault that failed, or whoever drops the page.
 // * Only the hardware and PageTable's atomic operations touch the bits of a present entry. Whether a page is dirty is judged from the value that
 //   taking it out of the table gave back, never from a look before.
 // * AddressSpace.InFlight counts the entries in flight of a space, Fills those of them that are fills. A space that is changing has no fills.
@@ -59,6 +61,8 @@ public enum LineState : byte
     WritingBack = 3,
     /// <summary>Its page ceases to exist if the home agrees; mapped, but no victim.</summary>
     Leaving = 4,
+    /// <summary>A file's page that write(2) has changed, mapped by nobody; no victim until it is written back.</summary>
+    Written = 5,
 }
 
 /// <summary>Where a line's first contents came from, which says where they are when a clean line is dropped.</summary>
@@ -119,4 +123,6 @@ public struct LineSet
     public int Newest;
     /// <summary>Way that clock looks at next.</summary>
     public int Hand;
+    /// <summary>Lines that are Written.</summary>
+    public int Written;
 }

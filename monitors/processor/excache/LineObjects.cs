@@ -45,6 +45,8 @@ public sealed unsafe class LineObjects
         public uint Lines;
         /// <summary>Those of them that MAP_SHARED mappings show, or that are on their way to the owner.</summary>
         public uint Storing;
+        /// <summary>First of the written lines, counted from 1; 0 = there is none.</summary>
+        public int FirstWritten;
         /// <summary>Grows with every change of the contents.</summary>
         public uint Version;
         /// <summary>A call is changing the contents (ExCache.BeginSharedChange).</summary>
@@ -140,6 +142,9 @@ public sealed unsafe class LineObjects
 
     /// <summary>Lines of the object that mappings may store into.</summary>
     internal ref uint StoringOf(uint number) => ref _entries[number].Storing;
+
+    /// <summary>The first of the object's written lines, which are linked by Newer, counted from 1; 0 = there is none.</summary>
+    internal ref int FirstWritten(uint number) => ref _entries[number].FirstWritten;
 
     internal ref bool IsBusy(uint number) => ref _entries[number].IsBusy;
 

@@ -1,5 +1,6 @@
 // Requests about the contents of files to the memory component that caches them (FileMessages.cs). Each is one message and BLOCKS for its
-// reply. A request names the file by handle and path; the handle goes first, so a renamed or hidden file is still found.
+// reply. A request names the file by handle and path; the handle goes first, so a renamed or hidden file is still found. What is kept of
+// the file here (KeptWrites.cs) and concerns the request goes before it.
 
 using System;
 using Lego.Fabric;
@@ -15,6 +16,7 @@ public static unsafe class FileClient
     public static Errno Read(in FileCaller caller, FileNode* node, ulong offset, Span<byte> to, out int lengthBytes)
     {
         node->IsAtMemory = true;
+        KeptOf(in caller).WriteOut(node, offset, offset + (ulong)to.Length);
         FileRequest request = Request(node);
         request.Offset = offset;
         request.Length = (uint)to.Length;
@@ -27,11 +29,24 @@ public static unsafe class FileClient
         in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags,
         out FileWriteReply reply)
     {
+        KeptOf(in caller).WriteOut(node);
+        return Write(in caller, node, in buffer, offset, lengthBytes, flags, Clock.UnixTimeNs(), out reply);
+    }
+
+    /// <summary>The same for bytes that a program wrote at another time and that were kept since (KeptWrites).</summary>
+    internal static Errno WriteKept(
+        in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, ulong timeNs, out FileWriteReply reply) =>
+        Write(in caller, node, in buffer, offset, lengthBytes, FileWriteFlags.None, timeNs, out reply);
+
+    private static Errno Write(
+        in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags, ulong timeNs,
+        out FileWriteReply reply)
+    {
         FileRequest request = Request(node);
         request.Offset = offset;
         request.Length = (uint)lengthBytes;
         request.Flags = flags;
-        request.ModifyTimeNs = Clock.UnixTimeNs();
+        request.ModifyTimeNs = timeNs;
         request.For = caller.Rpc.Node;
         node->IsAtMemory = true;
         uint key = LeaseKey.Attributes(node->Handle.Inode);
@@ -66,6 +81,7 @@ public static unsafe class FileClient
             return Errno.None;
         }
 
+        KeptOf(in caller).WriteOut(storage, in handle);
         ulong moment = caller.Leases.Clock.Now;
         FileRequest request = new() { Handle = handle, Storage = storage, PathLength = (ushort)path.Length, For = caller.Rpc.Node };
         Errno error = caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileStatus, in caller.Context, in request, path, out attributes);
@@ -81,6 +97,7 @@ public static unsafe class FileClient
     public static Errno Truncate(
         in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, ulong sizeBytes, FileWriteFlags flags = FileWriteFlags.None)
     {
+        KeptOf(in caller).WriteOut(caller.Place.Storage, in handle);
         FileRequest request = new()
         {
             Handle = handle,
@@ -116,6 +133,7 @@ public static unsafe class FileClient
     private static Errno Synchronize(
         in FileCaller caller, in FileHandle handle, ReadOnlySpan<byte> path, FileWriteFlags flags, ref uint knownError)
     {
+        KeptOf(in caller).WriteOut(caller.Place.Storage, in handle);
         FileRequest request = new()
         {
             Handle = handle,
@@ -133,6 +151,7 @@ public static unsafe class FileClient
     /// <summary>Writes the dirty bytes of all files back, to the device (sync(2)).</summary>
     public static Errno SynchronizeAll(in FileCaller caller)
     {
+        KeptOf(in caller).WriteOutAll();
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
             caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
@@ -146,6 +165,8 @@ public static unsafe class FileClient
         FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, PathLength = (ushort)path.Length };
         caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileForget, in caller.Context, in request, path, default, out _);
     }
+
+    private static KeptWrites KeptOf(in FileCaller caller) => FileSystem.Of(caller.Processes).Kept;
 
     private static FileRequest Request(FileNode* node) =>
         new() { Handle = node->Handle, Storage = node->Place.Storage, PathLength = (ushort)node->Path.Length };

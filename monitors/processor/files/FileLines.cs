@@ -2,8 +2,8 @@
 // them, are copied from where they are. No message.
 //
 // What holds:
-// * Lines show what the memory component has while this component is alone (ExCache.Names.cs), and no shared mapping has stored something
-//   newer: the caller has that written back first (FileMappings.Publish).
+// * Lines show what the memory component has while this component is alone (ExCache.Names.cs), or what a write has left here
+//   (KeptWrites.cs), and no shared mapping has stored something newer: the caller has that written back first (FileMappings.Publish).
 // * The size is believed as long as its lease holds. A write or truncation by this component takes that away from before its request until
 //   its reply, so that a read that begins meanwhile asks the memory component; when it is done, it changes the object's version. A read
 //   that finds the version changed after it has waited for a page of the program begins again, by message. So a read sees a write as a
@@ -58,7 +58,7 @@ internal static unsafe class FileLines
         ulong at = position;
         while (at < end && error == Errno.None)
         {
-            error = to.Reserve(out byte* target, out ulong room);
+            error = to.Reserve(MissAccess.Write, out byte* target, out ulong room);
             if (error != Errno.None)
             {
                 break;
@@ -119,7 +119,7 @@ internal static unsafe class FileLines
     {
         RememberedAttributes known = caller.Leases.Attributes;
         ushort storage = node->Place.Storage;
-        if (known.TryFindSize(storage, in node->Handle, out size))
+        if (known.TryFindSize(storage, in node->Handle, out size) || FileSystem.Of(caller.Processes).Kept.TryFindSize(node, out size))
         {
             return true;
         }

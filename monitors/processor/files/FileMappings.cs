@@ -32,9 +32,12 @@ public sealed unsafe class FileMappings : BackingOwner
     /// <summary>
     /// The number of a file that is about to be mapped, with one hold (Backings.Drop). ENFILE. The caller holds the node.
     /// </summary>
+    [Blocks]
     public Errno Acquire(FileNode* node, out uint backing)
     {
         node->IsAtMemory = true;
+        // A failure is the next fsync's.
+        _files.Kept.WriteOut(node);
         if (node->Backing != 0)
         {
             Backings.Hold(node->Backing);
@@ -91,6 +94,8 @@ public sealed unsafe class FileMappings : BackingOwner
     [Blocks]
     public Errno BeginChange(FileNode* node, ulong from, ulong to, out uint backing)
     {
+        node->Changes++;
+        node->WrittenSize = 0;
         backing = node->Backing;
         if (backing == 0)
         {
@@ -146,9 +151,27 @@ public sealed unsafe class FileMappings : BackingOwner
         return first;
     }
 
-    /// <summary>Bytes [from, to) of a file have changed at the memory component: lines that still show the old ones are dropped.</summary>
+    /// <summary>
+    /// Bytes of a file were written at the memory component, and if <paramref name="isAlone"/>, nobody else has changed the file meanwhile:
+    /// lines that still show the old ones get them, or are dropped.
+    /// </summary>
     [Blocks]
-    public void Changed(FileNode* node, ulong from, ulong to)
+    public void Changed(FileNode* node, ulong from, ReadOnlySpan<byte> bytes, bool isAlone)
+    {
+        ObjectIdentity identity = node->Identity;
+        uint number = isAlone && node->Backing == 0 && bytes.Length < FileLines.StreamBytes ? Cache.NumberOf(in identity) : 0;
+        if (number != 0)
+        {
+            Cache.Rewrite(number, from, bytes);
+        }
+        else
+        {
+            Changed(node, from, from + (ulong)bytes.Length);
+        }
+    }
+
+    [Blocks]
+    private void Changed(FileNode* node, ulong from, ulong to)
     {
         Cache.Invalidate(node->Identity, from / PageOperations.PageSize, PageUp(to) / PageOperations.PageSize);
         Follow(node, from, to, ulong.MaxValue);
@@ -195,6 +218,8 @@ public sealed unsafe class FileMappings : BackingOwner
     {
         backing = 0;
         found = default;
+        // The home reads the program's interpreter as well.
+        _files.Kept.WriteOutAll();
         Errno error = FileOpening.FindProgram(process, path, out FileNode* program, out found.Attributes);
         if (error != Errno.None)
         {

@@ -38,6 +38,20 @@ public unsafe struct FileNode
     public uint Backing;
     /// <summary>Calls that change its bytes or size and began while it was not mapped (FileMappings.BeginChange).</summary>
     public uint UnmappedChanges;
+    /// <summary>Calls that have changed its bytes or size by message, or are about to.</summary>
+    public uint Changes;
+    /// <summary>Its size by the answer to the last of them, and when that was asked for; 0 = not known (KeptWrites).</summary>
+    public ulong WrittenSize;
+    public ulong WrittenMoment;
+    /// <summary>The number of the object while pages of it are written and not written out (KeptWrites); 0 = there are none.</summary>
+    public uint KeptObject;
+    /// <summary>Somebody writes them out.</summary>
+    public bool IsWritingOut;
+    /// <summary>The last write-out that has failed and that no fsync has told.</summary>
+    public Errno KeptError;
+    /// <summary>Where the last of the kept bytes ends, and when one was written last.</summary>
+    public ulong KeptEnd;
+    public ulong KeptTimeNs;
     /// <summary>Open files that may write to it: while there are any it cannot be run (ETXTBSY).</summary>
     public uint Writers;
     /// <summary>Not null for a memory object, which no storage component knows.</summary>
@@ -45,6 +59,7 @@ public unsafe struct FileNode
     /// <summary>The ring of a FIFO while somebody has it open.</summary>
     public Pipe* Fifo;
 
+    internal FileNode* NextKeeper;
     internal FileNode* NextKept;
     internal FileNode* PreviousKept;
     private ObjectPointer<FileNodes> _table;

@@ -16,6 +16,8 @@ public sealed unsafe class FileSystem : ProcessResources
     /// <summary>Most open files of the component (ENFILE beyond).</summary>
     private const ulong MaxOpenFiles = 65536;
 
+    private const int TransferBufferCount = 12;
+
     private uint _lastPipeInode;
     private ulong _lastEpollSearch;
     private readonly Slab<ProcessFiles> _processFiles;
@@ -66,7 +68,7 @@ public sealed unsafe class FileSystem : ProcessResources
         SharedMemory = new SharedMemoryDirectory(this);
         Segments = new SharedSegments(this);
         Sessions = new TerminalSessions(this);
-        Buffers = new TransferBuffers(frames);
+        Buffers = new TransferBuffers(frames, TransferBufferCount);
         Readiness = new Readiness();
         Facts = new SystemFacts(processes);
         _regular = new RegularFile(this);
@@ -90,6 +92,7 @@ public sealed unsafe class FileSystem : ProcessResources
         UnixMessages = new Slab<UnixMessage>(frames);
         UnixSockets = new UnixSockets(this);
         Mappings = new FileMappings(this);
+        Kept = new KeptWrites(this);
         PipeMemory = new PipeMemory(frames.FreePages);
         processes.Resources = this;
         processes.Backings.Owner = Mappings;
@@ -154,6 +157,9 @@ public sealed unsafe class FileSystem : ProcessResources
 
     /// <summary>Nodes that are mapped.</summary>
     public FileMappings Mappings { get; }
+
+    /// <summary>What has been written and is still here.</summary>
+    public KeptWrites Kept { get; }
 
     public TerminalSessions Sessions { get; }
 
@@ -294,5 +300,6 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.files.sessions"u8, Sessions.Count);
         writer.Add("processor.files.locks"u8, Locks.Count);
         Leases.Report(ref writer);
+        Kept.Report(ref writer);
     }
 }

@@ -121,10 +121,10 @@ public unsafe ref struct IoVector
     }
 
     /// <summary>
-    /// Where the next bytes go, for a caller that puts up to <paramref name="roomBytes"/> there before it blocks and then calls
+    /// Where the next bytes go, or come from, for a caller that moves up to <paramref name="roomBytes"/> before it blocks and then calls
     /// <see cref="Advance"/>. EFAULT. BLOCKS before it answers.
     /// </summary>
-    public Errno Reserve(out byte* at, out ulong roomBytes)
+    public Errno Reserve(MissAccess access, out byte* at, out ulong roomBytes)
     {
         at = _kernel;
         roomBytes = 0;
@@ -148,12 +148,12 @@ public unsafe ref struct IoVector
         ulong inPage = _address & (PageOperations.PageSize - 1);
         roomBytes = Math.Min(roomBytes, PageOperations.PageSize - inPage);
         _process->Table.Turns.Spend(roomBytes);
-        error = LineFaults.Pin(_process, _address, MissAccess.Write, out byte* line);
+        error = LineFaults.Pin(_process, _address, access, out byte* line);
         at = line + inPage;
         return error;
     }
 
-    /// <summary>So many bytes were put where <see cref="Reserve"/> said.</summary>
+    /// <summary>So many bytes were moved where <see cref="Reserve"/> said.</summary>
     public void Advance(ulong lengthBytes)
     {
         _kernel += _process == null ? lengthBytes : 0;

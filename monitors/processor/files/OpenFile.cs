@@ -19,6 +19,8 @@ public unsafe struct OpenFile
     /// <summary>Number of the last failed write-back that users of this open file have heard of, or that came before its first write; 0 =
     /// none (FileMessages.cs, FileSync).</summary>
     public uint KnownWriteError;
+    /// <summary>A message has written through it: KnownWriteError says what came before.</summary>
+    public bool HasWritten;
     /// <summary>Counted in FileNode.Writers: as long as it is open nobody runs the file.</summary>
     public bool IsWriter;
     /// <summary>Held while a read or write uses Offset.</summary>

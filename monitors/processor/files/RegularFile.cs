@@ -95,12 +95,25 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : TooLarge(process);
             }
 
+            if (flags == FileWriteFlags.None && from.RemainingBytes <= room && TryKeep(file, ref position, ref from, out ulong kept))
+            {
+                total += (long)kept;
+                continue;
+            }
+
             using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int wanted = (int)Math.Min(Math.Min(from.RemainingBytes, room), TransferBuffer.DataBytes);
             Errno fault = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
             if (gathered == 0)
             {
                 return total != 0 ? total : CallResult.Fail(fault);
+            }
+
+            if (flags == FileWriteFlags.None && fault == Errno.None && Files.Kept.TryKeep(file, position, buffer.Data.Slice(0, gathered)))
+            {
+                position += (uint)gathered;
+                total += gathered;
+                continue;
             }
 
             Errno error = Put(process, in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
@@ -111,6 +124,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
             // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
             file->KnownWriteError = file->KnownWriteError != 0 ? file->KnownWriteError : reply.LastWriteError;
+            file->HasWritten = true;
             position = reply.Offset + reply.Written;
             total += reply.Written;
             if (fault != Errno.None)
@@ -125,6 +139,25 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         }
 
         return total;
+    }
+
+    /// <summary>
+    /// Keeps what is left of a write, if it lies in one page of the program (KeptWrites). False: nothing has moved. A fault is met again by
+    /// who takes the bytes.
+    /// </summary>
+    private bool TryKeep(OpenFile* file, ref ulong position, ref IoVector from, out ulong lengthBytes)
+    {
+        lengthBytes = from.RemainingBytes;
+        if (!file->HasWritten || lengthBytes > PageOperations.PageSize
+            || from.Reserve(MissAccess.Read, out byte* bytes, out ulong there) != Errno.None || there < lengthBytes
+            || !Files.Kept.TryKeep(file, position, new ReadOnlySpan<byte>(bytes, (int)lengthBytes)))
+        {
+            return false;
+        }
+
+        from.Advance(lengthBytes);
+        position += lengthBytes;
+        return true;
     }
 
     /// <summary>
@@ -148,10 +181,15 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
             return error;
         }
 
+        uint changes = node->Changes;
+        ulong moment = caller.Leases.Clock.Now;
+        bool isAlone = node->UnmappedChanges == 1;
         error = FileClient.Write(in caller, node, in buffer, offset, lengthBytes, flags, out reply);
         if (error == Errno.None)
         {
-            mappings.Changed(node, reply.Offset, reply.Offset + reply.Written);
+            isAlone &= changes == node->Changes;
+            FileSystem.Of(process).Kept.Answered(node, in reply, moment, isAlone);
+            mappings.Changed(node, reply.Offset, buffer.Data.Slice(0, (int)Math.Min(reply.Written, (uint)lengthBytes)), isAlone);
         }
         else
         {
@@ -335,13 +373,20 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     {
         FileCaller caller = FileCaller.Of(process);
         Errno error = Files.Mappings.Publish(file->Node, 0, ulong.MaxValue);
-        return error != Errno.None ? error : FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
+        error = error != Errno.None ? error : FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
+        Errno kept = KeptWrites.TakeError(file->Node);
+        return error != Errno.None ? error : kept;
     }
 
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);
 
     public override void Close(OpenFile* file)
     {
+        if (file->IsWriter && file->Node->Writers == 1)
+        {
+            Files.Kept.WriteOut(file->Node);
+        }
+
         file->Node->Writers -= file->IsWriter ? 1u : 0;
         Files.Nodes.Release(file->Node);
     }

@@ -42,11 +42,9 @@ public readonly unsafe ref struct TransferBuffer
 }
 
 /// <summary>The pool.</summary>
-public sealed class TransferBuffers(FrameAllocator frames)
+public sealed class TransferBuffers(FrameAllocator frames, int count)
 {
-    private const int Count = 12;
-
-    private readonly BufferPool _pool = new(frames, Count, TransferBuffer.RequestBytes + TransferBuffer.DataBytes);
+    private readonly BufferPool _pool = new(frames, count, TransferBuffer.RequestBytes + TransferBuffer.DataBytes);
 
     /// <summary>A buffer of one's own until Dispose. BLOCKS while all are in use.</summary>
     public TransferBuffer Take() => new(_pool);

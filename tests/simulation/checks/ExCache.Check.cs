@@ -25,6 +25,7 @@ public sealed unsafe partial class ExCache
         int lines = _lineCount + _overflowLines;
         int listed = 0;
         ulong leaving = 0;
+        int written = 0;
         ulong named = 0;
         ulong mapped = 0;
         uint[] linesOfObjects = new uint[LineObjects.MaxObjects + 1];
@@ -37,6 +38,7 @@ public sealed unsafe partial class ExCache
             listed += _lines[index].State == LineState.Resident ? 1 : 0;
             // Mapped, but no victim while its home is asked whether its range goes.
             leaving += _lines[index].State == LineState.Leaving ? 1UL : 0;
+            written += _lines[index].State == LineState.Written ? 1 : 0;
             if (_lines[index].State is LineState.Resident or LineState.Leaving)
             {
                 mapped += CheckEntries(index);
@@ -57,13 +59,34 @@ public sealed unsafe partial class ExCache
         for (uint number = 1; number <= LineObjects.MaxObjects; number++)
         {
             Check.Equal(linesOfObjects[number], _objects.LinesOf(number), $"lines of object {number}");
+            written -= CheckWrittenList(number);
         }
 
+        Check.Equal(0, written, "written lines that are on no object's list");
         Check.Equal(named, _namedLines, "counter of named lines");
         Check.Equal(mapped, _mappedEntries, "counter of mapped entries");
 
         Check.Equal((ulong)listed, resident, "lines on lists of resident ones");
-        Check.Equal(resident + leaving, _residentLines, "counter of resident lines");
+        Check.Equal(resident + leaving + (ulong)_writtenLines, _residentLines, "counter of resident lines");
+    }
+
+    /// <summary>The written lines of an object; their number.</summary>
+    private int CheckWrittenList(uint number)
+    {
+        int count = 0;
+        int older = Line.None;
+        for (int index = _objects.FirstWritten(number) - 1; index != Line.None; index = _lines[index].Newer)
+        {
+            ref Line line = ref _lines[index];
+            Check.That(
+                line.State == LineState.Written && line.Object == number, $"{NameOf(index)} is on the list of object {number} and {line.State}");
+            Check.That(line.Entry == null && line.More == null && line.Storers == 0, $"{NameOf(index)} is written and mapped");
+            Check.Equal(older, line.Older, $"older neighbour of {NameOf(index)}");
+            older = index;
+            count++;
+        }
+
+        return count;
     }
 
     private void CheckFreeList(int set)
@@ -182,7 +205,8 @@ public sealed unsafe partial class ExCache
     {
         ref Line line = ref _lines[index];
         LineLabel name = NameOf(index);
-        Check.That(line.State is LineState.Resident or LineState.Filling or LineState.WritingBack, $"{name} has a name and is {line.State}");
+        Check.That(
+            line.State is LineState.Resident or LineState.Filling or LineState.WritingBack or LineState.Written, $"{name} has a name and is {line.State}");
         Check.Equal(index, Find(new LineName(line.Object, line.Page)), $"the line that the name of {name} leads to");
     }
 

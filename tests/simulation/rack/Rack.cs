@@ -65,6 +65,7 @@ internal sealed unsafe class Rack : IDisposable
     private const ulong Pages = 3072;
 
     private readonly List<SimLink> _links = [];
+    private readonly bool _isOnly;
     private readonly RpcEndpoint[] _endpoints;
     private readonly List<ProcessorMonitor> _processors = [];
     private readonly List<MemoryMonitor> _memories = [];
@@ -76,6 +77,7 @@ internal sealed unsafe class Rack : IDisposable
         Simulation = simulation;
         Tool = simulation.AddMachine("tool", 16);
         // Nodes from 5 on: first the other processor components, then the other memory components.
+        _isOnly = options.MoreProcessors == 0;
         ushort firstMemory = (ushort)(ManagerNode + 1 + options.MoreProcessors);
         ushort last = (ushort)(ManagerNode + options.MoreProcessors + options.MoreMemories);
         _endpoints = new RpcEndpoint[last + 1];
@@ -286,7 +288,7 @@ internal sealed unsafe class Rack : IDisposable
         SimMachine machine = Machines[node - 1];
         ProcessorMonitor monitor = new(_endpoints[node], machine.Frames, ManagerNode, new SimEntropy(machine));
         _processors.Add(monitor);
-        monitor.StartThreads();
+        monitor.StartThreads(isOnly: _isOnly);
         JoinRack(
             machine, ComponentKind.Processor, node, new ProcessorLoad(monitor), new ProcessorLife(new SimEntropy(machine), monitor),
             new ProcessorWatcher(monitor));

@@ -17,6 +17,9 @@ internal sealed class ConcurrentFiles(string name, params FileStep[] kinds) : Sc
     /// <summary>Processor components besides the first one: then what each remembers of the files is at stake.</summary>
     internal int MoreProcessors { get; init; }
 
+    /// <summary>Most steps of a program.</summary>
+    internal int MostSteps { get; init; } = 9;
+
     internal override string Name => name;
 
     internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with
@@ -27,8 +30,8 @@ internal sealed class ConcurrentFiles(string name, params FileStep[] kinds) : Sc
 
     /// <summary>Without kinds: all of them.</summary>
     internal override Gen<Step[][]> Plans => kinds.Length == 0
-        ? RandomPlans.Programs(FileModel.Kinds, 2, 3, 2, 9)
-        : RandomPlans.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 2, 9);
+        ? RandomPlans.Programs(FileModel.Kinds, 2, 3, 2, MostSteps)
+        : RandomPlans.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 2, MostSteps);
 
     internal override string Describe(Step step) => FileModel.Describe(step);
 

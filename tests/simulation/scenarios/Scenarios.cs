@@ -13,6 +13,9 @@ internal static class Scenarios
         new ConcurrentFiles("files"),
         new ConcurrentFiles("appends", FileStep.OpenAppend, FileStep.Write, FileStep.Write, FileStep.Truncate, FileStep.Allocate, FileStep.Allocate,
             FileStep.Size, FileStep.ReadAt, FileStep.Sync),
+        new ConcurrentFiles(
+            "overwrites", FileStep.OpenCreate, FileStep.WriteAt, FileStep.WriteAt, FileStep.WriteAt, FileStep.WriteAt, FileStep.Write, FileStep.ReadAt,
+            FileStep.ReadAt, FileStep.ReadAt, FileStep.Truncate, FileStep.Size, FileStep.Sync, FileStep.Close) { MostSteps = 24 },
         new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename, FileStep.Rename,
             FileStep.Write, FileStep.Size),
         new ConcurrentMemory("memory", 0),

@@ -88,6 +88,9 @@ public sealed unsafe class LeaseClock
     /// <summary>True when a slot has not been called back or changed since a moment, whatever is under way now.</summary>
     public bool IsUntouched(ulong moment, ushort slot) => _stamps[slot] <= moment;
 
+    /// <summary>True when not everything has been forgotten since a moment.</summary>
+    public bool IsRemembered(ulong moment) => moment >= _floor;
+
     /// <summary>What depends on the key is forgotten.</summary>
     public void Forget(uint key) => _stamps[SlotOf(key)] = ++Now;
 

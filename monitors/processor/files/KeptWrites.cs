@@ -1,0 +1,317 @@
+// Writes that stay here for a while: a write(2) into a page of a file, below the file's end, goes into the page's line (ExCache.Written.cs)
+// and reaches the memory component later, many pages in a message. Only while this is the one processor component that the rack can ever
+// have: then all requests about a file come from here, and each has the file's kept pages written out before it is sent.
+//
+// What holds:
+// * A node with kept pages holds its object's number (KeptObject) and stands on the list. It is open for writing; the last close of such an
+//   open file has them written out, so contents that nobody may write to any more are at the memory component.
+// * It is not mapped, and no call changes it by message: those have its pages written out first (FileClient, FileMappings.Acquire), and
+//   until they are done no write is kept.
+// * A page waits no longer than IntervalNs and the time that it takes to write all out. With this component's life end the programs that
+//   wrote it and what they had not closed or synchronised, as with a Linux machine's.
+// * They find their space: they are kept only while the memory component has several times as much of the volume reserved, and unused, as
+//   is kept, by its answer to the last write. The first write of an open file goes by message, and says which errors are older than it.
+// * Pages that cannot be written out are lost, as those of the page cache are (fsync(2), EIO); the log and the next fsync say so.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>What has been written to files and is still here.</summary>
+public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
+{
+    private const ulong IntervalNs = 1_000_000_000;
+    private const int PageBytes = PageOperations.PageSize;
+    private const int PagesPerMessage = TransferBuffer.DataBytes / PageBytes;
+    /// <summary>The memory component has so many times as much space as is kept.</summary>
+    private const ulong SpaceFactor = 4;
+    private const int Retries = 100;
+    private const ulong RetryNs = 10_000_000;
+
+    /// <summary>Not those of other requests: whoever waits for one of these may hold one of those.</summary>
+    private readonly TransferBuffers _buffers = new(files.Frames, count: 1);
+    private FileNode* _first;
+    private FileNode* _last;
+    private bool _isAllowed;
+    private WaitQueue _begun;
+    private WaitQueue _ended;
+    private ushort _volume;
+    private ulong _spaceBytes;
+    private ulong _kept;
+    private ulong _written;
+    private ulong _lost;
+
+    /// <summary>No other processor component can ever join the rack: from now on writes are kept. Boot time.</summary>
+    public void Start()
+    {
+        _isAllowed = true;
+        if (Scheduler.Spawn(this, null, "kept writes"u8) == null)
+        {
+            Panic.Because("KeptWrites.Start: no memory for the thread");
+        }
+    }
+
+    /// <summary>Adds the counters of this part.</summary>
+    public void Report(ref StatisticsWriter writer)
+    {
+        writer.Add("processor.files.writes_kept"u8, _kept);
+        writer.Add("processor.files.kept_pages_written"u8, _written);
+        writer.Add("processor.files.kept_pages_lost"u8, _lost);
+    }
+
+    /// <summary>Keeps a write that changes nothing but one page of a file. False: it has to go by message. Does not block.</summary>
+    public bool TryKeep(OpenFile* file, ulong offset, ReadOnlySpan<byte> bytes)
+    {
+        FileNode* node = file->Node;
+        ulong end = offset + (ulong)bytes.Length;
+        ulong page = offset / PageBytes;
+        if (!_isAllowed || !file->HasWritten || !IsKeeper(node) || bytes.IsEmpty || (end - 1) / PageBytes != page
+            || !TryFindSize(node, out ulong size) || end > size || node->Place.Storage != _volume)
+        {
+            return false;
+        }
+
+        ExCache cache = files.Processes.Cache;
+        ObjectIdentity identity = node->Identity;
+        uint number = node->KeptObject != 0 ? node->KeptObject : cache.NumberOf(in identity);
+        bool hasSpace = _spaceBytes >= SpaceFactor * (cache.WrittenBytes + PageBytes);
+        if (!hasSpace || number == 0 || !cache.TryWrite(number, page, (int)(offset % PageBytes), bytes))
+        {
+            return false;
+        }
+
+        if (node->KeptObject == 0)
+        {
+            cache.Objects.Hold(number);
+            node->KeptObject = number;
+            Append(node);
+        }
+
+        node->KeptEnd = Math.Max(node->KeptEnd, end);
+        node->KeptTimeNs = Clock.UnixTimeNs();
+        files.Leases.Clock.Forget(LeaseKey.Attributes(node->Handle.Inode));
+        _kept++;
+        return true;
+    }
+
+    /// <summary>The size of a file by the last write's answer, if nothing can have changed it since.</summary>
+    public bool TryFindSize(FileNode* node, out ulong sizeBytes)
+    {
+        sizeBytes = node->WrittenSize;
+        return _isAllowed && sizeBytes != 0 && files.Leases.Clock.IsRemembered(node->WrittenMoment);
+    }
+
+    /// <summary>
+    /// A message that was sent at a moment (LeaseClock) has written to a file. <paramref name="isAlone"/>: no other one has changed the
+    /// file meanwhile, so its size is known.
+    /// </summary>
+    public void Answered(FileNode* node, in FileWriteReply reply, ulong moment, bool isAlone)
+    {
+        _volume = node->Place.Storage;
+        _spaceBytes = reply.VolumeFreeBytes;
+        node->WrittenSize = isAlone ? reply.Size : 0;
+        node->WrittenMoment = moment;
+    }
+
+    /// <summary>What was kept of a file before is at the memory component afterwards. The caller holds the node.</summary>
+    [Blocks]
+    public Errno WriteOut(FileNode* node)
+    {
+        Errno first = Errno.None;
+        while (node->KeptObject != 0)
+        {
+            if (node->IsWritingOut)
+            {
+                _ended.Wait();
+                continue;
+            }
+
+            node->IsWritingOut = true;
+            first = WriteAllOut(node);
+            node->IsWritingOut = false;
+            _ended.WakeAll();
+        }
+
+        return first;
+    }
+
+    /// <summary>The same for a file that may have nothing kept.</summary>
+    [Blocks]
+    public void WriteOut(ushort storage, in FileHandle handle)
+    {
+        FileNode* found = _first == null ? null : files.Nodes.Find(storage, in handle);
+        if (found != null && found->KeptObject != 0)
+        {
+            using NodeRef node = NodeRef.To(found);
+            WriteOut(found);
+        }
+    }
+
+    /// <summary>The same for pages that hold bytes [from, to) of a file.</summary>
+    [Blocks]
+    public void WriteOut(FileNode* node, ulong from, ulong to)
+    {
+        if (node->KeptObject != 0 && files.Processes.Cache.HasWritten(node->KeptObject, from / PageBytes, ((to - 1) / PageBytes) + 1))
+        {
+            WriteOut(node);
+        }
+    }
+
+    /// <summary>All that was kept before is at the memory component afterwards.</summary>
+    [Blocks]
+    public void WriteOutAll()
+    {
+        int nodes = 0;
+        for (FileNode* node = _first; node != null; node = node->NextKeeper)
+        {
+            nodes++;
+        }
+
+        // Those that keep anew meanwhile stand behind.
+        for (; nodes > 0 && _first != null; nodes--)
+        {
+            using NodeRef node = NodeRef.To(_first);
+            WriteOut(node.Node);
+        }
+    }
+
+    /// <summary>A memory component is gone, and so are all lines of files (ExCache.ForgetNames): whoever synchronises is told.</summary>
+    public void Lose()
+    {
+        for (FileNode* node = _first; node != null; node = node->NextKeeper)
+        {
+            node->KeptError = Errno.EIO;
+        }
+    }
+
+    /// <summary>The failure of a write-out that no fsync has told yet; none afterwards.</summary>
+    public static Errno TakeError(FileNode* node)
+    {
+        Errno error = node->KeptError;
+        node->KeptError = Errno.None;
+        return error;
+    }
+
+    public override void Run(void* argument)
+    {
+        while (true)
+        {
+            while (_first == null)
+            {
+                _begun.Wait();
+            }
+
+            Scheduler.Sleep(IntervalNs);
+            WriteOutAll();
+        }
+    }
+
+    private static bool IsKeeper(FileNode* node) =>
+        node->Memory == null && node->Backing == 0 && node->UnmappedChanges == 0 && !node->IsWritingOut;
+
+    [Blocks]
+    private Errno WriteAllOut(FileNode* node)
+    {
+        ExCache cache = files.Processes.Cache;
+        uint number = node->KeptObject;
+        Errno first = Errno.None;
+        using (TransferBuffer buffer = _buffers.Take())
+        {
+            while (cache.TryFindWritten(number, out ulong page))
+            {
+                int length = Gather(cache, number, page, node->KeptEnd, buffer.Data);
+                Errno error = Send(node, in buffer, page * PageBytes, length);
+                ulong pages = ((ulong)length + PageBytes - 1) / PageBytes;
+                cache.EndWritten(number, page, page + pages);
+                _written += pages;
+                if (error != Errno.None)
+                {
+                    Log.Error($"files: {pages} written pages of inode {node->Handle.Inode} could not be kept: error {(int)error}");
+                    cache.Invalidate(number, page, page + pages);
+                    _lost += pages;
+                    node->KeptError = error;
+                    first = first == Errno.None ? error : first;
+                }
+            }
+        }
+
+        cache.Objects.Release(number);
+        node->KeptObject = 0;
+        node->KeptEnd = 0;
+        Remove(node);
+        return first;
+    }
+
+    /// <summary>Copies a run of written pages from one on, up to where the file's known bytes end.</summary>
+    private static int Gather(ExCache cache, uint number, ulong page, ulong end, Span<byte> data)
+    {
+        int count = 0;
+        for (ulong at = page; count < PagesPerMessage && cache.IsWritten(number, at) && cache.TryFindPage(number, at, out byte* bytes); at++)
+        {
+            new ReadOnlySpan<byte>(bytes, PageBytes).CopyTo(data.Slice(count * PageBytes));
+            count++;
+        }
+
+        return (int)Math.Min((ulong)count * PageBytes, end - (page * PageBytes));
+    }
+
+    [Blocks]
+    private Errno Send(FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes)
+    {
+        FileCaller kernel = FileCaller.Kernel(files.Processes, in node->Place);
+        for (int attempt = 1; ; attempt++)
+        {
+            Errno error = FileClient.WriteKept(in kernel, node, in buffer, offset, lengthBytes, node->KeptTimeNs, out FileWriteReply reply);
+            if (error == Errno.None)
+            {
+                _spaceBytes = reply.VolumeFreeBytes;
+                error = reply.Written < (uint)lengthBytes ? Errno.ENOSPC : Errno.None;
+            }
+
+            if (error != Errno.ENOMEM || attempt == Retries)
+            {
+                return error;
+            }
+
+            Scheduler.Sleep(RetryNs);
+        }
+    }
+
+    private void Append(FileNode* node)
+    {
+        node->NextKeeper = null;
+        if (_first == null)
+        {
+            _first = node;
+            _begun.WakeAll();
+        }
+        else
+        {
+            _last->NextKeeper = node;
+        }
+
+        _last = node;
+    }
+
+    private void Remove(FileNode* node)
+    {
+        FileNode* previous = null;
+        for (FileNode* other = _first; other != node; other = other->NextKeeper)
+        {
+            previous = other;
+        }
+
+        if (previous == null)
+        {
+            _first = node->NextKeeper;
+        }
+        else
+        {
+            previous->NextKeeper = node->NextKeeper;
+        }
+
+        _last = _last == node ? previous : _last;
+    }
+}
