@@ -1,5 +1,5 @@
 // The kernel half of every address space: the direct map of all memory (2 MB pages, never executable), the image with the protection of
-// each section (W^X), kernel stacks with guard pages, and device registers. Built once at start-up; stacks and devices are added later
+// each section (W^X), kernel stacks (KernelStacks.cs) and device registers. Built once at start-up; stacks and devices are added later
 // below top-level entries that exist from the beginning, so that user roots can copy them.
 
 namespace Lego.Kernel;
@@ -8,10 +8,7 @@ namespace Lego.Kernel;
 public static unsafe class KernelMap
 {
     private const ulong ImageBase = 0xFFFFFFFF80000000;
-    private const ulong StackAreaBase = 0xFFFFC00000000000;
     private const ulong LargePageBytes = 0x200000;
-
-    private static ulong s_nextStack = StackAreaBase;
 
     /// <summary>Makes the kernel root. Everything up to directMapEnd is mapped; symbols are those of Cpu.LinkerSymbols.</summary>
     internal static ulong Build(FrameAllocator frames, ulong directMapEnd, ulong* symbols)
@@ -29,8 +26,7 @@ public static unsafe class KernelMap
                 : PageTable.Present | PageTable.Writable | PageTable.NoExecute;
             *PageTable.Entry(root, address, frames) = (address - ImageBase) | protection;
         }
-        // Entries that user roots copy must exist now.
-        PageTable.Entry(root, StackAreaBase, frames);
+        KernelStacks.Initialize(root, frames);
         return root;
     }
 
@@ -43,40 +39,6 @@ public static unsafe class KernelMap
             ulong* entry = PageTable.Entry(PageTable.KernelRoot, PhysicalAddress.DirectMapBase + page, Startup.Frames);
             *entry = page | PageTable.Present | PageTable.Writable | PageTable.NoExecute | cacheBits;
             Cpu.InvalidatePage(PhysicalAddress.DirectMapBase + page);
-        }
-    }
-
-    /// <summary>Maps a kernel stack above an unmapped guard page; returns its top, or 0 without memory.</summary>
-    internal static ulong MapStack(FrameAllocator frames, int pages)
-    {
-        ulong bottom = s_nextStack + PageOperations.PageSize;
-        for (int page = 0; page < pages; page++)
-        {
-            void* frame = frames.AllocateCleared();
-            ulong* entry = frame == null ? null
-                : PageTable.Entry(PageTable.KernelRoot, bottom + (ulong)page * PageOperations.PageSize, frames);
-            if (entry == null)
-            {
-                UnmapStack(frames, bottom, page);
-                if (frame != null)
-                {
-                    frames.Free(frame);
-                }
-                return 0;
-            }
-            *entry = PhysicalAddress.Of(frame) | PageTable.Present | PageTable.Writable | PageTable.NoExecute;
-        }
-        s_nextStack = bottom + (ulong)pages * PageOperations.PageSize;
-        return s_nextStack;
-    }
-
-    private static void UnmapStack(FrameAllocator frames, ulong bottom, int pages)
-    {
-        for (int page = 0; page < pages; page++)
-        {
-            ulong* entry = PageTable.Find(PageTable.KernelRoot, bottom + (ulong)page * PageOperations.PageSize);
-            frames.Free(PhysicalAddress.ToKernel(*entry & PageTable.AddressMask));
-            *entry = 0;
         }
     }
 

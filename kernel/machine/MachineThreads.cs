@@ -9,7 +9,9 @@ internal static unsafe class MachineThreads
     // The scheduler (kernel/threads/Scheduler.cs).
     internal static FrameAllocator? Frames;
     internal static Slab<Thread>? Threads;
-    internal static Thread* FreeThreads;
+    /// <summary>Ended threads that are kept with their stacks for those that come next (kernel/threads/SpareThreads.cs).</summary>
+    internal static Thread* SpareThreads;
+    internal static int SpareThreadCount;
     internal static RunQueue KernelThreads;
     internal static RunQueue Woken;
     internal static RunQueue Ordinary;

@@ -49,7 +49,7 @@ public static unsafe class Processors
         s_table.Cpus[index] = (ulong)cpu;
         s_table.TimerDeadlines[index] = ulong.MaxValue;
         s_count++;
-        cpu->Tables.Load(Startup.Frames, index, KernelMap.MapStack(Startup.Frames, EmergencyStackPages));
+        cpu->Tables.Load(Startup.Frames, index, KernelStacks.Map(Startup.Frames, EmergencyStackPages));
         // Loading the segment registers has cleared the GS base.
         Cpu.WriteMsr(Cpu.GsBaseMsr, (ulong)cpu);
         Cpu.WriteMsr(Cpu.KernelGsBaseMsr, 0);
@@ -260,7 +260,7 @@ public static unsafe class Processors
         Cpu.TrampolineSlots(slots);
         byte* page = (byte*)PhysicalAddress.ToKernel(TrampolinePage);
         *(ulong*)(page + slots[0]) = PageTable.KernelRoot;
-        *(ulong*)(page + slots[1]) = KernelMap.MapStack(Startup.Frames, BootStackPages);
+        *(ulong*)(page + slots[1]) = KernelStacks.Map(Startup.Frames, BootStackPages);
         *(ulong*)(page + slots[2]) = apicId;
         s_started = false;
         LocalApic.SendInit(apicId);

@@ -23,7 +23,9 @@ public static unsafe class Traps
     public const int SimdFloatingPoint = 19;
     private const int FirstInterrupt = 32;
 
+    /// <summary>The thread that runs a test's action; null once it has ended, by a fault or without one.</summary>
     private static Thread* s_expecting;
+    private static delegate*<void*, void> s_action;
     private static int s_provokedVector;
     private static ulong s_provokedAddress;
 
@@ -35,17 +37,21 @@ public static unsafe class Traps
     {
         s_provokedVector = -1;
         s_provokedAddress = 0;
-        Thread* thread = Scheduler.Spawn(action, argument, "provoked"u8);
-        s_expecting = thread;
-        uint id = thread->Id;
-        while (s_expecting != null && Scheduler.IsAlive(thread, id))
+        s_action = action;
+        s_expecting = Scheduler.Spawn(&RunProvoked, argument, "provoked"u8);
+        while (s_expecting != null)
         {
             Scheduler.Yield();
         }
-        s_expecting = null;
         vector = s_provokedVector;
         address = s_provokedAddress;
         return vector >= 0;
+    }
+
+    private static void RunProvoked(void* argument)
+    {
+        s_action(argument);
+        s_expecting = null;
     }
 
     [RuntimeExport("TrapEntry")]

@@ -54,6 +54,15 @@ public static unsafe partial class PageTable
             : (ulong*)PhysicalAddress.ToKernel(entry & AddressMask) + ((address >> PageShift) & (Entries - 1));
     }
 
+    /// <summary>The entry that leads to the last-level table of an address; null where a level above is missing.</summary>
+    public static ulong* FindDirectory(ulong root, ulong address)
+    {
+        ulong entry = Level(root, address, RootShift);
+        entry = (entry & Present) == 0 ? 0 : Level(entry & AddressMask, address, RootShift - EntryShift);
+        return (entry & Present) == 0 ? null
+            : (ulong*)PhysicalAddress.ToKernel(entry & AddressMask) + ((address >> (PageShift + EntryShift)) & (Entries - 1));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Level(ulong table, ulong address, int shift) =>
         ((ulong*)PhysicalAddress.ToKernel(table))[(address >> shift) & (Entries - 1)];

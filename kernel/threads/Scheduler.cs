@@ -23,7 +23,6 @@ namespace Lego.Kernel;
 /// <summary>Creates, blocks, wakes and switches threads.</summary>
 public static unsafe partial class Scheduler
 {
-    private const int StackPages = 8;
     /// <summary>The slice of a program that has asked for nothing else.</summary>
     public const long TimeSliceNs = 4_000_000;
     /// <summary>Of the time that a program waits, one part in so many becomes credit.</summary>
@@ -53,28 +52,12 @@ public static unsafe partial class Scheduler
     /// <summary>Makes a runnable thread; null when memory is exhausted.</summary>
     public static Thread* Spawn(delegate*<void*, void> entry, void* argument, ReadOnlySpan<byte> name)
     {
-        Thread* thread = MachineThreads.FreeThreads;
-        if (thread != null)
+        Thread* thread = SpareThreads.Take();
+        if (thread == null)
         {
-            MachineThreads.FreeThreads = thread->Next;
-            ulong top = thread->StackTop;
-            *thread = default;
-            thread->StackTop = top;
+            return null;
         }
-        else
-        {
-            thread = MachineThreads.Threads!.Allocate();
-            if (thread == null)
-            {
-                return null;
-            }
-            thread->StackTop = KernelMap.MapStack(MachineThreads.Frames!, StackPages);
-            if (thread->StackTop == 0)
-            {
-                MachineThreads.Threads.Free(thread);
-                return null;
-            }
-        }
+
         thread->Id = ++MachineThreads.NextId;
         thread->SliceNs = TimeSliceNs;
         thread->CreditNs = CreditOfNewThread();
@@ -135,13 +118,9 @@ public static unsafe partial class Scheduler
         thread->Owner = null;
         thread->ExtendedState = null;
         // The stack stays in use until the switch below is done; nobody can take it before, because the kernel lock is held.
-        thread->Next = MachineThreads.FreeThreads;
-        MachineThreads.FreeThreads = thread;
+        SpareThreads.Keep(thread);
         Switch();
     }
-
-    /// <summary>False once the thread has ended, though another one may use its memory: numbers are not used again.</summary>
-    public static bool IsAlive(Thread* thread, uint id) => thread->Id == id && thread->State != ThreadState.Free;
 
     /// <summary>Lets all other runnable threads run, and other CPUs enter the kernel; blocks.</summary>
     [Blocks]
@@ -227,8 +206,8 @@ public static unsafe partial class Scheduler
             return true;
         }
         Poller.Disarm();
-        ulong start = Clock.NowNs();
-        ulong now = start;
+        ulong start = 0;
+        ulong now = 0;
         while (true)
         {
             Poller.PollAll();
@@ -237,7 +216,9 @@ public static unsafe partial class Scheduler
                 MachineThreads.Spin.Succeeded(now - start);
                 return true;
             }
+            // What the first poll brings costs no look at the clock.
             now = Clock.NowNs();
+            start = start == 0 ? now : start;
             if (now >= deadlineNs)
             {
                 return false;

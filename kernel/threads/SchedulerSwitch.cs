@@ -75,6 +75,8 @@ public static unsafe partial class Scheduler
                 KernelLock.LetOthers();
                 continue;
             }
+            SpareThreads.Tidy();
+            KernelStacks.Tidy(MachineThreads.Frames!);
             // Every CPU arms before it halts, not the polling one alone: that one may have halted long ago, and the thread that has just
             // blocked here has disarmed the sources to poll them itself.
             Poller.Arm();

@@ -14,7 +14,7 @@ public enum ThreadState : uint
     Waiting,
 }
 
-/// <summary>One thread; lives in the scheduler's slab, stays there for reuse together with its stack.</summary>
+/// <summary>One thread; lives in the scheduler's slab.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct Thread
 {

@@ -1,11 +1,13 @@
 /*
- * churn EXECS FILES: what a busy system does all day. Executes itself EXECS times, by fork, vfork and as a shell does with pipes; creates FILES files, of
- * which some are renamed, mapped, synchronized, or removed while they are open. Nothing of it is left at the end. Prints "done".
+ * churn EXECS FILES THREADS: what a busy system does all day. Executes itself EXECS times, by fork, vfork and as a shell does with pipes; creates FILES
+ * files, of which some are renamed, mapped, synchronized, or removed while they are open; starts THREADS threads that are all there at once, and end.
+ * Nothing of it is left at the end. Prints "done".
  *
- * gcc -O2 -static -w -o churn churn.c
+ * gcc -O2 -static -w -pthread -o churn churn.c
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,14 +70,34 @@ static void use_file(int round)
 	}
 }
 
+static pthread_barrier_t all;
+
+static void *meet(void *unused)
+{
+	pthread_barrier_wait(&all);
+	return NULL;
+}
+
+static void crowd(int threads)
+{
+	pthread_t *others = calloc(threads, sizeof *others);
+	need(others && !pthread_barrier_init(&all, NULL, threads + 1), "barrier");
+	for (int index = 0; index < threads; index++)
+		need(!pthread_create(&others[index], NULL, meet, NULL), "thread");
+	pthread_barrier_wait(&all);
+	for (int index = 0; index < threads; index++)
+		need(!pthread_join(others[index], NULL), "join");
+}
+
 int main(int count, char **arguments)
 {
-	if (count != 3)
+	if (count != 4)
 		return write(1, "x", 1) != 1;
 	for (int round = 0; round < atoi(arguments[1]); round++)
 		execute(arguments[0], round);
 	for (int round = 0; round < atoi(arguments[2]); round++)
 		use_file(round);
+	crowd(atoi(arguments[3]));
 	puts("done");
 	return 0;
 }

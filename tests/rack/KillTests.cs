@@ -1,5 +1,5 @@
-// SIGKILL ends a program whatever it waits for, on a host with idle cores and on one without; and what comes and goes, programs, files and
-// those that are killed, leaves nothing behind at any component: its counters say so. One rack is up for all of these tests.
+// SIGKILL ends a program whatever it waits for, on a host with idle cores and on one without; and what comes and goes, programs, files,
+// threads and those that are killed, leaves nothing behind at any component: its counters say so. One rack is up for all of these tests.
 
 using System;
 using System.Collections.Generic;
@@ -50,7 +50,7 @@ public sealed class KillTests : IClassFixture<UpRack>
     }
 
     [Fact]
-    public async Task Programs_files_and_kills_that_come_and_go_leave_nothing_behind()
+    public async Task Programs_files_threads_and_kills_that_come_and_go_leave_nothing_behind()
     {
         await InstallAsync("kills");
         await InstallAsync("churn");
@@ -77,7 +77,7 @@ public sealed class KillTests : IClassFixture<UpRack>
 
     private static async Task<Dictionary<string, ulong>> ComeAndGoAsync()
     {
-        CommandResult churn = await LegoTool.RunAsync("run", "--", "/churn", "60", "600");
+        CommandResult churn = await LegoTool.RunAsync("run", "--", "/churn", "60", "600", "300");
         Assert.True(churn is { Status: 0, OutputText: "done\n" }, churn.ToString());
         await KillAsync(HostSpeed.Scale(TimeSpan.FromSeconds(2)), 4);
         return await CountersAsync();

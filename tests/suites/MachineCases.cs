@@ -11,10 +11,15 @@ namespace Lego.Suites;
 public static unsafe class MachineCases
 {
     private const ulong MillisecondNs = 1_000_000;
-    private const int ThreadCount = 8;
+    private const uint ThreadCount = 8;
     private const int Rounds = 100;
+    private const uint Crowd = 80;
+    private const int StackPages = 8;
+    /// <summary>Stacks that the scheduler keeps, each with a page for its record, and a little room.</summary>
+    private const ulong MostKeptPages = (16 * (StackPages + 1)) + 8;
 
     private static FrameAllocator? s_frames;
+    private static uint s_wanted;
     private static uint s_finished;
     private static bool s_allFinished;
     private static WaitQueue s_queue;
@@ -28,6 +33,7 @@ public static unsafe class MachineCases
         cases.Add("threads.sleep-lasts-as-long-as-asked", &SleepLasts);
         cases.Add("threads.wait-times-out", &WaitTimesOut);
         cases.Add("threads.spawned-threads-run-and-end", &SpawnedThreadsRun);
+        cases.Add("threads.stacks-of-ended-threads-are-given-back", &StacksComeBack);
         cases.Add("threads.wait-queue-hands-over-in-turn", &WaitQueueTurns);
     }
 
@@ -100,16 +106,32 @@ public static unsafe class MachineCases
         check.That(Clock.NowNs() - start >= 5 * MillisecondNs, "not before its time");
     }
 
-    private static void SpawnedThreadsRun(ref Check check)
+    private static void SpawnedThreadsRun(ref Check check) => SpawnAndAwait(ref check, ThreadCount);
+
+    private static void StacksComeBack(ref Check check)
     {
+        ulong before = s_frames!.FreePages;
+        SpawnAndAwait(ref check, Crowd);
+        // Long enough for a CPU to find out that it is idle, and to tidy up.
+        Scheduler.Sleep(20 * MillisecondNs);
+        check.That(s_frames.FreePages + MostKeptPages >= before, "a crowd of threads leaves no more frames behind than a few stacks");
+    }
+
+    /// <summary>All threads are there before the first one runs.</summary>
+    private static void SpawnAndAwait(ref Check check, uint threads)
+    {
+        ulong before = s_frames!.FreePages;
+        s_wanted = threads;
         s_finished = 0;
         s_allFinished = false;
-        for (int index = 0; index < ThreadCount; index++)
+        for (uint index = 0; index < threads; index++)
         {
             check.That(Scheduler.Spawn(&CountUp, null, "counter"u8) != null, "there is memory for a thread");
         }
-        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + 5000 * MillisecondNs), "all threads finish");
-        check.Equal(ThreadCount, s_finished, "threads that ran");
+
+        check.That(s_frames.FreePages + ((ulong)threads * StackPages) <= before + MostKeptPages, "each has a stack of its own");
+        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + 20_000 * MillisecondNs), "all threads finish");
+        check.Equal(threads, s_finished, "threads that ran");
     }
 
     private static void CountUp(void* argument)
@@ -117,7 +139,7 @@ public static unsafe class MachineCases
         Scheduler.Yield();
         Scheduler.Sleep(MillisecondNs);
         s_finished++;
-        s_allFinished = s_finished == ThreadCount;
+        s_allFinished = s_finished == s_wanted;
         Scheduler.Notify();
     }
 
