@@ -27,19 +27,19 @@ public sealed class LinuxFilesTests : IDisposable
         Assert.Equal(here.Output, there.Output);
     }
 
-    [Fact]
+    [RootFact]
     public Task Open_files_pipes_and_timers_behave_as_on_the_host() =>
         LinuxPrograms.AssertSameAsync(_folder, ".", [], "files");
 
-    [Fact]
+    [RootFact]
     public Task Open_files_directories_and_locks_hold_while_names_come_and_go() =>
         LinuxPrograms.AssertSameAsync(_folder, ".", [], "opens");
 
-    [Fact]
+    [RootFact]
     public Task Attributes_and_names_are_never_older_than_the_last_change() =>
         LinuxPrograms.AssertSameAsync(_folder, ".", [], "attributes");
 
-    [Fact]
+    [RootFact]
     public Task All_groups_of_a_process_count_for_its_rights() =>
         LinuxPrograms.AssertSameAsync(_folder, ".", [], "groups");
 

@@ -64,11 +64,11 @@ public sealed class LinuxProcessesTests : IDisposable
         return statistics["fabric.requests.Flush"] + statistics["fabric.requests.MissFlush"];
     }
 
-    [Fact]
+    [RootFact]
     public Task Segments_semaphores_and_message_queues_of_System_V_behave_as_on_the_host() =>
         LinuxPrograms.AssertSameAsync(_folder, "", [], "sysvipc");
 
-    [Fact]
+    [RootFact]
     public Task Processes_signals_timers_and_clocks_behave_as_on_the_host() =>
         LinuxPrograms.AssertSameAsync(_folder, "", [], "clocks", "facts", "nice", "processes", "signals", "vectors");
 }

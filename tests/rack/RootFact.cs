@@ -1,0 +1,19 @@
+// Tests that compare a program of root's on a rack, where every program starts as root, with its run on the host: the host's Linux judges
+// only what it lets this user do. Without its root they are skipped, and counted as such.
+
+using System;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+/// <summary>A fact whose judge is the host's Linux as root.</summary>
+public sealed class RootFactAttribute : FactAttribute
+{
+    public RootFactAttribute()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            Skip = "The judge of this test is the host's Linux as root: run it as root.";
+        }
+    }
+}
