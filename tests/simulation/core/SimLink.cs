@@ -47,8 +47,12 @@ internal sealed unsafe class SimLink : Link, IDisposable
 
     public override LinkTraits Traits => _kind.IsReliable ? LinkTraits.Reliable | LinkTraits.ChecksumFree : LinkTraits.None;
 
-    /// <summary>When set, nothing gets through: a cut cable, a stopped machine.</summary>
+    /// <summary>When set, nothing that is sent gets through: a cut cable.</summary>
     internal bool IsCut { get; set; }
+
+    /// <summary>True for either end of the link between the two.</summary>
+    internal bool Joins(SimMachine a, SimMachine b) =>
+        (_machine == a && _far!._machine == b) || (_machine == b && _far!._machine == a);
 
     /// <summary>Two ends.</summary>
     internal static (SimLink A, SimLink B) Join(SimMachine a, SimMachine b, NetworkKind kind)

@@ -147,6 +147,18 @@ internal sealed unsafe class Rack : IDisposable
         }
     }
 
+    /// <summary>Cuts the cable between two machines, or mends it: frames that are under way arrive, no others do.</summary>
+    internal void SetCut(int machine, int other, bool isCut)
+    {
+        foreach (SimLink link in _links)
+        {
+            if (link.Joins(Machines[machine], Machines[other]))
+            {
+                link.IsCut = isCut;
+            }
+        }
+    }
+
     /// <summary>What holds between any two atomic pieces of kernel code.</summary>
     internal void CheckInvariants()
     {

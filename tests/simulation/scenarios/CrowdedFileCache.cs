@@ -10,11 +10,11 @@ namespace Lego.Simulation;
 internal sealed class CrowdedFileCache : Scenario
 {
     private const int Files = 60;
-    private const int Writes = 100;
+    private const int Steps = 150;
     private const int PageBytes = 4096;
     private const int MemoryMachine = 1;
-    /// <summary>What the memory component is left: enough for the program, not for its files.</summary>
-    private const ulong FreePages = 64;
+    /// <summary>What the memory component is left, its reserve included: enough for the program, not for its files.</summary>
+    private const ulong FreePages = 112;
 
     internal override string Name => "crowded-file-cache";
 
@@ -29,18 +29,35 @@ internal sealed class CrowdedFileCache : Scenario
             byte[] values = new byte[Files];
             const int Flags = UserProgram.ReadWrite | UserProgram.Create;
             long[] files = [.. Enumerable.Range(0, Files).Select(number => program.Open($"/tmp/f{number}", Flags))];
-            for (int write = 0; write < Writes; write++)
+            void CheckContents(int number)
+            {
+                program.ReadAt(files[number], 0, PageBytes, out byte[] bytes);
+                Check.That(bytes.All(value => value == values[number]), $"contents of file {number}");
+            }
+
+            for (int step = 0; step < Steps; step++)
             {
                 int number = choices.Next(Files);
-                values[number] = (byte)(write + 1);
-                byte[] page = [.. Enumerable.Repeat(values[number], PageBytes)];
-                Check.Equal(PageBytes, program.WriteAt(files[number], 0, page), "pwrite");
+                switch (choices.Next(4))
+                {
+                    case 0:
+                        // A page that has been read or stored is one that can be given up.
+                        CheckContents(number);
+                        break;
+                    case 1:
+                        Check.Equal(0, program.Synchronize(files[number]), "fsync");
+                        break;
+                    default:
+                        values[number] = (byte)(step + 1);
+                        byte[] page = [.. Enumerable.Repeat(values[number], PageBytes)];
+                        Check.Equal(PageBytes, program.WriteAt(files[number], 0, page), "pwrite");
+                        break;
+                }
             }
 
             for (int number = 0; number < Files; number++)
             {
-                program.ReadAt(files[number], 0, PageBytes, out byte[] bytes);
-                Check.That(bytes.All(value => value == values[number]), $"contents of file {number}");
+                CheckContents(number);
                 program.Close(files[number]);
                 program.Unlink($"/tmp/f{number}");
             }

@@ -44,6 +44,7 @@ internal static class Scenarios
         new ConcurrentFiles(
             "two-processors-names", FileStep.OpenCreate, FileStep.OpenExclusive, FileStep.Open, FileStep.Open, FileStep.Close, FileStep.Close,
             FileStep.Rename, FileStep.Unlink, FileStep.Unlink, FileStep.Write, FileStep.Size, FileStep.Size) { MoreProcessors = 1 },
+        new CutLink(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];
