@@ -101,6 +101,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>The oldest established connection of a listener. EAGAIN: none yet. EINVAL: no listener.</summary>
+    [NoBlock]
+    [NoAllocation]
     public Errno Accept(TcpConnection* listener, out TcpConnection* accepted)
     {
         accepted = null;
@@ -125,6 +127,8 @@ public sealed unsafe partial class Tcp
     /// Begins a connection and returns EINPROGRESS; when it is there, or an error is, the host's Changed is called. EALREADY, EISCONN,
     /// ENETUNREACH, EADDRNOTAVAIL (no port, or the two ends have a connection already), EOPNOTSUPP (a listener).
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public Errno Connect(TcpConnection* connection, in SocketAddress remote, ulong nowNs)
     {
         switch (connection->State)
@@ -164,6 +168,8 @@ public sealed unsafe partial class Tcp
     /// <summary>
     /// Queues bytes and sends what may be sent. EAGAIN: no room, or not connected yet. EPIPE, ENOTCONN, or the connection's error.
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public Errno Write(TcpConnection* connection, ReadOnlySpan<byte> bytes, TcpTransfer how, ulong nowNs, out int count)
     {
         count = 0;
@@ -221,6 +227,8 @@ public sealed unsafe partial class Tcp
     /// Reads bytes; None with 0 = the end of the stream. EAGAIN: nothing yet. ENOTCONN, or the connection's error. With Urgent: the urgent
     /// byte; EINVAL: there is none, or it is in the stream.
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public Errno Read(TcpConnection* connection, Span<byte> destination, TcpTransfer how, ulong nowNs, out int count)
     {
         count = 0;
@@ -269,6 +277,8 @@ public sealed unsafe partial class Tcp
     /// <summary>
     /// Takes bytes that <see cref="Readable"/> lent, from the first on. A window that has opened far enough is announced.
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public void Consume(TcpConnection* connection, uint count, ulong nowNs)
     {
         connection->ReceiveBuffer.Consume(_memory, count, connection->Ranges == null);
@@ -282,6 +292,8 @@ public sealed unsafe partial class Tcp
         connection->SendLimit > connection->SendBuffer.Length ? connection->SendLimit - connection->SendBuffer.Length : 0;
 
     /// <summary>Closes directions. ENOTCONN.</summary>
+    [NoBlock]
+    [NoAllocation]
     public Errno Shutdown(TcpConnection* connection, TcpDirections directions, ulong nowNs)
     {
         switch (connection->State)
@@ -319,6 +331,8 @@ public sealed unsafe partial class Tcp
     /// The user is gone: the connection finishes by itself, and the pointer is no longer the user's. With unread data it ends by a reset
     /// (RFC 9293, 3.6.1; RFC 2525, 2.17). A listener's connections that nobody accepted are reset.
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public void Close(TcpConnection* connection, ulong nowNs)
     {
         connection->Owner = 0;
@@ -355,6 +369,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>As Close, by a reset and at once (SO_LINGER with 0).</summary>
+    [NoBlock]
+    [NoAllocation]
     public void Abort(TcpConnection* connection, ulong nowNs)
     {
         if (connection->State is TcpState.Closed or TcpState.Listen or TcpState.SynSent or TcpState.TimeWait)

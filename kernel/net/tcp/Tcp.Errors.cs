@@ -15,6 +15,8 @@ public sealed unsafe partial class Tcp
     /// An ICMP error quotes a segment of ours, of which at least 8 bytes are there. What is hard ends a connection that is not established
     /// yet; all else is kept for when the connection times out.
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public void OnIcmpError(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, Errno error, bool isHard,
         ulong nowNs)
     {
@@ -39,6 +41,8 @@ public sealed unsafe partial class Tcp
     /// A packet was too big for the path, whose new MTU the host's PayloadLimit tells already: what is under way and too large is sent
     /// again in smaller segments at once, which is no congestion (RFC 1191, 6.4).
     /// </summary>
+    [NoBlock]
+    [NoAllocation]
     public void OnPacketTooBig(IpAddress local, IpAddress remote, uint interfaceIndex, ReadOnlySpan<byte> quoted, ulong nowNs)
     {
         TcpConnection* connection = FindQuoted(local, remote, interfaceIndex, quoted, out uint sequence);

@@ -27,6 +27,8 @@ public sealed unsafe partial class Tcp
     public ulong NextDeadlineNs => _timers.First == null ? ulong.MaxValue : _timers.First->Timer.DueNs;
 
     /// <summary>Does what is due.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void OnTime(ulong nowNs)
     {
         while (_timers.First != null && _timers.First->Timer.DueNs <= nowNs)

@@ -18,6 +18,8 @@ public sealed unsafe partial class Tcp
     private uint _challengesLeft;
 
     /// <summary>A segment has arrived: the IP payload, which begins with TCP's header.</summary>
+    [NoBlock]
+    [NoAllocation]
     public void OnSegment(IpAddress source, IpAddress destination, uint interfaceIndex, ReadOnlySpan<byte> segment, uint ecn,
         SegmentChecksum checksum,
         ulong nowNs)

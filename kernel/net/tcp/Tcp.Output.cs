@@ -259,8 +259,12 @@ public sealed unsafe partial class Tcp
 
         if (segment->SentNs != nowNs)
         {
-            // RFC 3168, 6.1.1.1: a network that drops SYNs with ECN gets one without.
-            flags &= isAnswer ? ~TcpFlags.None : ~(TcpFlags.Ece | TcpFlags.Cwr);
+            if (!isAnswer)
+            {
+                // A network that drops SYNs with ECN gets one without (RFC 3168, 6.1.1.1).
+                flags &= ~(TcpFlags.Ece | TcpFlags.Cwr);
+            }
+
             TcpScoreboard.MarkRetransmitted(connection, segment, nowNs);
             connection->TotalRetransmits++;
         }
