@@ -38,16 +38,54 @@ internal unsafe struct RunQueue
         }
     }
 
-    /// <summary>True when somebody wants to run who may run on a CPU.</summary>
-    internal readonly bool HasFor(int cpu)
+    /// <summary>Puts a thread among others in the order of priorities: behind its equals, or before them when it was put aside.</summary>
+    internal void Insert(Thread* thread, bool beforeEquals)
+    {
+        Thread* previous = null;
+        Thread* next = _first;
+        while (next != null && (beforeEquals ? next->Priority > thread->Priority : next->Priority >= thread->Priority))
+        {
+            previous = next;
+            next = next->Next;
+        }
+
+        thread->Next = next;
+        (previous == null ? ref _first : ref previous->Next) = thread;
+        _last = next == null ? thread : _last;
+    }
+
+    /// <summary>Takes a thread out; false when it is in another queue.</summary>
+    internal bool Remove(Thread* thread)
+    {
+        Thread* previous = null;
+        Thread* found = _first;
+        while (found != null && found != thread)
+        {
+            previous = found;
+            found = found->Next;
+        }
+
+        if (found == null)
+        {
+            return false;
+        }
+
+        (previous == null ? ref _first : ref previous->Next) = thread->Next;
+        _last = _last == thread ? previous : _last;
+        thread->Next = null;
+        return true;
+    }
+
+    /// <summary>True when somebody wants to run who may run on a CPU and has at least this priority; the highest stand in front.</summary>
+    internal readonly bool HasFor(int cpu, byte priority = 0)
     {
         Thread* thread = _first;
-        while (thread != null && !thread->MayRunOn(cpu))
+        while (thread != null && thread->Priority >= priority && !thread->MayRunOn(cpu))
         {
             thread = thread->Next;
         }
 
-        return thread != null;
+        return thread != null && thread->Priority >= priority;
     }
 
     /// <summary>Takes the first thread out that may run on a CPU; null when there is none.</summary>

@@ -4,8 +4,9 @@
 //
 // Who runs next, each kind in order of arrival (RunQueue.cs):
 //   1. kernel threads;
-//   2. programs that were woken with credit left: a reply, a signal or input has come for them;
-//   3. programs that have used their credit up, so whoever computes ("ordinary").
+//   2. programs with a real-time priority, the highest first (SetPriority); they stand in the queue of the next ones, before those;
+//   3. programs that were woken with credit left: a reply, a signal or input has come for them;
+//   4. programs that have used their credit up, so whoever computes ("ordinary").
 // Credit is CPU time: a slice when a program is taken from the ordinary queue, and a quarter of the time that it waits, up to a slice. The
 // length of its slices is a program's share among those that compute (SetSlice). So a program that mostly waits runs as soon as it is
 // woken, before one that computes, and one that only pretends to wait (two that wake each other in turn) ends up in the ordinary queue,
@@ -25,6 +26,8 @@ public static unsafe partial class Scheduler
 {
     /// <summary>The slice of a program that has asked for nothing else.</summary>
     public const long TimeSliceNs = 4_000_000;
+    /// <summary>The slice of a real-time program that runs until it waits.</summary>
+    public const long RealTimeForever = long.MaxValue / 4;
     /// <summary>Of the time that a program waits, one part in so many becomes credit.</summary>
     private const ulong WaitPerCredit = 4;
     /// <summary>
@@ -142,7 +145,15 @@ public static unsafe partial class Scheduler
         if (AnyRunnable)
         {
             Thread* thread = Current;
-            Enqueue(ref thread->PageTableRoot == 0 ? ref MachineThreads.KernelThreads : ref MachineThreads.Ordinary, thread);
+            if (thread->PageTableRoot == 0)
+            {
+                Enqueue(ref MachineThreads.KernelThreads, thread);
+            }
+            else
+            {
+                EnqueueAfterTurn(thread);
+            }
+
             Switch();
         }
     }
@@ -184,6 +195,29 @@ public static unsafe partial class Scheduler
     {
         thread->SliceNs = nanoseconds;
         thread->CreditNs = Math.Min(thread->CreditNs, nanoseconds);
+    }
+
+    /// <summary>
+    /// Gives a program a real-time priority, 1 to 99, and the time that it runs before its equals have their turn (RealTimeForever: until
+    /// it waits); or, with priority 0, makes it one like the others again.
+    /// </summary>
+    [NoBlock]
+    public static void SetPriority(Thread* thread, byte priority, long sliceNs)
+    {
+        bool isQueued = thread->State == ThreadState.Runnable && (MachineThreads.Woken.Remove(thread) || MachineThreads.Ordinary.Remove(thread));
+        thread->Priority = priority;
+        thread->SliceNs = sliceNs;
+        thread->CreditNs = priority != 0 ? sliceNs : Math.Min(thread->CreditNs, sliceNs);
+        thread->IsOrdinary = priority == 0;
+        if (isQueued)
+        {
+            EnqueueAfterTurn(thread);
+            WakeCpuFor(thread);
+        }
+        else
+        {
+            Interrupt(thread);
+        }
     }
 
     /// <summary>Waits for a time; blocks.</summary>
@@ -301,6 +335,10 @@ public static unsafe partial class Scheduler
         {
             Enqueue(ref MachineThreads.KernelThreads, thread);
         }
+        else if (thread->Priority != 0)
+        {
+            EnqueueAfterTurn(thread);
+        }
         else
         {
             Enqueue(ref thread->CreditNs > 0 ? ref MachineThreads.Woken : ref MachineThreads.Ordinary, thread);
@@ -327,6 +365,19 @@ public static unsafe partial class Scheduler
         queue.Append(thread);
     }
 
+    /// <summary>A program wants to run again, behind its equals.</summary>
+    private static void EnqueueAfterTurn(Thread* thread)
+    {
+        if (thread->Priority == 0)
+        {
+            Enqueue(ref MachineThreads.Ordinary, thread);
+            return;
+        }
+
+        thread->State = ThreadState.Runnable;
+        MachineThreads.Woken.Insert(thread, beforeEquals: false);
+    }
+
     /// <summary>Takes the thread that runs next; null when nobody wants to.</summary>
     private static Thread* TakeNext()
     {
@@ -339,6 +390,11 @@ public static unsafe partial class Scheduler
         if (next != null)
         {
             next->IsOrdinary = false;
+            if (next->Priority != 0 && next->CreditNs <= 0)
+            {
+                next->CreditNs = next->SliceNs;
+            }
+
             return next;
         }
 

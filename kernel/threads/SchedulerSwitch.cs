@@ -135,11 +135,17 @@ public static unsafe partial class Scheduler
         return gaveWay;
     }
 
-    /// <summary>Kernel threads go before programs, and those that were woken before those that compute.</summary>
+    /// <summary>
+    /// Kernel threads go before programs, those that were woken before those that compute, and a higher real-time priority before a lower
+    /// one.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsOutranked(Thread* current) =>
         !MachineThreads.KernelThreads.IsEmpty
-        || (!MachineThreads.Woken.IsEmpty && current->IsOrdinary && MachineThreads.Woken.HasFor(current->CpuIndex));
+        || (!MachineThreads.Woken.IsEmpty && MachineThreads.Woken.HasFor(current->CpuIndex, LeastToOutrank(current)));
+
+    /// <summary>Priority of who goes before the running thread: it has more, or the thread computes.</summary>
+    private static byte LeastToOutrank(Thread* current) => current->IsOrdinary ? (byte)0 : (byte)(current->Priority + 1);
 
     /// <summary>The running thread may not run on this CPU any more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -151,7 +157,7 @@ public static unsafe partial class Scheduler
         WakeDue();
         if (IsMisplaced(current))
         {
-            Enqueue(ref MachineThreads.Ordinary, current);
+            EnqueueAfterTurn(current);
             Processors.WakeOneOf(current->Cpus);
             Switch();
             return true;
@@ -166,13 +172,20 @@ public static unsafe partial class Scheduler
 
         if (isSliceOver && AnyRunnable)
         {
-            Enqueue(ref MachineThreads.Ordinary, current);
+            EnqueueAfterTurn(current);
         }
         else if (IsOutranked(current))
         {
             // Its turn is not over: it goes on before its equals.
             current->State = ThreadState.Runnable;
-            (current->IsOrdinary ? ref MachineThreads.Ordinary : ref MachineThreads.Woken).Prepend(current);
+            if (current->IsOrdinary)
+            {
+                MachineThreads.Ordinary.Prepend(current);
+            }
+            else
+            {
+                MachineThreads.Woken.Insert(current, beforeEquals: true);
+            }
         }
         else
         {

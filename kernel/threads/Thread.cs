@@ -63,6 +63,8 @@ public unsafe struct Thread
     internal long SliceNs;
     /// <summary>When it was given the CPU, or when it began to wait.</summary>
     internal ulong SinceNs;
+    /// <summary>Real-time priority (sched(7)), 1 to 99; 0 = none.</summary>
+    internal byte Priority;
     /// <summary>It was taken from the ordinary queue, so whoever is urgent goes first.</summary>
     internal bool IsOrdinary;
     /// <summary>

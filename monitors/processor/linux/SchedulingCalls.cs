@@ -1,5 +1,5 @@
-// Scheduling parameters (sched(7)). The component runs programs in turn, whatever their policy, with slices by their nice value
-// (NiceValue.cs): both are kept, inherited and told, and what a policy would promise beyond a fair share (real time) is refused.
+// Scheduling parameters (sched(7)): nice values of processes, policies, priorities and CPUs of threads. What they do is in
+// process/NiceValue.cs and process/SchedulingPolicy.cs.
 
 using System;
 using System.Runtime.InteropServices;
@@ -10,16 +10,11 @@ namespace Lego.Processor;
 /// <summary>sched_*, getpriority, setpriority, getcpu.</summary>
 public static unsafe class SchedulingCalls
 {
-    private const int OtherPolicy = 0;
-    private const int FifoPolicy = 1;
-    private const int RoundRobinPolicy = 2;
-    private const int BatchPolicy = 3;
-    private const int IdlePolicy = 5;
-    private const int DeadlinePolicy = 6;
-    private const int ExtensiblePolicy = 7;
     private const uint ResetOnFork = 0x40000000;
-    private const int LowestRealTimePriority = 1;
-    private const int HighestRealTimePriority = 99;
+    /// <summary>Flags of sched_setattr: SCHED_FLAG_RESET_ON_FORK, _KEEP_POLICY, _KEEP_PARAMS.</summary>
+    private const ulong ResetsOnFork = 1;
+    private const ulong KeepPolicy = 8;
+    private const ulong KeepParameters = 0x10;
     /// <summary>getpriority(2) tells this minus the nice value, so that it never looks like an error.</summary>
     private const int NiceOffset = 20;
 
@@ -36,6 +31,8 @@ public static unsafe class SchedulingCalls
     private struct Attributes
     {
         internal const uint Bytes = 48;
+        /// <summary>With the clamps of utilization, which count only where their flags are set.</summary>
+        internal const uint LatestBytes = 56;
 
         internal uint Size;
         internal uint Policy;
@@ -96,60 +93,101 @@ public static unsafe class SchedulingCalls
         return SystemCall.Result(error);
     }
 
-    [SystemCall(142, "sched_setparam", Support.Partial, "priority 0, the only one of the policies here")]
+    [SystemCall(142, "sched_setparam", Support.Full)]
     public static long SetParameters(ref SystemCall call)
     {
-        Process* target = Find(call.A0, ref call);
-        return target == null ? SystemCall.Fail(BadId(call.A0)) : ChangePolicy(ref call, (uint)call.A0, target->Policy, call.A1);
+        UserThread* target = FindThread(call.A0, ref call);
+        return target == null ? SystemCall.Fail(BadId(call.A0)) : ChangePolicy(ref call, target->Policy, call.A1, keepsReset: true);
     }
 
     [SystemCall(143, "sched_getparam", Support.Full)]
     public static long GetParameters(ref SystemCall call)
     {
-        const int Priority = 0;
         if (call.A1 == 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        return Find(call.A0, ref call) == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, Priority));
+        UserThread* target = FindThread(call.A0, ref call);
+        int priority = target == null ? 0 : target->RealTimePriority;
+        return target == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, in priority));
     }
 
-    [SystemCall(144, "sched_setscheduler", Support.Partial, "SCHED_OTHER, SCHED_BATCH and SCHED_IDLE, kept and told; real-time policies are EPERM")]
+    [SystemCall(144, "sched_setscheduler", Support.Partial, "SCHED_DEADLINE is EPERM; SCHED_BATCH and SCHED_IDLE are kept and told")]
     public static long SetScheduler(ref SystemCall call) =>
-        (int)call.A1 < 0 ? SystemCall.Fail(Errno.EINVAL) : ChangePolicy(ref call, (uint)call.A0, (uint)call.A1, call.A2);
+        (int)call.A1 < 0 ? SystemCall.Fail(Errno.EINVAL) : ChangePolicy(ref call, (uint)call.A1, call.A2, keepsReset: false);
 
     [SystemCall(145, "sched_getscheduler", Support.Full)]
     public static long GetScheduler(ref SystemCall call)
     {
-        Process* target = Find(call.A0, ref call);
-        return target == null ? SystemCall.Fail(BadId(call.A0)) : target->Policy;
+        UserThread* target = FindThread(call.A0, ref call);
+        return target == null ? SystemCall.Fail(BadId(call.A0)) : target->Policy | (target->ResetsPolicy ? ResetOnFork : 0);
     }
 
     [SystemCall(146, "sched_get_priority_max", Support.Full)]
-    public static long MaximumPriority(ref SystemCall call) => PriorityOf((int)call.A0, HighestRealTimePriority);
+    public static long MaximumPriority(ref SystemCall call) => PriorityOf((int)call.A0, SchedulingPolicy.HighestRealTime);
 
     [SystemCall(147, "sched_get_priority_min", Support.Full)]
-    public static long MinimumPriority(ref SystemCall call) => PriorityOf((int)call.A0, LowestRealTimePriority);
+    public static long MinimumPriority(ref SystemCall call) => PriorityOf((int)call.A0, SchedulingPolicy.LowestRealTime);
 
     [SystemCall(148, "sched_rr_get_interval", Support.Full)]
     public static long GetInterval(ref SystemCall call)
     {
-        Process* target = Find(call.A0, ref call);
-        TimeSpecification slice = new() { Nanoseconds = NiceValue.SliceOf(target == null ? 0 : target->Nice) };
+        UserThread* target = FindThread(call.A0, ref call);
+        TimeSpecification slice = new() { Nanoseconds = target == null ? 0 : SchedulingPolicy.IntervalOf(target) };
         return target == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in slice));
+    }
+
+    [SystemCall(314, "sched_setattr", Support.Partial, "SCHED_DEADLINE is EPERM; no utilization clamps")]
+    public static long SetAttributes(ref SystemCall call)
+    {
+        if (call.A1 == 0 || (int)call.A0 < 0 || (uint)call.A2 != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = ReadAttributes(ref call, out Attributes wanted);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        if ((wanted.Flags & ~(ResetsOnFork | KeepPolicy | KeepParameters)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        UserThread* target = FindThread(call.A0, ref call);
+        if (target == null)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+
+        bool keepsParameters = (wanted.Flags & KeepParameters) != 0;
+        uint policy = (wanted.Flags & KeepPolicy) != 0 ? target->Policy : wanted.Policy;
+        uint priority = keepsParameters ? target->RealTimePriority : wanted.Priority;
+        error = policy > SchedulingPolicy.Extensible ? Errno.EINVAL : ChangePolicy(call.Process, target, policy, priority, (wanted.Flags & ResetsOnFork) != 0);
+        bool setsNice = error == Errno.None && !keepsParameters && policy is SchedulingPolicy.Other or SchedulingPolicy.Batch;
+        return SystemCall.Result(setsNice ? ChangeNice(call.Process, target->Process, Math.Clamp(wanted.Nice, NiceValue.Lowest, NiceValue.Highest)) : error);
     }
 
     [SystemCall(315, "sched_getattr", Support.Full)]
     public static long GetAttributes(ref SystemCall call)
     {
-        Process* target = Find(call.A0, ref call);
+        UserThread* target = FindThread(call.A0, ref call);
         if (call.A1 == 0 || (uint)call.A2 < Attributes.Bytes || (uint)call.A2 > PageOperations.PageSize || (uint)call.A3 != 0 || target == null)
         {
             return SystemCall.Fail(target == null && (int)call.A0 >= 0 && call.A1 != 0 ? Errno.ESRCH : Errno.EINVAL);
         }
 
-        Attributes attributes = new() { Size = Attributes.Bytes, Policy = target->Policy, Nice = target->Nice };
+        Attributes attributes = new()
+        {
+            Size = Attributes.Bytes,
+            Policy = target->Policy,
+            Flags = target->ResetsPolicy ? ResetsOnFork : 0,
+            Nice = target->RealTimePriority != 0 ? 0 : target->Process->Nice,
+            Priority = target->RealTimePriority,
+        };
         return SystemCall.Result(new UserPointer<Attributes>(call.A1).Write(call.Process, in attributes));
     }
 
@@ -267,9 +305,32 @@ public static unsafe class SchedulingCalls
     private static bool MayChange(Process* caller, Process* target) =>
         caller->EffectiveUserId == 0 || caller->EffectiveUserId == target->UserId || caller->EffectiveUserId == target->EffectiveUserId;
 
-    private static long ChangePolicy(ref SystemCall call, uint id, uint policy, ulong address)
+    /// <summary>sched_setattr(2): a structure of another size is E2BIG unless what is beyond is zero, and the known size is told.</summary>
+    private static Errno ReadAttributes(ref SystemCall call, out Attributes attributes)
     {
-        if (address == 0 || (int)id < 0)
+        attributes = default;
+        uint known = Attributes.LatestBytes;
+        UserPointer<uint> size = new(call.A1);
+        Errno error = size.Read(call.Process, out uint bytes);
+        bytes = bytes == 0 ? Attributes.Bytes : bytes;
+        if (error == Errno.None && bytes is < Attributes.Bytes or > PageOperations.PageSize)
+        {
+            size.Write(call.Process, in known);
+            error = Errno.E2BIG;
+        }
+
+        for (uint offset = Attributes.LatestBytes; error == Errno.None && offset < bytes; offset++)
+        {
+            error = new UserPointer<byte>(call.A1 + offset).Read(call.Process, out byte value);
+            error = error == Errno.None && value != 0 ? Errno.E2BIG : error;
+        }
+
+        return error == Errno.None ? new UserPointer<Attributes>(call.A1).Read(call.Process, out attributes) : error;
+    }
+
+    private static long ChangePolicy(ref SystemCall call, uint policy, ulong address, bool keepsReset)
+    {
+        if (address == 0 || (int)call.A0 < 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -280,36 +341,53 @@ public static unsafe class SchedulingCalls
             return SystemCall.Fail(error);
         }
 
-        Process* target = Find(id, ref call);
+        UserThread* target = FindThread(call.A0, ref call);
         if (target == null)
         {
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        uint plain = policy & ~ResetOnFork;
-        bool isRealTime = plain is FifoPolicy or RoundRobinPolicy;
-        bool isKnown = isRealTime || plain is OtherPolicy or BatchPolicy or IdlePolicy;
-        bool isInRange = isRealTime ? priority is >= LowestRealTimePriority and <= HighestRealTimePriority : priority == 0;
-        if (!isKnown || !isInRange)
+        bool resets = keepsReset ? target->ResetsPolicy : (policy & ResetOnFork) != 0;
+        return SystemCall.Result(ChangePolicy(call.Process, target, policy & ~ResetOnFork, (uint)priority, resets));
+    }
+
+    /// <summary>sched(7): who is not root may have real-time priorities up to RLIMIT_RTPRIO, and lower those that he has.</summary>
+    private static Errno ChangePolicy(Process* caller, UserThread* target, uint policy, uint priority, bool resets)
+    {
+        bool isRealTime = SchedulingPolicy.IsRealTime(policy);
+        bool isPlain = policy is SchedulingPolicy.Other or SchedulingPolicy.Batch or SchedulingPolicy.Idle;
+        if (policy == SchedulingPolicy.Deadline)
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return Errno.EPERM;
         }
 
-        if (isRealTime || !MayChange(call.Process, target))
+        if (isRealTime ? priority is < SchedulingPolicy.LowestRealTime or > SchedulingPolicy.HighestRealTime : !isPlain || priority != 0)
         {
-            return SystemCall.Fail(Errno.EPERM);
+            return Errno.EINVAL;
         }
 
-        target->Policy = (byte)plain;
-        return 0;
+        if (caller->EffectiveUserId != 0)
+        {
+            ulong limit = target->Process->Limits[2 * ResourceLimit.RealTime];
+            bool raises = isRealTime && priority > target->RealTimePriority && priority > limit;
+            bool changes = isRealTime && policy != target->Policy && limit == 0;
+            if (raises || changes || (target->ResetsPolicy && !resets) || !MayChange(caller, target->Process))
+            {
+                return Errno.EPERM;
+            }
+        }
+
+        target->ResetsPolicy = resets;
+        SchedulingPolicy.Set(target, (byte)policy, (byte)priority);
+        return Errno.None;
     }
 
     private static long PriorityOf(int policy, int realTime)
     {
         return policy switch
         {
-            FifoPolicy or RoundRobinPolicy => realTime,
-            OtherPolicy or BatchPolicy or IdlePolicy or DeadlinePolicy or ExtensiblePolicy => 0,
+            SchedulingPolicy.Fifo or SchedulingPolicy.RoundRobin => realTime,
+            SchedulingPolicy.Other or SchedulingPolicy.Batch or SchedulingPolicy.Idle or SchedulingPolicy.Deadline or SchedulingPolicy.Extensible => 0,
             _ => SystemCall.Fail(Errno.EINVAL),
         };
     }
@@ -320,11 +398,5 @@ public static unsafe class SchedulingCalls
     {
         UserThread* found = (int)id == 0 ? call.Thread : (int)id < 0 ? null : call.Process->Table.UserThreads.Find((uint)id);
         return found == null || found->Process->State == ProcessState.Embryo ? null : found;
-    }
-
-    private static Process* Find(ulong id, ref SystemCall call)
-    {
-        Process* found = (int)id == 0 ? call.Process : (int)id < 0 ? null : call.Process->Table.Find((uint)id);
-        return found == null || found->State is ProcessState.Embryo ? null : found;
     }
 }

@@ -40,7 +40,7 @@ public static unsafe class NiceValue
         process->Nice = (sbyte)nice;
         for (UserThread* thread = process->FirstThread; thread != null; thread = thread->Next)
         {
-            if (thread->Kernel != null)
+            if (thread->Kernel != null && thread->RealTimePriority == 0)
             {
                 Scheduler.SetSlice(thread->Kernel, SliceOf(nice));
             }

@@ -134,7 +134,6 @@ public unsafe struct Process
 
     /// <summary>Canonical path of the program file in a page of its own, NUL-terminated (/proc/PID/exe).</summary>
     public byte* Executable;
-    public uint Umask;
     /// <summary>Command name of the leader (PR_SET_NAME, /proc/PID/comm), NUL-terminated; the other threads have their own.</summary>
     public NameBuffer Name;
 
@@ -182,11 +181,12 @@ public unsafe struct Process
     public ProcessTimer LimitTimer;
     public ProcessTimer* FirstTimer;
 
-    /// <summary>Nice value, -20 to 19, and scheduling policy (sched(7)); both are inherited.</summary>
+    /// <summary>Nice value, -20 to 19 (sched(7)); inherited.</summary>
     public sbyte Nice;
-    public byte Policy;
     /// <summary>PR_SET_NO_NEW_PRIVS: execve gives no privileges; inherited, never taken back.</summary>
     public bool NoNewPrivileges;
+    /// <summary>A thread writes its core file, which only one does.</summary>
+    public bool WritesCore;
     /// <summary>PR_SET_CHILD_SUBREAPER.</summary>
     public bool ReapsOrphans;
     /// <summary>PR_SET_TIMERSLACK, 0 = the default; inherited.</summary>

@@ -16,9 +16,9 @@ public sealed unsafe class ThreadStart : ThreadBody
             Scheduler.SetCpus(thread->Kernel, thread->Cpus);
         }
 
-        if (thread->Kernel != null && thread->Process->Nice != 0)
+        if (thread->Process->Nice != 0 || thread->RealTimePriority != 0)
         {
-            Scheduler.SetSlice(thread->Kernel, NiceValue.SliceOf(thread->Process->Nice));
+            SchedulingPolicy.Apply(thread);
         }
 
         return thread->Kernel != null;
@@ -59,6 +59,12 @@ public sealed unsafe class ThreadStart : ThreadBody
         if (thread->SetsThreadId != 0)
         {
             new UserPointer<uint>(thread->SetsThreadId).Write(thread->Process, in thread->Id);
+        }
+
+        if (thread->RealTimePriority != 0)
+        {
+            // Behind its equals, so after who has made it.
+            Scheduler.PassTurn();
         }
 
         UserContext* user = UserMode.ContextOf(kernel);

@@ -97,6 +97,11 @@ public unsafe struct UserThread
     /// <summary>CPUs that it may run on (sched_setaffinity(2)), a bit for each; 0 = all. Inherited.</summary>
     public ulong Cpus;
 
+    /// <summary>Scheduling policy and real-time priority, 0 = none (SchedulingPolicy.cs); inherited unless it resets them.</summary>
+    public byte Policy;
+    public byte RealTimePriority;
+    public bool ResetsPolicy;
+
     /// <summary>set_tid_address(2): cleared and woken as a futex at the thread's end.</summary>
     public ulong ClearChildThreadId;
     /// <summary>set_robust_list(2).</summary>

@@ -94,9 +94,15 @@ public static unsafe class Scheduler
     public static void Notify() => Simulation.Simulation.Machine.Notified = true;
 
     public const long TimeSliceNs = 4_000_000;
+    public const long RealTimeForever = long.MaxValue / 4;
 
     /// <summary>Who runs next is not decided by time here.</summary>
     public static void SetSlice(Thread* thread, long nanoseconds)
+    {
+    }
+
+    /// <summary>Who runs is what the seed says.</summary>
+    public static void SetPriority(Thread* thread, byte priority, long sliceNs)
     {
     }
 

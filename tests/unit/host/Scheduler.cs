@@ -108,9 +108,15 @@ public static unsafe class Scheduler
     }
 
     public const long TimeSliceNs = 4_000_000;
+    public const long RealTimeForever = long.MaxValue / 4;
 
     /// <summary>Who runs next is not decided by time here.</summary>
     public static void SetSlice(Thread* thread, long nanoseconds)
+    {
+    }
+
+    /// <summary>There is one thread.</summary>
+    public static void SetPriority(Thread* thread, byte priority, long sliceNs)
     {
     }
 
