@@ -11,9 +11,10 @@ using Lego.Storage.Ext4;
 namespace Lego.Storage;
 
 /// <summary>Release.</summary>
-public sealed unsafe class HoldRequests(Volume volume)
+public sealed unsafe class HoldRequests(Volume volume, AccessTimes accessTimes)
 {
     private readonly Volume _volume = volume;
+    private readonly AccessTimes _accessTimes = accessTimes;
 
     /// <summary>Reply: for each entry 1 when its file has gone now, else 0.</summary>
     public void Release(ref RpcRequest request)
@@ -23,21 +24,22 @@ public sealed unsafe class HoldRequests(Volume volume)
             return;
         }
 
-        if (head.Count > ReleaseRequest.MaxEntries || rest.Length != (int)head.Count * sizeof(ReleaseEntry))
+        if (head.Count > ReleaseRequest.MaxEntries || rest.Length != (int)head.Count * sizeof(ReleaseRecord))
         {
             request.Reply(Errno.EPROTO);
             return;
         }
 
         Span<uint> gone = stackalloc uint[ReleaseRequest.MaxEntries];
-        ReadOnlySpan<ReleaseEntry> entries = MemoryMarshal.Cast<byte, ReleaseEntry>(rest);
-        for (int index = 0; index < entries.Length; index++)
+        ReadOnlySpan<ReleaseRecord> records = MemoryMarshal.Cast<byte, ReleaseRecord>(rest);
+        for (int index = 0; index < records.Length; index++)
         {
-            HeldFile* file = _volume.Held.Find(entries[index].Handle);
-            gone[index] = file != null && Release(file, request.Source, entries[index].Holds) ? 1u : 0u;
+            HeldFile* file = _volume.Held.Find(records[index].Entry.Handle);
+            MarkRead(in records[index]);
+            gone[index] = file != null && Release(file, request.Source, records[index].Entry.Holds) ? 1u : 0u;
         }
 
-        request.Reply(Errno.None, MemoryMarshal.AsBytes(gone.Slice(0, entries.Length)));
+        request.Reply(Errno.None, MemoryMarshal.AsBytes(gone.Slice(0, records.Length)));
     }
 
     /// <summary>
@@ -61,6 +63,22 @@ public sealed unsafe class HoldRequests(Volume volume)
         {
             next = _volume.Held.Next(ref bucket, file);
             Release(file, node, uint.MaxValue);
+        }
+    }
+
+    /// <summary>A holder tells when it read a file that it holds no more; one without names is about to go.</summary>
+    private void MarkRead(in ReleaseRecord record)
+    {
+        if (record.AccessTimeNs == 0)
+        {
+            return;
+        }
+
+        FileHandle handle = record.Entry.Handle;
+        using InodeHandle inode = _volume.Inodes.OpenStable(handle.Inode, handle.Generation, out Errno error);
+        if (error == Errno.None && inode.Record->Links != 0)
+        {
+            _accessTimes.MarkRead(inode, record.AccessTimeNs);
         }
     }
 

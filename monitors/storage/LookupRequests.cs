@@ -17,12 +17,14 @@ public sealed unsafe class LookupRequests
 
     private readonly Volume _volume;
     private readonly PathResolver _resolver;
+    private readonly AccessTimes _accessTimes;
     private readonly LeaseGrants _leases;
     private readonly byte* _listing;
 
     /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
-    public LookupRequests(Volume volume, PathResolver resolver, LeaseGrants leases, FrameAllocator frames)
+    public LookupRequests(Volume volume, PathResolver resolver, AccessTimes accessTimes, LeaseGrants leases, FrameAllocator frames)
     {
+        _accessTimes = accessTimes;
         _leases = leases;
         _volume = volume;
         _resolver = resolver;
@@ -115,6 +117,7 @@ public sealed unsafe class LookupRequests
         ReadOnlySpan<byte> target = default;
         if (error == Errno.None)
         {
+            _accessTimes.MarkRead(inode, inode.IsSymbolicLink ? head.TimeNs : 0);
             error = _volume.Files.ReadTarget(inode, out target);
         }
 
@@ -160,6 +163,11 @@ public sealed unsafe class LookupRequests
         {
             uint room = Math.Min(Math.Min(head.MaxBytes, ListingBytes), (uint)request.ReplyCapacityBytes);
             error = _volume.Directories.List(inode, head.Cookie, new Span<byte>(_listing, (int)room), out written);
+        }
+
+        if (error == Errno.None)
+        {
+            _accessTimes.MarkRead(inode, head.Path.TimeNs);
         }
 
         request.Reply(error, new ReadOnlySpan<byte>(_listing, error == Errno.None ? written : 0));

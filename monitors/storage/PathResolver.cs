@@ -17,11 +17,11 @@ public sealed unsafe class PathResolver
     private readonly byte* _joined;
 
     /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
-    public PathResolver(Volume volume, FrameAllocator frames)
+    public PathResolver(Volume volume, AccessTimes accessTimes, FrameAllocator frames)
     {
         _volume = volume;
-        _first = new PathWalker(volume, frames);
-        _second = new PathWalker(volume, frames);
+        _first = new PathWalker(volume, accessTimes, frames);
+        _second = new PathWalker(volume, accessTimes, frames);
         Table = new PathTable(frames);
         _joined = (byte*)frames.AllocateContiguous(2 * PathRequest.MaxPath / PageOperations.PageSize);
     }
@@ -162,6 +162,7 @@ public sealed unsafe class PathResolver
         {
             StopsAtMounts = (request.Flags & PathFlags.Mounts) != 0,
             NotesKeys = (request.Flags & PathFlags.Lease) != 0,
+            TimeNs = request.TimeNs,
         };
         if (!isRelative)
         {

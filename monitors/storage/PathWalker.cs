@@ -40,6 +40,8 @@ public struct WalkStart
     public bool StopsAtMounts;
     /// <summary>The walk notes on which leases its way depends (PathWalker.Keys).</summary>
     public bool NotesKeys;
+    /// <summary>When links are read on the way, nanoseconds since 1970.</summary>
+    public ulong TimeNs;
 }
 
 /// <summary>Where a path leads.</summary>
@@ -73,6 +75,7 @@ public sealed unsafe class PathWalker
     private const byte Slash = (byte)'/';
 
     private readonly Volume _volume;
+    private readonly AccessTimes _accessTimes;
     private readonly byte* _pending;
     private readonly byte* _canonical;
     private readonly uint* _keys;
@@ -85,13 +88,15 @@ public sealed unsafe class PathWalker
     private int _links;
     private uint _current;
     private bool _stopsAtMounts;
+    private ulong _timeNs;
     /// <summary>Where the walk is has a path, but it is not known, or too long.</summary>
     private bool _isLost;
 
     /// <summary>Boot time; check <see cref="IsUsable"/>.</summary>
-    public PathWalker(Volume volume, FrameAllocator frames)
+    public PathWalker(Volume volume, AccessTimes accessTimes, FrameAllocator frames)
     {
         _volume = volume;
+        _accessTimes = accessTimes;
         _pending = (byte*)frames.AllocateContiguous(PendingBytes / PageOperations.PageSize);
         _canonical = (byte*)frames.Allocate();
         _keys = (uint*)frames.Allocate();
@@ -119,6 +124,7 @@ public sealed unsafe class PathWalker
     {
         target = default;
         _notesKeys = start.NotesKeys;
+        _timeNs = start.TimeNs;
         _keyCount = 0;
         if (path.Length >= PathRequest.MaxPath)
         {
@@ -364,6 +370,7 @@ public sealed unsafe class PathWalker
             GoToRoot();
         }
 
+        _accessTimes.MarkRead(link, _timeNs);
         return Errno.None;
     }
 

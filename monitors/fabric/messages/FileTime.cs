@@ -28,11 +28,24 @@ public static class FileTime
         return seconds >= LastSecond ? (ulong)LastSecond * NanosecondsPerSecond : ((ulong)seconds * NanosecondsPerSecond) + nanoseconds;
     }
 
+    /// <summary>
+    /// Whether a file that is read now gets a new time of access (relatime, mount(8)): if it was not read since it changed, or not for a day.
+    /// </summary>
+    public static bool IsReadDue(ulong access, ulong modify, ulong change, ulong now)
+    {
+        const ulong DaySeconds = 24 * 60 * 60;
+        ulong ordered = Ordered(access);
+        return ordered <= Ordered(modify) || ordered <= Ordered(change) || Ordered(now) >= ordered + (DaySeconds * NanosecondsPerSecond);
+    }
+
     /// <summary>Seconds since 1970, rounded down.</summary>
     public static long SecondsOf(ulong time) =>
         time < FirstNegative
             ? (long)(time / NanosecondsPerSecond)
             : (long)((time - FirstNegative) / NanosecondsPerSecond) + FirstSecond;
+
+    /// <summary>A number that grows with the time, also across 1970.</summary>
+    private static ulong Ordered(ulong time) => unchecked(time - FirstNegative);
 
     /// <summary>Nanoseconds of the second.</summary>
     public static uint NanosecondsOf(ulong time) =>

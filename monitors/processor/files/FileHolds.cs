@@ -15,7 +15,7 @@ public sealed unsafe class FileHolds
     private const int MaxWaiting = 32;
 
     private readonly Processes _processes;
-    private readonly ReleaseEntry* _waiting;
+    private readonly ReleaseRecord* _waiting;
     private int _count;
     private PlaceReply _place;
     /// <summary>
@@ -27,7 +27,7 @@ public sealed unsafe class FileHolds
     public FileHolds(Processes processes)
     {
         _processes = processes;
-        _waiting = (ReleaseEntry*)processes.Frames.AllocateCleared();
+        _waiting = (ReleaseRecord*)processes.Frames.AllocateCleared();
     }
 
     public bool IsUsable => _waiting != null;
@@ -36,7 +36,7 @@ public sealed unsafe class FileHolds
     public bool AreWaiting => _count != 0;
 
     /// <summary>Gives holds of a file back, at once or soon.</summary>
-    public void GiveBack(in PlaceReply place, in FileHandle handle, uint holds, bool atOnce)
+    public void GiveBack(in PlaceReply place, in ReleaseRecord record, bool atOnce)
     {
         if (_count == MaxWaiting || (_count != 0 && _place.Storage != place.Storage))
         {
@@ -46,13 +46,13 @@ public sealed unsafe class FileHolds
         // The flush may have let others in.
         if (_count == MaxWaiting || (_count != 0 && _place.Storage != place.Storage))
         {
-            ReleaseEntry alone = new() { Handle = handle, Holds = holds };
-            Send(in place, new ReadOnlySpan<ReleaseEntry>(&alone, 1));
+            ReleaseRecord alone = record;
+            Send(in place, new ReadOnlySpan<ReleaseRecord>(&alone, 1));
             return;
         }
 
         _place = place;
-        _waiting[_count++] = new ReleaseEntry { Handle = handle, Holds = holds };
+        _waiting[_count++] = record;
         if (atOnce || _isUrgent)
         {
             Flush();
@@ -69,14 +69,14 @@ public sealed unsafe class FileHolds
     /// <summary>Gives everything back that waits.</summary>
     public void Flush()
     {
-        Span<ReleaseEntry> entries = stackalloc ReleaseEntry[MaxWaiting];
-        entries = entries.Slice(0, _count);
-        new ReadOnlySpan<ReleaseEntry>(_waiting, _count).CopyTo(entries);
+        Span<ReleaseRecord> records = stackalloc ReleaseRecord[MaxWaiting];
+        records = records.Slice(0, _count);
+        new ReadOnlySpan<ReleaseRecord>(_waiting, _count).CopyTo(records);
         _count = 0;
-        if (entries.Length != 0)
+        if (records.Length != 0)
         {
             PlaceReply place = _place;
-            Send(in place, entries);
+            Send(in place, records);
         }
     }
 
@@ -84,19 +84,19 @@ public sealed unsafe class FileHolds
     /// Sends holds back; of files that have gone with them, the cached pages go, too. A failure needs nothing: the storage component
     /// forgets what a component held with the component.
     /// </summary>
-    private void Send(in PlaceReply place, ReadOnlySpan<ReleaseEntry> entries)
+    private void Send(in PlaceReply place, ReadOnlySpan<ReleaseRecord> records)
     {
         FileCaller kernel = FileCaller.Kernel(_processes, in place);
         Span<uint> gone = stackalloc uint[MaxWaiting];
         gone.Clear();
-        StorageClient.Release(in kernel, entries, gone);
-        for (int index = 0; index < entries.Length; index++)
+        StorageClient.Release(in kernel, records, gone);
+        for (int index = 0; index < records.Length; index++)
         {
             if (gone[index] != 0)
             {
                 _isUrgent = false;
-                _processes.Cache.Invalidate(new ObjectIdentity { Handle = entries[index].Handle, Volume = place.Storage }, 0, ulong.MaxValue);
-                FileClient.Forget(in kernel, in entries[index].Handle, default);
+                _processes.Cache.Invalidate(new ObjectIdentity { Handle = records[index].Entry.Handle, Volume = place.Storage }, 0, ulong.MaxValue);
+                FileClient.Forget(in kernel, in records[index].Entry.Handle, default);
             }
         }
     }

@@ -30,6 +30,9 @@ public unsafe struct FileNode
     public uint Mode;
     /// <summary>When the storage component last said that the file is there and held (LeaseClock).</summary>
     public ulong HeldSince;
+    /// <summary>When a program read it first since it changed, 0 = none has; and the moment of that (ReadTimes).</summary>
+    public ulong ReadAtNs;
+    public ulong ReadMoment;
     /// <summary>False: the file was made here, and the memory component has not been asked for it yet.</summary>
     public bool IsAtMemory;
     /// <summary>True when its last name has gone: Path is where it was, and the file goes with the last close.</summary>
@@ -378,10 +381,11 @@ public sealed unsafe class FileNodes
     private void GiveBack(FileNode* node, bool atOnce)
     {
         PlaceReply place = node->Place;
-        FileHandle handle = node->Handle;
-        uint holds = node->Holds;
+        ReleaseRecord record = new() { AccessTimeNs = node->ReadAtNs };
+        record.Entry.Handle = node->Handle;
+        record.Entry.Holds = node->Holds;
         Free(node);
-        Holds.GiveBack(in place, in handle, holds, atOnce);
+        Holds.GiveBack(in place, in record, atOnce);
     }
 
     private void Free(FileNode* node)

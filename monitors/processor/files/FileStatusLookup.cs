@@ -89,6 +89,8 @@ public static unsafe class FileStatusLookup
             error = Look(in caller, in path, lastLink, out status);
         }
 
+        ReadTimes.Complete(path.Files.Nodes, caller.Place.Storage, ref status.Attributes);
+
         return error == Errno.ESTALE ? Errno.ENOENT : error;
     }
 

@@ -86,7 +86,9 @@ public static unsafe class MappedFiles
             return isShared ? HoldNewObject(process, ref request) : Errno.None;
         }
 
-        return HoldNode(process, FileTable.Of(process)->Find(descriptor)->Node, ref request, out path);
+        OpenFile* file = FileTable.Of(process)->Find(descriptor);
+        ReadTimes.Note(file);
+        return HoldNode(process, file->Node, ref request, out path);
     }
 
     /// <summary>
