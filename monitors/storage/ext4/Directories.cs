@@ -1,5 +1,6 @@
-// Directories as lists of names: find, insert, remove, list. Entries are found by reading the blocks in a row; a hash tree that Linux
-// left is read past (its inner nodes look like unused entries) and given up at the first change (Directories.Unindex), which ext4 allows.
+// Directories as lists of names: find, insert, remove, list. Entries are found by reading the blocks in a row, in large directories by a table
+// in memory (NameIndex.cs); a hash tree that Linux left is read past (its inner nodes look like unused entries) and given up at the first
+// change (Directories.Unindex), which ext4 allows.
 // May BLOCK on the device. Callers hold the volume and have checked permissions.
 
 using System;
@@ -10,9 +11,10 @@ using Lego.Kernel;
 namespace Lego.Storage.Ext4;
 
 /// <summary>The directories of a volume.</summary>
-public sealed unsafe class Directories(Volume volume)
+public sealed unsafe class Directories(Volume volume, FrameAllocator frames)
 {
     private readonly Volume _volume = volume;
+    private readonly NameIndex _index = new(frames);
 
     /// <summary>Where the last name went in: the next one into the same directory likely fits there.</summary>
     private uint _recentDirectory;
@@ -24,24 +26,21 @@ public sealed unsafe class Directories(Volume volume)
         inode = 0;
         type = EntryType.Unknown;
         Errno error = CountBlocks(directory, out uint blocks);
-        for (uint logical = 0; error == Errno.None && logical < blocks; logical++)
+        using BlockHandle block = error == Errno.None ? Seek(directory, blocks, name, out _, out int offset, out _, out error) : NoBlock(out offset);
+        if (error == Errno.None)
         {
-            using BlockHandle block = OpenBlock(directory, logical, out error);
-            if (error != Errno.None)
-            {
-                return error;
-            }
-
-            DirectoryBlock entries = View(block);
-            if (entries.TryFind(name, out int offset, out _))
-            {
-                inode = entries.At(offset)->Inode;
-                type = entries.At(offset)->Type;
-                return Errno.None;
-            }
+            DirectoryEntry* entry = View(block).At(offset);
+            inode = entry->Inode;
+            type = entry->Type;
         }
 
-        return error == Errno.None ? Errno.ENOENT : error;
+        return error;
+    }
+
+    private static BlockHandle NoBlock(out int offset)
+    {
+        offset = 0;
+        return default;
     }
 
     /// <summary>
@@ -68,6 +67,7 @@ public sealed unsafe class Directories(Volume volume)
             if (View(block).TryInsert(name, inode, type))
             {
                 Commit(directory, block);
+                _index.Add(directory.Number, NameIndex.HashOf(name), logical);
                 _recentDirectory = directory.Number;
                 _recentBlock = logical;
                 return Errno.None;
@@ -82,13 +82,16 @@ public sealed unsafe class Directories(Volume volume)
 
         View(added).TryInsert(name, inode, type);
         Commit(directory, added);
+        _index.Add(directory.Number, NameIndex.HashOf(name), blocks);
+        _recentDirectory = directory.Number;
+        _recentBlock = blocks;
         return Errno.None;
     }
 
     /// <summary>Makes an existing name stand for another inode. ENOENT: no such name.</summary>
     public Errno Replace(in InodeHandle directory, ReadOnlySpan<byte> name, uint inode, EntryType type)
     {
-        using BlockHandle block = OpenEntry(directory, name, out int offset, out _, out Errno error);
+        using BlockHandle block = OpenEntry(directory, name, out _, out int offset, out _, out Errno error);
         if (error == Errno.None)
         {
             DirectoryEntry* entry = View(block).At(offset);
@@ -103,11 +106,12 @@ public sealed unsafe class Directories(Volume volume)
     /// <summary>Removes a name. ENOENT: no such name.</summary>
     public Errno Remove(in InodeHandle directory, ReadOnlySpan<byte> name)
     {
-        using BlockHandle block = OpenEntry(directory, name, out int offset, out int previous, out Errno error);
+        using BlockHandle block = OpenEntry(directory, name, out uint logical, out int offset, out int previous, out Errno error);
         if (error == Errno.None)
         {
             View(block).Remove(offset, previous);
             Commit(directory, block);
+            _index.Remove(directory.Number, NameIndex.HashOf(name), logical);
         }
 
         return error;
@@ -142,6 +146,8 @@ public sealed unsafe class Directories(Volume volume)
     /// <summary>Gives a new directory its first block with "." and "..". ENOSPC: the volume is full; nothing is changed then.</summary>
     public Errno Initialize(in InodeHandle directory, uint parent)
     {
+        // Its number may have been another directory's.
+        _index.Forget(directory.Number);
         using BlockHandle block = Append(directory, 0, out Errno error);
         if (error == Errno.None)
         {
@@ -304,13 +310,29 @@ public sealed unsafe class Directories(Volume volume)
         return block.IsSound(_volume.Geometry.InodeCount);
     }
 
-    private BlockHandle OpenEntry(in InodeHandle directory, ReadOnlySpan<byte> name, out int offset, out int previous, out Errno error)
+    private BlockHandle OpenEntry(
+        in InodeHandle directory, ReadOnlySpan<byte> name, out uint logical, out int offset, out int previous, out Errno error)
     {
+        logical = 0;
         offset = 0;
         previous = 0;
         error = PrepareChange(directory, out uint blocks);
-        for (uint logical = 0; error == Errno.None && logical < blocks; logical++)
+        return error == Errno.None ? Seek(directory, blocks, name, out logical, out offset, out previous, out error) : default;
+    }
+
+    /// <summary>The block that has a name, and where in it. ENOENT: none has.</summary>
+    private BlockHandle Seek(
+        in InodeHandle directory, uint blocks, ReadOnlySpan<byte> name, out uint logical, out int offset, out int previous, out Errno error)
+    {
+        bool isIndexed = blocks >= NameIndex.LeastBlocks && (_index.Knows(directory.Number) || TryIndex(directory, blocks));
+        uint hash = isIndexed ? NameIndex.HashOf(name) : 0;
+        NameIndex.Probe probe = default;
+        logical = 0;
+        offset = 0;
+        previous = 0;
+        for (uint step = 0; isIndexed ? _index.TryNext(directory.Number, hash, ref probe, out logical) : step < blocks; step++)
         {
+            logical = isIndexed ? logical : step;
             BlockHandle block = OpenBlock(directory, logical, out error);
             if (error != Errno.None)
             {
@@ -325,8 +347,37 @@ public sealed unsafe class Directories(Volume volume)
             block.Dispose();
         }
 
-        error = error == Errno.None ? Errno.ENOENT : error;
+        error = Errno.ENOENT;
         return default;
+    }
+
+    /// <summary>Notes where the names of a directory are; false: there is no memory for that, or a block is damaged.</summary>
+    private bool TryIndex(in InodeHandle directory, uint blocks)
+    {
+        bool isKnown = _index.Begin(directory.Number);
+        for (uint logical = 0; isKnown && logical < blocks; logical++)
+        {
+            using BlockHandle block = OpenBlock(directory, logical, out Errno error);
+            if (error != Errno.None)
+            {
+                _index.Forget(directory.Number);
+                return false;
+            }
+
+            DirectoryBlock entries = View(block);
+            for (int offset = 0; offset < entries.End; offset += entries.At(offset)->Length)
+            {
+                DirectoryEntry* entry = entries.At(offset);
+                if (entry->Inode != 0)
+                {
+                    _index.Add(directory.Number, NameIndex.HashOf(DirectoryEntry.NameOf(entry)), logical);
+                }
+            }
+
+            isKnown = _index.Knows(directory.Number);
+        }
+
+        return isKnown;
     }
 
     /// <summary>Adds an empty block at the end of a directory of <paramref name="blocks"/> blocks.</summary>
