@@ -43,6 +43,8 @@ public static class OpcodeNames
         Opcode.SetAttributes => "SetAttributes"u8,
         Opcode.VolumeStatus => "VolumeStatus"u8,
         Opcode.Release => "Release"u8,
+        Opcode.ReadAttribute => "ReadAttribute"u8,
+        Opcode.ChangeAttribute => "ChangeAttribute"u8,
         Opcode.StorageRead => "StorageRead"u8,
         Opcode.StorageWrite => "StorageWrite"u8,
         Opcode.StorageSync => "StorageSync"u8,

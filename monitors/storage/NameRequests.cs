@@ -30,7 +30,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
 
         _volume.TimeNs = head.Path.TimeNs;
         Caller caller = Caller.Of(head.Path);
-        Errno error = CheckNode(head.Mode, text, caller);
+        Errno error = CheckNode(head.Mode, text);
         PathTarget target = default;
         if (error == Errno.None)
         {
@@ -44,6 +44,12 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
                 : target.Inode != 0 ? Errno.EEXIST
                 : target.TrailingSlash && !isDirectory ? Errno.ENOENT
                 : _resolver.CheckEntering(target.Directory, caller);
+        }
+
+        bool isDevice = (head.Mode & FileMode.TypeMask) is FileMode.CharacterDevice or FileMode.BlockDevice;
+        if (error == Errno.None && isDevice && !caller.IsRoot)
+        {
+            error = Errno.EPERM;
         }
 
         uint number = 0;
@@ -223,7 +229,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
 
     private static LostNameFlags FlagsOf(in LostName lost) => lost.LivesOn ? LostNameFlags.LivesOn : LostNameFlags.None;
 
-    private static Errno CheckNode(uint mode, ReadOnlySpan<byte> text, Caller caller)
+    private static Errno CheckNode(uint mode, ReadOnlySpan<byte> text)
     {
         switch (mode & FileMode.TypeMask)
         {
@@ -234,7 +240,6 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
                     : Errno.None;
             case FileMode.CharacterDevice:
             case FileMode.BlockDevice:
-                return caller.IsRoot ? Errno.None : Errno.EPERM;
             case FileMode.Directory:
             case FileMode.Regular:
             case FileMode.Fifo:
@@ -303,6 +308,12 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         if (!isDirectory && (from.TrailingSlash || to.TrailingSlash))
         {
             return Errno.ENOTDIR;
+        }
+
+        if (from.Inode == to.Inode)
+        {
+            // Nothing is moved, so nobody needs a right for it (Linux's vfs_rename).
+            return Errno.None;
         }
 
         error = CheckRemoval(from.Directory, file, caller);

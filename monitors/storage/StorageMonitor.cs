@@ -27,6 +27,7 @@ public sealed unsafe class StorageMonitor : RpcService
     private readonly LookupRequests _lookups;
     private readonly NameRequests _names;
     private readonly AttributeRequests _attributes;
+    private readonly ExtendedRequests _extended;
     private readonly ContentRequests _contents;
     private readonly HoldRequests _holds;
     private readonly LeaseGrants _leases;
@@ -41,15 +42,17 @@ public sealed unsafe class StorageMonitor : RpcService
     public StorageMonitor(Volume volume, FrameAllocator frames, RpcEndpoint? rpc = null)
     {
         _volume = volume;
-        _resolver = new PathResolver(volume, frames);
         _leases = new LeaseGrants(volume, rpc, frames);
-        _lookups = new LookupRequests(volume, _resolver, _leases, frames);
-        _holds = new HoldRequests(volume);
+        AccessTimes accessTimes = new(volume, _leases);
+        _resolver = new PathResolver(volume, accessTimes, frames);
+        _lookups = new LookupRequests(volume, _resolver, accessTimes, _leases, frames);
+        _holds = new HoldRequests(volume, accessTimes);
         _names = new NameRequests(volume, _resolver, _holds, _leases);
         _attributes = new AttributeRequests(volume, _resolver, _leases);
+        _extended = new ExtendedRequests(volume, _resolver, _leases, frames);
         _reservations = new SpaceReservations(volume);
         _contents = new ContentRequests(volume, _resolver, _reservations, _leases);
-        if (!_resolver.IsUsable || !_lookups.IsUsable)
+        if (!_resolver.IsUsable || !_lookups.IsUsable || !_extended.IsUsable)
         {
             Panic.Because("StorageMonitor: no memory for buffers");
         }
@@ -65,7 +68,7 @@ public sealed unsafe class StorageMonitor : RpcService
     public override RpcDisposition TryHandle(ref RpcRequest request) => RpcDisposition.Deferred;
 
     /// <inheritdoc/>
-    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.ReadLink or Opcode.ReadDirectory or Opcode.VolumeStatus
+    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.ReadLink or Opcode.ReadAttribute or Opcode.ReadDirectory or Opcode.VolumeStatus
         or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus;
 
     /// <inheritdoc/>
@@ -110,6 +113,12 @@ public sealed unsafe class StorageMonitor : RpcService
                 break;
             case Opcode.SetAttributes:
                 _attributes.SetAttributes(ref request);
+                break;
+            case Opcode.ReadAttribute:
+                _extended.Read(ref request);
+                break;
+            case Opcode.ChangeAttribute:
+                _extended.Change(ref request);
                 break;
             case Opcode.VolumeStatus:
                 _lookups.VolumeStatus(ref request);

@@ -81,8 +81,8 @@ public enum FileWriteFlags : uint
     /// StorageWrite: the bytes take the space that the sender reserved (StorageReserve), so they cannot fail for want of it.
     /// </summary>
     Reserved = 8,
-    /// <summary>FileTruncate: only if the file is shorter (fallocate), judged together with the change, so that a write in between loses
-    /// nothing.</summary>
+    /// <summary>FileTruncate: a file that is longer keeps its size (fallocate), judged together with the change, so that a write in between
+    /// loses nothing.</summary>
     GrowOnly = 16,
 }
 

@@ -47,6 +47,8 @@ public enum Opcode : ushort
     SetAttributes = 0x0408,
     VolumeStatus = 0x0409,
     Release = 0x040A,
+    ReadAttribute = 0x040B,
+    ChangeAttribute = 0x040C,
     StorageRead = 0x0410,
     StorageWrite = 0x0411,
     StorageSync = 0x0412,

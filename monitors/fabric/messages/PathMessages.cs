@@ -12,7 +12,8 @@
 // TwoPathRequest + old + new reply ChangeReply ReadLink PathRequest + path reply ReadLinkReply + the target + KeyCount u32 ReadDirectory
 // ReadDirectoryRequest + path reply DirectoryEntryHeader + name, repeated; empty = the end SetAttributes SetAttributesRequest + path reply
 // ChangeReply (chmod, chown, utimensat) VolumeStatus PathRequest + path reply VolumeStatusReply (statfs) Release ReleaseRequest +
-// ReleaseEntry each reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held
+// ReleaseRecord each reply u32 each: 1 = the file has gone with this, 0 = it lives on or was not held ReadAttribute AttributeRequest +
+// path + name reply the value, or all names with their terminators ChangeAttribute AttributeRequest + path + name + value reply ChangeReply
 
 using System;
 using System.Runtime.InteropServices;
@@ -228,6 +229,33 @@ public struct ReleaseEntry
 {
     public FileHandle Handle;
     public uint Holds;
+    public uint Reserved;
+}
+
+/// <summary>The same in a Release, and when the file was read.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReleaseRecord
+{
+    public ReleaseEntry Entry;
+    /// <summary>When the holder's programs read the file first since it changed (FileTime.IsReadDue); 0 = they have not.</summary>
+    public ulong AccessTimeNs;
+}
+
+/// <summary>
+/// An extended attribute (xattr(7)): NameLength bytes of its name follow the path, then, for ChangeAttribute, the value. ReadAttribute without
+/// a name lists all names.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct AttributeRequest
+{
+    /// <summary>Most bytes of a name and of a value; no block of ext4 has more (XATTR_NAME_MAX).</summary>
+    public const int MaxNameBytes = 255;
+    public const int MaxValueBytes = 4096;
+
+    public PathRequest Path;
+    public ushort NameLength;
+    /// <summary>ChangeAttribute: bits 1 only if there is none, 2 only if there is one, 4 remove; 0 = set.</summary>
+    public ushort Change;
     public uint Reserved;
 }
 

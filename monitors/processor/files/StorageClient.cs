@@ -176,7 +176,7 @@ public static unsafe class StorageClient
     }
 
     /// <summary>Gives holds back; for each entry, whether its file has gone with them.</summary>
-    public static Errno Release(in FileCaller caller, ReadOnlySpan<ReleaseEntry> entries, Span<uint> gone)
+    public static Errno Release(in FileCaller caller, ReadOnlySpan<ReleaseRecord> entries, Span<uint> gone)
     {
         ReleaseRequest request = new() { Count = (uint)entries.Length };
         return FileCaller.ToProgram(
@@ -256,6 +256,11 @@ public static unsafe class StorageClient
         Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out ChangeReply reply);
         attributes = reply.Attributes;
         FileNode* held = FileSystem.Of(caller.Processes).Nodes.Find(caller.Place.Storage, in attributes.Handle);
+        if (held != null && (request.Mask & AttributeMask.AccessTime) != 0 && error == Errno.None)
+        {
+            ReadTimes.Forget(held);
+        }
+
         bool hasNames = held != null && clock.IsUntouched(held->HeldSince, LeaseClock.SlotOf(LeaseKey.Access(attributes.Handle.Inode)));
         clock.EndChange(error, ref reply.Changed);
         if (hasNames)
@@ -264,6 +269,34 @@ public static unsafe class StorageClient
             held->HeldSince = clock.Now;
         }
 
+        return FileCaller.ToProgram(error);
+    }
+
+    /// <summary>The value of an extended attribute, or all names for none; it lies in the buffer.</summary>
+    public static Errno ReadAttribute(
+        in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath path, PathFlags flags, scoped ReadOnlySpan<byte> name,
+        out ReadOnlySpan<byte> value)
+    {
+        AttributeRequest request = new() { Path = Request(in caller, in path, flags), NameLength = (ushort)name.Length };
+        Span<byte> payload = buffer.Request.Slice(0, path.Wire.Length + name.Length);
+        path.Wire.CopyTo(payload);
+        name.CopyTo(payload.Slice(path.Wire.Length));
+        Span<byte> reply = buffer.Data;
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ReadAttribute, in caller.Context, in request, payload, reply, out int length);
+        value = reply.Slice(0, error == Errno.None ? length : 0);
+        return FileCaller.ToProgram(error);
+    }
+
+    /// <summary>Changes an extended attribute; the payload is the path, the name and the value.</summary>
+    public static Errno ChangeAttribute(
+        in FileCaller caller, scoped ReadOnlySpan<byte> payload, scoped in VolumePath path, PathFlags flags, int nameBytes, ushort change)
+    {
+        AttributeRequest request = new() { Path = Request(in caller, in path, flags), NameLength = (ushort)nameBytes, Change = change };
+        LeaseClock clock = caller.Leases.Clock;
+        clock.BeginChange();
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ChangeAttribute, in caller.Context, in request, payload, out ChangeReply reply);
+        // Nothing was changed where an attribute is there already, or is not.
+        clock.EndChange(error is Errno.ENODATA or Errno.EOPNOTSUPP or Errno.ENOSPC ? Errno.EINVAL : error, ref reply.Changed);
         return FileCaller.ToProgram(error);
     }
 

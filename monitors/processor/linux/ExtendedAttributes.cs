@@ -1,6 +1,8 @@
-// Extended attributes (xattr(7)): the volume has none, as a file system without them. They cannot be set or asked for (EOPNOTSUPP), and the
-// list of a file's is empty; whether the file is there is looked at first.
+// Extended attributes (xattr(7)): of files of the volume; nothing else has any. Who may use which is the storage component's to say
+// (monitors/storage/ExtendedRequests.cs). Buffers of no length ask for the length. BLOCKS.
 
+using System;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -8,58 +10,171 @@ namespace Lego.Processor;
 /// <summary>setxattr, getxattr, listxattr, removexattr and their kin.</summary>
 public static unsafe class ExtendedAttributes
 {
-    private const string Missing = "the volume has no extended attributes: EOPNOTSUPP";
-    private const string NoList = "the volume has no extended attributes: the list is empty";
+    private const string Kinds = "user., trusted. and security., of the volume's files, together at most a block; no access control lists";
+    /// <summary>XATTR_SIZE_MAX, XATTR_LIST_MAX.</summary>
+    private const ulong MostBytes = 65536;
+    private const ulong CreateOnly = 1;
+    private const ulong ReplaceOnly = 2;
+    private const ushort Removes = 4;
 
-    [SystemCall(188, "setxattr", Support.Partial, Missing)]
-    internal static long Set(ref SystemCall call) => OfPath(ref call, LastLink.Follow, Errno.EOPNOTSUPP);
+    [SystemCall(188, "setxattr", Support.Partial, Kinds)]
+    internal static long Set(ref SystemCall call) => Set(ref call, new Subject(LastLink.Follow));
 
-    [SystemCall(189, "lsetxattr", Support.Partial, Missing)]
-    internal static long SetOfLink(ref SystemCall call) => OfPath(ref call, LastLink.Keep, Errno.EOPNOTSUPP);
+    [SystemCall(189, "lsetxattr", Support.Partial, Kinds)]
+    internal static long SetOfLink(ref SystemCall call) => Set(ref call, new Subject(LastLink.Keep));
 
-    [SystemCall(190, "fsetxattr", Support.Partial, Missing)]
-    internal static long SetOfDescriptor(ref SystemCall call) => OfDescriptor(ref call, Errno.EOPNOTSUPP);
+    [SystemCall(190, "fsetxattr", Support.Partial, Kinds)]
+    internal static long SetOfDescriptor(ref SystemCall call) => Set(ref call, Subject.Descriptor);
 
-    [SystemCall(191, "getxattr", Support.Partial, Missing)]
-    internal static long Get(ref SystemCall call) => OfPath(ref call, LastLink.Follow, Errno.EOPNOTSUPP);
+    [SystemCall(191, "getxattr", Support.Partial, Kinds)]
+    internal static long Get(ref SystemCall call) => Get(ref call, new Subject(LastLink.Follow));
 
-    [SystemCall(192, "lgetxattr", Support.Partial, Missing)]
-    internal static long GetOfLink(ref SystemCall call) => OfPath(ref call, LastLink.Keep, Errno.EOPNOTSUPP);
+    [SystemCall(192, "lgetxattr", Support.Partial, Kinds)]
+    internal static long GetOfLink(ref SystemCall call) => Get(ref call, new Subject(LastLink.Keep));
 
-    [SystemCall(193, "fgetxattr", Support.Partial, Missing)]
-    internal static long GetOfDescriptor(ref SystemCall call) => OfDescriptor(ref call, Errno.EOPNOTSUPP);
+    [SystemCall(193, "fgetxattr", Support.Partial, Kinds)]
+    internal static long GetOfDescriptor(ref SystemCall call) => Get(ref call, Subject.Descriptor);
 
-    [SystemCall(194, "listxattr", Support.Partial, NoList)]
-    internal static long List(ref SystemCall call) => OfPath(ref call, LastLink.Follow, Errno.None);
+    [SystemCall(194, "listxattr", Support.Partial, Kinds)]
+    internal static long List(ref SystemCall call) => Read(ref call, new Subject(LastLink.Follow), default, call.A1, call.A2);
 
-    [SystemCall(195, "llistxattr", Support.Partial, NoList)]
-    internal static long ListOfLink(ref SystemCall call) => OfPath(ref call, LastLink.Keep, Errno.None);
+    [SystemCall(195, "llistxattr", Support.Partial, Kinds)]
+    internal static long ListOfLink(ref SystemCall call) => Read(ref call, new Subject(LastLink.Keep), default, call.A1, call.A2);
 
-    [SystemCall(196, "flistxattr", Support.Partial, NoList)]
-    internal static long ListOfDescriptor(ref SystemCall call) => OfDescriptor(ref call, Errno.None);
+    [SystemCall(196, "flistxattr", Support.Partial, Kinds)]
+    internal static long ListOfDescriptor(ref SystemCall call) => Read(ref call, Subject.Descriptor, default, call.A1, call.A2);
 
-    [SystemCall(197, "removexattr", Support.Partial, Missing)]
-    internal static long Remove(ref SystemCall call) => OfPath(ref call, LastLink.Follow, Errno.EOPNOTSUPP);
+    [SystemCall(197, "removexattr", Support.Partial, Kinds)]
+    internal static long Remove(ref SystemCall call) => Remove(ref call, new Subject(LastLink.Follow));
 
-    [SystemCall(198, "lremovexattr", Support.Partial, Missing)]
-    internal static long RemoveOfLink(ref SystemCall call) => OfPath(ref call, LastLink.Keep, Errno.EOPNOTSUPP);
+    [SystemCall(198, "lremovexattr", Support.Partial, Kinds)]
+    internal static long RemoveOfLink(ref SystemCall call) => Remove(ref call, new Subject(LastLink.Keep));
 
-    [SystemCall(199, "fremovexattr", Support.Partial, Missing)]
-    internal static long RemoveOfDescriptor(ref SystemCall call) => OfDescriptor(ref call, Errno.EOPNOTSUPP);
+    [SystemCall(199, "fremovexattr", Support.Partial, Kinds)]
+    internal static long RemoveOfDescriptor(ref SystemCall call) => Remove(ref call, Subject.Descriptor);
 
-    private static long OfPath(ref SystemCall call, LastLink last, Errno answer)
+    /// <summary>What a call's first argument is: a path, or a descriptor.</summary>
+    private readonly struct Subject(LastLink link)
     {
-        using PathName path = PathName.FromUser(call.Process, call.A0);
-        Errno error = path.Error;
-        error = error != Errno.None ? error : FileStatusLookup.Find(call.Process, in path, 0, last, out _);
-        return SystemCall.Result(error != Errno.None ? error : answer);
+        internal LastLink Link { get; } = link;
+
+        internal bool IsDescriptor { get; private init; }
+
+        internal static Subject Descriptor => new(LastLink.Follow) { IsDescriptor = true };
     }
 
-    private static long OfDescriptor(ref SystemCall call, Errno answer)
+    private static long Set(ref SystemCall call, Subject subject)
     {
-        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        // A descriptor of a name alone (O_PATH) is none for these calls.
-        bool isBad = descriptor.IsBad || (descriptor.File->Flags & OpenFlags.Path) != 0;
-        return SystemCall.Result(isBad ? Errno.EBADF : answer);
+        if ((call.A4 & ~(CreateOnly | ReplaceOnly)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Span<byte> name = stackalloc byte[AttributeRequest.MaxNameBytes + 1];
+        Errno error = ReadName(ref call, name, out int length);
+        name = name.Slice(0, length);
+        if (error != Errno.None || call.A3 > MostBytes)
+        {
+            return SystemCall.Fail(error != Errno.None ? error : Errno.E2BIG);
+        }
+
+        return Change(ref call, subject, name, new UserBuffer(call.A2, call.A3), (ushort)call.A4);
+    }
+
+    private static long Get(ref SystemCall call, Subject subject)
+    {
+        Span<byte> name = stackalloc byte[AttributeRequest.MaxNameBytes + 1];
+        Errno error = ReadName(ref call, name, out int length);
+        name = name.Slice(0, length);
+        return error != Errno.None ? SystemCall.Fail(error) : Read(ref call, subject, name, call.A2, call.A3);
+    }
+
+    private static long Remove(ref SystemCall call, Subject subject)
+    {
+        Span<byte> name = stackalloc byte[AttributeRequest.MaxNameBytes + 1];
+        Errno error = ReadName(ref call, name, out int length);
+        name = name.Slice(0, length);
+        return error != Errno.None ? SystemCall.Fail(error) : Change(ref call, subject, name, default, Removes);
+    }
+
+    /// <summary>ERANGE: there is no name, or it is longer than any.</summary>
+    private static Errno ReadName(ref SystemCall call, scoped Span<byte> room, out int length)
+    {
+        Errno error = UserString.Copy(call.Process, call.A1, room, out length);
+        length = Math.Min(length, AttributeRequest.MaxNameBytes);
+        return error == Errno.ENAMETOOLONG || (error == Errno.None && length == 0) ? Errno.ERANGE : error;
+    }
+
+    private static long Read(ref SystemCall call, Subject subject, scoped ReadOnlySpan<byte> name, ulong address, ulong room)
+    {
+        using Descriptor descriptor = subject.IsDescriptor ? Descriptor.Of(call.Process, call.A0) : default;
+        using PathName path = subject.IsDescriptor ? default : PathName.FromUser(call.Process, call.A0);
+        Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume);
+        if (error != Errno.None || !isOnVolume)
+        {
+            // Programs' own attributes are for regular files and directories, wherever those are.
+            bool isPipe = !descriptor.IsBad && descriptor.File->Kind == FileKind.Pipe;
+            return error != Errno.None ? SystemCall.Fail(error) : name.Length == 0 ? 0 : SystemCall.Fail(isPipe ? Errno.ENODATA : Errno.EOPNOTSUPP);
+        }
+
+        FileCaller caller = FileCaller.Of(call.Process);
+        using TransferBuffer buffer = call.Files.Buffers.Take();
+        VolumePath volume = subject.IsDescriptor ? VolumePath.Of(descriptor.File->Node) : path.Volume;
+        error = StorageClient.ReadAttribute(in caller, in buffer, in volume, FlagsOf(subject), name, out ReadOnlySpan<byte> value);
+        bool isTooSmall = room != 0 && (ulong)value.Length > room;
+        error = error == Errno.None && isTooSmall ? Errno.ERANGE : error;
+        error = error == Errno.None && room != 0 ? new UserBuffer(address, room).CopyOut(call.Process, 0, value) : error;
+        return SystemCall.Result(error, value.Length);
+    }
+
+    private static long Change(ref SystemCall call, Subject subject, scoped ReadOnlySpan<byte> name, UserBuffer value, ushort change)
+    {
+        using Descriptor descriptor = subject.IsDescriptor ? Descriptor.Of(call.Process, call.A0) : default;
+        using PathName path = subject.IsDescriptor ? default : PathName.FromUser(call.Process, call.A0);
+        Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume);
+        if (error != Errno.None || !isOnVolume)
+        {
+            return SystemCall.Fail(error != Errno.None ? error : Errno.EOPNOTSUPP);
+        }
+
+        if (value.LengthBytes > AttributeRequest.MaxValueBytes)
+        {
+            return SystemCall.Fail(Errno.ENOSPC);
+        }
+
+        FileCaller caller = FileCaller.Of(call.Process);
+        using TransferBuffer buffer = call.Files.Buffers.Take();
+        VolumePath volume = subject.IsDescriptor ? VolumePath.Of(descriptor.File->Node) : path.Volume;
+        // The request's payload: path, name and value.
+        int before = volume.Wire.Length + name.Length;
+        Span<byte> payload = buffer.Request.Slice(0, before + (int)value.LengthBytes);
+        volume.Wire.CopyTo(payload);
+        name.CopyTo(payload.Slice(volume.Wire.Length));
+        error = value.CopyIn(call.Process, 0, payload.Slice(before));
+        return SystemCall.Result(
+            error == Errno.None ? StorageClient.ChangeAttribute(in caller, payload, in volume, FlagsOf(subject), name.Length, change) : error);
+    }
+
+    private static PathFlags FlagsOf(Subject subject) => subject.Link == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
+
+    /// <summary>Looks whether the file is one of the volume's. EBADF, also for a descriptor of a name alone (O_PATH); ENOENT and its kin.</summary>
+    private static Errno Find(ref SystemCall call, Subject subject, in Descriptor descriptor, in PathName path, out bool isOnVolume)
+    {
+        isOnVolume = false;
+        if (subject.IsDescriptor)
+        {
+            bool isBad = descriptor.IsBad || descriptor.File->IsPathOnly;
+            isOnVolume = !isBad && descriptor.File->Node != null && descriptor.File->Node->Memory == null;
+            return isBad ? Errno.EBADF : Errno.None;
+        }
+
+        if (path.Error != Errno.None)
+        {
+            return path.Error;
+        }
+
+        Errno error = path.Resolve(call.Process, subject.Link, out PseudoNode node);
+        isOnVolume = error == Errno.None && node.File == PseudoFile.None;
+        return error;
     }
 }

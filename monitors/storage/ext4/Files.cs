@@ -26,7 +26,6 @@ public sealed unsafe class Files(Volume volume)
 {
     /// <summary>A shorter target lies in the inode itself.</summary>
     private const int MinBlockTargetBytes = InodeRecord.BlockAreaBytes;
-    private const uint AttributeMagic = 0xEA020000;
 
     private readonly Volume _volume = volume;
 
@@ -221,7 +220,7 @@ public sealed unsafe class Files(Volume volume)
     /// <summary>
     /// Lets go of a block of extended attributes, which several inodes may share: a header with a count of users begins it.
     /// </summary>
-    private Errno ReleaseAttributes(in InodeHandle inode)
+    internal Errno ReleaseAttributes(in InodeHandle inode)
     {
         ulong number = inode.AttributeBlock;
         uint users;
@@ -236,7 +235,7 @@ public sealed unsafe class Files(Volume volume)
             const int checksumWord = 4;
             uint* words = (uint*)block.Data;
             users = words[usersWord];
-            if (words[0] != AttributeMagic || users == 0)
+            if (words[0] != AttributeArea.Magic || users == 0)
             {
                 return Errno.EUCLEAN;
             }

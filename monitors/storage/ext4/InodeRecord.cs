@@ -12,6 +12,7 @@ public enum InodeFlags : uint
 {
     Immutable = 0x10,
     AppendOnly = 0x20,
+    NoAccessTime = 0x80,
     Encrypted = 0x800,
     /// <summary>The directory has a hash tree.</summary>
     Indexed = 0x1000,

@@ -38,7 +38,8 @@ public sealed unsafe class Volume
         InodeNumbers = new InodeAllocator(this);
         Inodes = new InodeTable(this);
         Extents = new ExtentTree(this);
-        Directories = new Directories(this);
+        Directories = new Directories(this, frames);
+        Attributes = new ExtendedAttributes(this, frames);
         Contents = new FileContents(this, frames);
         Files = new Files(this);
         Names = new Names(this);
@@ -65,6 +66,8 @@ public sealed unsafe class Volume
     public ExtentTree Extents { get; }
 
     public Directories Directories { get; }
+
+    public ExtendedAttributes Attributes { get; }
 
     public FileContents Contents { get; }
 

@@ -46,6 +46,9 @@ public sealed unsafe class StorageFixture : IDisposable
     /// <summary>The user that requests are made for.</summary>
     public uint User { get; set; }
 
+    /// <summary>When requests are made; 0: the storage component's own clock says.</summary>
+    public ulong NowNs { get; set; }
+
     public void Dispose()
     {
         Poller.Reset();
@@ -116,11 +119,16 @@ public sealed unsafe class StorageFixture : IDisposable
     }
 
     /// <summary>For each entry 1 when its file has gone with this.</summary>
-    public uint[] Release(params (FileHandle Handle, uint Holds)[] entries)
+    public uint[] Release(params (FileHandle Handle, uint Holds)[] entries) => Release(0, entries);
+
+    /// <summary>The same for files that were read at a time.</summary>
+    public uint[] Release(ulong readAtNs, params (FileHandle Handle, uint Holds)[] entries)
     {
         ReleaseRequest head = new() { Count = (uint)entries.Length };
-        ReleaseEntry[] wire = Array.ConvertAll(entries, entry => new ReleaseEntry { Handle = entry.Handle, Holds = entry.Holds });
-        byte[] body = MemoryMarshal.AsBytes<ReleaseEntry>(wire).ToArray();
+        ReleaseRecord[] wire = Array.ConvertAll(
+            entries,
+            entry => new ReleaseRecord { Entry = new ReleaseEntry { Handle = entry.Handle, Holds = entry.Holds }, AccessTimeNs = readAtNs });
+        byte[] body = MemoryMarshal.AsBytes<ReleaseRecord>(wire).ToArray();
         return Call(Opcode.Release, head, body, out ReadOnlySpan<byte> reply) == Errno.None ? MemoryMarshal.Cast<byte, uint>(reply).ToArray() : [];
     }
 
@@ -256,6 +264,22 @@ public sealed unsafe class StorageFixture : IDisposable
         return Call(Opcode.StorageSync, head, Encoding.UTF8.GetBytes(path), out _);
     }
 
+    /// <summary>The value of an extended attribute; without a name all names.</summary>
+    public Errno ReadAttribute(string path, string name, out byte[] value)
+    {
+        AttributeRequest head = new() { Path = Head(path), NameLength = LengthOf(name) };
+        Errno error = Call(Opcode.ReadAttribute, head, Encoding.UTF8.GetBytes(path + name), out ReadOnlySpan<byte> reply);
+        value = error == Errno.None ? reply.ToArray() : [];
+        return error;
+    }
+
+    /// <summary>Sets or removes one.</summary>
+    public Errno ChangeAttribute(string path, string name, string value, ushort change)
+    {
+        AttributeRequest head = new() { Path = Head(path), NameLength = LengthOf(name), Change = change };
+        return Call(Opcode.ChangeAttribute, head, Encoding.UTF8.GetBytes(path + name + value), out _);
+    }
+
     /// <summary>A request with any bytes, for hostile input.</summary>
     public Errno CallRaw(Opcode opcode, byte[] body) =>
         _client.Call(StorageNode, opcode, default, body, default, _reply, out _);
@@ -281,7 +305,7 @@ public sealed unsafe class StorageFixture : IDisposable
     }
 
     private PathRequest Head(string path, PathFlags flags = PathFlags.None) =>
-        new() { Flags = flags, PathLength = LengthOf(path), UserId = User, GroupId = User };
+        new() { Flags = flags, PathLength = LengthOf(path), UserId = User, GroupId = User, TimeNs = NowNs };
 
     private Errno CallWithTwoPaths(Opcode opcode, string from, string to, PathFlags flags, out ReadOnlySpan<byte> reply)
     {
