@@ -40,7 +40,9 @@ public static unsafe class ProcessExit
         parent->ChildrenMinorFaults += child->MinorFaults + child->ChildrenMinorFaults;
         parent->ChildrenMajorFaults += child->MajorFaults + child->ChildrenMajorFaults;
         parent->ChildrenPeakLines = Math.Max(parent->ChildrenPeakLines, Math.Max(child->PeakLines, child->ChildrenPeakLines));
-        child->Table.Remove(child);
+        Processes table = child->Table;
+        table.Remove(child);
+        table.Resources!.EndsChanged();
     }
 
     /// <summary>Gives up the address space, at exit or for a new one in execve: a vfork parent may go on, the last user drops it.</summary>
@@ -135,6 +137,7 @@ public static unsafe class ProcessExit
             process->Table.UserThreads.Free(thread);
         }
 
+        process->Table.Resources!.EndsChanged();
         ProcessGroups.HangUpIfOrphaned(process, process->Parent);
         AnnounceEnd(process);
     }
@@ -145,7 +148,7 @@ public static unsafe class ProcessExit
         uint waitStatus = process->WaitStatus;
         bool isAwaited = !IgnoresChildren(process->Parent);
         bool killed = !WaitStatus.IsExited(waitStatus);
-        int code = killed ? SignalCode.ChildKilled : SignalCode.ChildExited;
+        int code = !killed ? SignalCode.ChildExited : WaitStatus.HasCore(waitStatus) ? SignalCode.ChildDumped : SignalCode.ChildKilled;
         ProcessStops.NotifyParent(process, code, killed ? WaitStatus.TerminatingSignal(waitStatus) : WaitStatus.Code(waitStatus));
         if (!isAwaited)
         {

@@ -137,8 +137,8 @@ public static class WaitStatus
 
     public static uint Exited(int code) => ((uint)code & 0xFF) << 8;
 
-    /// <summary>Ended by a signal. This kernel writes no core files, so the dump bit stays clear.</summary>
-    public static uint Killed(int signal) => (uint)signal & StoppedMark;
+    /// <summary>Ended by a signal, with or without a core file.</summary>
+    public static uint Killed(int signal, bool isDumped = false) => ((uint)signal & StoppedMark) | (isDumped ? CoreDumped : 0);
 
     public static uint Stopped(int signal) => StoppedMark | (((uint)signal & 0xFF) << 8);
 

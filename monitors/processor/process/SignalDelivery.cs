@@ -60,7 +60,7 @@ public static unsafe class SignalDelivery
             SignalAction action = (*process->Actions)[info.Number];
             if (action.Handler == SignalAction.Default || (Signals.Unblockable & Signal.Bit(info.Number)) != 0)
             {
-                ActByDefault(thread, info.Number);
+                ActByDefault(thread, in info);
             }
             else if (action.Handler != SignalAction.Ignore)
             {
@@ -87,7 +87,7 @@ public static unsafe class SignalDelivery
     {
         if (signal == Signal.SegmentationFault)
         {
-            ThreadExit.EndAll(thread, WaitStatus.Killed(Signal.SegmentationFault));
+            End(thread, SignalInfo.FromKernel(Signal.SegmentationFault));
         }
 
         Signals.Force(thread, SignalInfo.FromKernel(Signal.SegmentationFault));
@@ -169,8 +169,9 @@ public static unsafe class SignalDelivery
             && stackPointer - thread->AlternateStack <= thread->AlternateStackBytes;
     }
 
-    private static void ActByDefault(UserThread* thread, int signal)
+    private static void ActByDefault(UserThread* thread, in SignalInfo info)
     {
+        int signal = info.Number;
         Process* process = thread->Process;
         ulong bit = Signal.Bit(signal);
         if (signal != Signal.Kill && Signals.IsIgnored(process, signal))
@@ -193,7 +194,21 @@ public static unsafe class SignalDelivery
             Log.Info($"process {process->Id} ended by signal {signal}: rip {thread->User->Rip:x} rsp {thread->User->Rsp:x} address {thread->FaultAddress:x} trap {thread->TrapNumber} error {thread->TrapError:x}");
         }
 
-        ThreadExit.EndAll(thread, WaitStatus.Killed(signal));
+        End(thread, in info);
+    }
+
+    /// <summary>Ends the process, and writes its core file before, if the signal is one that asks for it.</summary>
+    private static void End(UserThread* thread, in SignalInfo info)
+    {
+        Process* process = thread->Process;
+        bool isDumped = (Signal.Bit(info.Number) & Signals.DumpsCore) != 0 && !process->WritesCore;
+        if (isDumped)
+        {
+            process->WritesCore = true;
+            isDumped = process->Table.Resources!.DumpCore(thread, in info);
+        }
+
+        ThreadExit.EndAll(thread, WaitStatus.Killed(info.Number, isDumped));
     }
 
     /// <summary>No handler ran: the call goes on as if nothing had happened, to the deadline that it had.</summary>

@@ -25,7 +25,7 @@ public static unsafe partial class Signals
         | (1UL << (Signal.WindowChange - 1));
 
     /// <summary>Signals whose default action ends the process with a core dump.</summary>
-    private const ulong DumpsCore = (1UL << (Signal.Quit - 1)) | (1UL << (Signal.IllegalInstruction - 1)) | (1UL << (Signal.Trap - 1))
+    internal const ulong DumpsCore = (1UL << (Signal.Quit - 1)) | (1UL << (Signal.IllegalInstruction - 1)) | (1UL << (Signal.Trap - 1))
         | (1UL << (Signal.Abort - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.FloatingPoint - 1)) | (1UL << (Signal.SegmentationFault - 1))
         | (1UL << (Signal.CpuTime - 1)) | (1UL << (Signal.FileSize - 1)) | (1UL << (Signal.BadSystemCall - 1));
 
