@@ -9,11 +9,10 @@ namespace Lego.Memory;
 public sealed unsafe partial class FileCache
 {
     /// <summary>Sets the size to the request's Offset, at the storage component first, which knows the volume's limit. With GrowOnly a file
-    /// that is as long is left as it is.</summary>
+    /// that is as long keeps its size, and is changed all the same.</summary>
     [Blocks]
     internal Errno Truncate(CachedFile* file, in FileRequest request)
     {
-        ulong size = request.Offset;
         bool growsOnly = (request.Flags & FileWriteFlags.GrowOnly) != 0;
         Errno error = growsOnly ? Load(file) : Errno.None;
         if (error != Errno.None)
@@ -26,9 +25,11 @@ public sealed unsafe partial class FileCache
         {
             error = Errno.ESTALE;
         }
-        else if (!growsOnly || size > file->Size)
+        else
         {
-            error = TruncateExclusive(file, in request);
+            FileRequest wanted = request;
+            wanted.Offset = growsOnly ? Math.Max(request.Offset, file->Size) : request.Offset;
+            error = TruncateExclusive(file, in wanted);
         }
 
         ReleaseActivity(file);

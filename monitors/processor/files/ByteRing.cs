@@ -75,6 +75,15 @@ public unsafe struct ByteRing
         return new ReadOnlySpan<byte>((byte*)page + inPage, Math.Min(PageOperations.PageSize - inPage, Count));
     }
 
+    /// <summary>The bytes that follow after so many others, as far as they are contiguous; there are more than these.</summary>
+    public readonly ReadOnlySpan<byte> DataFrom(int offsetBytes)
+    {
+        ulong position = _read + (ulong)offsetBytes;
+        int inPage = (int)(position % PageOperations.PageSize);
+        nuint page = _pages[(int)(position / PageOperations.PageSize % PageCount)];
+        return new ReadOnlySpan<byte>((byte*)page + inPage, Math.Min(PageOperations.PageSize - inPage, Count - offsetBytes));
+    }
+
     /// <summary>The first bytes of the last NextData have been used.</summary>
     public void Consume(FrameAllocator frames, int lengthBytes)
     {

@@ -38,6 +38,9 @@ public unsafe ref struct IoVector
         _process = process;
     }
 
+    /// <summary>Append and DataSync: what the call asks for beyond the flags of the open file (pwritev2(2)); Linux's ki_flags.</summary>
+    public OpenFlags Extra;
+
     /// <summary>Bytes that can still be moved.</summary>
     public ulong RemainingBytes { get; private set; }
 

@@ -34,6 +34,9 @@ public unsafe struct Pipe
 
     private ObjectPointer<FileSystem> _files;
 
+    /// <summary>The file system that it belongs to.</summary>
+    public readonly FileSystem Files => _files.Target;
+
     /// <summary>poll(2) calls it writable: an atomic write fits.</summary>
     public bool HasRoom => Ring.Room >= AtomicBytes;
 

@@ -26,6 +26,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
     {
         Pipe* pipe = file->Pipe;
         long total = 0;
+        ReadTimes.Note(file);
         while (to.RemainingBytes != 0)
         {
             using (pipe->ReadLock.Acquire())
@@ -116,7 +117,9 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
             status = default;
             status.Device = DeviceNumber.Volume;
             FileCaller caller = FileCaller.Of(process);
-            return StorageClient.Status(in caller, file->Node, out status.Attributes);
+            Errno error = StorageClient.Status(in caller, file->Node, out status.Attributes);
+            ReadTimes.Complete(Files.Nodes, file->Node->Place.Storage, ref status.Attributes);
+            return error;
         }
 
         status = FileStatus.Synthetic(DeviceNumber.Pipes, file->Pipe->Inode, FileMode.Fifo);

@@ -24,6 +24,11 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         FileCaller caller = FileCaller.Of(process);
         bool keeps = to.RemainingBytes < FileLines.StreamBytes;
         long total = 0;
+        if (to.RemainingBytes != 0)
+        {
+            ReadTimes.Note(file);
+        }
+
         while (to.RemainingBytes != 0)
         {
             // A call may move gigabytes: between pieces others get the buffer, and a fatal signal ends it.
@@ -71,9 +76,14 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
         FileCaller caller = FileCaller.Of(process);
-        FileWriteFlags flags = ((file->Flags & OpenFlags.Append) != 0 ? FileWriteFlags.Append : FileWriteFlags.None)
-            | ((file->Flags & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None);
-        StorageClient.DropSetId(in caller, file->Node);
+        OpenFlags asked = file->Flags | from.Extra;
+        FileWriteFlags flags = ((asked & OpenFlags.Append) != 0 ? FileWriteFlags.Append : FileWriteFlags.None)
+            | ((asked & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None);
+        if (from.RemainingBytes != 0)
+        {
+            StorageClient.DropSetId(in caller, file->Node);
+        }
+
         long total = 0;
         while (from.RemainingBytes != 0)
         {
@@ -218,6 +228,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         FileCaller caller = FileCaller.Of(process);
         FileWriteFlags flags = (to->Flags & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None;
         StorageClient.DropSetId(in caller, to->Node);
+        ReadTimes.Note(from);
         long total = 0;
         while ((ulong)total < lengthBytes)
         {
@@ -307,7 +318,9 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
 
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
-        return FileClient.Status(in caller, file->Node, out status.Attributes);
+        Errno error = FileClient.Status(in caller, file->Node, out status.Attributes);
+        ReadTimes.Complete(Files.Nodes, file->Node->Place.Storage, ref status.Attributes);
+        return error;
     }
 
     public override Errno Truncate(Process* process, OpenFile* file, ulong sizeBytes) => Truncate(process, file->Node, sizeBytes);
@@ -376,6 +389,39 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         error = error != Errno.None ? error : FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
         Errno kept = KeptWrites.TakeError(file->Node);
         return error != Errno.None ? error : kept;
+    }
+
+    /// <summary>Hands what was written to the storage component, which need not write it to its device (sync_file_range(2)).</summary>
+    internal static Errno WriteBack(Process* process, OpenFile* file)
+    {
+        FileCaller caller = FileCaller.Of(process, file->Node);
+        Errno error = FileSystem.Of(process).Mappings.Publish(file->Node, 0, ulong.MaxValue);
+        return error != Errno.None || file->Node->Memory != null ? error : FileClient.WriteBack(in caller, in file->Node->Handle, file->Node->Path);
+    }
+
+    /// <summary>Makes a part of a file zero, as far as the file goes; its size stays.</summary>
+    internal static Errno Clear(Process* process, OpenFile* file, ulong offset, ulong lengthBytes)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        Errno error = FileClient.Status(in caller, file->Node, out FileAttributes attributes);
+        ulong end = Math.Min(offset + lengthBytes, attributes.Size);
+        StorageClient.DropSetId(in caller, file->Node);
+        while (error == Errno.None && offset < end)
+        {
+            if (Signals.IsDying(UserThread.ActingFor(process)))
+            {
+                return Errno.EINTR;
+            }
+
+            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
+            int length = (int)Math.Min(end - offset, TransferBuffer.DataBytes);
+            buffer.Data.Slice(0, length).Clear();
+            error = Put(process, in caller, file->Node, in buffer, offset, length, FileWriteFlags.None, out FileWriteReply reply);
+            error = error == Errno.None && reply.Written == 0 ? Errno.ENOSPC : error;
+            offset += reply.Written;
+        }
+
+        return error;
     }
 
     public override int Describe(OpenFile* file, Span<byte> text) => DescribeNode(file->Node, text);

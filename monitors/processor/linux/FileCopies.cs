@@ -45,7 +45,18 @@ public static unsafe class FileCopies
             return SystemCall.Fail(isDirectory ? Errno.EISDIR : Errno.EINVAL);
         }
 
-        return Copy(call.Process, from.File, call.A1, to.File, call.A3, call.A4);
+        return from.File->Node == to.File->Node && DoOverlap(ref call, from.File, to.File)
+            ? SystemCall.Fail(Errno.EINVAL)
+            : Copy(call.Process, from.File, call.A1, to.File, call.A3, call.A4);
+    }
+
+    /// <summary>Whether the two ranges of one file have a byte in common.</summary>
+    private static bool DoOverlap(ref SystemCall call, OpenFile* from, OpenFile* to)
+    {
+        bool areKnown = PositionOf(call.Process, from, call.A1, out ulong source) == Errno.None
+            & PositionOf(call.Process, to, call.A3, out ulong target) == Errno.None;
+        ulong length = Math.Min(call.A4, MaxBytes);
+        return areKnown && source < target + length && target < source + length;
     }
 
     /// <summary>Copies, with positions in the program's memory where it gave addresses for them, else the files' own.</summary>

@@ -65,20 +65,43 @@ public static unsafe class FileIo
         return error != Errno.None ? SystemCall.Fail(error) : TransferAt(ref call, Direction.Write, ref from, call.A3);
     }
 
-    [SystemCall(327, "preadv2", Support.Partial, "flags are EOPNOTSUPP")]
+    [SystemCall(327, "preadv2", Support.Partial, "no RWF_NOWAIT: EOPNOTSUPP")]
     internal static long PositionedReadVector2(ref SystemCall call)
     {
-        return call.A5 != 0
+        const VectorFlags Ineffective = VectorFlags.HighPriority | VectorFlags.DataSync | VectorFlags.Sync | VectorFlags.Append;
+        return ((VectorFlags)(uint)call.A5 & ~Ineffective) != 0
             ? SystemCall.Fail(Errno.EOPNOTSUPP)
             : (long)call.A3 == -1 ? ReadVector(ref call) : PositionedReadVector(ref call);
     }
 
-    [SystemCall(328, "pwritev2", Support.Partial, "flags are EOPNOTSUPP")]
+    [SystemCall(328, "pwritev2", Support.Partial, "RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_APPEND; others are EOPNOTSUPP")]
     internal static long PositionedWriteVector2(ref SystemCall call)
     {
-        return call.A5 != 0
-            ? SystemCall.Fail(Errno.EOPNOTSUPP)
-            : (long)call.A3 == -1 ? WriteVector(ref call) : PositionedWriteVector(ref call);
+        VectorFlags flags = (VectorFlags)(uint)call.A5;
+        if ((flags & ~(VectorFlags.HighPriority | VectorFlags.DataSync | VectorFlags.Sync | VectorFlags.Append)) != 0)
+        {
+            return SystemCall.Fail(Errno.EOPNOTSUPP);
+        }
+
+        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector from);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        from.Extra = ((flags & VectorFlags.Append) != 0 ? OpenFlags.Append : OpenFlags.ReadOnly)
+            | ((flags & (VectorFlags.DataSync | VectorFlags.Sync)) != 0 ? OpenFlags.DataSync : OpenFlags.ReadOnly);
+        return (long)call.A3 == -1 ? Transfer(ref call, Direction.Write, ref from) : TransferAt(ref call, Direction.Write, ref from, call.A3);
+    }
+
+    /// <summary>RWF_* of preadv2(2).</summary>
+    [System.Flags]
+    private enum VectorFlags : uint
+    {
+        HighPriority = 1,
+        DataSync = 2,
+        Sync = 4,
+        Append = 0x10,
     }
 
     [SystemCall(8, "lseek", Support.Partial, "SEEK_DATA and SEEK_HOLE see a file as one run of data")]
@@ -130,7 +153,30 @@ public static unsafe class FileIo
             : SystemCall.Result(descriptor.Operations.Truncate(call.Process, descriptor.File, call.A1));
     }
 
-    [SystemCall(285, "fallocate", Support.Partial, "mode 0 extends the file; blocks are taken when they are written")]
+    [SystemCall(277, "sync_file_range", Support.Partial, "writes the whole file back, without a flush of the device")]
+    internal static long SynchronizeRange(ref SystemCall call)
+    {
+        const ulong KnownFlags = 7;
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad || descriptor.File->IsPathOnly)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        if ((call.A3 & ~KnownFlags) != 0 || (long)call.A1 < 0 || (long)(call.A1 + call.A2) < 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        return descriptor.File->Kind switch
+        {
+            FileKind.Regular => call.A3 == 0 ? 0 : SystemCall.Result(RegularFile.WriteBack(call.Process, descriptor.File)),
+            FileKind.Directory => 0,
+            _ => SystemCall.Fail(Errno.ESPIPE),
+        };
+    }
+
+    [SystemCall(285, "fallocate", Support.Partial, "blocks are taken when they are written; FALLOC_FL_PUNCH_HOLE and _ZERO_RANGE write zeros, other modes are EOPNOTSUPP")]
     internal static long Allocate(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -144,7 +190,10 @@ public static unsafe class FileIo
             return SystemCall.Fail((long)call.A2 >= 0 && (long)call.A3 > 0 ? Errno.EFBIG : Errno.EINVAL);
         }
 
-        if (call.A1 != 0 || descriptor.File->Kind != FileKind.Regular)
+        AllocationMode mode = (AllocationMode)(uint)call.A1;
+        bool isKnown = mode is AllocationMode.Extend or AllocationMode.KeepSize or (AllocationMode.PunchHole | AllocationMode.KeepSize)
+            or AllocationMode.ZeroRange or (AllocationMode.ZeroRange | AllocationMode.KeepSize);
+        if (!isKnown || descriptor.File->Kind != FileKind.Regular)
         {
             return SystemCall.Fail(descriptor.File->Kind switch
             {
@@ -154,8 +203,21 @@ public static unsafe class FileIo
             });
         }
 
-        return SystemCall.Result(RegularFile.Truncate(
-            call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly));
+        bool clears = (mode & (AllocationMode.PunchHole | AllocationMode.ZeroRange)) != 0;
+        bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
+        Errno error = keepsSize ? Errno.None
+            : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
+        return SystemCall.Result(error == Errno.None && clears ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3) : error);
+    }
+
+    /// <summary>FALLOC_FL_* of fallocate(2).</summary>
+    [System.Flags]
+    private enum AllocationMode : uint
+    {
+        Extend = 0,
+        KeepSize = 1,
+        PunchHole = 2,
+        ZeroRange = 0x10,
     }
 
     [SystemCall(74, "fsync", Support.Full)]
