@@ -30,6 +30,8 @@ public enum FileKind : byte
     Signal,
     /// <summary>socket(7).</summary>
     Socket,
+    /// <summary>pidfd_open(2).</summary>
+    Process,
     /// <summary>O_PATH: a name, not opened.</summary>
     PathOnly,
 }

@@ -132,7 +132,7 @@ public static unsafe class FileOpening
         using (TransferBuffer buffer = FileSystem.Of(process).Buffers.Take())
         {
             error = StorageClient.MakeNode(
-                in caller, in buffer, path.Volume, FileMode.Socket | (Everybody & ~process->Umask), 0, default);
+                in caller, in buffer, path.Volume, FileMode.Socket | (Everybody & ~PathContext.Of(process)->Umask), 0, default);
         }
 
         const OpenFlags Flags = OpenFlags.Path | OpenFlags.NoFollow;
@@ -263,7 +263,7 @@ public static unsafe class FileOpening
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         ulong moment = caller.Leases.Clock.Now;
         error = StorageClient.Open(
-            in caller, in buffer, in path, PathFlagsOf(flags) | PathFlags.Hold, mode & ~process->Umask & FileMode.PermissionMask, access, out OpenReply reply,
+            in caller, in buffer, in path, PathFlagsOf(flags) | PathFlags.Hold, mode & ~PathContext.Of(process)->Umask & FileMode.PermissionMask, access, out OpenReply reply,
             out ReadOnlySpan<byte> canonicalPath);
         attributes = reply.Attributes;
         created = reply.Created != 0;
@@ -277,7 +277,10 @@ public static unsafe class FileOpening
             in caller.Place, in attributes, canonicalPath, moment, created) : null;
         if (node == null)
         {
-            FileSystem.Of(process).Nodes.Holds.GiveBack(in caller.Place, in attributes.Handle, 1, atOnce: false);
+            ReleaseRecord unused = default;
+            unused.Entry.Handle = attributes.Handle;
+            unused.Entry.Holds = 1;
+            FileSystem.Of(process).Nodes.Holds.GiveBack(in caller.Place, in unused, atOnce: false);
             return error != Errno.None ? error : Errno.ENOMEM;
         }
 

@@ -24,6 +24,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private readonly DirectoryFile _directory;
     private readonly EventFile _event;
     private readonly EpollFile _epoll;
+    private readonly ProcessDescriptor _process;
     private readonly NullDevice _null;
     private readonly ZeroDevice _zero;
     private readonly FullDevice _full;
@@ -50,6 +51,7 @@ public sealed unsafe class FileSystem : ProcessResources
         EpollEntries = new Slab<EpollEntry>(frames, MaxOpenFiles);
         Paths = new Slab<PathRecord>(frames);
         _processFiles = new Slab<ProcessFiles>(frames);
+        PathContexts = new Slab<PathContext>(frames);
         Locks = new LockTable(frames);
         if (!Locks.IsUsable)
         {
@@ -83,6 +85,7 @@ public sealed unsafe class FileSystem : ProcessResources
         _pseudoDirectory = new PseudoDirectoryFile(this);
         _event = new EventFile(this);
         _epoll = new EpollFile(this);
+        _process = new ProcessDescriptor(this);
         _pathOnly = new PathOnlyFile(this);
         _socket = new SocketFile(this);
         Timers = new TimerFile(this);
@@ -113,6 +116,8 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<OpenFile> OpenFiles { get; }
 
     public Slab<FileTable> Tables { get; }
+
+    public Slab<PathContext> PathContexts { get; }
 
     public Slab<Pipe> Pipes { get; }
 
@@ -195,6 +200,7 @@ public sealed unsafe class FileSystem : ProcessResources
             FileKind.Timer => Timers,
             FileKind.Signal => SignalFiles,
             FileKind.Socket => _socket,
+            FileKind.Process => _process,
             _ => _pathOnly,
         };
     }
@@ -212,58 +218,93 @@ public sealed unsafe class FileSystem : ProcessResources
     /// <summary>Names a search through epoll instances.</summary>
     internal ulong NextEpollSearch() => ++_lastEpollSearch;
 
-    public override Errno Inherit(Process* parent, Process* child, bool shares)
+    public override Errno Inherit(Process* parent, Process* child, CloneFlags flags)
     {
         FileTable* parents = FileTable.Of(parent);
-        FileTable* table = shares ? FileTable.Share(parents) : FileTable.Fork(parents);
+        FileTable* table = (flags & CloneFlags.Files) != 0 ? FileTable.Share(parents) : FileTable.Fork(parents);
         if (table == null)
         {
             return Errno.ENOMEM;
         }
 
-        if (!Give(child, table))
+        PathContext* context = PathContext.Of(parent);
+        bool sharesContext = (flags & CloneFlags.FileSystem) != 0;
+        context->References += sharesContext ? 1u : 0;
+        if (!Give(child, table, sharesContext ? context : PathContext.Copy(this, context)))
         {
             FileTable.Release(table);
             return Errno.ENOMEM;
         }
 
-        WorkingDirectory.Of(child) = WorkingDirectory.Copy(in WorkingDirectory.Of(parent));
         return Errno.None;
     }
 
     /// <summary>
-    /// Gives a new process its table, whose reference is taken over, and the root as its working directory; false without memory.
+    /// Gives a new process its table and its context, whose references are taken over; false without memory or when there is no context:
+    /// the table is still the caller's then.
     /// </summary>
-    public bool Give(Process* process, FileTable* table)
+    public bool Give(Process* process, FileTable* table, PathContext* context)
     {
-        ProcessFiles* files = _processFiles.Allocate();
-        if (files != null)
+        ProcessFiles* files = context == null ? null : _processFiles.Allocate();
+        if (files == null)
         {
-            files->Table = table;
-            process->Resources = files;
+            if (context != null)
+            {
+                PathContext.Release(this, context);
+            }
+
+            return false;
         }
 
-        return files != null;
+        files->Table = table;
+        files->Context = context;
+        process->Resources = files;
+        return true;
     }
 
-    public override Errno Unshare(Process* process)
+    public override Errno Unshare(Process* process, CloneFlags what)
     {
-        FileTable* shared = FileTable.Of(process);
-        if (!shared->IsShared)
+        ProcessFiles* files = (ProcessFiles*)process->Resources;
+        FileTable* sharedTable = (what & CloneFlags.Files) != 0 && files->Table->IsShared ? files->Table : null;
+        PathContext* sharedContext = (what & CloneFlags.FileSystem) != 0 && files->Context->References > 1 ? files->Context : null;
+        PathContext* context = sharedContext == null ? null : PathContext.Copy(this, sharedContext);
+        FileTable* table = sharedTable == null ? null : FileTable.Fork(sharedTable);
+        if ((sharedContext != null && context == null) || (sharedTable != null && table == null))
         {
-            return Errno.None;
-        }
+            if (context != null)
+            {
+                PathContext.Release(this, context);
+            }
 
-        FileTable* own = FileTable.Fork(shared);
-        if (own == null)
-        {
+            if (table != null)
+            {
+                FileTable.Release(table);
+            }
+
             return Errno.ENOMEM;
         }
 
-        ((ProcessFiles*)process->Resources)->Table = own;
-        FileTable.Release(shared);
+        files->Table = table == null ? files->Table : table;
+        files->Context = context == null ? files->Context : context;
+        if (table != null)
+        {
+            FileTable.Release(sharedTable);
+        }
+
+        if (context != null)
+        {
+            PathContext.Release(this, sharedContext);
+        }
+
         return Errno.None;
     }
+
+    /// <summary>Makes descriptors of processes.</summary>
+    public ProcessDescriptor ProcessDescriptors => _process;
+
+    public override void EndsChanged(uint id) => _process.OnEnd(id);
+
+    public override bool DumpCore(UserThread* thread, in SignalInfo info) => CoreDump.Write(thread, in info);
 
     public override void Replace(Process* process) => FileTable.Of(process)->CloseOnExec();
 
@@ -276,7 +317,7 @@ public sealed unsafe class FileSystem : ProcessResources
         if (files != null)
         {
             FileTable.Release(files->Table);
-            WorkingDirectory.Release(ref files->Cwd);
+            PathContext.Release(this, files->Context);
             _processFiles.Free(files);
         }
     }

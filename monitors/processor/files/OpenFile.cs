@@ -31,6 +31,10 @@ public unsafe struct OpenFile
     public TerminalSession* Session;
     public PseudoNode Pseudo;
     public EventCounter* Counter;
+    /// <summary>The process that a process descriptor names.</summary>
+    public ProcessReference Subject;
+    public OpenFile* NextDescriptor;
+    public OpenFile* PreviousDescriptor;
     public EpollSet* Epoll;
     public FileTimer* Timer;
     public SignalSet* SignalSet;

@@ -24,7 +24,7 @@ public unsafe struct WorkingDirectory
     public readonly bool IsRemoved => Node != null && Node->IsUnlinked;
 
     /// <summary>Where a process is.</summary>
-    public static ref WorkingDirectory Of(Process* process) => ref ((ProcessFiles*)process->Resources)->Cwd;
+    public static ref WorkingDirectory Of(Process* process) => ref PathContext.Of(process)->Cwd;
 
     /// <summary>The same directory for another process (fork).</summary>
     public static WorkingDirectory Copy(in WorkingDirectory from)

@@ -1,5 +1,7 @@
 // Descriptors: open, openat, creat, close, close_range, dup, dup2, dup3, fcntl (open(2), close(2), dup(2), fcntl(2)).
 
+using System.Runtime.InteropServices;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -35,6 +37,46 @@ public static unsafe class DescriptorCalls
     [SystemCall(257, "openat", Support.Partial, "no O_TMPFILE, O_DIRECT is accepted without effect, no file leases")]
     internal static long OpenAt(ref SystemCall call) => OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);
 
+    [SystemCall(437, "openat2", Support.Partial, "as openat; resolve is 0: others are EINVAL")]
+    internal static long OpenAt2(ref SystemCall call)
+    {
+        if (call.A3 < (ulong)sizeof(OpenHow) || call.A3 > PageOperations.PageSize)
+        {
+            return SystemCall.Fail(call.A3 > PageOperations.PageSize ? Errno.E2BIG : Errno.EINVAL);
+        }
+
+        Errno error = new UserPointer<OpenHow>(call.A2).Read(call.Process, out OpenHow how);
+        for (ulong offset = (ulong)sizeof(OpenHow); error == Errno.None && offset < call.A3; offset++)
+        {
+            error = new UserPointer<byte>(call.A2 + offset).Read(call.Process, out byte value);
+            error = error == Errno.None && value != 0 ? Errno.E2BIG : error;
+        }
+
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        // Unlike open(2), nothing unknown is ignored, and no mode is given for nothing.
+        const uint Known = 0x7FFFC3;
+        OpenFlags flags = (OpenFlags)how.Flags;
+        bool creates = (flags & (OpenFlags.Create | OpenFlags.Temporary)) != 0;
+        bool isPath = (flags & OpenFlags.Path) != 0 && (flags & ~(OpenFlags.RememberedOfPath | OpenFlags.CloseOnExec)) != 0;
+        bool isBadMode = (how.Mode & ~(ulong)FileMode.PermissionMask) != 0 || (!creates && how.Mode != 0);
+        return (how.Flags & ~(ulong)Known) != 0 || isPath || isBadMode || how.Resolve != 0
+            ? SystemCall.Fail(Errno.EINVAL)
+            : OpenAt(ref call, call.A0, call.A1, flags, (uint)how.Mode);
+    }
+
+    /// <summary>struct open_how of openat2(2).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct OpenHow
+    {
+        internal ulong Flags;
+        internal ulong Mode;
+        internal ulong Resolve;
+    }
+
     [SystemCall(85, "creat", Support.Full)]
     internal static long Create(ref SystemCall call)
     {
@@ -45,14 +87,20 @@ public static unsafe class DescriptorCalls
     [SystemCall(3, "close", Support.Full)]
     internal static long Close(ref SystemCall call) => SystemCall.Result(FileTable.Of(call.Process)->Close((uint)call.A0));
 
-    [SystemCall(436, "close_range", Support.Partial, "no CLOSE_RANGE_UNSHARE")]
+    [SystemCall(436, "close_range", Support.Partial, "CLOSE_RANGE_UNSHARE is for processes of one thread: EINVAL")]
     internal static long CloseRange(ref SystemCall call)
     {
         ulong first = (uint)call.A0;
         ulong last = (uint)call.A1;
-        if (first > last || (call.A2 & ~(CloseRangeCloseOnExec | CloseRangeUnshare)) != 0 || (call.A2 & CloseRangeUnshare) != 0)
+        if (first > last || (call.A2 & ~(CloseRangeCloseOnExec | CloseRangeUnshare)) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno error = (call.A2 & CloseRangeUnshare) != 0 ? ProcessCalls.Unshare(call.Process, CloneFlags.Files) : Errno.None;
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
         }
 
         FileTable* table = FileTable.Of(call.Process);

@@ -114,7 +114,7 @@ public static unsafe class Directories
             return SystemCall.Fail(path.Error);
         }
 
-        uint permissions = mode & ~call.Process->Umask & FileMode.PermissionMask;
+        uint permissions = mode & ~PathContext.Of(call.Process)->Umask & FileMode.PermissionMask;
         return Links.MakeNode(call.Process, in path, FileMode.Directory | permissions, 0, default);
     }
 

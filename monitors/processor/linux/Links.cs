@@ -353,7 +353,7 @@ public static unsafe class Links
             return SystemCall.Fail(path.Error);
         }
 
-        uint permissions = mode & ~process->Umask & FileMode.PermissionMask;
+        uint permissions = mode & ~PathContext.Of(process)->Umask & FileMode.PermissionMask;
         return MakeNode(process, in path, (type == 0 ? FileMode.Regular : type) | permissions, deviceNumber, default);
     }
 

@@ -148,6 +148,24 @@ public static unsafe class MemoryAdvice
     public static long Lock(ref SystemCall call) =>
         CheckMapped(ref call) == Errno.None ? SystemCall.Fail(Errno.EPERM) : SystemCall.Fail(Errno.ENOMEM);
 
+    [SystemCall(325, "mlock2", Support.Partial, "as mlock")]
+    public static long LockOnFault(ref SystemCall call)
+    {
+        const ulong OnFault = 1;
+        return (call.A2 & ~OnFault) != 0 ? SystemCall.Fail(Errno.EINVAL) : Lock(ref call);
+    }
+
+    [SystemCall(151, "mlockall", Support.Partial, "EPERM, as mlock")]
+    public static long LockAll(ref SystemCall call)
+    {
+        const ulong OnFault = 4;
+        const ulong Known = 7;
+        return SystemCall.Fail(call.A0 is 0 or OnFault || (call.A0 & ~Known) != 0 ? Errno.EINVAL : Errno.EPERM);
+    }
+
+    [SystemCall(152, "munlockall", Support.Full)]
+    public static long UnlockAll(ref SystemCall call) => 0;
+
     [SystemCall(150, "munlock", Support.Full)]
     public static long Unlock(ref SystemCall call) => SystemCall.Result(CheckMapped(ref call));
 

@@ -115,8 +115,9 @@ public static unsafe class Ownership
     [SystemCall(95, "umask", Support.Full)]
     internal static long SetMask(ref SystemCall call)
     {
-        uint old = call.Process->Umask;
-        call.Process->Umask = (uint)call.A0 & 0x1FF;
+        PathContext* context = PathContext.Of(call.Process);
+        uint old = context->Umask;
+        context->Umask = (uint)call.A0 & 0x1FF;
         return old;
     }
 

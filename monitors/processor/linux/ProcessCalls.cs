@@ -28,7 +28,7 @@ public static unsafe class ProcessCalls
         internal ulong ThreadPointer;
     }
 
-    [SystemCall(56, "clone", Support.Partial, "CLONE_THREAD needs CLONE_FS and CLONE_FILES, CLONE_FS needs CLONE_THREAD; no CLONE_PIDFD, namespaces")]
+    [SystemCall(56, "clone", Support.Partial, "CLONE_THREAD needs CLONE_FS and CLONE_FILES, and excludes CLONE_PIDFD; no namespaces")]
     public static long Clone(ref SystemCall call)
     {
         const ulong SignalMask = 0xFF;
@@ -43,7 +43,10 @@ public static unsafe class ProcessCalls
             ChildThreadId = (flags & CloneFlags.ChildSetThreadId) != 0 ? call.A3 : 0,
             ClearChildThreadId = (flags & CloneFlags.ChildClearThreadId) != 0 ? call.A3 : 0,
         };
-        return Clone(ref call, in options);
+
+        // Both would be told at the same address.
+        bool isAmbiguous = (flags & CloneFlags.ProcessDescriptor) != 0 && (flags & (CloneFlags.ParentSetThreadId | CloneFlags.Detached)) != 0;
+        return isAmbiguous ? SystemCall.Fail(Errno.EINVAL) : Clone(ref call, ref options, call.A2);
     }
 
     [SystemCall(435, "clone3", Support.Partial, "as clone; no set_tid and no cgroup")]
@@ -88,7 +91,7 @@ public static unsafe class ProcessCalls
             ChildThreadId = (flags & CloneFlags.ChildSetThreadId) != 0 ? arguments.ChildThreadId : 0,
             ClearChildThreadId = (flags & CloneFlags.ChildClearThreadId) != 0 ? arguments.ChildThreadId : 0,
         };
-        return Clone(ref call, in options);
+        return (flags & CloneFlags.Detached) != 0 ? SystemCall.Fail(Errno.EINVAL) : Clone(ref call, ref options, arguments.ProcessDescriptor);
     }
 
     /// <summary>
@@ -113,7 +116,8 @@ public static unsafe class ProcessCalls
         return Errno.None;
     }
 
-    private static long Clone(ref SystemCall call, in ForkOptions options)
+    /// <summary>fork, vfork, clone and clone3; where the child's descriptor is told (CLONE_PIDFD).</summary>
+    private static long Clone(ref SystemCall call, ref ForkOptions options, ulong descriptorAddress)
     {
         CloneFlags flags = options.Flags;
         bool isThread = (flags & CloneFlags.Thread) != 0;
@@ -121,9 +125,8 @@ public static unsafe class ProcessCalls
         bool sharesHandlers = (flags & CloneFlags.SignalHandlers) != 0;
         bool clearsHandlers = (flags & CloneFlags.ClearSignalHandlers) != 0;
         bool isContradiction = (sharesHandlers && (clearsHandlers || !sharesMemory)) || options.ExitSignal > Signal.Count;
-        bool sharesDirectory = (flags & CloneFlags.FileSystem) != 0;
         bool isUnknown = (flags & ~(isThread ? ThreadClone.Known : CloneFlags.Known)) != 0;
-        if (isUnknown || isContradiction || (isThread ? (flags & ThreadClone.Required) != ThreadClone.Required : sharesDirectory))
+        if (isUnknown || isContradiction || (isThread && (flags & ThreadClone.Required) != ThreadClone.Required))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -135,7 +138,8 @@ public static unsafe class ProcessCalls
 
         if (!isThread)
         {
-            return Fork(ref call, in options);
+            bool wantsDescriptor = (flags & CloneFlags.ProcessDescriptor) != 0;
+            return wantsDescriptor ? ForkWithDescriptor(ref call, ref options, descriptorAddress) : Fork(ref call, in options);
         }
 
         Errno error = ThreadClone.Start(call.Thread, in options, out uint id);
@@ -263,6 +267,60 @@ public static unsafe class ProcessCalls
     {
         Errno error = ProcessFork.Fork(call.Thread, in options, out uint id);
         return SystemCall.Result(error, id);
+    }
+
+    /// <summary>CLONE_PIDFD: the descriptor is made before the child, so that what runs out runs out before it is born.</summary>
+    private static long ForkWithDescriptor(ref SystemCall call, ref ForkOptions options, ulong address)
+    {
+        if (!FileTable.Of(call.Process)->HasFree(DescriptorCalls.LimitOf(call.Process)))
+        {
+            return SystemCall.Fail(Errno.EMFILE);
+        }
+
+        OpenFile* file = call.Files.ProcessDescriptors.Open(OpenFlags.ReadWrite);
+        if (file == null)
+        {
+            return SystemCall.Fail(Errno.ENFILE);
+        }
+
+        options.Reference = &file->Subject;
+        long id = Fork(ref call, in options);
+        if (id < 0)
+        {
+            OpenFile.Release(file);
+            return id;
+        }
+
+        // Another thread may have taken the last number meanwhile; the child is born all the same, and -1 is no descriptor.
+        int descriptor = (int)Math.Max(DescriptorCalls.Install(call.Process, file, closeOnExec: true), -1);
+        new UserPointer<int>(address).Write(call.Process, in descriptor);
+        return id;
+    }
+
+    /// <summary>unshare(2).</summary>
+    [SystemCall(272, "unshare", Support.Partial, "CLONE_FILES, CLONE_FS and CLONE_SYSVSEM, for processes of one thread; no namespaces: EINVAL")]
+    public static long Unshare(ref SystemCall call)
+    {
+        const CloneFlags OfThreads = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Memory;
+        CloneFlags flags = (CloneFlags)call.A0;
+        Process* process = call.Process;
+        if ((flags & ~(OfThreads | CloneFlags.Files | CloneFlags.FileSystem | CloneFlags.SystemVUndo)) != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        // What only threads share: nothing is to be done for a process that shares it with nobody (Linux's check_unshare_flags).
+        bool sharesMemory = (flags & CloneFlags.Memory) != 0 && process->Space->Users > 1;
+        bool sharesHandlers = (flags & (CloneFlags.SignalHandlers | CloneFlags.Memory)) != 0 && process->Actions->References > 1;
+        bool isAmongThreads = (flags & OfThreads) != 0 && process->ThreadCount > 1;
+        return SystemCall.Result(sharesMemory || sharesHandlers || isAmongThreads ? Errno.EINVAL : Unshare(process, flags));
+    }
+
+    /// <summary>Descriptors and context become the process's own. EINVAL: it has several threads, which share them here.</summary>
+    internal static Errno Unshare(Process* process, CloneFlags flags)
+    {
+        bool isOfOneThread = process->ThreadCount == 1;
+        return (flags & (CloneFlags.Files | CloneFlags.FileSystem)) != 0 && !isOfOneThread ? Errno.EINVAL : process->Table.Resources!.Unshare(process, flags);
     }
 
     private static long ExecutePath(ref SystemCall call, ulong address, ulong arguments, ulong environment)

@@ -10,7 +10,6 @@ namespace Lego.Processor;
 /// <summary>First processes of sessions.</summary>
 public static unsafe class ProgramStart
 {
-    private const uint DefaultUmask = 0x12;
     private const ulong Unlimited = ulong.MaxValue;
 
     /// <summary>
@@ -36,7 +35,6 @@ public static unsafe class ProgramStart
         process->SessionId = process->Id;
         process->TerminalSession = request.Session;
         process->Place = request.Place;
-        process->Umask = DefaultUmask;
         SetDefaultLimits(process);
         ReadOnlySpan<byte> strings = text.Slice(cwdEnd + 1);
         Errno error = Equip(process, in request, text.Slice(0, cwdEnd));
@@ -66,7 +64,7 @@ public static unsafe class ProgramStart
             return Errno.ENOMEM;
         }
 
-        if (!files.Give(process, table))
+        if (!files.Give(process, table, PathContext.Create(files)))
         {
             FileTable.Release(table);
             return Errno.ENOMEM;
@@ -219,7 +217,7 @@ public static unsafe class ProgramStart
         }
 
         SetLimit(process, ResourceLimit.Stack, 8UL << 20, Unlimited);
-        SetLimit(process, ResourceLimit.Core, 0, 0);
+        SetLimit(process, ResourceLimit.Core, 0, Unlimited);
         SetLimit(process, ResourceLimit.Processes, Processes.MaxProcesses, Processes.MaxProcesses);
         SetLimit(process, ResourceLimit.Files, 1024, 4096);
         SetLimit(process, ResourceLimit.LockedMemory, 8UL << 20, 8UL << 20);

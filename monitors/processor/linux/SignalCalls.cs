@@ -295,7 +295,7 @@ public static unsafe class SignalCalls
         return error != Errno.None ? SystemCall.Fail(error) : SendToThread(ref call, (int)call.A0, (int)call.A1, in info);
     }
 
-    private static Errno ReadInformation(ref SystemCall call, int id, int signal, ulong address, out SignalInfo info)
+    internal static Errno ReadInformation(ref SystemCall call, int id, int signal, ulong address, out SignalInfo info)
     {
         info = default;
         Errno error = new UserPointer<SignalInfoFrame>(address).Read(call.Process, out SignalInfoFrame frame);
@@ -348,7 +348,7 @@ public static unsafe class SignalCalls
         return SystemCall.Result(Signals.SendToThread(target, in sent));
     }
 
-    private static long SendToProcess(Process* sender, uint id, in SignalInfo info)
+    internal static long SendToProcess(Process* sender, uint id, in SignalInfo info)
     {
         // As on Linux, any of its threads names a process.
         UserThread* thread = sender->Table.UserThreads.Find(id);
@@ -374,6 +374,6 @@ public static unsafe class SignalCalls
             || (signal == Signal.Continue && sender->SessionId == target->SessionId);
     }
 
-    private static SignalInfo FromUser(Process* sender, int signal) =>
+    internal static SignalInfo FromUser(Process* sender, int signal) =>
         new() { Number = signal, Code = SignalCode.User, ProcessId = sender->Id, UserId = sender->UserId };
 }

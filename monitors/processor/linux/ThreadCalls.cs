@@ -21,14 +21,22 @@ public static unsafe class ThreadCalls
         GetParentDeathSignal = 2,
         GetDumpable = 3,
         SetDumpable = 4,
+        GetKeepCapabilities = 7,
+        SetKeepCapabilities = 8,
         SetName = 15,
         GetName = 16,
+        GetSecureComputing = 21,
+        ReadBoundingSet = 23,
+        GetTimeStampCounter = 25,
+        GetSecureBits = 27,
         SetTimerSlack = 29,
         GetTimerSlack = 30,
         SetSubreaper = 36,
         GetSubreaper = 37,
         SetNoNewPrivileges = 38,
         GetNoNewPrivileges = 39,
+        SetHugePagesDisabled = 41,
+        GetHugePagesDisabled = 42,
     }
 
     [SystemCall(158, "arch_prctl", Support.Partial, "ARCH_SET_FS and ARCH_GET_FS")]
@@ -142,12 +150,26 @@ public static unsafe class ThreadCalls
         return (uint)call.A0 is 0 or Query ? 0 : SystemCall.Fail(Errno.EINVAL);
     }
 
-    [SystemCall(157, "prctl", Support.Partial, "names, death signal, dumpable, no_new_privs, subreaper, timer slack; others are EINVAL")]
+    [SystemCall(157, "prctl", Support.Partial, "names, death signal, dumpable, no_new_privs, subreaper, timer slack, what there is of capabilities; others are EINVAL")]
     public static long ProcessControl(ref SystemCall call)
     {
         Process* process = call.Process;
         switch ((ControlOption)(uint)call.A0)
         {
+            // Of what these change there is one kind here: rights go by user, and pages have one size.
+            case ControlOption.GetSecureComputing:
+            case ControlOption.GetSecureBits:
+            case ControlOption.GetKeepCapabilities:
+            case ControlOption.GetHugePagesDisabled:
+            case ControlOption.SetHugePagesDisabled:
+                return 0;
+            case ControlOption.SetKeepCapabilities:
+                return call.A1 > 1 ? SystemCall.Fail(Errno.EINVAL) : 0;
+            case ControlOption.ReadBoundingSet:
+                return call.A1 >= CapabilityCalls.Count ? SystemCall.Fail(Errno.EINVAL) : 1;
+            case ControlOption.GetTimeStampCounter:
+                const int Readable = 1;
+                return WriteNumber(process, call.A1, Readable);
             case ControlOption.SetParentDeathSignal:
                 if (call.A1 > Signal.Count)
                 {

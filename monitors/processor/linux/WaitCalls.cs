@@ -23,6 +23,7 @@ public static unsafe class WaitCalls
         All = 0,
         Process = 1,
         Group = 2,
+        Descriptor = 3,
     }
 
     private struct Criteria
@@ -91,7 +92,7 @@ public static unsafe class WaitCalls
         return SystemCall.Result(error, change.Id);
     }
 
-    [SystemCall(247, "waitid", Support.Partial, "no P_PIDFD")]
+    [SystemCall(247, "waitid", Support.Full)]
     public static long WaitId(ref SystemCall call)
     {
         const ulong Known = NoHang | Untraced | Exited | Continued | NoReap | CloneKinds;
@@ -106,8 +107,9 @@ public static unsafe class WaitCalls
         criteria.WantsAllKinds = (call.A3 & AllKinds) != 0;
         criteria.WantsClones = (call.A3 & CloneKind) != 0;
         bool wantsNothing = !criteria.WantsExited && !criteria.WantsStopped && !criteria.WantsContinued;
-        bool isBadId = (criteria.Kind == IdKind.Process && (int)criteria.Id <= 0) || (criteria.Kind == IdKind.Group && (int)criteria.Id < 0);
-        if ((call.A3 & ~Known & 0xFFFFFFFF) != 0 || wantsNothing || criteria.Kind > IdKind.Group || isBadId)
+        bool isBadId = (criteria.Kind is IdKind.Process or IdKind.Descriptor && (int)criteria.Id <= (criteria.Kind == IdKind.Process ? 0 : -1))
+            || (criteria.Kind == IdKind.Group && (int)criteria.Id < 0);
+        if ((call.A3 & ~Known & 0xFFFFFFFF) != 0 || wantsNothing || criteria.Kind > IdKind.Descriptor || isBadId)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -117,7 +119,14 @@ public static unsafe class WaitCalls
             criteria.Id = call.Process->Group;
         }
 
-        Errno error = Wait(call.Process, in criteria, out Change change);
+        Errno error = criteria.Kind == IdKind.Descriptor ? FindSubject(ref call, ref criteria) : Errno.None;
+        Change change = default;
+        error = error == Errno.None ? Wait(call.Process, in criteria, out change) : error;
+        if (error == Errno.None && change.Id == 0 && !criteria.Waits && (call.A3 & NoHang) == 0)
+        {
+            error = Errno.EAGAIN;
+        }
+
         if (error == Errno.None && call.A2 != 0)
         {
             SignalInfoFrame info = change.Id == 0 ? default : Describe(in change);
@@ -130,6 +139,22 @@ public static unsafe class WaitCalls
         }
 
         return SystemCall.Result(error);
+    }
+
+    /// <summary>P_PIDFD: the process that a descriptor names; a non-blocking descriptor does not wait (EAGAIN).</summary>
+    private static Errno FindSubject(ref SystemCall call, ref Criteria criteria)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, criteria.Id);
+        if (descriptor.IsBad || descriptor.File->Kind != FileKind.Process)
+        {
+            return Errno.EBADF;
+        }
+
+        Process* subject = descriptor.File->Subject.Find(call.Process->Table);
+        criteria.Kind = IdKind.Process;
+        criteria.Id = subject == null ? 0 : subject->Id;
+        criteria.Waits &= !descriptor.File->IsNonBlocking;
+        return subject == null ? Errno.ECHILD : Errno.None;
     }
 
     private static Errno Wait(Process* process, in Criteria criteria, out Change change)
@@ -237,7 +262,7 @@ public static unsafe class WaitCalls
         }
         else
         {
-            info.Code = SignalCode.ChildKilled;
+            info.Code = WaitStatus.HasCore(change.Status) ? SignalCode.ChildDumped : SignalCode.ChildKilled;
             info.Status = WaitStatus.TerminatingSignal(change.Status);
         }
 

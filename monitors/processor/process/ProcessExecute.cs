@@ -40,7 +40,7 @@ public static unsafe class ProcessExecute
             return error;
         }
 
-        error = process->Table.UnshareActions(process) ? process->Table.Resources!.Unshare(process) : Errno.ENOMEM;
+        error = process->Table.UnshareActions(process) ? process->Table.Resources!.Unshare(process, CloneFlags.Files) : Errno.ENOMEM;
         if (error == Errno.None)
         {
             error = ThreadExit.EndOthers(thread);

@@ -41,8 +41,9 @@ public static unsafe class ProcessExit
         parent->ChildrenMajorFaults += child->MajorFaults + child->ChildrenMajorFaults;
         parent->ChildrenPeakLines = Math.Max(parent->ChildrenPeakLines, Math.Max(child->PeakLines, child->ChildrenPeakLines));
         Processes table = child->Table;
+        uint id = child->Id;
         table.Remove(child);
-        table.Resources!.EndsChanged();
+        table.Resources!.EndsChanged(id);
     }
 
     /// <summary>Gives up the address space, at exit or for a new one in execve: a vfork parent may go on, the last user drops it.</summary>
@@ -137,7 +138,7 @@ public static unsafe class ProcessExit
             process->Table.UserThreads.Free(thread);
         }
 
-        process->Table.Resources!.EndsChanged();
+        process->Table.Resources!.EndsChanged(process->Id);
         ProcessGroups.HangUpIfOrphaned(process, process->Parent);
         AnnounceEnd(process);
     }

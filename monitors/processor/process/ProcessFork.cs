@@ -18,6 +18,8 @@ public enum CloneFlags : ulong
     FileSystem = 0x200,
     Files = 0x400,
     SignalHandlers = 0x800,
+    /// <summary>A descriptor of the child for the caller (pidfd_open(2)); the caller of Fork makes it.</summary>
+    ProcessDescriptor = 0x1000,
     VFork = 0x4000,
     /// <summary>The child's parent is the caller's.</summary>
     Parent = 0x8000,
@@ -34,13 +36,13 @@ public enum CloneFlags : ulong
     /// <summary>clone3 only: handlers go back to their defaults.</summary>
     ClearSignalHandlers = 0x100000000,
 
-    /// <summary>Flags that are done, and those that ask for nothing that exists here (no semaphores, no I/O priorities).</summary>
-    Known = Memory | Files | SignalHandlers | VFork | Parent | SystemVUndo | SetThreadPointer | ParentSetThreadId | ChildClearThreadId | Detached
-        | Untraced | ChildSetThreadId | InputOutput | ClearSignalHandlers,
+    /// <summary>Flags that are done, and CLONE_IO, which asks for nothing that exists here.</summary>
+    Known = Memory | CloneFlags.FileSystem | Files | SignalHandlers | CloneFlags.ProcessDescriptor | VFork | Parent | SystemVUndo | SetThreadPointer
+        | ParentSetThreadId | ChildClearThreadId | Detached | Untraced | ChildSetThreadId | InputOutput | ClearSignalHandlers,
 }
 
 /// <summary>How a child relates to its parent.</summary>
-public struct ForkOptions
+public unsafe struct ForkOptions
 {
     public CloneFlags Flags;
     /// <summary>Signal that the child's end sends; with CLONE_PARENT it is the caller's own.</summary>
@@ -53,6 +55,8 @@ public struct ForkOptions
     public ulong ParentThreadId;
     public ulong ChildThreadId;
     public ulong ClearChildThreadId;
+    /// <summary>Is told which process the child is before it runs; null: nobody asks.</summary>
+    public ProcessReference* Reference;
 }
 
 /// <summary>Makes children.</summary>
@@ -87,8 +91,7 @@ public static unsafe class ProcessFork
         Errno error = InheritSpace(parent, child, options.Flags);
         if (error == Errno.None)
         {
-            bool sharesFiles = (options.Flags & CloneFlags.Files) != 0;
-            error = parent->Table.Resources!.Inherit(parent, child, sharesFiles);
+            error = parent->Table.Resources!.Inherit(parent, child, options.Flags);
         }
 
         // A parent that was killed meanwhile leaves no child behind. From here to the end nothing blocks.
@@ -116,6 +119,11 @@ public static unsafe class ProcessFork
         child->State = ProcessState.Running;
         child->Table.Timers.SetLimit(child);
         id = child->Id;
+        if (options.Reference != null)
+        {
+            *options.Reference = ProcessReference.Of(child);
+        }
+
         if (options.ParentThreadId != 0)
         {
             new UserPointer<uint>(options.ParentThreadId).Write(parent, in id);
@@ -165,9 +173,7 @@ public static unsafe class ProcessFork
             child->Groups[index] = parent->Groups[index];
         }
 
-        child->Umask = parent->Umask;
         child->Nice = parent->Nice;
-        child->Policy = parent->Policy;
         child->NoNewPrivileges = parent->NoNewPrivileges;
         child->TimerSlackNs = parent->TimerSlackNs;
         child->Barriers = parent->Barriers;
@@ -185,6 +191,7 @@ public static unsafe class ProcessFork
     {
         thread->Name = caller->Name;
         thread->Cpus = caller->Cpus;
+        SchedulingPolicy.Inherit(caller, thread);
         thread->BlockedSignals = caller->BlockedSignals;
         if ((flags & CloneFlags.Memory) == 0)
         {

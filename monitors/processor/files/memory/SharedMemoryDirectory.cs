@@ -122,7 +122,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
             return error != Errno.None ? error : Errno.EEXIST;
         }
 
-        uint permissions = mode & ~process->Umask & FileMode.PermissionMask;
+        uint permissions = mode & ~PathContext.Of(process)->Umask & FileMode.PermissionMask;
         FileNode* made = files.Nodes.CreateObject(process, default, permissions);
         if (made == null)
         {

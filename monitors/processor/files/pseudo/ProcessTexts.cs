@@ -142,7 +142,8 @@ public static unsafe class ProcessTexts
         Field(ref text, process->ChildrenSystemTimeNs / SystemFacts.NanosecondsPerTick);
         // Priority and nice value, then threads and itrealvalue.
         const int DefaultPriority = 20;
-        Field(ref text, (ulong)(DefaultPriority + process->Nice));
+        text.Append((byte)' ');
+        text.AppendSigned(thread->RealTimePriority != 0 ? -1 - thread->RealTimePriority : DefaultPriority + process->Nice);
         text.Append((byte)' ');
         text.AppendSigned(process->Nice);
         Field(ref text, process->ThreadCount);
@@ -162,8 +163,9 @@ public static unsafe class ProcessTexts
         // exit code.
         text.Append(" 0 0 0"u8);
         Field(ref text, process->ExitSignal);
-        text.Append(" 0 0"u8);
-        Field(ref text, process->Policy);
+        text.Append(" 0"u8);
+        Field(ref text, thread->RealTimePriority);
+        Field(ref text, thread->Policy);
         text.Append(" 0 0 0 0 0 0"u8);
         Field(ref text, process->Space == null ? 0 : process->Space->ArgumentStart);
         Field(ref text, process->Space == null ? 0 : process->Space->ArgumentEnd);
@@ -190,9 +192,14 @@ public static unsafe class ProcessTexts
         Process* process = thread->Process;
         text.Append("Name:\t"u8);
         PseudoTexts.Line(ref text, NameOf(thread));
-        text.Append("Umask:\t"u8);
-        text.AppendOctal(process->Umask, 4);
-        text.Append("\nState:\t"u8);
+        if (process->Resources != null)
+        {
+            text.Append("Umask:\t"u8);
+            text.AppendOctal(PathContext.Of(process)->Umask, 4);
+            text.Append((byte)'\n');
+        }
+
+        text.Append("State:\t"u8);
         byte state = SystemFacts.StateLetter(thread);
         text.Append(state);
         PseudoTexts.Line(

@@ -1,0 +1,113 @@
+// capget, capset (capabilities(7)). Rights go by user here: whoever has user id 0 has all capabilities, nobody else has any. So they are told,
+// and giving some up is accepted, but they come back with the next look. The versions with one word and with two are both in use.
+
+using System.Runtime.InteropServices;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>System calls about capabilities.</summary>
+public static unsafe class CapabilityCalls
+{
+    /// <summary>CAP_CHOWN to CAP_CHECKPOINT_RESTORE.</summary>
+    internal const ulong All = 0x1FF_FFFF_FFFF;
+    internal const int Count = 41;
+
+    private const uint FirstVersion = 0x19980330;
+    private const uint SecondVersion = 0x20071026;
+    private const uint LatestVersion = 0x20080522;
+
+    /// <summary>struct __user_cap_header_struct.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Header
+    {
+        internal uint Version;
+        internal int ProcessId;
+    }
+
+    /// <summary>struct __user_cap_data_struct: 32 capabilities of each set.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Word
+    {
+        internal uint Effective;
+        internal uint Permitted;
+        internal uint Inheritable;
+    }
+
+    [SystemCall(125, "capget", Support.Full)]
+    internal static long Get(ref SystemCall call)
+    {
+        Errno error = ReadHeader(ref call, out Header header, out int words);
+        if (error != Errno.None)
+        {
+            return call.A1 == 0 && error == Errno.EINVAL ? 0 : SystemCall.Fail(error);
+        }
+
+        if (header.ProcessId < 0 || call.A1 == 0)
+        {
+            return call.A1 == 0 ? 0 : SystemCall.Fail(Errno.EINVAL);
+        }
+
+        UserThread* thread = header.ProcessId == 0 ? call.Thread : call.Process->Table.UserThreads.Find((uint)header.ProcessId);
+        if (thread == null)
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+
+        ulong effective = thread->Process->EffectiveUserId == 0 ? All : 0;
+        ulong permitted = PermittedOf(thread->Process);
+        for (int index = 0; index < words && error == Errno.None; index++)
+        {
+            Word word = new() { Effective = (uint)(effective >> (32 * index)), Permitted = (uint)(permitted >> (32 * index)) };
+            error = new UserPointer<Word>(call.A1).WriteAt(call.Process, (ulong)index, in word);
+        }
+
+        return SystemCall.Result(error);
+    }
+
+    [SystemCall(126, "capset", Support.Partial, "accepted without effect: rights go by user")]
+    internal static long Set(ref SystemCall call)
+    {
+        Errno error = ReadHeader(ref call, out Header header, out int words);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        if (header.ProcessId != 0 && (uint)header.ProcessId != call.Thread->Id)
+        {
+            return SystemCall.Fail(Errno.EPERM);
+        }
+
+        ulong effective = 0;
+        ulong permitted = 0;
+        for (int index = 0; index < words && error == Errno.None; index++)
+        {
+            error = new UserPointer<Word>(call.A1).ReadAt(call.Process, (ulong)index, out Word word);
+            effective |= (ulong)word.Effective << (32 * index);
+            permitted |= (ulong)word.Permitted << (32 * index);
+        }
+
+        bool gains = (permitted & ~PermittedOf(call.Process) & All) != 0 || (effective & ~permitted) != 0;
+        return SystemCall.Result(error != Errno.None ? error : gains ? Errno.EPERM : Errno.None);
+    }
+
+    private static ulong PermittedOf(Process* process) =>
+        process->UserId == 0 || process->EffectiveUserId == 0 || process->SavedUserId == 0 ? All : 0;
+
+    /// <summary>An unknown version is EINVAL, and the latest is told.</summary>
+    private static Errno ReadHeader(ref SystemCall call, out Header header, out int words)
+    {
+        UserPointer<Header> pointer = new(call.A0);
+        Errno error = pointer.Read(call.Process, out header);
+        words = header.Version == FirstVersion ? 1 : 2;
+        if (error != Errno.None || header.Version is FirstVersion or SecondVersion or LatestVersion)
+        {
+            return error;
+        }
+
+        header.Version = LatestVersion;
+        error = pointer.Write(call.Process, in header);
+        return error != Errno.None ? error : Errno.EINVAL;
+    }
+}
