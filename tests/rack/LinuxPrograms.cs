@@ -1,4 +1,4 @@
-// Compiles tests/linux/*.c into out/linux, with the command that each source's header comment gives.
+// Compiles the programs of tests/linux, in C, Go and Rust, into out/linux, with the command that each source's header comment gives.
 
 using System;
 using System.Collections.Generic;
@@ -13,11 +13,13 @@ namespace Lego.Rack.Tests;
 /// <summary>The Linux programs of the tests.</summary>
 public static partial class LinuxPrograms
 {
+    private static readonly string[] s_languages = [".c", ".go", ".rs"];
+
     /// <summary>Path of the compiled program; compiles when the source, or a header that several share, is newer.</summary>
     public static async Task<string> BuildAsync(string name)
     {
         string sources = Path.Combine(Rack.Root, "tests", "linux");
-        string source = Path.Combine(sources, name + ".c");
+        string source = s_languages.Select(ending => Path.Combine(sources, name + ending)).First(File.Exists);
         string folder = Directory.CreateDirectory(Path.Combine(Rack.Root, "out", "linux")).FullName;
         string program = Path.Combine(folder, name);
         DateTime changed = Directory.GetFiles(sources, "*.h").Append(source).Max(File.GetLastWriteTimeUtc);
@@ -25,8 +27,8 @@ public static partial class LinuxPrograms
         {
             Match command = CompilerLine().Match(await File.ReadAllTextAsync(source));
             Assert.True(command.Success, $"{source} does not say how to compile it");
-            string[] words = command.Groups["arguments"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            ProgramResult result = await Rack.HostAsync(sources, ["gcc", .. words.Select(word => word == name ? program : word)]);
+            string[] words = command.Groups["command"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            ProgramResult result = await Rack.HostAsync(sources, [.. words.Select(word => word == name ? program : word)]);
             Assert.True(result.Status == 0, result.ToString());
         }
 
@@ -58,6 +60,6 @@ public static partial class LinuxPrograms
     /// <summary>The option that puts a compiled program into the rack's root directory.</summary>
     public static async Task<string[]> AddAsync(string name) => ["--add", $"{await BuildAsync(name)}:/{name}"];
 
-    [GeneratedRegex(@"^ \* gcc (?<arguments>.*?\.c)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?: \*|//) (?<command>(?:gcc|go build|rustc) .*?\.(?:c|go|rs))\s", RegexOptions.Multiline)]
     private static partial Regex CompilerLine();
 }
