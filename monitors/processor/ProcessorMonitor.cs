@@ -37,6 +37,7 @@ public sealed class ProcessorMonitor
     public void StartThreads(bool isOnly)
     {
         Files.Leases.Start();
+        Files.SharedWriter.Start();
         if (isOnly)
         {
             Files.Kept.Start();

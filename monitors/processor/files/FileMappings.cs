@@ -152,6 +152,28 @@ public sealed unsafe class FileMappings : BackingOwner
     }
 
     /// <summary>
+    /// What programs have stored into shared mappings of files of the volume is at memory components; false when there are no such mappings.
+    /// BLOCKS.
+    /// </summary>
+    public bool WriteBackShared()
+    {
+        bool any = false;
+        for (uint backing = 1; backing <= LineObjects.MaxObjects; backing++)
+        {
+            FileNode* node = (FileNode*)Backings.FileOf(backing);
+            if (node != null && node->Memory == null && IsShared(node))
+            {
+                any = true;
+                Backings.Hold(backing);
+                Cache.WriteBackShared(backing, 0, ulong.MaxValue);
+                Backings.Drop(backing);
+            }
+        }
+
+        return any;
+    }
+
+    /// <summary>
     /// Bytes of a file were written at the memory component, and if <paramref name="isAlone"/>, nobody else has changed the file meanwhile:
     /// lines that still show the old ones get them, or are dropped.
     /// </summary>

@@ -96,6 +96,7 @@ public sealed unsafe class FileSystem : ProcessResources
         UnixSockets = new UnixSockets(this);
         Mappings = new FileMappings(this);
         Kept = new KeptWrites(this);
+        SharedWriter = new SharedWriter(this);
         PipeMemory = new PipeMemory(frames.FreePages);
         processes.Resources = this;
         processes.Backings.Owner = Mappings;
@@ -165,6 +166,8 @@ public sealed unsafe class FileSystem : ProcessResources
 
     /// <summary>What has been written and is still here.</summary>
     public KeptWrites Kept { get; }
+
+    public SharedWriter SharedWriter { get; }
 
     public TerminalSessions Sessions { get; }
 

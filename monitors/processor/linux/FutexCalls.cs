@@ -47,7 +47,7 @@ public static unsafe class FutexCalls
         internal uint Reserved;
     }
 
-    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, for there are no priorities")]
+    [SystemCall(202, "futex", Support.Partial, "locks with owners (FUTEX_LOCK_PI) go round in order, whatever the priorities")]
     public static long Futex(ref SystemCall call)
     {
         uint operation = (uint)call.A1;

@@ -103,6 +103,10 @@ public static unsafe class MappedFiles
         {
             node->Memory->Maps++;
         }
+        else if (error == Errno.None && (request.Flags & TypeMask) == Shared && (request.Allowed & Protection.Write) != 0)
+        {
+            FileSystem.Of(process).SharedWriter.Begin();
+        }
 
         path = node->Path;
         request.PathLength = (ushort)path.Length;

@@ -1,6 +1,6 @@
 // Futexes that are locks with an owner (futex(2), "Priority-inheritance futexes"): the word holds the owner's thread id, WaitersBit when
 // somebody waits in the kernel, and OwnerDiedBit when an owner has ended with the lock. The kernel hands the lock from one owner to the
-// next, in the order in which they came: threads have no priorities here, so there is nothing to inherit. A word is changed by
+// next, in the order in which they came, whatever their priorities, and an owner does not inherit one. A word is changed by
 // compare-and-exchange, because programs on other CPUs change it without the kernel lock; between that and the list nothing blocks.
 
 using System.Threading;

@@ -13,6 +13,9 @@ namespace Lego.Processor;
 /// <summary>Writes the memory of a process that a signal ends.</summary>
 internal static unsafe class CoreDump
 {
+    /// <summary>What a core file is called (/proc/sys/kernel/core_pattern).</summary>
+    internal static ReadOnlySpan<byte> Name => "core"u8;
+
     private const int HeaderBytes = 64;
     private const int ProgramHeaderBytes = 56;
     private const uint OwnerOnly = 0x180;
@@ -64,7 +67,7 @@ internal static unsafe class CoreDump
     {
         const OpenFlags Flags = OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow | OpenFlags.WriteOnly;
         OpenFile* file = null;
-        using PathName path = PathName.FromText(process, "core"u8);
+        using PathName path = PathName.FromText(process, Name);
         Errno error = path.Error != Errno.None ? path.Error : RemoveOld(process, in path);
         error = error == Errno.None ? FileOpening.Open(process, in path, Flags, OwnerOnly, out file) : error;
         return error == Errno.None ? file : null;

@@ -26,6 +26,14 @@ public static unsafe class DescriptorTexts
         text.Append((byte)'\n');
         text.AppendLine("mnt_id:\t"u8, file->Node != null ? VolumeMount : OtherMount);
         text.AppendLine("ino:\t"u8, InodeOf(file));
+        if (file->Kind == FileKind.Process)
+        {
+            Process* subject = file->Subject.Find(processes);
+            text.Append("Pid:\t"u8);
+            text.AppendSigned(subject == null ? -1 : subject->Id);
+            text.Append((byte)'\n');
+        }
+
         return Errno.None;
     }
 

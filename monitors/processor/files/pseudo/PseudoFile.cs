@@ -37,6 +37,7 @@ public enum PseudoFile : byte
     ProcSysVersion,
     ProcSysPidMax,
     ProcSysThreadsMax,
+    ProcSysCorePattern,
     ProcSysRandom,
     ProcSysBootId,
     ProcSysUuid,

@@ -144,6 +144,9 @@ public static unsafe class PseudoTexts
             case PseudoFile.ProcSysThreadsMax:
                 text.AppendLine(default, Processes.MaxProcesses);
                 break;
+            case PseudoFile.ProcSysCorePattern:
+                Line(ref text, CoreDump.Name);
+                break;
             case PseudoFile.ProcSysBootId:
                 AppendUuid(ref text, files.Facts.BootIdHigh, files.Facts.BootIdLow);
                 break;

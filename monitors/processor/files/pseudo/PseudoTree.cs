@@ -411,6 +411,7 @@ public static unsafe class PseudoTree
             case PseudoFile.ProcSysVersion: parent = PseudoFile.ProcSysKernel; return "version"u8;
             case PseudoFile.ProcSysPidMax: parent = PseudoFile.ProcSysKernel; return "pid_max"u8;
             case PseudoFile.ProcSysThreadsMax: parent = PseudoFile.ProcSysKernel; return "threads-max"u8;
+            case PseudoFile.ProcSysCorePattern: parent = PseudoFile.ProcSysKernel; return "core_pattern"u8;
             case PseudoFile.ProcSysRandom: type = PseudoType.Directory; parent = PseudoFile.ProcSysKernel; return "random"u8;
             case PseudoFile.ProcSysBootId: parent = PseudoFile.ProcSysRandom; return "boot_id"u8;
             case PseudoFile.ProcSysUuid: parent = PseudoFile.ProcSysRandom; return "uuid"u8;
