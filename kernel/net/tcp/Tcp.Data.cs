@@ -275,7 +275,7 @@ public sealed unsafe partial class Tcp
         // Twice the step of SelectWindow while the peer has room, so that a reader does not send an acknowledgment per read; a peer whose
         // window is nearly closed hears of every step.
         uint step = Math.Min(connection->ReceiveLimit / 2, (announced < 2 * connection->RcvMss ? 1u : 2u) * connection->RcvMss);
-        if (free >= announced + step && announced <= connection->ReceiveLimit / 2)
+        if (free >= announced + step && announced <= Math.Min(connection->ReceiveLimit, WidestWindow(connection)) / 2)
         {
             SendAck(connection, nowNs);
         }
@@ -290,8 +290,15 @@ public sealed unsafe partial class Tcp
             limit = Math.Min(limit, InitialReceiveBytes / 4);
         }
 
-        return limit > connection->ReceiveBuffer.Length ? limit - connection->ReceiveBuffer.Length : 0;
+        uint free = limit > connection->ReceiveBuffer.Length ? limit - connection->ReceiveBuffer.Length : 0;
+        return Math.Min(free, WidestWindow(connection));
     }
+
+    /// <summary>
+    /// What the window field can say. Without the option for scaling that is less than many a buffer, and to repeat it would look like a
+    /// duplicate acknowledgment.
+    /// </summary>
+    private static uint WidestWindow(TcpConnection* connection) => (uint)ushort.MaxValue << connection->RcvScale;
 
     /// <summary>RCV.WND for a segment that is about to be sent, as its window field (not of a SYN).</summary>
     private ushort SelectWindow(TcpConnection* connection)

@@ -314,6 +314,24 @@ public sealed unsafe class TcpCallTests
     }
 
     [Fact]
+    public void A_peer_without_window_scaling_is_not_told_the_same_window_twice()
+    {
+        using TcpFixture fixture = new();
+        fixture.Establish([2, 4, 5, 0xB4])->ReceiveLimit = 1 << 20;
+        for (int count = 0; count < 200; count++)
+        {
+            fixture.Data(TcpFixture.Bytes(1460));
+            fixture.Data(TcpFixture.Bytes(1460));
+            fixture.Read();
+        }
+
+        Sent[] sent = fixture.Take();
+        Assert.True(sent.Length >= 100);
+        Assert.All(sent.Zip(sent.Skip(1)), pair =>
+            Assert.NotEqual((pair.First.Acknowledgment, pair.First.Window), (pair.Second.Acknowledgment, pair.Second.Window)));
+    }
+
+    [Fact]
     public void Memory_is_bounded_and_a_full_stack_closes_its_windows()
     {
         using TcpFixture fixture = new(memoryPages: 8);
