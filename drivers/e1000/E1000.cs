@@ -1,10 +1,10 @@
-// Intel 82540EM, QEMU's e1000 (Intel 317453: receive 3.2, transmit 3.3, interrupts 13.4.17 on, initialization 14). Frames are copied into and
-// out of buffers made at boot, one per descriptor, each as long as the longest frame; a buffer is cleared once its frame is done with,
-// because frames carry pages of programs. Never blocks, never allocates after construction.
+// Intel 82540EM, QEMU's e1000 (Intel 317453: receive 3.2, transmit 3.3, interrupts 13.4.17 on, initialization 14). Frames are copied into
+// and out of buffers made at boot, one per descriptor, each as long as the longest frame; a buffer is cleared once its frame is done
+// with, because frames carry pages of programs. Never blocks, never allocates after construction.
 //
-// Each access to a register costs a microsecond or more under emulation, so completion is read from the descriptors in memory, freed receive
-// descriptors are given back several at a time, and the interrupt is left alone while the machine polls: the first one that comes masks
-// itself, and ArmWakeup unmasks it. The card has one INTx pin, whose handler must read the cause for the line to be let go.
+// Each access to a register costs a microsecond or more under emulation, so completion is read from the descriptors in memory, freed
+// receive descriptors are given back several at a time, and the interrupt is left alone while the machine polls: the first one that comes
+// masks itself, and ArmWakeup unmasks it. The card has one INTx pin, whose handler must read the cause for the line to be let go.
 
 using System;
 using System.Threading;

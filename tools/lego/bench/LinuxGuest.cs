@@ -64,9 +64,9 @@ public sealed class LinuxGuest : IAsyncDisposable
             await guest.ReadUntilAsync(Ready, s_bootLimit, cancellation);
             if (rack.Network.Kind == NetworkKind.User)
             {
-                await guest.RunAsync(["ifconfig", "eth0", CardArguments.UserAddress, "netmask", CardArguments.UserNetmask], s_bootLimit,
-                    cancellation);
-                await guest.RunAsync(["route", "add", "default", "gw", CardArguments.UserRouter], s_bootLimit, cancellation);
+                string[] address = ["/sbin/ifconfig", "eth0", CardArguments.UserAddress, "netmask", CardArguments.UserNetmask];
+                await guest.RunAsync(address, s_bootLimit, cancellation);
+                await guest.RunAsync(["/sbin/route", "add", "default", "gw", CardArguments.UserRouter], s_bootLimit, cancellation);
             }
 
             return guest;
