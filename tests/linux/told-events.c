@@ -1,6 +1,6 @@
 /*
- * told-events: files that tell of events: timers, signals, and epoll instances within instances, shared, exclusive and with many idle files (timerfd_create(2),
- * signalfd(2), epoll(7)). Prints one line per finding, the same on any Linux host and on a rack.
+ * told-events: files that tell of events: timers, signals, and epoll instances within instances, shared, exclusive and with
+ * many idle files (timerfd_create(2), signalfd(2), epoll(7)). Prints one line per finding, the same on any Linux host and on a rack.
  *
  * gcc -O2 -static -pthread -w -o told-events told-events.c
  */
@@ -59,7 +59,8 @@ static void timers(void)
 	struct itimerspec wrong[] = { { { 0, 0 }, { 0, 1000000000 } }, { { 0, -1 }, { 1, 0 } }, { { -1, 0 }, { 1, 0 } }, { { 0, 0 }, { -1, 0 } } };
 	for (int i = 0; i < 4; i++)
 		printf("wrong time %d: %s\n", i, error_of(timerfd_settime(timer, 0, &wrong[i], 0)));
-	struct itimerspec once = { { 0, 0 }, { 0, 1000 } }, often = { { 0, 1000000 }, { 0, 1000000 } }, never = { { 0, 0 }, { 0, 0 } }, late = { { 3, 0 }, { 1000, 0 } }, old;
+	struct itimerspec once = { { 0, 0 }, { 0, 1000 } }, often = { { 0, 1000000 }, { 0, 1000000 } }, never = { { 0, 0 }, { 0, 0 } },
+		late = { { 3, 0 }, { 1000, 0 } }, old;
 	for (int flags = 0; flags < 5; flags++)
 		printf("set with %d: %s\n", flags, error_of(timerfd_settime(timer, flags, &late, 0)));
 	printf("set of a pipe: %s\n", error_of(timerfd_settime(0, 0, &late, 0)));
@@ -67,7 +68,8 @@ static void timers(void)
 	printf("set to nowhere: %s\n", error_of(timerfd_settime(timer, 0, (void *)8, 0)));
 	timerfd_settime(timer, 0, &late, 0);
 	timerfd_settime(timer, 0, &once, &old);
-	printf("old: %ld %ld, %d\n", (long)old.it_interval.tv_sec, (long)old.it_interval.tv_nsec, old.it_value.tv_sec >= 998 && old.it_value.tv_sec <= 1000);
+	printf("old: %ld %ld, %d\n", (long)old.it_interval.tv_sec, (long)old.it_interval.tv_nsec,
+		old.it_value.tv_sec >= 998 && old.it_value.tv_sec <= 1000);
 	fcntl(timer, F_SETFL, 0);
 	printf("once: %s", result(read(timer, &ticks, 8)));
 	printf(" %lu\n", ticks);
@@ -140,7 +142,8 @@ static void signals(void)
 	long got = read(file, info, sizeof info);
 	printf("read: %ld\n", got);
 	for (int i = 0; i < got / 128; i++)
-		printf("signal %d code %d self %d value %d\n", info[i].ssi_signo == SIGRTMIN ? 34 : info[i].ssi_signo, info[i].ssi_code, info[i].ssi_pid == getpid(), info[i].ssi_int);
+		printf("signal %d code %d self %d value %d\n", info[i].ssi_signo == SIGRTMIN ? 34 : info[i].ssi_signo, info[i].ssi_code,
+			info[i].ssi_pid == getpid(), info[i].ssi_int);
 	printf("read: %s\n", result(read(file, info, sizeof info)));
 	printf("epoll: %d\n", epoll_wait(set, &event, 1, 0));
 	fflush(stdout);
@@ -149,7 +152,8 @@ static void signals(void)
 		_exit(7);
 	printf("epoll: %d\n", epoll_wait(set, &event, 1, 5000));
 	got = read(file, info, sizeof info);
-	printf("child: %ld signal %d code %d status %d same %d\n", got, info[0].ssi_signo, info[0].ssi_code, info[0].ssi_status, info[0].ssi_pid == child);
+	printf("child: %ld signal %d code %d status %d same %d\n", got, info[0].ssi_signo, info[0].ssi_code, info[0].ssi_status,
+		info[0].ssi_pid == child);
 	waitpid(child, 0, 0);
 	fcntl(file, F_SETFL, 0);
 	pid_t self = getpid();

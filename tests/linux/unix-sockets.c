@@ -1,6 +1,6 @@
 /*
- * unix-sockets: what AF_UNIX sockets do: streams, datagrams and packets; names; descriptors and identities that messages carry; options, flags
- * and errors (unix(7), socket(7), send(2), recv(2)). Prints one line per finding, the same on any Linux host and on a rack.
+ * unix-sockets: what AF_UNIX sockets do: streams, datagrams and packets; names; descriptors and identities that messages carry; options,
+ * flags and errors (unix(7), socket(7), send(2), recv(2)). Prints one line per finding, the same on any Linux host and on a rack.
  *
  * gcc -O2 -static -pthread -w -o unix-sockets unix-sockets.c
  * usage: unix-sockets FOLDER
@@ -122,10 +122,14 @@ static void wrong_descriptors(void)
 	int files[] = { -1, 99, open("/dev/null", O_RDWR), open("/", O_PATH) };
 	for (int i = 0; i < 4; i++) {
 		int file = files[i];
-		printf("descriptor %d: bind %s, connect %s, listen %s,", i, error_of(bind(file, (void *)&name, 4)), error_of(connect(file, (void *)&name, 4)), error_of(listen(file, 1)));
-		printf(" accept %s, names %s %s,", error_of(accept(file, 0, 0)), error_of(getsockname(file, (void *)&name, &length)), error_of(getpeername(file, (void *)&name, &length)));
-		printf(" send %s, receive %s, messages %s %s,", error_of(send(file, "x", 1, 0)), error_of(recv(file, &name, 1, 0)), error_of(sendmsg(file, &header, 0)), error_of(recvmsg(file, &header, 0)));
-		printf(" shutdown %s, options %s %s\n", error_of(shutdown(file, 0)), error_of(option(file, 1, 3)), error_of(setsockopt(file, 1, 2, &length, 4)));
+		printf("descriptor %d: bind %s, connect %s, listen %s,", i, error_of(bind(file, (void *)&name, 4)), error_of(connect(file,
+			(void *)&name, 4)), error_of(listen(file, 1)));
+		printf(" accept %s, names %s %s,", error_of(accept(file, 0, 0)), error_of(getsockname(file, (void *)&name, &length)),
+			error_of(getpeername(file, (void *)&name, &length)));
+		printf(" send %s, receive %s, messages %s %s,", error_of(send(file, "x", 1, 0)), error_of(recv(file, &name, 1, 0)),
+			error_of(sendmsg(file, &header, 0)), error_of(recvmsg(file, &header, 0)));
+		printf(" shutdown %s, options %s %s\n", error_of(shutdown(file, 0)), error_of(option(file, 1, 3)), error_of(setsockopt(file, 1, 2,
+			&length, 4)));
 	}
 	close(files[2]);
 	close(files[3]);
@@ -169,7 +173,8 @@ static void addresses(void)
 			memset(room, 'x', sizeof room);
 			*(short *)room = AF_UNIX;
 			room[2] = 0;
-			printf("%s bind of %d bytes: %s, connect %s\n", names[type], length, error_of(bind(one, (void *)room, length)), error_of(connect(one, (void *)room, length)));
+			printf("%s bind of %d bytes: %s, connect %s\n", names[type], length, error_of(bind(one, (void *)room, length)), error_of(connect(one,
+				(void *)room, length)));
 			if (length != 2)
 				say_name("name", one, 0);
 			close(one);
@@ -186,7 +191,8 @@ static void addresses(void)
 		struct sockaddr_un given = { 0 };
 		socklen_t length = sizeof given;
 		getsockname(one, (void *)&given, &length);
-		printf("automatic name: %u bytes, hexadecimal: %d\n", length, given.sun_path[0] == 0 && strspn(given.sun_path + 1, "0123456789abcdef") == 5);
+		printf("automatic name: %u bytes, hexadecimal: %d\n", length, given.sun_path[0] == 0 && strspn(given.sun_path + 1,
+			"0123456789abcdef") == 5);
 		say_type(type, "again", bind(one, (void *)&unix_family, 2));
 		length = name_of(&name, "second-name", 1);
 		say_type(type, "bind of what has a name", bind(one, (void *)&name, length));
@@ -449,7 +455,8 @@ static void ends(void)
 
 static void options(void)
 {
-	static const int numbers[] = { SO_DEBUG, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE,
+	static const int numbers[] = { SO_DEBUG, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF,
+		SO_KEEPALIVE, SO_OOBINLINE,
 		SO_PRIORITY, SO_REUSEPORT, SO_PASSCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_TIMESTAMP, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_MARK, 999 };
 	for (int type = 0; type < 3; type++) {
 		int one = socket(AF_UNIX, types[type], 0);
@@ -666,7 +673,8 @@ static void identities(void)
 	/* Control messages that are none. */
 	int pair[2];
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
-	struct { size_t length; int level, type; size_t total; } wrong[] = { { 0, 1, 1, 32 }, { 15, 1, 1, 32 }, { 16, 1, 1, 32 }, { 100, 1, 1, 32 }, { 20, 1, 99, 32 }, { 20, 99, 1, 32 },
+	struct { size_t length; int level, type; size_t total; } wrong[] = { { 0, 1, 1, 32 }, { 15, 1, 1, 32 }, { 16, 1, 1, 32 }, { 100, 1, 1,
+		32 }, { 20, 1, 99, 32 }, { 20, 99, 1, 32 },
 		{ 20, 1, 1, 8 }, { 20, 1, 1, 1 << 20 } };
 	for (int i = 0; i < 8; i++) {
 		char *room = calloc(1, 1 << 20);
@@ -795,7 +803,8 @@ static void datagrams(void)
 	struct sockaddr_un server, client;
 	char text[64];
 	socklen_t server_length = name_of(&server, "datagram-server", 1), client_length = name_of(&client, "datagram-client", 1);
-	int one = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), two = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), three = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int one = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), two = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), three = socket(AF_UNIX,
+		SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	bind(one, (void *)&server, server_length);
 	printf("send from no name: %s\n", result(sendto(two, "a", 1, 0, (void *)&server, server_length)));
 	struct sockaddr_un from = { 0 };
@@ -876,8 +885,10 @@ static void edges(void)
 int main(int count, char **arguments)
 {
 	setbuf(stdout, 0);
-	struct { const char *name; void (*run)(void); } parts[] = { { "creation", creation }, { "wrong descriptors", wrong_descriptors }, { "unconnected", unconnected },
-		{ "addresses", addresses }, { "transfers", transfers }, { "ends", ends }, { "options", options }, { "passing", passing }, { "identities", identities },
+	struct { const char *name; void (*run)(void); } parts[] = { { "creation", creation }, { "wrong descriptors", wrong_descriptors },
+		{ "unconnected", unconnected },
+		{ "addresses", addresses }, { "transfers", transfers }, { "ends", ends }, { "options", options }, { "passing", passing },
+			{ "identities", identities },
 		{ "waits", waits }, { "datagrams", datagrams }, { "edges", edges } };
 	for (int i = 0; i < 12; i++) {
 		printf("-- %s\n", parts[i].name);

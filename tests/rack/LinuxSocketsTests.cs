@@ -1,4 +1,5 @@
-// Sockets, and the files that tell of events, with the host's own Linux as the judge: the same program prints the same bytes here and on a rack.
+// Sockets, and the files that tell of events, with the host's own Linux as the judge: the same program prints the same bytes here and on a
+// rack.
 
 using System;
 using System.IO;
@@ -20,7 +21,8 @@ public sealed class LinuxSocketsTests : IDisposable
     {
         string program = await LinuxPrograms.BuildAsync("unix-sockets");
         ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
-        ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("unix-sockets")], ["/unix-sockets", "/"]);
+        string[] options = ["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("unix-sockets")];
+        ProgramResult there = await Rack.RunAsync(options, ["/unix-sockets", "/"]);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
@@ -32,6 +34,20 @@ public sealed class LinuxSocketsTests : IDisposable
     {
         ProgramResult here = await Rack.HostAsync(_folder, [await LinuxPrograms.BuildAsync("told-events")]);
         ProgramResult there = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("told-events")], ["/told-events"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal(0, there.Status);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Internet_sockets_over_the_loopback_behave_as_on_the_host(int cpus)
+    {
+        // A network namespace of the test's own: nothing of the host's settings or ports is seen.
+        string program = await LinuxPrograms.BuildAsync("internet-sockets");
+        ProgramResult here = await Rack.HostAsync(_folder, ["unshare", "-n", "sh", "-c", $"ip link set lo up; {program}"]);
+        string[] options = ["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("internet-sockets")];
+        ProgramResult there = await Rack.RunAsync(options, ["/internet-sockets"]);
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }

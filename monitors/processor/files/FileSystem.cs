@@ -94,6 +94,10 @@ public sealed unsafe class FileSystem : ProcessResources
         UnixNames = new Slab<UnixName>(frames);
         UnixMessages = new Slab<UnixMessage>(frames);
         UnixSockets = new UnixSockets(this);
+        Network = new NetworkService(this, new NoCard());
+        InternetSockets = new InternetSockets(this, Network);
+        NetlinkSockets = new NetlinkSockets(this, Network);
+        LinkSockets = new LinkSockets(this, Network);
         Mappings = new FileMappings(this);
         Kept = new KeptWrites(this);
         SharedWriter = new SharedWriter(this);
@@ -143,6 +147,15 @@ public sealed unsafe class FileSystem : ProcessResources
     public Slab<UnixMessage> UnixMessages { get; }
 
     public UnixSockets UnixSockets { get; }
+
+    /// <summary>The programs' network.</summary>
+    public NetworkService Network { get; }
+
+    public InternetSockets InternetSockets { get; }
+
+    public NetlinkSockets NetlinkSockets { get; }
+
+    public LinkSockets LinkSockets { get; }
 
     /// <summary>Paths of system calls in progress.</summary>
     public Slab<PathRecord> Paths { get; }
@@ -215,6 +228,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public SocketFamily? FamilyOf(int domain) => domain switch
     {
         AddressFamily.Unix => UnixSockets,
+        AddressFamily.Internet or AddressFamily.Internet6 => InternetSockets,
+        AddressFamily.Netlink => NetlinkSockets,
+        AddressFamily.Packet => LinkSockets,
         _ => null,
     };
 

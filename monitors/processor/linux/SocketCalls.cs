@@ -13,7 +13,7 @@ public static unsafe class SocketCalls
     private const int MostType = 10;
     private const OpenFlags CreationFlags = OpenFlags.CloseOnExec | OpenFlags.NonBlocking;
 
-    [SystemCall(41, "socket", Support.Partial, "AF_UNIX; other families are EAFNOSUPPORT")]
+    [SystemCall(41, "socket", Support.Partial, "AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (route), AF_PACKET; others are EAFNOSUPPORT")]
     internal static long Make(ref SystemCall call)
     {
         Errno error = Create(ref call, out Socket* socket, out OpenFlags flags);

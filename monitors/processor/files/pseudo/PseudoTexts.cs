@@ -81,10 +81,8 @@ public static unsafe class PseudoTexts
                 text.AppendLine("nr_free_pages "u8, files.Frames.FreePages);
                 text.Append("pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"u8);
                 break;
-            case PseudoFile.ProcNetDev:
-                text.Append("Inter-|   Receive                                                |  Transmit\n"u8);
-                text.Append(" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "u8);
-                text.Append("carrier compressed\n"u8);
+            case >= PseudoFile.ProcNetDev and <= PseudoFile.ProcNetSockets:
+                NetworkTexts.Write(files, node.File, ref text);
                 break;
             default:
                 Setting(files, node.File, ref text);

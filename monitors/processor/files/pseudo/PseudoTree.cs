@@ -402,6 +402,16 @@ public static unsafe class PseudoTree
             case PseudoFile.ProcVmStat: return "vmstat"u8;
             case PseudoFile.ProcNet: type = PseudoType.Directory; return "net"u8;
             case PseudoFile.ProcNetDev: parent = PseudoFile.ProcNet; return "dev"u8;
+            case PseudoFile.ProcNetUnix: parent = PseudoFile.ProcNet; return "unix"u8;
+            case PseudoFile.ProcNetTcp: parent = PseudoFile.ProcNet; return "tcp"u8;
+            case PseudoFile.ProcNetTcp6: parent = PseudoFile.ProcNet; return "tcp6"u8;
+            case PseudoFile.ProcNetUdp: parent = PseudoFile.ProcNet; return "udp"u8;
+            case PseudoFile.ProcNetUdp6: parent = PseudoFile.ProcNet; return "udp6"u8;
+            case PseudoFile.ProcNetRaw: parent = PseudoFile.ProcNet; return "raw"u8;
+            case PseudoFile.ProcNetRaw6: parent = PseudoFile.ProcNet; return "raw6"u8;
+            case PseudoFile.ProcNetRoute: parent = PseudoFile.ProcNet; return "route"u8;
+            case PseudoFile.ProcNetInterfaces6: parent = PseudoFile.ProcNet; return "if_inet6"u8;
+            case PseudoFile.ProcNetSockets: parent = PseudoFile.ProcNet; return "sockstat"u8;
             case PseudoFile.ProcSys: type = PseudoType.Directory; return "sys"u8;
             case PseudoFile.ProcSysKernel: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "kernel"u8;
             case PseudoFile.ProcSysHostName: parent = PseudoFile.ProcSysKernel; return "hostname"u8;

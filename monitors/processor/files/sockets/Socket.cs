@@ -1,5 +1,5 @@
-// A socket (socket(7)): what all families have in common, and the part of the one that it is of. In a slab; counted by whoever refers to it:
-// its open file, sockets that are connected to it, messages of its that are on the way. When its open file goes it is dead, and its family
+// A socket (socket(7)): what all families have in common, and the part of the one that it is of. In a slab; counted by whoever refers to
+// it: its open file, sockets that are connected to it, messages of its that are on the way. When its open file goes it is dead, and its family
 // lets go of everything but what the references need.
 
 using Lego.Kernel;
@@ -11,6 +11,8 @@ public enum SocketState : byte
 {
     Closed = 0,
     Listening,
+    /// <summary>A connect is under way, or its end has not been told.</summary>
+    Connecting,
     Connected,
 }
 
@@ -75,6 +77,17 @@ public unsafe struct Socket
     public Socket* Next;
     public Socket* Previous;
     public UnixEnd Unix;
+    /// <summary>The stack's part of a stream socket, or of another one of AF_INET, AF_INET6, AF_PACKET.</summary>
+    public TcpConnection* Tcp;
+    public DatagramEndpoint* Datagram;
+    public InternetFlags InternetFlags;
+    /// <summary>IP_TTL (0 = the default) and IP_TOS of a stream, which the stack does not use.</summary>
+    public byte StreamHopLimit;
+    public byte StreamTrafficClass;
+    /// <summary>What a socket of AF_NETLINK has been asked.</summary>
+    public NetlinkQuestion Netlink;
+    /// <summary>What was true when whoever waits for it was told of it last.</summary>
+    public PollEvents ToldEvents;
     private ObjectPointer<SocketFamily> _family;
 
     /// <summary>What can be done with it.</summary>

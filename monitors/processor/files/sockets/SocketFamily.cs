@@ -73,6 +73,9 @@ public abstract unsafe class SocketFamily
 
     public virtual Errno Shutdown(Socket* socket, SocketSides sides) => Errno.EOPNOTSUPP;
 
+    /// <summary>SO_ERROR: the error that waits, which then waits no more.</summary>
+    public virtual Errno TakeError(Socket* socket) => socket->TakeError();
+
     /// <summary>Never blocks.</summary>
     public abstract PollEvents Poll(Socket* socket);
 

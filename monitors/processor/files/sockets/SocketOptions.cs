@@ -114,7 +114,7 @@ public static unsafe class SocketOptions
                 number = (int)socket->Type;
                 break;
             case SocketOption.Error:
-                number = (int)socket->TakeError();
+                number = (int)socket->Family.TakeError(socket);
                 break;
             case SocketOption.SendBuffer:
                 number = socket->SendLimitBytes;
