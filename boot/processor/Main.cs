@@ -19,7 +19,8 @@ public static class ProcessorImage
     {
         ComponentStartup component = ComponentStartup.Begin(ComponentKind.Processor, Workers);
         MachineStartup machine = component.Machine;
-        var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
+        var monitor = new ProcessorMonitor(
+            component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy, machine.Devices.CardFor(CardRole.Programs));
         monitor.StartThreads(isOnly: PeerList.First(ComponentStartup.PeerText, ComponentKind.Processor) == 0);
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(

@@ -99,7 +99,8 @@ public static unsafe class SoloImage
     private static void StartProcessor(ComponentStartup component)
     {
         MachineStartup machine = component.Machine;
-        var monitor = new ProcessorMonitor(component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy);
+        var monitor = new ProcessorMonitor(
+            component.Endpoint, machine.Frames, component.Manager, machine.Devices.Entropy, machine.Devices.CardFor(CardRole.Programs));
         monitor.StartThreads(isOnly: true);
         component.Add(new ProcessorControl(monitor));
         component.JoinRack(

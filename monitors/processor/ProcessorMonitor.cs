@@ -1,6 +1,7 @@
 // The processor monitor of one processor component: made once at start-up by the image (processor or solo), before any program runs.
 // Nothing here blocks, except for the entropy device.
 
+using System;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -14,7 +15,7 @@ public sealed class ProcessorMonitor
     private const ulong EndPauseNs = 10_000_000;
 
     /// <summary>Makes the monitor, its ExCache (boot arguments) and tables, and registers its service.</summary>
-    public ProcessorMonitor(RpcEndpoint rpc, FrameAllocator frames, ushort manager, EntropySource? entropy)
+    public ProcessorMonitor(RpcEndpoint rpc, FrameAllocator frames, ushort manager, EntropySource? entropy, NetDevice? card = null)
     {
         ExCache = new ExCache(frames, rpc, ExCacheOptions.FromBootArguments());
         Processes = new Processes(frames, rpc, ExCache, manager);
@@ -23,7 +24,7 @@ public sealed class ProcessorMonitor
             Processes.Random.Seed(entropy);
         }
 
-        Files = new FileSystem(Processes);
+        Files = new FileSystem(Processes, card);
         UserEntry entry = new(this);
         TrapMeasurement = new TrapMeasurement(entry);
         UserMode.Handler = entry;
@@ -41,6 +42,12 @@ public sealed class ProcessorMonitor
         if (isOnly)
         {
             Files.Kept.Start();
+        }
+
+        if (Files.Card is { } card)
+        {
+            Poller.Register(card);
+            card.Start(BootArguments.TryGet("address"u8, out ReadOnlySpan<byte> address) ? address : default);
         }
     }
 

@@ -38,7 +38,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private readonly StandardStream _standardStream;
 
     /// <summary>Takes the memory and becomes what processes have; boot time, before the first process.</summary>
-    public FileSystem(Processes processes)
+    public FileSystem(Processes processes, NetDevice? card = null)
     {
         FrameAllocator frames = processes.Frames;
         Self = new ObjectPointer<FileSystem>(this);
@@ -94,7 +94,8 @@ public sealed unsafe class FileSystem : ProcessResources
         UnixNames = new Slab<UnixName>(frames);
         UnixMessages = new Slab<UnixMessage>(frames);
         UnixSockets = new UnixSockets(this);
-        Network = new NetworkService(this, new NoCard());
+        Network = new NetworkService(this, card == null ? new NoCard() : new CardSink(card));
+        Card = card == null ? null : new ProgramsCard(Network, card);
         InternetSockets = new InternetSockets(this, Network);
         NetlinkSockets = new NetlinkSockets(this, Network);
         LinkSockets = new LinkSockets(this, Network);
@@ -150,6 +151,9 @@ public sealed unsafe class FileSystem : ProcessResources
 
     /// <summary>The programs' network.</summary>
     public NetworkService Network { get; }
+
+    /// <summary>Its card; null without one.</summary>
+    public ProgramsCard? Card { get; }
 
     public InternetSockets InternetSockets { get; }
 

@@ -15,11 +15,11 @@ public sealed unsafe class FileSystemFixture : IDisposable
 
     private readonly void* _memory;
 
-    public FileSystemFixture()
+    public FileSystemFixture(NetDevice? card = null)
     {
         _memory = NativeMemory.AlignedAlloc((nuint)(Pages * PageOperations.PageSize), PageOperations.PageSize);
         Frames = new FrameAllocator(_memory, Pages);
-        Files = new FileSystem(new Processes(Frames, new RpcEndpoint(1, Frames, 0), null!, 2));
+        Files = new FileSystem(new Processes(Frames, new RpcEndpoint(1, Frames, 0), null!, 2), card);
     }
 
     public FrameAllocator Frames { get; }
