@@ -70,7 +70,9 @@ public sealed class DeviceSet
         return null;
     }
 
-    /// <summary>Adds the counters of the first disk and of the cards that have a role: a rack's machines have one of each at most.</summary>
+    /// <summary>
+    /// Adds the counters of the first disk and of the cards that have a role: a rack's machines have one of each at most.
+    /// </summary>
     public void Report(ref StatisticsWriter writer)
     {
         if (DiskCount > 0)

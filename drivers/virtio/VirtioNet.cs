@@ -67,7 +67,8 @@ public sealed unsafe class VirtioNet : NetDevice
     private ulong _framesReceived;
     private ulong _framesRefused;
 
-    private VirtioNet(VirtioTransport transport, VirtQueue receive, VirtQueue transmit, int mtu, ulong macAddress, bool hasStatus, FrameAllocator frames)
+    private VirtioNet(VirtioTransport transport, VirtQueue receive, VirtQueue transmit, int mtu, ulong macAddress, bool hasStatus,
+        FrameAllocator frames)
     {
         _transport = transport;
         _receive = receive;
@@ -103,7 +104,8 @@ public sealed unsafe class VirtioNet : NetDevice
     public static VirtioNet? Open(VirtioTransport transport, FrameAllocator frames)
     {
         const ulong Filtering = FeatureControlQueue | FeatureControlReceive;
-        if (transport.Negotiate(FeatureMtu | FeatureMac | FeatureStatus | Filtering | VirtioFeatures.EventIndex, out ulong agreed) != Errno.None)
+        if (transport.Negotiate(FeatureMtu | FeatureMac | FeatureStatus | Filtering | VirtioFeatures.EventIndex,
+            out ulong agreed) != Errno.None)
         {
             return null;
         }
@@ -239,8 +241,8 @@ public sealed unsafe class VirtioNet : NetDevice
 
     /// <summary>
     /// Cards start out receiving everything. On a segment that floods, that would wake this machine for its neighbours' frames. Multicast
-    /// stays, which IPv6 cannot do without. Nobody waits for the answers: a device that goes on delivering everything costs time and nothing
-    /// else, since whoever uses the card drops what is not for it.
+    /// stays, which IPv6 cannot do without. Nobody waits for the answers: a device that goes on delivering everything costs time and
+    /// nothing else, since whoever uses the card drops what is not for it.
     /// </summary>
     private static void FilterReceived(VirtQueue control, byte* requests)
     {

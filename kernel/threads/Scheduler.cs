@@ -204,7 +204,8 @@ public static unsafe partial class Scheduler
     [NoBlock]
     public static void SetPriority(Thread* thread, byte priority, long sliceNs)
     {
-        bool isQueued = thread->State == ThreadState.Runnable && (MachineThreads.Woken.Remove(thread) || MachineThreads.Ordinary.Remove(thread));
+        bool isQueued = thread->State == ThreadState.Runnable
+            && (MachineThreads.Woken.Remove(thread) || MachineThreads.Ordinary.Remove(thread));
         thread->Priority = priority;
         thread->SliceNs = sliceNs;
         thread->CreditNs = priority != 0 ? sliceNs : Math.Min(thread->CreditNs, sliceNs);

@@ -1,7 +1,7 @@
 // When files were last read. Directories and symbolic links are read here, at each listing and whenever a link is followed; of other files
-// their readers tell with what they give back (ReleaseRecord). As Linux by default (relatime, mount(8)), a time is changed only if the file has
-// changed since it was read, or a day later: most reads change nothing. Who remembers the attributes is called back, the reader too, which
-// does not know that it has changed something. May BLOCK. Callers hold the volume's lock.
+// their readers tell with what they give back (ReleaseRecord). As Linux by default (relatime, mount(8)), a time is changed only if the file
+// has changed since it was read, or a day later: most reads change nothing. Who remembers the attributes is called back, the reader too,
+// which does not know that it has changed something. May BLOCK. Callers hold the volume's lock.
 
 using Lego.Fabric.Messages;
 using Lego.Kernel;

@@ -1,6 +1,6 @@
-// ReadAttribute and ChangeAttribute (PathMessages.cs): extended attributes and who may use them (xattr(7)). "user." is for regular files and
-// directories, by their permissions; "trusted." is root's; "security." may be read by everybody and changed by root; there are no access
-// control lists and no other names: EOPNOTSUPP. May BLOCK on the device. Callers hold the volume's lock.
+// ReadAttribute and ChangeAttribute (PathMessages.cs): extended attributes and who may use them (xattr(7)). "user." is for regular files
+// and directories, by their permissions; "trusted." is root's; "security." may be read by everybody and changed by root; there are no
+// access control lists and no other names: EOPNOTSUPP. May BLOCK on the device. Callers hold the volume's lock.
 
 using System;
 using Lego.Fabric;
@@ -61,7 +61,8 @@ public sealed unsafe class ExtendedRequests
     /// <summary>Reply: ChangeReply.</summary>
     public void Change(ref RpcRequest request)
     {
-        if (!TryParse(ref request, out AttributeRequest head, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> text, out ReadOnlySpan<byte> value))
+        if (!TryParse(ref request, out AttributeRequest head, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> text,
+            out ReadOnlySpan<byte> value))
         {
             return;
         }
@@ -128,7 +129,10 @@ public sealed unsafe class ExtendedRequests
         bool isSticky = inode.IsDirectory && (inode.Record->Mode & FileMode.Sticky) != 0;
         return name.Index switch
         {
-            AttributeName.User => !IsForUsers(inode) || (isSticky && caller.CheckOwner(inode) != Errno.None) ? Errno.EPERM : caller.Check(inode, AccessRights.Write),
+            AttributeName.User =>
+                !IsForUsers(inode) || (isSticky && caller.CheckOwner(inode) != Errno.None)
+                ? Errno.EPERM
+                : caller.Check(inode, AccessRights.Write),
             AttributeName.Trusted or AttributeName.Security => caller.IsRoot ? Errno.None : Errno.EPERM,
             _ => Errno.EOPNOTSUPP,
         };
@@ -136,7 +140,8 @@ public sealed unsafe class ExtendedRequests
 
     private static bool IsForUsers(in InodeHandle inode) => inode.IsRegular || inode.IsDirectory;
 
-    private static bool TryParse(scoped ref RpcRequest request, out AttributeRequest head, out ReadOnlySpan<byte> path, out ReadOnlySpan<byte> name,
+    private static bool TryParse(scoped ref RpcRequest request, out AttributeRequest head, out ReadOnlySpan<byte> path,
+        out ReadOnlySpan<byte> name,
         out ReadOnlySpan<byte> value)
     {
         path = default;

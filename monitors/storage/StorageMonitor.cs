@@ -68,7 +68,8 @@ public sealed unsafe class StorageMonitor : RpcService
     public override RpcDisposition TryHandle(ref RpcRequest request) => RpcDisposition.Deferred;
 
     /// <inheritdoc/>
-    public override bool IsIdempotent(Opcode opcode) => opcode is Opcode.ReadLink or Opcode.ReadAttribute or Opcode.ReadDirectory or Opcode.VolumeStatus
+    public override bool IsIdempotent(Opcode opcode) =>
+        opcode is Opcode.ReadLink or Opcode.ReadAttribute or Opcode.ReadDirectory or Opcode.VolumeStatus
         or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus;
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
-// Families of system calls in breadth, with the host's own Linux as the judge: programs that print hundreds of findings, the same here and on a rack.
+// Families of system calls in breadth, with the host's own Linux as the judge: programs that print hundreds of findings, the same here and
+// on a rack.
 
 using System;
 using System.Collections.Generic;
@@ -20,7 +21,8 @@ public sealed class LinuxCallsTests : IDisposable
         await AssertSameAsync(["sharing", "policies", "transfers", "written-back"]);
 
     [Fact]
-    public async Task Rights_owners_limits_times_and_attributes_of_files_are_as_on_the_host() => await AssertSameAsync(["permissions", "xattrs"]);
+    public async Task Rights_owners_limits_times_and_attributes_of_files_are_as_on_the_host() =>
+        await AssertSameAsync(["permissions", "xattrs"]);
 
     [Theory]
     [InlineData(1)]
@@ -68,7 +70,8 @@ public sealed class LinuxCallsTests : IDisposable
             added.AddRange(await LinuxPrograms.AddAsync(program));
         }
 
-        ProgramResult there = await Rack.RunAsync([.. options, .. added], ["sh", "-c", string.Join(" && ", programs.Select(program => $"/{program} /"))]);
+        ProgramResult there = await Rack.RunAsync([.. options, .. added],
+            ["sh", "-c", string.Join(" && ", programs.Select(program => $"/{program} /"))]);
         Assert.Equal(expected, there.Output);
         Assert.Equal(0, there.Status);
     }

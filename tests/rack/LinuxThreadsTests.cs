@@ -48,7 +48,8 @@ public sealed class LinuxThreadsTests : IDisposable
     [InlineData(4)]
     public async Task No_wakeup_of_a_futex_is_lost(int cpus)
     {
-        ProgramResult result = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("wakeups")], ["/wakeups", "3", "20000"]);
+        ProgramResult result = await Rack.RunAsync(["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("wakeups")],
+            ["/wakeups", "3", "20000"]);
         Assert.True(result is { Status: 0, Output: "ok\n" }, result.ToString());
     }
 

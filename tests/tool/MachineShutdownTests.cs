@@ -1,5 +1,5 @@
-// How a machine is asked to end, with a shell in QEMU's place: for as long as its counters move it is given time, and one that stands still is
-// killed.
+// How a machine is asked to end, with a shell in QEMU's place: for as long as its counters move it is given time, and one that stands still
+// is killed.
 
 using System;
 using System.Diagnostics;
@@ -22,11 +22,13 @@ public class MachineShutdownTests
 
     [Fact]
     public async Task A_machine_whose_counters_stand_still_is_killed() =>
-        Assert.Contains("it had done nothing", await ShutDownAsync(_ => "memory.storage_writes 7\n", int.MaxValue), StringComparison.Ordinal);
+        Assert.Contains("it had done nothing", await ShutDownAsync(_ => "memory.storage_writes 7\n", int.MaxValue),
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task Heartbeats_are_no_work() =>
-        Assert.Contains("it had done nothing", await ShutDownAsync(look => $"fabric.frames {look}\n", int.MaxValue), StringComparison.Ordinal);
+        Assert.Contains("it had done nothing", await ShutDownAsync(look => $"fabric.frames {look}\n", int.MaxValue),
+            StringComparison.Ordinal);
 
     /// <summary>Ends a machine that answers each look at its counters, and leaves in good order after so many.</summary>
     private static async Task<string?> ShutDownAsync(Func<int, string> counters, int looks)

@@ -16,7 +16,9 @@ public sealed unsafe class DatagramEndpoints
     private readonly NetworkEvents _events;
     private readonly Slab<DatagramEndpoint> _slab;
     private DatagramEndpoint* _first;
-    /// <summary>The last endpoint that is not UDP's; all of those precede UDP's, which may be very many and have a table of their own.</summary>
+    /// <summary>
+    /// The last endpoint that is not UDP's; all of those precede UDP's, which may be very many and have a table of their own.
+    /// </summary>
     private DatagramEndpoint* _lastOther;
 
     public DatagramEndpoints(FrameAllocator frames, NetworkClock clock, PacketStore packets, NetworkEvents events)

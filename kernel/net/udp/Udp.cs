@@ -48,8 +48,8 @@ public sealed unsafe class Udp
     }
 
     /// <summary>
-    /// Names the peer; no packet is sent. Errors: <see cref="IpRouter.TryFind"/>, EACCES for a broadcast address that is not allowed, EINVAL for a
-    /// link-local address without its interface (ipv6(7)).
+    /// Names the peer; no packet is sent. Errors: <see cref="IpRouter.TryFind"/>, EACCES for a broadcast address that is not allowed,
+    /// EINVAL for a link-local address without its interface (ipv6(7)).
     /// </summary>
     public Errno Connect(DatagramEndpoint* endpoint, in SocketAddress remote)
     {

@@ -10,7 +10,8 @@
 //                                                  device (or, with FileWriteFlags.NoDevice, have at least been handed to the
 //                                                  storage component); Handle 0 and PathLength 0 = of all files
 // FileTruncate  FileRequest + path (Offset = new size)      reply empty
-// FileStatus    FileRequest + path                 reply FileAttributes: as stored, with the cache's newer size and times; of a memory object
+// FileStatus    FileRequest + path                 reply FileAttributes: as stored, with the cache's newer size and times; of a memory
+// object
 //                                                  size, blocks, the time of the last write, and as Links the mappings that may write to it
 // FileForget    FileRequest + path                 reply empty: the file is gone, its cached pages are dropped without write-back
 
@@ -98,7 +99,9 @@ public struct FileWriteReply
     public ulong Offset;
     /// <summary>The file's size afterwards.</summary>
     public ulong Size;
-    /// <summary>Bytes still free on the volume; FileWrite: those of it that are reserved for the memory component and not used yet.</summary>
+    /// <summary>
+    /// Bytes still free on the volume; FileWrite: those of it that are reserved for the memory component and not used yet.
+    /// </summary>
     public ulong VolumeFreeBytes;
 }
 

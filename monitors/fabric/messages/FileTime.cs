@@ -16,7 +16,8 @@ public static class FileTime
     private const ulong FirstNegative = ulong.MaxValue - (((ulong)int.MaxValue + 1) * NanosecondsPerSecond) + 1;
 
     /// <summary>
-    /// A time out of the range becomes the range's nearest, and the range's first and last second have no parts, as in Linux (timestamp_truncate).
+    /// A time out of the range becomes the range's nearest, and the range's first and last second have no parts, as in Linux
+    /// (timestamp_truncate).
     /// </summary>
     public static ulong Of(long seconds, uint nanoseconds)
     {
@@ -29,7 +30,8 @@ public static class FileTime
     }
 
     /// <summary>
-    /// Whether a file that is read now gets a new time of access (relatime, mount(8)): if it was not read since it changed, or not for a day.
+    /// Whether a file that is read now gets a new time of access (relatime, mount(8)): if it was not read since it changed, or not for a
+    /// day.
     /// </summary>
     public static bool IsReadDue(ulong access, ulong modify, ulong change, ulong now)
     {

@@ -242,8 +242,8 @@ public struct ReleaseRecord
 }
 
 /// <summary>
-/// An extended attribute (xattr(7)): NameLength bytes of its name follow the path, then, for ChangeAttribute, the value. ReadAttribute without
-/// a name lists all names.
+/// An extended attribute (xattr(7)): NameLength bytes of its name follow the path, then, for ChangeAttribute, the value. ReadAttribute
+/// without a name lists all names.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct AttributeRequest

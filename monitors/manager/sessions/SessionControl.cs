@@ -300,7 +300,8 @@ public sealed unsafe class SessionControl : ControlService
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
-            text.Line($"member {ComponentNames.Of(member.Kind)} node {(int)member.Node} {ComponentNames.Of(member.State)} free {member.FreeBytes} capacity {member.CapacityBytes} processes {member.Processes}");
+            text.Line($"member {ComponentNames.Of(member.Kind)} node {(int)member.Node} {ComponentNames.Of(member.State)}"
+                + $" free {member.FreeBytes} capacity {member.CapacityBytes} processes {member.Processes}");
         }
 
         for (int slot = 0; slot < SessionTable.MaxSessions; slot++)

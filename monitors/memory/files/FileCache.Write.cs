@@ -120,8 +120,8 @@ public sealed unsafe partial class FileCache
     internal ulong ReservedBytes(CachedFile* file) => _volumes.CreditsOf(file->VNode, file->Storage) * PageOperations.PageSize;
 
     /// <summary>
-    /// False: the pages that are missing would make memory objects more than half of all memory, the size of a tmpfs (tmpfs(5)). Stores into mappings
-    /// have no call that could fail, and are not asked.
+    /// False: the pages that are missing would make memory objects more than half of all memory, the size of a tmpfs (tmpfs(5)). Stores
+    /// into mappings have no call that could fail, and are not asked.
     /// </summary>
     private bool HasRoomForObject(CachedFile* file, ulong first, ulong pages)
     {

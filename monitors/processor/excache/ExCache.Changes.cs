@@ -1,7 +1,7 @@
 // Changes of an address space's ranges: agree first, then forget. A map call (mmap, munmap, mprotect, mremap, brk, madvise, fork)
 //   1. takes the space (BeginChange): its map lock, held over messages. No fill begins any more and none is under way;
-//   2. takes the lines of memory that is to go out of the victims' reach (Leave): until the home has answered nobody knows whether they are still
-//      wanted, and once it has agreed, a write-back could overwrite what has taken their place there;
+//   2. takes the lines of memory that is to go out of the victims' reach (Leave): until the home has answered nobody knows whether they are
+//      still wanted, and once it has agreed, a write-back could overwrite what has taken their place there;
 //   3. asks the home;
 //   4. when it has agreed, drops the pages (Drop), else makes lines and rights follow what the home says is mapped (Settle): on a refusal
 //      nothing has changed, and what was done in part (mprotect up to a hole) is done here as well;

@@ -1,7 +1,7 @@
 // Operations on all lines of a range of an address space: for munmap, mprotect, mremap, brk, fork and exit. They go through the page
 // table two megabytes (one table of 512 entries) at a time, so an unused gigabyte costs 512 look-ups.
-// What blocks says so ([Blocks]); walks do because others have their turn after each SliceEntries. Ranges are page-aligned. The caller holds
-// the space (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
+// What blocks says so ([Blocks]); walks do because others have their turn after each SliceEntries. Ranges are page-aligned. The caller
+// holds the space (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
 
 using System;
 using Lego.Fabric.Messages;

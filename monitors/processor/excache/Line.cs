@@ -18,24 +18,25 @@
 //   Written      its object's   none                           one            the page, newer than at its owner (ExCache.Written.cs)
 //   (a line that is leaving some space may be WritingBack for the others: the entries in flight that are leaving say so)
 //
-// * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and Address of
-//   the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
-// * A line that is named, or that several entries map, is shared. No private mapping writes to it: its entries are neither writable nor dirty. Who wants to
-//   write copies it, or, when nobody else maps it any more, makes his entry writable.
-// * A named line may also be mapped by MAP_SHARED mappings, which write to it (PageState.Stores, ExCache.Shared.cs); Storers counts them. It is dirty if one of
-//   their entries is, or was when it was taken out (IsDirty). It is written back under the address of one of them, so the last one does not go before.
+// * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and
+//   Address of the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
+// * A line that is named, or that several entries map, is shared. No private mapping writes to it: its entries are neither writable nor
+//   dirty. Who wants to write copies it, or, when nobody else maps it any more, makes his entry writable.
+// * A named line may also be mapped by MAP_SHARED mappings, which write to it (PageState.Stores, ExCache.Shared.cs); Storers counts them.
+//   It is dirty if one of their entries is, or was when it was taken out (IsDirty). It is written back under the address of one of them, so
+//   the last one does not go before.
 // * A line that was dirty when a fork shared it, stays so: IsDirty says that it is newer than the page of each space that maps it, or of
 //   one that it is leaving while it was written back for the others. It leaves with one
-//   write-back that names all of them. Who loses his entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The last one
-//   left has a dirty entry again. All entries of a private line have the same state behind them, because whatever is done to the page at its owners is done
-//   to all.
+//   write-back that names all of them. Who loses his entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The
+//   last one left has a dirty entry again. All entries of a private line have the same state behind them, because whatever is done to the
+//   page at its owners is done to all.
 // * At most one line, Filling, Resident, Written or WritingBack, bears a name. It is what the object has, or newer, and leaves untouched
 //   entries behind. An entry that is untouched in a range of a file means the file's page; the owner of the range knows no other.
-// * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such a change, or a
-//   write-back of a newer page, has overtaken is thrown away (LineObjects.VersionOf).
-// * An entry in flight belongs to one thread, which is in a fill or a write-back of its page and takes the entry out of this state before it
-//   returns; everybody else waits on ExCache's arrivals and looks again. Its table is not freed, because the entry is not 0. Who wants a named page
-//   that somebody else is filling waits there, too.
+// * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such
+//   a change, or a write-back of a newer page, has overtaken is thrown away (LineObjects.VersionOf).
+// * An entry in flight belongs to one thread, which is in a fill or a write-back of its page and takes the entry out of this state before
+//   it returns; everybody else waits on ExCache's arrivals and looks again. Its table is not freed, because the entry is not 0. Who wants a
+//   named page that somebody else is filling waits there, too.
 // * Who changes what: Free -> Filling the fault that takes it; Filling -> Resident the same fault; Resident -> Filling (clean victim) or
 //   WritingBack (dirty victim) the fault that evicts; WritingBack -> Filling, or Resident again, the same fault; Resident or Leaving ->
 //   WritingBack and back a call that has it written back and kept (fork, mremap, msync, reads of the file: ExCache.Clean); Resident ->
@@ -43,10 +44,10 @@
 //   call, which alone holds the space (AddressSpace.IsChanging) and marks its own entry (PageState.Leaving), for private lines that are not
 //   both shared and clean; Resident or Filling -> Written a write of the file, and Written -> Resident who has written it back; to Free
 //   the fault that failed, or whoever drops the page.
-// * Only the hardware and PageTable's atomic operations touch the bits of a present entry. Whether a page is dirty is judged from the value that
-//   taking it out of the table gave back, never from a look before.
-// * AddressSpace.InFlight counts the entries in flight of a space, Fills those of them that are fills. A space that is changing has no fills.
-//   AddressSpace.ResidentLines counts its present entries.
+// * Only the hardware and PageTable's atomic operations touch the bits of a present entry. Whether a page is dirty is judged from the value
+//   that taking it out of the table gave back, never from a look before.
+// * AddressSpace.InFlight counts the entries in flight of a space, Fills those of them that are fills. A space that is changing has no
+//   fills. AddressSpace.ResidentLines counts its present entries.
 
 namespace Lego.Processor;
 

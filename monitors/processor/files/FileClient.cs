@@ -21,7 +21,8 @@ public static unsafe class FileClient
         request.Offset = offset;
         request.Length = (uint)to.Length;
         return FileCaller.ToProgram(
-            caller.Rpc.Call(node->Place.FileMemory, Opcode.FileRead, caller.Context.As(RpcClass.Transfer), in request, node->Path, to, out lengthBytes));
+            caller.Rpc.Call(node->Place.FileMemory, Opcode.FileRead, caller.Context.As(RpcClass.Transfer), in request, node->Path, to,
+                out lengthBytes));
     }
 
     /// <summary>Writes the first bytes of the buffer's data part. The reply says how many were taken, and where.</summary>
@@ -35,7 +36,8 @@ public static unsafe class FileClient
 
     /// <summary>The same for bytes that a program wrote at another time and that were kept since (KeptWrites).</summary>
     internal static Errno WriteKept(
-        in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, ulong timeNs, out FileWriteReply reply) =>
+        in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, ulong timeNs,
+        out FileWriteReply reply) =>
         Write(in caller, node, in buffer, offset, lengthBytes, FileWriteFlags.None, timeNs, out reply);
 
     private static Errno Write(
@@ -53,7 +55,8 @@ public static unsafe class FileClient
         caller.Leases.Clock.BeginChange(key);
         // Path and data go out as one piece: the path is put right before the data.
         ReadOnlySpan<byte> payload = buffer.PrefixData(node->Path, lengthBytes);
-        Errno error = caller.Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload, out reply);
+        Errno error = caller.Rpc.Call(node->Place.FileMemory, Opcode.FileWrite, caller.Context.As(RpcClass.Transfer), in request, payload,
+            out reply);
         caller.Leases.Clock.EndChange(key);
         return FileCaller.ToProgram(error);
     }
@@ -154,7 +157,8 @@ public static unsafe class FileClient
         KeptOf(in caller).WriteOutAll();
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
+            caller.Rpc.Call(caller.Place.FileMemory, Opcode.FileSync, caller.Context.As(RpcClass.Transfer), in request, default, default,
+                out _));
     }
 
     /// <summary>

@@ -95,7 +95,8 @@ public sealed unsafe class FileHolds
             if (gone[index] != 0)
             {
                 _isUrgent = false;
-                _processes.Cache.Invalidate(new ObjectIdentity { Handle = records[index].Entry.Handle, Volume = place.Storage }, 0, ulong.MaxValue);
+                _processes.Cache.Invalidate(new ObjectIdentity { Handle = records[index].Entry.Handle, Volume = place.Storage }, 0,
+                    ulong.MaxValue);
                 FileClient.Forget(in kernel, in records[index].Entry.Handle, default);
             }
         }

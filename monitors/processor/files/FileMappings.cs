@@ -152,8 +152,8 @@ public sealed unsafe class FileMappings : BackingOwner
     }
 
     /// <summary>
-    /// What programs have stored into shared mappings of files of the volume is at memory components; false when there are no such mappings.
-    /// BLOCKS.
+    /// What programs have stored into shared mappings of files of the volume is at memory components; false when there are no such
+    /// mappings. BLOCKS.
     /// </summary>
     public bool WriteBackShared()
     {
@@ -335,5 +335,7 @@ public sealed unsafe class FileMappings : BackingOwner
     }
 
     private static ulong PageUp(ulong offset) =>
-        offset > ulong.MaxValue - PageOperations.PageSize ? ulong.MaxValue : (offset + PageOperations.PageSize - 1) & ~(PageOperations.PageSize - 1UL);
+        offset > ulong.MaxValue - PageOperations.PageSize
+            ? ulong.MaxValue
+            : (offset + PageOperations.PageSize - 1) & ~(PageOperations.PageSize - 1UL);
 }

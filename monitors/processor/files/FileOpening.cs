@@ -20,9 +20,12 @@ public static unsafe class FileOpening
         flags |= OpenFlags.LargeFile;
         bool keepsLink = (flags & OpenFlags.NoFollow) != 0 || IsExclusive(flags);
         Errno error = path.Resolve(process, keepsLink ? LastLink.Keep : LastLink.Follow, out PseudoNode node);
-        if (error == Errno.ENOENT && node.File == PseudoFile.DevSharedMemory && (flags & (OpenFlags.Create | OpenFlags.Path)) == OpenFlags.Create)
+        if (error == Errno.ENOENT && node.File == PseudoFile.DevSharedMemory
+            && (flags & (OpenFlags.Create | OpenFlags.Path)) == OpenFlags.Create)
         {
-            return path.Text[path.Text.Length - 1] == (byte)'/' ? Errno.EISDIR : FileSystem.Of(process).SharedMemory.Create(process, PathText.LastComponent(path.Text), flags, mode, out file);
+            return path.Text[path.Text.Length - 1] == (byte)'/'
+                ? Errno.EISDIR
+                : FileSystem.Of(process).SharedMemory.Create(process, PathText.LastComponent(path.Text), flags, mode, out file);
         }
 
         if (error != Errno.None)
@@ -95,7 +98,8 @@ public static unsafe class FileOpening
     {
         file = null;
         uint access = (flags & OpenFlags.Path) != 0 ? 0 : AccessOf(flags);
-        Errno error = FindNode(process, path.Volume, flags, mode, access, out FileAttributes attributes, out bool created, out FileNode* found);
+        Errno error = FindNode(process, path.Volume, flags, mode, access, out FileAttributes attributes, out bool created,
+            out FileNode* found);
         if (error != Errno.None)
         {
             return error;
@@ -263,7 +267,8 @@ public static unsafe class FileOpening
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         ulong moment = caller.Leases.Clock.Now;
         error = StorageClient.Open(
-            in caller, in buffer, in path, PathFlagsOf(flags) | PathFlags.Hold, mode & ~PathContext.Of(process)->Umask & FileMode.PermissionMask, access, out OpenReply reply,
+            in caller, in buffer, in path, PathFlagsOf(flags) | PathFlags.Hold, mode & ~PathContext.Of(process)->Umask
+            & FileMode.PermissionMask, access, out OpenReply reply,
             out ReadOnlySpan<byte> canonicalPath);
         attributes = reply.Attributes;
         created = reply.Created != 0;

@@ -103,7 +103,8 @@ public static unsafe class FileStatusLookup
         VolumePath volume = path.Volume;
         RememberedPath* known = caller.Leases.Paths.Find(in caller, in volume, lastLink);
         if (known != null
-            && (known->Error != Errno.None || caller.Leases.Attributes.TryFind(caller.Place.Storage, in known->Found, out status.Attributes)))
+            && (known->Error != Errno.None
+                || caller.Leases.Attributes.TryFind(caller.Place.Storage, in known->Found, out status.Attributes)))
         {
             return known->Error;
         }

@@ -248,7 +248,8 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
     private static int Gather(ExCache cache, uint number, ulong page, ulong end, Span<byte> data)
     {
         int count = 0;
-        for (ulong at = page; count < PagesPerMessage && cache.IsWritten(number, at) && cache.TryFindPage(number, at, out byte* bytes); at++)
+        for (ulong at = page; count < PagesPerMessage && cache.IsWritten(number, at)
+            && cache.TryFindPage(number, at, out byte* bytes); at++)
         {
             new ReadOnlySpan<byte>(bytes, PageBytes).CopyTo(data.Slice(count * PageBytes));
             count++;

@@ -1,5 +1,5 @@
-// What a process has of the file system: its descriptors, and where it is with the permissions that new files lack. Each of the two parts is
-// the process's own or shared with others (CLONE_FILES, CLONE_FS of clone(2)). In slabs; hangs on Process.Resources from birth to end.
+// What a process has of the file system: its descriptors, and where it is with the permissions that new files lack. Each of the two parts
+// is the process's own or shared with others (CLONE_FILES, CLONE_FS of clone(2)). In slabs; hangs on Process.Resources from birth to end.
 
 namespace Lego.Processor;
 

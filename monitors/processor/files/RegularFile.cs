@@ -174,7 +174,8 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     /// Writes one piece; mappings follow. EPERM: a seal forbids it. Where an append goes is known afterwards only, so it takes all shared
     /// lines away.
     /// </summary>
-    private static Errno Put(Process* process, in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags,
+    private static Errno Put(Process* process, in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset,
+        int lengthBytes, FileWriteFlags flags,
         out FileWriteReply reply)
     {
         reply = default;
@@ -396,7 +397,9 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     {
         FileCaller caller = FileCaller.Of(process, file->Node);
         Errno error = FileSystem.Of(process).Mappings.Publish(file->Node, 0, ulong.MaxValue);
-        return error != Errno.None || file->Node->Memory != null ? error : FileClient.WriteBack(in caller, in file->Node->Handle, file->Node->Path);
+        return error != Errno.None || file->Node->Memory != null
+            ? error
+            : FileClient.WriteBack(in caller, in file->Node->Handle, file->Node->Path);
     }
 
     /// <summary>Makes a part of a file zero, as far as the file goes; its size stays.</summary>

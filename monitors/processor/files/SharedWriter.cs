@@ -1,6 +1,7 @@
-// What programs store into shared mappings of files goes to the memory component, and from there to the volume, although nobody asks: as often as
-// Linux's writers wake up (dirty_writeback_centisecs), while a file of the volume is mapped so that it can be stored into. msync, fsync and
-// munmap do not wait for that (FileMappings.cs). A page that cannot be written back stays dirty, so the next of those tells why. BLOCKS.
+// What programs store into shared mappings of files goes to the memory component, and from there to the volume, although nobody asks: as
+// often as Linux's writers wake up (dirty_writeback_centisecs), while a file of the volume is mapped so that it can be stored into. msync,
+// fsync and munmap do not wait for that (FileMappings.cs). A page that cannot be written back stays dirty, so the next of those tells why.
+// BLOCKS.
 
 using Lego.Kernel;
 

@@ -135,7 +135,9 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
         if (file->IsReadable)
         {
             bool isTerminal = file->Session->IsTerminal(file->Stream);
-            events |= !file->Session->Input.IsEmpty || file->Session->InputReady || (isTerminal && file->Session->InputEnded) ? PollEvents.Readable : PollEvents.None;
+            events |= !file->Session->Input.IsEmpty || file->Session->InputReady || (isTerminal && file->Session->InputEnded)
+                ? PollEvents.Readable
+                : PollEvents.None;
             events |= !isTerminal && file->Session->InputEnded ? PollEvents.HangUp : PollEvents.None;
         }
 
@@ -271,7 +273,8 @@ public sealed unsafe class StandardStream(FileSystem files) : FileOperations(fil
     /// </summary>
     private static bool StopForTerminal(Process* process, int signal)
     {
-        if (ProcessGroups.IsOrphaned(process) || Signals.IsIgnored(process, signal) || (UserThread.ActingFor(process)->BlockedSignals & Signal.Bit(signal)) != 0)
+        if (ProcessGroups.IsOrphaned(process) || Signals.IsIgnored(process, signal)
+            || (UserThread.ActingFor(process)->BlockedSignals & Signal.Bit(signal)) != 0)
         {
             return false;
         }

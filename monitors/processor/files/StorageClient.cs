@@ -124,7 +124,8 @@ public static unsafe class StorageClient
     }
 
     /// <summary>unlink, or rmdir with PathFlags.Directory; holds that are of no use any more go with it.</summary>
-    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, in ReleaseEntry released, out UnlinkReply reply)
+    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, in ReleaseEntry released,
+        out UnlinkReply reply)
     {
         UnlinkRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.NoFollow), Released = released };
         LeaseClock clock = caller.Leases.Clock;
@@ -150,7 +151,8 @@ public static unsafe class StorageClient
         clock.BeginChange();
         Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.Rename, in caller.Context, in request, strings, answer, out int length);
         ReadOnlySpan<byte> body = answer.Slice(0, length);
-        if (error == Errno.None && !(MemoryMarshal.TryRead(body, out reply) && sizeof(RenameReply) + reply.OldLength + reply.NewLength <= length))
+        if (error == Errno.None
+            && !(MemoryMarshal.TryRead(body, out reply) && sizeof(RenameReply) + reply.OldLength + reply.NewLength <= length))
         {
             error = Errno.EPROTO;
         }
@@ -208,7 +210,8 @@ public static unsafe class StorageClient
         ulong moment = caller.Leases.Clock.Now;
         PathRequest request = Request(in caller, in path, PathFlags.NoFollow | PathFlags.Lease);
         Span<byte> answer = buffer.Data.Slice(0, sizeof(ReadLinkReply) + (2 * PathRequest.MaxPath));
-        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path.Wire, answer, out int length);
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ReadLink, in caller.Context, in request, path.Wire, answer,
+            out int length);
         ReadOnlySpan<byte> body = answer.Slice(0, length);
         if (error != Errno.None)
         {
@@ -226,7 +229,8 @@ public static unsafe class StorageClient
         told.CopyTo(target);
         if (reply.Lease != PathLease.None)
         {
-            ReadOnlySpan<uint> keys = MemoryMarshal.Cast<byte, uint>(body.Slice(sizeof(ReadLinkReply) + told.Length, reply.KeyCount * sizeof(uint)));
+            ReadOnlySpan<uint> keys = MemoryMarshal.Cast<byte, uint>(body.Slice(sizeof(ReadLinkReply) + told.Length,
+                reply.KeyCount * sizeof(uint)));
             paths.Remember(in caller, in path, LastLink.Read, reply.Lease, moment, Errno.None, default, told, keys);
         }
 
@@ -234,7 +238,8 @@ public static unsafe class StorageClient
     }
 
     /// <summary>Entries from a cookie on; nothing at the end.</summary>
-    public static Errno ReadDirectory(in FileCaller caller, scoped in VolumePath path, ulong cookie, Span<byte> entries, out int lengthBytes)
+    public static Errno ReadDirectory(in FileCaller caller, scoped in VolumePath path, ulong cookie, Span<byte> entries,
+        out int lengthBytes)
     {
         ReadDirectoryRequest request = new()
         {
@@ -243,7 +248,8 @@ public static unsafe class StorageClient
             MaxBytes = (uint)entries.Length,
         };
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadDirectory, in caller.Context, in request, path.Wire, entries, out lengthBytes));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.ReadDirectory, in caller.Context, in request, path.Wire, entries,
+                out lengthBytes));
     }
 
     /// <summary>chmod, chown, utimensat; the request's Path is filled in here.</summary>
@@ -253,7 +259,8 @@ public static unsafe class StorageClient
         request.Path = Request(in caller, in path, flags);
         LeaseClock clock = caller.Leases.Clock;
         clock.BeginChange();
-        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire, out ChangeReply reply);
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.SetAttributes, in caller.Context, in request, path.Wire,
+            out ChangeReply reply);
         attributes = reply.Attributes;
         FileNode* held = FileSystem.Of(caller.Processes).Nodes.Find(caller.Place.Storage, in attributes.Handle);
         if (held != null && (request.Mask & AttributeMask.AccessTime) != 0 && error == Errno.None)
@@ -282,7 +289,8 @@ public static unsafe class StorageClient
         path.Wire.CopyTo(payload);
         name.CopyTo(payload.Slice(path.Wire.Length));
         Span<byte> reply = buffer.Data;
-        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ReadAttribute, in caller.Context, in request, payload, reply, out int length);
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ReadAttribute, in caller.Context, in request, payload, reply,
+            out int length);
         value = reply.Slice(0, error == Errno.None ? length : 0);
         return FileCaller.ToProgram(error);
     }
@@ -294,7 +302,8 @@ public static unsafe class StorageClient
         AttributeRequest request = new() { Path = Request(in caller, in path, flags), NameLength = (ushort)nameBytes, Change = change };
         LeaseClock clock = caller.Leases.Clock;
         clock.BeginChange();
-        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ChangeAttribute, in caller.Context, in request, payload, out ChangeReply reply);
+        Errno error = caller.Rpc.Call(caller.Place.Storage, Opcode.ChangeAttribute, in caller.Context, in request, payload,
+            out ChangeReply reply);
         // Nothing was changed where an attribute is there already, or is not.
         clock.EndChange(error is Errno.ENODATA or Errno.EOPNOTSUPP or Errno.ENOSPC ? Errno.EINVAL : error, ref reply.Changed);
         return FileCaller.ToProgram(error);
@@ -318,7 +327,8 @@ public static unsafe class StorageClient
     public static Errno VolumeStatus(in FileCaller caller, scoped in VolumePath path, out VolumeStatusReply reply)
     {
         PathRequest request = Request(in caller, in path, PathFlags.None);
-        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.VolumeStatus, in caller.Context, in request, path.Wire, out reply));
+        return FileCaller.ToProgram(caller.Rpc.Call(caller.Place.Storage, Opcode.VolumeStatus, in caller.Context, in request, path.Wire,
+            out reply));
     }
 
     /// <summary>Attributes of an open directory (for a regular file the memory component knows better).</summary>
@@ -350,7 +360,8 @@ public static unsafe class StorageClient
     {
         FileRequest request = new() { Storage = caller.Place.Storage };
         return FileCaller.ToProgram(
-            caller.Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default, out _));
+            caller.Rpc.Call(caller.Place.Storage, Opcode.StorageSync, caller.Context.As(RpcClass.Transfer), in request, default, default,
+                out _));
     }
 
     private static PathRequest Request(in FileCaller caller, scoped in VolumePath path, PathFlags flags)

@@ -1,5 +1,5 @@
-// capget, capset (capabilities(7)). Rights go by user here: whoever has user id 0 has all capabilities, nobody else has any. So they are told,
-// and giving some up is accepted, but they come back with the next look. The versions with one word and with two are both in use.
+// capget, capset (capabilities(7)). Rights go by user here: whoever has user id 0 has all capabilities, nobody else has any. So they are
+// told, and giving some up is accepted, but they come back with the next look. The versions with one word and with two are both in use.
 
 using System.Runtime.InteropServices;
 using Lego.Kernel;

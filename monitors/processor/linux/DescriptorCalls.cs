@@ -141,7 +141,8 @@ public static unsafe class DescriptorCalls
             : DuplicateTo(ref call, ((OpenFlags)call.A2 & OpenFlags.CloseOnExec) != 0);
     }
 
-    [SystemCall(72, "fcntl", Support.Partial, "no leases, no signal-driven I/O (F_SETOWN, F_SETSIG), pipes keep the size that they were made with")]
+    [SystemCall(72, "fcntl", Support.Partial,
+        "no leases, no signal-driven I/O (F_SETOWN, F_SETSIG), pipes keep the size that they were made with")]
     internal static long Control(ref SystemCall call)
     {
         FileTable* table = FileTable.Of(call.Process);

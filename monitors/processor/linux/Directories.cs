@@ -83,7 +83,9 @@ public static unsafe class Directories
         }
 
         Span<byte> text = new(page, PageOperations.PageSize);
-        int length = WorkingDirectory.Of(process).IsPseudo ? PseudoTree.PathOf(WorkingDirectory.Of(process).Pseudo, text) : CopyPath(WorkingDirectory.Of(process).Path, text);
+        int length = WorkingDirectory.Of(process).IsPseudo
+            ? PseudoTree.PathOf(WorkingDirectory.Of(process).Pseudo, text)
+            : CopyPath(WorkingDirectory.Of(process).Path, text);
         text[length] = 0;
         Errno error = length == 0 ? Errno.ENAMETOOLONG
             : call.A1 < (ulong)length + 1 ? Errno.ERANGE

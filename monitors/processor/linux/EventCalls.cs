@@ -34,7 +34,9 @@ public static unsafe class EventCalls
 
     [SystemCall(291, "epoll_create1", Support.Partial, "EPOLLIOC_SET_PARAMS (busy polling) is ENOTTY")]
     internal static long Create1(ref SystemCall call) =>
-        ((OpenFlags)(uint)call.A0 & ~OpenFlags.CloseOnExec) != 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, (OpenFlags)(uint)call.A0);
+        ((OpenFlags)(uint)call.A0 & ~OpenFlags.CloseOnExec) != 0
+            ? SystemCall.Fail(Errno.EINVAL)
+            : Create(ref call, (OpenFlags)(uint)call.A0);
 
     [SystemCall(233, "epoll_ctl", Support.Full)]
     internal static long Change(ref SystemCall call)
@@ -114,16 +116,22 @@ public static unsafe class EventCalls
         }
 
         OpenFile* file = EventFile.Open(call.Files, (uint)call.A0, (flags & Semaphore) != 0, others & OpenFlags.NonBlocking);
-        return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (others & OpenFlags.CloseOnExec) != 0);
+        return file == null
+            ? SystemCall.Fail(Errno.ENOMEM)
+            : DescriptorCalls.Install(call.Process, file, (others & OpenFlags.CloseOnExec) != 0);
     }
 
     private static long Create(ref SystemCall call, OpenFlags flags)
     {
         OpenFile* file = EpollFile.Open(call.Files);
-        return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+        return file == null
+            ? SystemCall.Fail(Errno.ENOMEM)
+            : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
     }
 
-    /// <summary>EPOLLEXCLUSIVE goes with few other flags, only when an entry is made, and not with an instance (epoll_ctl(2), EINVAL).</summary>
+    /// <summary>
+    /// EPOLLEXCLUSIVE goes with few other flags, only when an entry is made, and not with an instance (epoll_ctl(2), EINVAL).
+    /// </summary>
     private static bool IsAllowed(Control control, OpenFile* target, in Event wanted)
     {
         const PollEvents WithExclusive = PollEvents.Readable | PollEvents.Writable | PollEvents.Error | PollEvents.HangUp;

@@ -114,7 +114,9 @@ public static unsafe class ExtendedAttributes
         {
             // Programs' own attributes are for regular files and directories, wherever those are.
             bool isPipe = !descriptor.IsBad && descriptor.File->Kind == FileKind.Pipe;
-            return error != Errno.None ? SystemCall.Fail(error) : name.Length == 0 ? 0 : SystemCall.Fail(isPipe ? Errno.ENODATA : Errno.EOPNOTSUPP);
+            return error != Errno.None
+                ? SystemCall.Fail(error)
+                : name.Length == 0 ? 0 : SystemCall.Fail(isPipe ? Errno.ENODATA : Errno.EOPNOTSUPP);
         }
 
         FileCaller caller = FileCaller.Of(call.Process);
@@ -152,12 +154,16 @@ public static unsafe class ExtendedAttributes
         name.CopyTo(payload.Slice(volume.Wire.Length));
         error = value.CopyIn(call.Process, 0, payload.Slice(before));
         return SystemCall.Result(
-            error == Errno.None ? StorageClient.ChangeAttribute(in caller, payload, in volume, FlagsOf(subject), name.Length, change) : error);
+            error == Errno.None
+                ? StorageClient.ChangeAttribute(in caller, payload, in volume, FlagsOf(subject), name.Length, change)
+                : error);
     }
 
     private static PathFlags FlagsOf(Subject subject) => subject.Link == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
 
-    /// <summary>Looks whether the file is one of the volume's. EBADF, also for a descriptor of a name alone (O_PATH); ENOENT and its kin.</summary>
+    /// <summary>
+    /// Looks whether the file is one of the volume's. EBADF, also for a descriptor of a name alone (O_PATH); ENOENT and its kin.
+    /// </summary>
     private static Errno Find(ref SystemCall call, Subject subject, in Descriptor descriptor, in PathName path, out bool isOnVolume)
     {
         isOnVolume = false;

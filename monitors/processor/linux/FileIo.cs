@@ -91,7 +91,9 @@ public static unsafe class FileIo
 
         from.Extra = ((flags & VectorFlags.Append) != 0 ? OpenFlags.Append : OpenFlags.ReadOnly)
             | ((flags & (VectorFlags.DataSync | VectorFlags.Sync)) != 0 ? OpenFlags.DataSync : OpenFlags.ReadOnly);
-        return (long)call.A3 == -1 ? Transfer(ref call, Direction.Write, ref from) : TransferAt(ref call, Direction.Write, ref from, call.A3);
+        return (long)call.A3 == -1
+            ? Transfer(ref call, Direction.Write, ref from)
+            : TransferAt(ref call, Direction.Write, ref from, call.A3);
     }
 
     /// <summary>RWF_* of preadv2(2).</summary>
@@ -176,7 +178,8 @@ public static unsafe class FileIo
         };
     }
 
-    [SystemCall(285, "fallocate", Support.Partial, "blocks are taken when they are written; FALLOC_FL_PUNCH_HOLE and _ZERO_RANGE write zeros, other modes are EOPNOTSUPP")]
+    [SystemCall(285, "fallocate", Support.Partial,
+        "blocks are taken when they are written; FALLOC_FL_PUNCH_HOLE and _ZERO_RANGE write zeros, other modes are EOPNOTSUPP")]
     internal static long Allocate(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -207,7 +210,9 @@ public static unsafe class FileIo
         bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
         Errno error = keepsSize ? Errno.None
             : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
-        return SystemCall.Result(error == Errno.None && clears ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3) : error);
+        return SystemCall.Result(error == Errno.None && clears
+            ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3)
+            : error);
     }
 
     /// <summary>FALLOC_FL_* of fallocate(2).</summary>

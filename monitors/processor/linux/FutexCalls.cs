@@ -60,7 +60,9 @@ public static unsafe class FutexCalls
         }
 
         ulong deadline = ulong.MaxValue;
-        Errno error = isWait ? ReadDeadline(ref call, command, (operation & RealTimeFlag) != 0 || command == Command.LockOwned, out deadline) : Errno.None;
+        Errno error = isWait
+            ? ReadDeadline(ref call, command, (operation & RealTimeFlag) != 0 || command == Command.LockOwned, out deadline)
+            : Errno.None;
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -156,7 +158,12 @@ public static unsafe class FutexCalls
                 return Errno.EINVAL;
             }
 
-            words[index] = new FutexWord { Address = entry.Address, Expected = (uint)entry.Value, IsPrivate = (entry.Flags & PrivateFlag) != 0 };
+            words[index] = new FutexWord
+            {
+                Address = entry.Address,
+                Expected = (uint)entry.Value,
+                IsPrivate = (entry.Flags & PrivateFlag) != 0,
+            };
         }
 
         foreach (FutexWord word in words)

@@ -192,7 +192,8 @@ public static unsafe class Links
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         ReleaseEntry released = TakeKept(in caller, newPath.Volume, out bool isAtMemory);
         Errno error = StorageClient.Rename(
-            in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, in released, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld,
+            in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, in released, out RenameReply reply,
+            out ReadOnlySpan<byte> canonicalOld,
             out ReadOnlySpan<byte> canonicalNew);
         if (error == Errno.None)
         {
@@ -202,7 +203,8 @@ public static unsafe class Links
             }
 
             bool isSame = reply.Replaced.Inode == released.Handle.Inode && reply.Replaced.Generation == released.Handle.Generation;
-            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags, isAtMemory || !isSame);
+            FileSystem.Of(process)
+                .Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags, isAtMemory || !isSame);
         }
 
         return error;
@@ -240,7 +242,9 @@ public static unsafe class Links
         if (error == Errno.None)
         {
             error = isOpen
-                ? descriptor.IsBad ? Errno.EBADF : descriptor.File->Node == null || descriptor.File->Node->Memory != null ? Errno.EXDEV : Errno.None
+                ? descriptor.IsBad
+                    ? Errno.EBADF
+                    : descriptor.File->Node == null || descriptor.File->Node->Memory != null ? Errno.EXDEV : Errno.None
                 : source.File != PseudoFile.None ? Errno.EXDEV : Errno.None;
         }
 

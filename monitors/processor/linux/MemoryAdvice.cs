@@ -26,7 +26,8 @@ public static unsafe class MemoryAdvice
         DoDump = 17,
     }
 
-    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, MADV_FREE (at once), and hints that need nothing: NORMAL, RANDOM, SEQUENTIAL, WILLNEED, NOHUGEPAGE, DONTDUMP, DODUMP; all else is EINVAL")]
+    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, MADV_FREE (at once), and hints that need nothing: NORMAL, RANDOM,"
+        + " SEQUENTIAL, WILLNEED, NOHUGEPAGE, DONTDUMP, DODUMP; all else is EINVAL")]
     public static long Advise(ref SystemCall call)
     {
         Advice advice = (Advice)call.A2;

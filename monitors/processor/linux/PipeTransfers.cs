@@ -1,5 +1,6 @@
-// splice, tee, vmsplice (splice(2), tee(2), vmsplice(2)): bytes between pipes and other files without a buffer of the program. They are read
-// into and written from the pipe's own frames, under the lock of the pipe's side. What a target does not take stays in the pipe. BLOCKS.
+// splice, tee, vmsplice (splice(2), tee(2), vmsplice(2)): bytes between pipes and other files without a buffer of the program. They are
+// read into and written from the pipe's own frames, under the lock of the pipe's side. What a target does not take stays in the pipe.
+// BLOCKS.
 
 using System;
 using Lego.Kernel;
@@ -57,7 +58,13 @@ public static unsafe class PipeTransfers
 
         bool waits = ((uint)call.A5 & DoesNotWait) == 0 && !(fromPipe && from.File->IsNonBlocking) && !(toPipe && to.File->IsNonBlocking);
         ulong length = Math.Min(call.A4, int.MaxValue);
-        Target target = new() { Process = call.Process, File = fromPipe ? to.File : from.File, HasPosition = address != 0, Position = position };
+        Target target = new()
+        {
+            Process = call.Process,
+            File = fromPipe ? to.File : from.File,
+            HasPosition = address != 0,
+            Position = position,
+        };
         long moved = fromPipe ? Drain(from.File->Pipe, ref target, length, waits) : Fill(to.File->Pipe, ref target, length, waits);
         if (moved > 0 && address != 0)
         {
@@ -123,11 +130,15 @@ public static unsafe class PipeTransfers
         if (descriptor.File->IsWritable)
         {
             error = AwaitRoom(call.Process, pipe, waits);
-            return error != Errno.None ? SystemCall.Fail(error) : FileIo.Transfer(call.Process, descriptor.File, FileIo.Direction.Write, ref memory);
+            return error != Errno.None
+                ? SystemCall.Fail(error)
+                : FileIo.Transfer(call.Process, descriptor.File, FileIo.Direction.Write, ref memory);
         }
 
         error = AwaitData(pipe, waits, out bool isEnd);
-        return error != Errno.None || isEnd ? SystemCall.Result(error) : FileIo.Transfer(call.Process, descriptor.File, FileIo.Direction.Read, ref memory);
+        return error != Errno.None || isEnd
+            ? SystemCall.Result(error)
+            : FileIo.Transfer(call.Process, descriptor.File, FileIo.Direction.Read, ref memory);
     }
 
     /// <summary>The file at the other end of a splice, and where in it.</summary>

@@ -45,7 +45,8 @@ public static unsafe class ProcessCalls
         };
 
         // Both would be told at the same address.
-        bool isAmbiguous = (flags & CloneFlags.ProcessDescriptor) != 0 && (flags & (CloneFlags.ParentSetThreadId | CloneFlags.Detached)) != 0;
+        bool isAmbiguous = (flags & CloneFlags.ProcessDescriptor) != 0
+            && (flags & (CloneFlags.ParentSetThreadId | CloneFlags.Detached)) != 0;
         return isAmbiguous ? SystemCall.Fail(Errno.EINVAL) : Clone(ref call, ref options, call.A2);
     }
 
@@ -91,7 +92,9 @@ public static unsafe class ProcessCalls
             ChildThreadId = (flags & CloneFlags.ChildSetThreadId) != 0 ? arguments.ChildThreadId : 0,
             ClearChildThreadId = (flags & CloneFlags.ChildClearThreadId) != 0 ? arguments.ChildThreadId : 0,
         };
-        return (flags & CloneFlags.Detached) != 0 ? SystemCall.Fail(Errno.EINVAL) : Clone(ref call, ref options, arguments.ProcessDescriptor);
+        return (flags & CloneFlags.Detached) != 0
+            ? SystemCall.Fail(Errno.EINVAL)
+            : Clone(ref call, ref options, arguments.ProcessDescriptor);
     }
 
     /// <summary>
@@ -298,7 +301,8 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>unshare(2).</summary>
-    [SystemCall(272, "unshare", Support.Partial, "CLONE_FILES, CLONE_FS and CLONE_SYSVSEM, for processes of one thread; no namespaces: EINVAL")]
+    [SystemCall(272, "unshare", Support.Partial,
+        "CLONE_FILES, CLONE_FS and CLONE_SYSVSEM, for processes of one thread; no namespaces: EINVAL")]
     public static long Unshare(ref SystemCall call)
     {
         const CloneFlags OfThreads = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Memory;
@@ -320,7 +324,9 @@ public static unsafe class ProcessCalls
     internal static Errno Unshare(Process* process, CloneFlags flags)
     {
         bool isOfOneThread = process->ThreadCount == 1;
-        return (flags & (CloneFlags.Files | CloneFlags.FileSystem)) != 0 && !isOfOneThread ? Errno.EINVAL : process->Table.Resources!.Unshare(process, flags);
+        return (flags & (CloneFlags.Files | CloneFlags.FileSystem)) != 0 && !isOfOneThread
+            ? Errno.EINVAL
+            : process->Table.Resources!.Unshare(process, flags);
     }
 
     private static long ExecutePath(ref SystemCall call, ulong address, ulong arguments, ulong environment)

@@ -71,7 +71,8 @@ public static unsafe class SchedulingCalls
         return best == int.MinValue ? SystemCall.Fail(Errno.ESRCH) : best;
     }
 
-    [SystemCall(141, "setpriority", Support.Partial, "a process has one value, not each thread; beyond -10 and 12 time slices stay as they are")]
+    [SystemCall(141, "setpriority", Support.Partial,
+        "a process has one value, not each thread; beyond -10 and 12 time slices stay as they are")]
     public static long SetPriority(ref SystemCall call)
     {
         if ((uint)call.A0 > (uint)Who.User)
@@ -110,7 +111,9 @@ public static unsafe class SchedulingCalls
 
         UserThread* target = FindThread(call.A0, ref call);
         int priority = target == null ? 0 : target->RealTimePriority;
-        return target == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, in priority));
+        return target == null
+            ? SystemCall.Fail(BadId(call.A0))
+            : SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, in priority));
     }
 
     [SystemCall(144, "sched_setscheduler", Support.Partial, "SCHED_DEADLINE is EPERM; SCHED_BATCH and SCHED_IDLE are kept and told")]
@@ -135,7 +138,9 @@ public static unsafe class SchedulingCalls
     {
         UserThread* target = FindThread(call.A0, ref call);
         TimeSpecification slice = new() { Nanoseconds = target == null ? 0 : SchedulingPolicy.IntervalOf(target) };
-        return target == null ? SystemCall.Fail(BadId(call.A0)) : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in slice));
+        return target == null
+            ? SystemCall.Fail(BadId(call.A0))
+            : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in slice));
     }
 
     [SystemCall(314, "sched_setattr", Support.Partial, "SCHED_DEADLINE is EPERM; no utilization clamps")]
@@ -166,16 +171,21 @@ public static unsafe class SchedulingCalls
         bool keepsParameters = (wanted.Flags & KeepParameters) != 0;
         uint policy = (wanted.Flags & KeepPolicy) != 0 ? target->Policy : wanted.Policy;
         uint priority = keepsParameters ? target->RealTimePriority : wanted.Priority;
-        error = policy > SchedulingPolicy.Extensible ? Errno.EINVAL : ChangePolicy(call.Process, target, policy, priority, (wanted.Flags & ResetsOnFork) != 0);
+        error = policy > SchedulingPolicy.Extensible
+            ? Errno.EINVAL
+            : ChangePolicy(call.Process, target, policy, priority, (wanted.Flags & ResetsOnFork) != 0);
         bool setsNice = error == Errno.None && !keepsParameters && policy is SchedulingPolicy.Other or SchedulingPolicy.Batch;
-        return SystemCall.Result(setsNice ? ChangeNice(call.Process, target->Process, Math.Clamp(wanted.Nice, NiceValue.Lowest, NiceValue.Highest)) : error);
+        return SystemCall.Result(setsNice
+            ? ChangeNice(call.Process, target->Process, Math.Clamp(wanted.Nice, NiceValue.Lowest, NiceValue.Highest))
+            : error);
     }
 
     [SystemCall(315, "sched_getattr", Support.Full)]
     public static long GetAttributes(ref SystemCall call)
     {
         UserThread* target = FindThread(call.A0, ref call);
-        if (call.A1 == 0 || (uint)call.A2 < Attributes.Bytes || (uint)call.A2 > PageOperations.PageSize || (uint)call.A3 != 0 || target == null)
+        if (call.A1 == 0 || (uint)call.A2 < Attributes.Bytes || (uint)call.A2 > PageOperations.PageSize || (uint)call.A3 != 0
+            || target == null)
         {
             return SystemCall.Fail(target == null && (int)call.A0 >= 0 && call.A1 != 0 ? Errno.ESRCH : Errno.EINVAL);
         }
@@ -292,7 +302,8 @@ public static unsafe class SchedulingCalls
             return Errno.EPERM;
         }
 
-        bool isAllowed = nice >= target->Nice || caller->EffectiveUserId == 0 || (ulong)(NiceOffset - nice) <= target->Limits[2 * ResourceLimit.Nice];
+        bool isAllowed = nice >= target->Nice || caller->EffectiveUserId == 0
+            || (ulong)(NiceOffset - nice) <= target->Limits[2 * ResourceLimit.Nice];
         if (!isAllowed)
         {
             return Errno.EACCES;
@@ -387,7 +398,8 @@ public static unsafe class SchedulingCalls
         return policy switch
         {
             SchedulingPolicy.Fifo or SchedulingPolicy.RoundRobin => realTime,
-            SchedulingPolicy.Other or SchedulingPolicy.Batch or SchedulingPolicy.Idle or SchedulingPolicy.Deadline or SchedulingPolicy.Extensible => 0,
+            SchedulingPolicy.Other or SchedulingPolicy.Batch or SchedulingPolicy.Idle or SchedulingPolicy.Deadline
+                or SchedulingPolicy.Extensible => 0,
             _ => SystemCall.Fail(Errno.EINVAL),
         };
     }

@@ -273,7 +273,9 @@ public static unsafe class SignalCalls
 
     [SystemCall(234, "tgkill", Support.Full)]
     public static long ThreadGroupKill(ref SystemCall call) =>
-        (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : SendToThread(ref call, (int)call.A0, (int)call.A1, FromUser(call.Process, (int)call.A2));
+        (int)call.A0 <= 0
+            ? SystemCall.Fail(Errno.EINVAL)
+            : SendToThread(ref call, (int)call.A0, (int)call.A1, FromUser(call.Process, (int)call.A2));
 
     [SystemCall(129, "rt_sigqueueinfo", Support.Full)]
     public static long QueueInformation(ref SystemCall call)
@@ -331,7 +333,8 @@ public static unsafe class SignalCalls
         }
 
         UserThread* target = call.Process->Table.UserThreads.Find((uint)threadId);
-        bool isMeant = target != null && target->Process->State != ProcessState.Embryo && (processId == AnyProcess || target->Process->Id == (uint)processId);
+        bool isMeant = target != null && target->Process->State != ProcessState.Embryo
+            && (processId == AnyProcess || target->Process->Id == (uint)processId);
         if (!isMeant)
         {
             return SystemCall.Fail(Errno.ESRCH);

@@ -54,7 +54,9 @@ public static unsafe class SocketMessages
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
         Errno error = SocketCalls.Check(in descriptor);
-        return error != Errno.None ? SystemCall.Fail(error) : SendMessage(call.Process, in descriptor, call.A1, (MessageFlags)(uint)call.A2);
+        return error != Errno.None
+            ? SystemCall.Fail(error)
+            : SendMessage(call.Process, in descriptor, call.A1, (MessageFlags)(uint)call.A2);
     }
 
     [SystemCall(307, "sendmmsg", Support.Full)]
@@ -137,7 +139,9 @@ public static unsafe class SocketMessages
             ulong address = call.A1 + (index * (ulong)sizeof(CountedHeader));
             long received = ReceiveMessage(call.Process, in descriptor, address, flags & ~MessageFlags.WaitForOne);
             uint length = (uint)received;
-            error = received < 0 ? (Errno)(-received) : new UserPointer<uint>(address + (ulong)sizeof(Header)).Write(call.Process, in length);
+            error = received < 0
+                ? (Errno)(-received)
+                : new UserPointer<uint>(address + (ulong)sizeof(Header)).Write(call.Process, in length);
             index += error == Errno.None ? 1u : 0;
             flags |= (flags & MessageFlags.WaitForOne) != 0 ? MessageFlags.DontWait : MessageFlags.None;
             if (Clock.NowNs() >= deadline)

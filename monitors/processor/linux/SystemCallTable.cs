@@ -288,7 +288,8 @@ public static partial class SystemCallTable
     {
         if (call.Processor.Reported.IsFirst(call.Number))
         {
-            Log.Warn($"system call {call.Number} ({SystemCallNames.Of(call.Number)}) is not implemented; first asked for by process {call.Process->Id}");
+            Log.Warn($"system call {call.Number} ({SystemCallNames.Of(call.Number)}) is not implemented; "
+                + $"first asked for by process {call.Process->Id}");
         }
 
         return SystemCall.Fail(Errno.ENOSYS);

@@ -150,7 +150,8 @@ public static unsafe class ThreadCalls
         return (uint)call.A0 is 0 or Query ? 0 : SystemCall.Fail(Errno.EINVAL);
     }
 
-    [SystemCall(157, "prctl", Support.Partial, "names, death signal, dumpable, no_new_privs, subreaper, timer slack, what there is of capabilities; others are EINVAL")]
+    [SystemCall(157, "prctl", Support.Partial,
+        "names, death signal, dumpable, no_new_privs, subreaper, timer slack, what there is of capabilities; others are EINVAL")]
     public static long ProcessControl(ref SystemCall call)
     {
         Process* process = call.Process;

@@ -43,7 +43,9 @@ public static unsafe class TimerFileCalls
         }
 
         OpenFile* file = call.Files.Timers.Open(clock is RealTime or RealTimeAlarm, flags & OpenFlags.NonBlocking);
-        return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+        return file == null
+            ? SystemCall.Fail(Errno.ENOMEM)
+            : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
     }
 
     [SystemCall(286, "timerfd_settime", Support.Full)]
@@ -112,7 +114,9 @@ public static unsafe class TimerFileCalls
         if ((int)call.A0 == -1)
         {
             OpenFile* file = call.Files.SignalFiles.Open(mask, flags & OpenFlags.NonBlocking);
-            return file == null ? SystemCall.Fail(Errno.ENOMEM) : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+            return file == null
+                ? SystemCall.Fail(Errno.ENOMEM)
+                : DescriptorCalls.Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
         }
 
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);

@@ -107,7 +107,8 @@ public static unsafe class WaitCalls
         criteria.WantsAllKinds = (call.A3 & AllKinds) != 0;
         criteria.WantsClones = (call.A3 & CloneKind) != 0;
         bool wantsNothing = !criteria.WantsExited && !criteria.WantsStopped && !criteria.WantsContinued;
-        bool isBadId = (criteria.Kind is IdKind.Process or IdKind.Descriptor && (int)criteria.Id <= (criteria.Kind == IdKind.Process ? 0 : -1))
+        bool isBadId = (criteria.Kind is IdKind.Process or IdKind.Descriptor
+            && (int)criteria.Id <= (criteria.Kind == IdKind.Process ? 0 : -1))
             || (criteria.Kind == IdKind.Group && (int)criteria.Id < 0);
         if ((call.A3 & ~Known & 0xFFFFFFFF) != 0 || wantsNothing || criteria.Kind > IdKind.Descriptor || isBadId)
         {

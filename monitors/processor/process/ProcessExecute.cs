@@ -76,7 +76,8 @@ public static unsafe class ProcessExecute
     /// Loads the program that the words name into a new space, following interpreter lines, and builds its stack. Sets the executable's
     /// path and the command name of the process, which is a script's own, not its interpreter's. The caller installs the space.
     /// </summary>
-    public static Errno Load(Process* process, ref ProgramWords words, in Scratch scratch, out AddressSpace* space, out LoadedProgram program)
+    public static Errno Load(Process* process, ref ProgramWords words, in Scratch scratch, out AddressSpace* space,
+        out LoadedProgram program)
     {
         Span<byte> reply = scratch.Reply;
         space = null;
@@ -165,7 +166,9 @@ public static unsafe class ProcessExecute
         error = head.TakeInterpreter(answer.Slice(0, nameLength));
         OpenReply linker = default;
         int pathLength = 0;
-        error = error != Errno.None ? error : Find(process, head.Interpreter, answer, out linker, out pathLength, out request.InterpreterBacking);
+        error = error != Errno.None
+            ? error
+            : Find(process, head.Interpreter, answer, out linker, out pathLength, out request.InterpreterBacking);
         if (error != Errno.None)
         {
             return error;
@@ -246,7 +249,8 @@ public static unsafe class ProcessExecute
         }
 
         program = MemoryMarshal.Read<ExecuteReply>(answer);
-        error = space->Apply(table.Frames, program.VmaCount, program.RegionCount, answer.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
+        error = space->Apply(table.Frames, program.VmaCount, program.RegionCount,
+            answer.Slice(sizeof(ExecuteReply), received - sizeof(ExecuteReply)));
         if (error == Errno.None)
         {
             error = MarkEndsOfData(table.Cache, space);

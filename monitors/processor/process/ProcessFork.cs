@@ -37,7 +37,8 @@ public enum CloneFlags : ulong
     ClearSignalHandlers = 0x100000000,
 
     /// <summary>Flags that are done, and CLONE_IO, which asks for nothing that exists here.</summary>
-    Known = Memory | CloneFlags.FileSystem | Files | SignalHandlers | CloneFlags.ProcessDescriptor | VFork | Parent | SystemVUndo | SetThreadPointer
+    Known = Memory | CloneFlags.FileSystem | Files | SignalHandlers | CloneFlags.ProcessDescriptor | VFork | Parent | SystemVUndo
+        | SetThreadPointer
         | ParentSetThreadId | ChildClearThreadId | Detached | Untraced | ChildSetThreadId | InputOutput | ClearSignalHandlers,
 }
 

@@ -16,7 +16,8 @@ public static unsafe class SignalDelivery
 
     private const ulong DirectionAndTrace = 0x400 | 0x100;
     /// <summary>Signals whose fatal default action is worth a log line with registers.</summary>
-    private const ulong Faults = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.IllegalInstruction - 1))
+    private const ulong Faults = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1))
+        | (1UL << (Signal.IllegalInstruction - 1))
         | (1UL << (Signal.FloatingPoint - 1));
 
     /// <summary>Bytes of SYSCALL's encoding: stepping back over it restarts the call.</summary>
@@ -191,7 +192,8 @@ public static unsafe class SignalDelivery
 
         if ((bit & Faults) != 0)
         {
-            Log.Info($"process {process->Id} ended by signal {signal}: rip {thread->User->Rip:x} rsp {thread->User->Rsp:x} address {thread->FaultAddress:x} trap {thread->TrapNumber} error {thread->TrapError:x}");
+            Log.Info($"process {process->Id} ended by signal {signal}: rip {thread->User->Rip:x} rsp {thread->User->Rsp:x}"
+                + $" address {thread->FaultAddress:x} trap {thread->TrapNumber} error {thread->TrapError:x}");
         }
 
         End(thread, in info);
@@ -248,7 +250,9 @@ public static unsafe class SignalDelivery
     }
 
     private static RestartRule RuleOf(UserThread* thread) =>
-        thread->RestartsAlways ? RestartRule.Always : thread->NeverRestarts ? RestartRule.Never : SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
+        thread->RestartsAlways
+            ? RestartRule.Always
+            : thread->NeverRestarts ? RestartRule.Never : SystemCallRestart.RuleOf(thread->InterruptedCall - 1);
 
     private static void StepBack(UserThread* thread, UserContext* user)
     {

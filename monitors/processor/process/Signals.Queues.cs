@@ -112,7 +112,8 @@ public static unsafe partial class Signals
 
     private static bool TryTake(Processes table, ref SignalQueue queue, ulong wanted, out SignalInfo info)
     {
-        const ulong Synchronous = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.IllegalInstruction - 1))
+        const ulong Synchronous = (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.BusError - 1))
+            | (1UL << (Signal.IllegalInstruction - 1))
             | (1UL << (Signal.Trap - 1)) | (1UL << (Signal.FloatingPoint - 1)) | (1UL << (Signal.BadSystemCall - 1));
         info = default;
         ulong candidates = queue.Mask & wanted;

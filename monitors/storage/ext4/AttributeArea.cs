@@ -61,7 +61,9 @@ public readonly unsafe ref struct AttributeArea
     public static AttributeArea OfBlock(in BlockHandle block) =>
         new(block.Data + AttributeHeader.Bytes, block.Data, block.Data + block.Bytes.Length);
 
-    /// <summary>The entry at an offset, which moves to the next one; null: there are no more, or (isDamaged) none that make sense.</summary>
+    /// <summary>
+    /// The entry at an offset, which moves to the next one; null: there are no more, or (isDamaged) none that make sense.
+    /// </summary>
     public AttributeEntry* Next(ref int offset, out ReadOnlySpan<byte> value, out bool isDamaged)
     {
         value = default;

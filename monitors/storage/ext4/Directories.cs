@@ -1,6 +1,6 @@
-// Directories as lists of names: find, insert, remove, list. Entries are found by reading the blocks in a row, in large directories by a table
-// in memory (NameIndex.cs); a hash tree that Linux left is read past (its inner nodes look like unused entries) and given up at the first
-// change (Directories.Unindex), which ext4 allows.
+// Directories as lists of names: find, insert, remove, list. Entries are found by reading the blocks in a row, in large directories by a
+// table in memory (NameIndex.cs); a hash tree that Linux left is read past (its inner nodes look like unused entries) and given up at the
+// first change (Directories.Unindex), which ext4 allows.
 // May BLOCK on the device. Callers hold the volume and have checked permissions.
 
 using System;
@@ -26,7 +26,9 @@ public sealed unsafe class Directories(Volume volume, FrameAllocator frames)
         inode = 0;
         type = EntryType.Unknown;
         Errno error = CountBlocks(directory, out uint blocks);
-        using BlockHandle block = error == Errno.None ? Seek(directory, blocks, name, out _, out int offset, out _, out error) : NoBlock(out offset);
+        using BlockHandle block = error == Errno.None
+            ? Seek(directory, blocks, name, out _, out int offset, out _, out error)
+            : NoBlock(out offset);
         if (error == Errno.None)
         {
             DirectoryEntry* entry = View(block).At(offset);

@@ -1,6 +1,6 @@
-// Extended attributes of files (xattr(7)). They are read wherever they stand; a change writes all of a file's into one block, sorted as Linux
-// sorts them, with the hashes that e2fsck wants, and shares it with no other inode. May BLOCK on the device. Callers hold the volume and have
-// checked rights.
+// Extended attributes of files (xattr(7)). They are read wherever they stand; a change writes all of a file's into one block, sorted as
+// Linux sorts them, with the hashes that e2fsck wants, and shares it with no other inode. May BLOCK on the device. Callers hold the volume
+// and have checked rights.
 
 using System;
 using Lego.Kernel;
@@ -84,9 +84,12 @@ public sealed unsafe class ExtendedAttributes
             AttributeArea entries = AreaOf(inode, block, area);
             int offset = 0;
             bool isDamaged;
-            for (AttributeEntry* entry = entries.Next(ref offset, out _, out isDamaged); entry != null; entry = entries.Next(ref offset, out _, out isDamaged))
+            for (AttributeEntry* entry = entries.Next(ref offset, out _, out isDamaged); entry != null; entry = entries.Next(ref offset,
+                out _, out isDamaged))
             {
-                ReadOnlySpan<byte> prefix = entry->NameIndex == AttributeName.Trusted && !withTrusted ? default : AttributeName.PrefixOf(entry->NameIndex);
+                ReadOnlySpan<byte> prefix = entry->NameIndex == AttributeName.Trusted && !withTrusted
+                    ? default
+                    : AttributeName.PrefixOf(entry->NameIndex);
                 ReadOnlySpan<byte> rest = AttributeEntry.NameOf(entry);
                 if (prefix.IsEmpty)
                 {
@@ -111,7 +114,9 @@ public sealed unsafe class ExtendedAttributes
         return error;
     }
 
-    /// <summary>Changes one attribute. EEXIST, ENODATA by the kind; ENOSPC: they do not fit into one block, or the volume is full.</summary>
+    /// <summary>
+    /// Changes one attribute. EEXIST, ENODATA by the kind; ENOSPC: they do not fit into one block, or the volume is full.
+    /// </summary>
     public Errno Change(in InodeHandle inode, in AttributeName name, ReadOnlySpan<byte> value, AttributeChange kind)
     {
         if (_image == null || _slots == null)
@@ -138,7 +143,15 @@ public sealed unsafe class ExtendedAttributes
         {
             if ((kind & AttributeChange.Remove) == 0)
             {
-                Insert(ref count, new Slot { Name = newName, NameLength = (byte)name.Rest.Length, NameIndex = name.Index, Value = newValue, ValueBytes = (uint)value.Length });
+                Insert(ref count,
+                    new Slot
+                    {
+                        Name = newName,
+                        NameLength = (byte)name.Rest.Length,
+                        NameIndex = name.Index,
+                        Value = newValue,
+                        ValueBytes = (uint)value.Length,
+                    });
             }
 
             error = count > Slot.Most - 1 || !TryCompose(count) ? Errno.ENOSPC : Errno.None;
@@ -200,7 +213,14 @@ public sealed unsafe class ExtendedAttributes
 
                 fixed (byte* start = value)
                 {
-                    Slot slot = new() { Name = (byte*)(entry + 1), NameLength = entry->NameLength, NameIndex = entry->NameIndex, Value = start, ValueBytes = (uint)value.Length };
+                    Slot slot = new()
+                    {
+                        Name = (byte*)(entry + 1),
+                        NameLength = entry->NameLength,
+                        NameIndex = entry->NameIndex,
+                        Value = start,
+                        ValueBytes = (uint)value.Length,
+                    };
                     if (count == Slot.Most - 1)
                     {
                         error = Errno.ENOSPC;

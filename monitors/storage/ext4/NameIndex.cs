@@ -1,6 +1,6 @@
-// Where the names of large directories stand: for each of the few that were used last a hash table in memory, from the hash of a name to the
-// block that has it. It is made from the directory's blocks when a name is first sought, and follows every change; several names may have one
-// hash, so the block tells. Without memory there is none, and the blocks are read in a row. Never blocks.
+// Where the names of large directories stand: for each of the few that were used last a hash table in memory, from the hash of a name to
+// the block that has it. It is made from the directory's blocks when a name is first sought, and follows every change; several names may
+// have one hash, so the block tells. Without memory there is none, and the blocks are read in a row. Never blocks.
 
 using System;
 using Lego.Kernel;

@@ -1,6 +1,6 @@
 // What holds of the ExCache between any two pieces of kernel code that run without a break: every line is on exactly one list or under way,
-// a resident line and its entries point at each other, each entry lies in a range of its space that the line belongs to, a name leads to its one line,
-// nothing that is shared can be written to, and counters count. A part of the class, because it looks where nobody else may.
+// a resident line and its entries point at each other, each entry lies in a range of its space that the line belongs to, a name leads to
+// its one line, nothing that is shared can be written to, and counters count. A part of the class, because it looks where nobody else may.
 
 using System.Collections.Generic;
 using Lego.Fabric.Messages;
@@ -79,7 +79,8 @@ public sealed unsafe partial class ExCache
         {
             ref Line line = ref _lines[index];
             Check.That(
-                line.State == LineState.Written && line.Object == number, $"{NameOf(index)} is on the list of object {number} and {line.State}");
+                line.State == LineState.Written && line.Object == number,
+                $"{NameOf(index)} is on the list of object {number} and {line.State}");
             Check.That(line.Entry == null && line.More == null && line.Storers == 0, $"{NameOf(index)} is written and mapped");
             Check.Equal(older, line.Older, $"older neighbour of {NameOf(index)}");
             older = index;
@@ -126,7 +127,8 @@ public sealed unsafe partial class ExCache
         LineLabel name = NameOf(index);
         if (line.Entry == null)
         {
-            Check.That(line.IsNamed && line.More == null && line.Storers == 0 && !line.IsDirty && line.State == LineState.Resident, $"{name} is mapped by nobody and not to be found");
+            Check.That(line.IsNamed && line.More == null && line.Storers == 0 && !line.IsDirty && line.State == LineState.Resident,
+                $"{name} is mapped by nobody and not to be found");
             return 0;
         }
 
@@ -140,7 +142,8 @@ public sealed unsafe partial class ExCache
             CheckEntry(index, mapping->Entry, mapping->Space, mapping->Address);
         }
 
-        Check.That(!line.IsDirty || line.Storers != 0 || (line.More != null && !line.IsNamed), $"{name} is dirty although no fork has shared it");
+        Check.That(!line.IsDirty || line.Storers != 0 || (line.More != null && !line.IsNamed),
+            $"{name} is dirty although no fork has shared it");
         int storers = (*line.Entry & PageState.Stores) != 0 ? 1 : 0;
         for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
         {
@@ -152,7 +155,9 @@ public sealed unsafe partial class ExCache
         return count;
     }
 
-    /// <summary>A line that nobody maps is not remembered by anybody, unless it is on its way to its owners: then all wait for it.</summary>
+    /// <summary>
+    /// A line that nobody maps is not remembered by anybody, unless it is on its way to its owners: then all wait for it.
+    /// </summary>
     private void CheckUnmapped(int index)
     {
         ref Line line = ref _lines[index];
@@ -184,7 +189,8 @@ public sealed unsafe partial class ExCache
         ulong physical = _framesPhysical + ((ulong)line.Frame * PageOperations.PageSize);
         Check.That(PageState.IsPresent(*entry) && (*entry & PageTable.AddressMask) == physical, $"{name}: its entry is {*entry:x}");
         bool stores = (*entry & PageState.Stores) != 0;
-        Check.That(stores || !line.IsShared || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0, $"{name} is shared and can be written to: {*entry:x}");
+        Check.That(stores || !line.IsShared || (*entry & (PageTable.Writable | PageTable.Dirty)) == 0,
+            $"{name} is shared and can be written to: {*entry:x}");
         Check.That(!stores || line.IsNamed, $"{name} is stored into and has no name");
         if (space->IsChanging)
         {
@@ -197,7 +203,8 @@ public sealed unsafe partial class ExCache
         if (line.IsNamed)
         {
             ulong page = (range.FileOffset + (address - range.Start)) / PageOperations.PageSize;
-            Check.That(range.Backing == line.Object && page == line.Page, $"{name} lies in a range of page {page} of object {range.Backing}");
+            Check.That(range.Backing == line.Object && page == line.Page,
+                $"{name} lies in a range of page {page} of object {range.Backing}");
         }
     }
 
@@ -206,7 +213,8 @@ public sealed unsafe partial class ExCache
         ref Line line = ref _lines[index];
         LineLabel name = NameOf(index);
         Check.That(
-            line.State is LineState.Resident or LineState.Filling or LineState.WritingBack or LineState.Written, $"{name} has a name and is {line.State}");
+            line.State is LineState.Resident or LineState.Filling or LineState.WritingBack or LineState.Written,
+            $"{name} has a name and is {line.State}");
         Check.Equal(index, Find(new LineName(line.Object, line.Page)), $"the line that the name of {name} leads to");
     }
 

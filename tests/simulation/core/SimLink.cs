@@ -9,7 +9,8 @@ using Lego.Fabric;
 namespace Lego.Simulation;
 
 /// <summary>How frames travel.</summary>
-internal sealed record NetworkKind(string Name, bool IsReliable, int MaxFrameBytes, int LossPerMille, int DuplicatePerMille, int ReorderPerMille)
+internal sealed record NetworkKind(string Name, bool IsReliable, int MaxFrameBytes, int LossPerMille, int DuplicatePerMille,
+    int ReorderPerMille)
 {
     private const int RingFrameBytes = MessageHeader.SizeBytes + MessageHeader.MaxBodyBytes;
 
@@ -85,7 +86,8 @@ internal sealed unsafe class SimLink : Link, IDisposable
         if (simulation.Trace.IsOn)
         {
             simulation.Trace.Say(simulation, _machine,
-                $"-> {_far!._machine.Name} {message->Kind} {message->Opcode} {message->RequestId & 0xFFFFFF:x} {length} bytes" + (message->Kind == MessageKind.Reply ? $" status {message->Status}" : ""));
+                $"-> {_far!._machine.Name} {message->Kind} {message->Opcode} {message->RequestId & 0xFFFFFF:x} {length} bytes"
+                + (message->Kind == MessageKind.Reply ? $" status {message->Status}" : ""));
         }
 
         if (IsCut || simulation.Choices.Chance(_kind.LossPerMille))

@@ -212,7 +212,13 @@ internal sealed unsafe class Rack : IDisposable
     internal Errno ReadAtStorage(string path, ulong offset, Span<byte> bytes)
     {
         byte[] name = Encoding.ASCII.GetBytes(path);
-        FileRequest request = new() { Offset = offset, Length = (uint)bytes.Length, Storage = StorageNode, PathLength = (ushort)name.Length };
+        FileRequest request = new()
+        {
+            Offset = offset,
+            Length = (uint)bytes.Length,
+            Storage = StorageNode,
+            PathLength = (ushort)name.Length,
+        };
         RpcContext context = new() { VNode = 1 };
         return _endpoints[ProcessorNode].Call(StorageNode, Opcode.StorageRead, in context, in request, name, bytes, out _);
     }

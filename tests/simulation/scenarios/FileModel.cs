@@ -62,12 +62,13 @@ internal sealed class FileModel : IModel<FileModel>
         _files = [.. other._files];
     }
 
-    public string Key => string.Join(',', _names) + "|" + string.Join(',', _descriptors.Select(d => $"{d.File}.{d.Position}.{d.Appends}.{d.IsToBeCut}"))
+    public string Key =>
+        string.Join(',', _names) + "|" + string.Join(',', _descriptors.Select(d => $"{d.File}.{d.Position}.{d.Appends}.{d.IsToBeCut}"))
         + "|" + string.Join(',', _files.Select(Convert.ToHexString));
 
     /// <summary>
-    /// open(O_TRUNC) looks the file up (or makes it), and empties what it has found afterwards: Linux's do_open calls handle_truncate at its
-    /// end. What others write between the two is lost. A file that the call has made is not emptied.
+    /// open(O_TRUNC) looks the file up (or makes it), and empties what it has found afterwards: Linux's do_open calls handle_truncate at
+    /// its end. What others write between the two is lost. A file that the call has made is not emptied.
     /// </summary>
     public static IEnumerable<HistoryCall> PiecesOf(HistoryCall call)
     {

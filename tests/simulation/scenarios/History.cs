@@ -58,12 +58,14 @@ internal sealed class History
         int furthest = 0;
         if (!Search(initial, programs, new int[programs.Length], seen, ref furthest))
         {
-            throw new CheckFailed($"no order of the calls explains their results ({furthest} of {programs.Sum(calls => calls.Count)} steps can be ordered):\n"
+            throw new CheckFailed(
+                $"no order of the calls explains their results ({furthest} of {programs.Sum(calls => calls.Count)} steps can be ordered):\n"
                 + string.Join('\n', _calls.Select(call => "    " + call)));
         }
     }
 
-    private static bool Search<T>(T state, List<HistoryCall>[] programs, int[] next, HashSet<string> seen, ref int furthest) where T : IModel<T>
+    private static bool Search<T>(T state, List<HistoryCall>[] programs, int[] next, HashSet<string> seen, ref int furthest) where T
+        : IModel<T>
     {
         furthest = Math.Max(furthest, next.Sum());
         int firstEnd = int.MaxValue;

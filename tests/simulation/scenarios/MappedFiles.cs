@@ -1,6 +1,6 @@
 // Programs map files privately, write to the mappings and to the files, read, cut, grow and replace the files, fork and exec. A page that a
-// mapping has not written to is the file's, whatever happens to the file; one that it has written to is its own; and a child begins with what
-// its parent had.
+// mapping has not written to is the file's, whatever happens to the file; one that it has written to is its own; and a child begins with
+// what its parent had.
 
 using System;
 using System.Linq;
@@ -30,8 +30,8 @@ internal enum MappedFileStep
 }
 
 /// <summary>
-/// Random operations of two or three programs, each on files of its own and, if they run on one processor component, on one that never changes: what is open
-/// at one component outlives for a while its removal by another.
+/// Random operations of two or three programs, each on files of its own and, if they run on one processor component, on one that never
+/// changes: what is open at one component outlives for a while its removal by another.
 /// </summary>
 internal sealed class MappedFiles(string name, int moreProcessors) : Scenario
 {

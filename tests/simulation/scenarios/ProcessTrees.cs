@@ -1,5 +1,5 @@
-// Programs fork, vfork, start threads, exec, wait, sleep, block in pipes, stop and signal each other, until somebody kills them all. Whatever a process
-// waits for, SIGKILL ends it, nobody escapes, and nothing is left.
+// Programs fork, vfork, start threads, exec, wait, sleep, block in pipes, stop and signal each other, until somebody kills them all.
+// Whatever a process waits for, SIGKILL ends it, nobody escapes, and nothing is left.
 
 using System;
 using System.Collections.Generic;

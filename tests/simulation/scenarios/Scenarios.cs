@@ -11,17 +11,22 @@ internal static class Scenarios
     [
         new FirstSteps("first-steps", 0),
         new ConcurrentFiles("files"),
-        new ConcurrentFiles("appends", FileStep.OpenAppend, FileStep.Write, FileStep.Write, FileStep.Truncate, FileStep.Allocate, FileStep.Allocate,
+        new ConcurrentFiles("appends", FileStep.OpenAppend, FileStep.Write, FileStep.Write, FileStep.Truncate, FileStep.Allocate,
+            FileStep.Allocate,
             FileStep.Size, FileStep.ReadAt, FileStep.Sync),
         new ConcurrentFiles(
-            "overwrites", FileStep.OpenCreate, FileStep.WriteAt, FileStep.WriteAt, FileStep.WriteAt, FileStep.WriteAt, FileStep.Write, FileStep.ReadAt,
+            "overwrites", FileStep.OpenCreate, FileStep.WriteAt, FileStep.WriteAt, FileStep.WriteAt, FileStep.WriteAt, FileStep.Write,
+            FileStep.ReadAt,
             FileStep.ReadAt, FileStep.ReadAt, FileStep.Truncate, FileStep.Size, FileStep.Sync, FileStep.Close) { MostSteps = 24 },
-        new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename, FileStep.Rename,
+        new ConcurrentFiles("replaces", FileStep.OpenCreate, FileStep.OpenCreate, FileStep.Open, FileStep.Close, FileStep.Rename,
+            FileStep.Rename,
             FileStep.Write, FileStep.Size),
         new ConcurrentMemory("memory", 0),
         new ConcurrentMemory(
-            "forks", 0, MemoryStep.Map, MemoryStep.Map, MemoryStep.Store, MemoryStep.Store, MemoryStep.Store, MemoryStep.Load, MemoryStep.ForkBoth,
-            MemoryStep.ForkBoth, MemoryStep.Crowd, MemoryStep.Crowd, MemoryStep.Unmap, MemoryStep.Discard, MemoryStep.Move, MemoryStep.Execute),
+            "forks", 0, MemoryStep.Map, MemoryStep.Map, MemoryStep.Store, MemoryStep.Store, MemoryStep.Store, MemoryStep.Load,
+            MemoryStep.ForkBoth,
+            MemoryStep.ForkBoth, MemoryStep.Crowd, MemoryStep.Crowd, MemoryStep.Unmap, MemoryStep.Discard, MemoryStep.Move,
+            MemoryStep.Execute),
         new ProcessTrees(),
         new KilledVforkParent(),
         new StrangersDescriptors(),
@@ -42,7 +47,8 @@ internal static class Scenarios
         new SharedObjects(),
         new ConcurrentFiles("two-processors-files") { MoreProcessors = 1 },
         new ConcurrentFiles(
-            "two-processors-names", FileStep.OpenCreate, FileStep.OpenExclusive, FileStep.Open, FileStep.Open, FileStep.Close, FileStep.Close,
+            "two-processors-names", FileStep.OpenCreate, FileStep.OpenExclusive, FileStep.Open, FileStep.Open, FileStep.Close,
+            FileStep.Close,
             FileStep.Rename, FileStep.Unlink, FileStep.Unlink, FileStep.Write, FileStep.Size, FileStep.Size) { MoreProcessors = 1 },
         new CutLink(),
     ];

@@ -1,5 +1,6 @@
-// Processes share a file through writable mappings, read and write it by calls as well, synchronize, fork and push each other's pages out. Each has
-// bytes of its own in every page, so it knows what it must find there, by whatever way it looks; and at the end the file has them all.
+// Processes share a file through writable mappings, read and write it by calls as well, synchronize, fork and push each other's pages out.
+// Each has bytes of its own in every page, so it knows what it must find there, by whatever way it looks; and at the end the file has them
+// all.
 
 using System;
 using System.Linq;

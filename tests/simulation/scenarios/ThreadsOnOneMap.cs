@@ -1,5 +1,6 @@
-// Threads of one process change its mappings at the same time: pages of one area belong to them in turn, so that their calls split and join the same
-// ranges, move break and boundaries under each other's faults, and fork while others are in the middle. Each thread's pages are what it made them.
+// Threads of one process change its mappings at the same time: pages of one area belong to them in turn, so that their calls split and join
+// the same ranges, move break and boundaries under each other's faults, and fork while others are in the middle. Each thread's pages are
+// what it made them.
 
 using System;
 using System.Linq;
@@ -133,7 +134,8 @@ internal sealed class ThreadsOnOneMap : Scenario
                     break;
                 case MapStep.Move when page.Protection >= 0:
                     page.IsMoved = !page.IsMoved;
-                    Check.Equal((long)AddressOf(slot), program.Call(25, address, PageBytes, PageBytes, MoveFlags, AddressOf(slot)), "mremap");
+                    Check.Equal((long)AddressOf(slot), program.Call(25, address, PageBytes, PageBytes, MoveFlags, AddressOf(slot)),
+                        "mremap");
                     break;
                 case MapStep.Break when number == 0:
                     Break(step.B % (BreakPages + 1), value);
@@ -195,7 +197,8 @@ internal sealed class ThreadsOnOneMap : Scenario
         private void CheckPage(UserProgram observer, int slot)
         {
             Page page = _pages[slot];
-            Check.Equal(page.Protection > 0, observer.TryLoad(AddressOf(slot), out byte value), $"a load from page {slot} of thread {number}");
+            Check.Equal(page.Protection > 0, observer.TryLoad(AddressOf(slot), out byte value),
+                $"a load from page {slot} of thread {number}");
             Check.That(page.Protection <= 0 || page.Value == value, $"page {slot} of thread {number} is {value} instead of {page.Value}");
         }
 

@@ -26,8 +26,11 @@ internal static class KernelSources
             .Select(path => Path.GetRelativePath(s_root, path).Replace('\\', '/'))
             .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal));
 
+    /// <summary>All of a source.</summary>
+    internal static string TextOf(string path) => File.ReadAllText(Path.Combine(s_root, path));
+
     /// <summary>A source without its comments.</summary>
-    internal static string CodeOf(string path) => s_comment.Replace(File.ReadAllText(Path.Combine(s_root, path)), "");
+    internal static string CodeOf(string path) => s_comment.Replace(TextOf(path), "");
 
     /// <summary>Code with empty string literals.</summary>
     internal static string WithoutTexts(string code) => s_text.Replace(code, "\"\"");

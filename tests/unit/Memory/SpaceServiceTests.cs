@@ -32,7 +32,8 @@ public sealed unsafe class SpaceServiceTests : MemoryMonitorFixture
     {
         Start(1);
         ulong address = Map(1, 4 * Page);
-        Assert.Equal(Errno.None, Space(Opcode.Unmap, 1, new RangeRequest { Address = address + (2 * Page), Length = Page }, [], out _, out _));
+        Assert.Equal(Errno.None,
+            Space(Opcode.Unmap, 1, new RangeRequest { Address = address + (2 * Page), Length = Page }, [], out _, out _));
         RangeRequest protect = new() { Address = address, Length = 4 * Page, Protection = Protection.Read };
         Assert.Equal(Errno.ENOMEM, Space(Opcode.Protect, 1, protect, [], out _, out VmaRecord[] vmas));
         Assert.Contains(vmas, vma => vma.Start == address && vma.End == address + (2 * Page) && vma.Protection == Protection.Read);

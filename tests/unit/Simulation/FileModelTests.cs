@@ -1,4 +1,5 @@
-// What the simulation's judge of files accepts: open(O_TRUNC) empties what it has looked up in a second step, and nothing else comes in two.
+// What the simulation's judge of files accepts: open(O_TRUNC) empties what it has looked up in a second step, and nothing else comes in
+// two.
 
 using Lego.Kernel;
 using Lego.Simulation;

@@ -33,7 +33,8 @@ public sealed class AccessTimeTests : IDisposable
     [InlineData(10, 5, 5, 10 + 86400, true)]
     [InlineData(-10, -5, -20, 20, true)]
     [InlineData(-5, -10, -20, 20, false)]
-    public void A_file_is_due_when_it_has_changed_since_it_was_read_or_a_day_later(long access, long modify, long change, long now, bool due) =>
+    public void A_file_is_due_when_it_has_changed_since_it_was_read_or_a_day_later(long access, long modify, long change, long now,
+        bool due) =>
         Assert.Equal(due, FileTime.IsReadDue(FileTime.Of(access, 0), FileTime.Of(modify, 0), FileTime.Of(change, 0), FileTime.Of(now, 0)));
 
     [Fact]

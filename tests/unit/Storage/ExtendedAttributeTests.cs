@@ -40,7 +40,9 @@ public sealed class ExtendedAttributeTests
                 string value = new((char)('0' + random.Next(10)), random.Next(120));
                 ushort change = new[] { Set, Set, Create, Replace, Remove, Remove }[random.Next(6)];
                 bool isThere = model.ContainsKey((file, name));
-                Errno expected = isThere && change == Create ? Errno.EEXIST : !isThere && change is Replace or Remove ? Errno.ENODATA : Errno.None;
+                Errno expected = isThere && change == Create
+                    ? Errno.EEXIST
+                    : !isThere && change is Replace or Remove ? Errno.ENODATA : Errno.None;
                 Errno error = storage.ChangeAttribute(file, name, change == Remove ? "" : value, change);
                 if (error == Errno.ENOSPC && expected == Errno.None)
                 {
@@ -95,7 +97,8 @@ public sealed class ExtendedAttributeTests
         {
             Assert.Equal(Errno.None, storage.ReadAttribute(file, "", out byte[] names));
             string[] told = Encoding.UTF8.GetString(names).Split('\0', StringSplitOptions.RemoveEmptyEntries);
-            Assert.Equal(model.Keys.Where(key => key.File == file).Select(key => key.Name).Order(StringComparer.Ordinal), told.Order(StringComparer.Ordinal));
+            Assert.Equal(model.Keys.Where(key => key.File == file).Select(key => key.Name).Order(StringComparer.Ordinal),
+                told.Order(StringComparer.Ordinal));
             foreach (string name in told)
             {
                 Assert.Equal(Errno.None, storage.ReadAttribute(file, name, out byte[] value));

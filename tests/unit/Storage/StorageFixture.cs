@@ -89,7 +89,8 @@ public sealed unsafe class StorageFixture : IDisposable
     /// Open of a path relative to a directory whose own path is <paramref name="hint"/> or unknown (""); after EREMOTE the rest of the path
     /// is in <paramref name="canonical"/>.
     /// </summary>
-    public Errno OpenAt(FileHandle directory, string hint, string path, PathFlags flags, out string canonical, out FileAttributes attributes)
+    public Errno OpenAt(FileHandle directory, string hint, string path, PathFlags flags, out string canonical,
+        out FileAttributes attributes)
     {
         OpenRequest head = new() { Path = Head(hint + path, flags | (directory.Inode != 0 ? PathFlags.At : PathFlags.None)), Mode = 0x1A4 };
         head.Path.Handle = directory;
@@ -127,9 +128,12 @@ public sealed unsafe class StorageFixture : IDisposable
         ReleaseRequest head = new() { Count = (uint)entries.Length };
         ReleaseRecord[] wire = Array.ConvertAll(
             entries,
-            entry => new ReleaseRecord { Entry = new ReleaseEntry { Handle = entry.Handle, Holds = entry.Holds }, AccessTimeNs = readAtNs });
+            entry =>
+                new ReleaseRecord { Entry = new ReleaseEntry { Handle = entry.Handle, Holds = entry.Holds }, AccessTimeNs = readAtNs });
         byte[] body = MemoryMarshal.AsBytes<ReleaseRecord>(wire).ToArray();
-        return Call(Opcode.Release, head, body, out ReadOnlySpan<byte> reply) == Errno.None ? MemoryMarshal.Cast<byte, uint>(reply).ToArray() : [];
+        return Call(Opcode.Release, head, body, out ReadOnlySpan<byte> reply) == Errno.None
+            ? MemoryMarshal.Cast<byte, uint>(reply).ToArray()
+            : [];
     }
 
     public Errno MakeNode(string path, uint mode, string target = "", uint device = 0)
@@ -166,7 +170,8 @@ public sealed unsafe class StorageFixture : IDisposable
     }
 
     /// <summary>All entries, fetched with room for <paramref name="roomBytes"/> at a time.</summary>
-    public Errno List(string path, List<ListedName> names, uint roomBytes = 4096, Action<ListedName>? afterEach = null, FileHandle handle = default)
+    public Errno List(string path, List<ListedName> names, uint roomBytes = 4096, Action<ListedName>? afterEach = null,
+        FileHandle handle = default)
     {
         ulong cookie = 0;
         while (true)

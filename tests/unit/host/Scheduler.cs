@@ -28,7 +28,9 @@ public static unsafe class Scheduler
     [ThreadStatic]
     public static Thread* Current;
 
-    /// <summary>Threads that were asked for and have not run: there is one stack here. A test runs what it wants with <see cref="RunSpawned"/>.</summary>
+    /// <summary>
+    /// Threads that were asked for and have not run: there is one stack here. A test runs what it wants with <see cref="RunSpawned"/>.
+    /// </summary>
     [ThreadStatic]
     private static Queue<(ThreadBody Body, nint Argument)>? s_spawned;
 

@@ -34,11 +34,21 @@ public static class BenchCommand
     private static Command SystemCalls()
     {
         Command command = new("syscalls",
-            "What system calls cost a program on a rack and in a Linux guest, side by side under the same QEMU flags, the guest's files on ext4 on a "
-            + "virtio disk. Fetches Debian's kernel when it is used first. Medians, microseconds.");
-        Option<LinkKind> link = new("--link") { Description = "ring or ethernet.", HelpName = "LINK", DefaultValueFactory = _ => LinkKind.Ring };
+            "What system calls cost a program on a rack and in a Linux guest, side by side under the same QEMU flags, the guest's files on "
+            + "ext4 on a virtio disk. Fetches Debian's kernel when it is used first. Medians, microseconds.");
+        Option<LinkKind> link = new("--link")
+        {
+            Description = "ring or ethernet.",
+            HelpName = "LINK",
+            DefaultValueFactory = _ => LinkKind.Ring,
+        };
         Option<string?> rows = new("--rows") { Description = "Only these rows, separated by commas.", HelpName = "ROWS" };
-        Option<int> rounds = new("--rounds") { Description = "Rounds that the medians are taken of.", HelpName = "N", DefaultValueFactory = _ => 5 };
+        Option<int> rounds = new("--rounds")
+        {
+            Description = "Rounds that the medians are taken of.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 5,
+        };
         Option<int> busy = new("--busy") { Description = "Keep the host busy with this many loops meanwhile.", HelpName = "N" };
         Option<string?> json = Json();
         command.Options.Add(link);
@@ -48,7 +58,8 @@ public static class BenchCommand
         command.Options.Add(json);
         command.SetAction(async (result, cancellation) =>
         {
-            SystemCallOrder order = new(result.GetValue(link), (result.GetValue(rows) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
+            SystemCallOrder order = new(result.GetValue(link), (result.GetValue(rows) ?? "")
+                .Split(',', StringSplitOptions.RemoveEmptyEntries),
                 Math.Max(1, result.GetValue(rounds)), result.GetValue(busy));
             IReadOnlyList<SystemCallRow> measured = await SystemCallBench.RunAsync(order, cancellation);
             PrintSideBySide(measured, order.Link.ToString());
@@ -60,11 +71,21 @@ public static class BenchCommand
     private static Command Net()
     {
         Command command = new("net",
-            "What TCP and UDP to a server on this host cost a program on a rack and in a Linux guest with the same card and network, side by side. "
-            + "Medians, microseconds.");
-        Option<CardModel> card = new("--nic") { Description = "virtio or e1000.", HelpName = "CARD", DefaultValueFactory = _ => CardModel.Virtio };
+            "What TCP and UDP to a server on this host cost a program on a rack and in a Linux guest with the same card and network, "
+            + "side by side. Medians, microseconds.");
+        Option<CardModel> card = new("--nic")
+        {
+            Description = "virtio or e1000.",
+            HelpName = "CARD",
+            DefaultValueFactory = _ => CardModel.Virtio,
+        };
         Option<string?> rows = new("--rows") { Description = "Only these rows, separated by commas.", HelpName = "ROWS" };
-        Option<int> rounds = new("--rounds") { Description = "Rounds that the medians are taken of.", HelpName = "N", DefaultValueFactory = _ => 5 };
+        Option<int> rounds = new("--rounds")
+        {
+            Description = "Rounds that the medians are taken of.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 5,
+        };
         Option<string?> json = Json();
         Array.ForEach<Option>([card, rows, rounds, json], command.Options.Add);
         command.SetAction(async (result, cancellation) =>
@@ -116,7 +137,8 @@ public static class BenchCommand
         List<(string Name, BenchReport Report)> reports = new();
         (string Name, LinkKind Link, CardModel Card)[] racks =
         [
-            ("ring", LinkKind.Ring, CardModel.Virtio), ("ethernet", LinkKind.Ethernet, CardModel.Virtio), ("e1000", LinkKind.Ethernet, CardModel.E1000),
+            ("ring", LinkKind.Ring, CardModel.Virtio), ("ethernet", LinkKind.Ethernet, CardModel.Virtio),
+                ("e1000", LinkKind.Ethernet, CardModel.E1000),
         ];
         foreach ((string name, LinkKind link, CardModel card) in racks)
         {

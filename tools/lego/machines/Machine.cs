@@ -112,8 +112,9 @@ public sealed class Machine : IDisposable
             if (impatience.IsCancellationRequested || (still >= LooksPerLimit && !Ended.IsCompleted))
             {
                 Kill();
-                return $"{Component.Title} did not shut down in good order: {(impatience.IsCancellationRequested ? "it was not given the time"
-                    : $"it had done nothing for {limit.TotalSeconds:0} s")}";
+                string why = impatience.IsCancellationRequested ? "it was not given the time"
+                    : $"it had done nothing for {limit.TotalSeconds:0} s";
+                return $"{Component.Title} did not shut down in good order: {why}";
             }
         }
 
@@ -151,7 +152,8 @@ public sealed class Machine : IDisposable
     {
         await _process.WaitForExitAsync();
         string name = Component.Name;
-        return MachineEnd.Describe(Component, _process.ExitCode, SerialLog.Read(_directory.SerialLog(name)), SerialLog.Read(_directory.QemuLog(name)));
+        return MachineEnd.Describe(Component, _process.ExitCode, SerialLog.Read(_directory.SerialLog(name)),
+            SerialLog.Read(_directory.QemuLog(name)));
     }
 
     // The counters of the monitors' own work. Those of the fabric also count heartbeats, which say nothing about progress.
@@ -160,7 +162,9 @@ public sealed class Machine : IDisposable
         try
         {
             string[] lines = (await StatisticsAsync(limit)).Split('\n');
-            return string.Join('\n', lines.Where(line => line.StartsWith("memory.", StringComparison.Ordinal) || line.StartsWith("storage.", StringComparison.Ordinal)));
+            return string.Join('\n',
+                lines.Where(line => line.StartsWith("memory.", StringComparison.Ordinal)
+                || line.StartsWith("storage.", StringComparison.Ordinal)));
         }
         catch (TimeoutException)
         {

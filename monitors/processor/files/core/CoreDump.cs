@@ -1,7 +1,7 @@
-// Core files (core(5)): "core" in the working directory, as an ELF file whose notes say what the process was and whose segments are its memory.
-// As on Linux by default, private and anonymous memory is written, of files only the page with their ELF header; pages that were never touched
-// are holes. What has the name loses it first. Nothing is written for a limit below a page and for a process that is not dumpable. The other
-// threads run on meanwhile; a map call of theirs ends the file early. BLOCKS.
+// Core files (core(5)): "core" in the working directory, as an ELF file whose notes say what the process was and whose segments are its
+// memory. As on Linux by default, private and anonymous memory is written, of files only the page with their ELF header; pages that were
+// never touched are holes. What has the name loses it first. Nothing is written for a limit below a page and for a process that is not
+// dumpable. The other threads run on meanwhile; a map call of theirs ends the file early. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -105,7 +105,8 @@ internal static unsafe class CoreDump
         {
             VmaRecord range = process->Space->Ranges[index];
             ulong bytes = BytesOf(process, in range);
-            WriteSegment(ref writer, LoadSegment, FlagsOf(range.Protection), position, range.Start, bytes, range.End - range.Start, PageOperations.PageSize);
+            WriteSegment(ref writer, LoadSegment, FlagsOf(range.Protection), position, range.Start, bytes, range.End - range.Start,
+                PageOperations.PageSize);
             position += bytes;
         }
 
@@ -176,7 +177,8 @@ internal static unsafe class CoreDump
             case VmaKind.File when (range.Protection & Protection.Write) == 0:
                 uint start = 0;
                 Errno error = range.FileOffset != 0 ? Errno.EINVAL
-                    : LineFaults.CopyFromStranger(process->Table.Cache, process->Space, range.Start, MemoryMarshal.AsBytes(new Span<uint>(ref start)));
+                    : LineFaults.CopyFromStranger(process->Table.Cache, process->Space, range.Start,
+                        MemoryMarshal.AsBytes(new Span<uint>(ref start)));
                 return error == Errno.None && start == ElfMagic ? Extent.FirstPage : Extent.Nothing;
             default:
                 return Extent.Everything;
@@ -200,7 +202,8 @@ internal static unsafe class CoreDump
         for (ulong address = range.Start; address < end && writer.Error == Errno.None; address += PageOperations.PageSize)
         {
             ulong* entry = PageTable.Find(space->PageTableRoot, address);
-            bool isUntouched = range.Kind != VmaKind.File && range.Kind != VmaKind.SharedFile && (entry == null || *entry == PageState.Untouched);
+            bool isUntouched = range.Kind != VmaKind.File && range.Kind != VmaKind.SharedFile
+                && (entry == null || *entry == PageState.Untouched);
             if (!isUntouched && LineFaults.CopyFromStranger(process->Table.Cache, space, address, writer.Page) == Errno.None)
             {
                 writer.AddPage();

@@ -1,5 +1,6 @@
-// The notes of a core file (elf(5); include/uapi/linux/elfcore.h of Linux): who the process was, the registers of the thread that was ended by
-// the signal, the signal, the auxiliary vector and the mapped files. Only that thread's: the others run on while the core is written. BLOCKS.
+// The notes of a core file (elf(5); include/uapi/linux/elfcore.h of Linux): who the process was, the registers of the thread that was ended
+// by the signal, the signal, the auxiliary vector and the mapped files. Only that thread's: the others run on while the core is written.
+// BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;
@@ -79,7 +80,8 @@ internal static unsafe class CoreNotes
         // struct user_regs_struct.
         ReadOnlySpan<ulong> registers =
         [
-            user->R15, user->R14, user->R13, user->R12, user->Rbp, user->Rbx, user->R11, user->R10, user->R9, user->R8, user->Rax, user->Rcx,
+            user->R15, user->R14, user->R13, user->R12, user->Rbp, user->Rbx, user->R11, user->R10, user->R9, user->R8, user->Rax,
+                user->Rcx,
             user->Rdx, user->Rsi, user->Rdi, ulong.MaxValue, user->Rip, user->CodeSegment, user->Flags, user->Rsp, user->StackSegment,
             Scheduler.Current->FsBase, 0, 0, 0, 0, 0,
         ];

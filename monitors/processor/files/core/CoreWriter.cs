@@ -1,5 +1,5 @@
-// Bytes on their way into a core file: gathered in one frame and written when it is full. Nothing is written beyond RLIMIT_CORE, and nothing
-// after an error; the positions go on, so the headers stay true. BLOCKS.
+// Bytes on their way into a core file: gathered in one frame and written when it is full. Nothing is written beyond RLIMIT_CORE, and
+// nothing after an error; the positions go on, so the headers stay true. BLOCKS.
 
 using System;
 using System.Runtime.InteropServices;

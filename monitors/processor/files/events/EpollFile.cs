@@ -67,7 +67,8 @@ public sealed unsafe class EpollFile(FileSystem files) : FileOperations(files)
         EpollEntry* entry = set->Prompted == 0 ? null : set->First;
         while (entry != null)
         {
-            if (!entry->File->Operations.IsPrompted || entry->IsSpent || (entry->Wanted & PollEvents.In) == 0 || entry->PromptedRound >= round)
+            if (!entry->File->Operations.IsPrompted || entry->IsSpent || (entry->Wanted & PollEvents.In) == 0
+                || entry->PromptedRound >= round)
             {
                 entry = entry->Next;
                 continue;

@@ -55,7 +55,9 @@ public sealed unsafe class TimerFile : FileOperations
         return file;
     }
 
-    /// <summary>Arms it for a time in Clock.NowNs terms (0 = disarms it), repeated with a period (0 = once). What it has counted is forgotten.</summary>
+    /// <summary>
+    /// Arms it for a time in Clock.NowNs terms (0 = disarms it), repeated with a period (0 = once). What it has counted is forgotten.
+    /// </summary>
     public void Set(FileTimer* timer, ulong dueNs, ulong periodNs)
     {
         timer->Ticks = 0;

@@ -1,5 +1,5 @@
-// Signals that are read (signalfd(2)). What is read are the signals that are pending for the process and thread that reads, whoever made the
-// descriptor; so all of these files are told of each signal that is kept, and look. In a slab; freed with its open file.
+// Signals that are read (signalfd(2)). What is read are the signals that are pending for the process and thread that reads, whoever made
+// the descriptor; so all of these files are told of each signal that is kept, and look. In a slab; freed with its open file.
 
 using System;
 using System.Runtime.InteropServices;

@@ -4,8 +4,8 @@
 //
 // What holds:
 //   a memory is true          if no slot of its keys is newer than its moment, none is busy, and no change of unknown keys is under way
-//   an answer is remembered   if the same holds when it arrives: what was called back while it was on its way may be older than the call-back
-//   an own change of a file   keeps the slot busy from before its request until its reply, then makes it newer
+//   an answer is remembered   if the same holds when it arrives: what was called back while it was on its way may be older than the
+//   call-back an own change of a file   keeps the slot busy from before its request until its reply, then makes it newer
 //   an own change of names    has keys that only its reply tells: until then nothing is true, because another program of this component may
 //                             have seen the change before the reply came; then the slots of its keys become newer
 //   an own change that fails  without anybody knowing how far it came makes everything newer
@@ -129,7 +129,8 @@ public sealed unsafe class LeaseClock
     }
 
     /// <summary>Errors that say that nothing was changed.</summary>
-    private static bool IsRefusal(Errno error) => error is Errno.None or Errno.ENOENT or Errno.EEXIST or Errno.ENOTDIR or Errno.EISDIR or Errno.EACCES
-        or Errno.EPERM or Errno.ENOTEMPTY or Errno.EBUSY or Errno.EINVAL or Errno.ENAMETOOLONG or Errno.ELOOP or Errno.EREMOTE or Errno.ESTALE
-        or Errno.EMLINK or Errno.EROFS;
+    private static bool IsRefusal(Errno error) =>
+        error is Errno.None or Errno.ENOENT or Errno.EEXIST or Errno.ENOTDIR or Errno.EISDIR or Errno.EACCES
+        or Errno.EPERM or Errno.ENOTEMPTY or Errno.EBUSY or Errno.EINVAL or Errno.ENAMETOOLONG or Errno.ELOOP
+        or Errno.EREMOTE or Errno.ESTALE or Errno.EMLINK or Errno.EROFS;
 }

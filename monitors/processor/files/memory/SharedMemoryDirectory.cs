@@ -47,7 +47,9 @@ public unsafe struct SharedMemoryName
 /// <summary>The names of /dev/shm.</summary>
 public sealed unsafe class SharedMemoryDirectory(FileSystem files)
 {
-    /// <summary>One name for so many free frames at boot: with a long path it takes more than a frame, and its file's node as well.</summary>
+    /// <summary>
+    /// One name for so many free frames at boot: with a long path it takes more than a frame, and its file's node as well.
+    /// </summary>
     private const ulong FramesOfName = 16;
 
     private readonly Slab<SharedMemoryName> _names = new(files.Frames);

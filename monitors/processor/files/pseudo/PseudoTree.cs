@@ -239,7 +239,9 @@ public static unsafe class PseudoTree
     /// <summary>stat(2) of an entry that does not belong to a process.</summary>
     public static FileStatus StatusOf(PseudoNode node)
     {
-        uint device = node.File == PseudoFile.DevSharedMemory ? DeviceNumber.SharedMemory : node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
+        uint device = node.File == PseudoFile.DevSharedMemory
+            ? DeviceNumber.SharedMemory
+            : node.File >= PseudoFile.Dev ? DeviceNumber.Dev : node.File >= PseudoFile.Sys ? DeviceNumber.Sys : DeviceNumber.Proc;
         uint mode = TypeOf(node.File) switch
         {
             PseudoType.Directory => FileMode.Directory | ModeOfDirectory(node.File),
@@ -264,8 +266,8 @@ public static unsafe class PseudoTree
     {
         return file switch
         {
-            PseudoFile.ProcessDescriptorInfo or PseudoFile.ProcessAuxiliary or PseudoFile.ProcessEnvironment or PseudoFile.ProcessInputOutput
-                or PseudoFile.ProcessMemory => OwnerRead,
+            PseudoFile.ProcessDescriptorInfo or PseudoFile.ProcessAuxiliary or PseudoFile.ProcessEnvironment
+                or PseudoFile.ProcessInputOutput or PseudoFile.ProcessMemory => OwnerRead,
             PseudoFile.ProcessComm or PseudoFile.ProcessOomScoreAdjust or PseudoFile.ProcSysHostName or PseudoFile.ProcSysDomainName =>
                 ReadOnly | OwnerWrite,
             _ => ReadOnly,

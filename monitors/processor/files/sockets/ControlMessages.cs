@@ -44,7 +44,8 @@ public unsafe ref struct ControlMessages
     public readonly bool HasRoom => _room >= (ulong)sizeof(ControlHeader);
 
     /// <summary>
-    /// The next one to send and where its data are; false after the last, or with an error. EINVAL: a length that leaves the buffer; EFAULT.
+    /// The next one to send and where its data are; false after the last, or with an error. EINVAL: a length that leaves the buffer;
+    /// EFAULT.
     /// </summary>
     public bool TryTake(out ControlHeader header, out UserBuffer data, out Errno error)
     {
@@ -69,7 +70,9 @@ public unsafe ref struct ControlMessages
 
     /// <summary>How many items of a size the next one to receive may have.</summary>
     public readonly int RoomFor(int itemBytes) =>
-        _room - _position <= (ulong)sizeof(ControlHeader) ? 0 : (int)Math.Min((_room - _position - (ulong)sizeof(ControlHeader)) / (ulong)itemBytes, int.MaxValue);
+        _room - _position <= (ulong)sizeof(ControlHeader)
+            ? 0
+            : (int)Math.Min((_room - _position - (ulong)sizeof(ControlHeader)) / (ulong)itemBytes, int.MaxValue);
 
     /// <summary>Writes one, cut to the room; false when it did not fit as a whole. What cannot be written is lost, as on Linux.</summary>
     public bool Put(int level, int type, scoped ReadOnlySpan<byte> data)

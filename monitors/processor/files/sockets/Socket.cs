@@ -1,6 +1,6 @@
 // A socket (socket(7)): what all families have in common, and the part of the one that it is of. In a slab; counted by whoever refers to
-// it: its open file, sockets that are connected to it, messages of its that are on the way. When its open file goes it is dead, and its family
-// lets go of everything but what the references need.
+// it: its open file, sockets that are connected to it, messages of its that are on the way. When its open file goes it is dead, and its
+// family lets go of everything but what the references need.
 
 using Lego.Kernel;
 

@@ -8,7 +8,9 @@ namespace Lego.Processor;
 /// <summary>Operations of sockets as files.</summary>
 public sealed unsafe class SocketFile(FileSystem files) : FileOperations(files)
 {
-    /// <summary>An open file on a socket, which takes over the caller's reference; null (and the reference is the caller's still): ENFILE.</summary>
+    /// <summary>
+    /// An open file on a socket, which takes over the caller's reference; null (and the reference is the caller's still): ENFILE.
+    /// </summary>
     public static OpenFile* Open(FileSystem files, Socket* socket, OpenFlags flags)
     {
         OpenFile* file = OpenFile.Create(files, FileKind.Socket, OpenFlags.ReadWrite | flags);

@@ -113,7 +113,12 @@ public static unsafe class RouteMessages
         ref NetworkInterface link = ref stack.Interfaces[index];
         bool isLoopback = link.Kind == InterfaceKind.Loopback;
         header.Type = NewLink;
-        LinkBody body = new() { Type = InterfaceRequests.HardwareTypeOf(in link), Index = index, Flags = InterfaceRequests.FlagsOf(in link) };
+        LinkBody body = new()
+        {
+            Type = InterfaceRequests.HardwareTypeOf(in link),
+            Index = index,
+            Flags = InterfaceRequests.FlagsOf(in link),
+        };
         Span<byte> name = stackalloc byte[NameBytes];
         Span<byte> hardware = stackalloc byte[HardwareBytes];
         to.Begin(in header, in body);

@@ -1,5 +1,5 @@
-// The family AF_PACKET (packet(7)): frames of interfaces as they are, for tcpdump(8) and DHCP clients. Root's alone. There are no filters in the
-// kernel (SO_ATTACH_FILTER is ENOPROTOOPT, and libpcap then filters itself) and no shared rings.
+// The family AF_PACKET (packet(7)): frames of interfaces as they are, for tcpdump(8) and DHCP clients. Root's alone. There are no filters
+// in the kernel (SO_ATTACH_FILTER is ENOPROTOOPT, and libpcap then filters itself) and no shared rings.
 
 using System;
 using System.Buffers.Binary;

@@ -1,7 +1,7 @@
-// Sockets that only messages refer to. A socket can be sent over itself, or two over each other, and all descriptors closed: then nobody can
-// ever receive them. The search is Linux's (net/unix/garbage.c before 6.10), a trial deletion: suspects are sockets of which all references
-// are on the way; what suspects' queues hold is taken off; a suspect that still has references is reachable from elsewhere, and so is
-// all that its queue holds, and so on. The queues of the others are emptied, which ends them. BLOCKS where files are released.
+// Sockets that only messages refer to. A socket can be sent over itself, or two over each other, and all descriptors closed: then nobody
+// can ever receive them. The search is Linux's (net/unix/garbage.c before 6.10), a trial deletion: suspects are sockets of which all
+// references are on the way; what suspects' queues hold is taken off; a suspect that still has references is reachable from elsewhere, and
+// so is all that its queue holds, and so on. The queues of the others are emptied, which ends them. BLOCKS where files are released.
 
 using Lego.Kernel;
 

@@ -1,7 +1,7 @@
 // What one AF_UNIX socket has sent and another has yet to receive: bytes, the files that go with them, and who sent it. Small messages hold
 // their bytes themselves, larger ones in a chain of frames. A message is charged to its sender until it has been received, at what Linux
-// charges for a small buffer (SKB_TRUESIZE), or what its frames take; so SO_SNDBUF bounds what a socket can have on the way, and UnixSockets
-// what all have. Only copies block.
+// charges for a small buffer (SKB_TRUESIZE), or what its frames take; so SO_SNDBUF bounds what a socket can have on the way, and
+// UnixSockets what all have. Only copies block.
 
 using System;
 using System.Runtime.CompilerServices;

@@ -81,7 +81,8 @@ public sealed unsafe partial class UnixSockets
 
         bool isRoot = process->EffectiveUserId == 0;
         bool isUser = said.UserId == process->UserId || said.UserId == process->EffectiveUserId || said.UserId == process->SavedUserId;
-        bool isGroup = said.GroupId == process->GroupId || said.GroupId == process->EffectiveGroupId || said.GroupId == process->SavedGroupId;
+        bool isGroup = said.GroupId == process->GroupId || said.GroupId == process->EffectiveGroupId
+            || said.GroupId == process->SavedGroupId;
         if (!isRoot && (said.ProcessId != process->Id || !isUser || !isGroup))
         {
             return Errno.EPERM;
@@ -139,7 +140,8 @@ public sealed unsafe partial class UnixSockets
 
                 OpenFile* file = (*some)[index];
                 file->References++;
-                Errno error = FileTable.Of(process)->Install(file, closeOnExec, 0, process->Limits[2 * ResourceLimit.Files], out int number);
+                Errno error = FileTable.Of(process)->Install(file, closeOnExec, 0, process->Limits[2 * ResourceLimit.Files],
+                    out int number);
                 isFull = error != Errno.None;
                 if (isFull)
                 {
@@ -154,7 +156,8 @@ public sealed unsafe partial class UnixSockets
 
         if (given != 0)
         {
-            message.Control.Put(OptionLevel.Socket, ControlMessages.Rights, MemoryMarshal.AsBytes((ReadOnlySpan<int>)numbers.Slice(0, given)));
+            message.Control.Put(OptionLevel.Socket, ControlMessages.Rights,
+                MemoryMarshal.AsBytes((ReadOnlySpan<int>)numbers.Slice(0, given)));
         }
 
         message.Received |= given < count ? MessageFlags.ControlTruncated : MessageFlags.None;

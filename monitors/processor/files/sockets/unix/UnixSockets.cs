@@ -1,7 +1,7 @@
-// The family AF_UNIX (unix(7)): sockets of the programs of this component, joined in its memory. A path name is a socket inode on the volume,
-// so that permissions, renames and removals are the volume's; whoever connects from another processor component finds nobody listening
-// (ECONNREFUSED). Connections are in UnixSockets.Connections.cs, streams and datagrams in files of their own. The comments that name unix_...
-// mean functions of Linux's net/unix/af_unix.c, whose order of checks decides which of several errors a program sees.
+// The family AF_UNIX (unix(7)): sockets of the programs of this component, joined in its memory. A path name is a socket inode on the
+// volume, so that permissions, renames and removals are the volume's; whoever connects from another processor component finds nobody
+// listening (ECONNREFUSED). Connections are in UnixSockets.Connections.cs, streams and datagrams in files of their own. The comments that
+// name unix_... mean functions of Linux's net/unix/af_unix.c, whose order of checks decides which of several errors a program sees.
 
 using System;
 using System.Runtime.InteropServices;
