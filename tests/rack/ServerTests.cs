@@ -1,0 +1,158 @@
+// Programs of the rack and this host serve each other by TCP and UDP: each kind of card, a sound and a faulty wire.
+
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Net;
+using System.Net.Http;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Lego.Rack.Tests;
+
+public sealed class ServerTests : IDisposable
+{
+    private const int FileBytes = 4_000_000;
+    private const int SmallBytes = 300_000;
+
+    /// <summary>Beyond this a server or a connection is stuck.</summary>
+    private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromSeconds(60));
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("lego-server-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("virtio", "", FileBytes)]
+    [InlineData("e1000", "", FileBytes)]
+    [InlineData("virtio", "loss=1%,delay=1ms,reorder=2%,duplicate=1%,corrupt=0.1%", SmallBytes)]
+    public async Task A_file_comes_from_this_host_and_is_served_to_it(string card, string faults, int bytes)
+    {
+        (string path, string digest) = MakeFile(bytes);
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        Task serving = ServeOnceAsync(listener, path);
+        int port = FreePort();
+        string[] wire = faults.Length == 0 ? [] : ["--wire", faults, "--seed", "3"];
+        using Process rack = await LegoTool.StartReadyAsync(["--nic", card, "--publish", $"{port}:80", .. wire],
+            $"mkdir /www; wget -q -O /www/file http://10.0.2.2:{PortOf(listener)}/file; sha256sum /www/file; exec httpd -f -p 80 -h /www");
+        try
+        {
+            await serving.WaitAsync(s_limit);
+            Assert.Equal($"{digest}  /www/file", await rack.StandardOutput.ReadLineAsync().WaitAsync(s_limit));
+            using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = s_limit };
+            Assert.Equal(HttpStatusCode.NotFound, await FirstAnswerAsync(client, "/none"));
+            Assert.Equal(digest, Convert.ToHexStringLower(SHA256.HashData(await client.GetByteArrayAsync("/file"))));
+        }
+        finally
+        {
+            await EndAsync(rack);
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_to_a_port_where_nobody_listens_ends()
+    {
+        int port = FreePort();
+        using Process rack = await LegoTool.StartReadyAsync(["--publish", $"{port}:81"], "exec sleep 600");
+        try
+        {
+            using TcpClient client = new();
+            await client.ConnectAsync(IPAddress.Loopback, port);
+            // QEMU accepts before it asks the rack, so that a refusal is an end, by FIN or by RST.
+            Task<int> reading = client.GetStream().ReadAsync(new byte[1]).AsTask();
+            Exception? end = await Record.ExceptionAsync(() => reading.WaitAsync(s_limit));
+            Assert.True(end is IOException || (end is null && await reading == 0), $"{end}");
+        }
+        finally
+        {
+            await EndAsync(rack);
+        }
+    }
+
+    [Fact]
+    public async Task Datagrams_are_echoed_through_a_published_port()
+    {
+        int port = FreePort();
+        string[] add = await LinuxPrograms.AddAsync("udp-echo");
+        using Process rack = await LegoTool.StartReadyAsync(["--publish", $"{port}:7/udp", .. add], "exec /udp-echo 7");
+        try
+        {
+            Assert.Equal("bound", await rack.StandardOutput.ReadLineAsync().WaitAsync(s_limit));
+            using UdpClient client = new();
+            client.Connect(IPAddress.Loopback, port);
+            foreach (int length in new[] { 0, 1, 1472 })
+            {
+                byte[] sent = new byte[length];
+                new Random(length).NextBytes(sent);
+                await client.SendAsync(sent);
+                Assert.Equal(sent, (await client.ReceiveAsync().WaitAsync(s_limit)).Buffer);
+            }
+        }
+        finally
+        {
+            await EndAsync(rack);
+        }
+    }
+
+    private static int FreePort()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return PortOf(listener);
+    }
+
+    private static int PortOf(TcpListener listener) => ((IPEndPoint)listener.LocalEndpoint).Port;
+
+    private (string Path, string Digest) MakeFile(int bytes)
+    {
+        byte[] content = new byte[bytes];
+        new Random(bytes).NextBytes(content);
+        string path = Path.Combine(_folder, "file");
+        File.WriteAllBytes(path, content);
+        return (path, Convert.ToHexStringLower(SHA256.HashData(content)));
+    }
+
+    /// <summary>The status of the first answer: until the server listens, connections through the published port end without one.</summary>
+    private static async Task<HttpStatusCode> FirstAnswerAsync(HttpClient client, string path)
+    {
+        using CancellationTokenSource limit = new(s_limit);
+        while (true)
+        {
+            try
+            {
+                using HttpResponseMessage answer = await client.GetAsync(path, limit.Token);
+                return answer.StatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                await Task.Delay(s_pause, limit.Token);
+            }
+        }
+    }
+
+    private static async Task ServeOnceAsync(TcpListener listener, string path)
+    {
+        using TcpClient client = await listener.AcceptTcpClientAsync();
+        NetworkStream stream = client.GetStream();
+        using StreamReader reader = new(stream, Encoding.ASCII, leaveOpen: true);
+        while (await reader.ReadLineAsync() is { Length: > 0 })
+        {
+        }
+
+        byte[] content = await File.ReadAllBytesAsync(path);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.0 200 OK\r\nContent-Length: {content.Length}\r\n\r\n"));
+        await stream.WriteAsync(content);
+    }
+
+    private static async Task EndAsync(Process rack)
+    {
+        LegoTool.Signal(rack.Id, "TERM");
+        await LegoTool.FinishAsync(rack);
+    }
+}
