@@ -93,7 +93,7 @@ public unsafe struct Pipe
     {
         _lacksRoom |= !HasRoom;
         ReadersWait.WakeAll();
-        _files.Target.Readiness.Notify(ref Watchers, PollEvents.Readable | PollEvents.HangUp);
+        _files.Target.Readiness.Notify(ref Watchers, Writers == 0 ? PollEvents.Readable | PollEvents.HangUp : PollEvents.Readable);
     }
 
     public void WakeWriters()
@@ -101,7 +101,7 @@ public unsafe struct Pipe
         WritersWait.WakeAll();
         if (_lacksRoom)
         {
-            _files.Target.Readiness.Notify(ref Watchers, PollEvents.Writable | PollEvents.Error);
+            _files.Target.Readiness.Notify(ref Watchers, Readers == 0 ? PollEvents.Writable | PollEvents.Error : PollEvents.Writable);
         }
 
         _lacksRoom = !HasRoom;
