@@ -1,6 +1,6 @@
 /*
- * told-events: files that tell of events: timers, signals, and epoll instances within instances, shared, exclusive and with
- * many idle files (timerfd_create(2), signalfd(2), epoll(7)). Prints one line per finding, the same on any Linux host and on a rack.
+ * told-events: files that tell of events: timers, signals, owners of files, and epoll instances within instances, shared, exclusive and with
+ * many idle files (timerfd_create(2), signalfd(2), fcntl(2), epoll(7)). Prints one line per finding, the same on any Linux host and on a rack.
  *
  * gcc -O2 -static -pthread -w -o told-events told-events.c
  */
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -307,11 +308,73 @@ static void many(void)
 	printf("each has its turn: %d in %d rounds\n", total, rounds);
 }
 
+static volatile int told;
+
+static void on_told(int signal)
+{
+	told++;
+}
+
+/* Signals that a change has sent since the last look. */
+static void say_told(const char *what)
+{
+	printf("%s: %s\n", what, told ? "told" : "nothing");
+	told = 0;
+}
+
+static void owners(void)
+{
+	int pair[2], pipes[2], on = 1, off = 0, regular = open("/proc/self/exe", O_RDONLY);
+	signal(SIGIO, on_told);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	pipe(pipes);
+	printf("nobody: %s\n", result(fcntl(pair[0], F_GETOWN)));
+	printf("on: %s,", result(ioctl(pair[0], FIOASYNC, &on)));
+	printf(" flags %x\n", fcntl(pair[0], F_GETFL));
+	write(pair[1], "x", 1);
+	say_told("without an owner");
+	printf("no process: %s\n", result(fcntl(pair[0], F_SETOWN, 0x3fffff)));
+	printf("no group: %s\n", result(fcntl(pair[0], F_SETOWN, -0x3fffff)));
+	printf("process: %s,", result(fcntl(pair[0], F_SETOWN, getpid())));
+	printf(" is us %d\n", fcntl(pair[0], F_GETOWN) == getpid());
+	say_told("owned");
+	write(pair[1], "x", 1);
+	say_told("written");
+	printf("off: %s,", result(ioctl(pair[0], FIOASYNC, &off)));
+	printf(" flags %x\n", fcntl(pair[0], F_GETFL));
+	write(pair[1], "x", 1);
+	say_told("when off");
+	fcntl(pipes[0], F_SETFL, O_ASYNC | O_NONBLOCK);
+	fcntl(pipes[0], F_SETOWN, getpid());
+	write(pipes[1], "x", 1);
+	say_told("pipe");
+	if (fork() == 0)
+		_exit(write(pipes[1], "x", 1) != 1);
+	wait(0);
+	say_told("pipe, by a child");
+	close(pipes[1]);
+	say_told("pipe, last writer");
+	int child = fork();
+	if (child == 0)
+		_exit(0);
+	fcntl(pair[0], F_SETOWN, child);
+	waitpid(child, 0, 0);
+	printf("gone: %s\n", result(fcntl(pair[0], F_GETOWN)));
+	printf("regular file: %s,", result(ioctl(regular, FIOASYNC, &on)));
+	printf(" %s,", result(ioctl(regular, FIOASYNC, &off)));
+	printf(" %s,", result(fcntl(regular, F_SETFL, O_ASYNC)));
+	printf(" flags %x\n", fcntl(regular, F_GETFL) & ~0100000);
+	close(pair[0]);
+	close(pipes[0]);
+	signal(SIGIO, SIG_DFL);
+}
+
 int main(void)
 {
 	setbuf(stdout, 0);
 	timers();
 	signals();
+	owners();
 	nesting();
 	exclusive();
 	many();

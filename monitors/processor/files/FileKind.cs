@@ -63,10 +63,10 @@ public enum OpenFlags : uint
     Path = 0x200000,
     /// <summary>O_TMPFILE's own bit; the constant of the header includes O_DIRECTORY.</summary>
     Temporary = 0x400000,
-    /// <summary>What F_SETFL may change.</summary>
-    Settable = Append | NonBlocking | Direct | Async | NoAccessTime,
+    /// <summary>What F_SETFL may change; O_ASYNC besides, of files that send signals (SignalDrivenIo).</summary>
+    Settable = Append | NonBlocking | Direct | NoAccessTime,
     /// <summary>What an open file remembers.</summary>
-    Remembered = AccessMask | Append | NonBlocking | Sync | Direct | Async | LargeFile | Directory | NoFollow | NoAccessTime | Path,
+    Remembered = AccessMask | Append | NonBlocking | Sync | Direct | LargeFile | Directory | NoFollow | NoAccessTime | Path,
     /// <summary>What an O_PATH descriptor remembers (open(2), O_PATH).</summary>
     RememberedOfPath = Directory | NoFollow | Path,
 }

@@ -39,6 +39,8 @@ public unsafe struct OpenFile
     public FileTimer* Timer;
     public SignalSet* SignalSet;
     public Socket* Socket;
+    /// <summary>Whom it tells of changes by a signal.</summary>
+    public SignalDrivenIo SignalDriven;
     /// <summary>Entries of epoll instances that watch it.</summary>
     public EpollEntry* Watches;
     /// <summary>Whom it tells of changes itself, where no object behind it does.</summary>
@@ -84,6 +86,7 @@ public unsafe struct OpenFile
             FileLocks.Closed(file);
             FileOperations operations = file->Operations;
             EpollSet.Forget(operations.Files, file);
+            SignalDrivenIo.Switch(file, isOn: false);
             operations.Close(file);
             operations.Files.OpenFiles.Free(file);
         }

@@ -36,6 +36,7 @@ public static unsafe class TerminalRequests
     public const uint SetWindowSize = 0x5414;
     public const uint BytesReadable = 0x541B;
     public const uint SetNonBlocking = 0x5421;
+    public const uint SetSignalDriven = 0x5452;
     public const uint GiveUpControlling = 0x5422;
     public const uint GetSession = 0x5429;
     public const uint ClearCloseOnExec = 0x5450;

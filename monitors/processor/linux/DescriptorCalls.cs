@@ -21,6 +21,10 @@ public static unsafe class DescriptorCalls
     private const ulong GetLock = 5;
     private const ulong SetLock = 6;
     private const ulong SetLockAndWait = 7;
+    private const ulong SetOwner = 8;
+    private const ulong GetOwner = 9;
+    private const ulong SetOwnerOfKind = 15;
+    private const ulong GetOwnerOfKind = 16;
     private const ulong GetOpenFileLock = 36;
     private const ulong SetOpenFileLock = 37;
     private const ulong SetOpenFileLockAndWait = 38;
@@ -142,7 +146,7 @@ public static unsafe class DescriptorCalls
     }
 
     [SystemCall(72, "fcntl", Support.Partial,
-        "no leases, no signal-driven I/O (F_SETOWN, F_SETSIG), pipes keep the size that they were made with")]
+        "no leases, no F_SETSIG, owners are no threads, pipes keep the size that they were made with")]
     internal static long Control(ref SystemCall call)
     {
         FileTable* table = FileTable.Of(call.Process);
@@ -173,7 +177,17 @@ public static unsafe class DescriptorCalls
             case GetStatusFlags:
                 return (long)file->Flags;
             case SetStatusFlags:
-                return SystemCall.Result(ChangeStatusFlags(ref call, (OpenFlags)call.A2 & OpenFlags.Settable));
+                return SystemCall.Result(ChangeStatusFlags(ref call, (OpenFlags)call.A2));
+            case SetOwner:
+                return SystemCall.Result(file->SignalDriven.SetOwner(call.Process, (int)call.A2));
+            case GetOwner:
+                return file->SignalDriven.GetOwner(call.Process->Table);
+            case SetOwnerOfKind:
+                Errno error = new UserPointer<FileOwner>(call.A2).Read(call.Process, out FileOwner owner);
+                return SystemCall.Result(error != Errno.None ? error : file->SignalDriven.SetOwner(call.Process, owner));
+            case GetOwnerOfKind:
+                return SystemCall.Result(new UserPointer<FileOwner>(call.A2).Write(
+                    call.Process, FileOwner.Of(file->SignalDriven.GetOwner(call.Process->Table))));
             case GetLock:
             case SetLock:
             case SetLockAndWait:
@@ -251,7 +265,8 @@ public static unsafe class DescriptorCalls
             }
         }
 
-        descriptor.File->Flags = (descriptor.File->Flags & ~OpenFlags.Settable) | wanted;
+        descriptor.File->Flags = (descriptor.File->Flags & ~OpenFlags.Settable) | (wanted & OpenFlags.Settable);
+        SignalDrivenIo.Switch(descriptor.File, (wanted & OpenFlags.Async) != 0);
         return Errno.None;
     }
 

@@ -8,7 +8,7 @@ namespace Lego.Processor;
 public static unsafe class TerminalCalls
 {
     [SystemCall(16, "ioctl", Support.Partial,
-        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOCLEX, FIONCLEX")]
+        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX")]
     internal static long Control(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -29,6 +29,19 @@ public static unsafe class TerminalCalls
                 if (error == Errno.None)
                 {
                     file->Flags = on != 0 ? file->Flags | OpenFlags.NonBlocking : file->Flags & ~OpenFlags.NonBlocking;
+                }
+
+                return SystemCall.Result(error);
+            case TerminalRequests.SetSignalDriven:
+                error = new UserPointer<int>(call.A2).Read(call.Process, out on);
+                if (error == Errno.None && on != 0 && !SignalDrivenIo.IsOffered(file))
+                {
+                    return SystemCall.Fail(Errno.ENOTTY);
+                }
+
+                if (error == Errno.None)
+                {
+                    SignalDrivenIo.Switch(file, on != 0);
                 }
 
                 return SystemCall.Result(error);

@@ -1,6 +1,6 @@
-// Which epoll entries are told of the changes of one object: a pipe, a socket, a counter. Embedded in the object, which stays where it is;
-// zero-initialised = nobody. Every entry belongs to one open file on the object and leaves with it (EpollSet.Forget), so the list is empty
-// when the object ends. Nothing here blocks.
+// Who is told of the changes of one object (a pipe, a socket, a counter): epoll entries, and open files that tell their owners by a signal.
+// Embedded in the object, which stays where it is; zero-initialised = nobody. Every entry belongs to one open file on the object and leaves
+// with it (EpollSet.Forget, SignalDrivenIo.Switch), so both lists are empty when the object ends. Nothing here blocks.
 
 namespace Lego.Processor;
 
@@ -8,6 +8,7 @@ namespace Lego.Processor;
 public unsafe struct Watchers
 {
     private EpollEntry* _first;
+    private OpenFile* _firstSignalling;
 
     /// <summary>The first one; EpollEntry.NextOfObject leads on.</summary>
     public readonly EpollEntry* First => _first;
@@ -38,12 +39,36 @@ public unsafe struct Watchers
         *link = entry->NextOfObject;
     }
 
+    /// <summary>An open file on the object begins to tell its owner.</summary>
+    public static void Add(Watchers* watchers, OpenFile* file)
+    {
+        file->SignalDriven.NextOfObject = watchers->_firstSignalling;
+        watchers->_firstSignalling = file;
+    }
+
+    /// <summary>An open file tells its owner nothing any more.</summary>
+    public static void Remove(Watchers* watchers, OpenFile* file)
+    {
+        OpenFile** link = &watchers->_firstSignalling;
+        while (*link != file)
+        {
+            link = &(*link)->SignalDriven.NextOfObject;
+        }
+
+        *link = file->SignalDriven.NextOfObject;
+    }
+
     /// <summary>
     /// Some of these events may have become true. Of the exclusive entries, those are told up to the first one for which somebody waits
     /// (epoll_ctl(2), EPOLLEXCLUSIVE).
     /// </summary>
     public readonly void Tell(PollEvents events)
     {
+        for (OpenFile* file = _firstSignalling; file != null; file = file->SignalDriven.NextOfObject)
+        {
+            SignalDrivenIo.Tell(file, events);
+        }
+
         for (EpollEntry* entry = _first; entry != null; entry = entry->NextOfObject)
         {
             bool isHeard = EpollSet.Hear(entry, events);
