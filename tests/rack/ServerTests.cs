@@ -1,4 +1,5 @@
-// Programs of the rack and this host serve each other by TCP and UDP: each kind of card, a sound and a faulty wire.
+// Programs of the rack and this host serve each other by TCP and UDP: each kind of card, a sound and a faulty wire. What crosses a sound
+// one is recorded, and each frame of it is right.
 
 using System;
 using System.Diagnostics;
@@ -23,6 +24,9 @@ public sealed class ServerTests : IDisposable
     private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromSeconds(60));
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The largest segment on a wire of 1500 bytes.</summary>
+    private const int SegmentBytes = 1460;
+
     private readonly string _folder = Directory.CreateTempSubdirectory("lego-server-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -38,7 +42,8 @@ public sealed class ServerTests : IDisposable
         listener.Start();
         Task serving = ServeOnceAsync(listener, path);
         int port = FreePort();
-        string[] wire = faults.Length == 0 ? [] : ["--wire", faults, "--seed", "3"];
+        string capture = Path.Combine(_folder, "frames");
+        string[] wire = faults.Length == 0 ? ["--pcap", capture] : ["--wire", faults, "--seed", "3"];
         using Process rack = await LegoTool.StartReadyAsync(["--nic", card, "--publish", $"{port}:80", .. wire],
             $"mkdir /www; wget -q -O /www/file http://10.0.2.2:{PortOf(listener)}/file; sha256sum /www/file; exec httpd -f -p 80 -h /www");
         try
@@ -52,6 +57,11 @@ public sealed class ServerTests : IDisposable
         finally
         {
             await EndAsync(rack);
+        }
+
+        if (faults.Length == 0)
+        {
+            Assert.True(Capture.AssertIsSound(capture).Segments > 2 * bytes / SegmentBytes);
         }
     }
 
@@ -78,15 +88,17 @@ public sealed class ServerTests : IDisposable
     [Fact]
     public async Task Datagrams_are_echoed_through_a_published_port()
     {
+        int[] lengths = [0, 1, 1472];
         int port = FreePort();
+        string capture = Path.Combine(_folder, "frames");
         string[] add = await LinuxPrograms.AddAsync("udp-echo");
-        using Process rack = await LegoTool.StartReadyAsync(["--publish", $"{port}:7/udp", .. add], "exec /udp-echo 7");
+        using Process rack = await LegoTool.StartReadyAsync(["--publish", $"{port}:7/udp", "--pcap", capture, .. add], "exec /udp-echo 7");
         try
         {
             Assert.Equal("bound", await rack.StandardOutput.ReadLineAsync().WaitAsync(s_limit));
             using UdpClient client = new();
             client.Connect(IPAddress.Loopback, port);
-            foreach (int length in new[] { 0, 1, 1472 })
+            foreach (int length in lengths)
             {
                 byte[] sent = new byte[length];
                 new Random(length).NextBytes(sent);
@@ -98,6 +110,8 @@ public sealed class ServerTests : IDisposable
         {
             await EndAsync(rack);
         }
+
+        Assert.Equal(2 * lengths.Length, Capture.AssertIsSound(capture).Datagrams);
     }
 
     private static int FreePort()
