@@ -18,8 +18,8 @@ public static unsafe partial class Scheduler
     {
         MachineThreads.Frames = frames;
         MachineThreads.Threads = new Slab<Thread>(frames);
-        ulong firstNs = BootArguments.GetNumber("spin_us"u8, SpinBudget.DefaultFirstNs / NsPerMicrosecond) * NsPerMicrosecond;
-        MachineThreads.Spin = new SpinBudget(firstNs, SpinBudget.DefaultMostNs);
+        ulong leastNs = BootArguments.GetNumber("spin_us"u8, SpinBudget.DefaultLeastNs / NsPerMicrosecond) * NsPerMicrosecond;
+        MachineThreads.Spin = new SpinBudget(leastNs, SpinBudget.DefaultMostNs);
         AdoptIdleThread();
         Spawn(main, null, "main"u8);
     }

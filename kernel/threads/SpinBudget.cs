@@ -1,13 +1,12 @@
 // How long a wait polls before it gives the CPU up. Polling is the fastest way to notice an answer that comes soon, and wasted for one that
 // does not come soon. The budget follows what halts turn out to be (as KVM's halt polling does): after a short one it doubles, because a
-// little more patience would have spared the two thread wake-ups on the host that a halt costs; after a long one it falls back, and by half
-// after each further one.
+// little more patience would have spared the two thread wake-ups on the host that a halt costs; after a long one it falls back.
 //
 // Patience also keeps two machines that talk to each other on different cores of the host: if both halt after every message, the host sees
 // two light threads and runs them in turn on one core, 100 us a message for as long as it lasts. But where the host has fewer free cores
 // than there are machines that poll, patience only keeps the peer from running: its answer comes as soon as the halt gives it the core.
 // Both look the same, a short halt after polling in vain; what tells them apart is whether patience pays. So there is an account of it:
-// what was polled in vain, less what answers have spared that came late but while polling. When the loss is too
+// what was polled in vain beyond the least budget, less what answers have spared that came late but while polling. When the loss is too
 // high, the machine polls hardly at all for a while, and for longer each time until patience has paid its way again.
 //
 // Called with the kernel lock held; one budget per machine. Measured with two machines on two cores under loads from 3 to 13: with a fixed
@@ -21,7 +20,7 @@ namespace Lego.Kernel;
 /// <summary>Time to poll, by what the last halts were like and what polling has cost.</summary>
 public struct SpinBudget
 {
-    internal const ulong DefaultFirstNs = 60_000;
+    internal const ulong DefaultLeastNs = 60_000;
     internal const ulong DefaultMostNs = 1_000_000;
     private const ulong ShortHaltNs = 300_000;
     /// <summary>What an answer spares that comes while polling: two wake-ups of threads on the host.</summary>
@@ -31,29 +30,27 @@ public struct SpinBudget
     private const ulong MostLossNs = 25_000_000;
     private const ulong FirstPauseNs = 100_000_000;
     private const ulong LongestPauseNs = 3_200_000_000;
-    /// <summary>The part of the first budget that is left after long halts and in a pause: what a peer takes that is awake.</summary>
-    private const ulong FloorShare = 8;
+    /// <summary>The part of the least budget that is left in a pause.</summary>
+    private const ulong PauseShare = 8;
 
-    private readonly ulong _firstNs;
+    private readonly ulong _leastNs;
     private ulong _mostNs;
     private ulong _ns;
     private ulong _lossNs;
     private ulong _pauseNs;
     private ulong _pausedUntilNs;
 
-    /// <summary>A budget that begins with <paramref name="firstNs"/>; 0 = never poll.</summary>
-    internal SpinBudget(ulong firstNs, ulong mostNs)
+    /// <summary>A budget that never falls below <paramref name="leastNs"/>, pauses apart; 0 = never poll.</summary>
+    internal SpinBudget(ulong leastNs, ulong mostNs)
     {
-        _firstNs = firstNs;
+        _leastNs = leastNs;
         _mostNs = mostNs;
-        _ns = firstNs;
+        _ns = leastNs;
         _pauseNs = FirstPauseNs;
     }
 
     /// <summary>Budget of the wait that begins now.</summary>
     internal readonly ulong Ns => _ns;
-
-    private readonly ulong FloorNs => _firstNs / FloorShare;
 
     /// <summary>Caps the budget.</summary>
     internal void LimitTo(ulong mostNs)
@@ -65,8 +62,7 @@ public struct SpinBudget
     /// <summary>What was waited for came while polling, after so long.</summary>
     internal void Succeeded(ulong polledNs)
     {
-        bool isLate = polledNs > FloorNs;
-        ulong gainNs = isLate ? HaltCostNs : ForgivenNs;
+        ulong gainNs = polledNs > _leastNs ? HaltCostNs : ForgivenNs;
         if (_lossNs > gainNs)
         {
             _lossNs -= gainNs;
@@ -74,7 +70,7 @@ public struct SpinBudget
         else
         {
             _lossNs = 0;
-            _pauseNs = isLate ? FirstPauseNs : _pauseNs;
+            _pauseNs = polledNs > _leastNs ? FirstPauseNs : _pauseNs;
         }
     }
 
@@ -86,22 +82,20 @@ public struct SpinBudget
             if (nowNs >= _pausedUntilNs)
             {
                 _pausedUntilNs = 0;
-                _ns = _firstNs;
+                _ns = _leastNs;
             }
 
             return;
         }
 
-        _lossNs += _ns - FloorNs;
-        _ns = haltNs < ShortHaltNs ? Math.Min(2 * _ns, Math.Max(_mostNs, _firstNs))
-            : _ns > _firstNs ? _firstNs
-            : Math.Max(_ns / 2, FloorNs);
+        _lossNs += _ns - Math.Min(_ns, _leastNs);
+        _ns = haltNs >= ShortHaltNs ? _leastNs : Math.Min(2 * _ns, Math.Max(_mostNs, _leastNs));
         if (_lossNs >= MostLossNs)
         {
             _lossNs = 0;
             _pausedUntilNs = nowNs + _pauseNs;
             _pauseNs = Math.Min(2 * _pauseNs, LongestPauseNs);
-            _ns = FloorNs;
+            _ns = _leastNs / PauseShare;
         }
     }
 }
