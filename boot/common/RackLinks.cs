@@ -51,7 +51,7 @@ public static class RackLinks
         }
 
         Poller.Register(card!);
-        Scheduler.LimitPolling(EthernetPollingNs);
+        SpinBudget.LimitTo(EthernetPollingNs);
         var link = new EthernetLink(card!, node);
         var rates = new LossRates
         {

@@ -33,5 +33,9 @@ internal static unsafe class MachineThreads
     internal static Poller.WakeupState Wakeups;
 
     // How long a wait polls (kernel/threads/SpinBudget.cs).
-    internal static SpinBudget Spin;
+    internal static ulong LeastSpinNs;
+    internal static ulong MostSpinNs = SpinBudget.DefaultMostNs;
+    internal static uint SpinFailuresAtMost;
+    internal static uint HopelessSpins;
+    internal static ulong SpinNs;
 }

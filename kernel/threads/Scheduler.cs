@@ -248,7 +248,7 @@ public static unsafe partial class Scheduler
             Poller.PollAll();
             if (Volatile.Read(ref flag))
             {
-                MachineThreads.Spin.Succeeded(now - start);
+                SpinBudget.Succeeded();
                 return true;
             }
             // What the first poll brings costs no look at the clock.
@@ -263,7 +263,7 @@ public static unsafe partial class Scheduler
             {
                 break;
             }
-            if (now - start > MachineThreads.Spin.Ns)
+            if (now - start > SpinBudget.Ns)
             {
                 MachineThreads.PolledInVain = true;
                 break;
@@ -277,13 +277,6 @@ public static unsafe partial class Scheduler
             return *address;
         }
     }
-
-    /// <summary>
-    /// Caps the time that waits poll; boot time. For links whose frames other threads of the host carry, the emulator's network threads:
-    /// polling machines keep those from running, so that more patience makes a busy host slower (measured: 155 us a page at 100 us, 600 us
-    /// at 1 ms).
-    /// </summary>
-    public static void LimitPolling(ulong mostNs) => MachineThreads.Spin.LimitTo(mostNs);
 
     /// <summary>Says that a flag some thread waits for has been set.</summary>
     public static void Notify() => MachineThreads.Notified = true;

@@ -11,15 +11,13 @@ public static unsafe partial class Scheduler
 {
     /// <summary>Polls between two looks at clock and run queue: under emulation a look costs as much as several polls.</summary>
     private const int PollsPerLook = 16;
-    private const ulong NsPerMicrosecond = 1000;
 
     /// <summary>Makes the scheduler usable on the boot CPU and queues the image's main function as the first thread.</summary>
     internal static void Initialize(FrameAllocator frames, delegate*<void*, void> main)
     {
         MachineThreads.Frames = frames;
         MachineThreads.Threads = new Slab<Thread>(frames);
-        ulong leastNs = BootArguments.GetNumber("spin_us"u8, SpinBudget.DefaultLeastNs / NsPerMicrosecond) * NsPerMicrosecond;
-        MachineThreads.Spin = new SpinBudget(leastNs, SpinBudget.DefaultMostNs);
+        SpinBudget.Initialize();
         AdoptIdleThread();
         Spawn(main, null, "main"u8);
     }
@@ -40,7 +38,6 @@ public static unsafe partial class Scheduler
         // Device interrupts come to the boot CPU, so it alone polls while idle; the others sleep until a thread is ready for them.
         bool polls = Cpu.Index == 0;
         ulong idleSince = Clock.NowNs();
-        ulong now = idleSince;
         bool halted = false;
         while (true)
         {
@@ -54,7 +51,7 @@ public static unsafe partial class Scheduler
             {
                 MachineThreads.PolledInVain = false;
                 Switch();
-                idleSince = now = Clock.NowNs();
+                idleSince = Clock.NowNs();
                 continue;
             }
             if (worked)
@@ -62,15 +59,15 @@ public static unsafe partial class Scheduler
                 // What ended a halt says nothing for polling.
                 if (!halted)
                 {
-                    MachineThreads.Spin.Succeeded(now - idleSince);
+                    SpinBudget.Succeeded();
                 }
                 halted = false;
                 MachineThreads.PolledInVain = false;
-                idleSince = now = Clock.NowNs();
+                idleSince = Clock.NowNs();
                 continue;
             }
-            now = Clock.NowNs();
-            if (polls && !MachineThreads.PolledInVain && now - idleSince < MachineThreads.Spin.Ns)
+            ulong now = Clock.NowNs();
+            if (polls && !MachineThreads.PolledInVain && now - idleSince < SpinBudget.Ns)
             {
                 KernelLock.LetOthers();
                 continue;
@@ -86,8 +83,7 @@ public static unsafe partial class Scheduler
                 if (polls)
                 {
                     halted = true;
-                    ulong end = Clock.NowNs();
-                    MachineThreads.Spin.Halted(end - now, end);
+                    SpinBudget.Halted(Clock.NowNs() - now);
                 }
             }
             if (polls)
@@ -95,7 +91,7 @@ public static unsafe partial class Scheduler
                 Poller.Disarm();
             }
             MachineThreads.PolledInVain = false;
-            idleSince = now = Clock.NowNs();
+            idleSince = Clock.NowNs();
         }
     }
 
