@@ -16,6 +16,7 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
     [InlineData("perl", "perl.pl")]
     [InlineData("python3", "python.py")]
     [InlineData("bash", "compile.sh")]
+    [InlineData("bash", "servers.sh")]
     public async Task A_script_prints_on_a_rack_what_it_prints_on_the_host(string interpreter, string script)
     {
         Task<ProgramResult> judge = debian.RunHereAsync(interpreter, script);
@@ -75,6 +76,7 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
         "files.sh" => "-- sync\n",
         "archives.sh" => "free\n",
         "perl.pl" => "died 42",
+        "servers.sh" => "-- end\n",
         "python.py" => "environment None True",
         _ => "-- arguments\n",
     };

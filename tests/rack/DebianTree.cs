@@ -17,6 +17,7 @@ public sealed class DebianTree : IAsyncLifetime
 {
     private const string Packages = "bash,dash,coreutils,grep,sed,gawk,findutils,tar,gzip,xz-utils,bzip2,bc,dc,diffutils,patch,"
         + "perl,python3,sqlite3,lua5.4,m4,make,file,less,"
+        + "rsync,redis-server,redis-tools,nginx-light,"
         + "libc-bin,ncurses-base,procps,util-linux,mount,hostname,busybox-static,gcc,libc6-dev,musl-tools";
     private const string Path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     private const string Home = "HOME=/root";
@@ -53,7 +54,10 @@ public sealed class DebianTree : IAsyncLifetime
 
     public Task DisposeAsync() => Task.CompletedTask;
 
-    /// <summary>Runs a script of tests/linux/debian in an empty directory of the host's tree, which is its root directory.</summary>
+    /// <summary>
+    /// Runs a script of tests/linux/debian in an empty directory of the host's tree, which is its root directory, with a network of its
+    /// own.
+    /// </summary>
     public async Task<ProgramResult> RunHereAsync(string interpreter, string script)
     {
         string work = System.IO.Path.Combine(Tree, "work");
@@ -65,8 +69,9 @@ public sealed class DebianTree : IAsyncLifetime
         Directory.CreateDirectory(work);
         File.Copy(System.IO.Path.Combine(Scripts, script), System.IO.Path.Combine(Tree, script), overwrite: true);
         string[] rights = Environment.IsPrivilegedProcess ? [] : ["--map-root-user"];
-        string enter = """mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@" """;
-        return await Rack.HostAsync(Rack.Root, ["unshare", "--mount", .. rights, "sh", "-c", enter, Tree, .. Program(interpreter, script)]);
+        string enter = """ip link set lo up && mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@" """;
+        return await Rack.HostAsync(
+            Rack.Root, ["unshare", "--mount", "--net", .. rights, "sh", "-c", enter, Tree, .. Program(interpreter, script)]);
     }
 
     /// <summary>The same on a rack that works on a copy of the volume.</summary>
