@@ -24,6 +24,9 @@ public sealed class LinuxCallsTests : IDisposable
     public async Task Rights_owners_limits_times_and_attributes_of_files_are_as_on_the_host() =>
         await AssertSameAsync(["permissions", "xattrs"]);
 
+    [Fact]
+    public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]

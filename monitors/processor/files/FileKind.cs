@@ -28,6 +28,8 @@ public enum FileKind : byte
     Timer,
     /// <summary>signalfd(2).</summary>
     Signal,
+    /// <summary>inotify(7).</summary>
+    Inotify,
     /// <summary>socket(7).</summary>
     Socket,
     /// <summary>pidfd_open(2).</summary>

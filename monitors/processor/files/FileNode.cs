@@ -61,6 +61,8 @@ public unsafe struct FileNode
     public MemoryFile* Memory;
     /// <summary>The ring of a FIFO while somebody has it open.</summary>
     public Pipe* Fifo;
+    /// <summary>Not null while somebody watches it: one of the references is that one's.</summary>
+    public WatchedFile* Watched;
 
     internal FileNode* NextKeeper;
     internal FileNode* NextKept;
@@ -339,6 +341,7 @@ public sealed unsafe class FileNodes
     {
         if (--node->References != 0)
         {
+            EndIfOnlyWatched(node);
             return;
         }
 
@@ -444,6 +447,17 @@ public sealed unsafe class FileNodes
         else
         {
             node->IsUnlinked = true;
+            EndIfOnlyWatched(node);
+        }
+    }
+
+    /// <summary>A watch does not keep a file that has no name left.</summary>
+    [Blocks]
+    private void EndIfOnlyWatched(FileNode* node)
+    {
+        if (node->Watched != null && node->References == 1 && node->IsUnlinked)
+        {
+            FileSystem.Of(_processes).Inotify.OnGone(node->Watched);
         }
     }
 

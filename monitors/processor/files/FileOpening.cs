@@ -83,7 +83,13 @@ public static unsafe class FileOpening
         }
 
         using NodeRef held = NodeRef.Adopt(found);
-        return Truncate(process, in held, in attributes, sizeBytes);
+        error = Truncate(process, in held, in attributes, sizeBytes);
+        if (error == Errno.None)
+        {
+            FileSystem.Of(process).Inotify.Tell(held.Node, InotifyMask.Modify);
+        }
+
+        return error;
     }
 
     private static Errno Truncate(Process* process, in NodeRef node, in FileAttributes attributes, ulong sizeBytes)
@@ -106,6 +112,11 @@ public static unsafe class FileOpening
         }
 
         using NodeRef node = NodeRef.Adopt(found);
+        if (created)
+        {
+            FileSystem.Of(process).Inotify.TellDirectory(node.Node, InotifyMask.Create);
+        }
+
         return OpenNode(process, in node, in attributes, flags, created, out file);
     }
 
@@ -115,6 +126,13 @@ public static unsafe class FileOpening
         const OpenFlags Flags = OpenFlags.Path | OpenFlags.Directory;
         return FindNode(process, path.Volume, Flags, 0, FileAccess.Execute, out _, out _, out node);
     }
+
+    /// <summary>
+    /// Looks a file up and does not open it; the node has one reference for the caller. <paramref name="access"/>: what the caller must be
+    /// allowed (EACCES).
+    /// </summary>
+    public static Errno FindFile(Process* process, in VolumePath path, OpenFlags flags, uint access, out FileNode* node) =>
+        FindNode(process, in path, OpenFlags.Path | flags, 0, access, out _, out _, out node);
 
     /// <summary>
     /// Makes the inode of a socket that is bound to a path; its node has one reference for the caller. EEXIST, EPERM: it would be among
@@ -308,6 +326,23 @@ public static unsafe class FileOpening
     /// Opens a file of the volume, permissions checked. May wait for the other side of a FIFO, so nothing that others need is held here.
     /// </summary>
     internal static Errno OpenNode(
+        Process* process, in NodeRef node, in FileAttributes attributes, OpenFlags flags, bool created, out OpenFile* file)
+    {
+        Errno error = OpenKind(process, in node, in attributes, flags, created, out file);
+        Inotify inotify = FileSystem.Of(process).Inotify;
+        if (error == Errno.None && inotify.IsWatching && file->Node != null && !file->IsPathOnly)
+        {
+            inotify.Tell(node.Node, InotifyMask.Open);
+            if ((flags & OpenFlags.Truncate) != 0 && !created && file->Kind == FileKind.Regular)
+            {
+                inotify.Tell(node.Node, InotifyMask.Modify);
+            }
+        }
+
+        return error;
+    }
+
+    private static Errno OpenKind(
         Process* process, in NodeRef node, in FileAttributes attributes, OpenFlags flags, bool created, out OpenFile* file)
     {
         file = null;

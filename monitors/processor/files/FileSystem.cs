@@ -33,6 +33,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private readonly PseudoDirectoryFile _pseudoDirectory;
     private readonly PathOnlyFile _pathOnly;
     private readonly SocketFile _socket;
+    private readonly InotifyFile _inotify;
     private readonly RegularFile _regular;
     private readonly PipeEnd _pipeEnd;
     private readonly StandardStream _standardStream;
@@ -90,6 +91,8 @@ public sealed unsafe class FileSystem : ProcessResources
         _socket = new SocketFile(this);
         Timers = new TimerFile(this);
         SignalFiles = new SignalFile(this);
+        Inotify = new Inotify(this);
+        _inotify = new InotifyFile(this);
         Sockets = new Slab<Socket>(frames, MaxOpenFiles);
         UnixNames = new Slab<UnixName>(frames);
         UnixMessages = new Slab<UnixMessage>(frames);
@@ -140,6 +143,9 @@ public sealed unsafe class FileSystem : ProcessResources
 
     /// <summary>Signals that are read.</summary>
     public SignalFile SignalFiles { get; }
+
+    /// <summary>Who watches files.</summary>
+    public Inotify Inotify { get; }
 
     public Slab<Socket> Sockets { get; }
 
@@ -219,6 +225,7 @@ public sealed unsafe class FileSystem : ProcessResources
             FileKind.Epoll => _epoll,
             FileKind.Timer => Timers,
             FileKind.Signal => SignalFiles,
+            FileKind.Inotify => _inotify,
             FileKind.Socket => _socket,
             FileKind.Process => _process,
             _ => _pathOnly,
@@ -363,6 +370,7 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.sockets.unix_bytes"u8, UnixSockets.ChargedBytes);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
         writer.Add("processor.files.locks"u8, Locks.Count);
+        writer.Add("processor.files.watches"u8, Inotify.Count);
         Leases.Report(ref writer);
         Kept.Report(ref writer);
     }

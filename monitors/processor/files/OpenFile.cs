@@ -38,6 +38,7 @@ public unsafe struct OpenFile
     public EpollSet* Epoll;
     public FileTimer* Timer;
     public SignalSet* SignalSet;
+    public InotifyInstance* Inotify;
     public Socket* Socket;
     /// <summary>Whom it tells of changes by a signal.</summary>
     public SignalDrivenIo SignalDriven;
@@ -87,6 +88,11 @@ public unsafe struct OpenFile
             FileOperations operations = file->Operations;
             EpollSet.Forget(operations.Files, file);
             SignalDrivenIo.Switch(file, isOn: false);
+            if (file->Node != null && !file->IsPathOnly)
+            {
+                operations.Files.Inotify.Tell(file->Node, file->IsWritable ? InotifyMask.CloseWrite : InotifyMask.CloseNoWrite);
+            }
+
             operations.Close(file);
             operations.Files.OpenFiles.Free(file);
         }

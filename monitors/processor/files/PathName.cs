@@ -77,6 +77,23 @@ public readonly unsafe ref struct PathName
         : VolumePath.Relative(_record->Start, new ReadOnlySpan<byte>(_record->Page, _record->StartLength + _record->TextLength),
             _record->StartLength);
 
+    /// <summary>Where the name that the path ends in stands: an absolute path, or one from where this one begins; or that very
+    /// directory.</summary>
+    public VolumePath Directory
+    {
+        get
+        {
+            ReadOnlySpan<byte> directory = PathText.DirectoryOf(Text);
+            int position = 0;
+            PathText.NextComponent(Text, ref position, out _);
+            bool isNameOnly = !PathText.HasComponent(Text.Slice(position));
+            return _record->Start == null ? VolumePath.Absolute(directory)
+                : isNameOnly ? VolumePath.Of(_record->Start)
+                : VolumePath.Relative(_record->Start, new ReadOnlySpan<byte>(_record->Page, _record->StartLength + directory.Length),
+                    _record->StartLength);
+        }
+    }
+
     private Span<byte> Room => new(_record->Page, PageOperations.PageSize);
 
     /// <summary>The path at a program's address, relative to its working directory.</summary>

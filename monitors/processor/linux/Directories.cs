@@ -20,7 +20,13 @@ public static unsafe class Directories
 
         IoVector to = IoVector.OfUser(call.Process, call.A1, (uint)call.A2);
         using SleepLock.Guard position = descriptor.File->PositionLock.Acquire();
-        return descriptor.Operations.ReadDirectory(call.Process, descriptor.File, ref to);
+        long result = descriptor.Operations.ReadDirectory(call.Process, descriptor.File, ref to);
+        if (result >= 0)
+        {
+            FileIo.Tell(call.Process, descriptor.File, InotifyMask.Access);
+        }
+
+        return result;
     }
 
     [SystemCall(83, "mkdir", Support.Full)]

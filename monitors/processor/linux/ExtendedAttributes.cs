@@ -145,18 +145,33 @@ public static unsafe class ExtendedAttributes
         }
 
         FileCaller caller = FileCaller.Of(call.Process);
-        using TransferBuffer buffer = call.Files.Buffers.Take();
         VolumePath volume = subject.IsDescriptor ? VolumePath.Of(descriptor.File->Node) : path.Volume;
-        // The request's payload: path, name and value.
-        int before = volume.Wire.Length + name.Length;
-        Span<byte> payload = buffer.Request.Slice(0, before + (int)value.LengthBytes);
-        volume.Wire.CopyTo(payload);
-        name.CopyTo(payload.Slice(volume.Wire.Length));
-        error = value.CopyIn(call.Process, 0, payload.Slice(before));
-        return SystemCall.Result(
-            error == Errno.None
+        using (TransferBuffer buffer = call.Files.Buffers.Take())
+        {
+            // The request's payload: path, name and value.
+            int before = volume.Wire.Length + name.Length;
+            Span<byte> payload = buffer.Request.Slice(0, before + (int)value.LengthBytes);
+            volume.Wire.CopyTo(payload);
+            name.CopyTo(payload.Slice(volume.Wire.Length));
+            error = value.CopyIn(call.Process, 0, payload.Slice(before));
+            error = error == Errno.None
                 ? StorageClient.ChangeAttribute(in caller, payload, in volume, FlagsOf(subject), name.Length, change)
-                : error);
+                : error;
+        }
+
+        if (error == Errno.None && call.Files.Inotify.IsWatching)
+        {
+            OpenFlags follow = subject.Link == LastLink.Keep ? OpenFlags.NoFollow : OpenFlags.ReadOnly;
+            using NodeRef changed = subject.IsDescriptor ? NodeRef.To(descriptor.File->Node)
+                : FileOpening.FindFile(call.Process, in volume, follow, 0, out FileNode* found) == Errno.None ? NodeRef.Adopt(found)
+                : default;
+            if (!changed.IsNone)
+            {
+                call.Files.Inotify.Tell(changed.Node, InotifyMask.Attributes);
+            }
+        }
+
+        return SystemCall.Result(error);
     }
 
     private static PathFlags FlagsOf(Subject subject) => subject.Link == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;

@@ -83,6 +83,12 @@ public static unsafe class FileCopies
         long total = from->Kind == FileKind.Regular && to->Kind == FileKind.Regular
             ? CopyContents(process, from, ref source, to, ref target, toPosition != 0, bounded)
             : CopyThroughFrame(process, from, ref source, to, ref target, toPosition != 0, bounded);
+        if (total > 0)
+        {
+            FileIo.Tell(process, from, InotifyMask.Access);
+            FileIo.Tell(process, to, InotifyMask.Modify);
+        }
+
         if (fromPosition == 0)
         {
             from->Offset = source;

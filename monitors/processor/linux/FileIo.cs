@@ -152,7 +152,8 @@ public static unsafe class FileIo
 
         return (long)call.A1 < 0 || !descriptor.File->IsWritable
             ? SystemCall.Fail(Errno.EINVAL)
-            : SystemCall.Result(descriptor.Operations.Truncate(call.Process, descriptor.File, call.A1));
+            : SystemCall.Result(
+                Told(call.Process, descriptor.File, descriptor.Operations.Truncate(call.Process, descriptor.File, call.A1)));
     }
 
     [SystemCall(277, "sync_file_range", Support.Partial, "writes the whole file back, without a flush of the device")]
@@ -210,9 +211,8 @@ public static unsafe class FileIo
         bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
         Errno error = keepsSize ? Errno.None
             : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
-        return SystemCall.Result(error == Errno.None && clears
-            ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3)
-            : error);
+        error = error == Errno.None && clears ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3) : error;
+        return SystemCall.Result(Told(call.Process, descriptor.File, error));
     }
 
     /// <summary>FALLOC_FL_* of fallocate(2).</summary>
@@ -305,12 +305,17 @@ public static unsafe class FileIo
 
         return memory.IsWild && IsAllowed(descriptor.File, direction)
             ? SystemCall.Fail(Errno.EFAULT)
-            : Counted(call.Process, direction, Transfer(call.Process, descriptor.File, direction, ref memory));
+            : Counted(call.Process, descriptor.File, direction, Transfer(call.Process, descriptor.File, direction, ref memory));
     }
 
-    /// <summary>Counts a transfer for /proc/PID/io.</summary>
-    private static long Counted(Process* process, Direction direction, long result)
+    /// <summary>Counts a transfer for /proc/PID/io, and tells those who watch the file.</summary>
+    private static long Counted(Process* process, OpenFile* file, Direction direction, long result)
     {
+        if (result > 0)
+        {
+            Tell(process, file, direction == Direction.Read ? InotifyMask.Access : InotifyMask.Modify);
+        }
+
         ulong bytes = result > 0 ? (ulong)result : 0;
         if (direction == Direction.Read)
         {
@@ -352,7 +357,26 @@ public static unsafe class FileIo
         long result = direction == Direction.Read
             ? descriptor.Operations.Read(call.Process, descriptor.File, ref position, ref memory)
             : descriptor.Operations.Write(call.Process, descriptor.File, ref position, ref memory);
-        return Counted(call.Process, direction, result);
+        return Counted(call.Process, descriptor.File, direction, result);
+    }
+
+    /// <summary>Tells those who watch an open file, if it is one of the volume.</summary>
+    internal static void Tell(Process* process, OpenFile* file, InotifyMask what)
+    {
+        if (file->Node != null)
+        {
+            FileSystem.Of(process).Inotify.Tell(file->Node, what);
+        }
+    }
+
+    private static Errno Told(Process* process, OpenFile* file, Errno error)
+    {
+        if (error == Errno.None)
+        {
+            Tell(process, file, InotifyMask.Modify);
+        }
+
+        return error;
     }
 
     private static bool IsAllowed(OpenFile* file, Direction direction) => direction == Direction.Read ? file->IsReadable : file->IsWritable;

@@ -88,8 +88,26 @@ public static unsafe class Links
         }
 
         FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        return SystemCall.Result(StorageClient.MakeNode(in caller, in buffer, path.Volume, mode, deviceNumber, target));
+        using (TransferBuffer buffer = FileSystem.Of(process).Buffers.Take())
+        {
+            error = StorageClient.MakeNode(in caller, in buffer, path.Volume, mode, deviceNumber, target);
+        }
+
+        bool isDirectory = (mode & FileMode.TypeMask) == FileMode.Directory;
+        TellName(process, in path, InotifyMask.Create | (isDirectory ? InotifyMask.IsDirectory : InotifyMask.None), error);
+        return SystemCall.Result(error);
+    }
+
+    /// <summary>Those who watch the directory hear of what happened to a name in it, unless there was an error.</summary>
+    private static void TellName(Process* process, in PathName path, InotifyMask what, Errno error)
+    {
+        Inotify inotify = FileSystem.Of(process).Inotify;
+        if (error == Errno.None && inotify.IsWatching
+            && FileOpening.FindFile(process, path.Directory, OpenFlags.ReadOnly, 0, out FileNode* found) == Errno.None)
+        {
+            using NodeRef directory = NodeRef.Adopt(found);
+            inotify.TellName(directory.Node, PathText.LastComponent(path.Text), what);
+        }
     }
 
     /// <summary>rmdir of a path.</summary>
@@ -133,8 +151,16 @@ public static unsafe class Links
         if (error == Errno.None)
         {
             bool isSame = reply.Handle.Inode == released.Handle.Inode && reply.Handle.Generation == released.Handle.Generation;
-            bool mayHavePages = (flags & PathFlags.Directory) == 0 && (isAtMemory || !isSame);
-            FileSystem.Of(process).Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags, mayHavePages);
+            bool isDirectory = (flags & PathFlags.Directory) != 0;
+            bool mayHavePages = !isDirectory && (isAtMemory || !isSame);
+            FileSystem files = FileSystem.Of(process);
+            if (!isDirectory && files.Inotify.IsWatching)
+            {
+                files.Inotify.TellSelf(files.Nodes.Find(caller.Place.Storage, in reply.Handle), InotifyMask.Attributes);
+            }
+
+            files.Nodes.OnLostName(in caller, in reply.Handle, reply.LinksLeft, reply.Flags, mayHavePages);
+            TellName(process, in path, InotifyMask.Delete | (isDirectory ? InotifyMask.IsDirectory : InotifyMask.None), error);
         }
 
         return error;
@@ -189,6 +215,12 @@ public static unsafe class Links
         FileSystem files = FileSystem.Of(process);
         FileCaller caller = FileCaller.Of(process);
         PathFlags pathFlags = (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
+        // Whoever watches is told what was moved; its type and its watches are known by its node.
+        FileNode* found = null;
+        using NodeRef moved = files.Inotify.IsWatching
+            && FileOpening.FindFile(process, oldPath.Volume, OpenFlags.NoFollow, 0, out found) == Errno.None
+            ? NodeRef.Adopt(found)
+            : default;
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         ReleaseEntry released = TakeKept(in caller, newPath.Volume, out bool isAtMemory);
         Errno error = StorageClient.Rename(
@@ -199,7 +231,13 @@ public static unsafe class Links
         {
             if (canonicalOld.Length != 0 && canonicalNew.Length != 0)
             {
-                Moved(FileSystem.Of(process), canonicalOld, canonicalNew);
+                Moved(files, canonicalOld, canonicalNew);
+                if (!moved.IsNone)
+                {
+                    TellMoved(files.Inotify, moved.Node, canonicalOld, canonicalNew);
+                    files.Inotify.TellSelf(files.Nodes.Find(caller.Place.Storage, in reply.Replaced), InotifyMask.Attributes);
+                    files.Inotify.TellSelf(moved.Node, InotifyMask.MoveSelf);
+                }
             }
 
             bool isSame = reply.Replaced.Inode == released.Handle.Inode && reply.Replaced.Generation == released.Handle.Generation;
@@ -208,6 +246,14 @@ public static unsafe class Links
         }
 
         return error;
+    }
+
+    private static void TellMoved(Inotify inotify, FileNode* node, scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
+    {
+        uint cookie = inotify.NextCookie();
+        InotifyMask type = Inotify.TypeOf(node);
+        inotify.TellName(PathText.DirectoryOf(oldPath), PathText.LastComponent(oldPath), InotifyMask.MovedFrom | type, cookie);
+        inotify.TellName(PathText.DirectoryOf(newPath), PathText.LastComponent(newPath), InotifyMask.MovedTo | type, cookie);
     }
 
     private static long Link(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, ulong flags)
@@ -259,10 +305,24 @@ public static unsafe class Links
         }
 
         FileCaller caller = FileCaller.Of(process);
-        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         PathFlags pathFlags = (flags & AtFlags.Follow) != 0 ? PathFlags.None : PathFlags.NoFollow;
         VolumePath old = isOpen ? VolumePath.Of(descriptor.File->Node) : oldPath.Volume;
-        return SystemCall.Result(StorageClient.Link(in caller, in buffer, in old, newPath.Volume, pathFlags));
+        using (TransferBuffer buffer = FileSystem.Of(process).Buffers.Take())
+        {
+            error = StorageClient.Link(in caller, in buffer, in old, newPath.Volume, pathFlags);
+        }
+
+        if (error == Errno.None && FileSystem.Of(process).Inotify.IsWatching)
+        {
+            OpenFlags follow = (flags & AtFlags.Follow) != 0 ? OpenFlags.ReadOnly : OpenFlags.NoFollow;
+            using NodeRef linked = isOpen ? NodeRef.To(descriptor.File->Node)
+                : FileOpening.FindFile(process, in old, follow, 0, out FileNode* found) == Errno.None ? NodeRef.Adopt(found)
+                : default;
+            FileSystem.Of(process).Inotify.TellSelf(linked.Node, InotifyMask.Attributes);
+            TellName(process, in newPath, InotifyMask.Create, error);
+        }
+
+        return SystemCall.Result(error);
     }
 
     private static long SymbolicLink(Process* process, ulong target, ulong directory, ulong address)
@@ -391,6 +451,7 @@ public static unsafe class Links
     private static void Moved(FileSystem files, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
     {
         files.Nodes.Rebase(oldPath, newPath);
+        files.Inotify.OnMoved();
         byte* page = (byte*)files.Frames.Allocate();
         if (page == null)
         {

@@ -244,8 +244,23 @@ public static unsafe class Ownership
             return SystemCall.Result(shared == null ? Errno.ENOENT : shared->Memory->Change(process, in request));
         }
 
-        return SystemCall.Result(
-            node.File != PseudoFile.None ? ChangePseudo(node, in request) : ChangeVolume(process, path.Volume, last, request));
+        if (node.File != PseudoFile.None)
+        {
+            return SystemCall.Result(ChangePseudo(node, in request));
+        }
+
+        error = ChangeVolume(process, path.Volume, last, request);
+        Inotify inotify = FileSystem.Of(process).Inotify;
+        if (error == Errno.None && inotify.IsWatching)
+        {
+            OpenFlags follow = last == LastLink.Keep ? OpenFlags.NoFollow : OpenFlags.ReadOnly;
+            using NodeRef changed = FileOpening.FindFile(process, path.Volume, follow, 0, out FileNode* found) == Errno.None
+                ? NodeRef.Adopt(found)
+                : default;
+            Tell(inotify, changed.Node, request.Mask);
+        }
+
+        return SystemCall.Result(error);
     }
 
     /// <summary>
@@ -275,9 +290,30 @@ public static unsafe class Ownership
             };
         }
 
-        return file->Node->Memory != null
-            ? file->Node->Memory->Change(process, in request)
-            : ChangeVolume(process, VolumePath.Of(file->Node), LastLink.Keep, request);
+        if (file->Node->Memory != null)
+        {
+            return file->Node->Memory->Change(process, in request);
+        }
+
+        Errno error = ChangeVolume(process, VolumePath.Of(file->Node), LastLink.Keep, request);
+        if (error == Errno.None)
+        {
+            Tell(FileSystem.Of(process).Inotify, file->Node, request.Mask);
+        }
+
+        return error;
+    }
+
+    /// <summary>One time alone is told as what changes it by itself (Linux's fsnotify_change).</summary>
+    private static void Tell(Inotify inotify, FileNode* node, AttributeMask changed)
+    {
+        const AttributeMask BothTimes = AttributeMask.AccessTime | AttributeMask.ModifyTime;
+        if (node != null && changed != 0)
+        {
+            bool isTime = (changed & BothTimes) != 0 && (changed & BothTimes) != BothTimes;
+            inotify.Tell(node, !isTime ? InotifyMask.Attributes
+                : (changed & AttributeMask.AccessTime) != 0 ? InotifyMask.Access : InotifyMask.Modify);
+        }
     }
 
     private static Errno ChangeVolume(Process* process, in VolumePath path, LastLink last, SetAttributesRequest request)

@@ -66,6 +66,12 @@ public static unsafe class PipeTransfers
             Position = position,
         };
         long moved = fromPipe ? Drain(from.File->Pipe, ref target, length, waits) : Fill(to.File->Pipe, ref target, length, waits);
+        if (moved > 0)
+        {
+            FileIo.Tell(call.Process, to.File, InotifyMask.Modify);
+            FileIo.Tell(call.Process, from.File, InotifyMask.Access);
+        }
+
         if (moved > 0 && address != 0)
         {
             error = new UserPointer<ulong>(address).Write(call.Process, in target.Position);

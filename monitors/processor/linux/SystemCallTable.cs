@@ -211,6 +211,9 @@ public static partial class SystemCallTable
             case 234: return SignalCalls.ThreadGroupKill(ref call);
             case 235: return Ownership.SetTimes(ref call);
             case 247: return WaitCalls.WaitId(ref call);
+            case 253: return InotifyCalls.Create(ref call);
+            case 254: return InotifyCalls.Add(ref call);
+            case 255: return InotifyCalls.Remove(ref call);
             case 257: return DescriptorCalls.OpenAt(ref call);
             case 258: return Directories.MakeAt(ref call);
             case 259: return Links.MakeNodeAt(ref call);
@@ -247,6 +250,7 @@ public static partial class SystemCallTable
             case 291: return EventCalls.Create1(ref call);
             case 292: return DescriptorCalls.Dup3(ref call);
             case 293: return PipeCalls.Pipe2(ref call);
+            case 294: return InotifyCalls.Create1(ref call);
             case 295: return FileIo.PositionedReadVector(ref call);
             case 296: return FileIo.PositionedWriteVector(ref call);
             case 297: return SignalCalls.ThreadGroupQueueInformation(ref call);
