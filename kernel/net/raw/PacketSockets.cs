@@ -70,17 +70,12 @@ public sealed unsafe class PacketSockets : FrameTap
     }
 
     /// <summary>Shows a frame that has come.</summary>
-    public void OnReceived(int interfaceIndex, ReadOnlySpan<byte> frame, LinkPacketType type)
-    {
-        Show(interfaceIndex, frame, default, default, type);
-    }
+    public void OnReceived(int interfaceIndex, ReadOnlySpan<byte> frame, LinkPacketType type) => Show(interfaceIndex, frame, default, default, type);
 
     /// <inheritdoc/>
-    public override void OnSent(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
-    {
+    public override void OnSent(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) =>
         // What is sent on the loopback interface is seen when it comes, and once is enough, but Linux shows it twice.
         Show(interfaceIndex, head, a, b, LinkPacketType.Outgoing);
-    }
 
     private void Show(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, LinkPacketType type)
     {
