@@ -14,7 +14,8 @@ public static class QuotedPacket
     private const int MaxExtensionHeaders = 4;
 
     /// <summary>Fills in what the quotation tells. False: it is cut off before the ports, or of a later fragment.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> packet, out IncomingError error) => TryFindPayload(packet, out error) && error.Payload.Length >= PortBytes;
+    public static bool TryParse(ReadOnlySpan<byte> packet, out IncomingError error) =>
+        TryFindPayload(packet, out error) && error.Payload.Length >= PortBytes;
 
     /// <summary>
     /// Whether a packet is, or may be, an ICMP error itself, about which nothing may be said (RFC 1122, 3.2.2; RFC 4443, 2.4(e)).
