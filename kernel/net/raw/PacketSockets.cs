@@ -70,7 +70,8 @@ public sealed unsafe class PacketSockets : FrameTap
     }
 
     /// <summary>Shows a frame that has come.</summary>
-    public void OnReceived(int interfaceIndex, ReadOnlySpan<byte> frame, LinkPacketType type) => Show(interfaceIndex, frame, default, default, type);
+    public void OnReceived(int interfaceIndex, ReadOnlySpan<byte> frame, LinkPacketType type) =>
+        Show(interfaceIndex, frame, default, default, type);
 
     /// <inheritdoc/>
     public override void OnSent(int interfaceIndex, ReadOnlySpan<byte> head, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) =>

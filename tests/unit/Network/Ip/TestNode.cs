@@ -123,7 +123,8 @@ internal sealed unsafe class TestNode : IDisposable
     }
 
     /// <summary>Makes a neighbour known, so that packets to it go at once.</summary>
-    internal void Knows(IPAddress address, ulong hardware) => Stack.Neighbours.SetPermanent(new NoQuestions(), Interface, Of(address), hardware);
+    internal void Knows(IPAddress address, ulong hardware) =>
+        Stack.Neighbours.SetPermanent(new NoQuestions(), Interface, Of(address), hardware);
 
     internal DatagramEndpoint* Open(DatagramKind kind = DatagramKind.Udp, bool isV6 = false, byte protocol = 0, ushort etherType = 0)
     {
