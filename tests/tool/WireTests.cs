@@ -87,12 +87,35 @@ public class WireTests
     }
 
     [Fact]
-    public void Faults_are_read_and_written()
+    public void Faults_are_read()
     {
         WireFaults faults = WireFaults.Parse("loss=1%,delay=5ms,reorder=2%,duplicate=1%,corrupt=0.1%,rate=10M", "--wire");
         Assert.Equal((0.01, Ms(5), 0.02, 0.01, 0.001, 10e6),
             (faults.Loss, faults.Delay, faults.Reorder, faults.Duplicate, faults.Corrupt, faults.Rate));
+    }
+
+    [Theory]
+    [InlineData("loss=1%,delay=5ms,reorder=2%,duplicate=1%,corrupt=0.1%,rate=10M")]
+    [InlineData("loss=0.00001%")]
+    [InlineData("delay=1us,rate=1000G")]
+    [InlineData("rate=1")]
+    public void Faults_are_read_again_as_they_are_written(string text)
+    {
+        WireFaults faults = WireFaults.Parse(text, "--wire");
         Assert.Equal(faults, WireFaults.Parse(faults.ToString(), "--wire"));
+    }
+
+    [Fact]
+    public void The_slowest_wire_and_the_longest_delay_have_a_time_for_every_frame()
+    {
+        FaultyWire wire = new(WireFaults.Parse("rate=1,delay=60s,reorder=100%", "--wire"), 1);
+        for (int number = 0; number < FaultyWire.MostFrames; number++)
+        {
+            wire.Send(new byte[65536], Ms(number));
+        }
+
+        Assert.Null(wire.TryReceive(Ms(0), out TimeSpan? next));
+        Assert.InRange(next!.Value.TotalMilliseconds, 1, int.MaxValue);
     }
 
     [Theory]
@@ -104,6 +127,9 @@ public class WireTests
     [InlineData("delay=5")]
     [InlineData("delay=2000s")]
     [InlineData("rate=fast")]
+    [InlineData("rate=0.01")]
+    [InlineData("rate=1001G")]
+    [InlineData("loss=1%,delay=5ms,loss=2%")]
     [InlineData("noise=1%")]
     public void What_is_no_fault_is_refused_with_a_sentence(string text) =>
         Assert.StartsWith("--wire: ", Assert.Throws<ToolException>(() => WireFaults.Parse(text, "--wire")).Message);

@@ -1,6 +1,7 @@
 // How bad the programs' wire is: what --wire says.
 
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 
 namespace Lego.Tool;
@@ -9,6 +10,8 @@ namespace Lego.Tool;
 public sealed record WireFaults
 {
     private const string Form = "loss=1%,delay=5ms,reorder=2%,duplicate=1%,corrupt=0.1%,rate=10M";
+    private const double LeastRate = 1;
+    private const double MostRate = 1e12;
 
     /// <summary>Share of frames that are lost, 0 to 1; the others likewise.</summary>
     public double Loss { get; init; }
@@ -26,12 +29,18 @@ public sealed record WireFaults
     public static WireFaults Parse(string text, string where)
     {
         WireFaults faults = new();
+        HashSet<string> named = [];
         foreach (string word in text.Split(','))
         {
             string[] parts = word.Split('=');
             string value = parts.Length == 2
                 ? parts[1]
                 : throw ToolException.Usage($"{where}: '{word}' is no fault; write {Form} or some of these");
+            if (!named.Add(parts[0]))
+            {
+                throw ToolException.Usage($"{where}: {parts[0]} is given twice");
+            }
+
             faults = parts[0] switch
             {
                 "loss" => faults with { Loss = ParseShare(value, where) },
@@ -81,11 +90,13 @@ public sealed record WireFaults
             'G' => (text[..^1], 1e9),
             _ => (text, 1.0),
         };
-        return TryNumber(number, out double value)
+        return TryNumber(number, out double value) && value * unit is 0 or (>= LeastRate and <= MostRate)
             ? value * unit
-            : throw ToolException.Usage($"{where}: '{text}' is not a rate in bits per second such as 10M");
+            : throw ToolException.Usage($"{where}: '{text}' is not a rate in bits per second such as 10M, 1 to 1000G");
     }
 
     private static bool TryNumber(string text, out double value) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+        double.TryParse(
+            text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
+        && double.IsFinite(value);
 }
