@@ -64,6 +64,16 @@ public class NetworkTests
         Assert.DoesNotContain("filter-dump", Line(network, 1));
     }
 
+    [Fact]
+    public void What_there_is_not_cannot_be_recorded()
+    {
+        RackDescription rack = RackDescription.Default with { Network = new() { Kind = NetworkKind.None, CapturePath = "/tmp/p" } };
+        Assert.Contains("no frames of programs to record", Assert.Throws<ToolException>(rack.Check).Message);
+        rack = RackDescription.Default with { Network = new() { FabricCapturePath = "/tmp/f" } };
+        Assert.Contains("add --link ethernet", Assert.Throws<ToolException>(rack.Check).Message);
+        (rack with { Link = LinkKind.Ethernet }).Check();
+    }
+
     [Theory]
     [InlineData("8080:80", "tcp:127.0.0.1:8080-:80")]
     [InlineData("0.0.0.0:8080:80", "tcp:0.0.0.0:8080-:80")]

@@ -74,7 +74,12 @@ public static class Program
 
     private static string CommandName(ParseResult result)
     {
-        Command command = result.CommandResult.Command;
-        return command is RootCommand ? "" : command.Name + " ";
+        string name = "";
+        for (Symbol? command = result.CommandResult.Command; command is not null and not RootCommand; command = command.Parents.First())
+        {
+            name = $"{command.Name} {name}";
+        }
+
+        return name;
     }
 }

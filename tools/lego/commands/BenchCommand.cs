@@ -1,4 +1,4 @@
-// `lego bench fetch`: what a line fetch costs, on ring and on ethernet, in one run on this host; per-stage times come from a second run
+// `lego bench fetch`: what a line fetch costs, on ring and on ethernet of either card, in one run on this host; per-stage times come from a second run
 // with stages=on, so that taking the stamps does not disturb the figures. `lego bench instructions`: the same figures in executed
 // instructions, on one machine whose clock counts them. They do not depend on the host or on what else it does, so they show what a change
 // of the code costs. `lego bench syscalls`, `lego bench net`: a program on a rack beside the same program in a Linux guest.
@@ -22,7 +22,7 @@ public static class BenchCommand
         Command command = new("bench", "Measure a rack.");
         command.Subcommands.Add(Subcommand("fetch",
             "What fetching a line costs: echo of the raw link, trap, misses with clean and dirty victims, stages of a miss; "
-            + "on ring and ethernet side by side. Medians, microseconds.", FetchAsync));
+            + "on ring, ethernet and ethernet by e1000 cards. Medians, microseconds.", FetchAsync));
         command.Subcommands.Add(Subcommand("instructions",
             "The same in executed instructions (QEMU's -icount) with all monitors in one machine: figures that no other load of this host "
             + "changes. A page copied or cleared by a string instruction counts one for each word.", InstructionsAsync));
@@ -36,11 +36,11 @@ public static class BenchCommand
         Command command = new("syscalls",
             "What system calls cost a program on a rack and in a Linux guest, side by side under the same QEMU flags, the guest's files on "
             + "ext4 on a virtio disk. Fetches Debian's kernel when it is used first. Medians, microseconds.");
-        Option<LinkKind> link = new("--link")
+        Option<string> link = new("--link")
         {
             Description = "ring or ethernet.",
             HelpName = "LINK",
-            DefaultValueFactory = _ => LinkKind.Ring,
+            DefaultValueFactory = _ => "ring",
         };
         Option<string?> rows = new("--rows") { Description = "Only these rows, separated by commas.", HelpName = "ROWS" };
         Option<int> rounds = new("--rounds")
@@ -58,12 +58,13 @@ public static class BenchCommand
         command.Options.Add(json);
         command.SetAction(async (result, cancellation) =>
         {
-            SystemCallOrder order = new(result.GetValue(link), (result.GetValue(rows) ?? "")
+            string? file = CheckedFile(result.GetValue(json));
+            SystemCallOrder order = new(RackOptions.ParseLink(result.GetValue(link)!), (result.GetValue(rows) ?? "")
                 .Split(',', StringSplitOptions.RemoveEmptyEntries),
                 Math.Max(1, result.GetValue(rounds)), result.GetValue(busy));
             IReadOnlyList<SystemCallRow> measured = await SystemCallBench.RunAsync(order, cancellation);
             PrintSideBySide(measured, order.Link.ToString());
-            return await FinishAsync(result.GetValue(json), SystemCallBench.ToJson(measured), cancellation);
+            return await FinishAsync(file, SystemCallBench.ToJson(measured), cancellation);
         });
         return command;
     }
@@ -73,11 +74,11 @@ public static class BenchCommand
         Command command = new("net",
             "What TCP and UDP to a server on this host cost a program on a rack and in a Linux guest with the same card and network, "
             + "side by side. Medians, microseconds.");
-        Option<CardModel> card = new("--nic")
+        Option<string> card = new("--nic")
         {
             Description = "virtio or e1000.",
             HelpName = "CARD",
-            DefaultValueFactory = _ => CardModel.Virtio,
+            DefaultValueFactory = _ => "virtio",
         };
         Option<string?> rows = new("--rows") { Description = "Only these rows, separated by commas.", HelpName = "ROWS" };
         Option<int> rounds = new("--rounds")
@@ -90,11 +91,13 @@ public static class BenchCommand
         Array.ForEach<Option>([card, rows, rounds, json], command.Options.Add);
         command.SetAction(async (result, cancellation) =>
         {
+            string? file = CheckedFile(result.GetValue(json));
+            CardModel model = RackFile.ParseEnum<CardModel>(result.GetValue(card)!, "--nic");
             string[] chosen = (result.GetValue(rows) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries);
             IReadOnlyList<SystemCallRow> measured =
-                await NetworkBench.RunAsync(result.GetValue(card), chosen, Math.Max(1, result.GetValue(rounds)), cancellation);
-            PrintSideBySide(measured, result.GetValue(card).ToString());
-            return await FinishAsync(result.GetValue(json), SystemCallBench.ToJson(measured), cancellation);
+                await NetworkBench.RunAsync(model, chosen, Math.Max(1, result.GetValue(rounds)), cancellation);
+            PrintSideBySide(measured, model.ToString());
+            return await FinishAsync(file, SystemCallBench.ToJson(measured), cancellation);
         });
         return command;
     }
@@ -123,12 +126,18 @@ public static class BenchCommand
 
     private static Option<string?> Json() => new("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
 
+    private static string? CheckedFile(string? json)
+    {
+        OutputFile.Check(json, "--json");
+        return json;
+    }
+
     private static Command Subcommand(string name, string description, Func<string?, CancellationToken, Task<int>> run)
     {
         Command command = new(name, description);
         Option<string?> json = Json();
         command.Options.Add(json);
-        command.SetAction((result, cancellation) => run(result.GetValue(json), cancellation));
+        command.SetAction((result, cancellation) => run(CheckedFile(result.GetValue(json)), cancellation));
         return command;
     }
 

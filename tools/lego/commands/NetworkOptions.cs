@@ -1,6 +1,5 @@
 // The options about the networks of a rack (part of RackOptions).
 
-using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.IO;
@@ -72,27 +71,17 @@ public sealed class NetworkOptions
         {
             Published = [.. network.Published, .. (result.GetValue(_publish) ?? []).Select(text => PublishedPort.Parse(text, "--publish"))],
             Wire = result.GetValue(_wire) is { } wire ? WireFaults.Parse(wire, "--wire") : network.Wire,
-            CapturePath = Writable(result.GetValue(_capture), "--pcap") ?? network.CapturePath,
-            FabricCapturePath = Writable(result.GetValue(_fabricCapture), "--fabric-pcap") ?? network.FabricCapturePath,
+            CapturePath = FullPath(result.GetValue(_capture)) ?? network.CapturePath,
+            FabricCapturePath = FullPath(result.GetValue(_fabricCapture)) ?? network.FabricCapturePath,
         };
     }
 
-    // QEMU would say it in its own words, after the rack has been built.
-    private static string? Writable(string? path, string option)
+    /// <summary>Whether records can be written. QEMU would say it in its own words, after the rack has been built.</summary>
+    public static void CheckFiles(NetworkDescription network)
     {
-        if (path is null)
-        {
-            return null;
-        }
-
-        try
-        {
-            File.WriteAllText(path, "");
-            return Path.GetFullPath(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw ToolException.Usage($"{option}: cannot write {path}: {error.Message}");
-        }
+        OutputFile.Check(network.CapturePath, "--pcap");
+        OutputFile.Check(network.FabricCapturePath, "--fabric-pcap");
     }
+
+    private static string? FullPath(string? path) => string.IsNullOrEmpty(path) ? path : Path.GetFullPath(path);
 }

@@ -97,11 +97,7 @@ public sealed class RackOptions
         RackDescription rack = result.GetValue(_rack) is { } file ? RackFile.Load(file) : RackDescription.Default;
         if (result.GetValue(_link) is { } link)
         {
-            rack = rack with { Link = RackFile.ParseEnum<LinkKind>(link, "--link") };
-            if (rack.Link == LinkKind.Local)
-            {
-                throw ToolException.Usage("--link: 'local' is none of ring, ethernet");
-            }
+            rack = rack with { Link = ParseLink(link) };
         }
 
         rack = rack.With(ComponentKind.Processor, c => ReadProcessor(result, c));
@@ -129,6 +125,7 @@ public sealed class RackOptions
         }
 
         HostMemory.Check(rack);
+        NetworkOptions.CheckFiles(rack.Network);
         WarnOfCpus(rack);
         return new RackOrder(rack, [.. (result.GetValue(_add) ?? []).Select(AddedFile.Parse)], directoryName);
     }
@@ -187,6 +184,11 @@ public sealed class RackOptions
 
         return processor;
     }
+
+    /// <summary>Reads --link.</summary>
+    public static LinkKind ParseLink(string text) => RackFile.ParseEnum<LinkKind>(text, "--link") is var link and not LinkKind.Local
+        ? link
+        : throw ToolException.Usage($"--link: '{text}' is none of ring, ethernet");
 
     private RackDescription ReadLoss(ParseResult result, RackDescription rack)
     {

@@ -81,7 +81,7 @@ public static class RunCommand
     private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? stats,
         TimeSpan? limit)
     {
-        CheckWritable(stats);
+        OutputFile.Check(stats, "--stats", FileMode.Create);
         using CancellationTokenSource cancellation = new();
         using CancellationTokenSource impatience = new();
         ProgramRun? run = null;
@@ -283,23 +283,6 @@ public static class RunCommand
     }
 
     // Found out before the program runs, not after.
-    private static void CheckWritable(string? stats)
-    {
-        if (stats is null)
-        {
-            return;
-        }
-
-        try
-        {
-            File.WriteAllText(stats, "");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw ToolException.Usage($"--stats: cannot write {stats}: {error.Message}");
-        }
-    }
-
     private static async Task WriteStatisticsAsync(KeeperClient client, string path) =>
         await File.WriteAllTextAsync(path, (await client.AllStatisticsAsync()).AfterProgram().ToJson() + "\n");
 }

@@ -96,6 +96,16 @@ public sealed record RackDescription
             throw ToolException.Usage($"nothing can be published without a network: {Network.Published[0]}");
         }
 
+        if (Network is { Kind: NetworkKind.None, CapturePath: not null })
+        {
+            throw ToolException.Usage("without a network there are no frames of programs to record");
+        }
+
+        if (Network.FabricCapturePath is not null && Link != LinkKind.Ethernet)
+        {
+            throw ToolException.Usage("messages are frames on the ethernet link only; to record them add --link ethernet");
+        }
+
         if (Components.Any(c => c.Kind == ComponentKind.Solo))
         {
             Components.Single().Check();
