@@ -49,6 +49,7 @@ public static class GdbCommand
                 return Debug(HostPaths.Image(component.Kind.ToString().ToLowerInvariant()), stub, result.GetValue(more) ?? []);
             }
 
+            FallenRack.Tell("there is nothing to debug");
             throw ToolException.Usage($"no running rack has a component {wanted}; start one with ./lego up and see ./lego ps");
         });
         return command;

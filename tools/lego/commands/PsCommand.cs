@@ -31,6 +31,7 @@ public static class PsCommand
 
             if (racks == 0)
             {
+                FallenRack.Tell("there is nothing to list");
                 Console.WriteLine("no rack is running");
             }
 

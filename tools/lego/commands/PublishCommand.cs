@@ -19,8 +19,13 @@ public static class PublishCommand
         command.SetAction(async result =>
         {
             RackDirectory.Sweep();
-            using KeeperClient client = await KeeperClient.TryConnectToUpAsync()
-                ?? throw ToolException.Usage("no rack is up; `./lego up` boots one");
+            using KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
+            if (client is null)
+            {
+                FallenRack.Tell("its ports are gone");
+                throw ToolException.Usage("no rack is up; `./lego up` boots one");
+            }
+
             foreach (string text in result.GetValue(ports)!)
             {
                 PublishedPort port = PublishedPort.Parse(text, "publish");

@@ -27,6 +27,7 @@ public static class StatsCommand
                 }
             }
 
+            FallenRack.Tell("its counters are gone");
             throw ToolException.Usage("no rack is running; `./lego up` boots one");
         });
         return command;
