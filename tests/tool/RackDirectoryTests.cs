@@ -20,6 +20,35 @@ public class RackDirectoryTests
     }
 
     [Fact]
+    public void A_commands_files_go_with_it_and_a_leftover_that_cannot_be_removed_holds_nobody_up()
+    {
+        string path;
+        string elsewhere = Path.GetTempFileName();
+        using (ScratchDirectory scratch = new("test"))
+        {
+            path = Directory.CreateDirectory(Path.Combine(scratch.Path, "deep", "deeper")).FullName;
+            File.WriteAllText(Path.Combine(path, "file"), "x");
+            scratch.Own(elsewhere);
+            scratch.Own("/proc/version");
+            RackDirectory.Sweep();
+            Assert.True(Directory.Exists(path), "a living command keeps its files");
+        }
+
+        Assert.False(Directory.Exists(path) || File.Exists(elsewhere));
+    }
+
+    [Fact]
+    public void Files_of_a_command_that_was_killed_are_swept()
+    {
+        string owner = Directory.CreateDirectory(Path.Combine(HostPaths.Racks, $"test-{Guid.NewGuid():N}")).FullName;
+        string left = Directory.CreateTempSubdirectory("lego-test-").FullName;
+        File.WriteAllText(Path.Combine(owner, "lock"), "");
+        File.WriteAllText(Path.Combine(owner, "owned"), left + "\n");
+        RackDirectory.Sweep();
+        Assert.False(Directory.Exists(owner) || Directory.Exists(left));
+    }
+
+    [Fact]
     public void What_became_of_a_rack_that_nobody_took_down_is_told_once()
     {
         string racks = Directory.CreateTempSubdirectory("lego-racks-").FullName;

@@ -22,13 +22,13 @@ public sealed class LinuxGuest : IAsyncDisposable
     private static readonly TimeSpan s_bootLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan s_retry = TimeSpan.FromMilliseconds(50);
 
-    private readonly string _folder;
+    private readonly ScratchDirectory _folder;
     private readonly Process _process;
     private readonly Socket _socket;
     private readonly NetworkStream _stream;
     private readonly StreamReader _reader;
 
-    private LinuxGuest(string folder, Process process, Socket socket)
+    private LinuxGuest(ScratchDirectory folder, Process process, Socket socket)
     {
         _folder = folder;
         _process = process;
@@ -42,9 +42,9 @@ public sealed class LinuxGuest : IAsyncDisposable
         LinuxKernel kernel, string volumePath, RackDescription rack, Accelerator accelerator, MachineStarter starter,
         CancellationToken cancellation)
     {
-        string folder = Directory.CreateTempSubdirectory("lego-linux-").FullName;
-        string port = Path.Combine(folder, "port");
-        string messages = Path.Combine(folder, "messages");
+        ScratchDirectory folder = new("linux");
+        string port = Path.Combine(folder.Path, "port");
+        string messages = Path.Combine(folder.Path, "messages");
         long memoryBytes = rack.Components.Sum(component => component.MemoryBytes);
         List<string> line =
         [
@@ -94,7 +94,7 @@ public sealed class LinuxGuest : IAsyncDisposable
         _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 
     private static async Task<Socket> ConnectAsync(string port, Process process, string messages, CancellationToken cancellation)

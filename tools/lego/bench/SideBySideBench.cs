@@ -43,25 +43,20 @@ public static class SideBySideBench
         LinuxKernel kernel = await LinuxKernel.EnsureAsync(progress);
         List<AddedFile> files = [AddedFile.Parse($"{program}:{order.GuestPath}"), .. order.Files];
         string volume = Path.Combine(HostPaths.Volumes, $".bench-{Environment.ProcessId}.img");
-        try
+        using ScratchDirectory scratch = new("bench");
+        scratch.Own(volume);
+        await Ext4Image.CopyAsync(await DefaultVolume.EnsureAsync(progress), volume);
+        await AddedFile.PutAllAsync(files, volume);
+        RackOrder rackOrder = new(order.Rack, files, $"bench-{Environment.ProcessId}");
+        await using RackSession rack = await RackSession.BootAsync(rackOrder, progress, cancellation);
+        using MachineStarter starter = new();
+        await using LinuxGuest guest = await BootAsync(kernel, volume, order.Rack, rack.Keeper.Accelerator, starter, progress,
+            cancellation);
+        using BusyLoops loops = await BusyLoops.StartAsync(order.Busy, starter);
+        for (int round = 1; round <= order.Rounds; round++)
         {
-            await Ext4Image.CopyAsync(await DefaultVolume.EnsureAsync(progress), volume);
-            await AddedFile.PutAllAsync(files, volume);
-            RackOrder rackOrder = new(order.Rack, files, $"bench-{Environment.ProcessId}");
-            await using RackSession rack = await RackSession.BootAsync(rackOrder, progress, cancellation);
-            using MachineStarter starter = new();
-            await using LinuxGuest guest = await BootAsync(kernel, volume, order.Rack, rack.Keeper.Accelerator, starter, progress,
-                cancellation);
-            using BusyLoops loops = await BusyLoops.StartAsync(order.Busy, starter);
-            for (int round = 1; round <= order.Rounds; round++)
-            {
-                using IDisposable step = progress.Step($"round {round} of {order.Rounds}");
-                await RunRoundAsync(order, rows, rack, guest, cancellation);
-            }
-        }
-        finally
-        {
-            File.Delete(volume);
+            using IDisposable step = progress.Step($"round {round} of {order.Rounds}");
+            await RunRoundAsync(order, rows, rack, guest, cancellation);
         }
 
         return rows;

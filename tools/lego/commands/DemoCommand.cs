@@ -40,20 +40,16 @@ public static class DemoCommand
             }
 
             using SignalForwarder signals = new(Stop, Stop);
-            string directory = Directory.CreateTempSubdirectory("lego-demo-").FullName;
+            using ScratchDirectory scratch = new("demo");
             try
             {
-                return await RunAsync(rack.Read(result, $"demo-{Environment.ProcessId}"), directory, stop.Token)
+                return await RunAsync(rack.Read(result, $"demo-{Environment.ProcessId}"), scratch.Path, stop.Token)
                     ? ExitStatus.Success
                     : ExitStatus.Failed;
             }
             catch (OperationCanceledException) when (signal != 0)
             {
                 return ExitStatus.SignalBase + signal;
-            }
-            finally
-            {
-                Directory.Delete(directory, recursive: true);
             }
         });
         return command;

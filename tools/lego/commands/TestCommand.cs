@@ -21,7 +21,7 @@ public static class TestCommand
     {
         Command command = new(
             "test",
-            "Run the tests: on the host (unit, tool), on simulated racks (simulation), on bare metal (suites), on whole racks (rack).");
+            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), on bare metal (suites), on whole racks (rack).");
         Option<string?> filter = new("--filter")
         {
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",
@@ -71,10 +71,14 @@ public static class TestCommand
 
         using SignalForwarder signals = new(Stop, Stop);
         RackDirectory.Sweep();
+        using ScratchDirectory scratch = new("test");
         TestCount total;
         try
         {
-            total = await BuildAsync(only) is { } error
+            string? error = await BuildAsync(only);
+            // What tests leave when they are killed goes with this, at the latest when the tool is started next.
+            Environment.SetEnvironmentVariable("TMPDIR", scratch.Path);
+            total = error is not null
                 ? new TestCount(0, 0, [error])
                 : only is null ? await TestLanes.RunAsync(wish, stop.Token) : await TestStage.RunAsync(only, wish, Share.Fair, stop.Token);
         }

@@ -1,5 +1,5 @@
 // The directory of one running rack: its lock, the keeper's socket, the machines' process ids, serial logs, and a list of files elsewhere
-// that must not outlive it (ring regions in /dev/shm, throw-away volumes). Whoever holds the lock owns the rack. Sweep removes what dead
+// or directories elsewhere that must not outlive it (ring regions in /dev/shm, throw-away volumes). Whoever holds the lock owns the rack. Sweep removes what dead
 // owners left: every start of the tool calls it, so a kill of the tool never leaves anything for longer than until the next start.
 
 using System;
@@ -131,12 +131,32 @@ public sealed class RackDirectory : IDisposable
     private static void Remove(string rack)
     {
         // A file may have gone with all of its checkout.
-        foreach (string file in Lines(rack, OwnedName).Where(File.Exists))
+        foreach (string file in Lines(rack, OwnedName))
         {
-            File.Delete(file);
+            Delete(file);
         }
 
         Directory.Delete(rack, recursive: true);
+    }
+
+    private static void Delete(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+            {
+                Directory.Delete(path, recursive: true);
+            }
+            else if (File.Exists(path))
+            {
+                File.Delete(path);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Whoever cannot remove a leftover must be able to start all the same.
+            Console.Error.WriteLine($"lego: warning: cannot remove {path}: {error.Message}");
+        }
     }
 
     private static string[] Lines(string rack, string name)

@@ -52,40 +52,34 @@ public static class SimulationRun
     private static async Task<TestCount> RunSeedsAsync(
         string[] arguments, ulong seeds, Share share, Action<string> onLine, CancellationToken cancellation)
     {
-        string progress = Path.Combine(Directory.CreateTempSubdirectory("lego-seed-").FullName, "running");
-        try
+        using ScratchDirectory scratch = new("seed");
+        string progress = Path.Combine(scratch.Path, "running");
+        List<string> failures = [];
+        void Take(string line)
         {
-            List<string> failures = [];
-            void Take(string line)
+            lock (failures)
             {
-                lock (failures)
+                if (line.StartsWith(FailureMark, StringComparison.Ordinal))
                 {
-                    if (line.StartsWith(FailureMark, StringComparison.Ordinal))
-                    {
-                        failures.Add(line[FailureMark.Length..]);
-                    }
-
-                    onLine(line);
+                    failures.Add(line[FailureMark.Length..]);
                 }
-            }
 
-            (string program, IEnumerable<string> words) =
-                LeftoverTime.Command(share, Environment.ProcessPath!, [.. arguments, "--progress", progress]);
-            CommandResult result = await Cli.Wrap(program).WithArguments(words)
-                .WithValidation(CommandResultValidation.None)
-                .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take))
-                    .ExecuteAsync(cancellation);
-            if (!result.IsSuccess && result.ExitCode != OrderlyFailure)
-            {
-                failures.Add(WordsOnDeath(result.ExitCode, progress));
+                onLine(line);
             }
-
-            return new TestCount((int)seeds - failures.Count, 0, failures);
         }
-        finally
+
+        (string program, IEnumerable<string> words) =
+            LeftoverTime.Command(share, Environment.ProcessPath!, [.. arguments, "--progress", progress]);
+        CommandResult result = await Cli.Wrap(program).WithArguments(words)
+            .WithValidation(CommandResultValidation.None)
+            .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take))
+                .ExecuteAsync(cancellation);
+        if (!result.IsSuccess && result.ExitCode != OrderlyFailure)
         {
-            Directory.Delete(Path.GetDirectoryName(progress)!, recursive: true);
+            failures.Add(WordsOnDeath(result.ExitCode, progress));
         }
+
+        return new TestCount((int)seeds - failures.Count, 0, failures);
     }
 
     /// <summary>The simulation died: kernel code has written where it must not.</summary>
