@@ -1,7 +1,7 @@
-// `lego bench fetch`: what a line fetch costs, on ring and on ethernet of either card, in one run on this host; per-stage times come from a second run
-// with stages=on, so that taking the stamps does not disturb the figures. `lego bench instructions`: the same figures in executed
-// instructions, on one machine whose clock counts them. They do not depend on the host or on what else it does, so they show what a change
-// of the code costs. `lego bench syscalls`, `lego bench net`: a program on a rack beside the same program in a Linux guest.
+// `lego bench fetch`: what a line fetch costs, on ring and on ethernet of either card, in one run on this host; per-stage times come from a
+// second run with stages=on, so that taking the stamps does not disturb the figures. `lego bench instructions`: the same figures in
+// executed instructions, on one machine whose clock counts them. They do not depend on the host or on what else it does, so they show what
+// a change of the code costs. `lego bench syscalls`, `lego bench net`: a program on a rack beside the same program in a Linux guest.
 
 using System;
 using System.Collections.Generic;

@@ -21,7 +21,8 @@ public static class TestCommand
     {
         Command command = new(
             "test",
-            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), on bare metal (suites), on whole racks (rack).");
+            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), on bare metal (suites), on whole racks "
+            + "(rack).");
         Option<string?> filter = new("--filter")
         {
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",
