@@ -114,6 +114,7 @@ public sealed unsafe partial class Tcp
         connection->Backoff = 0;
         connection->PersistDueNs = 0;
         connection->FirstUnackedNs = nowNs;
+        connection->SoftError = Errno.None;
         outcome.AckedBytes = advance;
         if ((connection->Facts & TcpFacts.UrgentSent) != 0 && !SequenceNumber.IsBefore(ack, connection->SndUp))
         {

@@ -401,7 +401,7 @@ public sealed unsafe partial class Tcp
             return connection->Error == Errno.None ? Errno.ECONNABORTED : TakeError(connection);
         }
 
-        connection->Facts = TcpFacts.None;
+        connection->Facts &= TcpFacts.SendBufferFixed | TcpFacts.ReceiveBufferFixed;
         return Connect(connection, in remote, nowNs);
     }
 

@@ -51,11 +51,12 @@ public sealed unsafe partial class Tcp
             return Errno.EADDRNOTAVAIL;
         }
 
-        SocketAddress before = connection->Local;
+        connection->LocalBeforeConnect = connection->Local;
         connection->Local = local;
-        if (connection->Port == null && !_table.TryHold(connection, isBound: false))
+        // A port that was bound before a connect that failed is still asked for.
+        if (connection->Port == null && !_table.TryHold(connection, isBound: connection->LocalBeforeConnect.Port != 0))
         {
-            connection->Local = before;
+            connection->Local = connection->LocalBeforeConnect;
             return Errno.ENOBUFS;
         }
 
@@ -95,6 +96,9 @@ public sealed unsafe partial class Tcp
         connection->SmallEnd = connection->Iss;
         connection->PathLimit = (uint)_host.PayloadLimit(connection->Local.Address, connection->Remote.Address, connection->Remote.Scope);
         connection->PeerMss = connection->Remote.Address.IsV4 ? DefaultMssV4 : DefaultMssV6;
+        connection->Retries = 0;
+        connection->Backoff = 0;
+        connection->SoftError = Errno.None;
         RoundTripTime.Begin(connection);
         UpdateSegmentSize(connection);
     }

@@ -171,7 +171,9 @@ public sealed unsafe partial class Tcp
         }
 
         bool wasHalfOpen = connection->State == TcpState.SynReceived && connection->Listener != null;
+        bool wasConnecting = connection->State is TcpState.SynSent or TcpState.SynReceived;
         Leave(connection);
+        connection->Local = wasConnecting && !wasHalfOpen ? connection->LocalBeforeConnect : connection->Local;
         connection->State = TcpState.Closed;
         connection->Error = error;
         connection->Facts |= TcpFacts.Failed;

@@ -160,6 +160,9 @@ public unsafe struct TcpConnection
     /// <summary>The other end; port 0 = none yet.</summary>
     public SocketAddress Remote;
 
+    /// <summary>What Local was before connect named it: what it is again when the connection is never made.</summary>
+    internal SocketAddress LocalBeforeConnect;
+
     public TcpState State;
     public TcpRecovery Recovery;
     public TcpCongestion Congestion;

@@ -111,6 +111,54 @@ public sealed unsafe class TcpCallTests
     }
 
     [Fact]
+    public void A_connect_after_one_that_timed_out_has_its_full_time_again()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Connect();
+        fixture.Wait(600 * TcpFixture.Second);
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+        fixture.Take();
+        SocketAddress remote = new(TcpFixture.TheirAddress(true), TcpFixture.TheirPort);
+        Assert.Equal(Errno.EINPROGRESS, fixture.Tcp.Connect(connection, in remote, fixture.Now));
+        Assert.Equal(TcpFixture.OurPort, connection->Local.Port);
+        fixture.Wait(600 * TcpFixture.Second);
+        Assert.Equal(7, fixture.Take().Count(sent => sent.Flags == "S"));
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+    }
+
+    [Fact]
+    public void A_connect_that_failed_takes_back_the_name_that_it_gave()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Tcp.Create(IpAddress.AnyV4);
+        fixture.Tcp.SetOption(connection, TcpOption.ReceiveBuffer, 5000, fixture.Now);
+        SocketAddress remote = new(TcpFixture.TheirAddress(true), TcpFixture.TheirPort);
+        Assert.Equal(Errno.EINPROGRESS, fixture.Tcp.Connect(connection, in remote, fixture.Now));
+        Assert.Equal(TcpFixture.OurAddress(true), connection->Local.Address);
+        fixture.Wait(600 * TcpFixture.Second);
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+        Assert.True(connection->Local.Address.IsUnspecified);
+        Assert.Equal(0, connection->Local.Port);
+        Assert.Equal(Errno.EINPROGRESS, fixture.Tcp.Connect(connection, in remote, fixture.Now));
+        Assert.True((connection->Facts & TcpFacts.ReceiveBufferFixed) != 0);
+    }
+
+    [Fact]
+    public void An_acknowledgment_makes_an_earlier_unreachable_forgotten()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* connection = fixture.Establish();
+        fixture.Write(10);
+        byte[] quoted = fixture.TakeOne().Packet.Bytes[..8];
+        fixture.Tcp.OnIcmpError(TcpFixture.OurAddress(true), TcpFixture.TheirAddress(true), 1, quoted, Errno.EHOSTUNREACH, isHard: false,
+            fixture.Now);
+        fixture.Ack(fixture.OursNext + 10);
+        fixture.Write(10);
+        fixture.Wait(3600 * TcpFixture.Second);
+        Assert.Equal(Errno.ETIMEDOUT, fixture.Tcp.TakeError(connection));
+    }
+
+    [Fact]
     public void An_idle_connection_is_probed_and_ended()
     {
         using TcpFixture fixture = new();
