@@ -41,6 +41,7 @@ public sealed unsafe class Reassembly
     /// <summary>Memory of all their fragments.</summary>
     public const int MaxBytes = 1024 * 1024;
 
+    /// <summary>What the length field of a packet can say (<see cref="CountedHeaderBytes"/>).</summary>
     private const int MaxPacketBytes = ushort.MaxValue;
     private const int MaxHeaderBytes = 512;
     private const ulong Ipv4TimeoutNs = 30 * NetworkClock.NsPerSecond;
@@ -248,7 +249,9 @@ public sealed unsafe class Reassembly
         bool overlaps = (before != null && before->Offset + PayloadBytes(datagram, before) > start)
             || (after != null && after->Offset < end);
         bool isBehindEnd = !fragment.HasMore && after != null;
-        if (contradictsEnd || overlaps || isBehindEnd || fragment.Headers.Length + end > MaxPacketBytes)
+        int headerBytes = Math.Max(fragment.Headers.Length, datagram->HeaderBytes);
+        bool isTooLong = CountedHeaderBytes(fragment.Source.IsV4, headerBytes) + Math.Max(end, datagram->TotalBytes) > MaxPacketBytes;
+        if (contradictsEnd || overlaps || isBehindEnd || isTooLong)
         {
             counters.ReasmOverlaps++;
             counters.ReasmFails++;
@@ -370,6 +373,13 @@ public sealed unsafe class Reassembly
             _packets.Release(fragment);
         }
     }
+
+    /// <summary>
+    /// The headers as far as the whole packet's length field counts them: IPv4's counts all, IPv6's what follows the fixed header, and the
+    /// fragment header goes (RFC 8200, 3 and 4.5).
+    /// </summary>
+    private static int CountedHeaderBytes(bool isV4, int headerBytes) =>
+        isV4 ? headerBytes : headerBytes - Ipv6Header.SizeBytes - Ipv6FragmentHeader.SizeBytes;
 
     private static int PayloadBytes(Datagram* datagram, Packet* fragment) =>
         fragment->Length - (fragment->Offset == 0 ? datagram->HeaderBytes : 0);

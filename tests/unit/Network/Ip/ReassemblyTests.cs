@@ -102,6 +102,18 @@ public sealed unsafe class ReassemblyTests : IDisposable
     }
 
     [Fact]
+    public void Headers_of_the_first_fragment_count_in_the_length_whichever_comes_first()
+    {
+        Assert.False(Add(1, 8, false, new byte[65_504], out _));
+        Assert.False(Add(1, 0, true, new byte[8], out _, headerBytes: 60));
+        Assert.False(Add(2, 0, true, new byte[8], out _, headerBytes: 60));
+        Assert.False(Add(2, 8, false, new byte[65_504], out _));
+        Assert.False(Add(3, 8, false, new byte[65_504], out _));
+        Assert.True(Add(3, 0, true, new byte[8], out byte[] whole));
+        Assert.Equal(20 + 65_512, whole.Length);
+    }
+
+    [Fact]
     public void Fragments_that_never_complete_are_bounded_in_number_and_bytes_and_end_with_time()
     {
         for (uint identification = 0; identification < 20_000; identification++)
@@ -154,7 +166,7 @@ public sealed unsafe class ReassemblyTests : IDisposable
         return pieces;
     }
 
-    private bool Add(uint identification, int offset, bool more, ReadOnlySpan<byte> payload, out byte[] whole)
+    private bool Add(uint identification, int offset, bool more, ReadOnlySpan<byte> payload, out byte[] whole, int headerBytes = 20)
     {
         IncomingFragment fragment = default;
         fragment.Source = TestNode.V4("10.0.0.9");
@@ -163,13 +175,13 @@ public sealed unsafe class ReassemblyTests : IDisposable
         fragment.Protocol = 17;
         fragment.OffsetBytes = offset;
         fragment.HasMore = more;
-        byte[] header = new byte[20];
+        byte[] header = new byte[headerBytes];
         header[0] = 0xAA;
         fragment.Headers = header;
         fragment.Payload = payload;
-        bool isComplete = _reassembly.TryComplete(fragment, out Span<byte> packet, out int headerBytes, out _);
+        bool isComplete = _reassembly.TryComplete(fragment, out Span<byte> packet, out int keptHeaderBytes, out _);
         whole = packet.ToArray();
-        Assert.True(!isComplete || headerBytes == 20);
+        Assert.True(!isComplete || keptHeaderBytes == headerBytes);
         return isComplete;
     }
 

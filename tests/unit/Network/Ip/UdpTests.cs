@@ -332,6 +332,20 @@ public sealed unsafe class UdpTests
         Assert.Equal(NetworkClock.Never, node.Stack.NextDeadlineNs);
     }
 
+    [Theory]
+    [InlineData(65_507)]
+    [InlineData(65_527)]
+    public void The_longest_datagrams_of_IPv6_arrive_although_they_are_cut(int length)
+    {
+        using TestNode node = new(1);
+        DatagramEndpoint* server = node.Open(isV6: true);
+        Assert.Equal(Errno.None, node.Stack.Bind(server, new SocketAddress(default, 5000)));
+        byte[] sent = new byte[length];
+        sent[^1] = 42;
+        Assert.Equal(Errno.None, node.SendTo(node.Open(isV6: true), IPAddress.IPv6Loopback, 5000, sent));
+        Assert.Equal(sent, node.Receive(server, out _));
+    }
+
     [Fact]
     public void Our_own_address_and_no_address_lead_to_ourselves()
     {
