@@ -162,6 +162,13 @@ public sealed class Autoconfiguration
         }
     }
 
+    /// <summary>Adds a route that goes when its time is over, or gives the one that is there a new lifetime.</summary>
+    public void AddRoute(in Route route)
+    {
+        _routes.AddOrRefresh(route);
+        Wake(route.ExpiresNs);
+    }
+
     /// <summary>Moves probes, solicitations and lifetimes on.</summary>
     public void OnTime()
     {
@@ -297,14 +304,13 @@ public sealed class Autoconfiguration
         {
             Route route = RouteOf(
                 interfaceIndex, network, (byte)prefix.PrefixLength, default, PrefixMetric, validUntil, RouteOrigin.RouterAdvertisement);
-            Wake(validUntil);
             if (prefix.ValidSeconds == 0)
             {
                 _routes.Remove(route);
             }
             else
             {
-                _routes.AddOrRefresh(route);
+                AddRoute(route);
             }
         }
 
@@ -370,8 +376,7 @@ public sealed class Autoconfiguration
     private void AddRoute(int interfaceIndex, IpAddress network, IpAddress gateway, uint metric, ulong untilNs, RouteOrigin origin)
     {
         byte bits = gateway.IsUnspecified ? PrefixBits : (byte)0;
-        _routes.AddOrRefresh(RouteOf(interfaceIndex, network, bits, gateway, metric, untilNs, origin));
-        Wake(untilNs);
+        AddRoute(RouteOf(interfaceIndex, network, bits, gateway, metric, untilNs, origin));
     }
 
     private static Route RouteOf(

@@ -190,7 +190,7 @@ public sealed class NeighbourDiscovery
         route.InterfaceIndex = packet.InterfaceIndex;
         route.Origin = RouteOrigin.Redirect;
         route.ExpiresNs = _clock.NowNs + RedirectLifetimeNs;
-        _routes.Add(route);
+        _autoconfiguration.AddRoute(route);
         if (message.Options.TryFindLinkAddress(NeighbourOptions.TargetLinkAddress, out ulong linkAddress))
         {
             _neighbours.Learn(_output, packet.InterfaceIndex, message.Target, linkAddress, mayCreate: true);

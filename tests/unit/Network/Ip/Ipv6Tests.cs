@@ -83,7 +83,7 @@ public sealed unsafe class Ipv6Tests
     }
 
     [Fact]
-    public void A_redirect_of_the_current_router_is_followed_and_a_strangers_is_not()
+    public void A_redirect_of_the_current_router_is_followed_for_ten_minutes_and_a_strangers_is_not()
     {
         using TestNode node = new(1);
         byte[] advertisement = Frames.RouterAdvertisement(1800, "2001:db8:5::", 7200, 3600, Frames.Peer);
@@ -102,6 +102,9 @@ public sealed unsafe class Ipv6Tests
         node.Deliver(Frames.Icmpv6(node.Mac, Frames.PeerLinkLocal, node.LinkLocal, [.. redirect]));
         node.SendTo(endpoint, destination, 9, [1]);
         Assert.Equal(betterMac, node.Next().DestinationHardwareAddress);
+        node.Advance(601 * TestNode.Second);
+        Assert.True(node.Stack.Routes.TryFind(TestNode.Of(destination), 0, out Route route));
+        Assert.Equal(TestNode.Of(Frames.PeerLinkLocal), route.Gateway);
     }
 
     [Fact]
