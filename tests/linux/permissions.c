@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -21,24 +20,11 @@
 #include <unistd.h>
 
 #include "results.h"
+#include "users.h"
 
 enum { ALICE = 65533, BOB = 65532, TEAM = 65531, OTHERS = 65530 };
 static const char *kinds[] = { "file", "dir", "fifo", "block", "char", "link" };
 static char text[8192];
-
-/* Does something as a user with a group, in a child; what it prints stays in order. */
-#define AS(user, group, ...) do { \
-	fflush(stdout); \
-	if (fork() == 0) { \
-		setgroups(0, NULL); \
-		setresgid(group, group, group); \
-		setresuid(user, user, user); \
-		__VA_ARGS__; \
-		fflush(stdout); \
-		_exit(0); \
-	} \
-	wait(NULL); \
-} while (0)
 
 static void make(const char *kind, const char *name, mode_t mode)
 {

@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,21 +14,9 @@
 #include <unistd.h>
 
 #include "results.h"
+#include "users.h"
 
 static char buffer[70000], names[70000];
-
-#define AS(user, ...) do { \
-	fflush(stdout); \
-	if (fork() == 0) { \
-		setgroups(0, NULL); \
-		setresgid(user, user, user); \
-		setresuid(user, user, user); \
-		__VA_ARGS__; \
-		fflush(stdout); \
-		_exit(0); \
-	} \
-	wait(NULL); \
-} while (0)
 
 static int by_name(const void *a, const void *b)
 {
@@ -151,19 +138,19 @@ static void rights(void)
 	chmod("other", 0644);
 	setxattr("other", "user.seen", "yes", 3, 0);
 	setxattr("other", "trusted.hidden", "no", 2, 0);
-	AS(65533, {
+	AS(65533, 65533, {
 		printf("another user: get %s set %s remove %s", result(getxattr("other", "user.seen", buffer, 100)), result(setxattr("other", "user.seen", "x", 1, 0)), result(removexattr("other", "user.seen")));
 		printf(" trusted %s %s", result(getxattr("other", "trusted.hidden", buffer, 100)), result(setxattr("other", "trusted.hidden", "x", 1, 0)));
 		printf(" security %s\n", result(setxattr("other", "security.mine", "x", 1, 0)));
 		list("what he sees", "other");
 	});
 	chmod("other", 0600);
-	AS(65533, printf("unreadable: get %s list %s\n", result(getxattr("other", "user.seen", buffer, 100)), done(listxattr("other", names, 1000))));
+	AS(65533, 65533, printf("unreadable: get %s list %s\n", result(getxattr("other", "user.seen", buffer, 100)), done(listxattr("other", names, 1000))));
 	chmod("other", 0666);
-	AS(65533, printf("writable: set %s\n", result(setxattr("other", "user.his", "x", 1, 0))));
+	AS(65533, 65533, printf("writable: set %s\n", result(setxattr("other", "user.his", "x", 1, 0))));
 	mkdir("sticky", 01777);
 	chmod("sticky", 01777);
-	AS(65533, printf("sticky directory: set %s\n", result(setxattr("sticky", "user.his", "x", 1, 0))));
+	AS(65533, 65533, printf("sticky directory: set %s\n", result(setxattr("sticky", "user.his", "x", 1, 0))));
 	list("in the end", "other");
 }
 
