@@ -16,11 +16,11 @@ public sealed class LinuxCallsTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [Fact]
+    [RootFact]
     public async Task What_processes_share_who_runs_first_and_how_bytes_move_is_as_on_the_host() =>
         await AssertSameAsync(["sharing", "policies", "transfers", "written-back"]);
 
-    [Fact]
+    [RootFact]
     public async Task Rights_owners_limits_times_and_attributes_of_files_are_as_on_the_host() =>
         await AssertSameAsync(["permissions", "xattrs"]);
 

@@ -14,7 +14,7 @@ public sealed class LinuxSocketsTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [Theory]
+    [RootTheory]
     [InlineData(1)]
     [InlineData(2)]
     public async Task Unix_sockets_behave_as_on_the_host(int cpus)
@@ -27,7 +27,7 @@ public sealed class LinuxSocketsTests : IDisposable
         Assert.Equal(0, there.Status);
     }
 
-    [Theory]
+    [RootTheory]
     [InlineData(1)]
     [InlineData(4)]
     public async Task Timers_signals_and_epoll_instances_within_others_tell_as_on_the_host(int cpus)
@@ -38,7 +38,7 @@ public sealed class LinuxSocketsTests : IDisposable
         Assert.Equal(0, there.Status);
     }
 
-    [Theory]
+    [RootTheory]
     [InlineData(1)]
     [InlineData(2)]
     public async Task Internet_sockets_over_the_loopback_behave_as_on_the_host(int cpus)

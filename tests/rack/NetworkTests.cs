@@ -14,14 +14,6 @@ public sealed class NetworkTests
     private const int UsageStatus = 2;
     private const int HostStatus = 69;
 
-    /// <summary>A port that nobody listens on, for long enough.</summary>
-    private static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     [Theory]
     [InlineData("virtio")]
     [InlineData("e1000")]
@@ -48,7 +40,7 @@ public sealed class NetworkTests
     {
         using TcpListener listener = new(IPAddress.Loopback, 0);
         listener.Start();
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        int port = HostPorts.Of(listener);
         ProgramResult rack = await Rack.RunAsync(["--publish", $"{port}:80"], ["true"]);
         Assert.Equal(HostStatus, rack.Status);
         Assert.Contains($"tcp port {port} of 127.0.0.1 is taken", rack.Error);
@@ -59,7 +51,7 @@ public sealed class NetworkTests
     [Fact]
     public async Task A_port_is_published_while_the_rack_is_up_and_once()
     {
-        int port = FreePort();
+        int port = HostPorts.Free();
         CommandResult up = await LegoTool.RunAsync("up");
         Assert.True(up.Status == 0, up.ToString());
         try

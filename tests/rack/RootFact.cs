@@ -9,11 +9,15 @@ namespace Lego.Rack.Tests;
 /// <summary>A fact whose judge is the host's Linux as root.</summary>
 public sealed class RootFactAttribute : FactAttribute
 {
-    public RootFactAttribute()
-    {
-        if (!Environment.IsPrivilegedProcess)
-        {
-            Skip = "The judge of this test is the host's Linux as root: run it as root.";
-        }
-    }
+    public RootFactAttribute() => Skip = WhyNot;
+
+    /// <summary>Why such a test cannot be judged here; null when it can.</summary>
+    internal static string? WhyNot =>
+        Environment.IsPrivilegedProcess ? null : "The judge of this test is the host's Linux as root: run it as root.";
+}
+
+/// <summary>A theory of that kind.</summary>
+public sealed class RootTheoryAttribute : TheoryAttribute
+{
+    public RootTheoryAttribute() => Skip = RootFactAttribute.WhyNot;
 }

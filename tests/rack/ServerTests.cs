@@ -41,11 +41,11 @@ public sealed class ServerTests : IDisposable
         using TcpListener listener = new(IPAddress.Loopback, 0);
         listener.Start();
         Task serving = ServeOnceAsync(listener, path);
-        int port = FreePort();
+        int port = HostPorts.Free();
         string capture = Path.Combine(_folder, "frames");
         string[] wire = faults.Length == 0 ? ["--pcap", capture] : ["--wire", faults, "--seed", "3"];
         using Process rack = await LegoTool.StartReadyAsync(["--nic", card, "--publish", $"{port}:80", .. wire],
-            $"mkdir /www; wget -q -O /www/file http://10.0.2.2:{PortOf(listener)}/file; sha256sum /www/file; exec httpd -f -p 80 -h /www");
+            $"mkdir /www; wget -q -O /www/file http://10.0.2.2:{HostPorts.Of(listener)}/file; sha256sum /www/file; exec httpd -f -p 80 -h /www");
         try
         {
             await serving.WaitAsync(s_limit);
@@ -68,7 +68,7 @@ public sealed class ServerTests : IDisposable
     [Fact]
     public async Task A_connection_to_a_port_where_nobody_listens_ends()
     {
-        int port = FreePort();
+        int port = HostPorts.Free();
         using Process rack = await LegoTool.StartReadyAsync(["--publish", $"{port}:81"], "exec sleep 600");
         try
         {
@@ -89,7 +89,7 @@ public sealed class ServerTests : IDisposable
     public async Task Datagrams_are_echoed_through_a_published_port()
     {
         int[] lengths = [0, 1, 1472];
-        int port = FreePort();
+        int port = HostPorts.Free();
         string capture = Path.Combine(_folder, "frames");
         string[] add = await LinuxPrograms.AddAsync("udp-echo");
         using Process rack = await LegoTool.StartReadyAsync(["--publish", $"{port}:7/udp", "--pcap", capture, .. add], "exec /udp-echo 7");
@@ -113,15 +113,6 @@ public sealed class ServerTests : IDisposable
 
         Assert.Equal(2 * lengths.Length, Capture.AssertIsSound(capture).Datagrams);
     }
-
-    private static int FreePort()
-    {
-        using TcpListener listener = new(IPAddress.Loopback, 0);
-        listener.Start();
-        return PortOf(listener);
-    }
-
-    private static int PortOf(TcpListener listener) => ((IPEndPoint)listener.LocalEndpoint).Port;
 
     private (string Path, string Digest) MakeFile(int bytes)
     {
