@@ -1,5 +1,5 @@
-// The directory of one running rack: its lock, the keeper's socket, the machines' process ids, serial logs, and a list of files elsewhere
-// or directories elsewhere that must not outlive it (ring regions in /dev/shm, throw-away volumes). Whoever holds the lock owns the rack.
+// The directory of one running rack: its lock, the keeper's socket, the machines' process ids, serial logs, and a list of files and
+// directories elsewhere that must not outlive it (ring regions in /dev/shm, throw-away volumes). Whoever holds the lock owns the rack.
 // Sweep removes what dead owners left: every start of the tool calls it, so a kill of the tool never leaves anything for longer than until
 // the next start.
 
