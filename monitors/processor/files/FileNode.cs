@@ -193,12 +193,11 @@ public sealed unsafe class FileNodes
     public FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath, ulong moment, bool isNew)
     {
         FileNode* node = Find(place.Storage, in attributes.Handle);
-        if (node != null && node->References == 0)
+        if (node != null)
         {
-            _kept.Remove(node);
+            Hold(node);
         }
-
-        if (node == null)
+        else
         {
             node = _nodes.Allocate();
             if (node == null)
@@ -216,6 +215,7 @@ public sealed unsafe class FileNodes
             node->Handle = attributes.Handle;
             node->Place = place;
             node->IsAtMemory = !isNew;
+            node->References = 1;
             FileNode** bucket = Bucket(in attributes.Handle);
             node->Next = *bucket;
             *bucket = node;
@@ -225,7 +225,6 @@ public sealed unsafe class FileNodes
         node->IsUnlinked |= attributes.Links == 0;
         node->Holds++;
         node->HeldSince = moment;
-        node->References++;
         return node;
     }
 
@@ -241,12 +240,17 @@ public sealed unsafe class FileNodes
             return null;
         }
 
+        Hold(node);
+        return node;
+    }
+
+    /// <summary>One more reference; a kept node is open again.</summary>
+    public void Hold(FileNode* node)
+    {
         if (node->References++ == 0)
         {
             _kept.Remove(node);
         }
-
-        return node;
     }
 
     /// <summary>

@@ -16,12 +16,12 @@ public readonly unsafe ref struct NodeRef
 
     public bool IsNone => Node == null;
 
-    /// <summary>One more reference to a node, which may be null.</summary>
+    /// <summary>One more reference to a node, which may be null, or a kept one.</summary>
     public static NodeRef To(FileNode* node)
     {
         if (node != null)
         {
-            node->References++;
+            node->Table.Hold(node);
         }
 
         return new NodeRef(node);
