@@ -45,18 +45,23 @@ public static unsafe class SocketOptions
         }
 
         int number = MemoryMarshal.Read<int>(value);
+        if (process->EffectiveUserId != 0 && IsOfRoot(option, number))
+        {
+            return Errno.EPERM;
+        }
+
         switch (option)
         {
             case SocketOption.SendBuffer:
             case SocketOption.SendBufferForce:
                 socket->SendLimitBytes = Math.Max(2 * Math.Clamp(number, 0, MostAskedBytes), LeastSendBytes);
                 socket->Family.Resized(socket);
-                return option == SocketOption.SendBuffer || process->EffectiveUserId == 0 ? Errno.None : Errno.EPERM;
+                return Errno.None;
             case SocketOption.ReceiveBuffer:
             case SocketOption.ReceiveBufferForce:
                 socket->ReceiveLimitBytes = Math.Max(2 * Math.Clamp(number, 0, MostAskedBytes), LeastReceiveBytes);
                 socket->Family.Resized(socket);
-                return option == SocketOption.ReceiveBuffer || process->EffectiveUserId == 0 ? Errno.None : Errno.EPERM;
+                return Errno.None;
             case SocketOption.ReceiveLowWater:
                 socket->LowWaterBytes = number < 0 ? int.MaxValue : Math.Max(number, 1);
                 return Errno.None;
@@ -70,10 +75,10 @@ public static unsafe class SocketOptions
                 return SetTimeout(ref socket->SendTimeoutNs, value);
             case SocketOption.Priority:
                 socket->Priority = (uint)number;
-                return number is >= 0 and <= 6 || process->EffectiveUserId == 0 ? Errno.None : Errno.EPERM;
+                return Errno.None;
             case SocketOption.Mark:
                 socket->Mark = (uint)number;
-                return process->EffectiveUserId == 0 ? Errno.None : Errno.EPERM;
+                return Errno.None;
             case SocketOption.PassCredentials when socket->Domain is not (AddressFamily.Unix or AddressFamily.Netlink):
                 return Errno.EOPNOTSUPP;
             case SocketOption.KeepAlive:
@@ -157,6 +162,13 @@ public static unsafe class SocketOptions
         Put(value, in number);
         return Errno.None;
     }
+
+    private static bool IsOfRoot(SocketOption option, int number) => option switch
+    {
+        SocketOption.SendBufferForce or SocketOption.ReceiveBufferForce or SocketOption.Mark => true,
+        SocketOption.Priority => number is < 0 or > 6,
+        _ => false,
+    };
 
     private static SocketFlags FlagOf(SocketOption option) => option switch
     {

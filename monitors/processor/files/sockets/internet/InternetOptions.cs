@@ -96,7 +96,7 @@ public sealed unsafe partial class InternetSockets
         lengthBytes = 0;
         if (level == OptionLevel.Tcp && socket->Tcp != null && option is InfoOption or CongestionName)
         {
-            return option == InfoOption ? GetTcpInfo(socket, value, out lengthBytes) : GetCongestion(value, out lengthBytes);
+            return option == InfoOption ? GetTcpInfo(socket, value, out lengthBytes) : GetCongestion(socket, value, out lengthBytes);
         }
 
         bool isLevel = level == OptionLevel.Internet || (level == OptionLevel.Internet6 && socket->Domain == AddressFamily.Internet6)
@@ -169,10 +169,15 @@ public sealed unsafe partial class InternetSockets
     {
         DatagramEndpoint* endpoint = socket->Datagram;
         InternetFlags flag = FlagOf(OptionLevel.Internet, option);
+        if (flag == InternetFlags.HeaderIncluded && socket->Type != SocketType.Raw)
+        {
+            return Errno.ENOPROTOOPT;
+        }
+
         if (flag != InternetFlags.None)
         {
             socket->InternetFlags = number != 0 ? socket->InternetFlags | flag : socket->InternetFlags & ~flag;
-            return flag != InternetFlags.HeaderIncluded || socket->Type == SocketType.Raw ? Renew(socket) : Errno.ENOPROTOOPT;
+            return Renew(socket);
         }
 
         switch (option)
@@ -235,29 +240,33 @@ public sealed unsafe partial class InternetSockets
 
         switch (option)
         {
+            case 7 when socket->Type == SocketType.Raw && number > 0 && (number & 1) != 0:
+                return Errno.EINVAL;
             case 7 when socket->Type == SocketType.Raw:
                 socket->Datagram->ChecksumOffset = number;
-                return number > 0 && (number & 1) != 0 ? Errno.EINVAL : Errno.None;
+                return Errno.None;
             case 16:
                 return SetHopLimit(socket, number, isMulticast: false, least: 0);
+            case 17 when socket->Datagram != null && number != 0 && !Stack.Interfaces.Exists(number):
+                return Errno.ENODEV;
             case 17 when socket->Datagram != null:
                 socket->Datagram->MulticastInterface = number;
-                return number == 0 || Stack.Interfaces.Exists(number) ? Errno.None : Errno.ENODEV;
+                return Errno.None;
             case 18 when socket->Datagram != null:
                 return SetHopLimit(socket, number, isMulticast: true, least: 0);
-            case 19:
+            case 19 when number is 0 or 1:
                 socket->InternetFlags = number == 0 ? socket->InternetFlags | InternetFlags.NoMulticastLoop
                     : socket->InternetFlags & ~InternetFlags.NoMulticastLoop;
-                return number is 0 or 1 ? Renew(socket) : Errno.EINVAL;
+                return Renew(socket);
             case 20 or 21 when socket->Datagram != null && value.Length >= IpAddress.V6Bytes + sizeof(int):
                 return ChangeGroup(
                     socket, IpAddress.FromV6(value.Slice(0, IpAddress.V6Bytes)), MemoryMarshal.Read<int>(value.Slice(IpAddress.V6Bytes)),
                     joins: option == 20);
-            case 67:
-                SetTrafficClass(socket, number < 0 ? 0 : number);
-                return number is < -1 or > byte.MaxValue ? Errno.EINVAL : Errno.None;
+            case 67 when number is >= -1 and <= byte.MaxValue:
+                SetTrafficClass(socket, Math.Max(number, 0));
+                return Errno.None;
             default:
-                return Errno.ENOPROTOOPT;
+                return option is 19 or 67 ? Errno.EINVAL : Errno.ENOPROTOOPT;
         }
     }
 

@@ -88,12 +88,13 @@ public sealed unsafe partial class InternetSockets
         return error;
     }
 
-    private static Errno GetCongestion(Span<byte> value, out int lengthBytes)
+    private Errno GetCongestion(Socket* socket, Span<byte> value, out int lengthBytes)
     {
         const int NameBytes = 16;
         lengthBytes = Math.Min(value.Length, NameBytes);
         value.Slice(0, lengthBytes).Clear();
-        ReadOnlySpan<byte> name = "cubic"u8;
+        bool isCubic = Stack.Tcp.GetOption(socket->Tcp, TcpOption.Congestion) == (int)TcpCongestion.Cubic;
+        ReadOnlySpan<byte> name = isCubic ? "cubic"u8 : "reno"u8;
         name.Slice(0, Math.Min(name.Length, lengthBytes)).CopyTo(value);
         return Errno.None;
     }

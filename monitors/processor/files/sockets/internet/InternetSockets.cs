@@ -385,15 +385,15 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
     {
         if (disconnects)
         {
-            Stack.Tcp.Abort(socket->Tcp, Stack.Clock.NowNs);
             TcpConnection* fresh = Stack.Tcp.Create(socket->Domain == AddressFamily.Internet6 ? default : IpAddress.AnyV4);
-            socket->Tcp = fresh;
-            socket->State = SocketState.Closed;
-            if (fresh != null)
+            if (fresh == null)
             {
-                Attach(socket, fresh);
+                return Errno.ENOBUFS;
             }
 
+            Stack.Tcp.Abort(socket->Tcp, Stack.Clock.NowNs);
+            Attach(socket, fresh);
+            socket->State = SocketState.Closed;
             network.Settle();
             return Errno.None;
         }
