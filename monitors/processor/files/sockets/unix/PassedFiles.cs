@@ -30,7 +30,10 @@ public unsafe struct PassedFiles
 /// <summary>All files that are on the way.</summary>
 public sealed unsafe class FilesInFlight(FileSystem files)
 {
-    private readonly Slab<PassedFiles> _passed = new(files.Frames);
+    /// <summary>Bounds the memory that root's messages take, whom no limit of descriptors binds: files of many in one message.</summary>
+    private const ulong MostPieces = 16_384;
+
+    private readonly Slab<PassedFiles> _passed = new(files.Frames, MostPieces);
     private readonly Slab<UserCount> _users = new(files.Frames);
     private UserCount* _firstUser;
     private PassedFiles* _released;
