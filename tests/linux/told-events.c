@@ -340,6 +340,22 @@ static void owners(void)
 	say_told("owned");
 	write(pair[1], "x", 1);
 	say_told("written");
+	char bytes[4096] = { 0 };
+	write(pair[0], "x", 1);
+	read(pair[1], bytes, 1);
+	say_told("read, with room before");
+	fcntl(pair[0], F_SETFL, O_ASYNC | O_NONBLOCK);
+	while (write(pair[0], bytes, sizeof bytes) > 0)
+		;
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	say_told("full");
+	while (read(pair[1], bytes, sizeof bytes) > 0)
+		;
+	printf("read: told %d times\n", told);
+	told = 0;
+	write(pair[0], "x", 1);
+	read(pair[1], bytes, 1);
+	say_told("read again");
 	printf("off: %s,", result(ioctl(pair[0], FIOASYNC, &off)));
 	printf(" flags %x\n", fcntl(pair[0], F_GETFL));
 	write(pair[1], "x", 1);

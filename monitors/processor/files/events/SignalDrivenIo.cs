@@ -101,6 +101,17 @@ public unsafe struct SignalDrivenIo
             return;
         }
 
+        if (file->Kind == FileKind.Socket && file->Socket->Domain == AddressFamily.Unix && (events & ~OfWriters) == 0)
+        {
+            // Room that nobody has missed is not told (sock_wake_async of Linux).
+            if (!file->Socket->Unix.LacksRoom)
+            {
+                return;
+            }
+
+            file->Socket->Unix.LacksRoom = false;
+        }
+
         Processes table = file->Operations.Files.Processes;
         SignalInfo info = new() { Number = Signal.Poll, Code = SignalCode.Kernel };
         for (Process* process = table.First; process != null; process = process->Next)

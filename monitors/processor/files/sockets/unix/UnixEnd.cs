@@ -30,6 +30,8 @@ public unsafe struct UnixEnd
     public int MessageCount;
     /// <summary>What its messages that have not been received are counted as (UnixMessage.Charge).</summary>
     public int SentBytes;
+    /// <summary>Somebody has found no room, and SIGIO has not told of any since (Linux's SOCKWQ_ASYNC_NOSPACE).</summary>
+    public bool LacksRoom;
     /// <summary>Senders of datagrams wait here for room in its queue, and who connects for room in its backlog.</summary>
     public WaitQueue RoomWait;
     /// <summary>Connections to accept, oldest first, with a reference each.</summary>

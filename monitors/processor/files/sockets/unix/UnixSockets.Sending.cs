@@ -256,6 +256,7 @@ public sealed unsafe partial class UnixSockets
                 return Errno.None;
             }
 
+            socket->Unix.LacksRoom = true;
             error = Socket.Wait(ref socket->SendersWait, isNonBlocking, deadline);
             if (error != Errno.None)
             {

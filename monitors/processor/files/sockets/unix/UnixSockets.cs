@@ -111,6 +111,7 @@ public sealed unsafe partial class UnixSockets : SocketFamily
         events |= socket->Unix.FirstMessage != null || socket->Unix.FirstPending != null ? PollEvents.Readable : PollEvents.None;
         events |= socket->IsConnectionBased && socket->State == SocketState.Closed ? PollEvents.HangUp : PollEvents.None;
         bool isWritable = HasRoom(socket) && (socket->Type == SocketType.Stream || !IsFullPeer(socket));
+        socket->Unix.LacksRoom |= !isWritable && socket->Type != SocketType.Stream;
         return events | (isWritable ? PollEvents.Writable | PollEvents.WriteBand : PollEvents.None);
     }
 
