@@ -200,7 +200,9 @@ internal static unsafe class CoreNotes
             FileNode* node = FileOf(process, in ranges[index]);
             if (node != null && writer.Position + (ulong)node->Path.Length < end)
             {
-                writer.Add(node->Path);
+                // Another thread may unmap it while the writer waits.
+                using NodeRef held = NodeRef.To(node);
+                writer.Add(held.Node->Path);
                 writer.Add((byte)0);
             }
         }
