@@ -26,10 +26,9 @@
 //   It is dirty if one of their entries is, or was when it was taken out (IsDirty). It is written back under the address of one of them, so
 //   the last one does not go before.
 // * A line that was dirty when a fork shared it, stays so: IsDirty says that it is newer than the page of each space that maps it, or of
-//   one that it is leaving while it was written back for the others. It leaves with one
-//   write-back that names all of them. Who loses his entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The
-//   last one left has a dirty entry again. All entries of a private line have the same state behind them, because whatever is done to the
-//   page at its owners is done to all.
+//   one that it is leaving while it was written back for the others. It leaves with one write-back that names all of them. Who loses his
+//   entry otherwise (by a copy, munmap, exit) is no owner any more and nobody is told. The last one left has a dirty entry again. All
+//   entries of a private line have the same state behind them, because whatever is done to the page at its owners is done to all.
 // * At most one line, Filling, Resident, Written or WritingBack, bears a name. It is what the object has, or newer, and leaves untouched
 //   entries behind. An entry that is untouched in a range of a file means the file's page; the owner of the range knows no other.
 // * A named line goes back to the free ones when it is evicted, or when its object's contents change (ExCache.Invalidate). A fill that such

@@ -5,9 +5,8 @@
 //
 // What holds, whenever the kernel lock is let go:
 // * A seal that a call has set stays. What it forbids is over when the call returns: a write or another size that was checked before is
-//   counted in
-//   _changes, which the call waits for, and a map call in Maps, which makes it EBUSY. Until it knows, while it holds Sealing, the seal is
-//   tried on.
+//   counted in _changes, which the call waits for, and a map call in Maps, which makes it EBUSY. Until it knows, while it holds Sealing,
+//   the seal is tried on.
 // * Times are this component's: stores into mappings leave them alone, as on Linux.
 // Only WaitForChanges BLOCKS.
 
