@@ -126,6 +126,10 @@ static void of_a_file(void)
 	events("ftruncate");
 	truncate("plain", 6);
 	events("truncate");
+	char path[32];
+	sprintf(path, "/proc/self/fd/%d", file);
+	truncate(path, 7);
+	events("truncate by descriptor");
 	fallocate(file, 0, 0, 100);
 	events("fallocate");
 	fchmod(file, 0600);

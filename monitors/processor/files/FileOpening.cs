@@ -83,21 +83,24 @@ public static unsafe class FileOpening
         }
 
         using NodeRef held = NodeRef.Adopt(found);
-        error = Truncate(process, in held, in attributes, sizeBytes);
-        if (error == Errno.None)
-        {
-            FileSystem.Of(process).Inotify.Tell(held.Node, InotifyMask.Modify);
-        }
-
-        return error;
+        return Truncate(process, in held, in attributes, sizeBytes);
     }
 
     private static Errno Truncate(Process* process, in NodeRef node, in FileAttributes attributes, ulong sizeBytes)
     {
         uint type = attributes.Mode & FileMode.TypeMask;
-        return type == FileMode.Regular ? RegularFile.Truncate(process, node.Node, sizeBytes)
-            : type == FileMode.Directory ? Errno.EISDIR
-            : Errno.EINVAL;
+        if (type != FileMode.Regular)
+        {
+            return type == FileMode.Directory ? Errno.EISDIR : Errno.EINVAL;
+        }
+
+        Errno error = RegularFile.Truncate(process, node.Node, sizeBytes);
+        if (error == Errno.None)
+        {
+            FileSystem.Of(process).Inotify.Tell(node.Node, InotifyMask.Modify);
+        }
+
+        return error;
     }
 
     private static Errno OpenVolume(Process* process, in PathName path, OpenFlags flags, uint mode, out OpenFile* file)
