@@ -50,8 +50,10 @@ public unsafe struct FileNode
     public uint KeptObject;
     /// <summary>Somebody writes them out.</summary>
     public bool IsWritingOut;
-    /// <summary>The last write-out that has failed and that no fsync has told.</summary>
+    /// <summary>Why the last write-out failed that did, how many have, and how many of them an fsync has told of.</summary>
     public Errno KeptError;
+    public uint KeptErrors;
+    public uint KeptErrorsTold;
     /// <summary>Where the last of the kept bytes ends, and when one was written last.</summary>
     public ulong KeptEnd;
     public ulong KeptTimeNs;

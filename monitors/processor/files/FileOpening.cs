@@ -389,6 +389,7 @@ public static unsafe class FileOpening
         }
 
         file->Node = node.Share();
+        KeptWrites.Open(file);
         file->IsWriter = file->IsWritable;
         node.Node->Writers += file->IsWriter ? 1u : 0;
         if ((file->IsWritable || truncates) && FileSystem.Of(process).Mappings.IsProgram(node.Node))

@@ -11,7 +11,8 @@
 //   wrote it and what they had not closed or synchronised, as with a Linux machine's.
 // * They find their space: they are kept only while the memory component has several times as much of the volume reserved, and unused, as
 //   is kept, by its answer to the last write. The first write of an open file goes by message, and says which errors are older than it.
-// * Pages that cannot be written out are lost, as those of the page cache are (fsync(2), EIO); the log and the next fsync say so.
+// * Pages that cannot be written out are lost, as those of the page cache are (fsync(2), EIO); the log says so, and the next fsync of
+//   each open file.
 
 using System;
 using Lego.Fabric.Messages;
@@ -182,16 +183,28 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
     {
         for (FileNode* node = _first; node != null; node = node->NextKeeper)
         {
-            node->KeptError = Errno.EIO;
+            Fail(node, Errno.EIO);
         }
     }
 
-    /// <summary>The failure of a write-out that no fsync has told yet; none afterwards.</summary>
-    public static Errno TakeError(FileNode* node)
+    /// <summary>A file is opened: it hears of the failures that nobody has heard of (Linux's errseq_sample).</summary>
+    public static void Open(OpenFile* file) => file->KnownKeptErrors = file->Node->KeptErrorsTold;
+
+    /// <summary>The last failure of a write-out since an open file was told of one; none afterwards.</summary>
+    public static Errno TakeError(OpenFile* file)
     {
-        Errno error = node->KeptError;
-        node->KeptError = Errno.None;
-        return error;
+        FileNode* node = file->Node;
+        bool isNew = file->KnownKeptErrors != node->KeptErrors;
+        file->KnownKeptErrors = node->KeptErrors;
+        node->KeptErrorsTold = node->KeptErrors;
+        return isNew ? node->KeptError : Errno.None;
+    }
+
+    /// <summary>Kept pages are lost.</summary>
+    internal static void Fail(FileNode* node, Errno error)
+    {
+        node->KeptError = error;
+        node->KeptErrors++;
     }
 
     public override void Run(void* argument)
@@ -219,7 +232,9 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
         Errno first = Errno.None;
         using (TransferBuffer buffer = _buffers.Take())
         {
-            while (cache.TryFindWritten(number, out ulong page))
+            // Runs go out in order: only their beginnings have to be looked for.
+            ulong page = 0;
+            while (cache.IsWritten(number, page) || cache.TryFindWritten(number, out page))
             {
                 int length = Gather(cache, number, page, node->KeptEnd, buffer.Data);
                 Errno error = Send(node, in buffer, page * PageBytes, length);
@@ -231,9 +246,11 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
                     Log.Error($"files: {pages} written pages of inode {node->Handle.Inode} could not be kept: error {(int)error}");
                     cache.Invalidate(number, page, page + pages);
                     _lost += pages;
-                    node->KeptError = error;
+                    Fail(node, error);
                     first = first == Errno.None ? error : first;
                 }
+
+                page += pages;
             }
         }
 

@@ -19,6 +19,8 @@ public unsafe struct OpenFile
     /// <summary>Number of the last failed write-back that users of this open file have heard of, or that came before its first write; 0 =
     /// none (FileMessages.cs, FileSync).</summary>
     public uint KnownWriteError;
+    /// <summary>The same of write-outs of what was kept here (KeptWrites.TakeError).</summary>
+    public uint KnownKeptErrors;
     /// <summary>A message has written through it: KnownWriteError says what came before.</summary>
     public bool HasWritten;
     /// <summary>Counted in FileNode.Writers: as long as it is open nobody runs the file.</summary>

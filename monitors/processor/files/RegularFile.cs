@@ -388,7 +388,7 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
         FileCaller caller = FileCaller.Of(process);
         Errno error = Files.Mappings.Publish(file->Node, 0, ulong.MaxValue);
         error = error != Errno.None ? error : FileClient.Synchronize(in caller, file->Node, ref file->KnownWriteError);
-        Errno kept = KeptWrites.TakeError(file->Node);
+        Errno kept = KeptWrites.TakeError(file);
         return error != Errno.None ? error : kept;
     }
 
