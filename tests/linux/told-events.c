@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -356,6 +357,27 @@ static void owners(void)
 	write(pair[0], "x", 1);
 	read(pair[1], bytes, 1);
 	say_told("read again");
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof name;
+	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	bind(server, (void *)&name, length);
+	listen(server, 1);
+	getsockname(server, (void *)&name, &length);
+	connect(client, (void *)&name, length);
+	int accepted = accept(server, 0, 0);
+	fcntl(accepted, F_SETOWN, getpid());
+	fcntl(accepted, F_SETFL, O_ASYNC);
+	write(accepted, "x", 1);
+	read(client, bytes, 1);
+	usleep(100000);
+	say_told("connection, acknowledged");
+	write(client, "x", 1);
+	usleep(100000);
+	say_told("connection, arrived");
+	close(client);
+	close(accepted);
+	close(server);
+	told = 0;
 	printf("off: %s,", result(ioctl(pair[0], FIOASYNC, &off)));
 	printf(" flags %x\n", fcntl(pair[0], F_GETFL));
 	write(pair[1], "x", 1);

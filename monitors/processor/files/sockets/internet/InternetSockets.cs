@@ -357,6 +357,8 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
         }
 
         Attach(accepted, connection);
+        // There is room from the beginning: that is no change to tell of.
+        accepted->ToldEvents = EventsOf(Stack.Tcp.Poll(connection)) & Out;
         accepted->State = SocketState.Connected;
         accepted->Flags = listener->Flags;
         accepted->LingerSeconds = listener->LingerSeconds;
