@@ -5,7 +5,8 @@
 // What holds:
 //   a memory is true          if no slot of its keys is newer than its moment, none is busy, and no change of unknown keys is under way
 //   an answer is remembered   if the same holds when it arrives: what was called back while it was on its way may be older than the
-//   call-back an own change of a file   keeps the slot busy from before its request until its reply, then makes it newer
+//                             call-back
+//   an own change of a file   keeps the slot busy from before its request until its reply, then makes it newer
 //   an own change of names    has keys that only its reply tells: until then nothing is true, because another program of this component may
 //                             have seen the change before the reply came; then the slots of its keys become newer
 //   an own change that fails  without anybody knowing how far it came makes everything newer

@@ -33,6 +33,16 @@ public enum SocketFlags : uint
     Linger = 1 << 9,
 }
 
+/// <summary>What shutdown(2) ends, as bits.</summary>
+[System.Flags]
+public enum SocketSides : byte
+{
+    None = 0,
+    Receive = 1,
+    Send = 2,
+    Both = Receive | Send,
+}
+
 /// <summary>One end of a communication.</summary>
 public unsafe struct Socket
 {

@@ -96,13 +96,3 @@ public enum SocketOption
     ReceiveTimeout64 = 66,
     SendTimeout64 = 67,
 }
-
-/// <summary>How (shutdown(2)), as bits.</summary>
-[System.Flags]
-public enum SocketSides : byte
-{
-    None = 0,
-    Receive = 1,
-    Send = 2,
-    Both = Receive | Send,
-}
