@@ -1,5 +1,7 @@
 // Threads that want a CPU, in the order in which they get one. Never blocks; callers hold the kernel lock.
 
+using System.Runtime.CompilerServices;
+
 namespace Lego.Kernel;
 
 /// <summary>A first-in, first-out queue of runnable threads; all zero means empty.</summary>
@@ -76,8 +78,21 @@ internal unsafe struct RunQueue
         return true;
     }
 
-    /// <summary>True when somebody wants to run who may run on a CPU and has at least this priority; the highest stand in front.</summary>
-    internal readonly bool HasFor(int cpu, byte priority = 0)
+    /// <summary>True when somebody wants to run who may run on a CPU.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly bool HasFor(int cpu)
+    {
+        Thread* thread = _first;
+        while (thread != null && !thread->MayRunOn(cpu))
+        {
+            thread = thread->Next;
+        }
+
+        return thread != null;
+    }
+
+    /// <summary>The same, with this priority or more; the highest stand in front.</summary>
+    internal readonly bool HasFor(int cpu, byte priority)
     {
         Thread* thread = _first;
         while (thread != null && thread->Priority >= priority && !thread->MayRunOn(cpu))

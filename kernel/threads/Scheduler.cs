@@ -242,7 +242,6 @@ public static unsafe partial class Scheduler
         }
         Poller.Disarm();
         ulong start = 0;
-        ulong now = 0;
         while (true)
         {
             Poller.PollAll();
@@ -252,7 +251,7 @@ public static unsafe partial class Scheduler
                 return true;
             }
             // What the first poll brings costs no look at the clock.
-            now = Clock.NowNs();
+            ulong now = Clock.NowNs();
             start = start == 0 ? now : start;
             if (now >= deadlineNs)
             {

@@ -30,7 +30,7 @@ public unsafe struct FileNode
     public uint Mode;
     /// <summary>When the storage component last said that the file is there and held (LeaseClock).</summary>
     public ulong HeldSince;
-    /// <summary>When a program read it first since it changed, 0 = none has; and the moment of that (ReadTimes).</summary>
+    /// <summary>When a program read it first since it changed, 0 = none has; and a moment until which that is so (ReadTimes).</summary>
     public ulong ReadAtNs;
     public ulong ReadMoment;
     /// <summary>False: the file was made here, and the memory component has not been asked for it yet.</summary>

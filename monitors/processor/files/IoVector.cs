@@ -17,7 +17,7 @@ public struct IoSegment
     public ulong LengthBytes;
 }
 
-/// <summary>A cursor over the memory of one read or write.</summary>
+/// <summary>A cursor over the memory of one read or write. Of 64 bytes at most: what is longer is copied by a call.</summary>
 public unsafe ref struct IoVector
 {
     /// <summary>Most segments of one call (UIO_MAXIOV).</summary>
@@ -31,11 +31,21 @@ public unsafe ref struct IoVector
     private ulong _address;
     private ulong _segmentBytes;
     private ulong _nextSegment;
-    private ulong _segmentsLeft;
+    private uint _segmentsLeft;
 
     private IoVector(Process* process)
     {
         _process = process;
+    }
+
+    /// <summary>One buffer of a program.</summary>
+    public IoVector(Process* process, ulong address, ulong lengthBytes)
+    {
+        _process = process;
+        _address = address;
+        _segmentBytes = Math.Min(lengthBytes, MaxBytes);
+        RemainingBytes = _segmentBytes;
+        IsWild = UserMemory.IsWild(address, lengthBytes);
     }
 
     /// <summary>Append and DataSync: what the call asks for beyond the flags of the open file (pwritev2(2)); Linux's ki_flags.</summary>
@@ -47,20 +57,7 @@ public unsafe ref struct IoVector
     /// <summary>
     /// The range leaves the user half, whatever the call would move of it: EFAULT before anything moves (Linux' access_ok).
     /// </summary>
-    public readonly bool IsWild { get; private init; }
-
-    /// <summary>One buffer of a program.</summary>
-    public static IoVector OfUser(Process* process, ulong address, ulong lengthBytes)
-    {
-        ulong bounded = Math.Min(lengthBytes, MaxBytes);
-        return new IoVector(process)
-        {
-            _address = address,
-            _segmentBytes = bounded,
-            RemainingBytes = bounded,
-            IsWild = UserMemory.IsWild(address, lengthBytes),
-        };
-    }
+    public readonly bool IsWild { get; }
 
     /// <summary>A kernel buffer.</summary>
     public static IoVector OfKernel(byte* kernel, ulong lengthBytes) =>
@@ -100,7 +97,7 @@ public unsafe ref struct IoVector
         }
 
         vector._nextSegment = address;
-        vector._segmentsLeft = count;
+        vector._segmentsLeft = (uint)count;
         vector.RemainingBytes = Math.Min(total, MaxBytes);
         return Errno.None;
     }

@@ -21,11 +21,17 @@ public static unsafe class ReadTimes
         }
 
         LeaseClock clock = node->Table.Leases!.Clock;
+        if (node->ReadAtNs != 0 && node->ReadMoment == clock.Now)
+        {
+            return;
+        }
+
         if (node->ReadAtNs == 0 || !clock.IsUntouched(node->ReadMoment, LeaseClock.SlotOf(LeaseKey.Attributes(node->Handle.Inode))))
         {
             node->ReadAtNs = Clock.UnixTimeNs();
-            node->ReadMoment = clock.Now;
         }
+
+        node->ReadMoment = clock.Now;
     }
 
     /// <summary>Puts the noted time into attributes that others have told.</summary>

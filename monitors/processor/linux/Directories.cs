@@ -18,7 +18,7 @@ public static unsafe class Directories
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        IoVector to = IoVector.OfUser(call.Process, call.A1, (uint)call.A2);
+        IoVector to = new(call.Process, call.A1, (uint)call.A2);
         using SleepLock.Guard position = descriptor.File->PositionLock.Acquire();
         long result = descriptor.Operations.ReadDirectory(call.Process, descriptor.File, ref to);
         if (result >= 0)

@@ -12,28 +12,28 @@ public static unsafe class FileIo
     [SystemCall(0, "read", Support.Full)]
     internal static long Read(ref SystemCall call)
     {
-        IoVector to = IoVector.OfUser(call.Process, call.A1, call.A2);
+        IoVector to = new(call.Process, call.A1, call.A2);
         return Transfer(ref call, Direction.Read, ref to);
     }
 
     [SystemCall(1, "write", Support.Full)]
     internal static long Write(ref SystemCall call)
     {
-        IoVector from = IoVector.OfUser(call.Process, call.A1, call.A2);
+        IoVector from = new(call.Process, call.A1, call.A2);
         return Transfer(ref call, Direction.Write, ref from);
     }
 
     [SystemCall(17, "pread64", Support.Full)]
     internal static long PositionedRead(ref SystemCall call)
     {
-        IoVector to = IoVector.OfUser(call.Process, call.A1, call.A2);
+        IoVector to = new(call.Process, call.A1, call.A2);
         return TransferAt(ref call, Direction.Read, ref to, call.A3);
     }
 
     [SystemCall(18, "pwrite64", Support.Full)]
     internal static long PositionedWrite(ref SystemCall call)
     {
-        IoVector from = IoVector.OfUser(call.Process, call.A1, call.A2);
+        IoVector from = new(call.Process, call.A1, call.A2);
         return TransferAt(ref call, Direction.Write, ref from, call.A3);
     }
 

@@ -41,7 +41,7 @@ public static unsafe class SocketMessages
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
         // Linux cuts the length before it looks where it leads (import_ubuf).
-        IoVector data = IoVector.OfUser(call.Process, call.A1, Math.Min(call.A2, IoVector.MaxBytes));
+        IoVector data = new(call.Process, call.A1, Math.Min(call.A2, IoVector.MaxBytes));
         Errno error = SocketCalls.Check(in descriptor);
         error = error == Errno.None && data.IsWild ? Errno.EFAULT : error;
         SocketMessage message = new() { Data = data };
@@ -90,7 +90,7 @@ public static unsafe class SocketMessages
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
         // Linux cuts the length before it looks where it leads (import_ubuf).
-        IoVector data = IoVector.OfUser(call.Process, call.A1, Math.Min(call.A2, IoVector.MaxBytes));
+        IoVector data = new(call.Process, call.A1, Math.Min(call.A2, IoVector.MaxBytes));
         Errno error = SocketCalls.Check(in descriptor);
         error = error == Errno.None && data.IsWild ? Errno.EFAULT : error;
         if (error != Errno.None)

@@ -105,7 +105,7 @@ public static unsafe class SystemInformation
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        IoVector to = IoVector.OfUser(call.Process, call.A0, call.A1);
+        IoVector to = new(call.Process, call.A0, call.A1);
         return RandomDevice.Deliver(call.Process, ref to);
     }
 

@@ -143,7 +143,7 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
     {
         UserThread* thread = (UserThread*)current->Owner;
         thread->User = user;
-        do
+        while (!IsReady(thread, user))
         {
             // Each may wait, and what has come meanwhile is not left for the next entry.
             SignalDelivery.BeforeReturn(thread, user);
@@ -155,7 +155,6 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
                 OnTrap(current, user, Traps.GeneralProtection, 0);
             }
         }
-        while (!IsReady(thread, user));
     }
 
     /// <summary>True when OnReturn would do nothing.</summary>

@@ -2,6 +2,7 @@
 // not queued; a full queue ends in one event that says that others were lost.
 
 using System;
+using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -10,13 +11,19 @@ public sealed unsafe partial class Inotify
 {
     /// <summary>Something happened to a file, whose node the caller holds: its directory hears of it, by name, then it itself.</summary>
     [Blocks]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Tell(FileNode* node, InotifyMask what)
     {
-        if (!IsWatching || node->Memory != null)
+        // Every read and write comes here.
+        if (IsWatching && node->Memory == null)
         {
-            return;
+            TellAll(node, what);
         }
+    }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TellAll(FileNode* node, InotifyMask what)
+    {
         TellDirectory(node, what);
         TellSelf(node, what);
     }
