@@ -64,12 +64,12 @@ public static unsafe class ProcessDescriptorCalls
             return SystemCall.Fail(error);
         }
 
-        uint id = target->Id;
+        ProcessReference subject = ProcessReference.Of(target);
         int signal = (int)call.A1;
         SignalInfo info = SignalCalls.FromUser(call.Process, signal);
         if (call.A2 != 0)
         {
-            error = SignalCalls.ReadInformation(ref call, (int)id, signal, call.A2, out info);
+            error = SignalCalls.ReadInformation(ref call, (int)subject.Id, signal, call.A2, out info);
             int number = signal;
             error = error == Errno.None ? new UserPointer<int>(call.A2).Read(call.Process, out number) : error;
             error = error == Errno.None && number != signal ? Errno.EINVAL : error;
@@ -79,7 +79,10 @@ public static unsafe class ProcessDescriptorCalls
             }
         }
 
-        return SignalCalls.SendToProcess(call.Process, id, in info);
+        // The copies may have waited: by now the number may be another process's.
+        return subject.Find(call.Process->Table) == null
+            ? SystemCall.Fail(Errno.ESRCH)
+            : SignalCalls.SendToProcess(call.Process, subject.Id, in info);
     }
 
     [SystemCall(438, "pidfd_getfd", Support.Full)]
