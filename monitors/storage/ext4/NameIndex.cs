@@ -97,7 +97,7 @@ public sealed unsafe class NameIndex(FrameAllocator frames)
         }
 
         ref Table table = ref _tables[index];
-        if (table.Used * 4 >= table.Count * 3 && !Grow(ref table))
+        if (table.Used * 4 >= table.Count * 3 && !Renew(ref table))
         {
             Free(ref table);
             return;
@@ -184,30 +184,40 @@ public sealed unsafe class NameIndex(FrameAllocator frames)
         table.Used++;
     }
 
-    /// <summary>Twice as many slots, without the names that have gone.</summary>
-    private bool Grow(ref Table table)
+    /// <summary>
+    /// New slots without the names that have gone: twice as many, unless that leaves half of them empty anyway.
+    /// </summary>
+    private bool Renew(ref Table table)
     {
-        Table larger = table;
-        larger.Count *= 2;
-        larger.Used = 0;
-        larger.Slots = Allocate(larger.Count);
-        if (larger.Slots == null)
+        ulong names = 0;
+        for (ulong index = 0; index < table.Count; index++)
+        {
+            names += IsName(table.Slots[index]) ? 1UL : 0;
+        }
+
+        Table renewed = table;
+        renewed.Count *= names * 2 > table.Count ? 2UL : 1;
+        renewed.Used = 0;
+        renewed.Slots = Allocate(renewed.Count);
+        if (renewed.Slots == null)
         {
             return false;
         }
 
         for (ulong index = 0; index < table.Count; index++)
         {
-            if (table.Slots[index] != 0 && (uint)table.Slots[index] != Gone)
+            if (IsName(table.Slots[index]))
             {
-                Put(ref larger, table.Slots[index]);
+                Put(ref renewed, table.Slots[index]);
             }
         }
 
         Free(ref table);
-        table = larger;
+        table = renewed;
         return true;
     }
+
+    private static bool IsName(ulong slot) => slot != 0 && (uint)slot != Gone;
 
     private ulong* Allocate(ulong slots)
     {

@@ -75,6 +75,27 @@ public sealed unsafe class NameIndexTests : IDisposable
     }
 
     [Fact]
+    public void Names_that_come_and_go_take_no_more_memory_than_those_that_stay()
+    {
+        FrameAllocator frames = new(_memory, Pages);
+        NameIndex index = new(frames);
+        Assert.True(index.Begin(Directory));
+        ulong free = frames.FreePages;
+        for (uint name = 0; name < 50_000; name++)
+        {
+            index.Add(Directory, name * 2_654_435_761, 1);
+            if (name >= 500)
+            {
+                index.Remove(Directory, (name - 500) * 2_654_435_761, 1);
+            }
+        }
+
+        Assert.Equal(free, frames.FreePages);
+        Assert.All(Enumerable.Range(49_500, 500),
+            name => Assert.Equal([1u], BlocksOf(index, Directory, (uint)name * 2_654_435_761)));
+    }
+
+    [Fact]
     public void A_directory_that_outgrows_the_memory_is_not_known_any_more()
     {
         FrameAllocator frames = new(_memory, 64);
