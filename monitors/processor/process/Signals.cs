@@ -27,8 +27,8 @@ public static unsafe partial class Signals
     /// <summary>Signals whose default action ends the process with a core dump.</summary>
     internal const ulong DumpsCore = (1UL << (Signal.Quit - 1)) | (1UL << (Signal.IllegalInstruction - 1)) | (1UL << (Signal.Trap - 1))
         | (1UL << (Signal.Abort - 1)) | (1UL << (Signal.BusError - 1)) | (1UL << (Signal.FloatingPoint - 1))
-            | (1UL << (Signal.SegmentationFault - 1))
-        | (1UL << (Signal.CpuTime - 1)) | (1UL << (Signal.FileSize - 1)) | (1UL << (Signal.BadSystemCall - 1));
+        | (1UL << (Signal.SegmentationFault - 1)) | (1UL << (Signal.CpuTime - 1)) | (1UL << (Signal.FileSize - 1))
+        | (1UL << (Signal.BadSystemCall - 1));
 
     private const ulong ContinueBit = 1UL << (Signal.Continue - 1);
 
@@ -185,8 +185,8 @@ public static unsafe partial class Signals
     /// </summary>
     private static bool EndsProcess(Process* process, int signal) =>
         signal == Signal.Kill
-        || ((Signal.Bit(signal) & (Stops | IgnoredByDefault | DumpsCore)) == 0 && (*process->Actions)[signal]
-            .Handler == SignalAction.Default);
+        || ((Signal.Bit(signal) & (Stops | IgnoredByDefault | DumpsCore)) == 0
+            && (*process->Actions)[signal].Handler == SignalAction.Default);
 
     /// <summary>True when nothing would happen on this signal.</summary>
     public static bool IsIgnored(Process* process, int signal)
