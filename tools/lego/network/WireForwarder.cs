@@ -63,9 +63,12 @@ public sealed class WireForwarder : IDisposable
 
     private Socket Listen(string path)
     {
+        // It has its name only when it listens: who finds it there may connect.
+        string unready = path + ".new";
         Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Bind(new UnixDomainSocketEndPoint(unready));
         listener.Listen(1);
+        File.Move(unready, path, overwrite: true);
         _listeners.Add(listener);
         return listener;
     }
