@@ -61,7 +61,7 @@ public static class BenchCommand
             string? file = CheckedFile(result.GetValue(json));
             SystemCallOrder order = new(RackOptions.ParseLink(result.GetValue(link)!), (result.GetValue(rows) ?? "")
                 .Split(',', StringSplitOptions.RemoveEmptyEntries),
-                Math.Max(1, result.GetValue(rounds)), result.GetValue(busy));
+                AtLeast(1, result.GetValue(rounds), "--rounds"), AtLeast(0, result.GetValue(busy), "--busy"));
             IReadOnlyList<SystemCallRow> measured = await SystemCallBench.RunAsync(order, cancellation);
             PrintSideBySide(measured, order.Link.ToString());
             return await FinishAsync(file, SystemCallBench.ToJson(measured), cancellation);
@@ -95,7 +95,7 @@ public static class BenchCommand
             CardModel model = RackFile.ParseEnum<CardModel>(result.GetValue(card)!, "--nic");
             string[] chosen = (result.GetValue(rows) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries);
             IReadOnlyList<SystemCallRow> measured =
-                await NetworkBench.RunAsync(model, chosen, Math.Max(1, result.GetValue(rounds)), cancellation);
+                await NetworkBench.RunAsync(model, chosen, AtLeast(1, result.GetValue(rounds), "--rounds"), cancellation);
             PrintSideBySide(measured, model.ToString());
             return await FinishAsync(file, SystemCallBench.ToJson(measured), cancellation);
         });
@@ -125,6 +125,9 @@ public static class BenchCommand
     }
 
     private static Option<string?> Json() => new("--json") { Description = "Write the medians as JSON, too.", HelpName = "FILE" };
+
+    private static int AtLeast(int least, int number, string option) =>
+        number >= least ? number : throw ToolException.Usage($"{option}: {number} is less than {least}");
 
     private static string? CheckedFile(string? json)
     {

@@ -51,18 +51,25 @@ public static class TestProject
         }
 
         (string program, IEnumerable<string> words) = LeftoverTime.Command(share, Environment.ProcessPath!, arguments);
-        await Cli.Wrap(program).WithArguments(words).WithValidation(CommandResultValidation.None)
+        CommandResult run = await Cli.Wrap(program).WithArguments(words).WithValidation(CommandResultValidation.None)
             .WithStandardOutputPipe(PipeTarget.ToDelegate(Take)).WithStandardErrorPipe(PipeTarget.ToDelegate(Take))
                 .ExecuteAsync(cancellation);
-        if (!File.Exists(results))
+        return Judge(File.Exists(results) ? XDocument.Load(results) : null, run.ExitCode, $"{directory}: dotnet test ended", last);
+    }
+
+    /// <summary>
+    /// What came of a run that ended with this status. A project without a test that matches has results, too, and status 0: a run without
+    /// results, or with another status and no failure among them, broke off.
+    /// </summary>
+    public static TestResult Judge(XDocument? results, int status, string what, string last)
+    {
+        if (results is null)
         {
-            // With a filter, a project may have no matching test.
-            return filter is not null
-                ? new TestResult(0, 0, [])
-                : new TestResult(0, 0, [$"{directory}: dotnet test ended without results: {last}"]);
+            return new TestResult(0, 0, [$"{what} without results: {last}"]);
         }
 
-        return Parse(XDocument.Load(results));
+        TestResult result = Parse(results);
+        return status == 0 || result.Failures.Count > 0 ? result : result with { Failures = [$"{what} with status {status}: {last}"] };
     }
 
     /// <summary>Reads a TRX document.</summary>
