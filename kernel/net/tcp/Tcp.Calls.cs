@@ -450,31 +450,6 @@ public sealed unsafe partial class Tcp
         };
     }
 
-    private void CloseListener(TcpConnection* listener, ulong nowNs)
-    {
-        while (listener->HalfOpenFirst != null)
-        {
-            Reset(listener->HalfOpenFirst, Errno.None, nowNs);
-        }
-
-        while (listener->AcceptFirst != null)
-        {
-            TcpConnection* child = listener->AcceptFirst;
-            RemoveAcceptable(child);
-            child->Facts |= TcpFacts.Orphaned;
-            if (child->State == TcpState.Closed)
-            {
-                Free(child);
-            }
-            else
-            {
-                Reset(child, Errno.None, nowNs);
-            }
-        }
-
-        _table.Release(listener);
-    }
-
     /// <summary>The sequence number behind the last byte of the send buffer.</summary>
     private static uint FirstUnqueued(TcpConnection* connection) => connection->SndUna + connection->SendBuffer.Length;
 }

@@ -1,6 +1,6 @@
 // Tcp: how connections begin (RFC 9293, 3.5, 3.10.7.2 and 3.10.7.3). A SYN to a listener makes a connection in SYN-RECEIVED as long as the
-// listener has few of them; beyond that it is answered by a cookie and nothing is kept (RFC 4987, 3.6). TIME-WAIT gives way to a SYN that
-// is certainly new (RFC 6191).
+// listener has few of them; beyond that it is answered by a cookie (Tcp.Cookies.cs). TIME-WAIT gives way to a SYN that is certainly new
+// (RFC 6191).
 
 using System;
 
@@ -12,19 +12,8 @@ public sealed unsafe partial class Tcp
     private const int MaximumHalfOpen = 256;
     private const int LeastHalfOpen = 8;
 
-    /// <summary>An acknowledgment is taken for a cookie only so long after one was sent.</summary>
-    private const ulong CookieLifeNs = 192 * SecondNs;
-
     /// <summary>The first segments are acknowledged at once, while the peer's window opens (Linux: TCP_MAX_QUICKACKS).</summary>
     private const uint InitialQuickAcks = 16;
-
-    /// <summary>
-    /// What a SYN's timestamp carries home in a cookie's connection: the window scale in four bits (15 = none), then SACK.
-    /// </summary>
-    private const uint CookieScaleMask = 0xF;
-    private const uint CookieNoScale = 0xF;
-    private const uint CookieSack = 0x10;
-    private const uint CookieTimestampMask = 0x1F;
 
     /// <summary>Our window scale: the largest buffer's. Zero-based: 65535 bytes need none.</summary>
     private byte OwnScale
@@ -416,103 +405,6 @@ public sealed unsafe partial class Tcp
         connection->SndWl2 = ack;
     }
 
-    private void SendCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex,
-        in TcpHeader header,
-        scoped ref TcpOptions options, ulong nowNs)
-    {
-        _counters.CookiesSent++;
-        listener->LastCookieNs = nowNs;
-        uint mss = options.Mss != 0 ? options.Mss : remote.Address.IsV4 ? DefaultMssV4 : DefaultMssV6;
-        uint cookie = _secrets.MakeCookie(in local, in remote, header.Sequence, mss, nowNs);
-        TcpOptions answer = default;
-        answer.Mss = OwnMss(_host.PayloadLimit(local.Address, remote.Address, interfaceIndex), listener->UserMss);
-        if (options.HasTimestamps)
-        {
-            uint carried = (options.HasWindowScale ? options.WindowScale : CookieNoScale) | (options.IsSackPermitted ? CookieSack : 0);
-            answer.HasTimestamps = true;
-            answer.TimestampValue = CookieTimestamp(in local, in remote, carried, nowNs);
-            answer.TimestampEcho = options.TimestampValue;
-            answer.IsSackPermitted = options.IsSackPermitted;
-            answer.HasWindowScale = options.HasWindowScale;
-            answer.WindowScale = OwnScale;
-        }
-
-        Span<byte> segment = stackalloc byte[TcpHeader.MaximumBytes];
-        int length = TcpHeader.MinimumBytes + answer.Write(segment[TcpHeader.MinimumBytes..]);
-        segment = segment[..length];
-        TcpHeader.Write(segment, local.Port, remote.Port, cookie, header.Sequence + 1, TcpFlags.Syn | TcpFlags.Ack,
-            (ushort)Math.Min(listener->ReceiveLimit, ushort.MaxValue), 0);
-        SendBare(in local, in remote, interfaceIndex, segment);
-    }
-
-    /// <summary>
-    /// The latest timestamp not after now whose low bits are the carried ones; the connection goes on with the same offset.
-    /// </summary>
-    private uint CookieTimestamp(in SocketAddress local, in SocketAddress remote, uint carried, ulong nowNs)
-    {
-        uint timestamp = Milliseconds(nowNs) + _secrets.TimestampOffset(in local, in remote);
-        uint marked = (timestamp & ~CookieTimestampMask) | carried;
-        return SequenceNumber.IsAfter(marked, timestamp) ? marked - (CookieTimestampMask + 1) : marked;
-    }
-
-    /// <summary>An acknowledgment for which there is no connection: does it answer a cookie of ours?</summary>
-    private bool TryAcceptCookie(TcpConnection* listener, in SocketAddress local, in SocketAddress remote, uint interfaceIndex,
-        in TcpHeader header, ulong nowNs)
-    {
-        if (listener->LastCookieNs == 0 || nowNs - listener->LastCookieNs > CookieLifeNs)
-        {
-            return false;
-        }
-
-        uint cookie = header.Acknowledgment - 1;
-        uint peerSequence = header.Sequence - 1;
-        uint mss = _secrets.ReadCookie(in local, in remote, peerSequence, cookie, nowNs);
-        if (mss == 0)
-        {
-            _counters.CookiesRefused++;
-            return false;
-        }
-
-        TcpConnection* child = listener->AcceptCount > listener->BacklogLimit ? null : MakeChild(listener, in local, in remote);
-        if (child == null)
-        {
-            _counters.BacklogFull++;
-            return true;
-        }
-
-        _counters.CookiesAccepted++;
-        child->Iss = cookie;
-        child->TimestampOffset = _secrets.TimestampOffset(in local, in remote);
-        BeginSending(child);
-        BeginReceiving(child, peerSequence);
-        TcpOptions options = default;
-        TcpOptions.Parse(header.Options, ref options);
-        TcpOptions offered = default;
-        offered.Mss = (ushort)mss;
-        if (options.HasTimestamps)
-        {
-            offered.HasTimestamps = true;
-            offered.TimestampValue = options.TimestampValue;
-            offered.IsSackPermitted = (options.TimestampEcho & CookieSack) != 0;
-            offered.HasWindowScale = (options.TimestampEcho & CookieScaleMask) != CookieNoScale;
-            offered.WindowScale = (byte)(options.TimestampEcho & CookieScaleMask);
-        }
-
-        Agree(child, ref offered, nowNs);
-        child->SndUna = cookie + 1;
-        child->SndNxt = cookie + 1;
-        SetSendWindow(child, (uint)header.Window << child->SndScale, header.Sequence, header.Acknowledgment);
-        Establish(child, nowNs);
-        AddAcceptable(listener, child);
-        _host.Changed(listener);
-        if (header.Payload.Length > 0 || (header.Flags & TcpFlags.Fin) != 0)
-        {
-            OnConnectionSegment(child, in header, EcnCodepoint.NotCapable, interfaceIndex, nowNs);
-        }
-
-        return true;
-    }
-
     /// <summary>
     /// A SYN to a connection in TIME-WAIT that is later than all that was received begins a new one (RFC 6191; RFC 9293, MAY-2).
     /// </summary>
@@ -538,81 +430,5 @@ public sealed unsafe partial class Tcp
         Finish(connection, Errno.None);
         OnListenerSegment(listener, in local, in remote, interfaceIndex, in header, nowNs);
         return true;
-    }
-
-    private static void AddHalfOpen(TcpConnection* listener, TcpConnection* child)
-    {
-        child->ChildPrevious = null;
-        child->ChildNext = listener->HalfOpenFirst;
-        if (listener->HalfOpenFirst != null)
-        {
-            listener->HalfOpenFirst->ChildPrevious = child;
-        }
-
-        listener->HalfOpenFirst = child;
-        listener->HalfOpenCount++;
-    }
-
-    private static void RemoveHalfOpen(TcpConnection* child)
-    {
-        TcpConnection* listener = child->Listener;
-        if (child->ChildPrevious != null)
-        {
-            child->ChildPrevious->ChildNext = child->ChildNext;
-        }
-        else
-        {
-            listener->HalfOpenFirst = child->ChildNext;
-        }
-
-        if (child->ChildNext != null)
-        {
-            child->ChildNext->ChildPrevious = child->ChildPrevious;
-        }
-
-        child->ChildNext = null;
-        child->ChildPrevious = null;
-        child->Listener = null;
-        listener->HalfOpenCount--;
-    }
-
-    private static void AddAcceptable(TcpConnection* listener, TcpConnection* child)
-    {
-        child->Listener = listener;
-        child->Facts |= TcpFacts.AcceptQueued;
-        child->ChildPrevious = listener->AcceptLast;
-        child->ChildNext = null;
-        if (listener->AcceptLast != null)
-        {
-            listener->AcceptLast->ChildNext = child;
-        }
-        else
-        {
-            listener->AcceptFirst = child;
-        }
-
-        listener->AcceptLast = child;
-        listener->AcceptCount++;
-    }
-
-    /// <summary>Takes the oldest one out of its listener's queue.</summary>
-    private static void RemoveAcceptable(TcpConnection* child)
-    {
-        TcpConnection* listener = child->Listener;
-        listener->AcceptFirst = child->ChildNext;
-        if (listener->AcceptFirst != null)
-        {
-            listener->AcceptFirst->ChildPrevious = null;
-        }
-        else
-        {
-            listener->AcceptLast = null;
-        }
-
-        child->ChildNext = null;
-        child->ChildPrevious = null;
-        child->Listener = null;
-        child->Facts &= ~TcpFacts.AcceptQueued;
-        listener->AcceptCount--;
     }
 }

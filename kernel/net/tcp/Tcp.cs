@@ -6,9 +6,12 @@
 //   Tcp.Calls.cs            what users do: connect, listen, accept, write, read, close
 //   Tcp.Options.cs          options, readiness, what is shown
 //   Tcp.Input.cs            a segment arrives: to whom, and RFC 9293's checks in their order (3.10.7)
-//   Tcp.Handshake.cs        SYNs: LISTEN, SYN-SENT, SYN-RECEIVED, cookies
+//   Tcp.Handshake.cs        SYNs: LISTEN, SYN-SENT, SYN-RECEIVED
+//   Tcp.Cookies.cs          SYN cookies
+//   Tcp.Backlog.cs          a listener's connections that nobody has accepted
 //   Tcp.Acknowledgments.cs  what an acknowledgment changes: window, round trip, losses, congestion
 //   Tcp.Data.cs             the segment's text, urgent data and FIN; ranges out of order
+//   Tcp.Window.cs           the receive window and buffer
 //   Tcp.Output.cs           what to send, and segments
 //   Tcp.Expiry.cs           timers
 //   Tcp.Errors.cs           ICMP
@@ -248,9 +251,7 @@ public sealed unsafe partial class Tcp
         }
     }
 
-    /// <summary>
-    /// Too many connections: the one that has waited in TIME-WAIT longest gives way (it is the last of the list that has the state).
-    /// </summary>
+    /// <summary>Too many connections: of those in TIME-WAIT that no user has, the one that has waited longest gives way.</summary>
     private bool RecycleTimeWait()
     {
         if (_timeWaitCount == 0)
