@@ -75,9 +75,7 @@ public struct IpCounters
     public ulong InTruncatedPkts;
     public ulong InAddrErrors;
     public ulong InUnknownProtos;
-    public ulong InDiscards;
     public ulong InDelivers;
-    public ulong InNoRoutes;
     public ulong OutRequests;
     public ulong OutDiscards;
     public ulong OutNoRoutes;
@@ -92,7 +90,6 @@ public struct IpCounters
     public ulong InMcastPkts;
     public ulong OutMcastPkts;
     public ulong InBcastPkts;
-    public ulong OutBcastPkts;
     public ulong InOctets;
     public ulong OutOctets;
 
@@ -100,6 +97,7 @@ public struct IpCounters
     {
         writer.Add(prefix, "InReceives"u8, InReceives);
         writer.Add(prefix, "InHdrErrors"u8, InHdrErrors);
+        writer.Add(prefix, "InTruncatedPkts"u8, InTruncatedPkts);
         writer.Add(prefix, "InAddrErrors"u8, InAddrErrors);
         writer.Add(prefix, "InUnknownProtos"u8, InUnknownProtos);
         writer.Add(prefix, "InDelivers"u8, InDelivers);

@@ -290,7 +290,7 @@ public sealed class DhcpClient
         Span<byte> message = stackalloc byte[MessageBytes];
         ulong seconds = Math.Min((_clock.NowNs - _startedNs) / NetworkClock.NsPerSecond, (ulong)ushort.MaxValue);
         ulong hardwareAddress = _interfaces[_interfaceIndex].HardwareAddress;
-        DhcpMessage.WriteRequest(message, _transaction, (ushort)seconds, 0, isHeld ? Address.V4 : 0, hardwareAddress);
+        DhcpMessage.WriteRequest(message, _transaction, (ushort)seconds, isHeld ? Address.V4 : 0, hardwareAddress);
         int length = WriteOptions(message, type, isHeld, hardwareAddress);
 
         OutgoingPacket packet = new(
@@ -307,11 +307,7 @@ public sealed class DhcpClient
         message = message.Slice(0, length);
         Span<byte> header = stackalloc byte[UdpHeader.SizeBytes];
         UdpHeader.Write(header, DhcpMessage.ClientPort, DhcpMessage.ServerPort, message.Length);
-        InternetChecksum sum = default;
-        sum.AddPseudoHeader(path.Source, packet.Destination, IpProtocol.Udp, header.Length + message.Length);
-        sum.Add(header);
-        sum.Add(message);
-        BinaryPrimitives.WriteUInt16BigEndian(header.Slice(UdpHeader.ChecksumOffset), sum.Value == 0 ? ushort.MaxValue : sum.Value);
+        UdpHeader.WriteChecksum(header, path.Source, packet.Destination, message, default);
         _output.Send(packet, path, header, message, default);
     }
 

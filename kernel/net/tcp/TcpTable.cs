@@ -24,15 +24,13 @@ internal unsafe struct TcpPort
 internal sealed unsafe class TcpTable
 {
     private const int PortBuckets = 1024;
-    private const ushort FirstEphemeral = 32768;
-    private const ushort LastEphemeral = 60999;
 
     private readonly ulong[] _tuples;
     private readonly ulong[] _ports = new ulong[PortBuckets];
     private readonly Slab<TcpPort> _portRecords;
     private readonly ulong _key;
     private readonly SipHash _hash;
-    private uint _ephemeralSteps;
+    private int _ephemeralSteps;
 
     internal TcpTable(FrameAllocator frames, int buckets, ulong key, SipHash hash)
     {
@@ -263,11 +261,10 @@ internal sealed unsafe class TcpTable
     /// </summary>
     internal ushort ChooseEphemeral(IpAddress local, in SocketAddress remote)
     {
-        const uint count = LastEphemeral - FirstEphemeral + 1;
         uint offset = (uint)TupleHash.Of(_hash, new SocketAddress(local, 0), in remote, SecretPurpose.EphemeralPort);
-        for (uint step = 0; step < count; step++)
+        for (int step = 0; step < EphemeralPorts.Count; step++)
         {
-            ushort candidate = (ushort)(FirstEphemeral + ((offset + _ephemeralSteps++) % count));
+            ushort candidate = EphemeralPorts.At(offset, _ephemeralSteps++);
             TcpPort* port = FindPort(candidate);
             if (port == null || (port->BoundCount == 0 && Find(new SocketAddress(local, candidate), in remote) == null))
             {
@@ -281,11 +278,10 @@ internal sealed unsafe class TcpTable
     /// <summary>A port that nobody uses, for bind with port 0; 0 when there is none.</summary>
     internal ushort ChooseFree()
     {
-        const uint count = LastEphemeral - FirstEphemeral + 1;
         ulong offset = _hash.Of((ulong)SecretPurpose.EphemeralPort, 0);
-        for (uint step = 0; step < count; step++)
+        for (int step = 0; step < EphemeralPorts.Count; step++)
         {
-            ushort candidate = (ushort)(FirstEphemeral + ((offset + _ephemeralSteps++) % count));
+            ushort candidate = EphemeralPorts.At(offset, _ephemeralSteps++);
             if (FindPort(candidate) == null)
             {
                 return candidate;

@@ -221,14 +221,7 @@ public sealed unsafe class Udp
         UdpHeader.Write(header, endpoint->Local.Port, port, a.Length + b.Length);
         if (!endpoint->Has(DatagramOptions.NoChecksum) || !packet.Destination.IsV4)
         {
-            InternetChecksum sum = default;
-            sum.AddPseudoHeader(path.Source, packet.Destination, IpProtocol.Udp, header.Length + a.Length + b.Length);
-            sum.Add(header);
-            sum.Add(a);
-            sum.Add(b);
-            // 0 would say that there is none (RFC 768).
-            ushort checksum = sum.Value == 0 ? ushort.MaxValue : sum.Value;
-            BinaryPrimitives.WriteUInt16BigEndian(header.Slice(UdpHeader.ChecksumOffset), checksum);
+            UdpHeader.WriteChecksum(header, path.Source, packet.Destination, a, b);
         }
 
         Errno error = _output.Send(packet, path, header, a, b);

@@ -19,15 +19,12 @@ public readonly ref struct DhcpMessage
     /// <summary>Header and cookie; options begin here.</summary>
     public const int OptionsOffset = CookieOffset + sizeof(uint);
 
-    public const ushort BroadcastFlag = 0x8000;
-
     private const byte BootRequest = 1;
     private const byte BootReply = 2;
     private const byte EthernetHardware = 1;
     private const uint Cookie = 0x63825363;
     private const int TransactionOffset = 4;
     private const int SecondsOffset = 8;
-    private const int FlagsOffset = 10;
     private const int ClientAddressOffset = 12;
     private const int YourAddressOffset = 16;
     private const int HardwareAddressOffset = 28;
@@ -88,8 +85,7 @@ public readonly ref struct DhcpMessage
     }
 
     /// <summary>Clears the span and writes header and cookie.</summary>
-    public static void WriteRequest(
-        Span<byte> to, uint transaction, ushort seconds, ushort flags, uint clientAddress, ulong hardwareAddress)
+    public static void WriteRequest(Span<byte> to, uint transaction, ushort seconds, uint clientAddress, ulong hardwareAddress)
     {
         to.Clear();
         to[0] = BootRequest;
@@ -97,7 +93,6 @@ public readonly ref struct DhcpMessage
         to[2] = MacAddress.SizeBytes;
         BinaryPrimitives.WriteUInt32BigEndian(to.Slice(TransactionOffset), transaction);
         BinaryPrimitives.WriteUInt16BigEndian(to.Slice(SecondsOffset), seconds);
-        BinaryPrimitives.WriteUInt16BigEndian(to.Slice(FlagsOffset), flags);
         BinaryPrimitives.WriteUInt32BigEndian(to.Slice(ClientAddressOffset), clientAddress);
         MacAddress.Write(to.Slice(HardwareAddressOffset), hardwareAddress);
         BinaryPrimitives.WriteUInt32BigEndian(to.Slice(CookieOffset), Cookie);

@@ -74,17 +74,6 @@ public readonly struct IpAddress
     /// <summary>169.254.0.0/16 or fe80::/10.</summary>
     public bool IsLinkLocal => IsV4 ? V4 >> 16 == 0xA9FE : First >> 54 == 0x3FA;
 
-    /// <summary>A number to find the address by in a table; equal addresses have equal ones. Not keyed.</summary>
-    public ulong Hash
-    {
-        get
-        {
-            ulong mixed = (_first * 0x9E3779B97F4A7C15) ^ _second;
-            mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93;
-            return mixed ^ (mixed >> 32);
-        }
-    }
-
     /// <summary>The bytes in memory order, first eight and last eight, for hashes and checksums.</summary>
     internal ulong FirstWord => _first;
 

@@ -9,7 +9,6 @@ namespace Lego.Kernel;
 public readonly ref struct Ipv6ExtensionHeader
 {
     private const int UnitBytes = 8;
-    private const int RoutingTypeOffset = 2;
     private const int SegmentsLeftOffset = 3;
 
     /// <summary>Offset of the options in an options header.</summary>
@@ -28,8 +27,6 @@ public readonly ref struct Ipv6ExtensionHeader
 
     /// <summary>The options' type-length-value bytes.</summary>
     public ReadOnlySpan<byte> Options => _header.Slice(OptionsOffset);
-
-    public byte RoutingType => _header[RoutingTypeOffset];
 
     public byte SegmentsLeft => _header[SegmentsLeftOffset];
 

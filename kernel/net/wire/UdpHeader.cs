@@ -54,6 +54,19 @@ public readonly ref struct UdpHeader
         return true;
     }
 
+    /// <summary>Writes the checksum into a header that has none yet and precedes two pieces of data.</summary>
+    public static void WriteChecksum(
+        Span<byte> header, IpAddress source, IpAddress destination, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
+    {
+        InternetChecksum sum = default;
+        sum.AddPseudoHeader(source, destination, IpProtocol.Udp, header.Length + a.Length + b.Length);
+        sum.Add(header);
+        sum.Add(a);
+        sum.Add(b);
+        // 0 would say that there is none (RFC 768).
+        BinaryPrimitives.WriteUInt16BigEndian(header.Slice(ChecksumOffset), sum.Value == 0 ? ushort.MaxValue : sum.Value);
+    }
+
     /// <summary>Writes the header with a checksum of 0, which the caller replaces.</summary>
     public static void Write(Span<byte> to, ushort sourcePort, ushort destinationPort, int payloadBytes)
     {
