@@ -458,6 +458,10 @@ static void options(void)
 	length = sizeof name;
 	say_result("congestion", getsockopt(pair[0], SOL_TCP, TCP_CONGESTION, name, &length));
 	say_result("unknown congestion", setsockopt(pair[0], SOL_TCP, TCP_CONGESTION, "nothing", 7));
+	say_result("another congestion", setsockopt(pair[0], SOL_TCP, TCP_CONGESTION, "reno", 4));
+	length = sizeof name;
+	getsockopt(pair[0], SOL_TCP, TCP_CONGESTION, name, &length);
+	printf("%d congestion %s\n", version, name);
 	close(pair[0]);
 	close(pair[1]);
 }
