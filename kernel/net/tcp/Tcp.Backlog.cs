@@ -1,5 +1,6 @@
 // Tcp: a listener's connections that no user has yet: those in SYN-RECEIVED, a list without an order, and those that wait for accept, a
-// queue. Both are linked by ChildNext and ChildPrevious; a connection is in one of them at most, and Listener says whose.
+// queue. Both are linked by ChildNext and ChildPrevious; a connection is in one of them at most, and Listener says whose. In TIME-WAIT the
+// links are those of another queue (Tcp.cs).
 
 namespace Lego.Kernel;
 

@@ -361,6 +361,10 @@ public sealed unsafe partial class Tcp
                 {
                     BeginFinTimeout(connection, nowNs);
                 }
+                else if (connection->State == TcpState.TimeWait)
+                {
+                    AddAbandoned(connection);
+                }
 
                 break;
         }

@@ -383,7 +383,11 @@ public sealed unsafe partial class Tcp
         StopTimers(connection);
         connection->LifetimeDueNs = nowNs + TimeWaitNs;
         Arm(connection, connection->LifetimeDueNs);
-        if (isNew && (connection->Facts & TcpFacts.Orphaned) == 0)
+        if ((connection->Facts & TcpFacts.Orphaned) != 0)
+        {
+            AddAbandoned(connection);
+        }
+        else if (isNew)
         {
             _host.Changed(connection);
         }

@@ -85,6 +85,8 @@ public sealed unsafe partial class Tcp
     private TcpCounters _counters;
     private TcpConnection* _all;
     private TcpConnection* _dead;
+    private TcpConnection* _abandonedFirst;
+    private TcpConnection* _abandonedLast;
     private uint _timeWaitCount;
 
     /// <summary>Made at boot. The keys are random numbers that nobody else knows.</summary>
@@ -198,7 +200,12 @@ public sealed unsafe partial class Tcp
     /// <summary>Takes the connection out of tables and timers, and gives back what it needs no more.</summary>
     private void Leave(TcpConnection* connection)
     {
-        _timeWaitCount -= connection->State == TcpState.TimeWait ? 1u : 0;
+        if (connection->State == TcpState.TimeWait)
+        {
+            _timeWaitCount--;
+            RemoveAbandoned(connection);
+        }
+
         StopTimers(connection);
         _timers.Remove(connection);
         _table.Remove(connection);
@@ -254,29 +261,60 @@ public sealed unsafe partial class Tcp
     /// <summary>Too many connections: of those in TIME-WAIT that no user has, the one that has waited longest gives way.</summary>
     private bool RecycleTimeWait()
     {
-        if (_timeWaitCount == 0)
-        {
-            return false;
-        }
-
-        TcpConnection* oldest = null;
-        for (TcpConnection* connection = _all; connection != null; connection = connection->AllNext)
-        {
-            if (connection->State == TcpState.TimeWait && (connection->Facts & TcpFacts.Orphaned) != 0
-                && (oldest == null || connection->LifetimeDueNs < oldest->LifetimeDueNs))
-            {
-                oldest = connection;
-            }
-        }
-
-        if (oldest == null)
+        if (_abandonedFirst == null)
         {
             return false;
         }
 
         _counters.TimeWaitRecycled++;
-        Finish(oldest, Errno.None);
+        Finish(_abandonedFirst, Errno.None);
         Bury();
         return true;
+    }
+
+    /// <summary>A connection in TIME-WAIT that no user has, linked by ChildNext and ChildPrevious: the last that gives way.</summary>
+    private void AddAbandoned(TcpConnection* connection)
+    {
+        RemoveAbandoned(connection);
+        connection->ChildPrevious = _abandonedLast;
+        if (_abandonedLast != null)
+        {
+            _abandonedLast->ChildNext = connection;
+        }
+        else
+        {
+            _abandonedFirst = connection;
+        }
+
+        _abandonedLast = connection;
+    }
+
+    /// <summary>Takes a connection in TIME-WAIT out of the queue, if it is in.</summary>
+    private void RemoveAbandoned(TcpConnection* connection)
+    {
+        if (connection->ChildPrevious != null)
+        {
+            connection->ChildPrevious->ChildNext = connection->ChildNext;
+        }
+        else if (_abandonedFirst == connection)
+        {
+            _abandonedFirst = connection->ChildNext;
+        }
+        else
+        {
+            return;
+        }
+
+        if (connection->ChildNext != null)
+        {
+            connection->ChildNext->ChildPrevious = connection->ChildPrevious;
+        }
+        else
+        {
+            _abandonedLast = connection->ChildPrevious;
+        }
+
+        connection->ChildNext = null;
+        connection->ChildPrevious = null;
     }
 }

@@ -1,6 +1,7 @@
 // What users do and see, timers that end connections, listeners and floods.
 
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Lego.Kernel;
 using Xunit;
@@ -189,6 +190,45 @@ public sealed unsafe class TcpCallTests
         fixture.Wait(2 * TcpFixture.Second);
         Assert.Equal(0UL, fixture.Tcp.ConnectionsInUse);
         Assert.Equal(ulong.MaxValue, fixture.Tcp.NextDeadlineNs);
+    }
+
+    [Fact]
+    public void A_new_connection_takes_the_place_of_the_one_that_has_waited_longest_in_time_wait()
+    {
+        using TcpFixture fixture = new();
+        TcpConnection* listener = fixture.Listen();
+        uint first = 0;
+        for (ushort port = 1; port <= 63; port++)
+        {
+            TcpConnection* accepted = AcceptFrom(fixture, listener, port, out uint ours);
+            first = port == 1 ? ours : first;
+            // Some are given up by their user before the peer closes, some after.
+            const TcpDirections both = TcpDirections.Read | TcpDirections.Write;
+            Assert.Equal(Errno.None, fixture.Tcp.Shutdown(accepted, both, fixture.Now));
+            if (port % 2 == 0)
+            {
+                fixture.Tcp.Close(accepted, fixture.Now);
+            }
+
+            fixture.Give("FA", TcpFixture.TheirSequence + 1, ours + 1);
+            if (port % 2 != 0)
+            {
+                fixture.Tcp.Close(accepted, fixture.Now);
+            }
+
+            Assert.Equal(TcpState.TimeWait, accepted->State);
+            fixture.Wait(TcpFixture.Millisecond);
+        }
+
+        // The first peer says FIN again: its minute begins anew.
+        fixture.PeerPort = 1;
+        fixture.Give("FA", TcpFixture.TheirSequence + 1, first + 1);
+        AcceptFrom(fixture, listener, 1000, out _);
+        AcceptFrom(fixture, listener, 1001, out _);
+        Assert.Equal([1, .. Enumerable.Range(4, 60)], Waiting(fixture).Order());
+        fixture.Wait(120 * TcpFixture.Second);
+        Assert.Empty(Waiting(fixture));
+        Assert.Equal(3UL, fixture.Tcp.ConnectionsInUse);
     }
 
     [Fact]
@@ -392,5 +432,30 @@ public sealed unsafe class TcpCallTests
         Assert.True(fixture.Memory.PagesInUse <= 8);
         uint acknowledged = fixture.Take()[^1].Acknowledgment;
         Assert.Equal(acknowledged - (TcpFixture.TheirSequence + 1), (uint)fixture.Read().Length);
+    }
+
+    private static TcpConnection* AcceptFrom(TcpFixture fixture, TcpConnection* listener, ushort port, out uint ours)
+    {
+        fixture.PeerPort = port;
+        fixture.Give("S", TcpFixture.TheirSequence, 0);
+        ours = fixture.Take()[^1].Sequence + 1;
+        fixture.Give("A", TcpFixture.TheirSequence + 1, ours);
+        Assert.Equal(Errno.None, fixture.Tcp.Accept(listener, out TcpConnection* accepted));
+        return accepted;
+    }
+
+    /// <summary>The peers' ports of the connections in TIME-WAIT.</summary>
+    private static List<int> Waiting(TcpFixture fixture)
+    {
+        List<int> ports = [];
+        for (TcpConnection* connection = fixture.Tcp.Next(null); connection != null; connection = fixture.Tcp.Next(connection))
+        {
+            if (connection->State == TcpState.TimeWait)
+            {
+                ports.Add(connection->Remote.Port);
+            }
+        }
+
+        return ports;
     }
 }
