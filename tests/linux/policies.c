@@ -190,19 +190,39 @@ static void deciding(void)
 	kill(child, SIGKILL);
 	printf("a computing child ends by %d\n", wait_for(child) - 128);
 
-	/* sched_yield goes behind equals: two of them take turns. */
-	int turns[2];
+	/* sched_yield goes behind equals: two of them take turns. A round before those that count touches what they need: nothing is waited for. */
+	int turns[2], ready[2], starts[2][2];
 	char text[16] = "";
 	pipe(turns);
-	for (int i = 0; i < 2; i++)
+	pipe(ready);
+	for (int i = 0; i < 2; i++) {
+		pipe(starts[i]);
 		if (fork() == 0) {
+			char start;
+
 			set_policy(0, SCHED_FIFO, 50);
-			for (int round = 0; round < 3; round++) {
-				write(turns[1], i ? "b" : "a", 1);
+			write(ready[1], "r", 1);
+			sched_yield();
+			for (int round = 0; round < 4; round++) {
+				if (round < 2)
+					read(starts[i][0], &start, 1);
+				if (round > 0)
+					write(turns[1], i ? "b" : "a", 1);
 				sched_yield();
 			}
 			_exit(0);
 		}
+	}
+	for (int round = 0; round < 2; round++) {
+		if (round == 0) {
+			read(ready[0], text, 1);
+			read(ready[0], text, 1);
+		}
+		set_policy(0, SCHED_FIFO, 40);
+		set_policy(0, SCHED_FIFO, 90);
+		write(starts[0][1], "s", 1);
+		write(starts[1][1], "s", 1);
+	}
 	set_policy(0, SCHED_FIFO, 40);
 	wait(NULL);
 	wait(NULL);

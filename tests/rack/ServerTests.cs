@@ -45,7 +45,8 @@ public sealed class ServerTests : IDisposable
         string capture = Path.Combine(_folder, "frames");
         string[] wire = faults.Length == 0 ? ["--pcap", capture] : ["--wire", faults, "--seed", "3"];
         using Process rack = await LegoTool.StartReadyAsync(["--nic", card, "--publish", $"{port}:80", .. wire],
-            $"mkdir /www; wget -q -O /www/file http://10.0.2.2:{HostPorts.Of(listener)}/file; sha256sum /www/file; exec httpd -f -p 80 -h /www");
+            $"mkdir /www; wget -q -O /www/file http://10.0.2.2:{HostPorts.Of(listener)}/file; "
+                + "sha256sum /www/file; exec httpd -f -p 80 -h /www");
         try
         {
             await serving.WaitAsync(s_limit);
