@@ -19,7 +19,7 @@ public static class DemoCommand
     /// <summary>Working set over ExCache.</summary>
     private const int Excess = 8;
     /// <summary>What one line costs busybox sort: its text as malloc rounds it, and a pointer.</summary>
-    private const int WorkingBytesPerLine = 1024;
+    private const int WorkingBytesPerLine = 4096;
     private const int PageBytes = (int)ComponentDescription.PageBytes;
     private const string GuestInput = "/demo/input";
     private const string GuestOutput = "/demo/sorted";

@@ -10,9 +10,10 @@ namespace Lego.Tool;
 public static class DemoData
 {
     /// <summary>
-    /// Letters in a line; with its terminator, the allocator's header and its pointer a line takes 1 KB of a sorting program's memory.
+    /// Letters in a line; with its terminator, the allocator's header and its pointer a line takes 4 KB of a sorting program's memory, so
+    /// that each comparison looks at other pages.
     /// </summary>
-    public const int LineLetters = 1000;
+    public const int LineLetters = 4000;
     private const string Alphabet = "abcdefghijklmnopqrstuvwxyz012345";
 
     /// <summary>Writes <paramref name="lines"/> lines.</summary>
