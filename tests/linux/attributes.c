@@ -4,13 +4,14 @@
  *
  * Prints one line per finding, the same on any Linux host and on a rack when root runs it: no inode numbers, times only by their order. Works in
  * DIRECTORY/lego-attributes, which it makes and leaves empty. With a number instead of a directory it asks so often for the same few answers and
- * prints nothing: the rack's counters are the finding.
+ * prints nothing: the rack's counters are the finding. With a user, too, it asks as that user, who has supplementary groups.
  *
- * gcc -O2 -static -w -o attributes attributes.c        usage: attributes [DIRECTORY | NUMBER], default /tmp
+ * gcc -O2 -static -w -o attributes attributes.c        usage: attributes [DIRECTORY | NUMBER [USER]], default /tmp
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,14 +79,18 @@ static void as_user(const char *path)
 	waitpid(child, NULL, 0);
 }
 
-static void repeat(long rounds)
+static void repeat(long rounds, uid_t user)
 {
+	gid_t groups[] = { user, 27, 1004 };
 	struct stat status;
 	int file = open("/etc/repeated", O_RDWR | O_CREAT, 0644);
 
 	if (write(file, "abc", 3) != 3)
 		exit(1);
 	symlink("repeated", "/etc/link");
+	chown("/etc/repeated", user, user);
+	if (user != 0 && (setgroups(3, groups) != 0 || setgid(user) != 0 || setuid(user) != 0))
+		exit(1);
 	for (long round = 0; round < rounds; round++) {
 		char target[20];
 		int again = open("/etc/link", O_RDONLY);
@@ -103,7 +108,7 @@ int main(int count, char **words)
 	int file, other;
 
 	if (count > 1 && atol(words[1]) > 0) {
-		repeat(atol(words[1]));
+		repeat(atol(words[1]), count > 2 ? atoi(words[2]) : 0);
 		return 0;
 	}
 	umask(022);

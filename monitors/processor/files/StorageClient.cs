@@ -59,10 +59,12 @@ public static unsafe class StorageClient
         }
 
         LastLink last = (flags & (PathFlags.NoFollow | PathFlags.Exclusive)) != 0 ? LastLink.Keep : LastLink.Follow;
+        FileCaller asker = caller;
+        asker.Groups = GroupList.Of(&request.Path.Groups);
         if (error is Errno.ENOENT or Errno.ENOTDIR && !mayCreate && length != 0)
         {
             ReadOnlySpan<uint> missing = MemoryMarshal.Cast<byte, uint>(body);
-            caller.Leases.Paths.Remember(in caller, in path, last, PathLease.Granted, moment, error, default, default, missing);
+            caller.Leases.Paths.Remember(in asker, in path, last, PathLease.Granted, moment, error, default, default, missing);
         }
 
         if (error != Errno.None)
@@ -74,7 +76,7 @@ public static unsafe class StorageClient
         if (reply.Lease != PathLease.None)
         {
             caller.Leases.Paths.Remember(
-                in caller, in path, last, reply.Lease, wayMoment, Errno.None, in reply.Attributes.Handle, canonicalPath, keys);
+                in asker, in path, last, reply.Lease, wayMoment, Errno.None, in reply.Attributes.Handle, canonicalPath, keys);
             Remember(in caller, in reply.Attributes, moment);
         }
 
