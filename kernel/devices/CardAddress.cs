@@ -1,4 +1,4 @@
-// What a network card is for. The rack tool chooses the addresses of cards by it (tools/lego/machines/CardArguments.cs), so that nobody has
+// What a network card is for. The rack tool chooses the addresses of cards by it (tools/rack/machines/CardArguments.cs), so that nobody has
 // to guess by the order of PCI slots: 52:54:00:4c:00:NODE carries messages, 52:54:00:4c:01:NODE is the programs'.
 
 namespace Lego.Kernel;

@@ -3,7 +3,6 @@
 using System;
 using System.IO;
 using System.Net.Sockets;
-using Lego.Tool;
 using Xunit;
 
 namespace Lego.Tool.Tests;

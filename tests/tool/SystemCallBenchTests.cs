@@ -9,7 +9,7 @@ public sealed class SystemCallBenchTests
 {
     private const string List = "null\tnull call\nstat\tstat of a file\nthread\tthreads\n";
 
-    private static SessionResult Printed(string output) => new(0, output, "");
+    private static ProgramResult Printed(string output) => new(0, output, "");
 
     [Fact]
     public void All_rows_are_measured_unless_some_are_named()
@@ -50,7 +50,7 @@ public sealed class SystemCallBenchTests
         Assert.Null(row.Ratio);
         Assert.Equal("pthread_create: Function not implemented", row.Rack.Reason);
         SystemCallRow killed = SystemCallBench.Choose(List, ["thread"]).Single();
-        killed.Rack.Add(killed.Name, new SessionResult(139, "", ""));
+        killed.Rack.Add(killed.Name, new ProgramResult(139, "", ""));
         Assert.Equal("status 139", killed.Rack.Reason);
     }
 }

@@ -10,7 +10,7 @@ using System.Threading.Tasks;
 
 namespace Lego.Tool;
 
-public static class Program
+internal static class Program
 {
     // Output is written with blocking calls; with as few pool threads as this host has cores, two blocked ones would stall the rest.
     private const int PoolThreads = 8;

@@ -11,7 +11,7 @@ using System.Text.Json.Nodes;
 namespace Lego.Tool;
 
 /// <summary>Medians of one link by name, in the order printed.</summary>
-public sealed class BenchReport
+internal sealed class BenchReport
 {
     private const string LinePrefix = "BENCH ";
     private const string UnitSuffix = "_ns";

@@ -8,7 +8,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>Busy loops; disposing ends them.</summary>
-public sealed class BusyLoops : IDisposable
+internal sealed class BusyLoops : IDisposable
 {
     private readonly List<Process> _processes = [];
 

@@ -9,7 +9,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The measuring program of the bench commands.</summary>
-public static class FetchProgram
+internal static class FetchProgram
 {
     private const string Source = "tools/bench/fetch.c";
     private const string GuestPath = "/bench/fetch";
@@ -31,8 +31,8 @@ public static class FetchProgram
         };
         RackOrder order = new(rack, [AddedFile.Parse($"{program}:{GuestPath}")],
             $"bench-{Environment.ProcessId}") { Accelerator = accelerator };
-        await using RackSession session = await RackSession.BootAsync(order, new Progress(ProgressStyle.Open), cancellation);
-        SessionResult result = await session.RunAsync([GuestPath, ExCacheMegabytes], s_limit);
+        await using Rack session = await Rack.BootAsync(order, new Progress(ProgressStyle.Open), cancellation);
+        ProgramResult result = await session.RunAsync(new ProgramOptions { Limit = s_limit }, GuestPath, ExCacheMegabytes);
         if (result.Status != 0)
         {
             throw ToolException.Rack($"{GuestPath} ended with status {result.Status}: {result.Error.Trim()}");

@@ -14,7 +14,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>A booted Linux guest.</summary>
-public sealed class LinuxGuest : IAsyncDisposable
+internal sealed class LinuxGuest : IAsyncDisposable
 {
     private const string Ready = "READY";
     private const string Failed = "FAILED ";
@@ -79,11 +79,11 @@ public sealed class LinuxGuest : IAsyncDisposable
     }
 
     /// <summary>Runs a program, whose words have no blanks; its output, errors among it.</summary>
-    public async Task<SessionResult> RunAsync(IReadOnlyList<string> words, TimeSpan limit, CancellationToken cancellation)
+    public async Task<ProgramResult> RunAsync(IReadOnlyList<string> words, TimeSpan limit, CancellationToken cancellation)
     {
         await _stream.WriteAsync(Encoding.UTF8.GetBytes(string.Join(' ', words) + "\n"), cancellation);
         (string output, string last) = await ReadUntilAsync(Status, limit, cancellation);
-        return new SessionResult(int.Parse(last.AsSpan(Status.Length)), output, "");
+        return new ProgramResult(int.Parse(last.AsSpan(Status.Length)), output, "");
     }
 
     public async ValueTask DisposeAsync()

@@ -13,7 +13,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>A kernel and its initial file system.</summary>
-public sealed record LinuxKernel(string KernelPath, string InitialFilesPath, string Name)
+internal sealed record LinuxKernel(string KernelPath, string InitialFilesPath, string Name)
 {
     /// <summary>Debian's kernel for virtual machines; it depends on the package of the present version.</summary>
     private const string Package = "linux-image-cloud-amd64";

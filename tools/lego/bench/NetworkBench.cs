@@ -9,7 +9,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>Runs the bench.</summary>
-public static class NetworkBench
+internal static class NetworkBench
 {
     private const string Source = "tools/bench/net.c";
     private const string GuestPath = "/bench/net";

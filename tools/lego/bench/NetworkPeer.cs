@@ -10,7 +10,7 @@ using System.Threading;
 namespace Lego.Tool;
 
 /// <summary>The server; disposing ends it.</summary>
-public sealed class NetworkPeer : IDisposable
+internal sealed class NetworkPeer : IDisposable
 {
     private const int BlockBytes = 65536;
     private const long SentBytes = 16_000_000;

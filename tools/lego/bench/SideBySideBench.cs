@@ -12,7 +12,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>What to measure. The program lists its rows without arguments, and runs one with its name and further arguments.</summary>
-public sealed record SideBySideOrder
+internal sealed record SideBySideOrder
 {
     public required RackDescription Rack { get; init; }
     /// <summary>The C program, relative to the repository's root, and where it lies on both sides.</summary>
@@ -30,7 +30,7 @@ public sealed record SideBySideOrder
 }
 
 /// <summary>Runs such a bench.</summary>
-public static class SideBySideBench
+internal static class SideBySideBench
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
@@ -48,9 +48,9 @@ public static class SideBySideBench
         await Ext4Image.CopyAsync(await DefaultVolume.EnsureAsync(progress), volume);
         await AddedFile.PutAllAsync(files, volume);
         RackOrder rackOrder = new(order.Rack, files, $"bench-{Environment.ProcessId}");
-        await using RackSession rack = await RackSession.BootAsync(rackOrder, progress, cancellation);
+        await using Rack rack = await Rack.BootAsync(rackOrder, progress, cancellation);
         using MachineStarter starter = new();
-        await using LinuxGuest guest = await BootAsync(kernel, volume, order.Rack, rack.Keeper.Accelerator, starter, progress,
+        await using LinuxGuest guest = await BootAsync(kernel, volume, order.Rack, rack.Accelerator!.Value, starter, progress,
             cancellation);
         using BusyLoops loops = await BusyLoops.StartAsync(order.Busy, starter);
         for (int round = 1; round <= order.Rounds; round++)
@@ -70,7 +70,7 @@ public static class SideBySideBench
     }
 
     private static async Task RunRoundAsync(
-        SideBySideOrder order, List<SystemCallRow> rows, RackSession rack, LinuxGuest guest, CancellationToken cancellation)
+        SideBySideOrder order, List<SystemCallRow> rows, Rack rack, LinuxGuest guest, CancellationToken cancellation)
     {
         foreach (SystemCallRow row in rows)
         {
@@ -83,7 +83,7 @@ public static class SideBySideBench
 
             if (row.Rack.Reason is null)
             {
-                row.Rack.Add(row.Name, await rack.RunAsync(words, s_limit));
+                row.Rack.Add(row.Name, await rack.RunAsync(new ProgramOptions { Limit = s_limit }, words));
             }
         }
     }

@@ -13,10 +13,10 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>What to measure.</summary>
-public sealed record SystemCallOrder(LinkKind Link, IReadOnlyList<string> Rows, int Rounds, int Busy);
+internal sealed record SystemCallOrder(LinkKind Link, IReadOnlyList<string> Rows, int Rounds, int Busy);
 
 /// <summary>A row's samples of one side, in microseconds, or why there are none.</summary>
-public sealed class SystemCallFigure
+internal sealed class SystemCallFigure
 {
     private readonly List<double> _samples = [];
 
@@ -25,7 +25,7 @@ public sealed class SystemCallFigure
     public double? Median => _samples.Count == 0 ? null : _samples.Order().ElementAt(_samples.Count / 2);
 
     /// <summary>Takes a program's output: "BENCH row_ns N" or "BENCH row - REASON".</summary>
-    public void Add(string row, SessionResult result)
+    public void Add(string row, ProgramResult result)
     {
         const double NanosecondsPerMicrosecond = 1000;
         string? line = result.Output.Split('\n').FirstOrDefault(l => l.StartsWith($"BENCH {row}", StringComparison.Ordinal));
@@ -41,7 +41,7 @@ public sealed class SystemCallFigure
 }
 
 /// <summary>One row of the table.</summary>
-public sealed record SystemCallRow(string Name, string Title)
+internal sealed record SystemCallRow(string Name, string Title)
 {
     public SystemCallFigure Linux { get; } = new();
 
@@ -52,7 +52,7 @@ public sealed record SystemCallRow(string Name, string Title)
 }
 
 /// <summary>Runs the bench.</summary>
-public static class SystemCallBench
+internal static class SystemCallBench
 {
     private const string Source = "tools/bench/syscalls.c";
     private const string TourSource = "tests/linux/tour.sh";

@@ -15,7 +15,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The bench command.</summary>
-public static class BenchCommand
+internal static class BenchCommand
 {
     public static Command Create()
     {

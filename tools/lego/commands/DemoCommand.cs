@@ -14,7 +14,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The demo command.</summary>
-public static class DemoCommand
+internal static class DemoCommand
 {
     /// <summary>Working set over ExCache.</summary>
     private const int Excess = 8;
@@ -81,15 +81,16 @@ public static class DemoCommand
             + $"{processor.Name} has {ByteSize.Format(processor.MemoryBytes)} of RAM in all, "
             + $"of which {ByteSize.Format(excacheBytes)} are its ExCache; the rest must live at the memory component, "
             + "and the files at the storage component.");
-        await using RackSession session = await RackSession.BootAsync(
+        await using Rack session = await Rack.BootAsync(
             order with { Added = [.. order.Added, AddedFile.Parse($"{input}:{GuestInput}")] }, progress, cancellation);
-        Tell($"Up after {session.Keeper.BootTime.TotalSeconds:0.00} s: "
-            + string.Join(", ", session.Keeper.Machines.Select(m => $"{m.Component.Title} is process {m.ProcessId}")));
+        Tell($"Up after {session.BootTime.TotalSeconds:0.00} s: "
+            + string.Join(", ", (await session.ComponentsAsync()).Select(c => $"{c.Title} is process {c.ProcessId}")));
 
         Say($"The same program from the same file of Debian's: busybox sort {GuestInput}, output to {GuestOutput}, then its SHA-256.");
         start = Stopwatch.GetTimestamp();
         string script = $"busybox sort {GuestInput} > {GuestOutput} && busybox sha256sum < {GuestOutput}";
-        SessionResult result = await new LiveCounters(session).WatchAsync(session.RunAsync(["/bin/sh", "-c", script], s_limit));
+        ProgramOptions options = new() { Limit = s_limit };
+        ProgramResult result = await new LiveCounters(session).WatchAsync(session.RunAsync(options, "/bin/sh", "-c", script));
         TimeSpan rackTime = Stopwatch.GetElapsedTime(start);
         cancellation.ThrowIfCancellationRequested();
         StatisticsDocument statistics = await session.StatisticsAsync();

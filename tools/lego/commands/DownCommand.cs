@@ -7,7 +7,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The down command.</summary>
-public static class DownCommand
+internal static class DownCommand
 {
     public static Command Create()
     {

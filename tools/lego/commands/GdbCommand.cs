@@ -9,7 +9,7 @@ using System.Linq;
 namespace Lego.Tool;
 
 /// <summary>The gdb command.</summary>
-public static class GdbCommand
+internal static class GdbCommand
 {
     public static Command Create()
     {

@@ -8,7 +8,7 @@ using System.Linq;
 namespace Lego.Tool;
 
 /// <summary>The logs command.</summary>
-public static class LogsCommand
+internal static class LogsCommand
 {
     public static Command Create()
     {

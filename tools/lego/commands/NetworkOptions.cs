@@ -8,7 +8,7 @@ using System.Linq;
 namespace Lego.Tool;
 
 /// <summary>Adds the options and reads them.</summary>
-public sealed class NetworkOptions
+internal sealed class NetworkOptions
 {
     private readonly Option<string?> _network = new("--network")
     {

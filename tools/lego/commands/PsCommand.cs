@@ -10,7 +10,7 @@ using Spectre.Console;
 namespace Lego.Tool;
 
 /// <summary>The ps command.</summary>
-public static class PsCommand
+internal static class PsCommand
 {
     public static Command Create()
     {

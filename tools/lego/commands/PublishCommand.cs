@@ -5,7 +5,7 @@ using System.CommandLine;
 namespace Lego.Tool;
 
 /// <summary>The publish command.</summary>
-public static class PublishCommand
+internal static class PublishCommand
 {
     public static Command Create()
     {

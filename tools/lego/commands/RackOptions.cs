@@ -9,7 +9,7 @@ using System.Linq;
 namespace Lego.Tool;
 
 /// <summary>Adds the options to a command and reads them.</summary>
-public sealed class RackOptions
+internal sealed class RackOptions
 {
     private readonly Option<string?> _rack = new("--rack")
     {

@@ -14,12 +14,10 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The run command.</summary>
-public static class RunCommand
+internal static class RunCommand
 {
     /// <summary>Further insistence (Ctrl-C again and again) that ends a rack which is still writing back.</summary>
     private const int MostInsistences = 3;
-
-    private const string ProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     public static Command Create()
     {
@@ -61,7 +59,7 @@ public static class RunCommand
             StartRequest request = new()
             {
                 Arguments = HostArguments.RestoreLast(arguments),
-                Environment = [.. ProgramEnvironment([.. (result.GetValue(env) ?? []).Select(HostArguments.Restore)])],
+                Environment = [.. ProgramEnvironment.With([.. (result.GetValue(env) ?? []).Select(HostArguments.Restore)])],
                 WorkingDirectory = CheckDirectory(HostArguments.Restore(result.GetValue(cwd)!)),
                 Flags = HostTerminal.Flags,
                 TerminalRows = HostTerminal.Window.Rows,
@@ -233,35 +231,6 @@ public static class RunCommand
         {
             throw ToolException.Usage($"run: '{stray}' is not an option of run; see ./lego run --help");
         }
-    }
-
-    /// <summary>The environment that a program starts with.</summary>
-    public static IEnumerable<string> ProgramEnvironment(IReadOnlyList<string> assignments)
-    {
-        Dictionary<string, string> variables = new()
-        {
-            ["PATH"] = ProgramPath,
-            ["HOME"] = "/root",
-            ["USER"] = "root",
-            ["HOSTNAME"] = "lego",
-        };
-        if (Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } terminal)
-        {
-            variables["TERM"] = terminal;
-        }
-
-        foreach (string assignment in assignments)
-        {
-            int equals = assignment.IndexOf('=');
-            if (equals <= 0)
-            {
-                throw ToolException.Usage($"--env {assignment}: write K=V");
-            }
-
-            variables[assignment[..equals]] = assignment[(equals + 1)..];
-        }
-
-        return variables.Select(v => $"{v.Key}={v.Value}");
     }
 
     private static TimeSpan? ParseSeconds(string? text)

@@ -7,7 +7,7 @@ using System.Linq;
 namespace Lego.Tool;
 
 /// <summary>The stats command.</summary>
-public static class StatsCommand
+internal static class StatsCommand
 {
     public static Command Create()
     {

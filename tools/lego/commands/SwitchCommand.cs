@@ -9,14 +9,15 @@ using System.Linq;
 
 namespace Lego.Tool;
 
-/// <summary>The hidden command, and the words that start it.</summary>
-public static class SwitchCommand
+/// <summary>The hidden command.</summary>
+internal static class SwitchCommand
 {
-    private const string Name = "switch";
-
     public static Command Create()
     {
-        Command command = new(Name, "Forward Ethernet frames between the machines of a rack (used by run and up).") { Hidden = true };
+        Command command = new(FrameSwitch.CommandName, "Forward Ethernet frames between the machines of a rack (used by run and up).")
+        {
+            Hidden = true,
+        };
         Argument<string> directory = new("directory") { Description = "The rack's directory." };
         Argument<string> nodes = new("nodes") { Description = "Node numbers, separated by commas." };
         Argument<double> loss = new("loss") { Description = "Percent of frames that are lost." };
@@ -32,11 +33,4 @@ public static class SwitchCommand
         });
         return command;
     }
-
-    /// <summary>The tool's arguments that start the switch of a rack.</summary>
-    public static IReadOnlyList<string> ArgumentsFor(RackDescription rack, string directory) =>
-    [
-        typeof(SwitchCommand).Assembly.Location, Name, directory, string.Join(',', rack.Components.Select(component => component.Node)),
-        rack.LossPercent.ToString(CultureInfo.InvariantCulture), rack.LossSeed.ToString(CultureInfo.InvariantCulture),
-    ];
 }

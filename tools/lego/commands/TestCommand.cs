@@ -11,7 +11,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The test command.</summary>
-public static class TestCommand
+internal static class TestCommand
 {
     private const ulong DefaultSeeds = 3000;
 

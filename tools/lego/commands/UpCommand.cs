@@ -12,7 +12,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The up and keep commands.</summary>
-public static class UpCommand
+internal static class UpCommand
 {
     private const int PollMs = 20;
 

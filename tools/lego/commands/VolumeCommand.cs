@@ -9,7 +9,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>The volume command and its subcommands.</summary>
-public static class VolumeCommand
+internal static class VolumeCommand
 {
     /// <summary>Free room in a new volume when --size is not given.</summary>
     private const long DefaultFreeBytes = ByteSize.GiB;

@@ -1,18 +1,18 @@
 // `lego wire`: the programs' wire of a rack as a process of its own, for the reason that SwitchCommand has. It ends with the machine.
 
 using System.CommandLine;
-using System.Globalization;
 
 namespace Lego.Tool;
 
-/// <summary>The hidden command, and the words that start it.</summary>
-public static class WireCommand
+/// <summary>The hidden command.</summary>
+internal static class WireCommand
 {
-    private const string Name = "wire";
-
     public static Command Create()
     {
-        Command command = new(Name, "Carry the frames of programs with faults (used by run and up).") { Hidden = true };
+        Command command = new(WireForwarder.CommandName, "Carry the frames of programs with faults (used by run and up).")
+        {
+            Hidden = true,
+        };
         Argument<string> directory = new("directory") { Description = "The rack's directory." };
         Argument<string> faults = new("faults") { Description = "As --wire has them." };
         Argument<ulong> seed = new("seed") { Description = "Seed of the faults." };
@@ -28,8 +28,4 @@ public static class WireCommand
         });
         return command;
     }
-
-    /// <summary>The tool's arguments that start the wire of a rack.</summary>
-    public static string[] ArgumentsFor(WireFaults faults, ulong seed, string directory) =>
-        [typeof(WireCommand).Assembly.Location, Name, directory, faults.ToString(), seed.ToString(CultureInfo.InvariantCulture)];
 }

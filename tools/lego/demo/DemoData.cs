@@ -7,7 +7,7 @@ using System.Text;
 namespace Lego.Tool;
 
 /// <summary>Writes files to sort.</summary>
-public static class DemoData
+internal static class DemoData
 {
     /// <summary>
     /// Letters in a line; with its terminator, the allocator's header and its pointer a line takes 4 KB of a sorting program's memory, so

@@ -10,7 +10,7 @@ using Spectre.Console;
 namespace Lego.Tool;
 
 /// <summary>Polls and shows counters.</summary>
-public sealed class LiveCounters
+internal sealed class LiveCounters
 {
     private static readonly TimeSpan s_tableInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_lineInterval = TimeSpan.FromSeconds(5);
@@ -28,10 +28,10 @@ public sealed class LiveCounters
         ("fabric.bytes_received", "bytes received by p0"),
     ];
 
-    private readonly RackSession _session;
+    private readonly Rack _session;
     private readonly long _start = Stopwatch.GetTimestamp();
 
-    public LiveCounters(RackSession session)
+    public LiveCounters(Rack session)
     {
         _session = session;
     }

@@ -7,7 +7,7 @@ using System.Collections.Generic;
 namespace Lego.Tool;
 
 /// <summary>How a program shares the cores with others.</summary>
-public enum Share
+internal enum Share
 {
     /// <summary>As any other program.</summary>
     Fair,
@@ -16,7 +16,7 @@ public enum Share
 }
 
 /// <summary>Command lines of programs with a share.</summary>
-public static class LeftoverTime
+internal static class LeftoverTime
 {
     private const string Changer = "chrt";
 

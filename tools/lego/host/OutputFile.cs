@@ -6,7 +6,7 @@ using System.IO;
 namespace Lego.Tool;
 
 /// <summary>Looks at files that options name.</summary>
-public static class OutputFile
+internal static class OutputFile
 {
     /// <summary>Makes the file if it is missing; what it has stays, unless the mode is another one.</summary>
     /// <exception cref="ToolException">It cannot be written; names the option.</exception>

@@ -7,7 +7,7 @@ using Spectre.Console;
 namespace Lego.Tool;
 
 /// <summary>Prints tables.</summary>
-public static class TextTable
+internal static class TextTable
 {
     public static void Print(IReadOnlyList<string> headers, IEnumerable<string[]> rows)
     {

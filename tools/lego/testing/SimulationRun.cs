@@ -13,7 +13,7 @@ using CliWrap;
 namespace Lego.Tool;
 
 /// <summary>Runs the built simulation.</summary>
-public static class SimulationRun
+internal static class SimulationRun
 {
     private const string FailureMark = "FAILED ";
     private const int OrderlyFailure = 1;

@@ -10,7 +10,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>Builds test projects.</summary>
-public static class TestBuild
+internal static class TestBuild
 {
     /// <summary>Builds a project's directory or a solution filter; null, or a sentence with the compiler's first error.</summary>
     public static async Task<string?> RunAsync(string target, Share share = Share.Fair)

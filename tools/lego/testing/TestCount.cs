@@ -5,7 +5,7 @@ using System.Collections.Generic;
 namespace Lego.Tool;
 
 /// <summary>Counts of tests, and a line for each failure.</summary>
-public sealed class TestCount
+internal sealed class TestCount
 {
     private readonly List<string> _failures = [];
 

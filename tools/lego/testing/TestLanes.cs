@@ -10,7 +10,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>Both lanes.</summary>
-public static class TestLanes
+internal static class TestLanes
 {
     /// <summary>Runs all stages.</summary>
     public static async Task<TestCount> RunAsync(TestWish wish, CancellationToken cancellation)

@@ -12,10 +12,10 @@ using CliWrap;
 namespace Lego.Tool;
 
 /// <summary>What a test project reported.</summary>
-public sealed record TestResult(int Passed, int Skipped, IReadOnlyList<string> Failures);
+internal sealed record TestResult(int Passed, int Skipped, IReadOnlyList<string> Failures);
 
 /// <summary>Runs test projects.</summary>
-public static class TestProject
+internal static class TestProject
 {
     private static readonly XNamespace s_trx = "http://microsoft.com/schemas/VisualStudio/TeamTest/2010";
 

@@ -10,7 +10,7 @@ using System.Threading.Tasks;
 namespace Lego.Tool;
 
 /// <summary>Stages by name.</summary>
-public static class TestStage
+internal static class TestStage
 {
     private const string Simulation = "simulation";
     private const string Unmended = "unmended";

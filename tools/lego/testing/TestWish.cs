@@ -3,4 +3,4 @@
 namespace Lego.Tool;
 
 /// <summary>What somebody wants tested: a part of a name, how many seeds, or one seed; once: seeds are not run again to compare.</summary>
-public sealed record TestWish(string? Filter, ulong Seeds, ulong? Seed, bool Once);
+internal sealed record TestWish(string? Filter, ulong Seeds, ulong? Seed, bool Once);

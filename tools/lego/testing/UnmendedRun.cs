@@ -13,7 +13,7 @@ using CliWrap;
 namespace Lego.Tool;
 
 /// <summary>Builds the patched copy and runs each patch's scenario.</summary>
-public static class UnmendedRun
+internal static class UnmendedRun
 {
     private static readonly string[] s_copied = ["kernel", "monitors", "boot", "tests/simulation", "tests/unit/host"];
     private static readonly string[] s_products = ["bin", "obj"];

@@ -1,0 +1,146 @@
+// A whole rack as the user describes it: its components in node order and the link that joins them. Immutable. Without a rack file it is
+// one of each kind; the command line's options replace single figures of it.
+
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Lego.Racks;
+
+/// <summary>What carries the messages between components.</summary>
+public enum LinkKind
+{
+    /// <summary>One shared-memory region with two message rings per pair of machines.</summary>
+    Ring,
+    /// <summary>Ethernet frames on one shared segment.</summary>
+    Ethernet,
+    /// <summary>In one image's memory (solo).</summary>
+    Local,
+}
+
+/// <summary>The components of a rack and what joins them.</summary>
+public sealed record RackDescription
+{
+    public const long DefaultProcessorMemoryBytes = 64 * ByteSize.MiB;
+    public const long DefaultExCacheBytes = 16 * ByteSize.MiB;
+    public const long DefaultMemoryBytes = ByteSize.GiB;
+    public const long DefaultStorageMemoryBytes = 128 * ByteSize.MiB;
+    public const long DefaultManagerMemoryBytes = 64 * ByteSize.MiB;
+
+    public LinkKind Link { get; init; } = LinkKind.Ring;
+    public required IReadOnlyList<ComponentDescription> Components { get; init; }
+    public NetworkDescription Network { get; init; } = new();
+    /// <summary>Ethernet only: percentage of frames that the segment drops, for tests.</summary>
+    public double LossPercent { get; init; }
+    /// <summary>Seed of the choice of frames that have faults, on the link and on the programs' wire.</summary>
+    public ulong LossSeed { get; init; } = 1;
+
+    /// <summary>The rack of one processor, memory, storage and manager component.</summary>
+    public static RackDescription Default => new()
+    {
+        Components =
+        [
+            new()
+            {
+                Kind = ComponentKind.Processor, Name = "p0", Node = 1,
+                MemoryBytes = DefaultProcessorMemoryBytes, ExCacheBytes = DefaultExCacheBytes,
+            },
+            new() { Kind = ComponentKind.Memory, Name = "m0", Node = 2, MemoryBytes = DefaultMemoryBytes },
+            new() { Kind = ComponentKind.Storage, Name = "s0", Node = 3, MemoryBytes = DefaultStorageMemoryBytes },
+            new() { Kind = ComponentKind.Manager, Name = "g0", Node = 4, MemoryBytes = DefaultManagerMemoryBytes },
+        ],
+    };
+
+    /// <summary>The same monitors in one machine: its RAM is that of the processor and the memory component together.</summary>
+    public RackDescription ToSolo()
+    {
+        ComponentDescription processor = Components.Single(c => c.Kind == ComponentKind.Processor);
+        ComponentDescription memory = Components.Single(c => c.Kind == ComponentKind.Memory);
+        ComponentDescription storage = Components.Single(c => c.Kind == ComponentKind.Storage);
+        return this with
+        {
+            Link = LinkKind.Local,
+            Components =
+            [
+                processor with
+                {
+                    Kind = ComponentKind.Solo, Name = "x0", Node = 1, Volume = storage.Volume,
+                    MemoryBytes = processor.MemoryBytes + memory.MemoryBytes, HomeMemoryBytes = memory.MemoryBytes,
+                },
+            ],
+        };
+    }
+
+    /// <summary>The component that starts programs.</summary>
+    public ComponentDescription StartingComponent => Components.First(c => c.Kind is ComponentKind.Manager or ComponentKind.Solo);
+
+    /// <summary>The component whose card is the programs'.</summary>
+    public ComponentDescription ProgramsComponent => Components.First(c => c.HasExCache);
+
+    /// <summary>The component that has the volume.</summary>
+    public ComponentDescription VolumeComponent => Components.First(c => c.HasVolume);
+
+    /// <summary>Applies a change to every component of one kind.</summary>
+    public RackDescription With(ComponentKind kind, System.Func<ComponentDescription, ComponentDescription> change) =>
+        this with { Components = [.. Components.Select(c => c.Kind == kind ? change(c) : c)] };
+
+    /// <summary>Fails with a usage sentence when this is not a rack that today's images can form.</summary>
+    public void Check()
+    {
+        if (Network is { Kind: NetworkKind.None, Wire: not null })
+        {
+            throw ToolException.Usage("without a network there is no wire to have faults");
+        }
+
+        if (Network is { Kind: NetworkKind.None, Published.Count: > 0 })
+        {
+            throw ToolException.Usage($"nothing can be published without a network: {Network.Published[0]}");
+        }
+
+        if (Network is { Kind: NetworkKind.None, CapturePath: not null })
+        {
+            throw ToolException.Usage("without a network there are no frames of programs to record");
+        }
+
+        if (Network.FabricCapturePath is not null && Link != LinkKind.Ethernet)
+        {
+            throw ToolException.Usage("messages are frames on the ethernet link only; to record them add --link ethernet");
+        }
+
+        if (Components.Any(c => c.Kind == ComponentKind.Solo))
+        {
+            Components.Single().Check();
+            return;
+        }
+
+        foreach (ComponentKind kind in new[] { ComponentKind.Processor, ComponentKind.Memory, ComponentKind.Storage,
+            ComponentKind.Manager })
+        {
+            int count = Components.Count(c => c.Kind == kind);
+            if (count != 1)
+            {
+                throw ToolException.Usage(
+                    $"a rack has exactly one {kind.ToString().ToLowerInvariant()} component today; this one has {count}");
+            }
+        }
+
+        foreach (ComponentDescription component in Components)
+        {
+            component.Check();
+        }
+
+        if (Components.GroupBy(c => c.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            throw ToolException.Usage($"two components are named '{twice.Key}'");
+        }
+
+        if (LossPercent is < 0 or > 100)
+        {
+            throw ToolException.Usage($"the loss must be 0 to 100 percent, not {LossPercent}");
+        }
+
+        if (LossPercent > 0 && Link != LinkKind.Ethernet)
+        {
+            throw ToolException.Usage("frames are lost on the ethernet link only; add --link ethernet");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+// Keeps one rack: boots its machines in parallel, watches them, speaks with their images and serves clients (./lego run, stats, ps, down)
+// on a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When any machine ends unasked, the
+// rack has failed: every client hears the sentence, and the keeper's owner takes the rest down.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Lego.Racks;
+
+/// <summary>What a rack is made from, besides its description.</summary>
+internal sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> Added, string DirectoryName)
+{
+    /// <summary>How the machines execute code; null for the fastest that works here.</summary>
+    public Accelerator? Accelerator { get; init; }
+}
+
+/// <summary>A running rack.</summary>
+internal sealed class RackKeeper : IAsyncDisposable
+{
+    /// <summary>
+    /// From the machines' start until the manager has seen every member; far above the second it takes, on a host that has time for them.
+    /// </summary>
+    private static readonly TimeSpan s_bootLimit = TimeSpan.FromSeconds(45);
+    /// <summary>How long a machine that is shutting down may move no byte.</summary>
+    private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan s_filePoll = TimeSpan.FromMilliseconds(5);
+
+    private readonly RackDirectory _directory;
+    private readonly MachineStarter _starter = new();
+    private readonly List<Machine> _machines = [];
+    private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private VolumeLease? _volume;
+    private KeeperServer? _server;
+    private volatile bool _isEnding;
+
+    private RackKeeper(RackDescription rack, RackDirectory directory)
+    {
+        Rack = rack;
+        _directory = directory;
+    }
+
+    public RackDescription Rack { get; }
+
+    public IReadOnlyList<Machine> Machines => _machines;
+
+    public string SocketPath => _directory.SocketPath;
+
+    /// <summary>Completes with a sentence when a machine ended unasked.</summary>
+    public Task<string> Failed => _failed.Task;
+
+    /// <summary>Completes when a client asked to take the rack down; the client is answered through <see cref="ConfirmDown"/>.</summary>
+    public Task DownRequested => _server!.DownRequested;
+
+    /// <summary>True when programs' changes to files stay.</summary>
+    public bool HasPersistentVolume => _volume!.IsPersistent;
+
+    /// <summary>From the first machine's start until the manager was ready.</summary>
+    public TimeSpan BootTime { get; private set; }
+
+    public Accelerator Accelerator { get; private set; }
+
+    /// <summary>Boots a rack. Everything is undone when it fails or is cancelled.</summary>
+    public static async Task<RackKeeper> BootAsync(RackOrder order, Progress progress, CancellationToken cancellation)
+    {
+        RackDirectory.Sweep();
+        RackDirectory directory = RackDirectory.TryCreate(order.DirectoryName)
+            ?? throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
+        RackKeeper keeper = new(order.Rack, directory);
+        try
+        {
+            keeper._volume = await VolumeStore.LeaseAsync(order.Rack.VolumeComponent.Volume, order.Added, directory, progress);
+            keeper.Accelerator = order.Accelerator ?? await AcceleratorProbe.ChooseAsync(keeper._starter);
+            using IDisposable step = progress.Step("booting the rack");
+            await keeper.StartMachinesAsync(cancellation);
+            foreach (PublishedPort port in order.Rack.Network.Published)
+            {
+                await keeper.PublishAsync(port);
+            }
+
+            keeper._server = new KeeperServer(keeper, directory.SocketPath);
+            return keeper;
+        }
+        catch
+        {
+            await keeper.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The machine with that component name, or null.</summary>
+    public Machine? Find(string name) => _machines.FirstOrDefault(m => m.Component.Name == name);
+
+    /// <summary>Flushes and ends the machines in the order in which their data flows; null, or what went wrong.</summary>
+    public async Task<string?> ShutDownAsync(CancellationToken impatience = default)
+    {
+        _isEnding = true;
+        string? trouble = null;
+        foreach (Machine machine in _machines.OrderBy(m => m.Component.Kind))
+        {
+            string? complaint = await machine.ShutDownAsync(s_shutdownLimit, impatience);
+            trouble ??= complaint;
+        }
+
+        return trouble;
+    }
+
+    /// <summary>Makes a port of the programs reachable on this host.</summary>
+    /// <exception cref="ToolException">The rack has no network, or the host's port cannot be had.</exception>
+    public async Task PublishAsync(PublishedPort port)
+    {
+        if (Rack.Network.Kind == NetworkKind.None)
+        {
+            throw ToolException.Usage($"cannot publish {port}: the rack has no network");
+        }
+
+        string monitor = _directory.Monitor(Rack.ProgramsComponent.Name);
+        if (await PortPublisher.TryPublishAsync(monitor, port) is { } trouble)
+        {
+            throw ToolException.Host(trouble);
+        }
+    }
+
+    public Task ConfirmDown(string? trouble) => _server!.ConfirmDownAsync(trouble);
+
+    /// <summary>Kills what runs and removes the rack's files; the serial logs stay readable as those of the last rack.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _isEnding = true;
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        foreach (Machine machine in _machines)
+        {
+            machine.Dispose();
+        }
+
+        _starter.Dispose();
+        _volume?.Dispose();
+        SaveLogs();
+        _directory.Dispose();
+    }
+
+    private async Task StartMachinesAsync(CancellationToken cancellation)
+    {
+        RingPlan rings = new(Rack, _directory);
+        using DescriptorPool control = new();
+        if (Rack.Link == LinkKind.Ethernet)
+        {
+            await StartHelperAsync("switch", FrameSwitch.ArgumentsFor(Rack, _directory.Path), _directory.SwitchLog);
+        }
+
+        if (Rack.Network.Wire is { } faults)
+        {
+            await StartHelperAsync("wire", WireForwarder.ArgumentsFor(faults, Rack.LossSeed, _directory.Path), _directory.WireLog);
+            await WaitForFileAsync(WireForwarder.LastSocket(_directory.Path), cancellation);
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        foreach (ComponentDescription component in Rack.Components)
+        {
+            SocketPair pair = control.Add();
+            MachineResources resources = new()
+            {
+                ImagePath = HostPaths.Image(component.KindName),
+                SerialLogPath = _directory.SerialLog(component.Name),
+                MonitorPath = _directory.Monitor(component.Name),
+                ControlDescriptor = pair.Second,
+                VolumePath = component.HasVolume ? _volume!.ImagePath : null,
+                Rings = rings.EndsOf(component),
+                NetworkBackend = Rack.Link == LinkKind.Ethernet ? FrameSwitch.BackendOf(_directory.Path, component.Node) : null,
+                Wire = Rack.Network.Wire is null ? [] : WireForwarder.Arguments(_directory.Path, CardArguments.ProgramsName),
+                Accelerator = Accelerator,
+            };
+            List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
+            Process process = await _starter.StartAsync(QemuCommandLine.Program, arguments, _directory.QemuLog(component.Name));
+            _directory.OwnProcess(process.Id);
+            Machine machine = new(component, process, new ControlChannel(pair.TakeFirst()), _directory);
+            _machines.Add(machine);
+            _ = WatchAsync(machine);
+            _ = ServeAsync(machine);
+        }
+
+        rings.CloseDescriptors();
+        await WaitUntilReadyAsync(cancellation);
+        BootTime = Stopwatch.GetElapsedTime(start);
+        // Every machine has mapped its regions by now: the manager is ready when it has heard from all of them.
+        rings.UnlinkRegions();
+    }
+
+    private async Task WaitUntilReadyAsync(CancellationToken cancellation)
+    {
+        Task allReady = Task.WhenAll(_machines.Select(m => m.Ready));
+        await Task.WhenAny(allReady, Failed, Task.Delay(s_bootLimit, cancellation));
+        if (!allReady.IsCompleted && !Failed.IsCompleted)
+        {
+            // Machines that get little of the cores need as much longer.
+            await Task.WhenAny(allReady, Failed, Task.Delay(HostSpeed.Scale(s_bootLimit) - s_bootLimit, cancellation));
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        if (!allReady.IsCompleted)
+        {
+            throw ToolException.Rack(Failed.IsCompleted ? await Failed : DescribeSilence());
+        }
+    }
+
+    private string DescribeSilence()
+    {
+        Machine[] silent = [.. _machines.Where(m => !m.Ready.IsCompleted)];
+        // The manager is silent as long as any other member is; name the cause, not the consequence.
+        Machine culprit = silent.FirstOrDefault(m => m.Component != Rack.StartingComponent) ?? silent[0];
+        string last = SerialLog.LastLine(SerialLog.Read(_directory.SerialLog(culprit.Component.Name))) ?? "none";
+        return $"{culprit.Component.Title} was not ready {s_bootLimit.TotalSeconds:0} s after its start; its last line: {last}";
+    }
+
+    private async Task WatchAsync(Machine machine) => await FailAsync(await machine.Ended);
+
+    private async Task StartHelperAsync(string name, IReadOnlyList<string> arguments, string messagePath)
+    {
+        Process process = await _starter.StartAsync(HostPaths.Dotnet, [HostPaths.Tool, .. arguments], messagePath);
+        _directory.OwnProcess(process.Id);
+        _ = WatchHelperAsync(name, process, messagePath);
+    }
+
+    private async Task WatchHelperAsync(string name, Process process, string messagePath)
+    {
+        using (process)
+        {
+            await process.WaitForExitAsync();
+        }
+
+        if (!_isEnding)
+        {
+            string last = SerialLog.LastLine(SerialLog.Read(messagePath)) ?? "it left no message";
+            await FailAsync($"the network {name} of the rack has ended: {last}");
+        }
+    }
+
+    private async Task WaitForFileAsync(string path, CancellationToken cancellation)
+    {
+        while (!File.Exists(path) && !Failed.IsCompleted)
+        {
+            await Task.Delay(s_filePoll, cancellation);
+        }
+    }
+
+    private async Task FailAsync(string sentence)
+    {
+        if (!_isEnding && _failed.TrySetResult(sentence) && _server is { } server)
+        {
+            server.BroadcastFailure(sentence);
+        }
+    }
+
+    private async Task ServeAsync(Machine machine)
+    {
+        try
+        {
+            await machine.ServeAsync(frame => _server?.HandleSessionFrame(frame));
+        }
+        catch (InvalidDataException error)
+        {
+            _failed.TrySetResult($"{machine.Component.Title}: {error.Message}");
+        }
+    }
+
+    private void SaveLogs()
+    {
+        Directory.CreateDirectory(HostPaths.LastLogs);
+        foreach (string old in Directory.EnumerateFiles(HostPaths.LastLogs))
+        {
+            File.Delete(old);
+        }
+
+        foreach (Machine machine in _machines)
+        {
+            string log = _directory.SerialLog(machine.Component.Name);
+            if (File.Exists(log))
+            {
+                File.Copy(log, Path.Combine(HostPaths.LastLogs, Path.GetFileName(log)), overwrite: true);
+            }
+        }
+    }
+}
