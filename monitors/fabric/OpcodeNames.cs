@@ -51,6 +51,8 @@ public static class OpcodeNames
         Opcode.StorageTruncate => "StorageTruncate"u8,
         Opcode.StorageStatus => "StorageStatus"u8,
         Opcode.StorageReserve => "StorageReserve"u8,
+        Opcode.StorageFindData => "StorageFindData"u8,
+        Opcode.StorageDigHoles => "StorageDigHoles"u8,
         Opcode.Join => "Join"u8,
         Opcode.Heartbeat => "Heartbeat"u8,
         Opcode.Membership => "Membership"u8,

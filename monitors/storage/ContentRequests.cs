@@ -9,7 +9,7 @@ using Lego.Storage.Ext4;
 
 namespace Lego.Storage;
 
-/// <summary>StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus.</summary>
+/// <summary>StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus, StorageFindData, StorageDigHoles.</summary>
 public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver, SpaceReservations reservations, LeaseGrants leases)
 {
     private readonly LeaseGrants _leases = leases;
@@ -150,6 +150,45 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
         }
 
         ReplyAttributes(ref request, inode, error);
+    }
+
+    /// <summary>Reply: DataRun.</summary>
+    public void FindData(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
+        {
+            return;
+        }
+
+        DataRun run = default;
+        using InodeHandle inode = _resolver.OpenContents(head, path, out Errno error);
+        error = error == Errno.None ? _volume.Contents.FindData(inode, head.Offset, out run.Start, out run.End) : error;
+        if (error != Errno.None)
+        {
+            request.Reply(error);
+            return;
+        }
+
+        request.Reply(Errno.None, in run);
+    }
+
+    /// <summary>Reply: empty. What the file reads as does not change, so nobody but who remembers its attributes is concerned.</summary>
+    public void DigHoles(ref RpcRequest request)
+    {
+        if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
+        {
+            return;
+        }
+
+        using InodeHandle inode = _resolver.OpenContents(head, path, out Errno error);
+        error = error == Errno.None ? CheckMutable(inode) : error;
+        if (error == Errno.None)
+        {
+            _leases.RecallAttributes(inode.Number, head.For);
+            error = _volume.Contents.DigHoles(inode, head.Offset, head.Length);
+        }
+
+        request.Reply(error);
     }
 
     /// <summary>Pages of which nothing remains to be written; the sender counts them in the same way.</summary>

@@ -62,7 +62,8 @@ public sealed unsafe class LookupRequests
             error = CheckOpen(inode, caller, head);
         }
 
-        if (error == Errno.None && (head.Path.Flags & PathFlags.Hold) != 0)
+        // A file without a name is held from the beginning.
+        if (error == Errno.None && (head.Path.Flags & (PathFlags.Hold | PathFlags.Nameless)) == PathFlags.Hold)
         {
             error = _volume.Held.Hold(inode.StableHandle, request.Source);
         }
@@ -240,6 +241,12 @@ public sealed unsafe class LookupRequests
             return _resolver.Open(head.Path, path, out error);
         }
 
+        if ((head.Path.Flags & PathFlags.Nameless) != 0)
+        {
+            created = 1;
+            return CreateNameless(head, path, caller, source, out canonical, out error);
+        }
+
         bool creates = (head.Path.Flags & PathFlags.Create) != 0;
         bool exclusive = creates && (head.Path.Flags & PathFlags.Exclusive) != 0;
         bool keepsLink = exclusive || (head.Path.Flags & PathFlags.NoFollow) != 0;
@@ -259,6 +266,33 @@ public sealed unsafe class LookupRequests
         return found;
     }
 
+    /// <summary>The directory at the path names nothing new; programs are told of a path in it as Linux makes it up.</summary>
+    private InodeHandle CreateNameless(
+        scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, ushort source, out ReadOnlySpan<byte> canonical,
+        out Errno error)
+    {
+        using InodeHandle directory = _resolver.Open(head.Path, path, LastComponent.Follow, out canonical, out error);
+        if (error != Errno.None)
+        {
+            return default;
+        }
+
+        error = !directory.IsDirectory ? Errno.ENOTDIR : _resolver.CheckEntering(directory.Number, caller);
+        NamelessUse use = (head.Path.Flags & PathFlags.Exclusive) != 0 ? NamelessUse.StaysNameless : NamelessUse.MayGetName;
+        uint number = 0;
+        error = error == Errno.None
+            ? _volume.Names.CreateNameless(directory.Number, NewFileOf(head, caller), use, source, out number)
+            : error;
+        return error == Errno.None ? _volume.Inodes.Open(number, out error) : default;
+    }
+
+    private static NewFile NewFileOf(scoped in OpenRequest head, Caller caller) => new()
+    {
+        Mode = FileMode.Regular | (head.Mode & FileMode.PermissionMask),
+        UserId = caller.UserId,
+        GroupId = caller.GroupId,
+    };
+
     private InodeHandle Create(
         scoped in OpenRequest head, ReadOnlySpan<byte> path, Caller caller, LastComponent last, ushort source, scoped ref LeaseKeys changed,
         out ReadOnlySpan<byte> canonical, out Errno error)
@@ -275,15 +309,9 @@ public sealed unsafe class LookupRequests
             return default;
         }
 
-        NewFile file = new()
-        {
-            Mode = FileMode.Regular | (head.Mode & FileMode.PermissionMask),
-            UserId = caller.UserId,
-            GroupId = caller.GroupId,
-        };
         LeaseGrants.AddName(ref changed, target.Directory, target.Name);
         _leases.Recall(ref changed, source);
-        error = _volume.Names.Create(target.Directory, target.Name, file, out uint number);
+        error = _volume.Names.Create(target.Directory, target.Name, NewFileOf(head, caller), out uint number);
         if (error != Errno.None)
         {
             return default;

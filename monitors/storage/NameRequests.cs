@@ -134,7 +134,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         bool isDirectory = false;
         if (error == Errno.None)
         {
-            error = CheckRename(oldTarget, newTarget, caller, out isDirectory);
+            error = CheckRename(oldTarget, newTarget, caller, head.Old.Flags, out isDirectory);
         }
 
         LostName lost = default;
@@ -144,8 +144,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
             changed = ChangesOfRename(in oldTarget, in newTarget, isDirectory);
             _leases.Recall(ref changed, request.Source);
             ForgetRenamed(oldTarget, newTarget, isDirectory);
-            RenameKind kind = (head.Old.Flags & PathFlags.NoReplace) != 0 ? RenameKind.KeepExisting : RenameKind.Replace;
-            error = _volume.Names.Rename(oldTarget.Directory, oldTarget.Name, newTarget.Directory, newTarget.Name, kind, out lost);
+            error = Move(in oldTarget, in newTarget, head.Old.Flags, out lost);
         }
 
         if (error != Errno.None)
@@ -222,7 +221,19 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
 
         number = old.Handle.Inode;
         using InodeHandle inode = _resolver.Open(old, path, out Errno error);
-        return error == Errno.None && inode.Record->Links == 0 ? Errno.ENOENT : error;
+        return error == Errno.None && inode.Record->Links == 0 && !_volume.Names.MayGetName(inode) ? Errno.ENOENT : error;
+    }
+
+    private Errno Move(in PathTarget from, in PathTarget to, PathFlags flags, out LostName lost)
+    {
+        lost = default;
+        if ((flags & PathFlags.Exchange) != 0)
+        {
+            return _volume.Names.Exchange(from.Directory, from.Name, to.Directory, to.Name);
+        }
+
+        RenameKind kind = (flags & PathFlags.NoReplace) != 0 ? RenameKind.KeepExisting : RenameKind.Replace;
+        return _volume.Names.Rename(from.Directory, from.Name, to.Directory, to.Name, kind, out lost);
     }
 
     private static FileHandle HandleOf(in LostName lost) => new() { Inode = lost.Inode, Generation = lost.Generation };
@@ -280,12 +291,13 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         return error == Errno.None ? caller.CheckRemoval(directory, file) : error;
     }
 
-    private Errno CheckRename(in PathTarget from, in PathTarget to, Caller caller, out bool isDirectory)
+    private Errno CheckRename(in PathTarget from, in PathTarget to, Caller caller, PathFlags flags, out bool isDirectory)
     {
         isDirectory = false;
+        bool exchanges = (flags & PathFlags.Exchange) != 0;
         if (from.Kind != LastKind.Name || to.Kind != LastKind.Name)
         {
-            return Errno.EBUSY;
+            return from.Kind == LastKind.Name && (flags & PathFlags.NoReplace) != 0 ? Errno.EEXIST : Errno.EBUSY;
         }
 
         if (from.NameTooLong || to.NameTooLong)
@@ -293,9 +305,14 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
             return from.NameTooLong || from.Inode != 0 ? Errno.ENAMETOOLONG : Errno.ENOENT;
         }
 
-        if (from.Inode == 0)
+        if (from.Inode == 0 || (exchanges && to.Inode == 0))
         {
             return Errno.ENOENT;
+        }
+
+        if ((flags & PathFlags.NoReplace) != 0 && to.Inode != 0)
+        {
+            return Errno.EEXIST;
         }
 
         using InodeHandle file = _volume.Inodes.Open(from.Inode, out Errno error);
@@ -305,9 +322,14 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         }
 
         isDirectory = file.IsDirectory;
-        if (!isDirectory && (from.TrailingSlash || to.TrailingSlash))
+        if (!isDirectory && (from.TrailingSlash || (to.TrailingSlash && !exchanges)))
         {
             return Errno.ENOTDIR;
+        }
+
+        if (exchanges)
+        {
+            return CheckExchange(from, to, file, caller, ref isDirectory);
         }
 
         if (from.Inode == to.Inode)
@@ -325,6 +347,34 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         // A directory that gets another parent is changed itself: its ".." is.
         bool moves = isDirectory && from.Directory != to.Directory;
         return error == Errno.None && moves ? caller.Check(file, AccessRights.Write) : error;
+    }
+
+    /// <summary>Both names are there: each file leaves its directory and enters the other's.</summary>
+    private Errno CheckExchange(in PathTarget from, in PathTarget to, in InodeHandle file, Caller caller, ref bool isDirectory)
+    {
+        using InodeHandle other = _volume.Inodes.Open(to.Inode, out Errno error);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (to.TrailingSlash && !other.IsDirectory)
+        {
+            return Errno.ENOTDIR;
+        }
+
+        if (from.Inode == to.Inode)
+        {
+            return Errno.None;
+        }
+
+        bool changesParent = from.Directory != to.Directory;
+        error = CheckRemoval(from.Directory, file, caller);
+        error = error == Errno.None ? CheckRemoval(to.Directory, other, caller) : error;
+        error = error == Errno.None && changesParent && isDirectory ? caller.Check(file, AccessRights.Write) : error;
+        error = error == Errno.None && changesParent && other.IsDirectory ? caller.Check(other, AccessRights.Write) : error;
+        isDirectory |= other.IsDirectory;
+        return error;
     }
 
     private Errno CheckNewName(in PathTarget to, Caller caller)

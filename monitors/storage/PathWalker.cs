@@ -68,7 +68,8 @@ public ref struct PathTarget
 public sealed unsafe class PathWalker
 {
     private const int MaxLinks = 40;
-    private const int PendingBytes = 2 * PageOperations.PageSize;
+    /// <summary>The path, and each link's target before what is left of it.</summary>
+    private const int PendingBytes = (MaxLinks + 1) * PageOperations.PageSize;
     private const int CanonicalBytes = PathRequest.MaxPath;
     /// <summary>Two for each component: who may search its directory, and where its name leads.</summary>
     private const int MostKeys = 32;

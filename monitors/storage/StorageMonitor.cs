@@ -70,7 +70,7 @@ public sealed unsafe class StorageMonitor : RpcService
     /// <inheritdoc/>
     public override bool IsIdempotent(Opcode opcode) =>
         opcode is Opcode.ReadLink or Opcode.ReadAttribute or Opcode.ReadDirectory or Opcode.VolumeStatus
-        or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus;
+        or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus or Opcode.StorageFindData or Opcode.StorageDigHoles;
 
     /// <inheritdoc/>
     public override void Handle(ref RpcRequest request)
@@ -141,6 +141,12 @@ public sealed unsafe class StorageMonitor : RpcService
                 break;
             case Opcode.StorageStatus:
                 _contents.Status(ref request);
+                break;
+            case Opcode.StorageFindData:
+                _contents.FindData(ref request);
+                break;
+            case Opcode.StorageDigHoles:
+                _contents.DigHoles(ref request);
                 break;
             case Opcode.StorageReserve:
                 _reservations.Reserve(ref request);

@@ -24,6 +24,10 @@ public sealed class LinuxCallsTests : IDisposable
     public async Task Rights_owners_limits_times_and_attributes_of_files_are_as_on_the_host() =>
         await AssertSameAsync(["permissions", "xattrs"]);
 
+    [RootFact]
+    public async Task Files_without_names_holes_and_bytes_between_processes_are_as_on_the_host() =>
+        await AssertSameAsync(["nameless", "holes", "between"]);
+
     [Fact]
     public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);
 

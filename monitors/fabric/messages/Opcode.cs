@@ -55,6 +55,8 @@ public enum Opcode : ushort
     StorageTruncate = 0x0413,
     StorageStatus = 0x0414,
     StorageReserve = 0x0415,
+    StorageFindData = 0x0416,
+    StorageDigHoles = 0x0417,
 
     // Group 5: membership and the managers (ManagerMessages.cs). Any component takes Membership; the others are the manager's.
     Join = 0x0501,

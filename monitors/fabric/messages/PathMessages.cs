@@ -53,6 +53,12 @@ public enum PathFlags : uint
     Append = 512,
     /// <summary>Open: the sender will remember where the path leads, and what it found there (LeaseMessages.cs).</summary>
     Lease = 1024,
+    /// <summary>
+    /// Open, with Hold: make a regular file without a name in the directory at the path (O_TMPFILE); with Exclusive it will never get one.
+    /// </summary>
+    Nameless = 2048,
+    /// <summary>Rename: what the two names stand for is exchanged (RENAME_EXCHANGE); nothing is replaced.</summary>
+    Exchange = 4096,
 }
 
 /// <summary>Names in the root directory that a processor component serves (PathFlags.Mounts).</summary>

@@ -7,6 +7,9 @@
 // StorageTruncate  FileRequest + path            reply FileAttributes
 // StorageStatus    FileRequest + path            reply FileAttributes
 // StorageReserve   ReserveRequest                reply ReserveReply
+// StorageFindData  FileRequest + path            reply DataRun: the first run of data at or after Offset (a processor component asks, after
+//                                                what was written has been handed over: FileSync with NoDevice)
+// StorageDigHoles  FileRequest + path            reply empty: blocks of zeros in [Offset, Offset + Length) have become holes
 // A cache reserves space before it accepts bytes that it will write later (ext4's delayed allocation does the same within one machine):
 // what it has been granted nobody else can take, so ENOSPC comes to the write(2) that does not fit and to no later one. Grants, returns and
 // the pages that StorageWrite takes with FileWriteFlags.Reserved only add and subtract, so they may arrive in any order. Rule for handles:
@@ -23,6 +26,14 @@ public static class StorageMessages
 {
     /// <summary>Most data bytes in one StorageRead reply or StorageWrite request.</summary>
     public const int MaxTransfer = FileRequest.MaxTransfer;
+}
+
+/// <summary>A run of a file's bytes that has space on the device; it may go on behind its end. Empty: there is none before that.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct DataRun
+{
+    public ulong Start;
+    public ulong End;
 }
 
 /// <summary>Asks for space on the volume, or gives some back. In pages of 4096 bytes.</summary>

@@ -1,5 +1,6 @@
-// A 64 KB queue of bytes in frames that exist only while they hold something: an idle pipe costs no memory. The user takes pieces of
-// contiguous room or data, so bytes are copied once on each side. Never blocks; the user locks where its copies may block.
+// A queue of bytes in frames that exist only while they hold something: an idle pipe costs no memory. It holds 64 KB, or as much as it is
+// made to hold; beyond 64 KB its frames are listed in a frame of their own. The user takes pieces of contiguous room or data, so bytes are
+// copied once on each side. Never blocks; the user locks where its copies may block.
 
 using System;
 using System.Runtime.CompilerServices;
@@ -14,12 +15,16 @@ public unsafe struct ByteRing
     public const int CapacityBytes = PageCount * PageOperations.PageSize;
 
     private const int PageCount = 16;
+    /// <summary>Frames that a frame can list.</summary>
+    private const int ListedPages = PageOperations.PageSize / sizeof(ulong);
 
     private Pages _pages;
+    /// <summary>The list of a ring that is, or was, larger; else null.</summary>
+    private nuint* _list;
     /// <summary>Bytes read and written since creation; their difference is what is in the ring.</summary>
     private ulong _read;
     private ulong _written;
-    /// <summary>What a ring that was limited does not hold of that.</summary>
+    /// <summary>What it does not hold of 64 KB; negative: it holds more.</summary>
     private int _withheldBytes;
 
     [InlineArray(PageCount)]
@@ -71,7 +76,7 @@ public unsafe struct ByteRing
         }
 
         int inPage = (int)(_read % PageOperations.PageSize);
-        nuint page = _pages[(int)(_read / PageOperations.PageSize % PageCount)];
+        nuint page = FrameAt(_read);
         return new ReadOnlySpan<byte>((byte*)page + inPage, Math.Min(PageOperations.PageSize - inPage, Count));
     }
 
@@ -80,7 +85,7 @@ public unsafe struct ByteRing
     {
         ulong position = _read + (ulong)offsetBytes;
         int inPage = (int)(position % PageOperations.PageSize);
-        nuint page = _pages[(int)(position / PageOperations.PageSize % PageCount)];
+        nuint page = FrameAt(position);
         return new ReadOnlySpan<byte>((byte*)page + inPage, Math.Min(PageOperations.PageSize - inPage, Count - offsetBytes));
     }
 
@@ -125,9 +130,77 @@ public unsafe struct ByteRing
     /// <summary>Has an empty ring hold no more than so many bytes.</summary>
     public void Limit(int capacityBytes) => _withheldBytes = CapacityBytes - capacityBytes;
 
+    /// <summary>
+    /// Has it hold another number of bytes, a power of two pages up to 2 MB, with what is in it. EBUSY: that is more; ENOMEM. Nobody copies
+    /// meanwhile.
+    /// </summary>
+    public Errno Resize(FrameAllocator frames, int capacityBytes)
+    {
+        if (Count > capacityBytes)
+        {
+            return Errno.EBUSY;
+        }
+
+        if (capacityBytes > CapacityBytes && _list == null)
+        {
+            Errno error = MakeList(frames);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+        }
+
+        Limit(capacityBytes);
+        return Errno.None;
+    }
+
+    /// <summary>The frames go into a list. The first and the last bytes of a full ring may share one: they are parted.</summary>
+    private Errno MakeList(FrameAllocator frames)
+    {
+        nuint* list = (nuint*)frames.AllocateCleared();
+        ulong first = _read / PageOperations.PageSize;
+        bool isShared = !IsEmpty && (_written - 1) / PageOperations.PageSize == first + PageCount;
+        byte* parted = list == null || !isShared ? null : (byte*)frames.Allocate();
+        if (list == null || (isShared && parted == null))
+        {
+            if (list != null)
+            {
+                frames.Free(list);
+            }
+
+            return Errno.ENOMEM;
+        }
+
+        for (ulong page = first; page < first + PageCount; page++)
+        {
+            list[page % ListedPages] = _pages[(int)(page % PageCount)];
+            _pages[(int)(page % PageCount)] = 0;
+        }
+
+        if (isShared)
+        {
+            PageOperations.CopyBytes(parted, (byte*)list[first % ListedPages], PageOperations.PageSize);
+            list[(first + PageCount) % ListedPages] = (nuint)parted;
+        }
+
+        _list = list;
+        return Errno.None;
+    }
+
     /// <summary>Forgets everything and gives the frames back.</summary>
     public void Clear(FrameAllocator frames)
     {
+        for (int index = 0; _list != null && index < ListedPages; index++)
+        {
+            Free(frames, ref _list[index]);
+        }
+
+        if (_list != null)
+        {
+            frames.Free(_list);
+            _list = null;
+        }
+
         for (int index = 0; index < PageCount; index++)
         {
             Free(frames, ref _pages[index]);
@@ -138,7 +211,19 @@ public unsafe struct ByteRing
     }
 
     [System.Diagnostics.CodeAnalysis.UnscopedRef]
-    private ref nuint PageAt(ulong position) => ref _pages[(int)(position / PageOperations.PageSize % PageCount)];
+    private ref nuint PageAt(ulong position)
+    {
+        if (_list != null)
+        {
+            return ref _list[position / PageOperations.PageSize % ListedPages];
+        }
+
+        return ref _pages[(int)(position / PageOperations.PageSize % PageCount)];
+    }
+
+    private readonly nuint FrameAt(ulong position) => _list != null
+        ? _list[position / PageOperations.PageSize % ListedPages]
+        : _pages[(int)(position / PageOperations.PageSize % PageCount)];
 
     private static void Free(FrameAllocator frames, ref nuint page)
     {

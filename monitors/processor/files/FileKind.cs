@@ -68,7 +68,8 @@ public enum OpenFlags : uint
     /// <summary>What F_SETFL may change; O_ASYNC besides, of files that send signals (SignalDrivenIo).</summary>
     Settable = Append | NonBlocking | Direct | NoAccessTime,
     /// <summary>What an open file remembers.</summary>
-    Remembered = AccessMask | Append | NonBlocking | Sync | Direct | LargeFile | Directory | NoFollow | NoAccessTime | Path,
+    Remembered = AccessMask | Append | NonBlocking | Sync | Direct | LargeFile | Directory | NoFollow | NoAccessTime | Path
+        | Temporary,
     /// <summary>What an O_PATH descriptor remembers (open(2), O_PATH).</summary>
     RememberedOfPath = Directory | NoFollow | Path,
 }

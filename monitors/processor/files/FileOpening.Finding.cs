@@ -166,7 +166,11 @@ public static unsafe partial class FileOpening
     {
         created = false;
         FileCaller caller = FileCaller.Of(process);
-        if (KnownFile.TryFind(in caller, in path, flags, access, out attributes, out node, out Errno error))
+        bool isNameless = (flags & OpenFlags.Temporary) != 0;
+        attributes = default;
+        node = null;
+        Errno error = Errno.None;
+        if (!isNameless && KnownFile.TryFind(in caller, in path, flags, access, out attributes, out node, out error))
         {
             return error != Errno.None || (flags & OpenFlags.Path) != 0 ? error : CheckKnown(process, in attributes, flags, ref node);
         }
@@ -182,6 +186,11 @@ public static unsafe partial class FileOpening
         if (error != Errno.None)
         {
             return error;
+        }
+
+        if (isNameless)
+        {
+            canonicalPath = NamelessPath(canonicalPath, attributes.Handle.Inode, buffer.Data);
         }
 
         error = created || (flags & OpenFlags.Path) != 0 ? Errno.None : CheckAccessTime(process, in attributes, flags);
@@ -218,8 +227,23 @@ public static unsafe partial class FileOpening
         return asks && process->FileSystemUserId != 0 && process->FileSystemUserId != attributes.UserId ? Errno.EPERM : Errno.None;
     }
 
+    /// <summary>What Linux says of a file that was made without a name: "#" and its number in the directory.</summary>
+    private static ReadOnlySpan<byte> NamelessPath(ReadOnlySpan<byte> directory, uint inode, Span<byte> buffer)
+    {
+        TextBuffer text = new(buffer.Slice(buffer.Length / 2));
+        text.Append(directory.Length > 1 ? directory : default);
+        text.Append("/#"u8);
+        text.AppendNumber(inode);
+        return text.Text;
+    }
+
     private static PathFlags PathFlagsOf(OpenFlags flags)
     {
+        if ((flags & OpenFlags.Temporary) != 0)
+        {
+            return PathFlags.Nameless | ((flags & OpenFlags.Exclusive) != 0 ? PathFlags.Exclusive : PathFlags.None);
+        }
+
         PathFlags result = PathFlags.None;
         result |= (flags & OpenFlags.NoFollow) != 0 ? PathFlags.NoFollow : PathFlags.None;
         result |= (flags & OpenFlags.Directory) != 0 ? PathFlags.Directory : PathFlags.None;

@@ -34,9 +34,15 @@ public static unsafe partial class FileOpening
             return error;
         }
 
-        return node.File == PseudoFile.None
-            ? OpenVolume(process, in path, flags, mode, out file)
-            : PseudoOpening.Open(process, node, flags, out file);
+        if (node.File == PseudoFile.None)
+        {
+            return OpenVolume(process, in path, flags, mode, out file);
+        }
+
+        return (flags & OpenFlags.Temporary) == 0 ? PseudoOpening.Open(process, node, flags, out file)
+            : node.File == PseudoFile.DevSharedMemory ? FileSystem.Of(process).SharedMemory.CreateNameless(process, flags, mode, out file)
+            : PseudoTree.IsDirectory(node.File) ? Errno.EOPNOTSUPP
+            : Errno.ENOTDIR;
     }
 
     /// <summary>truncate(2): what is no regular file is refused before anything is opened. EISDIR, EINVAL, EACCES, EFBIG.</summary>
@@ -116,7 +122,7 @@ public static unsafe partial class FileOpening
         }
 
         using NodeRef node = NodeRef.Adopt(found);
-        if (created)
+        if (created && (flags & OpenFlags.Temporary) == 0)
         {
             FileSystem.Of(process).Inotify.TellDirectory(node.Node, InotifyMask.Create);
         }

@@ -2,6 +2,7 @@
 // end. A copy to or from a program may block in the middle, so each side's copying is under a lock of its own side: readers do not disturb
 // writers, because the ring's two ends are apart.
 
+using System;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -11,6 +12,9 @@ public unsafe struct Pipe
 {
     /// <summary>PIPE_BUF of Linux.</summary>
     public const int AtomicBytes = 4096;
+
+    /// <summary>Most that a pipe can be made to hold (/proc/sys/fs/pipe-max-size).</summary>
+    public const int MaxBytes = 1024 * 1024;
 
     public ByteRing Ring;
     /// <summary>Open ends that can read, and that can write.</summary>
@@ -78,6 +82,41 @@ public unsafe struct Pipe
         WakeReaders();
         WakeWriters();
         return Readers == 0 && Writers == 0;
+    }
+
+    /// <summary>
+    /// Has a pipe hold so many bytes, rounded up to a power of two pages (F_SETPIPE_SZ); what it holds then. EINVAL; EPERM: more than it
+    /// may; EBUSY: less than is in it; ENOMEM. The caller holds an end. BLOCKS while others copy.
+    /// </summary>
+    public static long Resize(Pipe* pipe, uint wantedBytes)
+    {
+        if (wantedBytes > MaxBytes)
+        {
+            return CallResult.Fail(wantedBytes > 1u << 31 ? Errno.EINVAL : Errno.EPERM);
+        }
+
+        int bytes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2(Math.Max(wantedBytes, PageOperations.PageSize));
+        FileSystem files = pipe->Files;
+        using (pipe->ReadLock.Acquire())
+        {
+            using SleepLock.Guard _ = pipe->WriteLock.Acquire();
+            int had = pipe->Ring.Capacity;
+            if (bytes > had && !files.PipeMemory.TryTakeMore(bytes - had))
+            {
+                return CallResult.Fail(Errno.EPERM);
+            }
+
+            Errno error = pipe->Ring.Resize(files.Frames, bytes);
+            int unused = error != Errno.None ? Math.Max(bytes - had, 0) : Math.Max(had - bytes, 0);
+            files.PipeMemory.Return(unused);
+            if (error != Errno.None)
+            {
+                return CallResult.Fail(error);
+            }
+        }
+
+        pipe->WakeWriters();
+        return bytes;
     }
 
     /// <summary>Frees a pipe that has no ends.</summary>

@@ -27,6 +27,18 @@ public sealed class PipeMemory(ulong freePages)
         return capacityBytes;
     }
 
+    /// <summary>Sets room aside for a pipe that is to hold so many bytes more. False: there is none.</summary>
+    public bool TryTakeMore(int bytes)
+    {
+        if (_takenBytes + (ulong)bytes > _shareBytes)
+        {
+            return false;
+        }
+
+        _takenBytes += (ulong)bytes;
+        return true;
+    }
+
     /// <summary>A pipe that could hold so much is gone.</summary>
     public void Return(int capacityBytes) => _takenBytes -= (ulong)capacityBytes;
 }

@@ -296,8 +296,15 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
                 return CallResult.Fail(Errno.ENXIO);
             }
 
-            // A file system may report a file as one run of data with the hole at its end (lseek(2)).
-            target = origin == SeekOrigin.End ? size + offset : origin == SeekOrigin.Data ? offset : size;
+            ulong found = 0;
+            error = origin == SeekOrigin.End ? Errno.None
+                : FileHoles.Seek(process, file, (ulong)offset, attributes.Size, origin, out found);
+            if (error != Errno.None)
+            {
+                return CallResult.Fail(error);
+            }
+
+            target = origin == SeekOrigin.End ? size + offset : (long)found;
         }
 
         if (target < 0 || (target > MaxVolumeFileBytes && file->Node->Memory == null))

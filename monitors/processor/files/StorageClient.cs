@@ -22,7 +22,9 @@ public static unsafe class StorageClient
     {
         reply = default;
         canonicalPath = default;
-        OpenRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.Lease), Mode = mode, Access = access };
+        // What has no name is found by nobody again.
+        PathFlags lease = (flags & PathFlags.Nameless) != 0 ? PathFlags.None : PathFlags.Lease;
+        OpenRequest request = new() { Path = Request(in caller, in path, flags | lease), Mode = mode, Access = access };
         Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + (2 * PathRequest.MaxPath));
         LeaseClock clock = caller.Leases.Clock;
         ulong moment = clock.Now;
@@ -354,6 +356,33 @@ public static unsafe class StorageClient
             caller.Leases.Attributes.Remember(storage, in attributes, moment);
         }
 
+        return FileCaller.ToProgram(error);
+    }
+
+    /// <summary>The first run of data of a file at or after a position, of what has been handed to the storage component.</summary>
+    public static Errno FindData(in FileCaller caller, in FileHandle handle, ulong offset, out DataRun run)
+    {
+        FileRequest request = new() { Handle = handle, Storage = caller.Place.Storage, Offset = offset };
+        return FileCaller.ToProgram(
+            caller.Rpc.Call(caller.Place.Storage, Opcode.StorageFindData, in caller.Context, in request, default, out run));
+    }
+
+    /// <summary>Has blocks of zeros of a range become holes.</summary>
+    public static Errno DigHoles(in FileCaller caller, in FileHandle handle, ulong offset, uint lengthBytes)
+    {
+        FileRequest request = new()
+        {
+            Handle = handle,
+            Storage = caller.Place.Storage,
+            Offset = offset,
+            Length = lengthBytes,
+            For = caller.Rpc.Node,
+        };
+        uint key = LeaseKey.Attributes(handle.Inode);
+        caller.Leases.Clock.BeginChange(key);
+        Errno error = caller.Rpc.Call(
+            caller.Place.Storage, Opcode.StorageDigHoles, caller.Context.As(RpcClass.Transfer), in request, default, default, out _);
+        caller.Leases.Clock.EndChange(key);
         return FileCaller.ToProgram(error);
     }
 

@@ -38,7 +38,7 @@ public static unsafe class DescriptorCalls
     internal static long Open(ref SystemCall call) =>
         OpenAt(ref call, unchecked((ulong)PathName.CurrentDirectory), call.A0, (OpenFlags)call.A1, (uint)call.A2);
 
-    [SystemCall(257, "openat", Support.Partial, "no O_TMPFILE, O_DIRECT is accepted without effect, no file leases")]
+    [SystemCall(257, "openat", Support.Partial, "O_DIRECT is accepted without effect, no file leases")]
     internal static long OpenAt(ref SystemCall call) => OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);
 
     [SystemCall(437, "openat2", Support.Partial, "as openat; resolve is 0: others are EINVAL")]
@@ -146,7 +146,7 @@ public static unsafe class DescriptorCalls
     }
 
     [SystemCall(72, "fcntl", Support.Partial,
-        "no leases, no F_SETSIG, owners are no threads, pipes keep the size that they were made with")]
+        "no leases, no F_SETSIG, owners are no threads, pipes hold at most /proc/sys/fs/pipe-max-size for root as well")]
     internal static long Control(ref SystemCall call)
     {
         FileTable* table = FileTable.Of(call.Process);
@@ -198,8 +198,7 @@ public static unsafe class DescriptorCalls
             case GetPipeSize:
                 return file->Kind == FileKind.Pipe ? file->Pipe->Ring.Capacity : SystemCall.Fail(Errno.EBADF);
             case SetPipeSize:
-                return file->Kind != FileKind.Pipe ? SystemCall.Fail(Errno.EBADF)
-                    : call.A2 <= (ulong)file->Pipe->Ring.Capacity ? file->Pipe->Ring.Capacity : SystemCall.Fail(Errno.EPERM);
+                return ResizePipe(ref call);
             case MemoryFileCalls.AddSeals:
             case MemoryFileCalls.GetSeals:
                 return MemoryFileCalls.Seal(ref call);
@@ -226,12 +225,10 @@ public static unsafe class DescriptorCalls
 
     private static long OpenAt(ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode)
     {
-        if ((flags & OpenFlags.Temporary) != 0)
-        {
-            return SystemCall.Fail(Errno.EOPNOTSUPP);
-        }
-
-        if ((flags & (OpenFlags.Create | OpenFlags.Directory)) == (OpenFlags.Create | OpenFlags.Directory))
+        flags &= (flags & OpenFlags.Path) != 0 ? ~OpenFlags.Temporary : (OpenFlags)uint.MaxValue;
+        bool isBadTemporary = (flags & OpenFlags.Temporary) != 0
+            && ((flags & OpenFlags.Directory) == 0 || (flags & OpenFlags.AccessMask) == OpenFlags.ReadOnly);
+        if (isBadTemporary || (flags & (OpenFlags.Create | OpenFlags.Directory)) == (OpenFlags.Create | OpenFlags.Directory))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -249,6 +246,12 @@ public static unsafe class DescriptorCalls
 
         Errno error = FileOpening.Open(call.Process, in path, flags, mode, out OpenFile* file);
         return error != Errno.None ? SystemCall.Fail(error) : Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+    }
+
+    private static long ResizePipe(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        return descriptor.File->Kind != FileKind.Pipe ? SystemCall.Fail(Errno.EBADF) : Pipe.Resize(descriptor.File->Pipe, (uint)call.A2);
     }
 
     /// <summary>F_SETFL. EPERM: O_NOATIME on another user's file.</summary>

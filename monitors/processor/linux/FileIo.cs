@@ -106,7 +106,7 @@ public static unsafe class FileIo
         Append = 0x10,
     }
 
-    [SystemCall(8, "lseek", Support.Partial, "SEEK_DATA and SEEK_HOLE see a file as one run of data")]
+    [SystemCall(8, "lseek", Support.Partial, "SEEK_DATA and SEEK_HOLE see a file in memory (memfd, /dev/shm) as one run of data")]
     internal static long Seek(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -180,7 +180,7 @@ public static unsafe class FileIo
     }
 
     [SystemCall(285, "fallocate", Support.Partial,
-        "blocks are taken when they are written; FALLOC_FL_PUNCH_HOLE and _ZERO_RANGE write zeros, other modes are EOPNOTSUPP")]
+        "blocks are taken when they are written; FALLOC_FL_ZERO_RANGE writes zeros; _COLLAPSE_RANGE and _INSERT_RANGE are EOPNOTSUPP")]
     internal static long Allocate(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -207,11 +207,13 @@ public static unsafe class FileIo
             });
         }
 
-        bool clears = (mode & (AllocationMode.PunchHole | AllocationMode.ZeroRange)) != 0;
         bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
         Errno error = keepsSize ? Errno.None
             : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
-        error = error == Errno.None && clears ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3) : error;
+        error = error != Errno.None ? error
+            : (mode & AllocationMode.PunchHole) != 0 ? FileHoles.Punch(call.Process, descriptor.File, call.A2, call.A3)
+            : (mode & AllocationMode.ZeroRange) != 0 ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3)
+            : Errno.None;
         return SystemCall.Result(Told(call.Process, descriptor.File, error));
     }
 
@@ -255,15 +257,20 @@ public static unsafe class FileIo
     [SystemCall(221, "fadvise64", Support.Stub, "accepted without effect")]
     internal static long Advise(ref SystemCall call)
     {
+        const ulong LastAdvice = 5;
         OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
-        return file == null ? SystemCall.Fail(Errno.EBADF) : file->Kind == FileKind.Pipe ? SystemCall.Fail(Errno.ESPIPE) : 0;
+        return SystemCall.Result(file == null || file->IsPathOnly ? Errno.EBADF
+            : file->Kind == FileKind.Pipe ? Errno.ESPIPE
+            : (long)call.A2 < 0 || (uint)call.A3 > LastAdvice ? Errno.EINVAL
+            : Errno.None);
     }
 
     [SystemCall(187, "readahead", Support.Stub, "accepted without effect")]
     internal static long ReadAhead(ref SystemCall call)
     {
         OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
-        return file == null ? SystemCall.Fail(Errno.EBADF) : file->Kind != FileKind.Regular ? SystemCall.Fail(Errno.EINVAL) : 0;
+        return SystemCall.Result(
+            file == null || !file->IsReadable ? Errno.EBADF : file->Kind != FileKind.Regular ? Errno.EINVAL : Errno.None);
     }
 
     internal enum Direction : byte

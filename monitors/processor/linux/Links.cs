@@ -1,5 +1,5 @@
-// Names: unlink, unlinkat, rename, renameat, renameat2, link, linkat, symlink, symlinkat, readlink, readlinkat, mknod, mknodat. Open files
-// are held at the storage component and need nothing from these. BLOCKS.
+// Names: unlink, unlinkat, link, linkat, symlink, symlinkat, readlink, readlinkat, mknod, mknodat; rename is in
+// Renames.cs. Open files are held at the storage component and need nothing from these. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -10,8 +10,6 @@ namespace Lego.Processor;
 /// <summary>System calls that make, change and remove names.</summary>
 public static unsafe class Links
 {
-    private const uint RenameNoReplace = 1;
-
     private static ulong CurrentDirectory => unchecked((ulong)PathName.CurrentDirectory);
 
     [SystemCall(87, "unlink", Support.Full)]
@@ -37,15 +35,6 @@ public static unsafe class Links
 
         return (call.A2 & AtFlags.RemoveDirectory) != 0 ? RemoveDirectory(ref call, in path) : RemoveFile(ref call, in path);
     }
-
-    [SystemCall(82, "rename", Support.Full)]
-    internal static long Rename(ref SystemCall call) => Rename(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
-
-    [SystemCall(264, "renameat", Support.Full)]
-    internal static long RenameAt(ref SystemCall call) => Rename(call.Process, call.A0, call.A1, call.A2, call.A3, 0);
-
-    [SystemCall(316, "renameat2", Support.Partial, "RENAME_NOREPLACE; RENAME_EXCHANGE and RENAME_WHITEOUT are EINVAL")]
-    internal static long RenameAt2(ref SystemCall call) => Rename(call.Process, call.A0, call.A1, call.A2, call.A3, (uint)call.A4);
 
     [SystemCall(86, "link", Support.Full)]
     internal static long Link(ref SystemCall call) => Link(call.Process, CurrentDirectory, call.A0, CurrentDirectory, call.A1, 0);
@@ -170,90 +159,13 @@ public static unsafe class Links
     /// What is kept of a file for a next open, if its name is known: it is given back by the request that takes the name away, so that
     /// the file goes with it.
     /// </summary>
-    private static ReleaseEntry TakeKept(in FileCaller caller, scoped in VolumePath path, out bool isAtMemory)
+    internal static ReleaseEntry TakeKept(in FileCaller caller, scoped in VolumePath path, out bool isAtMemory)
     {
         isAtMemory = true;
         RememberedPath* known = caller.Leases.Paths.Find(in caller, in path, LastLink.Keep);
         return known == null || known->Error != Errno.None
             ? default
             : FileSystem.Of(caller.Processes).Nodes.TakeKept(caller.Place.Storage, in known->Found, out isAtMemory);
-    }
-
-    private static long Rename(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, uint flags)
-    {
-        if ((flags & ~RenameNoReplace) != 0)
-        {
-            return SystemCall.Fail(Errno.EINVAL);
-        }
-
-        using PathName oldPath = PathName.FromUser(process, oldDirectory, oldAddress);
-        using PathName newPath = PathName.FromUser(process, newDirectory, newAddress);
-        Errno error = oldPath.Error != Errno.None ? oldPath.Error : newPath.Error;
-        PseudoNode old = default;
-        if (error == Errno.None)
-        {
-            error = OnVolume(process, in oldPath, Errno.EXDEV, out old);
-        }
-
-        if (error == Errno.EXDEV && old.File == PseudoFile.SharedMemoryFile)
-        {
-            error = InSharedMemory(process, in newPath);
-            return SystemCall.Result(error != Errno.None ? error : FileSystem.Of(process).SharedMemory.Rename(
-                process, old, PathText.LastComponent(newPath.Text), replaces: (flags & RenameNoReplace) == 0));
-        }
-
-        if (error == Errno.None)
-        {
-            error = OnVolume(process, in newPath, Errno.EXDEV, out _);
-        }
-
-        return error != Errno.None ? SystemCall.Fail(error) : SystemCall.Result(Rename(process, in oldPath, in newPath, flags));
-    }
-
-    private static Errno Rename(Process* process, in PathName oldPath, in PathName newPath, uint flags)
-    {
-        FileSystem files = FileSystem.Of(process);
-        FileCaller caller = FileCaller.Of(process);
-        PathFlags pathFlags = (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
-        // Whoever watches is told what was moved; its type and its watches are known by its node.
-        FileNode* found = null;
-        using NodeRef moved = files.Inotify.IsWatching
-            && FileOpening.FindFile(process, oldPath.Volume, OpenFlags.NoFollow, 0, out found) == Errno.None
-            ? NodeRef.Adopt(found)
-            : default;
-        using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-        ReleaseEntry released = TakeKept(in caller, newPath.Volume, out bool isAtMemory);
-        Errno error = StorageClient.Rename(
-            in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, in released, out RenameReply reply,
-            out ReadOnlySpan<byte> canonicalOld,
-            out ReadOnlySpan<byte> canonicalNew);
-        if (error == Errno.None)
-        {
-            if (canonicalOld.Length != 0 && canonicalNew.Length != 0)
-            {
-                Moved(files, canonicalOld, canonicalNew);
-                if (!moved.IsNone)
-                {
-                    TellMoved(files.Inotify, moved.Node, canonicalOld, canonicalNew);
-                    files.Inotify.TellSelf(files.Nodes.Find(caller.Place.Storage, in reply.Replaced), InotifyMask.Attributes);
-                    files.Inotify.TellSelf(moved.Node, InotifyMask.MoveSelf);
-                }
-            }
-
-            bool isSame = reply.Replaced.Inode == released.Handle.Inode && reply.Replaced.Generation == released.Handle.Generation;
-            FileSystem.Of(process)
-                .Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags, isAtMemory || !isSame);
-        }
-
-        return error;
-    }
-
-    private static void TellMoved(Inotify inotify, FileNode* node, scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
-    {
-        uint cookie = inotify.NextCookie();
-        InotifyMask type = Inotify.TypeOf(node);
-        inotify.TellName(PathText.DirectoryOf(oldPath), PathText.LastComponent(oldPath), InotifyMask.MovedFrom | type, cookie);
-        inotify.TellName(PathText.DirectoryOf(newPath), PathText.LastComponent(newPath), InotifyMask.MovedTo | type, cookie);
     }
 
     private static long Link(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, ulong flags)
@@ -310,6 +222,12 @@ public static unsafe class Links
         using (TransferBuffer buffer = FileSystem.Of(process).Buffers.Take())
         {
             error = StorageClient.Link(in caller, in buffer, in old, newPath.Volume, pathFlags);
+        }
+
+        if (error == Errno.None && isOpen)
+        {
+            // It may have been made without a name.
+            descriptor.File->Node->IsUnlinked = false;
         }
 
         if (error == Errno.None && FileSystem.Of(process).Inotify.IsWatching)
@@ -422,14 +340,14 @@ public static unsafe class Links
     }
 
     /// <summary>Checks that a path is on the volume; else gives the error for what is served here.</summary>
-    private static Errno OnVolume(Process* process, in PathName path, Errno otherwise, out PseudoNode node)
+    internal static Errno OnVolume(Process* process, in PathName path, Errno otherwise, out PseudoNode node)
     {
         Errno error = path.Resolve(process, LastLink.Keep, out node);
         return error == Errno.None && node.File != PseudoFile.None ? otherwise : error;
     }
 
     /// <summary>Checks that a path names something in /dev/shm, or could. EXDEV: it is elsewhere.</summary>
-    private static Errno InSharedMemory(Process* process, in PathName path)
+    internal static Errno InSharedMemory(Process* process, in PathName path)
     {
         Errno error = path.Resolve(process, LastLink.Keep, out PseudoNode node);
         bool isThere = (error == Errno.None && node.File == PseudoFile.SharedMemoryFile)
@@ -438,35 +356,12 @@ public static unsafe class Links
     }
 
     /// <summary>
-    /// A file in /dev/shm that link(2) is to give another name; null: what it names is none. One that has no name gets none.
+    /// A file in /dev/shm that link(2) is to give another name; null: what it names is none. One that has lost all of its names gets none.
     /// </summary>
     private static FileNode* SharedMemoryOf(Process* process, in Descriptor descriptor, PseudoNode source)
     {
         FileNode* node = source.File == PseudoFile.SharedMemoryFile ? FileSystem.Of(process).SharedMemory.NodeOf(source)
             : descriptor.IsBad ? null : descriptor.File->Node;
-        return node != null && node->Memory != null && node->Memory->Links != 0 ? node : null;
-    }
-
-    /// <summary>The paths that are told of open files, working directories and programs below a moved name follow it.</summary>
-    private static void Moved(FileSystem files, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
-    {
-        files.Nodes.Rebase(oldPath, newPath);
-        files.Inotify.OnMoved();
-        byte* page = (byte*)files.Frames.Allocate();
-        if (page == null)
-        {
-            return;
-        }
-
-        Span<byte> rebased = new(page, PageOperations.PageSize);
-        for (Process* process = files.Processes.First; process != null; process = process->Next)
-        {
-            if (PathText.TryRebase(Processes.TextOf(process->Executable), oldPath, newPath, rebased, out int length))
-            {
-                Processes.SetText(process->Executable, rebased.Slice(0, length));
-            }
-        }
-
-        files.Frames.Free(page);
+        return node != null && node->Memory != null && (node->Memory->Links != 0 || node->Memory->IsLinkable) ? node : null;
     }
 }

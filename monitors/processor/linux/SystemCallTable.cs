@@ -97,7 +97,7 @@ public static partial class SystemCallTable
             case 79: return Directories.GetCurrent(ref call);
             case 80: return Directories.Change(ref call);
             case 81: return Directories.ChangeToDescriptor(ref call);
-            case 82: return Links.Rename(ref call);
+            case 82: return Renames.Rename(ref call);
             case 83: return Directories.Make(ref call);
             case 84: return Directories.Remove(ref call);
             case 85: return DescriptorCalls.Create(ref call);
@@ -221,7 +221,7 @@ public static partial class SystemCallTable
             case 261: return Ownership.SetTimeValuesAt(ref call);
             case 262: return StatusCalls.StatAt(ref call);
             case 263: return Links.UnlinkAt(ref call);
-            case 264: return Links.RenameAt(ref call);
+            case 264: return Renames.RenameAt(ref call);
             case 265: return Links.LinkAt(ref call);
             case 266: return Links.SymbolicLinkAt(ref call);
             case 267: return Links.ReadLinkAt(ref call);
@@ -259,10 +259,12 @@ public static partial class SystemCallTable
             case 306: return FileIo.SynchronizeFileSystem(ref call);
             case 307: return SocketMessages.SendMessages(ref call);
             case 309: return SchedulingCalls.GetCpu(ref call);
+            case 310: return ProcessMemoryCalls.Read(ref call);
+            case 311: return ProcessMemoryCalls.Write(ref call);
             case 312: return ProcessDescriptorCalls.Compare(ref call);
             case 314: return SchedulingCalls.SetAttributes(ref call);
             case 315: return SchedulingCalls.GetAttributes(ref call);
-            case 316: return Links.RenameAt2(ref call);
+            case 316: return Renames.RenameAt2(ref call);
             case 318: return SystemInformation.GetRandom(ref call);
             case 319: return MemoryFileCalls.Create(ref call);
             case 322: return ProcessCalls.ExecuteAt(ref call);

@@ -7,7 +7,7 @@ using Lego.Kernel;
 namespace Lego.Storage.Ext4;
 
 /// <summary>Frees blocks and nodes of the extent trees of a volume.</summary>
-internal sealed unsafe class ExtentCut(Volume volume)
+internal sealed unsafe partial class ExtentCut(Volume volume)
 {
     private readonly Volume _volume = volume;
 
@@ -54,37 +54,57 @@ internal sealed unsafe class ExtentCut(Volume volume)
                 return Errno.None;
             }
 
-            // One empty node goes per call: its entry in the parent, or, when it was the parent's only one, the whole chain up to the root.
-            int level = path.Depth;
-            while (level > 1 && path.Node(level - 1).Count == 1)
+            error = RemoveLeaf(inode, path, out emptied);
+            if (error != Errno.None)
             {
-                emptied = path.BlockNumber(level);
-                error = _volume.Blocks.Free(emptied, 1);
-                if (error != Errno.None)
-                {
-                    return error;
-                }
-
-                inode.RemoveBlocks(1);
-                inode.Commit();
-                level--;
+                return error;
             }
 
-            emptied = path.BlockNumber(level);
-            ExtentNode parent = path.Node(level - 1);
-            parent.Remove(path.Index(level - 1));
-            if (level == 1 && parent.Count == 0)
-            {
-                parent.Initialize(InodeRecord.BlockAreaBytes, 0);
-            }
-
-            path.Commit(inode, level - 1);
-            inode.RemoveBlocks(1);
-            inode.Commit();
             done = false;
         }
 
         return _volume.Blocks.Free(emptied, 1);
+    }
+
+    /// <summary>
+    /// Takes an empty leaf out of the tree: its entry in the parent, or, when it was the parent's only one, the whole chain up to the root.
+    /// The caller frees the topmost block that went, when it has let go of the path.
+    /// </summary>
+    private Errno RemoveLeaf(in InodeHandle inode, in ExtentPath path, out ulong emptied)
+    {
+        int level = path.Depth;
+        emptied = path.BlockNumber(level);
+        while (level > 1 && path.Node(level - 1).Count == 1)
+        {
+            Errno error = _volume.Blocks.Free(emptied, 1);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            inode.RemoveBlocks(1);
+            inode.Commit();
+            level--;
+            emptied = path.BlockNumber(level);
+        }
+
+        ExtentNode parent = path.Node(level - 1);
+        bool wasFirst = path.Index(level - 1) == 0;
+        parent.Remove(path.Index(level - 1));
+        if (level == 1 && parent.Count == 0)
+        {
+            parent.Initialize(InodeRecord.BlockAreaBytes, 0);
+        }
+
+        path.Commit(inode, level - 1);
+        if (wasFirst && parent.Count != 0)
+        {
+            path.SetKeys(inode, level - 1, parent.Entries[0].Logical);
+        }
+
+        inode.RemoveBlocks(1);
+        inode.Commit();
+        return Errno.None;
     }
 
     private Errno CutEntries(in InodeHandle inode, ExtentNode leaf, uint from)

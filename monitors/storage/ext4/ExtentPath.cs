@@ -83,6 +83,22 @@ public unsafe ref struct ExtentPath
         block->Dirty = true;
     }
 
+    /// <summary>
+    /// A node's first entry now begins elsewhere: so do the entries that lead to it, up to the first that is not a node's first.
+    /// </summary>
+    public readonly void SetKeys(in InodeHandle inode, int nodeLevel, uint logical)
+    {
+        for (int level = nodeLevel - 1; level >= 0; level--)
+        {
+            Node(level).Entries[Index(level)].Logical = logical;
+            Commit(inode, level);
+            if (Index(level) != 0)
+            {
+                return;
+            }
+        }
+    }
+
     public void Dispose()
     {
         for (int level = 1; level <= Depth; level++)

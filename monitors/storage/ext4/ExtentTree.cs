@@ -196,6 +196,9 @@ public sealed unsafe class ExtentTree(Volume volume)
     /// <summary>Frees every block of the file from <paramref name="from"/> on, and nodes that become empty.</summary>
     public Errno Truncate(in InodeHandle inode, uint from) => _cut.Truncate(inode, from);
 
+    /// <summary>Frees every block of a range of the file. ENOSPC: no block for a tree node; some are freed then.</summary>
+    public Errno Release(in InodeHandle inode, uint first, uint count) => _cut.Release(inode, first, count);
+
     private Errno TryInsert(in InodeHandle inode, uint logical, ulong physical, uint count, out bool inserted)
     {
         inserted = false;
@@ -224,7 +227,7 @@ public sealed unsafe class ExtentTree(Volume volume)
         path.Commit(inode, path.Depth);
         if (firstMoved)
         {
-            LowerKeys(inode, path, logical);
+            path.SetKeys(inode, path.Depth, logical);
         }
 
         inode.AddBlocks(count);
@@ -260,21 +263,5 @@ public sealed unsafe class ExtentTree(Volume volume)
         }
 
         return false;
-    }
-
-    /// <summary>
-    /// The leaf's first entry now begins earlier: so do the entries that lead to it, up to the first that is not a node's first.
-    /// </summary>
-    private static void LowerKeys(in InodeHandle inode, in ExtentPath path, uint logical)
-    {
-        for (int level = path.Depth - 1; level >= 0; level--)
-        {
-            path.Node(level).Entries[path.Index(level)].Logical = logical;
-            path.Commit(inode, level);
-            if (path.Index(level) != 0)
-            {
-                return;
-            }
-        }
     }
 }

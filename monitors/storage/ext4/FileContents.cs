@@ -9,7 +9,7 @@ using Lego.Kernel;
 namespace Lego.Storage.Ext4;
 
 /// <summary>Reads, writes and truncates files.</summary>
-public sealed unsafe class FileContents
+public sealed unsafe partial class FileContents
 {
     /// <summary>Room for the largest transfer and the blocks that it begins and ends in.</summary>
     private const uint BufferBytes = 64 * 1024;

@@ -16,6 +16,8 @@ public unsafe struct HeldFile
     internal Holder* Holders;
     internal FileHandle Handle;
     internal bool IsOrphan;
+    /// <summary>It was made without a name and may be given one (Names.CreateNameless).</summary>
+    internal bool IsLinkable;
     /// <summary>Neighbours on the orphan list; the same order as on the device.</summary>
     internal HeldFile* NextOrphan;
     internal HeldFile* PreviousOrphan;

@@ -27,7 +27,7 @@ public enum UnlinkKind { File, Directory }
 public enum RenameKind { Replace, KeepExisting }
 
 /// <summary>The names of a volume.</summary>
-public sealed unsafe class Names(Volume volume)
+public sealed unsafe partial class Names(Volume volume)
 {
     /// <summary>EXT4_LINK_MAX; a directory with more subdirectories counts 1 from then on (dir_nlink).</summary>
     private const ushort MaxLinks = 65000;
@@ -60,18 +60,7 @@ public sealed unsafe class Names(Volume volume)
             return Errno.EMLINK;
         }
 
-        NewFile inherited = file;
-        if ((directory.Record->Mode & FileMode.SetGroupId) != 0)
-        {
-            inherited.GroupId = directory.GroupId;
-            inherited.Mode |= isDirectory ? FileMode.SetGroupId : 0;
-            // Nobody makes programs that run as a group that he is not in.
-            const uint runsAsGroup = FileMode.SetGroupId | FileMode.GroupExecute;
-            bool isForeign = file.UserId != 0 && file.GroupId != directory.GroupId;
-            inherited.Mode &= !isDirectory && isForeign && (file.Mode & runsAsGroup) == runsAsGroup ? ~FileMode.SetGroupId : uint.MaxValue;
-        }
-
-        error = _volume.Files.Create(inherited, directoryNumber, timeNs, out uint created);
+        error = _volume.Files.Create(Inherited(directory, file), directoryNumber, timeNs, out uint created);
         if (error != Errno.None)
         {
             return error;
@@ -99,7 +88,10 @@ public sealed unsafe class Names(Volume volume)
         return Errno.None;
     }
 
-    /// <summary>Gives an existing file another name. EPERM: a directory; EMLINK; EEXIST; ENOSPC; EROFS.</summary>
+    /// <summary>
+    /// Gives an existing file another name, or one without names (<see cref="CreateNameless"/>) its first. EPERM: a directory; EMLINK;
+    /// EEXIST; ENOSPC; EROFS.
+    /// </summary>
     public Errno Link(uint fileNumber, uint directoryNumber, ReadOnlySpan<byte> name)
     {
         ulong timeNs = _volume.TimeNs;
@@ -132,6 +124,11 @@ public sealed unsafe class Names(Volume volume)
         }
 
         error = _volume.Directories.Insert(directory, name, fileNumber, EntryTypeOf(file.Record->Mode));
+        if (error == Errno.None && file.Record->Links == 0)
+        {
+            error = _volume.Orphans.Adopt(file);
+        }
+
         if (error == Errno.None)
         {
             file.Record->Links++;

@@ -35,6 +35,21 @@ public sealed unsafe class OrphanList(Volume volume)
         _volume.SetLastOrphan(inode.Number);
     }
 
+    /// <summary>A file without names is about to get one: takes it off the list. EIO, EUCLEAN.</summary>
+    public Errno Adopt(in InodeHandle inode)
+    {
+        HeldFile* held = _volume.Held.Find(inode.StableHandle);
+        Errno error = Unlink(held);
+        if (error == Errno.None)
+        {
+            held->IsOrphan = false;
+            held->IsLinkable = false;
+            inode.Record->DeleteTime = 0;
+        }
+
+        return error;
+    }
+
     /// <summary>Nobody holds the file any more: takes it off the list and frees it. EIO, EUCLEAN.</summary>
     public Errno Delete(HeldFile* held)
     {

@@ -55,6 +55,36 @@ public sealed class HeldFileTests : System.IDisposable
     }
 
     [Fact]
+    public void A_file_without_a_name_gets_one_or_goes_with_its_last_release()
+    {
+        ulong free = FreeInodes();
+        Assert.Equal(Errno.None, _storage.Open("/", PathFlags.Nameless | PathFlags.Hold, out FileAttributes named));
+        Assert.Equal(Errno.None, _storage.Open("/", PathFlags.Nameless | PathFlags.Hold, out FileAttributes gone));
+        Assert.Equal(
+            Errno.None, _storage.Open("/", PathFlags.Nameless | PathFlags.Hold | PathFlags.Exclusive, out FileAttributes nameless));
+        Assert.Equal((0u, 0u), (named.Links, nameless.Links));
+        Assert.Equal(Errno.None, _storage.Write("", named.Handle, 0, Encoding.ASCII.GetBytes("text"), out _));
+
+        Assert.Equal(Errno.None, _storage.LinkHandle(named.Handle, "/name"));
+        Assert.Equal(Errno.EEXIST, _storage.LinkHandle(named.Handle, "/name"));
+        Assert.Equal(Errno.ENOENT, _storage.LinkHandle(nameless.Handle, "/other"));
+        Assert.Equal([0u], _storage.Release((named.Handle, 1)));
+        Assert.Equal([1u], _storage.Release((gone.Handle, 1)));
+        Assert.Equal([1u], _storage.Release((nameless.Handle, 1)));
+        Assert.Equal("text", Encoding.ASCII.GetString(_storage.ReadAll("/name")));
+        Assert.Equal(free - 1, FreeInodes());
+
+        Assert.Equal(Errno.None, _storage.Open("/", PathFlags.Nameless | PathFlags.Hold, out FileAttributes lost));
+        Assert.Equal(Errno.None, _storage.Open("/name", PathFlags.Hold, out _));
+        Assert.Equal(Errno.None, _storage.Unlink("/name", PathFlags.None, out _));
+        Assert.Equal(Errno.ENOENT, _storage.LinkHandle(named.Handle, "/again"));
+        Assert.Equal([1u], _storage.Release((named.Handle, 1)));
+        Assert.Equal([1u], _storage.Release((lost.Handle, 1)));
+        Assert.Equal(free, FreeInodes());
+        _image.AssertSound();
+    }
+
+    [Fact]
     public void Renaming_over_a_held_file_keeps_it_and_an_unheld_one_goes()
     {
         FileHandle held = Create("/held", PathFlags.Hold);

@@ -31,6 +31,13 @@ public sealed partial class LinuxOracle : IDisposable
 
     public Errno Rename(string from, string to) => Outcome(rename(Root + from, Root + to));
 
+    public Errno Exchange(string first, string second)
+    {
+        const int CurrentDirectory = -100;
+        const uint Exchange = 2;
+        return Outcome(renameat2(CurrentDirectory, Root + first, CurrentDirectory, Root + second, Exchange));
+    }
+
     public Errno Link(string from, string to) => Outcome(link(Root + from, Root + to));
 
     public Errno MakeLink(string target, string path) => Outcome(symlink(target, Root + path));
@@ -89,6 +96,9 @@ public sealed partial class LinuxOracle : IDisposable
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int rename(string from, string to);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int renameat2(int oldDirectory, string from, int newDirectory, string to, uint flags);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int link(string from, string to);

@@ -72,7 +72,7 @@ public class RandomOperationTests
     {
         string path = RandomPath(random);
         string other = RandomPath(random);
-        switch (random.Next(12))
+        switch (random.Next(13))
         {
             case 0:
             case 1:
@@ -96,6 +96,9 @@ public class RandomOperationTests
             case 10:
                 int size = random.Next(MaxFileBytes);
                 return ($"truncate {path} {size}", linux.Truncate(path, size), TruncateAsProcessorDoes(storage, path, (ulong)size));
+            case 11:
+                Errno exchanged = storage.Rename(path, other, PathFlags.Exchange, out _);
+                return ($"exchange {path} {other}", linux.Exchange(path, other), exchanged);
             default:
                 return LookUp(path, storage, linux);
         }

@@ -161,6 +161,14 @@ public sealed unsafe class StorageFixture : IDisposable
     public Errno Link(string from, string to, PathFlags flags = PathFlags.NoFollow) =>
         CallWithTwoPaths(Opcode.Link, from, to, flags, out _);
 
+    /// <summary>Another name for a file that is named by its handle.</summary>
+    public Errno LinkHandle(FileHandle handle, string to)
+    {
+        TwoPathRequest head = new() { Old = Head(""), NewLength = LengthOf(to) };
+        head.Old.Handle = handle;
+        return Call(Opcode.Link, head, Encoding.UTF8.GetBytes(to), out _);
+    }
+
     public Errno ReadLink(string path, out string target)
     {
         Errno error = Call(Opcode.ReadLink, Head(path), Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
@@ -254,6 +262,21 @@ public sealed unsafe class StorageFixture : IDisposable
         FileRequest head = new() { Handle = handle, Offset = size, PathLength = LengthOf(path) };
         Errno error = Call(Opcode.StorageTruncate, head, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
         return Attributes(error, reply, out attributes);
+    }
+
+    /// <summary>The first run of data at or after a position.</summary>
+    public Errno FindData(FileHandle handle, ulong offset, out DataRun run)
+    {
+        FileRequest head = new() { Handle = handle, Offset = offset };
+        Errno error = Call(Opcode.StorageFindData, head, [], out ReadOnlySpan<byte> reply);
+        run = error == Errno.None ? MemoryMarshal.Read<DataRun>(reply) : default;
+        return error;
+    }
+
+    public Errno DigHoles(FileHandle handle, ulong offset, uint length)
+    {
+        FileRequest head = new() { Handle = handle, Offset = offset, Length = length };
+        return Call(Opcode.StorageDigHoles, head, [], out _);
     }
 
     public Errno Status(string path, FileHandle handle, out FileAttributes attributes)

@@ -44,6 +44,8 @@ public unsafe struct MemoryFile
     public SleepLock Sealing;
     /// <summary>Names in /dev/shm.</summary>
     public uint Links;
+    /// <summary>It was made without a name in /dev/shm and may be given one (O_TMPFILE).</summary>
+    public bool IsLinkable;
     /// <summary>The segment of System V that it is, or null.</summary>
     public SharedSegment* Segment;
     /// <summary>Map calls of it under way, whatever they ask for: some of them were checked against the seals.</summary>

@@ -149,6 +149,26 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
         return error;
     }
 
+    /// <summary>
+    /// Makes a file without a name and opens it (O_TMPFILE); without O_EXCL link(2) may give it one. ENOMEM, ENFILE. BLOCKS on errors.
+    /// </summary>
+    public Errno CreateNameless(Process* process, OpenFlags flags, uint mode, out OpenFile* file)
+    {
+        file = null;
+        uint permissions = mode & ~PathContext.Of(process)->Umask & FileMode.PermissionMask;
+        FileNode* made = files.Nodes.CreateObject(process, "/dev/shm/#"u8, permissions);
+        if (made == null)
+        {
+            return Errno.ENOMEM;
+        }
+
+        made->Memory->Seals = FileSeals.Seal;
+        made->Memory->IsLinkable = (flags & OpenFlags.Exclusive) == 0;
+        using NodeRef node = NodeRef.Adopt(made);
+        FileAttributes attributes = new() { Handle = made->Handle, Mode = made->Mode };
+        return FileOpening.OpenNode(process, in node, in attributes, flags, created: true, out file);
+    }
+
     /// <summary>Another name for a file (link(2)). EEXIST, ENAMETOOLONG, ENOMEM, ENOSPC.</summary>
     public Errno Add(ReadOnlySpan<byte> text, FileNode* node)
     {

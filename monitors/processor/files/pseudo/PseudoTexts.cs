@@ -164,7 +164,7 @@ public static unsafe class PseudoTexts
                 text.Append("65536\n"u8);
                 break;
             case PseudoFile.ProcSysPipeMaxSize:
-                text.AppendLine(default, ByteRing.CapacityBytes);
+                text.AppendLine(default, Pipe.MaxBytes);
                 break;
             case PseudoFile.SysCpuOnline:
             case PseudoFile.SysCpuPossible:

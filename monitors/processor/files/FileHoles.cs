@@ -1,0 +1,116 @@
+// Holes of the volume's files: where they are (lseek(2)), and how they are made (fallocate(2)). What has been written is handed to the
+// storage component first, because a page has no block before that. BLOCKS.
+
+using System;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>Finds holes and makes them.</summary>
+public static unsafe class FileHoles
+{
+    /// <summary>Bytes that one message has looked at: it holds the volume meanwhile.</summary>
+    private const uint DigBytes = 1024 * 1024;
+
+    /// <summary>
+    /// The position that SEEK_DATA or SEEK_HOLE leads to from one below the file's size; the end of the file is a hole. ENXIO: no data
+    /// follow.
+    /// </summary>
+    public static Errno Seek(Process* process, OpenFile* file, ulong offset, ulong sizeBytes, SeekOrigin origin, out ulong found)
+    {
+        found = origin == SeekOrigin.Data ? offset : sizeBytes;
+        if (file->Node->Memory != null)
+        {
+            // A file system may report a file as one run of data with the hole at its end (lseek(2)).
+            return Errno.None;
+        }
+
+        FileCaller caller = FileCaller.Of(process, file->Node);
+        Errno error = RegularFile.WriteBack(process, file);
+        for (ulong at = offset; error == Errno.None && at < sizeBytes;)
+        {
+            error = StorageClient.FindData(in caller, in file->Node->Handle, at, out DataRun run);
+            bool isHere = run.Start < run.End && run.Start <= at;
+            if (error == Errno.None && origin == SeekOrigin.Hole && !isHere)
+            {
+                found = at;
+                return Errno.None;
+            }
+
+            if (error == Errno.None && origin == SeekOrigin.Data && run.Start < run.End)
+            {
+                found = run.Start;
+                return Errno.None;
+            }
+
+            if (run.End <= at)
+            {
+                break;
+            }
+
+            at = run.End;
+        }
+
+        return error == Errno.None && origin == SeekOrigin.Data ? Errno.ENXIO : error;
+    }
+
+    /// <summary>
+    /// Makes a range zero and gives the space of its whole blocks back. Where the volume cannot give it back, the zeros stay.
+    /// </summary>
+    public static Errno Punch(Process* process, OpenFile* file, ulong offset, ulong lengthBytes)
+    {
+        FileCaller caller = FileCaller.Of(process, file->Node);
+        Errno error = FileClient.Status(in caller, file->Node, out FileAttributes attributes);
+        ulong end = Math.Min(offset + lengthBytes, attributes.Size);
+        bool isVolumes = file->Node->Memory == null;
+        error = error == Errno.None && isVolumes ? RegularFile.WriteBack(process, file) : error;
+        for (ulong at = offset; error == Errno.None && at < end;)
+        {
+            DataRun run = new() { Start = at, End = end };
+            error = isVolumes ? StorageClient.FindData(in caller, in file->Node->Handle, at, out run) : Errno.None;
+            ulong start = Math.Max(run.Start, at);
+            ulong stop = Math.Min(run.End, end);
+            if (error == Errno.None && start < stop)
+            {
+                error = RegularFile.Clear(process, file, start, stop - start);
+            }
+
+            if (run.End <= at)
+            {
+                break;
+            }
+
+            at = run.End;
+        }
+
+        return error != Errno.None || !isVolumes ? error : Dig(process, file, offset, offset + lengthBytes);
+    }
+
+    private static Errno Dig(Process* process, OpenFile* file, ulong offset, ulong end)
+    {
+        FileCaller caller = FileCaller.Of(process, file->Node);
+        Errno error = RegularFile.WriteBack(process, file);
+        for (ulong at = offset; error == Errno.None && at < end; at += DigBytes)
+        {
+            if (Signals.IsDying(UserThread.ActingFor(process)))
+            {
+                return Errno.EINTR;
+            }
+
+            error = StorageClient.FindData(in caller, in file->Node->Handle, at, out DataRun run);
+            if (error == Errno.None && run.Start >= run.End)
+            {
+                // Nothing but holes, or space behind the end of the file.
+                return Errno.None;
+            }
+
+            at = Math.Max(at, run.Start / DigBytes * DigBytes);
+            error = error == Errno.None
+                ? StorageClient.DigHoles(in caller, in file->Node->Handle, at, (uint)Math.Min(DigBytes, end - at))
+                : error;
+        }
+
+        return error == Errno.ENOSPC ? Errno.None : error;
+    }
+}
