@@ -26,7 +26,7 @@ internal enum CallState : byte
 public unsafe struct PendingCall
 {
     /// <summary>Fixed-size request heads are kept here, so that their caller's copy may go away.</summary>
-    internal const int InlineHeadBytes = 200;
+    internal const int InlineHeadBytes = 208;
 
     internal PendingCall* Next;
     internal ulong Id;

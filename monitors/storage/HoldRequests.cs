@@ -45,12 +45,13 @@ public sealed unsafe class HoldRequests(Volume volume, AccessTimes accessTimes)
     /// <summary>
     /// Holds that come with a request which takes a name away: their holder has no use for them, so the file is to go with its name.
     /// </summary>
-    public void GiveBack(in ReleaseEntry entry, ushort node)
+    public void GiveBack(in ReleaseRecord record, ushort node)
     {
-        HeldFile* file = entry.Holds == 0 ? null : _volume.Held.Find(entry.Handle);
+        HeldFile* file = record.Entry.Holds == 0 ? null : _volume.Held.Find(record.Entry.Handle);
         if (file != null)
         {
-            Release(file, node, entry.Holds);
+            MarkRead(in record);
+            Release(file, node, record.Entry.Holds);
         }
     }
 

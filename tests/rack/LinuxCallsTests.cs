@@ -28,6 +28,9 @@ public sealed class LinuxCallsTests : IDisposable
     public async Task Files_without_names_holes_and_bytes_between_processes_are_as_on_the_host() =>
         await AssertSameAsync(["nameless", "holes", "between"]);
 
+    [RootFact]
+    public async Task Answers_to_arguments_of_every_kind_are_as_on_the_host() => await AssertSameAsync(["answers"]);
+
     [Fact]
     public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);
 

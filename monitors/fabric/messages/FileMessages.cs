@@ -123,4 +123,6 @@ public struct FileAttributes
     public ulong AccessTimeNs;
     public ulong ModifyTimeNs;
     public ulong ChangeTimeNs;
+    /// <summary>0 = not known.</summary>
+    public ulong BirthTimeNs;
 }

@@ -168,7 +168,7 @@ public struct UnlinkRequest
 {
     public PathRequest Path;
     /// <summary>Given back first, as by Release; no entry: Holds 0.</summary>
-    public ReleaseEntry Released;
+    public ReleaseRecord Released;
 }
 
 /// <summary>What became of a file without names.</summary>
@@ -201,7 +201,7 @@ public struct TwoPathRequest
     public uint Reserved;
     public FileHandle NewStart;
     /// <summary>As UnlinkRequest.Released: of the file that is about to be replaced.</summary>
-    public ReleaseEntry Released;
+    public ReleaseRecord Released;
 }
 
 /// <summary>The file that rename replaced (Handle 0 = none).</summary>

@@ -259,7 +259,7 @@ public sealed unsafe class FileNodes
     /// Takes a kept node away, because its file is about to lose the name that it was opened by. The result is what the request for that
     /// has to give back; <paramref name="isAtMemory"/>: the memory component may have pages of it.
     /// </summary>
-    public ReleaseEntry TakeKept(ushort storage, in FileHandle handle, out bool isAtMemory)
+    public ReleaseRecord TakeKept(ushort storage, in FileHandle handle, out bool isAtMemory)
     {
         FileNode* node = Find(storage, in handle);
         isAtMemory = node == null || node->IsAtMemory;
@@ -268,9 +268,12 @@ public sealed unsafe class FileNodes
             return default;
         }
 
-        ReleaseEntry entry = new() { Handle = handle, Holds = node->Holds };
+        // It may have other names, under which its time of access is told.
+        ReleaseRecord record = new() { AccessTimeNs = node->ReadAtNs };
+        record.Entry.Handle = handle;
+        record.Entry.Holds = node->Holds;
         Free(node);
-        return entry;
+        return record;
     }
 
     /// <summary>

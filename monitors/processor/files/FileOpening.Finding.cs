@@ -170,7 +170,8 @@ public static unsafe partial class FileOpening
         attributes = default;
         node = null;
         Errno error = Errno.None;
-        if (!isNameless && KnownFile.TryFind(in caller, in path, flags, access, out attributes, out node, out error))
+        bool isByHandle = path.Handle.Inode != 0 && !path.IsRelative;
+        if (!isNameless && !isByHandle && KnownFile.TryFind(in caller, in path, flags, access, out attributes, out node, out error))
         {
             return error != Errno.None || (flags & OpenFlags.Path) != 0 ? error : CheckKnown(process, in attributes, flags, ref node);
         }

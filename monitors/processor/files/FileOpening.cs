@@ -45,6 +45,24 @@ public static unsafe partial class FileOpening
             : Errno.ENOTDIR;
     }
 
+    /// <summary>Opens a file of the volume by its handle (open_by_handle_at(2)). ESTALE: it is gone; errors of open(2).</summary>
+    public static Errno OpenHandle(Process* process, in FileHandle handle, OpenFlags flags, out OpenFile* file)
+    {
+        file = null;
+        // Nothing is made, and a link is what was sought (O_PATH).
+        flags = (flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Temporary)) | OpenFlags.LargeFile;
+        uint access = (flags & OpenFlags.Path) != 0 ? 0 : AccessOf(flags);
+        Errno error = FindNode(
+            process, VolumePath.Of(in handle), flags, 0, access, out FileAttributes attributes, out _, out FileNode* found);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        using NodeRef node = NodeRef.Adopt(found);
+        return OpenNode(process, in node, in attributes, flags, created: false, out file);
+    }
+
     /// <summary>truncate(2): what is no regular file is refused before anything is opened. EISDIR, EINVAL, EACCES, EFBIG.</summary>
     public static Errno Truncate(Process* process, in PathName path, ulong sizeBytes)
     {

@@ -128,7 +128,7 @@ public static unsafe class StorageClient
     }
 
     /// <summary>unlink, or rmdir with PathFlags.Directory; holds that are of no use any more go with it.</summary>
-    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, in ReleaseEntry released,
+    public static Errno Unlink(in FileCaller caller, scoped in VolumePath path, PathFlags flags, in ReleaseRecord released,
         out UnlinkReply reply)
     {
         UnlinkRequest request = new() { Path = Request(in caller, in path, flags | PathFlags.NoFollow), Released = released };
@@ -142,7 +142,7 @@ public static unsafe class StorageClient
     /// <summary>rename; the canonical paths (empty where unknown) lie in the buffer until its next use.</summary>
     public static Errno Rename(
         in FileCaller caller, in TransferBuffer buffer, scoped in VolumePath oldPath, scoped in VolumePath newPath, PathFlags flags,
-        in ReleaseEntry released, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld, out ReadOnlySpan<byte> canonicalNew)
+        in ReleaseRecord released, out RenameReply reply, out ReadOnlySpan<byte> canonicalOld, out ReadOnlySpan<byte> canonicalNew)
     {
         reply = default;
         canonicalOld = default;

@@ -110,8 +110,17 @@ public static unsafe class Directories
     internal static long ChangeRoot(ref SystemCall call)
     {
         using PathName path = PathName.FromUser(call.Process, call.A0);
-        return path.Error != Errno.None ? SystemCall.Fail(path.Error)
-            : PathText.LastComponent(path.Text).IsEmpty ? 0 : SystemCall.Fail(Errno.EPERM);
+        if (path.Error != Errno.None)
+        {
+            return SystemCall.Fail(path.Error);
+        }
+
+        Errno error = FileStatusLookup.Find(call.Process, in path, 0, LastLink.Follow, out FileStatus status);
+        bool isDirectory = (status.Attributes.Mode & FileMode.TypeMask) == FileMode.Directory;
+        error = error != Errno.None ? error
+            : isDirectory ? FileAccess.Check(call.Process, in status.Attributes, FileAccess.Execute) : Errno.ENOTDIR;
+        bool isRoot = call.Process->EffectiveUserId == 0 && PathText.LastComponent(path.Text).IsEmpty;
+        return SystemCall.Result(error != Errno.None || isRoot ? error : Errno.EPERM);
     }
 
     private static long Make(ref SystemCall call, ulong directory, ulong address, uint mode)

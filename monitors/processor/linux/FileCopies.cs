@@ -45,10 +45,21 @@ public static unsafe class FileCopies
             return SystemCall.Fail(isDirectory ? Errno.EISDIR : Errno.EINVAL);
         }
 
+        // Between kinds of file systems, and beyond the largest position.
+        bool areApart = from.File->Node->Memory == null != (to.File->Node->Memory == null);
+        if (areApart || EndsBeyond(ref call, from.File, call.A1) || EndsBeyond(ref call, to.File, call.A3))
+        {
+            return SystemCall.Fail(areApart ? Errno.EXDEV : Errno.EOVERFLOW);
+        }
+
         return from.File->Node == to.File->Node && DoOverlap(ref call, from.File, to.File)
             ? SystemCall.Fail(Errno.EINVAL)
             : Copy(call.Process, from.File, call.A1, to.File, call.A3, call.A4);
     }
+
+    /// <summary>Whether position and length are more than a number can be (Linux's generic_copy_file_checks).</summary>
+    private static bool EndsBeyond(ref SystemCall call, OpenFile* file, ulong address) =>
+        PositionOf(call.Process, file, address, out ulong position) != Errno.EFAULT && position + call.A4 < position;
 
     /// <summary>Whether the two ranges of one file have a byte in common.</summary>
     private static bool DoOverlap(ref SystemCall call, OpenFile* from, OpenFile* to)

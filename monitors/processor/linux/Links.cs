@@ -135,11 +135,12 @@ public static unsafe class Links
     private static Errno Remove(Process* process, in PathName path, PathFlags flags)
     {
         FileCaller caller = FileCaller.Of(process);
-        ReleaseEntry released = TakeKept(in caller, path.Volume, out bool isAtMemory);
+        ReleaseRecord released = TakeKept(in caller, path.Volume, out bool isAtMemory);
         Errno error = StorageClient.Unlink(in caller, path.Volume, flags, in released, out UnlinkReply reply);
         if (error == Errno.None)
         {
-            bool isSame = reply.Handle.Inode == released.Handle.Inode && reply.Handle.Generation == released.Handle.Generation;
+            bool isSame = reply.Handle.Inode == released.Entry.Handle.Inode
+                && reply.Handle.Generation == released.Entry.Handle.Generation;
             bool isDirectory = (flags & PathFlags.Directory) != 0;
             bool mayHavePages = !isDirectory && (isAtMemory || !isSame);
             FileSystem files = FileSystem.Of(process);
@@ -159,7 +160,7 @@ public static unsafe class Links
     /// What is kept of a file for a next open, if its name is known: it is given back by the request that takes the name away, so that
     /// the file goes with it.
     /// </summary>
-    internal static ReleaseEntry TakeKept(in FileCaller caller, scoped in VolumePath path, out bool isAtMemory)
+    internal static ReleaseRecord TakeKept(in FileCaller caller, scoped in VolumePath path, out bool isAtMemory)
     {
         isAtMemory = true;
         RememberedPath* known = caller.Leases.Paths.Find(in caller, in path, LastLink.Keep);

@@ -21,23 +21,31 @@ public static unsafe class MemoryAdvice
         WillNeed = 3,
         DontNeed = 4,
         Free = 8,
+        Mergeable = 12,
+        Unmergeable = 13,
+        HugePage = 14,
         NoHugePage = 15,
         DontDump = 16,
         DoDump = 17,
+        Cold = 20,
+        PageOut = 21,
+        DontNeedLocked = 24,
     }
 
-    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, MADV_FREE (at once), and hints that need nothing: NORMAL, RANDOM,"
-        + " SEQUENTIAL, WILLNEED, NOHUGEPAGE, DONTDUMP, DODUMP; all else is EINVAL")]
+    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, _DONTNEED_LOCKED, MADV_FREE (at once), and hints that need nothing:"
+        + " NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD, PAGEOUT;"
+        + " all else is EINVAL")]
     public static long Advise(ref SystemCall call)
     {
         Advice advice = (Advice)call.A2;
-        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.NoHugePage and <= Advice.DoDump);
+        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.Mergeable and <= Advice.DoDump) or Advice.Cold
+            or Advice.PageOut or Advice.DontNeedLocked;
         if (!isKnown || !MemoryCalls.TryRange(call.A0, call.A1, out ulong end))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        bool discards = advice is Advice.DontNeed or Advice.Free;
+        bool discards = advice is Advice.DontNeed or Advice.DontNeedLocked or Advice.Free;
         AddressSpace* space = call.Process->Space;
         Errno result = Errno.None;
         // Holes are skipped and reported in the end, as Linux's madvise_walk_vmas does.
@@ -145,9 +153,8 @@ public static unsafe class MemoryAdvice
         return 0;
     }
 
-    [SystemCall(149, "mlock", Support.Partial, "EPERM: every line can be evicted, so nobody has the right to lock one")]
-    public static long Lock(ref SystemCall call) =>
-        CheckMapped(ref call) == Errno.None ? SystemCall.Fail(Errno.EPERM) : SystemCall.Fail(Errno.ENOMEM);
+    [SystemCall(149, "mlock", Support.Partial, "a rack's memory is never swapped; lines are evicted all the same, and VmLck stays 0")]
+    public static long Lock(ref SystemCall call) => SystemCall.Result(CheckLocking(ref call, call.A1));
 
     [SystemCall(325, "mlock2", Support.Partial, "as mlock")]
     public static long LockOnFault(ref SystemCall call)
@@ -156,12 +163,12 @@ public static unsafe class MemoryAdvice
         return (call.A2 & ~OnFault) != 0 ? SystemCall.Fail(Errno.EINVAL) : Lock(ref call);
     }
 
-    [SystemCall(151, "mlockall", Support.Partial, "EPERM, as mlock")]
+    [SystemCall(151, "mlockall", Support.Partial, "as mlock")]
     public static long LockAll(ref SystemCall call)
     {
         const ulong OnFault = 4;
         const ulong Known = 7;
-        return SystemCall.Fail(call.A0 is 0 or OnFault || (call.A0 & ~Known) != 0 ? Errno.EINVAL : Errno.EPERM);
+        return SystemCall.Result(call.A0 is 0 or OnFault || (call.A0 & ~Known) != 0 ? Errno.EINVAL : CheckLimit(call.Process, 0));
     }
 
     [SystemCall(152, "munlockall", Support.Full)]
@@ -169,6 +176,19 @@ public static unsafe class MemoryAdvice
 
     [SystemCall(150, "munlock", Support.Full)]
     public static long Unlock(ref SystemCall call) => SystemCall.Result(CheckMapped(ref call));
+
+    private static Errno CheckLocking(ref SystemCall call, ulong lengthBytes)
+    {
+        Errno error = CheckLimit(call.Process, lengthBytes);
+        return error != Errno.None ? error : CheckMapped(ref call);
+    }
+
+    /// <summary>EPERM: RLIMIT_MEMLOCK lets the caller lock nothing; ENOMEM: not so much.</summary>
+    private static Errno CheckLimit(Process* process, ulong lengthBytes)
+    {
+        ulong limit = process->EffectiveUserId == 0 ? ulong.MaxValue : process->Limits[2 * ResourceLimit.LockedMemory];
+        return limit == 0 ? Errno.EPERM : lengthBytes > limit ? Errno.ENOMEM : Errno.None;
+    }
 
     private static Errno CheckMapped(ref SystemCall call)
     {

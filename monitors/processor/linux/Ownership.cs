@@ -78,7 +78,8 @@ public static unsafe class Ownership
         }
 
         // A null path means the descriptor itself (utimensat(2), "C library/kernel ABI differences").
-        return call.A1 == 0
+        return call.A1 == 0 && (int)call.A0 == PathName.CurrentDirectory ? SystemCall.Fail(Errno.EFAULT)
+            : call.A1 == 0
             ? SystemCall.Result(ChangeDescriptor(call.Process, call.A0, request))
             : Change(call.Process, call.A0, call.A1, call.A3, request);
     }

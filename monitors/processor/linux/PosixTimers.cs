@@ -37,7 +37,7 @@ public static unsafe class PosixTimers
     {
         if (!Time.TryTimerClock(call.A0, out TimerClock clock, out bool countsRealTime))
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return SystemCall.Fail(Time.NoSuchTimer(call.A0));
         }
 
         SignalEvent wanted = new() { Signal = Signal.Alarm };

@@ -75,6 +75,11 @@ public static unsafe class ProcessMemoryCalls
         Errno error = Errno.None;
         while (segment.LengthBytes != 0 && own.RemainingBytes != 0 && error == Errno.None)
         {
+            if (Signals.IsDying(UserThread.ActingFor(process)))
+            {
+                return Errno.EINTR;
+            }
+
             ulong inPage = PageOperations.PageSize - (segment.Address & (PageOperations.PageSize - 1));
             int length = (int)Math.Min(Math.Min(segment.LengthBytes, own.RemainingBytes), Math.Min(inPage, PieceBytes));
             Span<byte> part = piece.Slice(0, length);

@@ -76,7 +76,7 @@ public static unsafe class Renames
             : default;
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
         bool isAtMemory = true;
-        ReleaseEntry released = exchanges ? default : Links.TakeKept(in caller, newPath.Volume, out isAtMemory);
+        ReleaseRecord released = exchanges ? default : Links.TakeKept(in caller, newPath.Volume, out isAtMemory);
         Errno error = StorageClient.Rename(
             in caller, in buffer, oldPath.Volume, newPath.Volume, pathFlags, in released, out RenameReply reply,
             out ReadOnlySpan<byte> canonicalOld,
@@ -100,7 +100,8 @@ public static unsafe class Renames
                 }
             }
 
-            bool isSame = reply.Replaced.Inode == released.Handle.Inode && reply.Replaced.Generation == released.Handle.Generation;
+            bool isSame = reply.Replaced.Inode == released.Entry.Handle.Inode
+                && reply.Replaced.Generation == released.Entry.Handle.Generation;
             FileSystem.Of(process)
                 .Nodes.OnLostName(in caller, in reply.Replaced, reply.ReplacedLinksLeft, reply.Flags, isAtMemory || !isSame);
         }

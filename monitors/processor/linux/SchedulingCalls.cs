@@ -324,16 +324,17 @@ public static unsafe class SchedulingCalls
         UserPointer<uint> size = new(call.A1);
         Errno error = size.Read(call.Process, out uint bytes);
         bytes = bytes == 0 ? Attributes.Bytes : bytes;
-        if (error == Errno.None && bytes is < Attributes.Bytes or > PageOperations.PageSize)
-        {
-            size.Write(call.Process, in known);
-            error = Errno.E2BIG;
-        }
+        error = error == Errno.None && bytes is < Attributes.Bytes or > PageOperations.PageSize ? Errno.E2BIG : error;
 
         for (uint offset = Attributes.LatestBytes; error == Errno.None && offset < bytes; offset++)
         {
             error = new UserPointer<byte>(call.A1 + offset).Read(call.Process, out byte value);
             error = error == Errno.None && value != 0 ? Errno.E2BIG : error;
+        }
+
+        if (error == Errno.E2BIG)
+        {
+            size.Write(call.Process, in known);
         }
 
         return error == Errno.None ? new UserPointer<Attributes>(call.A1).Read(call.Process, out attributes) : error;

@@ -43,10 +43,11 @@ public static unsafe class StatusCalls
     [SystemCall(262, "newfstatat", Support.Full)]
     internal static long StatAt(ref SystemCall call) => Stat(call.Process, call.A0, call.A1, call.A2, call.A3);
 
-    [SystemCall(332, "statx", Support.Partial, "basic attributes only: no birth time, no mount id")]
+    [SystemCall(332, "statx", Support.Partial, "no attributes of chattr(1)")]
     internal static long ExtendedStat(ref SystemCall call)
     {
-        if ((call.A2 & StatxSyncFlags) == StatxSyncFlags)
+        const uint ReservedMask = 0x80000000;
+        if ((call.A2 & StatxSyncFlags) == StatxSyncFlags || ((uint)call.A3 & ReservedMask) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -127,6 +128,12 @@ public static unsafe class StatusCalls
         }
 
         EmptyPath empty = (flags & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        if (address == 0 && empty == EmptyPath.Descriptor)
+        {
+            // No path is as good as an empty one (stat(2), Linux 6.11).
+            return FileStatusLookup.OfDescriptor(process, directory, out status);
+        }
+
         using PathName path = PathName.FromUser(process, directory, address, empty);
         LastLink last = (flags & AtFlags.NoFollow) != 0 ? LastLink.Keep : LastLink.Follow;
         return path.Error != Errno.None ? path.Error : FileStatusLookup.Find(process, in path, directory, last, out status);

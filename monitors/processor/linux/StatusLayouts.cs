@@ -71,6 +71,11 @@ public struct ExtendedStatusRecord
 {
     /// <summary>STATX_BASIC_STATS: all that struct stat has.</summary>
     private const uint BasicStatistics = 0x7FF;
+    private const uint HasBirthTime = 0x800;
+    private const uint HasMountId = 0x1000;
+    private const ulong MountRoot = 0x2000;
+    /// <summary>ext4's root directory.</summary>
+    private const uint RootInode = 2;
 
     public uint Mask;
     public uint BlockSize;
@@ -92,13 +97,15 @@ public struct ExtendedStatusRecord
     public uint SpecialDeviceMinor;
     public uint DeviceMajor;
     public uint DeviceMinor;
+    /// <summary>The number in /proc/self/mountinfo.</summary>
+    public ulong MountId;
 
     public static ExtendedStatusRecord From(in FileStatus status)
     {
         ref readonly FileAttributes attributes = ref status.Attributes;
         return new ExtendedStatusRecord
         {
-            Mask = BasicStatistics,
+            Mask = BasicStatistics | HasMountId | (attributes.BirthTimeNs != 0 ? HasBirthTime : 0),
             BlockSize = attributes.BlockSize,
             Links = attributes.Links,
             UserId = attributes.UserId,
@@ -110,6 +117,10 @@ public struct ExtendedStatusRecord
             AccessTime = ExtendedTime.FromFileTime(attributes.AccessTimeNs),
             ChangeTime = ExtendedTime.FromFileTime(attributes.ChangeTimeNs),
             ModifyTime = ExtendedTime.FromFileTime(attributes.ModifyTimeNs),
+            BirthTime = ExtendedTime.FromFileTime(attributes.BirthTimeNs),
+            AttributesMask = MountRoot,
+            Attributes = status.Device == DeviceNumber.Volume && attributes.Handle.Inode == RootInode ? MountRoot : 0,
+            MountId = MountNumbers.Of(status.Device),
             SpecialDeviceMajor = Major(attributes.DeviceNumber),
             SpecialDeviceMinor = Minor(attributes.DeviceNumber),
             DeviceMajor = Major(status.Device),

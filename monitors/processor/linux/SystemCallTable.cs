@@ -94,6 +94,7 @@ public static partial class SystemCallTable
             case 75: return FileIo.SynchronizeData(ref call);
             case 76: return FileIo.Truncate(ref call);
             case 77: return FileIo.TruncateDescriptor(ref call);
+            case 78: return OldDirectoryEntries.Get(ref call);
             case 79: return Directories.GetCurrent(ref call);
             case 80: return Directories.Change(ref call);
             case 81: return Directories.ChangeToDescriptor(ref call);
@@ -164,12 +165,20 @@ public static partial class SystemCallTable
             case 150: return MemoryAdvice.Unlock(ref call);
             case 151: return MemoryAdvice.LockAll(ref call);
             case 152: return MemoryAdvice.UnlockAll(ref call);
+            case 155: return AdministrationCalls.PivotRoot(ref call);
             case 157: return ThreadCalls.ProcessControl(ref call);
             case 158: return ThreadCalls.ArchitectureControl(ref call);
+            case 159: return ClockAdjustment.Adjust(ref call);
             case 160: return LimitCalls.Set(ref call);
             case 161: return Directories.ChangeRoot(ref call);
             case 162: return FileIo.SynchronizeAll(ref call);
+            case 163: return AdministrationCalls.Account(ref call);
             case 164: return Time.SetTimeOfDay(ref call);
+            case 165: return AdministrationCalls.Mount(ref call);
+            case 166: return AdministrationCalls.Unmount(ref call);
+            case 167: return AdministrationCalls.SwapOn(ref call);
+            case 168: return AdministrationCalls.SwapOff(ref call);
+            case 169: return AdministrationCalls.Reboot(ref call);
             case 170: return SystemInformation.SetHostName(ref call);
             case 171: return SystemInformation.SetDomainName(ref call);
             case 186: return IdentityCalls.GetThreadId(ref call);
@@ -211,6 +220,8 @@ public static partial class SystemCallTable
             case 234: return SignalCalls.ThreadGroupKill(ref call);
             case 235: return Ownership.SetTimes(ref call);
             case 247: return WaitCalls.WaitId(ref call);
+            case 251: return IoPriorityCalls.Set(ref call);
+            case 252: return IoPriorityCalls.Get(ref call);
             case 253: return InotifyCalls.Create(ref call);
             case 254: return InotifyCalls.Add(ref call);
             case 255: return InotifyCalls.Remove(ref call);
@@ -256,6 +267,9 @@ public static partial class SystemCallTable
             case 297: return SignalCalls.ThreadGroupQueueInformation(ref call);
             case 299: return SocketMessages.ReceiveMessages(ref call);
             case 302: return LimitCalls.Exchange(ref call);
+            case 303: return HandleCalls.ToHandle(ref call);
+            case 304: return HandleCalls.Open(ref call);
+            case 305: return ClockAdjustment.AdjustClock(ref call);
             case 306: return FileIo.SynchronizeFileSystem(ref call);
             case 307: return SocketMessages.SendMessages(ref call);
             case 309: return SchedulingCalls.GetCpu(ref call);

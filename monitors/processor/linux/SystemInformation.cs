@@ -37,6 +37,11 @@ public static unsafe class SystemInformation
     private const ulong SecondNs = 1_000_000_000;
     private const int LoadShift = 16;
     private const ulong RandomFlags = 7;
+    private const ulong RandomPool = 2;
+    private const ulong RandomInsecure = 4;
+    /// <summary>PER_MASK and PER_LINUX32 of personality(2).</summary>
+    private const uint PersonalityMask = 0xFF;
+    private const uint Personality32 = 8;
 
     [SystemCall(63, "uname", Support.Full)]
     internal static long Name(ref SystemCall call)
@@ -48,7 +53,9 @@ public static unsafe class SystemInformation
         facts.HostName.CopyTo(record.Slice(NameFieldBytes));
         SystemFacts.Release.CopyTo(record.Slice(2 * NameFieldBytes));
         SystemFacts.Version.CopyTo(record.Slice(3 * NameFieldBytes));
-        SystemFacts.Machine.CopyTo(record.Slice(4 * NameFieldBytes));
+        // A program for 32 bits asks what it is to be built for (setarch(8)).
+        bool isNarrow = (call.Process->Personality & PersonalityMask) == Personality32;
+        (isNarrow ? "i686"u8 : SystemFacts.Machine).CopyTo(record.Slice(4 * NameFieldBytes));
         facts.DomainName.CopyTo(record.Slice(5 * NameFieldBytes));
         return SystemCall.Result(UserMemory.CopyOut(call.Process, call.A0, record));
     }
@@ -100,7 +107,7 @@ public static unsafe class SystemInformation
     [SystemCall(318, "getrandom", Support.Full)]
     internal static long GetRandom(ref SystemCall call)
     {
-        if ((call.A2 & ~RandomFlags) != 0)
+        if ((call.A2 & ~RandomFlags) != 0 || (call.A2 & (RandomPool | RandomInsecure)) == (RandomPool | RandomInsecure))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }

@@ -23,6 +23,8 @@ public static unsafe class ThreadCalls
         SetDumpable = 4,
         GetKeepCapabilities = 7,
         SetKeepCapabilities = 8,
+        GetTiming = 13,
+        SetTiming = 14,
         SetName = 15,
         GetName = 16,
         GetSecureComputing = 21,
@@ -35,6 +37,7 @@ public static unsafe class ThreadCalls
         GetSubreaper = 37,
         SetNoNewPrivileges = 38,
         GetNoNewPrivileges = 39,
+        GetThreadIdAddress = 40,
         SetHugePagesDisabled = 41,
         GetHugePagesDisabled = 42,
     }
@@ -143,11 +146,14 @@ public static unsafe class ThreadCalls
     [SystemCall(324, "membarrier", Support.Full)]
     public static long MemoryBarrier(ref SystemCall call) => MemoryBarriers.Run(ref call);
 
-    [SystemCall(135, "personality", Support.Partial, "PER_LINUX only")]
+    [SystemCall(135, "personality", Support.Partial,
+        "kept, told and inherited; of all of them only PER_LINUX32 changes anything, what uname says")]
     public static long Personality(ref SystemCall call)
     {
         const uint Query = 0xFFFFFFFF;
-        return (uint)call.A0 is 0 or Query ? 0 : SystemCall.Fail(Errno.EINVAL);
+        uint former = call.Process->Personality;
+        call.Process->Personality = (uint)call.A0 == Query ? former : (uint)call.A0;
+        return former;
     }
 
     [SystemCall(157, "prctl", Support.Partial,
@@ -168,6 +174,12 @@ public static unsafe class ThreadCalls
                 return call.A1 > 1 ? SystemCall.Fail(Errno.EINVAL) : 0;
             case ControlOption.ReadBoundingSet:
                 return call.A1 >= CapabilityCalls.Count ? SystemCall.Fail(Errno.EINVAL) : 1;
+            case ControlOption.GetTiming:
+                return 0;
+            case ControlOption.SetTiming:
+                return call.A1 == 0 ? 0 : SystemCall.Fail(Errno.EINVAL);
+            case ControlOption.GetThreadIdAddress:
+                return SystemCall.Result(new UserPointer<ulong>(call.A1).Write(process, in call.Thread->ClearChildThreadId));
             case ControlOption.GetTimeStampCounter:
                 const int Readable = 1;
                 return WriteNumber(process, call.A1, Readable);

@@ -1,4 +1,4 @@
-// Clocks and sleeping: clock_gettime, clock_getres, clock_settime, clock_nanosleep, nanosleep, gettimeofday, time, times
+// Clocks and sleeping: clock_gettime, clock_getres, clock_settime, clock_nanosleep, nanosleep, gettimeofday, settimeofday, time, times
 // (clock_gettime(2), nanosleep(2), times(2)).
 
 using System.Runtime.InteropServices;
@@ -61,11 +61,24 @@ public static unsafe class Time
         return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in resolution));
     }
 
-    [SystemCall(227, "clock_settime", Support.Partial, "always EPERM: the rack's time is its host's")]
-    internal static long SetClock(ref SystemCall call) => SystemCall.Fail(Errno.EPERM);
+    [SystemCall(227, "clock_settime", Support.Partial, "EPERM for root as well: the rack's time is its host's")]
+    internal static long SetClock(ref SystemCall call)
+    {
+        // Only the real-time clock can be set at all.
+        Errno error = new UserPointer<TimeSpecification>(call.A1).Read(call.Process, out TimeSpecification time);
+        return SystemCall.Fail(call.A0 != RealTime ? Errno.EINVAL
+            : error != Errno.None ? error
+            : time.IsValid ? Errno.EPERM : Errno.EINVAL);
+    }
 
-    [SystemCall(164, "settimeofday", Support.Partial, "always EPERM: the rack's time is its host's")]
-    internal static long SetTimeOfDay(ref SystemCall call) => SystemCall.Fail(Errno.EPERM);
+    [SystemCall(164, "settimeofday", Support.Partial, "EPERM for root as well: the rack's time is its host's")]
+    internal static long SetTimeOfDay(ref SystemCall call)
+    {
+        TimeSpecification time = default;
+        Errno error = call.A0 == 0 ? Errno.None : new UserPointer<TimeSpecification>(call.A0).Read(call.Process, out time);
+        bool isValid = time.Seconds >= 0 && (ulong)time.Nanoseconds <= SecondNs / MicrosecondNs;
+        return SystemCall.Fail(error != Errno.None ? error : isValid ? Errno.EPERM : Errno.EINVAL);
+    }
 
     [SystemCall(35, "nanosleep", Support.Full)]
     internal static long Sleep(ref SystemCall call) => Sleep(ref call, Monotonic, isAbsolute: false, call.A0, call.A1);
@@ -75,7 +88,7 @@ public static unsafe class Time
     {
         if (call.A0 is not (RealTime or Monotonic or BootTime or International))
         {
-            return SystemCall.Fail(call.A0 is ProcessTime or ThreadTime ? Errno.EOPNOTSUPP : Errno.EINVAL);
+            return SystemCall.Fail(NoSuchTimer(call.A0));
         }
 
         return Sleep(ref call, call.A0, (call.A1 & AbsoluteTime) != 0, call.A2, call.A3);
@@ -188,6 +201,9 @@ public static unsafe class Time
         counted = clock is ProcessTime or ThreadTime ? TimerClock.Processor : TimerClock.Elapsed;
         return clock is RealTime or Monotonic or BootTime or International or ProcessTime or ThreadTime;
     }
+
+    /// <summary>Of clocks that nobody can wait on: EOPNOTSUPP where they exist, EINVAL where they do not.</summary>
+    internal static Errno NoSuchTimer(ulong clock) => clock <= BootTimeAlarm ? Errno.EOPNOTSUPP : Errno.EINVAL;
 
     private static long Sleep(ref SystemCall call, ulong clock, bool isAbsolute, ulong address, ulong remainingAddress)
     {

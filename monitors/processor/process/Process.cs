@@ -189,6 +189,8 @@ public unsafe struct Process
     public bool WritesCore;
     /// <summary>PR_SET_CHILD_SUBREAPER.</summary>
     public bool ReapsOrphans;
+    /// <summary>What personality(2) has set, 0 = PER_LINUX; inherited, also by execve.</summary>
+    public uint Personality;
     /// <summary>PR_SET_TIMERSLACK, 0 = the default; inherited.</summary>
     public ulong TimerSlackNs;
     /// <summary>Commands of membarrier(2) that it has registered for.</summary>

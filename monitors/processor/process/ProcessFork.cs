@@ -176,6 +176,7 @@ public static unsafe class ProcessFork
 
         child->Nice = parent->Nice;
         child->NoNewPrivileges = parent->NoNewPrivileges;
+        child->Personality = parent->Personality;
         child->TimerSlackNs = parent->TimerSlackNs;
         child->Barriers = parent->Barriers;
         child->OutOfMemoryScore = parent->OutOfMemoryScore;

@@ -36,6 +36,7 @@ public static unsafe class SchedulingPolicy
     public static void Inherit(UserThread* from, UserThread* to)
     {
         bool isReset = from->ResetsPolicy;
+        to->IoPriority = from->IoPriority;
         to->Policy = isReset && IsRealTime(from->Policy) ? Other : from->Policy;
         to->RealTimePriority = isReset ? (byte)0 : from->RealTimePriority;
     }

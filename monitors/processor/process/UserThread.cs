@@ -101,6 +101,8 @@ public unsafe struct UserThread
     public byte Policy;
     public byte RealTimePriority;
     public bool ResetsPolicy;
+    /// <summary>What ioprio_set(2) has set, 0 = nothing; inherited.</summary>
+    public ushort IoPriority;
 
     /// <summary>set_tid_address(2): cleared and woken as a futex at the thread's end.</summary>
     public ulong ClearChildThreadId;

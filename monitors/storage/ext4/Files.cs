@@ -128,6 +128,7 @@ public sealed unsafe class Files(Volume volume)
         AccessTimeNs = inode.AccessTimeNs,
         ModifyTimeNs = inode.ModifyTimeNs,
         ChangeTimeNs = inode.ChangeTimeNs,
+        BirthTimeNs = inode.BirthTimeNs,
     };
 
     private static uint DeviceNumberOf(in InodeHandle inode)

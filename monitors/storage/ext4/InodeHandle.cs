@@ -67,6 +67,9 @@ public readonly unsafe ref struct InodeHandle
 
     public ulong ChangeTimeNs => Timestamp.ToWire(Record->ChangeTime, HasTimes ? Record->ChangeTimeExtra : 0);
 
+    /// <summary>0 = the record has no room for it.</summary>
+    public ulong BirthTimeNs => HasTimes ? Timestamp.ToWire(Record->CreateTime, Record->CreateTimeExtra) : 0;
+
     /// <summary>Seed of the checksums of everything that belongs to this inode.</summary>
     public uint ChecksumSeed
     {

@@ -136,7 +136,7 @@ public sealed unsafe class LeaseTests : IDisposable
     public void Holds_that_come_with_an_unlink_are_given_back_by_it()
     {
         FileHandle handle = Open(First, "/f", PathFlags.Create | PathFlags.Hold, out _, out _);
-        UnlinkRequest unlink = new() { Released = new ReleaseEntry { Handle = handle, Holds = 1 } };
+        UnlinkRequest unlink = new() { Released = new ReleaseRecord { Entry = new ReleaseEntry { Handle = handle, Holds = 1 } } };
         unlink.Path.PathLength = 2;
         byte[] reply = new byte[sizeof(UnlinkReply)];
         Assert.Equal(Errno.None, _endpoints[First].Call(S, Opcode.Unlink, Context, unlink, "/f"u8, reply, out _));

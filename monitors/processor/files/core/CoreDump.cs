@@ -82,7 +82,7 @@ internal static unsafe class CoreDump
         }
 
         FileCaller caller = FileCaller.Of(process);
-        ReleaseEntry nothing = default;
+        ReleaseRecord nothing = default;
         error = StorageClient.Unlink(in caller, path.Volume, PathFlags.None, in nothing, out UnlinkReply reply);
         if (error == Errno.None)
         {

@@ -38,7 +38,7 @@ public sealed unsafe class FileNodesTests
         }
 
         FileHandle handle = node->Handle;
-        Assert.Equal(1u, nodes.TakeKept(s_place.Storage, in handle, out _).Holds);
+        Assert.Equal(1u, nodes.TakeKept(s_place.Storage, in handle, out _).Entry.Holds);
         Assert.Equal((0UL, 0UL), (nodes.Count, nodes.KeptCount));
     }
 
