@@ -53,6 +53,7 @@ public static class OpcodeNames
         Opcode.StorageReserve => "StorageReserve"u8,
         Opcode.StorageFindData => "StorageFindData"u8,
         Opcode.StorageDigHoles => "StorageDigHoles"u8,
+        Opcode.StorageAllocate => "StorageAllocate"u8,
         Opcode.Join => "Join"u8,
         Opcode.Heartbeat => "Heartbeat"u8,
         Opcode.Membership => "Membership"u8,

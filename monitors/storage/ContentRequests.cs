@@ -9,7 +9,9 @@ using Lego.Storage.Ext4;
 
 namespace Lego.Storage;
 
-/// <summary>StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus, StorageFindData, StorageDigHoles.</summary>
+/// <summary>
+/// StorageRead, StorageWrite, StorageSync, StorageTruncate, StorageStatus, StorageFindData, StorageDigHoles, StorageAllocate.
+/// </summary>
 public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver, SpaceReservations reservations, LeaseGrants leases)
 {
     private readonly LeaseGrants _leases = leases;
@@ -173,7 +175,14 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
     }
 
     /// <summary>Reply: empty. What the file reads as does not change, so nobody but who remembers its attributes is concerned.</summary>
-    public void DigHoles(ref RpcRequest request)
+    public void DigHoles(ref RpcRequest request) => ChangeSpace(ref request, SpaceChange.DigHoles);
+
+    /// <summary>Reply: empty. As DigHoles.</summary>
+    public void Allocate(ref RpcRequest request) => ChangeSpace(ref request, SpaceChange.Allocate);
+
+    private enum SpaceChange { DigHoles, Allocate }
+
+    private void ChangeSpace(ref RpcRequest request, SpaceChange change)
     {
         if (!TryReadRequest(ref request, out FileRequest head, out ReadOnlySpan<byte> path, out _))
         {
@@ -185,7 +194,9 @@ public sealed unsafe class ContentRequests(Volume volume, PathResolver resolver,
         if (error == Errno.None)
         {
             _leases.RecallAttributes(inode.Number, head.For);
-            error = _volume.Contents.DigHoles(inode, head.Offset, head.Length);
+            error = change == SpaceChange.Allocate
+                ? _volume.Contents.Allocate(inode, head.Offset, head.Length, _volume.TimeNs)
+                : _volume.Contents.DigHoles(inode, head.Offset, head.Length);
         }
 
         request.Reply(error);

@@ -70,7 +70,8 @@ public sealed unsafe class StorageMonitor : RpcService
     /// <inheritdoc/>
     public override bool IsIdempotent(Opcode opcode) =>
         opcode is Opcode.ReadLink or Opcode.ReadAttribute or Opcode.ReadDirectory or Opcode.VolumeStatus
-        or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus or Opcode.StorageFindData or Opcode.StorageDigHoles;
+        or Opcode.StorageRead or Opcode.StorageSync or Opcode.StorageStatus or Opcode.StorageFindData or Opcode.StorageDigHoles
+        or Opcode.StorageAllocate;
 
     /// <inheritdoc/>
     public override void Handle(ref RpcRequest request)
@@ -147,6 +148,9 @@ public sealed unsafe class StorageMonitor : RpcService
                 break;
             case Opcode.StorageDigHoles:
                 _contents.DigHoles(ref request);
+                break;
+            case Opcode.StorageAllocate:
+                _contents.Allocate(ref request);
                 break;
             case Opcode.StorageReserve:
                 _reservations.Reserve(ref request);

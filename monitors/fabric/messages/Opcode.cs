@@ -57,6 +57,7 @@ public enum Opcode : ushort
     StorageReserve = 0x0415,
     StorageFindData = 0x0416,
     StorageDigHoles = 0x0417,
+    StorageAllocate = 0x0418,
 
     // Group 5: membership and the managers (ManagerMessages.cs). Any component takes Membership; the others are the manager's.
     Join = 0x0501,

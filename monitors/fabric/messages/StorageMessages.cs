@@ -10,6 +10,7 @@
 // StorageFindData  FileRequest + path            reply DataRun: the first run of data at or after Offset (a processor component asks, after
 //                                                what was written has been handed over: FileSync with NoDevice)
 // StorageDigHoles  FileRequest + path            reply empty: blocks of zeros in [Offset, Offset + Length) have become holes
+// StorageAllocate  FileRequest + path            reply empty: every block of [Offset, Offset + Length) has space, and reads as before
 // A cache reserves space before it accepts bytes that it will write later (ext4's delayed allocation does the same within one machine):
 // what it has been granted nobody else can take, so ENOSPC comes to the write(2) that does not fit and to no later one. Grants, returns and
 // the pages that StorageWrite takes with FileWriteFlags.Reserved only add and subtract, so they may arrive in any order. Rule for handles:

@@ -9,7 +9,7 @@ namespace Lego.Memory;
 public sealed unsafe partial class FileCache
 {
     /// <summary>Sets the size to the request's Offset, at the storage component first, which knows the volume's limit. With GrowOnly a file
-    /// that is as long keeps its size, and is changed all the same.</summary>
+    /// that is as long stays as it is: who gave it space before has changed its times, and that behind its end is not to go.</summary>
     [Blocks]
     internal Errno Truncate(CachedFile* file, in FileRequest request)
     {
@@ -25,7 +25,7 @@ public sealed unsafe partial class FileCache
         {
             error = Errno.ESTALE;
         }
-        else
+        else if (!growsOnly || file->IsObject || request.Offset > file->Size)
         {
             FileRequest wanted = request;
             wanted.Offset = growsOnly ? Math.Max(request.Offset, file->Size) : request.Offset;

@@ -1,5 +1,5 @@
-// Holes of the volume's files: where they are (lseek(2)), and how they are made (fallocate(2)). What has been written is handed to the
-// storage component first, because a page has no block before that. BLOCKS.
+// Holes of the volume's files: where they are (lseek(2)), and how they are made and filled (fallocate(2)). What has been written is handed
+// to the storage component first, because a page has no block before that. BLOCKS.
 
 using System;
 using Lego.Fabric.Messages;
@@ -10,8 +10,9 @@ namespace Lego.Processor;
 /// <summary>Finds holes and makes them.</summary>
 public static unsafe class FileHoles
 {
-    /// <summary>Bytes that one message has looked at: it holds the volume meanwhile.</summary>
+    /// <summary>Bytes that one message has looked at, or has given space: it holds the volume meanwhile.</summary>
     private const uint DigBytes = 1024 * 1024;
+    private const uint AllocateBytes = 64 * 1024 * 1024;
 
     /// <summary>
     /// The position that SEEK_DATA or SEEK_HOLE leads to from one below the file's size; the end of the file is a hole. ENXIO: no data
@@ -87,6 +88,35 @@ public static unsafe class FileHoles
         return error != Errno.None || !isVolumes ? error : Dig(process, file, offset, offset + lengthBytes);
     }
 
+    /// <summary>
+    /// Gives a range of a file space on the volume, so that writing there cannot fail for want of it. ENOSPC: a part may have got it.
+    /// </summary>
+    public static Errno Allocate(Process* process, OpenFile* file, ulong offset, ulong lengthBytes)
+    {
+        if (file->Node->Memory != null)
+        {
+            return Errno.None;
+        }
+
+        FileCaller caller = FileCaller.Of(process, file->Node);
+        StorageClient.DropSetId(in caller, file->Node);
+        // What is not stored yet has space of its own coming, and a time that would cover that of this call.
+        Errno error = RegularFile.WriteBack(process, file);
+        ulong end = offset + lengthBytes;
+        for (ulong at = offset; error == Errno.None && at < end; at += AllocateBytes)
+        {
+            if (Signals.IsDying(UserThread.ActingFor(process)))
+            {
+                return Errno.EINTR;
+            }
+
+            error = StorageClient.ChangeSpace(
+                in caller, Opcode.StorageAllocate, in file->Node->Handle, at, (uint)Math.Min(AllocateBytes, end - at));
+        }
+
+        return error;
+    }
+
     private static Errno Dig(Process* process, OpenFile* file, ulong offset, ulong end)
     {
         FileCaller caller = FileCaller.Of(process, file->Node);
@@ -107,7 +137,8 @@ public static unsafe class FileHoles
 
             at = Math.Max(at, run.Start / DigBytes * DigBytes);
             error = error == Errno.None
-                ? StorageClient.DigHoles(in caller, in file->Node->Handle, at, (uint)Math.Min(DigBytes, end - at))
+                ? StorageClient.ChangeSpace(
+                    in caller, Opcode.StorageDigHoles, in file->Node->Handle, at, (uint)Math.Min(DigBytes, end - at))
                 : error;
         }
 

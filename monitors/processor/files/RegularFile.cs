@@ -337,13 +337,25 @@ public sealed unsafe class RegularFile(FileSystem files) : FileOperations(files)
     /// SIGXFSZ above RLIMIT_FSIZE.</summary>
     internal static Errno Truncate(Process* process, FileNode* node, ulong sizeBytes, FileWriteFlags flags = FileWriteFlags.None)
     {
-        if (RoomBelowLimit(process, 0) < sizeBytes)
+        Errno error = CheckLimit(process, sizeBytes);
+        if (error != Errno.None)
         {
-            Signals.Send(process, SignalInfo.FromKernel(Signal.FileSize));
-            return Errno.EFBIG;
+            return error;
         }
 
         return FileSystem.Of(process).Mappings.IsProgram(node) ? Errno.ETXTBSY : Resize(process, node, sizeBytes, flags);
+    }
+
+    /// <summary>EFBIG, with SIGXFSZ: a size above RLIMIT_FSIZE.</summary>
+    internal static Errno CheckLimit(Process* process, ulong sizeBytes)
+    {
+        if (RoomBelowLimit(process, 0) >= sizeBytes)
+        {
+            return Errno.None;
+        }
+
+        Signals.Send(process, SignalInfo.FromKernel(Signal.FileSize));
+        return Errno.EFBIG;
     }
 
     /// <summary>Gives a file another size, whatever the limits say; mappings follow. The caller holds the node.</summary>

@@ -367,8 +367,8 @@ public static unsafe class StorageClient
             caller.Rpc.Call(caller.Place.Storage, Opcode.StorageFindData, in caller.Context, in request, default, out run));
     }
 
-    /// <summary>Has blocks of zeros of a range become holes.</summary>
-    public static Errno DigHoles(in FileCaller caller, in FileHandle handle, ulong offset, uint lengthBytes)
+    /// <summary>Has blocks of zeros of a range become holes, or all blocks get space (StorageDigHoles, StorageAllocate).</summary>
+    public static Errno ChangeSpace(in FileCaller caller, Opcode change, in FileHandle handle, ulong offset, uint lengthBytes)
     {
         FileRequest request = new()
         {
@@ -376,12 +376,13 @@ public static unsafe class StorageClient
             Storage = caller.Place.Storage,
             Offset = offset,
             Length = lengthBytes,
+            ModifyTimeNs = Clock.UnixTimeNs(),
             For = caller.Rpc.Node,
         };
         uint key = LeaseKey.Attributes(handle.Inode);
         caller.Leases.Clock.BeginChange(key);
         Errno error = caller.Rpc.Call(
-            caller.Place.Storage, Opcode.StorageDigHoles, caller.Context.As(RpcClass.Transfer), in request, default, default, out _);
+            caller.Place.Storage, change, caller.Context.As(RpcClass.Transfer), in request, default, default, out _);
         caller.Leases.Clock.EndChange(key);
         return FileCaller.ToProgram(error);
     }

@@ -180,7 +180,8 @@ public static unsafe class FileIo
     }
 
     [SystemCall(285, "fallocate", Support.Partial,
-        "blocks are taken when they are written; FALLOC_FL_ZERO_RANGE writes zeros; _COLLAPSE_RANGE and _INSERT_RANGE are EOPNOTSUPP")]
+        "FALLOC_FL_ZERO_RANGE writes zeros; _COLLAPSE_RANGE and _INSERT_RANGE are EOPNOTSUPP; "
+        + "in memory pages are taken when they are written")]
     internal static long Allocate(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -208,7 +209,11 @@ public static unsafe class FileIo
         }
 
         bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
-        Errno error = keepsSize ? Errno.None
+        bool allocates = (mode & ~AllocationMode.KeepSize) == 0;
+        // Space first: a file does not grow into what the volume does not have.
+        Errno error = keepsSize ? Errno.None : RegularFile.CheckLimit(call.Process, call.A2 + call.A3);
+        error = error == Errno.None && allocates ? FileHoles.Allocate(call.Process, descriptor.File, call.A2, call.A3) : error;
+        error = error != Errno.None || keepsSize ? error
             : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
         error = error != Errno.None ? error
             : (mode & AllocationMode.PunchHole) != 0 ? FileHoles.Punch(call.Process, descriptor.File, call.A2, call.A3)

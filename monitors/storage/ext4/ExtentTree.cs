@@ -20,9 +20,15 @@ public struct Mapping
     public readonly bool IsHole => Physical == 0;
 }
 
+/// <summary>Whether blocks have been written, or read as zeros whatever is in them.</summary>
+public enum BlockState { Written, Unwritten }
+
 /// <summary>The extent trees of a volume's inodes.</summary>
 public sealed unsafe class ExtentTree(Volume volume)
 {
+    /// <summary>Longest unwritten extent.</summary>
+    public const uint MaxUnwritten = ExtentEntry.MaxLength - 1;
+
     private readonly Volume _volume = volume;
     private readonly ExtentGrowth _growth = new(volume);
     private readonly ExtentCut _cut = new(volume);
@@ -78,16 +84,16 @@ public sealed unsafe class ExtentTree(Volume volume)
     }
 
     /// <summary>
-    /// Enters a run of blocks into a hole of the file, and counts them in the inode. ENOSPC: no block for a tree node; the run is then
-    /// not in.
+    /// Enters a run of blocks into a hole of the file, and counts them in the inode; an unwritten run has at most MaxUnwritten. ENOSPC: no
+    /// block for a tree node; the run is then not in.
     /// </summary>
-    public Errno Insert(in InodeHandle inode, uint logical, ulong physical, uint count)
+    public Errno Insert(in InodeHandle inode, uint logical, ulong physical, uint count, BlockState state = BlockState.Written)
     {
         // A tree of the greatest depth is grown by at most one root and one split per level.
         const int maxSteps = 2 * (ExtentHeader.MaxDepth + 1);
         for (int step = 0; step < maxSteps; step++)
         {
-            Errno error = TryInsert(inode, logical, physical, count, out bool inserted);
+            Errno error = TryInsert(inode, logical, physical, count, state, out bool inserted);
             if (error != Errno.None || inserted)
             {
                 return error;
@@ -199,7 +205,7 @@ public sealed unsafe class ExtentTree(Volume volume)
     /// <summary>Frees every block of a range of the file. ENOSPC: no block for a tree node; some are freed then.</summary>
     public Errno Release(in InodeHandle inode, uint first, uint count) => _cut.Release(inode, first, count);
 
-    private Errno TryInsert(in InodeHandle inode, uint logical, ulong physical, uint count, out bool inserted)
+    private Errno TryInsert(in InodeHandle inode, uint logical, ulong physical, uint count, BlockState state, out bool inserted)
     {
         inserted = false;
         using ExtentPath path = ExtentPath.Find(_volume, inode, logical, out Errno error);
@@ -208,13 +214,15 @@ public sealed unsafe class ExtentTree(Volume volume)
             return error;
         }
 
-        if (TryMerge(path.Leaf, path.LeafIndex, logical, physical, count, out bool firstMoved))
+        bool firstMoved = false;
+        if (state == BlockState.Written && TryMerge(path.Leaf, path.LeafIndex, logical, physical, count, out firstMoved))
         {
             inserted = true;
         }
         else if (!path.Leaf.IsFull)
         {
-            path.Leaf.Insert(path.LeafIndex + 1, ExtentEntry.ForExtent(logical, physical, count));
+            uint length = state == BlockState.Unwritten ? count + ExtentEntry.MaxLength : count;
+            path.Leaf.Insert(path.LeafIndex + 1, ExtentEntry.ForExtent(logical, physical, length));
             firstMoved = path.LeafIndex < 0;
             inserted = true;
         }

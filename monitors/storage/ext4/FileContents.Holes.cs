@@ -1,5 +1,5 @@
-// Where a file has data and where it has none (lseek(2), SEEK_DATA and SEEK_HOLE), and how zeros become holes (fallocate(2),
-// FALLOC_FL_PUNCH_HOLE). May BLOCK on the device; callers hold the volume.
+// Where a file has data and where it has none (lseek(2), SEEK_DATA and SEEK_HOLE), how zeros become holes, and how holes get space that
+// reads as zeros (fallocate(2)). May BLOCK on the device; callers hold the volume.
 
 using System;
 using Lego.Kernel;
@@ -45,6 +45,52 @@ public sealed unsafe partial class FileContents
         end = Math.Min(at * blockBytes, inode.Size);
         start = isFound ? start : end;
         return Errno.None;
+    }
+
+    /// <summary>
+    /// Gives every block of a range space, behind the end of the file as well; what the file reads as stays. EFBIG; EROFS, EIO, EUCLEAN;
+    /// ENOSPC: a part may have it.
+    /// </summary>
+    public Errno Allocate(in InodeHandle inode, ulong offset, ulong lengthBytes, ulong timeNs)
+    {
+        uint blockBytes = _volume.Geometry.BlockBytes;
+        if (offset > MaxSize || lengthBytes > MaxSize - offset)
+        {
+            return Errno.EFBIG;
+        }
+
+        ulong end = (offset + lengthBytes + blockBytes - 1) / blockBytes;
+        Errno error = _volume.BeginChange();
+        for (ulong at = offset / blockBytes; at < end && error == Errno.None;)
+        {
+            error = _volume.Extents.Map(inode, (uint)at, out Mapping mapping);
+            uint run = (uint)Math.Min(mapping.Count, end - at);
+            error = error == Errno.None && mapping.IsHole ? AllocateRun(inode, (uint)at, ref run) : error;
+            at += run;
+        }
+
+        inode.SetModifyTime(timeNs);
+        inode.SetChangeTime(timeNs);
+        inode.Commit();
+        return error;
+    }
+
+    private Errno AllocateRun(in InodeHandle inode, uint logical, ref uint run)
+    {
+        uint wanted = Math.Min(run, ExtentTree.MaxUnwritten);
+        Errno error = _volume.Blocks.Allocate(_volume.Extents.Goal(inode, logical), wanted, out ulong physical, out run);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        error = _volume.Extents.Insert(inode, logical, physical, run, BlockState.Unwritten);
+        if (error != Errno.None)
+        {
+            _volume.Blocks.Free(physical, run);
+        }
+
+        return error;
     }
 
     /// <summary>

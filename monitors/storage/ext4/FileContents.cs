@@ -144,7 +144,7 @@ public sealed unsafe partial class FileContents
 
         uint blockBytes = _volume.Geometry.BlockBytes;
         Errno error = _volume.BeginChange();
-        if (error == Errno.None && size < inode.Size)
+        if (error == Errno.None && size <= inode.Size)
         {
             error = size % blockBytes != 0 ? ClearTail(inode, size) : Errno.None;
             if (error == Errno.None)

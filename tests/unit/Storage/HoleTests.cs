@@ -69,6 +69,54 @@ public sealed class HoleTests
         image.AssertSound();
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Space_that_nobody_has_written_reads_as_zeros_and_is_no_data(int seed)
+    {
+        const int Blocks = 600;
+        Random random = new(seed);
+        using VolumeImage image = new("32M", $"-b {BlockBytes}");
+        using StorageFixture storage = new(image);
+        Assert.Equal(Errno.None, storage.Open("/f", PathFlags.Create, out FileAttributes file));
+        byte[] model = new byte[Blocks * BlockBytes];
+        Assert.Equal(Errno.None, storage.Truncate("", file.Handle, (ulong)model.Length, out _));
+        HashSet<int> taken = [];
+        for (int step = 0; step < 200; step++)
+        {
+            int length = random.Next(1, 20 * BlockBytes);
+            int offset = random.Next(model.Length - length);
+            if (random.Next(3) == 0)
+            {
+                byte[] data = new byte[length];
+                random.NextBytes(data);
+                data.CopyTo(model, offset);
+                Assert.Equal(Errno.None, storage.Write("", file.Handle, (ulong)offset, data, out _));
+            }
+            else
+            {
+                Assert.Equal(Errno.None, storage.Allocate(file.Handle, (ulong)offset, (uint)length));
+            }
+
+            taken.UnionWith(Enumerable.Range(offset / BlockBytes, ((offset + length - 1) / BlockBytes) - (offset / BlockBytes) + 1));
+        }
+
+        Assert.Equal(model, storage.ReadAll("/f"));
+        Assert.Equal(RunsOf(model, model.Length), Runs(storage, file.Handle));
+        Assert.Equal(Errno.None, storage.Status("", file.Handle, out FileAttributes attributes));
+        Assert.True(attributes.Blocks >= (ulong)taken.Count * (BlockBytes / 512));
+        image.AssertSound();
+
+        Assert.Equal(Errno.None, storage.Allocate(file.Handle, (ulong)model.Length, 100 * BlockBytes));
+        image.AssertSound();
+        Assert.Equal(Errno.None, storage.Truncate("", file.Handle, 0, out attributes));
+        Assert.Equal(0ul, attributes.Blocks);
+        Assert.Equal(Errno.ENOSPC, storage.Allocate(file.Handle, 0, 64 * 1024 * 1024));
+        Assert.Equal(Errno.None, storage.Truncate("", file.Handle, 0, out attributes));
+        Assert.Equal((0ul, 0ul), (attributes.Blocks, attributes.Size));
+        image.AssertSound();
+    }
+
     [Fact]
     public void A_block_that_has_anything_in_it_stays()
     {

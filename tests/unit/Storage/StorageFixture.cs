@@ -273,6 +273,12 @@ public sealed unsafe class StorageFixture : IDisposable
         return error;
     }
 
+    public Errno Allocate(FileHandle handle, ulong offset, uint length)
+    {
+        FileRequest head = new() { Handle = handle, Offset = offset, Length = length };
+        return Call(Opcode.StorageAllocate, head, [], out _);
+    }
+
     public Errno DigHoles(FileHandle handle, ulong offset, uint length)
     {
         FileRequest head = new() { Handle = handle, Offset = offset, Length = length };
