@@ -114,7 +114,9 @@ public sealed unsafe class LookupRequests
             return;
         }
 
-        using InodeHandle inode = _resolver.Open(head, path, LastComponent.KeepLink, out _, out Errno error);
+        using InodeHandle inode = PathResolver.IsByHandle(head)
+            ? _resolver.Open(head, path, out Errno error)
+            : _resolver.Open(head, path, LastComponent.KeepLink, out _, out error);
         ReadOnlySpan<byte> target = default;
         if (error == Errno.None)
         {

@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 #include "results.h"
@@ -81,6 +82,9 @@ static void clocks(void)
     TELL(syscall(SYS_timer_create, CLOCK_MONOTONIC_RAW, 0, &timer));
     TELL(syscall(SYS_timer_create, CLOCK_REALTIME_COARSE, 0, &timer));
     TELL(syscall(SYS_timer_create, 99, 0, &timer));
+    TELL(syscall(SYS_timer_create, CLOCK_MONOTONIC, 0, &timer));
+    TELL(syscall(SYS_timer_settime, timer, 0, 0, 0));
+    TELL(syscall(SYS_timer_settime, timer, 0, 1, 0));
     TELL(syscall(SYS_clock_settime, CLOCK_MONOTONIC, &moment));
     TELL(syscall(SYS_clock_settime, 99, &moment));
     TELL(syscall(SYS_clock_settime, CLOCK_REALTIME, 1));
@@ -161,7 +165,6 @@ static void attributes(void)
     TELL(statx(AT_FDCWD, "/", 0, STATX_ALL, &told));
     printf("a mount's root: %d\n", (told.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
     TELL(statx(AT_FDCWD, "file", 0, 0x80000000, &told));
-    TELL(syscall(SYS_statx, AT_FDCWD, NULL, AT_EMPTY_PATH, STATX_ALL, &told));
     TELL(syscall(SYS_statx, AT_FDCWD, NULL, 0, STATX_ALL, &told));
     TELL(syscall(SYS_utimensat, AT_FDCWD, NULL, old, 0));
 
@@ -294,6 +297,33 @@ static void copies(void)
     TELL(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED));
     TELL(readahead(open("file", O_WRONLY), 0, 10));
     TELL(readahead(file, 0, 10));
+    TELL(ftruncate(memory, 8192));
+    TELL(fallocate(memory, FALLOC_FL_ZERO_RANGE, 0, 4096));
+    TELL(fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+}
+
+/* A link that a descriptor names; an attribute that is set to what it is. */
+static void links(void)
+{
+    struct stat before, after;
+    TELL(symlink("file", "link"));
+    int link = open("link", O_PATH | O_NOFOLLOW), file = open("file", O_RDWR), in_proc = open("/proc/self/exe", O_PATH | O_NOFOLLOW);
+    TELL(syscall(SYS_readlinkat, link, "", text, 100));
+    printf("%.4s\n", text);
+    TELL(syscall(SYS_readlinkat, in_proc, "", text, 100) > 0);
+    TELL(syscall(SYS_readlinkat, file, "", text, 100));
+    TELL(syscall(SYS_readlinkat, AT_FDCWD, "", text, 100));
+    TELL(syscall(SYS_readlinkat, 99, "", text, 100));
+    TELL(fsetxattr(file, "user.name", "value", 5, 0));
+    fstat(file, &before);
+    usleep(30000);
+    TELL(fsetxattr(file, "user.name", "value", 5, 0));
+    fstat(file, &after);
+    printf("the same: %d\n", before.st_ctim.tv_sec == after.st_ctim.tv_sec && before.st_ctim.tv_nsec == after.st_ctim.tv_nsec);
+    TELL(fsetxattr(file, "user.name", "value", 5, XATTR_CREATE));
+    TELL(fsetxattr(file, "user.name", "other", 5, XATTR_REPLACE));
+    fstat(file, &after);
+    printf("another: %d\n", before.st_ctim.tv_sec != after.st_ctim.tv_sec || before.st_ctim.tv_nsec != after.st_ctim.tv_nsec);
 }
 
 static void administration(void)
@@ -340,6 +370,7 @@ int main(int count, char **words)
     entries();
     memory();
     copies();
+    links();
     administration();
     return 0;
 }

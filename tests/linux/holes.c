@@ -93,8 +93,17 @@ static void punches(void)
     printf("all: %s", result(fallocate(file, PUNCH, 0, 64 * BLOCK)));
     printf(", %d blocks\n", blocks(file));
     runs("runs", file);
-    printf("zeros: %s", result(fallocate(file, FALLOC_FL_ZERO_RANGE, 1000, 64 * BLOCK)));
-    printf(", %ld bytes\n", (long)lseek(file, 0, SEEK_END));
+    memset(bytes, 'z', 20000);
+    pwrite(file, bytes, 20000, 3 * BLOCK + 5);
+    printf("zeros: %s", result(fallocate(file, FALLOC_FL_ZERO_RANGE, 4 * BLOCK - 10, 60 * BLOCK + 1010)));
+    printf(", %ld bytes, with space: %d\n", (long)lseek(file, 0, SEEK_END), blocks(file) >= 496);
+    runs("runs", file);
+    pread(file, bytes, 64 * BLOCK, 0);
+    int left = 0;
+    for (int byte = 0; byte < 64 * BLOCK; byte++)
+        left += bytes[byte] != 0;
+    printf("left: %d, without a larger file: %s", left, result(fallocate(file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, 1 << 20)));
+    printf(", %ld bytes, more than one block: %d\n", (long)lseek(file, 0, SEEK_END), blocks(file) > 2000);
     printf("without keeping the size: %s", result(fallocate(file, FALLOC_FL_PUNCH_HOLE, 0, BLOCK)));
     printf(", nothing: %s", result(fallocate(file, PUNCH, 0, 0)));
     printf(", read-only: %s\n", result(fallocate(open("punched", O_RDONLY), PUNCH, 0, BLOCK)));

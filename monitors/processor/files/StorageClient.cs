@@ -195,7 +195,9 @@ public static unsafe class StorageClient
     {
         RememberedPaths paths = caller.Leases.Paths;
         lengthBytes = 0;
-        RememberedPath* known = paths.Find(in caller, in path, LastLink.Read);
+        // What is named by its handle has no way that could be known.
+        bool isByHandle = path.Handle.Inode != 0 && !path.IsRelative;
+        RememberedPath* known = isByHandle ? null : paths.Find(in caller, in path, LastLink.Read);
         if (known != null)
         {
             if (known->Last != LastLink.Read)

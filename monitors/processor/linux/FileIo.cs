@@ -180,8 +180,7 @@ public static unsafe class FileIo
     }
 
     [SystemCall(285, "fallocate", Support.Partial,
-        "FALLOC_FL_ZERO_RANGE writes zeros; _COLLAPSE_RANGE and _INSERT_RANGE are EOPNOTSUPP; "
-        + "in memory pages are taken when they are written")]
+        "FALLOC_FL_COLLAPSE_RANGE and _INSERT_RANGE are EOPNOTSUPP; in memory pages are taken when they are written")]
     internal static long Allocate(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -198,6 +197,8 @@ public static unsafe class FileIo
         AllocationMode mode = (AllocationMode)(uint)call.A1;
         bool isKnown = mode is AllocationMode.Extend or AllocationMode.KeepSize or (AllocationMode.PunchHole | AllocationMode.KeepSize)
             or AllocationMode.ZeroRange or (AllocationMode.ZeroRange | AllocationMode.KeepSize);
+        // tmpfs knows no ranges of zeros.
+        isKnown &= (mode & AllocationMode.ZeroRange) == 0 || descriptor.File->Node == null || descriptor.File->Node->Memory == null;
         if (!isKnown || descriptor.File->Kind != FileKind.Regular)
         {
             return SystemCall.Fail(descriptor.File->Kind switch
@@ -209,16 +210,15 @@ public static unsafe class FileIo
         }
 
         bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
-        bool allocates = (mode & ~AllocationMode.KeepSize) == 0;
-        // Space first: a file does not grow into what the volume does not have.
+        bool punches = (mode & AllocationMode.PunchHole) != 0;
+        // A range of zeros is a hole that gets space. Space first: a file does not grow into what the volume does not have.
         Errno error = keepsSize ? Errno.None : RegularFile.CheckLimit(call.Process, call.A2 + call.A3);
-        error = error == Errno.None && allocates ? FileHoles.Allocate(call.Process, descriptor.File, call.A2, call.A3) : error;
+        error = error == Errno.None && (punches || (mode & AllocationMode.ZeroRange) != 0)
+            ? FileHoles.Punch(call.Process, descriptor.File, call.A2, call.A3)
+            : error;
+        error = error == Errno.None && !punches ? FileHoles.Allocate(call.Process, descriptor.File, call.A2, call.A3) : error;
         error = error != Errno.None || keepsSize ? error
             : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
-        error = error != Errno.None ? error
-            : (mode & AllocationMode.PunchHole) != 0 ? FileHoles.Punch(call.Process, descriptor.File, call.A2, call.A3)
-            : (mode & AllocationMode.ZeroRange) != 0 ? RegularFile.Clear(call.Process, descriptor.File, call.A2, call.A3)
-            : Errno.None;
         return SystemCall.Result(Told(call.Process, descriptor.File, error));
     }
 

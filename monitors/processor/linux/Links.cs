@@ -52,7 +52,7 @@ public static unsafe class Links
     internal static long ReadLink(ref SystemCall call) =>
         ReadLink(call.Process, CurrentDirectory, call.A0, new UserBuffer(call.A1, call.A2));
 
-    [SystemCall(267, "readlinkat", Support.Partial, "an empty path is ENOENT")]
+    [SystemCall(267, "readlinkat", Support.Full)]
     internal static long ReadLinkAt(ref SystemCall call) => ReadLink(call.Process, call.A0, call.A1, new UserBuffer(call.A2, call.A3));
 
     [SystemCall(133, "mknod", Support.Full)]
@@ -271,13 +271,19 @@ public static unsafe class Links
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        using PathName path = PathName.FromUser(process, directory, address);
+        // An empty path is the link that a descriptor names (O_PATH with O_NOFOLLOW); nothing else is one.
+        using PathName path = PathName.FromUser(process, directory, address, EmptyPath.Descriptor);
         if (path.Error != Errno.None)
         {
             return SystemCall.Fail(path.Error);
         }
 
-        Errno error = path.Resolve(process, LastLink.Keep, out PseudoNode node);
+        using Descriptor descriptor = path.IsDescriptor ? Descriptor.Of(process, directory) : default;
+        PseudoNode node = path.IsDescriptor && !descriptor.IsBad ? descriptor.File->Pseudo : default;
+        Errno error = !path.IsDescriptor ? path.Resolve(process, LastLink.Keep, out node)
+            : descriptor.IsBad && (int)directory != PathName.CurrentDirectory ? Errno.EBADF
+            : descriptor.IsBad || !IsLink(in descriptor) ? Errno.ENOENT
+            : Errno.None;
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -298,7 +304,8 @@ public static unsafe class Links
         else
         {
             FileCaller caller = FileCaller.Of(process);
-            error = StorageClient.ReadLink(in caller, path.Volume, target, out length);
+            error = StorageClient.ReadLink(
+                in caller, path.IsDescriptor ? VolumePath.Of(descriptor.File->Node) : path.Volume, target, out length);
         }
 
         length = (int)Math.Min((ulong)length, buffer.LengthBytes);
@@ -310,6 +317,10 @@ public static unsafe class Links
         process->Table.Frames.Free(page);
         return SystemCall.Result(error, length);
     }
+
+    private static bool IsLink(in Descriptor descriptor) => descriptor.File->Node != null
+        ? (descriptor.File->Node->Mode & FileMode.TypeMask) == FileMode.SymbolicLink
+        : descriptor.File->IsPathOnly && PseudoTree.IsLink(descriptor.File->Pseudo.File);
 
     private static Errno NotALink(out int length)
     {

@@ -34,9 +34,21 @@ public static unsafe class Ownership
     [SystemCall(452, "fchmodat2", Support.Partial, "AT_SYMLINK_NOFOLLOW is EOPNOTSUPP for symbolic links, as on most file systems")]
     internal static long ChangeModeAt2(ref SystemCall call)
     {
-        return (call.A3 & AtFlags.NoFollow) != 0
-            ? SystemCall.Fail(Errno.EOPNOTSUPP)
-            : Change(call.Process, call.A0, call.A1, call.A3, ModeRequest(call.A2));
+        if ((call.A3 & AtFlags.NoFollow) != 0)
+        {
+            using PathName path = PathName.FromUser(call.Process, call.A0, call.A1);
+            FileStatus status = default;
+            Errno error = path.Error != Errno.None
+                ? path.Error
+                : FileStatusLookup.Find(call.Process, in path, call.A0, LastLink.Keep, out status);
+            bool isLink = (status.Attributes.Mode & FileMode.TypeMask) == FileMode.SymbolicLink;
+            if (error != Errno.None || isLink)
+            {
+                return SystemCall.Fail(error != Errno.None ? error : Errno.EOPNOTSUPP);
+            }
+        }
+
+        return Change(call.Process, call.A0, call.A1, call.A3, ModeRequest(call.A2));
     }
 
     [SystemCall(91, "fchmod", Support.Full)]

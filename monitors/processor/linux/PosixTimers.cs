@@ -77,7 +77,8 @@ public static unsafe class PosixTimers
     [SystemCall(223, "timer_settime", Support.Full)]
     internal static long Set(ref SystemCall call)
     {
-        Errno error = new UserPointer<TimerSetting>(call.A2).Read(call.Process, out TimerSetting setting);
+        TimerSetting setting = default;
+        Errno error = call.A2 == 0 ? Errno.EINVAL : new UserPointer<TimerSetting>(call.A2).Read(call.Process, out setting);
         if (error == Errno.None && (!setting.Interval.IsValid || !setting.Value.IsValid))
         {
             error = Errno.EINVAL;

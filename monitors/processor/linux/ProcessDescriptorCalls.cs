@@ -50,10 +50,11 @@ public static unsafe class ProcessDescriptorCalls
         return DescriptorCalls.Install(call.Process, file, closeOnExec: true);
     }
 
-    [SystemCall(424, "pidfd_send_signal", Support.Partial, "flags are EINVAL")]
+    [SystemCall(424, "pidfd_send_signal", Support.Partial, "a signal is the process's: no PIDFD_SIGNAL_THREAD, no _PROCESS_GROUP")]
     internal static long SendSignal(ref SystemCall call)
     {
-        if ((uint)call.A3 != 0)
+        const uint ToProcess = 2;
+        if ((uint)call.A3 is not (0 or ToProcess))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }

@@ -125,6 +125,12 @@ public sealed unsafe class ExtendedAttributes
         }
 
         using BlockHandle block = OpenBlock(inode, out Errno error);
+        if (error == Errno.None && (kind & (AttributeChange.Create | AttributeChange.Remove)) == 0 && Has(inode, block, name, value))
+        {
+            // Nothing changes, so the time of change does not either (ext4_xattr_set_handle).
+            return Errno.None;
+        }
+
         bool isThere = false;
         int count = error == Errno.None ? Gather(inode, block, name, ref isThere, out error) : 0;
         AttributeChange refused = isThere ? AttributeChange.Create : AttributeChange.Replace | AttributeChange.Remove;
@@ -158,6 +164,25 @@ public sealed unsafe class ExtendedAttributes
         }
 
         return error == Errno.None ? Store(inode, block, isEmpty: count == 0) : error;
+    }
+
+    private bool Has(in InodeHandle inode, in BlockHandle block, in AttributeName name, ReadOnlySpan<byte> wanted)
+    {
+        for (int area = 0; area < 2; area++)
+        {
+            AttributeArea entries = AreaOf(inode, block, area);
+            int offset = 0;
+            for (AttributeEntry* entry = entries.Next(ref offset, out ReadOnlySpan<byte> value, out _); entry != null;
+                entry = entries.Next(ref offset, out value, out _))
+            {
+                if (name.IsThatOf(entry))
+                {
+                    return value.SequenceEqual(wanted);
+                }
+            }
+        }
+
+        return false;
     }
 
     private AttributeArea AreaOf(in InodeHandle inode, in BlockHandle block, int area)
