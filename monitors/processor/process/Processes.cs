@@ -1,6 +1,6 @@
 // All processes of a processor component: their memory (slabs), ids and family tree. Never blocks. Running out of memory is an error value.
 // Process 1 is a name without a program: it is the parent of what the manager started and of orphans, ignores all signals, and its zombies
-// disappear at once.
+// disappear at once. Every component has one; all other ids are from the component's own share, so that none is given twice in a rack.
 
 using System;
 using Lego.Fabric;
@@ -14,8 +14,11 @@ public sealed unsafe class Processes
     /// <summary>Id of the process that every other one descends from.</summary>
     public const uint InitId = 1;
 
-    /// <summary>Ids are below this (pid_max of a small Linux machine); then they start again.</summary>
-    public const uint IdLimit = 32768;
+    /// <summary>
+    /// Ids of one component (pid_max of a small Linux machine): node N has those from (N - 1) times this on. Linux's own limit, 2^22, has
+    /// room for 128 nodes.
+    /// </summary>
+    public const uint IdsPerComponent = 32768;
 
     /// <summary>Most processes at a time; fork fails with EAGAIN beyond.</summary>
     public const ulong MaxProcesses = 4096;
@@ -32,7 +35,6 @@ public sealed unsafe class Processes
     /// <summary>Most signals with details that wait for delivery in the whole component.</summary>
     private const ulong MaxPendingSignals = 16384;
 
-    private const uint FirstId = InitId + 1;
     private const int BucketCount = PageOperations.PageSize / sizeof(ulong);
 
     private readonly ObjectPointer<Processes> _self;
@@ -42,6 +44,7 @@ public sealed unsafe class Processes
     private Process* _first;
     private Process* _last;
     private readonly Process* _init;
+    private readonly uint _firstId;
     private uint _nextId = InitId;
     private ulong _created;
 
@@ -53,6 +56,7 @@ public sealed unsafe class Processes
     public Processes(FrameAllocator frames, RpcEndpoint rpc, ExCache cache, ushort manager)
     {
         _self = new ObjectPointer<Processes>(this);
+        _firstId = ((rpc.Node - 1u) * IdsPerComponent) + InitId + 1;
         Frames = frames;
         Rpc = rpc;
         Cache = cache;
@@ -75,6 +79,7 @@ public sealed unsafe class Processes
             Panic.Because("Processes: no memory");
         }
 
+        _nextId = _firstId;
         UserThreads.Retire(_init->Leader);
         _init->State = ProcessState.Running;
         _init->Group = InitId;
@@ -89,6 +94,9 @@ public sealed unsafe class Processes
     public RpcEndpoint Rpc { get; }
 
     public ExCache Cache { get; }
+
+    /// <summary>Ids of processes and threads are below this; then they start again.</summary>
+    public uint IdLimit => _firstId - (InitId + 1) + IdsPerComponent;
 
     /// <summary>This component's node id.</summary>
     public ushort Node => Rpc.Node;
@@ -150,6 +158,9 @@ public sealed unsafe class Processes
 
     /// <summary>Memory for signals that wait for delivery.</summary>
     public Slab<PendingSignal> PendingSignals { get; }
+
+    /// <summary>The lowest id from one on that a process can have.</summary>
+    public uint NextId(uint from) => from <= InitId ? from : Math.Max(from, _firstId);
 
     /// <summary>The process with an id, zombies included; null when there is none.</summary>
     public Process* Find(uint id)
@@ -417,10 +428,10 @@ public sealed unsafe class Processes
 
     private uint NewId()
     {
-        for (uint tries = 0; tries < IdLimit; tries++)
+        for (uint tries = 0; tries < IdsPerComponent; tries++)
         {
             uint id = _nextId;
-            _nextId = id + 1 == IdLimit ? FirstId : id + 1;
+            _nextId = id + 1 == IdLimit ? _firstId : id + 1;
             if (IsFree(id))
             {
                 return id;
@@ -432,8 +443,8 @@ public sealed unsafe class Processes
 
     private bool IsFree(uint id)
     {
-        // Ids below IdLimit came round at most once in a long time: the walk is needed only then.
-        if (_created < IdLimit - FirstId)
+        // Ids come round at most once in a long time: the walk is needed only then.
+        if (_created < IdLimit - _firstId)
         {
             return true;
         }

@@ -137,7 +137,7 @@ public static unsafe class PseudoTexts
                 Line(ref text, SystemFacts.Version);
                 break;
             case PseudoFile.ProcSysPidMax:
-                text.AppendLine(default, Processes.IdLimit);
+                text.AppendLine(default, files.Processes.IdLimit);
                 break;
             case PseudoFile.ProcSysThreadsMax:
                 text.AppendLine(default, Processes.MaxProcesses);

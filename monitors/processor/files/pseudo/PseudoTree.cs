@@ -184,7 +184,8 @@ public static unsafe class PseudoTree
     }
 
     public static uint InodeOf(PseudoNode node) =>
-        (node.ThreadId != 0 ? 1u << 31 : 0) + (node.ProcessId << 14) + ((uint)node.File << 6) + (uint)(node.Descriptor & 63) + 1;
+        (node.ThreadId != 0 ? 1u << 31 : 0) + ((node.ProcessId % Processes.IdsPerComponent) << 14) + ((uint)node.File << 6)
+        + (uint)(node.Descriptor & 63) + 1;
 
     /// <summary>The open file behind /proc/PID/fd/N, or null. Descriptor.Of holds it for whoever blocks.</summary>
     internal static OpenFile* DescriptorFile(Processes processes, PseudoNode node)
@@ -337,7 +338,7 @@ public static unsafe class PseudoTree
         if (directory.File == PseudoFile.Proc)
         {
             // By the id table: a listing looks at each id once, however many processes there are.
-            for (uint id = from; id < Processes.IdLimit && found == uint.MaxValue; id++)
+            for (uint id = processes.NextId(from); id < processes.IdLimit && found == uint.MaxValue; id = processes.NextId(id + 1))
             {
                 Process* process = processes.Find(id);
                 found = process != null && process->State != ProcessState.Embryo ? id : uint.MaxValue;
