@@ -3,6 +3,7 @@
 // push blocks on a component that does not answer, and that must not keep anybody from being given up.
 
 using System;
+using System.Buffers.Binary;
 using Lego.Common;
 using Lego.Common.Control;
 using Lego.Fabric;
@@ -12,7 +13,10 @@ using Lego.Manager.Sessions;
 
 namespace Lego.Manager;
 
-/// <summary>Everything of a manager component. As a control service it only reports; <see cref="Control"/> takes the frames.</summary>
+/// <summary>
+/// Everything of a manager component. As a control service it reports and hears of machines that have ended; <see cref="Control"/> takes
+/// the frames about programs.
+/// </summary>
 public sealed unsafe class ManagerMonitor : ControlService
 {
     /// <summary>Opcode group that the manager serves.</summary>
@@ -47,7 +51,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         _node = endpoint.Node;
         _transmitter = transmitter;
         _members = new MembershipTable(options.SuspectNs, options.FailNs);
-        Placement placement = new(_members, options.MemoryPolicy);
+        Placement placement = new(_members, options.MemoryPolicy, options.ProcessPolicy);
         _sessions = new SessionTable(frames);
         SessionOutput output = new(_sessions, transmitter);
         SessionWorker worker = new(endpoint, transmitter, _members, placement, _sessions, frames);
@@ -82,6 +86,24 @@ public sealed unsafe class ManagerMonitor : ControlService
         }
     }
 
+    /// <summary>The rack tool sees at once what would else be a silence of seconds.</summary>
+    public override ControlDisposition TryHandle(scoped in ControlFrame frame)
+    {
+        if (frame.Type != ControlFrameType.MachineEnded)
+        {
+            return ControlDisposition.NotMine;
+        }
+
+        bool isWhole = frame.Payload.Length >= sizeof(uint);
+        int index = isWhole ? _members.GiveUp((ushort)BinaryPrimitives.ReadUInt32LittleEndian(frame.Payload)) : -1;
+        if (index >= 0)
+        {
+            Lose(index, "failed: its machine has ended"u8, 0);
+        }
+
+        return ControlDisposition.Done;
+    }
+
     /// <summary>Sentences about members that found no room before.</summary>
     public override bool Send()
     {
@@ -109,8 +131,8 @@ public sealed unsafe class ManagerMonitor : ControlService
         Log.Info($"{ComponentNames.Of(join.Kind)} node {(int)join.Node} joined, epoch {_members.Epoch}");
         if (outcome == JoinOutcome.Replaced)
         {
-            EndSessionsOf(join.Node);
-            ReportFailure(join.Kind, join.Node, "restarted"u8, 0);
+            EndSessionsOf(join.Node, isLost: true);
+            ReportFailure(join.Kind, join.Node, "restarted"u8, 0, isForAll: join.Kind != ComponentKind.Processor);
         }
 
         MembershipChanged();
@@ -121,7 +143,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     {
         Member left = _members[index];
         _endpoint.MarkDown(left.Node, left.Incarnation);
-        EndSessionsOf(left.Node);
+        EndSessionsOf(left.Node, isLost: false);
         Log.Info($"{ComponentNames.Of(left.Kind)} node {(int)left.Node} left, epoch {_members.Epoch}");
         MembershipChanged();
     }
@@ -139,11 +161,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         _members.Pass(Math.Min(elapsedNs, MostPerTickNs), _node);
         for (int index = _members.NextFailure(); index >= 0; index = _members.NextFailure())
         {
-            Member failed = _members[index];
-            _endpoint.MarkDown(failed.Node, failed.Incarnation);
-            EndSessionsOf(failed.Node);
-            ReportFailure(failed.Kind, failed.Node, "failed: no sign of life for"u8, failed.SilentNs / NsPerMillisecond);
-            MembershipChanged();
+            Lose(index, "failed: no sign of life for"u8, _members[index].SilentNs / NsPerMillisecond);
         }
 
         LogSuspicions();
@@ -227,8 +245,19 @@ public sealed unsafe class ManagerMonitor : ControlService
         _membershipChanged.WakeAll();
     }
 
+    /// <summary>A member that has just been given up: what hangs on it ends, everybody hears of it.</summary>
+    private void Lose(int index, ReadOnlySpan<byte> what, ulong silentMs)
+    {
+        Member lost = _members[index];
+        _endpoint.MarkDown(lost.Node, lost.Incarnation);
+        EndSessionsOf(lost.Node, isLost: true);
+        // Of several processor components each takes along its own programs only, whose sessions say so.
+        ReportFailure(lost.Kind, lost.Node, what, silentMs, isForAll: lost.Kind != ComponentKind.Processor || !_members.Has(lost.Kind));
+        MembershipChanged();
+    }
+
     /// <summary>Programs end with their processor component.</summary>
-    private void EndSessionsOf(ushort node)
+    private void EndSessionsOf(ushort node, bool isLost)
     {
         for (int slot = 0; slot < SessionTable.MaxSessions; slot++)
         {
@@ -236,30 +265,34 @@ public sealed unsafe class ManagerMonitor : ControlService
             if (session->State != SessionState.Free && session->Processor == node)
             {
                 session->WaitStatus = SessionWorker.LostStatus;
+                session->IsLost = isLost;
                 session->State = SessionState.Ended;
                 session->Work.WakeAll();
             }
         }
     }
 
-    private void ReportFailure(ComponentKind kind, ushort node, ReadOnlySpan<byte> what, ulong silentMs)
+    private void ReportFailure(ComponentKind kind, ushort node, ReadOnlySpan<byte> what, ulong silentMs, bool isForAll)
     {
         _failures++;
         if (silentMs == 0)
         {
-            Announce($"{ComponentNames.Of(kind)} node {(int)node} {what}");
+            Announce($"{ComponentNames.Of(kind)} node {(int)node} {what}", isForAll);
         }
         else
         {
-            Announce($"{ComponentNames.Of(kind)} node {(int)node} {what} {silentMs} ms");
+            Announce($"{ComponentNames.Of(kind)} node {(int)node} {what} {silentMs} ms", isForAll);
         }
     }
 
-    private void Announce(ref LogLine sentence)
+    private void Announce(ref LogLine sentence, bool isForAll)
     {
         Log.Error(ref sentence);
-        // A page of sentences that nobody has read yet says enough.
-        _announcements.TryAdd(ControlFrameType.MemberFailed, 0, sentence.Text);
-        Send();
+        if (isForAll)
+        {
+            // A page of sentences that nobody has read yet says enough.
+            _announcements.TryAdd(ControlFrameType.MemberFailed, 0, sentence.Text);
+            Send();
+        }
     }
 }

@@ -181,9 +181,9 @@ public sealed unsafe class ManagerService : RpcService
         }
 
         int member = _members.Find(request.Source);
-        if (member >= 0 && _members[member].Processes > 0)
+        if (member >= 0)
         {
-            _members[member].Processes--;
+            _members[member].Processes = exited.Processes;
         }
 
         request.Reply(Errno.None);

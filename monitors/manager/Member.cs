@@ -17,8 +17,10 @@ public struct Member
     /// <summary>Requests served in the last heartbeat period.</summary>
     public ulong RecentRequests;
     public ulong RequestsServed;
-    /// <summary>Processes (p): as the last heartbeat said, plus those started since.</summary>
+    /// <summary>Processes (p), as it said last: each heartbeat, each start and each end of a program says it.</summary>
     public uint Processes;
+    /// <summary>Programs that it is starting (p), which it has not counted yet as far as it has said.</summary>
+    public uint Starting;
     /// <summary>Time without a sign of life, as far as the manager was there to see it.</summary>
     public ulong SilentNs;
     /// <summary>The endpoint's count of its frames when it was last looked at.</summary>

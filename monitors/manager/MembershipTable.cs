@@ -86,6 +86,20 @@ public sealed class MembershipTable
         return -1;
     }
 
+    /// <summary>True when a component of a kind has not been given up.</summary>
+    public bool Has(ComponentKind kind)
+    {
+        for (int index = 0; index < _count; index++)
+        {
+            if (_members[index].Kind == kind && _members[index].State != MemberState.Failed)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>True when the node may be given work.</summary>
     public bool IsAlive(ushort node)
     {
@@ -170,7 +184,14 @@ public sealed class MembershipTable
     public int Leave(in JoinRequest request)
     {
         int index = Find(request.Node);
-        if (index < 0 || _members[index].Incarnation != request.Incarnation || _members[index].State == MemberState.Failed)
+        return index < 0 || _members[index].Incarnation != request.Incarnation ? -1 : GiveUp(request.Node);
+    }
+
+    /// <summary>A node is known to have ended: the position of its member, or -1 when it is none (any more).</summary>
+    public int GiveUp(ushort node)
+    {
+        int index = Find(node);
+        if (index < 0 || _members[index].State == MemberState.Failed)
         {
             return -1;
         }

@@ -1,6 +1,6 @@
 // The coarse decisions of the rack, taken on approximate load (heartbeats): GPM, which processor component starts a program; GMM, which
 // memory component is a process's home and which one owns new vRegions; GSM, where files and their cache are.
-// Pure functions of the membership table but for the round-robin counter and the memory component in use. Never block or allocate.
+// Pure functions of the membership table but for what came last in a turn and the memory component in use. Never block or allocate.
 // EHOSTDOWN: no such component is there.
 
 using Lego.Fabric.Messages;
@@ -17,39 +17,62 @@ public enum PlacementPolicy : byte
     RoundRobin,
 }
 
+/// <summary>How the GPM chooses among processor components. What a program starts itself stays where it is.</summary>
+public enum ProcessPolicy : byte
+{
+    /// <summary>The one with the fewest processes.</summary>
+    Fewest,
+    /// <summary>The first one, by node, that is not full, so that the others stay idle; the one with the fewest when all are.</summary>
+    Packed,
+    /// <summary>One after the other.</summary>
+    Spread,
+}
+
 /// <summary>GPM, GMM and GSM.</summary>
 public sealed class Placement
 {
+    /// <summary>Processes that make a processor component full for <see cref="ProcessPolicy.Packed"/>.</summary>
+    public const uint PackedProcesses = 16;
+
     private const ulong Full = 1000;
 
     private readonly MembershipTable _members;
     private readonly PlacementPolicy _policy;
+    private readonly ProcessPolicy _processPolicy;
     private int _nextMemory;
+    private ushort _lastProcessor;
     /// <summary>Where all programs' files are cached; 0 before the first program.</summary>
     private ushort _fileMemory;
 
-    public Placement(MembershipTable members, PlacementPolicy policy)
+    public Placement(MembershipTable members, PlacementPolicy policy, ProcessPolicy processPolicy = ProcessPolicy.Fewest)
     {
         _members = members;
         _policy = policy;
+        _processPolicy = processPolicy;
     }
 
-    /// <summary>GPM: the processor component with the fewest processes; the lowest node among equals.</summary>
-    public Errno ChooseProcessor(out ushort node)
+    /// <summary>
+    /// GPM: the processor component for a program, by policy; among equals the lowest node. <paramref name="wanted"/>: the one that the
+    /// user has named, whatever its load, or 0.
+    /// </summary>
+    public Errno ChooseProcessor(ushort wanted, out ushort node)
     {
         int best = -1;
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
-            if (IsCandidate(in member, ComponentKind.Processor)
-                && (best < 0 || member.Processes < _members[best].Processes
-                    || (member.Processes == _members[best].Processes && member.Node < _members[best].Node)))
+            bool isThere = wanted == 0
+                ? IsCandidate(in member, ComponentKind.Processor)
+                : member.Node == wanted && member.Kind == ComponentKind.Processor && member.State != MemberState.Failed;
+            if (isThere && (best < 0 || RankOf(in member) < RankOf(in _members[best])))
             {
                 best = index;
             }
         }
 
-        return Result(best, out node);
+        Errno error = Result(best, out node);
+        _lastProcessor = node;
+        return error;
     }
 
     /// <summary>GMM: the memory component that suits new processes best.</summary>
@@ -111,6 +134,19 @@ public sealed class Placement
         }
 
         return false;
+    }
+
+    /// <summary>What the policy orders processor components by, the best first; the node decides among equals.</summary>
+    private ulong RankOf(in Member member)
+    {
+        ulong load = member.Processes + member.Starting;
+        ulong rank = _processPolicy switch
+        {
+            ProcessPolicy.Packed => load < PackedProcesses ? 0 : load,
+            ProcessPolicy.Spread => member.Node > _lastProcessor ? 0u : 1u,
+            _ => load,
+        };
+        return (rank << 16) | member.Node;
     }
 
     private Errno Result(int index, out ushort node)

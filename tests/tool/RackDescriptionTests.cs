@@ -76,7 +76,7 @@ public class RackDescriptionTests
     [InlineData("components: 7", "rack.yml:1")]
     [InlineData("components:\n  - kind: memory\n    memroy: 1G", "memroy")]
     [InlineData("components:\n  - kind: toaster", "'toaster' is none of")]
-    [InlineData("components:\n  - kind: memory", "exactly one processor")]
+    [InlineData("components:\n  - kind: memory", "at least one processor")]
     [InlineData("link: pigeon\ncomponents:\n  - kind: memory", "'pigeon' is none of")]
     [InlineData("components:\n  - {kind: memory, policy: lru}", "belong to a processor")]
     [InlineData("components:\n  - {kind: memory, memory: much}", "'much' is not a size")]
@@ -84,7 +84,9 @@ public class RackDescriptionTests
     [InlineData("components: [{kind: processor, excache: 60M},{kind: memory},{kind: storage},{kind: manager}]",
         "needs a machine of at least")]
     [InlineData("components: [{kind: processor, ways: 3},{kind: memory},{kind: storage},{kind: manager}]", "3 ways do not divide")]
-    [InlineData("components: [{kind: processor},{kind: processor},{kind: memory},{kind: storage},{kind: manager}]", "this one has 2")]
+    [InlineData("components: [{kind: processor},{kind: memory},{kind: storage},{kind: storage},{kind: manager}]", "this one has 2")]
+    [InlineData("components: [{kind: processor, processes: spread},{kind: memory},{kind: storage},{kind: manager}]", "to a manager")]
+    [InlineData("components: [{kind: processor},{kind: memory},{kind: storage},{kind: manager, processes: most}]", "'most' is none of")]
     [InlineData("components: [{kind: processor, name: a},{kind: memory, name: a},{kind: storage},{kind: manager}]",
         "two components are named 'a'")]
     [InlineData("a: [", "rack.yml:")]
@@ -97,6 +99,39 @@ public class RackDescriptionTests
         Assert.StartsWith("rack.yml", error.Message);
         Assert.DoesNotContain("type", error.Message);
         Assert.DoesNotContain("Lego.", error.Message);
+    }
+
+    [Fact]
+    public void Several_processors_have_names_and_cards_and_the_manager_a_policy_for_them()
+    {
+        const string Text = "components: [{kind: processor},{kind: processor},{kind: memory},{kind: storage},"
+            + "{kind: manager, processes: spread}]";
+        RackDescription rack = RackFile.Parse(Text, "rack.yml");
+        Assert.Equal(["p0", "p1", "m0", "s0", "g0"], rack.Components.Select(c => c.Name));
+        Assert.Contains("processes=spread", QemuCommandLine.BootLine(rack, rack.StartingComponent));
+        Assert.All(rack.Components.Take(2), c => Assert.Contains("address=", QemuCommandLine.BootLine(rack, c)));
+        Assert.Contains("several", Assert.Throws<ToolException>(() => rack.ToSolo()).Message);
+    }
+
+    [Theory]
+    [InlineData(LinkKind.Ring, RackDescription.MostOnRings)]
+    [InlineData(LinkKind.Ethernet, RackDescription.MostComponents)]
+    public void A_link_joins_so_many_components_and_no_more(LinkKind link, int most)
+    {
+        RackWith(most).Check();
+        ToolException error = Assert.Throws<ToolException>(RackWith(most + 1).Check);
+        Assert.Contains($"at most {most} components", error.Message);
+
+        RackDescription RackWith(int count)
+        {
+            ComponentDescription[] all = [.. RackDescription.Default.Components];
+            return RackDescription.Default with
+            {
+                Link = link,
+                Components = [.. all, .. Enumerable.Range(all.Length + 1, count - all.Length)
+                    .Select(node => all[0] with { Name = $"p{node}", Node = node })],
+            };
+        }
     }
 
     [Fact]

@@ -16,6 +16,8 @@ public sealed record ProgramOptions
     /// <summary>K=V words beside PATH, HOME, USER and HOSTNAME.</summary>
     public IReadOnlyList<string> Environment { get; init; } = [];
     public string WorkingDirectory { get; init; } = "/";
+    /// <summary>The processor component to run on, by name; null leaves the choice to the manager.</summary>
+    public string? On { get; init; }
     /// <summary>Standard input; null for an empty one.</summary>
     public Stream? Input { get; init; }
     /// <summary>Gets what it prints on standard output as well, as soon as it arrives; Console.OpenStandardOutput() shows it.</summary>
@@ -95,6 +97,7 @@ public sealed class RackProgram : IAsyncDisposable
             Arguments = words,
             Environment = [.. ProgramEnvironment.With(options.Environment)],
             WorkingDirectory = options.WorkingDirectory,
+            Node = options.On is { } name ? await _client.FindProcessorAsync(name) : 0,
         };
         int status = await _run.RunAsync(request, options.Limit);
         return new ProgramResult(status, Output, Error);

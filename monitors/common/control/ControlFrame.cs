@@ -66,6 +66,10 @@ public enum ControlFrameType : ushort
     TerminalModes = 24,
     /// <summary>Tool to manager: u16 rows, u16 columns.</summary>
     WindowSize = 25,
+    /// <summary>Manager to tool, before Exited: u32 node of the processor component that has failed and taken the program along.</summary>
+    ProgramLost = 26,
+    /// <summary>Tool to manager: u32 node of a component whose machine has ended unasked.</summary>
+    MachineEnded = 27,
 }
 
 /// <summary>How far the bytes at hand go.</summary>

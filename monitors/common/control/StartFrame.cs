@@ -1,6 +1,6 @@
-// Payload of a Start frame: u32 flags (StartFlags), u32 argument count, u32 environment count, u16 terminal rows, u16 columns, 36 bytes of
-// struct termios; then the working directory, the arguments and the environment, each ended by a zero byte. The first argument is also the
-// program's name.
+// Payload of a Start frame: u32 flags (StartFlags), u32 argument count, u32 environment count, u16 terminal rows, u16 columns, u32 node of
+// the processor component that the program is to run on (0: the manager chooses), 36 bytes of struct termios; then the working
+// directory, the arguments and the environment, each ended by a zero byte. The first argument is also the program's name.
 
 using System;
 using System.Buffers.Binary;
@@ -15,7 +15,10 @@ public readonly ref struct StartFrame
     /// <summary>Bytes before the strings.</summary>
     public const int HeadBytes = ModesOffset + 36;
 
-    private const int ModesOffset = 16;
+    /// <summary>Where the node stands.</summary>
+    public const int ProcessorOffset = 16;
+
+    private const int ModesOffset = 20;
 
     /// <summary>Longest strings: they travel to the processor component in one message.</summary>
     public const int MaxStringBytes = 56 * 1024;
@@ -25,6 +28,7 @@ public readonly ref struct StartFrame
     public readonly uint EnvironmentCount;
     public readonly ushort TerminalRows;
     public readonly ushort TerminalColumns;
+    public readonly ushort Processor;
     public readonly TerminalAttributes Modes;
     public readonly ReadOnlySpan<byte> Strings;
 
@@ -35,6 +39,7 @@ public readonly ref struct StartFrame
         EnvironmentCount = BinaryPrimitives.ReadUInt32LittleEndian(payload.Slice(8));
         TerminalRows = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(12));
         TerminalColumns = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(14));
+        Processor = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(ProcessorOffset));
         Modes = MemoryMarshal.Read<TerminalAttributes>(payload.Slice(ModesOffset));
         Strings = payload.Slice(HeadBytes);
     }

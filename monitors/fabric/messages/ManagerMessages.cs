@@ -150,7 +150,8 @@ public struct TerminalAttributes
 public struct StartProcessReply
 {
     public uint ProcessId;
-    public uint Reserved;
+    /// <summary>Processes that exist at the component, this one among them.</summary>
+    public uint Processes;
 }
 
 /// <summary>The status as wait(2) encodes it.</summary>
@@ -160,7 +161,8 @@ public struct ProcessExitedRequest
     public uint Session;
     public uint ProcessId;
     public uint WaitStatus;
-    public uint Reserved;
+    /// <summary>Processes that exist at the component besides this one.</summary>
+    public uint Processes;
 }
 
 /// <summary>Bytes of a standard stream.</summary>

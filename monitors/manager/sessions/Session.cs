@@ -58,10 +58,14 @@ public unsafe struct Session
     public uint Id;
     /// <summary>Name on the control channel, chosen by the tool.</summary>
     public ushort Tag;
+    /// <summary>Where the user wants the program to run; 0 leaves it to the manager.</summary>
+    public ushort Wanted;
     /// <summary>Where the program runs; 0 until placed.</summary>
     public ushort Processor;
     /// <summary>0 until StartProcess has been answered.</summary>
     public uint ProcessId;
+    /// <summary>The program has ended because its processor component has failed.</summary>
+    public bool IsLost;
     /// <summary>As wait(2) encodes it; valid from Ended on.</summary>
     public uint WaitStatus;
 

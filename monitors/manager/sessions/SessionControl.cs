@@ -255,6 +255,7 @@ public sealed unsafe class SessionControl : ControlService
             return Errno.ENOMEM;
         }
 
+        session->Wanted = start.Processor;
         start.Strings.CopyTo(new Span<byte>(session->Strings, start.Strings.Length));
         session->Request = new StartProcessRequest
         {

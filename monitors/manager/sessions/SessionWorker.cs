@@ -65,6 +65,11 @@ public sealed unsafe class SessionWorker : ThreadBody
                 session->Work.Wait();
             }
 
+            if (session->IsLost)
+            {
+                SendLost(session);
+            }
+
             SendExited(session);
             CloseStreams(session);
         }
@@ -114,33 +119,50 @@ public sealed unsafe class SessionWorker : ThreadBody
     private static ReadOnlySpan<byte> AsBytes<T>(in T value) where T : unmanaged =>
         MemoryMarshal.AsBytes(MemoryMarshal.CreateReadOnlySpan(ref Unsafe.AsRef(in value), 1));
 
+    /// <summary>A program that nobody has named a component for starts at another one when the chosen one turns out to be gone.</summary>
     private Errno StartProgram(Session* session)
     {
-        PlaceReply place = default;
-        Errno error = _placement.ChooseProcessor(out ushort processor);
-        if (error == Errno.None)
+        Errno error = Errno.EHOSTDOWN;
+        for (int tries = 0; tries < _members.Count && error == Errno.EHOSTDOWN; tries++)
         {
-            error = _placement.Place(out place);
+            error = _placement.ChooseProcessor(session->Wanted, out session->Processor);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            error = _placement.Place(out session->Request.Place);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            session->State = SessionState.Starting;
+            session->IsLost = false;
+            session->Request.Session = session->Id;
+            error = StartAt(session);
         }
 
-        if (error != Errno.None)
-        {
-            return error;
-        }
+        return error;
+    }
 
-        session->Processor = processor;
-        session->Request.Session = session->Id;
-        session->Request.Place = place;
-        int member = _members.Find(processor);
-        _members[member].Processes++;
+    private Errno StartAt(Session* session)
+    {
+        // Positions in the table are for ever.
+        int member = _members.Find(session->Processor);
+        uint incarnation = _members[member].Incarnation;
+        _members[member].Starting++;
         StartProcessReply reply = default;
-        error = _endpoint.Call(
-            processor, Opcode.StartProcess, default, AsBytes(in session->Request),
+        Errno error = _endpoint.Call(
+            session->Processor, Opcode.StartProcess, default, AsBytes(in session->Request),
             new ReadOnlySpan<byte>(session->Strings, (int)session->Request.StringBytes),
             new Span<byte>(&reply, sizeof(StartProcessReply)), out _);
+        bool isSameLife = _members[member].Incarnation == incarnation;
+        _members[member].Starting -= isSameLife ? 1u : 0u;
         if (error == Errno.None)
         {
             session->ProcessId = reply.ProcessId;
+            _members[member].Processes = isSameLife ? reply.Processes : _members[member].Processes;
         }
 
         return error;
@@ -225,6 +247,13 @@ public sealed unsafe class SessionWorker : ThreadBody
         BinaryPrimitives.WriteUInt32LittleEndian(body, (uint)error);
         BinaryPrimitives.WriteUInt32LittleEndian(body.Slice(sizeof(uint)), session->ProcessId);
         Send(session, ControlFrameType.Started, body);
+    }
+
+    private void SendLost(Session* session)
+    {
+        Span<byte> body = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(body, session->Processor);
+        Send(session, ControlFrameType.ProgramLost, body);
     }
 
     private void SendExited(Session* session)

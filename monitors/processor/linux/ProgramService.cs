@@ -44,7 +44,7 @@ public sealed unsafe class ProgramService(FileSystem files) : RpcService
         }
 
         Errno error = ProgramStart.Start(files.Processes, in start, text, out uint processId);
-        StartProcessReply reply = new() { ProcessId = processId };
+        StartProcessReply reply = new() { ProcessId = processId, Processes = (uint)files.Processes.Count };
         if (error == Errno.None)
         {
             request.Reply(error, in reply);

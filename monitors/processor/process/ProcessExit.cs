@@ -118,6 +118,7 @@ public static unsafe class ProcessExit
             Session = process->TerminalSession,
             ProcessId = process->Id,
             WaitStatus = waitStatus,
+            Processes = (uint)table.Count - 1,
         };
         RpcContext context = new() { Class = RpcClass.DemandFetch };
         Errno error = table.Rpc.Call(table.Manager, Opcode.ProcessExited, in context, in report, default, default, out _);

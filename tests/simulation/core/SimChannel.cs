@@ -107,12 +107,13 @@ internal sealed unsafe class SimChannel(SimMachine machine, WaitQueue* heard) : 
         machine.HasNews = true;
     }
 
-    /// <summary>Starts a program; the flags are StartFlags.</summary>
-    internal void Start(ushort session, uint flags, params string[] arguments)
+    /// <summary>Starts a program, on a processor component or (0) where the manager wants it; the flags are StartFlags.</summary>
+    internal void Start(ushort session, uint flags, ushort node, params string[] arguments)
     {
         byte[] head = new byte[StartFrame.HeadBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(head, flags);
         BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(4), (uint)arguments.Length);
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(StartFrame.ProcessorOffset), node);
         string strings = string.Concat(new[] { "/" }.Concat(arguments).Select(text => text + "\0"));
         Send(ControlFrameType.Start, session, [.. head, .. Encoding.ASCII.GetBytes(strings)]);
     }

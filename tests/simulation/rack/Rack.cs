@@ -196,7 +196,15 @@ internal sealed unsafe class Rack : IDisposable
     internal ushort Start(int program, params string[] arguments)
     {
         ushort session = ++_sessions;
-        Channel.Start(session, 0, ["/bin/" + StandInElf.NameOf(program), .. arguments]);
+        Channel.Start(session, 0, 0, ["/bin/" + StandInElf.NameOf(program), .. arguments]);
+        return session;
+    }
+
+    /// <summary>Driver only: the same on a processor component.</summary>
+    internal ushort StartOn(ushort node, int program)
+    {
+        ushort session = ++_sessions;
+        Channel.Start(session, 0, node, "/bin/" + StandInElf.NameOf(program));
         return session;
     }
 
@@ -204,7 +212,7 @@ internal sealed unsafe class Rack : IDisposable
     internal ushort StartOnTerminal(int program, uint flags)
     {
         ushort session = ++_sessions;
-        Channel.Start(session, flags, "/bin/" + StandInElf.NameOf(program));
+        Channel.Start(session, flags, 0, "/bin/" + StandInElf.NameOf(program));
         return session;
     }
 
@@ -296,6 +304,7 @@ internal sealed unsafe class Rack : IDisposable
         }
 
         control.Add(Manager.Control);
+        control.Add(Manager);
         Poller.Register(_endpoints[ManagerNode]);
         Poller.Register(control);
         Manager.Start();
@@ -335,7 +344,9 @@ internal sealed unsafe class Rack : IDisposable
         Storage = new StorageMonitor(volume!, machine.Frames, _endpoints[StorageNode]);
         _endpoints[StorageNode].Register(StorageMonitor.OpcodeGroup, Storage);
         Storage.StartWriteBack();
-        JoinRack(machine, ComponentKind.Storage, StorageNode, new VolumeLoad(volume!), new ComponentLife(new SimEntropy(machine)));
+        JoinRack(
+            machine, ComponentKind.Storage, StorageNode, new StorageLoad(volume!), new ComponentLife(new SimEntropy(machine)),
+            new StorageWatcher(Storage));
     }
 
     private void JoinRack(
@@ -358,10 +369,4 @@ internal sealed unsafe class Rack : IDisposable
 
     /// <summary>A control server's last act; the driver ends the run.</summary>
     private static void Leave(Errno error) => Scheduler.Exit();
-
-    /// <summary>As boot/storage reports it.</summary>
-    private sealed class VolumeLoad(Volume volume) : LoadSource
-    {
-        public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = volume.FreeBytes };
-    }
 }

@@ -51,6 +51,7 @@ internal static class Scenarios
             FileStep.Close,
             FileStep.Rename, FileStep.Unlink, FileStep.Unlink, FileStep.Write, FileStep.Size, FileStep.Size) { MoreProcessors = 1 },
         new CutLink(),
+        new LostProcessor(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

@@ -1,3 +1,5 @@
+using System;
+using System.Linq;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Manager;
@@ -22,10 +24,10 @@ public sealed class PlacementTests
         _members[2].Processes = 1;
         Placement placement = new(_members, PlacementPolicy.LeastLoaded);
 
-        Assert.Equal(Errno.None, placement.ChooseProcessor(out ushort node));
+        Assert.Equal(Errno.None, placement.ChooseProcessor(0, out ushort node));
         Assert.Equal(5, node);
         _members[1].State = MemberState.Suspect;
-        placement.ChooseProcessor(out node);
+        placement.ChooseProcessor(0, out node);
         Assert.Equal(6, node);
     }
 
@@ -38,11 +40,71 @@ public sealed class PlacementTests
         Placement placement = new(_members, PlacementPolicy.LeastLoaded);
         for (int program = 0; program < 30; program++)
         {
-            placement.ChooseProcessor(out ushort node);
+            placement.ChooseProcessor(0, out ushort node);
             _members[_members.Find(node)].Processes++;
         }
 
         Assert.All(new[] { 0, 1, 2 }, index => Assert.Equal(10u, _members[index].Processes));
+    }
+
+    [Fact]
+    public void After_uneven_kills_the_next_ten_programs_go_where_the_model_says()
+    {
+        int[] killed = [3, 9, 0];
+        Placement placement = PlacementOnThree(ProcessPolicy.Fewest);
+        StartMany(placement, 30);
+        int[] model = [10 - killed[0], 10 - killed[1], 10 - killed[2]];
+        for (int index = 0; index < model.Length; index++)
+        {
+            // What the component says when the last of them has ended; two more are on their way to the second one.
+            _members[index].Processes = (uint)model[index];
+        }
+
+        _members[1].Starting = 2;
+        model[1] += 2;
+        for (int program = 0; program < 10; program++)
+        {
+            int expected = Array.IndexOf(model, model.Min());
+            model[expected]++;
+            placement.ChooseProcessor(0, out ushort node);
+            _members[_members.Find(node)].Processes++;
+            Assert.Equal(expected, _members.Find(node));
+        }
+    }
+
+    [Fact]
+    public void Spread_takes_turns_by_node_whatever_the_load()
+    {
+        Placement placement = PlacementOnThree(ProcessPolicy.Spread);
+        _members[1].Processes = 100;
+        Assert.Equal([1, 2, 3, 1, 2, 3], StartMany(placement, 6));
+        _members[2].State = MemberState.Failed;
+        Assert.Equal([1, 2, 1], StartMany(placement, 3));
+    }
+
+    [Fact]
+    public void Packed_fills_one_before_the_next_and_then_evens_out()
+    {
+        const int Full = (int)Placement.PackedProcesses;
+        Placement placement = PlacementOnThree(ProcessPolicy.Packed);
+        ushort[] nodes = StartMany(placement, (3 * Full) + 3);
+        Assert.Equal(Enumerable.Range(0, nodes.Length).Select(number => (ushort)(1 + (number < 3 * Full ? number / Full : number % Full))),
+            nodes);
+        _members[1].Processes = 1;
+        Assert.Equal([2], StartMany(placement, 1));
+    }
+
+    [Fact]
+    public void A_processor_that_the_user_names_is_taken_unless_it_has_failed()
+    {
+        Placement placement = PlacementOnThree(ProcessPolicy.Fewest);
+        Join(4, ComponentKind.Memory);
+        _members[2].Processes = 100;
+        Assert.Equal(Errno.None, placement.ChooseProcessor(3, out ushort node));
+        Assert.Equal(3, node);
+        _members[2].State = MemberState.Failed;
+        Assert.Equal(Errno.EHOSTDOWN, placement.ChooseProcessor(3, out _));
+        Assert.Equal(Errno.EHOSTDOWN, placement.ChooseProcessor(4, out _));
     }
 
     [Fact]
@@ -100,7 +162,7 @@ public sealed class PlacementTests
     {
         Placement placement = new(_members, PlacementPolicy.RoundRobin);
         Assert.Equal(Errno.EHOSTDOWN, placement.ChooseHome(out _));
-        Assert.Equal(Errno.EHOSTDOWN, placement.ChooseProcessor(out _));
+        Assert.Equal(Errno.EHOSTDOWN, placement.ChooseProcessor(0, out _));
         Assert.Equal(Errno.EHOSTDOWN, placement.Place(out _));
         Join(2, ComponentKind.Memory);
         Assert.Equal(Errno.EHOSTDOWN, placement.Place(out _));
@@ -148,6 +210,27 @@ public sealed class PlacementTests
         _members[0].State = MemberState.Failed;
         Assert.Equal(Errno.None, placement.ChooseOwner(Consult(Gigabyte), 2, out node));
         Assert.Equal(2, node);
+    }
+
+    private Placement PlacementOnThree(ProcessPolicy policy)
+    {
+        Join(1, ComponentKind.Processor);
+        Join(2, ComponentKind.Processor);
+        Join(3, ComponentKind.Processor);
+        return new Placement(_members, PlacementPolicy.LeastLoaded, policy);
+    }
+
+    /// <summary>Where so many programs go that are started and do not end.</summary>
+    private ushort[] StartMany(Placement placement, int count)
+    {
+        ushort[] nodes = new ushort[count];
+        for (int program = 0; program < count; program++)
+        {
+            Assert.Equal(Errno.None, placement.ChooseProcessor(0, out nodes[program]));
+            _members[_members.Find(nodes[program])].Processes++;
+        }
+
+        return nodes;
     }
 
     private static ConsultRequest Consult(ulong free) =>

@@ -23,6 +23,7 @@ public abstract unsafe class SessionFixture : IDisposable
     private protected const ushort StorageNode = 3;
     private protected const ushort ManagerNode = 4;
     private protected const uint ExitStatus = 7 << 8;
+    private protected const uint ProcessesLeft = 3;
     private protected const ulong Second = 1_000_000_000;
 
     private readonly HostFrames _frames = new(megabytes: 24);
@@ -104,6 +105,8 @@ public abstract unsafe class SessionFixture : IDisposable
     private void Join(ushort node, ComponentKind kind) =>
         Manager.Members.Join(new JoinRequest { Node = node, Kind = kind, Incarnation = 1, CapacityBytes = 1 << 30 }, 0);
 
+    private protected ref Member ProcessorMember => ref Manager.Members[Manager.Members.Find(ProcessorNode)];
+
     /// <summary>Ticks as the manager's thread does.</summary>
     private protected void LetPass(ulong timeNs)
     {
@@ -148,6 +151,7 @@ public abstract unsafe class SessionFixture : IDisposable
             Session = Programs.Request.Session,
             ProcessId = FakeProcessor.ProcessId,
             WaitStatus = ExitStatus,
+            Processes = ProcessesLeft,
         };
         Errno status = Processor.Call(
             ManagerNode, Opcode.ProcessExited, default, new ReadOnlySpan<byte>(&request, sizeof(ProcessExitedRequest)), default, default,
@@ -180,6 +184,7 @@ public abstract unsafe class SessionFixture : IDisposable
     private protected sealed class FakeProcessor : RpcService
     {
         public const uint ProcessId = 42;
+        public const uint Processes = 7;
 
         public StartProcessRequest Request;
 
@@ -211,7 +216,7 @@ public abstract unsafe class SessionFixture : IDisposable
                     Assert.True(request.TryReadHead(out Request, out ReadOnlySpan<byte> strings));
                     Strings = Encoding.ASCII.GetString(strings);
                     Started = StartStatus == Errno.None;
-                    request.Reply(StartStatus, new StartProcessReply { ProcessId = ProcessId });
+                    request.Reply(StartStatus, new StartProcessReply { ProcessId = ProcessId, Processes = Processes });
                     break;
                 case Opcode.StandardInput:
                     Assert.True(request.TryReadHead(out StreamRequest stream, out ReadOnlySpan<byte> bytes));

@@ -86,6 +86,33 @@ public sealed unsafe class SessionTests : SessionFixture
     }
 
     [Fact]
+    public void A_program_whose_processor_has_ended_is_lost_and_only_its_user_is_told()
+    {
+        Manager.Members.Join(new JoinRequest { Node = ProcessorNode + 20, Kind = ComponentKind.Processor, Incarnation = 1 }, 0);
+        Steps.Then(() => Programs.Started, () => Channel.Feed(ControlFrameType.MachineEnded, 0, (byte)ProcessorNode, 0, 0, 0));
+        byte[] start = FakeChannel.Start(["sleep"]);
+        start[StartFrame.ProcessorOffset] = (byte)ProcessorNode;
+        RunSession(start);
+        List<SentFrame> frames = Channel.Take();
+        Assert.Equal([ControlFrameType.Started, ControlFrameType.ProgramLost, ControlFrameType.Exited], frames.Select(frame => frame.Type));
+        Assert.Equal((1, (uint)ProcessorNode), (frames[1].Session, frames[1].Number(0)));
+        Assert.Equal(MemberState.Failed, ProcessorMember.State);
+        Assert.Equal(0, Manager.Sessions.InUse);
+    }
+
+    [Fact]
+    public void What_a_processor_says_of_its_processes_is_what_placement_counts()
+    {
+        Steps.Then(() => Programs.Started && ProcessorMember.Starting == 0, () =>
+        {
+            Assert.Equal(FakeProcessor.Processes, ProcessorMember.Processes);
+            Exit();
+        });
+        RunSession(FakeChannel.Start(["true"]));
+        Assert.Equal((ProcessesLeft, 0u), (ProcessorMember.Processes, ProcessorMember.Starting));
+    }
+
+    [Fact]
     public void A_window_that_changes_is_told()
     {
         Steps.Then(() => Programs.Started, () => Channel.Feed(ControlFrameType.WindowSize, 1, 50, 0, 132, 0));

@@ -40,6 +40,11 @@ internal static class RunCommand
             Description = "Write the rack's counters as JSON when the program has ended.",
             HelpName = "FILE",
         };
+        Option<string?> on = new("--on")
+        {
+            Description = "Run it on this processor component, whatever the manager would choose; ./lego ps has their names.",
+            HelpName = "COMPONENT",
+        };
         Option<string?> timeout = new("--timeout") { Description = "Stop the program after this time.", HelpName = "SECONDS" };
         Argument<string[]> words = new("PROGRAM")
         {
@@ -49,6 +54,7 @@ internal static class RunCommand
         command.Options.Add(env);
         command.Options.Add(cwd);
         command.Options.Add(stats);
+        command.Options.Add(on);
         command.Options.Add(timeout);
         command.Arguments.Add(words);
         command.SetAction(async result =>
@@ -68,7 +74,7 @@ internal static class RunCommand
             };
             // Refused before a rack is booted for it.
             request.ToPayload();
-            return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(stats),
+            return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(on), result.GetValue(stats),
                 ParseSeconds(result.GetValue(timeout)));
         });
         return command;
@@ -76,7 +82,7 @@ internal static class RunCommand
 
     private static string NewName() => $"run-{Environment.ProcessId}";
 
-    private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? stats,
+    private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? on, string? stats,
         TimeSpan? limit)
     {
         OutputFile.Check(stats, "--stats", FileMode.Create);
@@ -125,6 +131,7 @@ internal static class RunCommand
                     ?? throw ToolException.Rack("the rack's keeper does not answer");
             }
 
+            request = on is null ? request : request with { Node = await client.FindProcessorAsync(on) };
             TimeSpan? left = limit is null ? null : Remaining(deadline);
             using ProgramRun started = new(client, HostTerminal.Write, HostTerminal.ReadInput, HostTerminal.OutputIsOneFile)
             {

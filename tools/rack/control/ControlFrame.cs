@@ -45,6 +45,10 @@ internal enum ControlFrameType : ushort
     TerminalModes = 24,
     /// <summary>To the manager: u16 rows, u16 columns.</summary>
     WindowSize = 25,
+    /// <summary>To the tool, before Exited: u32 node. The program has ended because this processor component has.</summary>
+    ProgramLost = 26,
+    /// <summary>To the manager: u32 node. The component's machine has ended unasked.</summary>
+    MachineEnded = 27,
 
     // client <-> keeper
     /// <summary>Payload: a component's name. Reply: StatisticsReply.</summary>

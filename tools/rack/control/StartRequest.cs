@@ -1,6 +1,6 @@
-// What the manager needs to start a program: its words, its environment, its working directory and what its streams are. Payload of a Start
-// frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, struct termios, then cwd\0, argv\0..., envp\0... (the same strings as
-// StartProcess carries). Strings are any bytes; HostArguments says how they are held in .NET's.
+// What the manager needs to start a program: its words, its environment, its working directory, where it is to run and what its streams
+// are. Payload of a Start frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, u32 node, struct termios, then cwd\0, argv\0...,
+// envp\0... (the same strings as StartProcess carries). Strings are any bytes; HostArguments says how they are held in .NET's.
 
 using System;
 using System.Buffers.Binary;
@@ -26,7 +26,8 @@ internal sealed record StartRequest
     public const int HeaderBytes = ModesOffset + HostTerminal.ModesBytes;
     /// <summary>Most bytes of all strings: they travel in one message today (the images' StartFrame.MaxStringBytes).</summary>
     public const int MostStringBytes = 56 * 1024;
-    private const int ModesOffset = 16;
+    private const int NodeOffset = 16;
+    private const int ModesOffset = 20;
 
     /// <summary>The program and its arguments; the first word is both the name to look up and argv[0].</summary>
     public required IReadOnlyList<string> Arguments { get; init; }
@@ -36,6 +37,8 @@ internal sealed record StartRequest
     public StartFlags Flags { get; init; }
     public ushort TerminalRows { get; init; }
     public ushort TerminalColumns { get; init; }
+    /// <summary>The processor component to run on; 0 leaves the choice to the manager.</summary>
+    public int Node { get; init; }
     /// <summary>struct termios of the user's terminal; all zero without one.</summary>
     public ReadOnlyMemory<byte> Modes { get; init; } = new byte[HostTerminal.ModesBytes];
 
@@ -49,6 +52,7 @@ internal sealed record StartRequest
         BinaryPrimitives.WriteUInt32LittleEndian(header[8..], (uint)Environment.Count);
         BinaryPrimitives.WriteUInt16LittleEndian(header[12..], TerminalRows);
         BinaryPrimitives.WriteUInt16LittleEndian(header[14..], TerminalColumns);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[NodeOffset..], (uint)Node);
         Modes.Span.CopyTo(header[ModesOffset..]);
         payload.Write(header);
         WriteString(payload, WorkingDirectory);
@@ -106,6 +110,7 @@ internal sealed record StartRequest
             Flags = (StartFlags)BinaryPrimitives.ReadUInt32LittleEndian(payload),
             TerminalRows = BinaryPrimitives.ReadUInt16LittleEndian(payload[12..]),
             TerminalColumns = BinaryPrimitives.ReadUInt16LittleEndian(payload[14..]),
+            Node = (int)BinaryPrimitives.ReadUInt32LittleEndian(payload[NodeOffset..]),
             Modes = payload[ModesOffset..HeaderBytes].ToArray(),
             WorkingDirectory = strings[0],
             Arguments = strings.GetRange(1, (int)argumentCount),

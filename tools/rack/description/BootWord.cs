@@ -30,6 +30,7 @@ public sealed record BootWord(string Key, string Values, params ComponentKind[] 
         new("hold", Number, s_all),
         new("piggyback", Switch, ComponentKind.Processor, ComponentKind.Solo),
         new("placement", "least-loaded|round-robin", ComponentKind.Manager, ComponentKind.Solo),
+        new("processes", "fewest|packed|spread", ComponentKind.Manager, ComponentKind.Solo),
         new("region", Size, ComponentKind.Memory, ComponentKind.Solo),
         new("seed", Number, s_all),
         new("spin_us", Number, s_all),

@@ -9,6 +9,9 @@ public enum ComponentKind { Processor = 1, Memory = 2, Storage = 3, Manager = 4,
 /// <summary>Replacement policy of the ExCache.</summary>
 public enum ExCachePolicy { Fifo, Lru, Clock, Random }
 
+/// <summary>How the manager chooses the processor component of a program.</summary>
+public enum ProcessPolicy { Fewest, Packed, Spread }
+
 /// <summary>The widest vector registers that a machine's CPUs offer to programs: XMM (SSE4) or YMM (AVX, AVX2, FMA).</summary>
 public enum VectorRegisters { Sse, Avx }
 

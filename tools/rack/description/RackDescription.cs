@@ -20,6 +20,10 @@ public enum LinkKind
 /// <summary>The components of a rack and what joins them.</summary>
 public sealed record RackDescription
 {
+    /// <summary>Most components on rings: each has two PCI slots for each of the others (<see cref="QemuCommandLine"/>).</summary>
+    public const int MostOnRings = 1 + ((QemuCommandLine.Slots - QemuCommandLine.FirstRingSlot) / 2);
+    /// <summary>Most components at all (the images' MembershipTable.MaxMembers).</summary>
+    public const int MostComponents = 64;
     public const long DefaultProcessorMemoryBytes = 64 * ByteSize.MiB;
     public const long DefaultExCacheBytes = 16 * ByteSize.MiB;
     public const long DefaultMemoryBytes = ByteSize.GiB;
@@ -53,6 +57,11 @@ public sealed record RackDescription
     /// <summary>The same monitors in one machine: its RAM is that of the processor and the memory component together.</summary>
     public RackDescription ToSolo()
     {
+        if (Components.Count(c => c.Kind == ComponentKind.Processor) > 1)
+        {
+            throw ToolException.Usage("a solo machine has one processor component; this rack has several");
+        }
+
         ComponentDescription processor = Components.Single(c => c.Kind == ComponentKind.Processor);
         ComponentDescription memory = Components.Single(c => c.Kind == ComponentKind.Memory);
         ComponentDescription storage = Components.Single(c => c.Kind == ComponentKind.Storage);
@@ -73,7 +82,10 @@ public sealed record RackDescription
     /// <summary>The component that starts programs.</summary>
     public ComponentDescription StartingComponent => Components.First(c => c.Kind is ComponentKind.Manager or ComponentKind.Solo);
 
-    /// <summary>The component whose card is the programs'.</summary>
+    /// <summary>
+    /// The first component that runs programs. Each has a network card for them; published ports lead to this one's, and it is the one
+    /// whose frames are recorded and whose wire may have faults.
+    /// </summary>
     public ComponentDescription ProgramsComponent => Components.First(c => c.HasExCache);
 
     /// <summary>The component that has the volume.</summary>
@@ -116,11 +128,20 @@ public sealed record RackDescription
             ComponentKind.Manager })
         {
             int count = Components.Count(c => c.Kind == kind);
-            if (count != 1)
+            bool mayBeSeveral = kind == ComponentKind.Processor;
+            if (count == 0 || (count > 1 && !mayBeSeveral))
             {
-                throw ToolException.Usage(
-                    $"a rack has exactly one {kind.ToString().ToLowerInvariant()} component today; this one has {count}");
+                throw ToolException.Usage($"a rack has {(mayBeSeveral ? "at least" : "exactly")} one {kind.ToString().ToLowerInvariant()} "
+                    + $"component{(mayBeSeveral ? "" : " today")}; this one has {count}");
             }
+        }
+
+        int most = Link == LinkKind.Ring ? MostOnRings : MostComponents;
+        if (Components.Count > most)
+        {
+            string way = Link == LinkKind.Ring ? "; link ethernet joins more" : "";
+            throw ToolException.Usage($"link {Link.ToString().ToLowerInvariant()} joins at most {most} components{way}; "
+                + $"this rack has {Components.Count}");
         }
 
         foreach (ComponentDescription component in Components)

@@ -119,6 +119,11 @@ public static partial class RackFile
             throw ToolException.Usage($"{where}: excache, ways, policy and vectors belong to a processor component");
         }
 
+        if (kind != ComponentKind.Manager && entry.Processes is not null)
+        {
+            throw ToolException.Usage($"{where}: processes belongs to a manager component");
+        }
+
         if (kind != ComponentKind.Storage && entry.Volume is not null)
         {
             throw ToolException.Usage($"{where}: volume belongs to a storage component");
@@ -139,6 +144,9 @@ public static partial class RackFile
             Ways = ParseCount(entry.Ways, 0, $"{where}: ways"),
             Policy = entry.Policy is null ? null : ParseEnum<ExCachePolicy>(entry.Policy, $"{where}: policy"),
             Volume = entry.Volume,
+            BootArguments = entry.Processes is null
+                ? []
+                : [$"processes={ParseEnum<ProcessPolicy>(entry.Processes, $"{where}: processes").ToString().ToLowerInvariant()}"],
         };
     }
 
@@ -211,5 +219,6 @@ public static partial class RackFile
         public string? Ways { get; set; }
         public string? Policy { get; set; }
         public string? Volume { get; set; }
+        public string? Processes { get; set; }
     }
 }

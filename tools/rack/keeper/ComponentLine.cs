@@ -8,6 +8,10 @@ namespace Lego.Racks;
 public sealed record ComponentLine(
     string Name, ComponentKind Kind, int Node, int ProcessId, long MemoryBytes, int Cpus, LinkKind Link, string State)
 {
+    /// <summary>States.</summary>
+    public const string Running = "running";
+    public const string Ended = "ended";
+
     /// <summary>How a sentence refers to it: "m0 (memory)".</summary>
     public string Title => $"{Name} ({Kind.ToString().ToLowerInvariant()})";
 

@@ -61,6 +61,16 @@ internal sealed class KeeperClient : IDisposable
         return [.. reply.Text().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ComponentLine.Parse)];
     }
 
+    /// <summary>The node of a component, by name, that runs programs.</summary>
+    /// <exception cref="ToolException">There is none of that name, or it has ended.</exception>
+    public async Task<int> FindProcessorAsync(string name)
+    {
+        ComponentLine[] all = [.. (await DescribeAsync()).Where(c => c.Kind is ComponentKind.Processor or ComponentKind.Solo)];
+        ComponentLine found = all.FirstOrDefault(c => c.Name == name)
+            ?? throw ToolException.Usage($"no program runs on {name}; this rack has {string.Join(", ", all.Select(c => c.Name))} for them");
+        return found.State == ComponentLine.Ended ? throw ToolException.Rack($"{found.Title} has ended") : found.Node;
+    }
+
     /// <summary>One component's counters, "name value" lines; empty when it does not answer.</summary>
     public async Task<string> StatisticsAsync(string component) =>
         (await AskAsync(ControlFrame.WithText(ControlFrameType.ComponentStatistics, component), ControlFrameType.StatisticsReply)).Text();

@@ -131,7 +131,7 @@ internal sealed class KeeperConnection : IDisposable
         RackKeeper keeper = _server.Keeper;
         return string.Join('\n', keeper.Machines.Select(m => new ComponentLine(
             m.Component.Name, m.Component.Kind, m.Component.Node, m.ProcessId, m.Component.MemoryBytes, m.Component.Cpus,
-            keeper.Rack.Link, m.Ended.IsCompleted ? "ended" : "running").ToText()));
+            keeper.Rack.Link, m.Ended.IsCompleted ? ComponentLine.Ended : ComponentLine.Running).ToText()));
     }
 
     private async Task SendAsync()

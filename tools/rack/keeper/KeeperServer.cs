@@ -48,7 +48,9 @@ internal sealed class KeeperServer : IAsyncDisposable
         }
         else if (_sessions.TryGetValue(frame.Session, out KeeperConnection? client))
         {
-            client.Enqueue(frame);
+            client.Enqueue(frame.Type == ControlFrameType.ProgramLost
+                ? ControlFrame.WithText(ControlFrameType.MemberFailed, _keeper.WhyLost((int)frame.Number(0)))
+                : frame);
             if (frame.Type == ControlFrameType.Exited)
             {
                 _sessions.TryRemove(frame.Session, out _);

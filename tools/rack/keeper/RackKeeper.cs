@@ -1,6 +1,7 @@
 // Keeps one rack: boots its machines in parallel, watches them, speaks with their images and serves clients (./lego run, stats, ps, down)
-// on a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When any machine ends unasked, the
-// rack has failed: every client hears the sentence, and the keeper's owner takes the rest down.
+// on a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When a machine ends unasked, the
+// rack has failed: every client hears the sentence, and the keeper's owner takes the rest down. Not so when it was one of several
+// processor components: that has taken its programs along, of which the manager tells their clients, and the rack goes on without it.
 
 using System;
 using System.Collections.Generic;
@@ -101,7 +102,7 @@ internal sealed class RackKeeper : IAsyncDisposable
     {
         _isEnding = true;
         string? trouble = null;
-        foreach (Machine machine in _machines.OrderBy(m => m.Component.Kind))
+        foreach (Machine machine in _machines.Where(m => !m.IsLost).OrderBy(m => m.Component.Kind))
         {
             string? complaint = await machine.ShutDownAsync(s_shutdownLimit, impatience);
             trouble ??= complaint;
@@ -176,7 +177,9 @@ internal sealed class RackKeeper : IAsyncDisposable
                 VolumePath = component.HasVolume ? _volume!.ImagePath : null,
                 Rings = rings.EndsOf(component),
                 NetworkBackend = Rack.Link == LinkKind.Ethernet ? FrameSwitch.BackendOf(_directory.Path, component.Node) : null,
-                Wire = Rack.Network.Wire is null ? [] : WireForwarder.Arguments(_directory.Path, CardArguments.ProgramsName),
+                Wire = Rack.Network.Wire is not null && component == Rack.ProgramsComponent
+                    ? WireForwarder.Arguments(_directory.Path, CardArguments.ProgramsName)
+                    : [],
                 Accelerator = Accelerator,
             };
             List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
@@ -221,7 +224,28 @@ internal sealed class RackKeeper : IAsyncDisposable
         return $"{culprit.Component.Title} was not ready {s_bootLimit.TotalSeconds:0} s after its start; its last line: {last}";
     }
 
-    private async Task WatchAsync(Machine machine) => await FailAsync(await machine.Ended);
+    /// <summary>Why a processor component has taken its programs along.</summary>
+    public string WhyLost(int node)
+    {
+        Machine machine = _machines.First(m => m.Component.Node == node);
+        return machine.Ended.IsCompletedSuccessfully ? machine.Ended.Result : $"{machine.Component.Title} failed: no sign of life from it";
+    }
+
+    private async Task WatchAsync(Machine machine)
+    {
+        string sentence = await machine.Ended;
+        bool isOneOfSeveral = machine.Component.Kind == ComponentKind.Processor && _server is not null
+            && _machines.Any(m => m.Component.Kind == ComponentKind.Processor && !m.Ended.IsCompleted);
+        if (!isOneOfSeveral || _isEnding)
+        {
+            await FailAsync(sentence);
+            return;
+        }
+
+        machine.IsLost = true;
+        Console.Error.WriteLine($"lego: {sentence}; the rack goes on without it");
+        await _server!.SendToManagerAsync(ControlFrame.WithNumber(ControlFrameType.MachineEnded, 0, (uint)machine.Component.Node));
+    }
 
     private async Task StartHelperAsync(string name, IReadOnlyList<string> arguments, string messagePath)
     {

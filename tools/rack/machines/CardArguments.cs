@@ -39,7 +39,10 @@ internal static class CardArguments
         return [.. arguments, .. component.HasExCache ? Capture(FabricName, network.FabricCapturePath) : []];
     }
 
-    /// <summary>The programs' card, for the machines that run programs; <paramref name="wire"/> are WireForwarder's arguments.</summary>
+    /// <summary>
+    /// The programs' card, for the machines that run programs; <paramref name="wire"/> are WireForwarder's arguments. Each machine has a
+    /// user network of its own, and so the same address in it as the others.
+    /// </summary>
     public static IEnumerable<string> Programs(NetworkDescription network, ComponentDescription component, IEnumerable<string> wire)
     {
         if (!IsConnected(network, component))

@@ -46,6 +46,9 @@ internal sealed class Machine : IDisposable
     /// <summary>Completes when the machine is gone, with a sentence that says why.</summary>
     public Task<string> Ended { get; }
 
+    /// <summary>It ended unasked, and the rack goes on without it.</summary>
+    public bool IsLost { get; set; }
+
     /// <summary>Greets the image and handles what it sends until the channel ends.</summary>
     public async Task ServeAsync(Action<ControlFrame> onSessionFrame)
     {
@@ -72,9 +75,14 @@ internal sealed class Machine : IDisposable
     public Task<bool> SendAsync(ControlFrame frame) => _channel.WriteAsync(frame);
 
     /// <summary>Asks for the component's counters: "name value" lines.</summary>
-    /// <exception cref="TimeoutException">The component did not answer in time.</exception>
+    /// <exception cref="TimeoutException">The component did not answer in time, or is gone.</exception>
     public async Task<string> StatisticsAsync(TimeSpan limit)
     {
+        if (Ended.IsCompleted)
+        {
+            throw new TimeoutException($"{Component.Title} is gone");
+        }
+
         TaskCompletionSource<string> reply = new(TaskCreationOptions.RunContinuationsAsynchronously);
         await _asking.WaitAsync();
         try

@@ -54,6 +54,8 @@ internal static class QemuCommandLine
     public const int RandomSlot = 3;
     public const int VolumeSlot = 4;
     public const int FirstRingSlot = 8;
+    /// <summary>Slots of the PCI bus.</summary>
+    public const int Slots = 32;
     private const int DebugExitPort = 0xF4;
     private const int ProgramTranslationMegabytes = 128;
     private const int ImageTranslationMegabytes = 32;
@@ -80,12 +82,16 @@ internal static class QemuCommandLine
             line.AddRange(Disk(volume));
         }
 
-        if (resources.NetworkBackend is { } network)
+        // Two machines cannot record into one file.
+        NetworkDescription network = component == rack.ProgramsComponent
+            ? rack.Network
+            : rack.Network with { CapturePath = null, FabricCapturePath = null };
+        if (resources.NetworkBackend is { } backend)
         {
-            line.AddRange(CardArguments.Fabric(rack.Network, component, network));
+            line.AddRange(CardArguments.Fabric(network, component, backend));
         }
 
-        line.AddRange(CardArguments.Programs(rack.Network, component, resources.Wire));
+        line.AddRange(CardArguments.Programs(network, component, resources.Wire));
 
         for (int i = 0; i < resources.Rings.Count; i++)
         {

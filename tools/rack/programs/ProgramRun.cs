@@ -141,12 +141,14 @@ internal sealed class ProgramRun : IDisposable
 
         const uint NoEntry = 2;
         const uint TooLong = 7;
+        const uint HostDown = 112;
         string reason = error switch
         {
             NoEntry when request.Arguments[0].Length == 0 => "its name is empty",
             NoEntry when request.WorkingDirectory != "/" => "No such file or directory: the program, its dynamic linker, or that directory",
             NoEntry => "No such file or directory (if it is there, its dynamic linker is not in the volume: "
                 + "add that and its libraries, take a volume of Debian's packages, or link with -static)",
+            HostDown => "no component that it needs is there",
             TooLong => "the arguments and the environment are too long (E2BIG)",
             _ => Stdlib.strerror(NativeConvert.ToErrno((int)error)) ?? $"error {error}",
         };
