@@ -1,5 +1,5 @@
-// Unpacks Debian packages and all that they depend on into a directory, without root and without touching the host's own packages:
-// apt-cache resolves, apt-get download fetches, dpkg-deb -x unpacks. Maintainer scripts are not run.
+// Unpacks Debian packages and all that they depend on into a directory, without root and without touching the host's own packages, which
+// do not count either: apt-cache resolves, apt-get download fetches, dpkg-deb unpacks. Maintainer scripts are not run (Alternatives.cs).
 
 using System;
 using System.Collections.Generic;
@@ -15,6 +15,9 @@ internal static class PackageTree
     // Debian's merged /usr: packages ship files under both names.
     private static readonly string[] s_mergedDirectories = ["bin", "sbin", "lib", "lib64"];
 
+    /// <summary>A version that is installed here but in no archive is none that could be fetched.</summary>
+    private static readonly string[] s_nothingInstalled = ["-o", "Dir::State::status=/dev/null"];
+
     /// <summary>Unpacks the packages into <paramref name="tree"/>.</summary>
     public static async Task MakeAsync(string tree, IReadOnlyList<string> packages, Progress progress)
     {
@@ -29,7 +32,7 @@ internal static class PackageTree
         Directory.CreateDirectory(archives);
         using (progress.Step($"downloading {all.Length} packages"))
         {
-            await HostProgram.RunAsync("apt-get", ["-q", "download", .. all], archives);
+            await HostProgram.RunAsync("apt-get", [.. s_nothingInstalled, "-q", "download", .. all], archives);
         }
 
         foreach (string name in s_mergedDirectories)
@@ -40,10 +43,16 @@ internal static class PackageTree
 
         using (progress.Step($"unpacking {all.Length} packages"))
         {
+            List<Alternative> offers = [];
             foreach (string archive in Directory.EnumerateFiles(archives, "*.deb").Order(StringComparer.Ordinal))
             {
                 await HostProgram.RunAsync("dpkg-deb", ["-x", archive, tree]);
+                // Fails for a package without such a script.
+                HostResult script = await HostProgram.TryRunAsync("dpkg-deb", ["-I", archive, "postinst"]);
+                offers.AddRange(script.Succeeded ? Alternatives.Read(script.Output) : []);
             }
+
+            Alternatives.Link(tree, offers);
         }
 
         DefaultVolume.DeleteTree(archives);
@@ -54,7 +63,7 @@ internal static class PackageTree
     {
         foreach (string package in packages)
         {
-            if (!(await HostProgram.TryRunAsync("apt-cache", ["show", package])).Succeeded)
+            if (!(await HostProgram.TryRunAsync("apt-cache", [.. s_nothingInstalled, "show", package])).Succeeded)
             {
                 throw ToolException.Usage($"apt knows no package {package} (is its list empty? then: sudo apt-get update)");
             }
@@ -62,7 +71,8 @@ internal static class PackageTree
 
         string[] options =
         [
-            "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances",
+            .. s_nothingInstalled, "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks",
+            "--no-replaces", "--no-enhances",
         ];
         string lines = await HostProgram.RunAsync("apt-cache", [.. options, .. packages]);
         // Names at the line's start are packages; indented lines are relations, <angle brackets> virtual packages.
