@@ -11,21 +11,19 @@ public sealed unsafe partial class Tcp
     /// <summary>Duplicate acknowledgments that mean a loss, for a peer without SACK (RFC 5681, 3.2).</summary>
     private const uint DuplicateThreshold = 3;
 
-    /// <summary>False: the segment is refused, or the connection is over.</summary>
+    /// <summary>
+    /// Not for what was never sent, and not older than any segment can be, which the largest window tells (RFC 5961, 5.2).
+    /// </summary>
+    private static bool IsAcknowledgmentPossible(TcpConnection* connection, uint ack) =>
+        ack - connection->SndUna <= connection->SndNxt - connection->SndUna || connection->SndUna - ack <= connection->MaxSndWnd;
+
+    /// <summary>A possible acknowledgment. False: the connection is over.</summary>
     private bool OnAcknowledgment(TcpConnection* connection, in TcpHeader header, scoped ref TcpOptions options, TcpFlags flags,
         uint sequence, int textBytes, ulong nowNs)
     {
         uint ack = header.Acknowledgment;
         uint flight = connection->SndNxt - connection->SndUna;
         uint advance = ack - connection->SndUna;
-        if (advance > flight && !IsOldAcknowledgment(connection, ack))
-        {
-            // Not sent yet, or older than any segment can be (RFC 5961, 5).
-            _counters.BadAcknowledgment++;
-            SendChallenge(connection, nowNs);
-            return false;
-        }
-
         bool isOld = advance > flight;
         uint windowBefore = connection->SndWnd;
         bool isWindowChanged = !isOld && UpdateSendWindow(connection, header.Window, sequence, ack);
@@ -75,9 +73,6 @@ public sealed unsafe partial class Tcp
 
         return !AdvanceState(connection, nowNs);
     }
-
-    /// <summary>An acknowledgment of what was acknowledged before, not older than the largest window (RFC 5961, 5.2).</summary>
-    private static bool IsOldAcknowledgment(TcpConnection* connection, uint ack) => connection->SndUna - ack <= connection->MaxSndWnd;
 
     /// <summary>SND.WND follows the latest segment (RFC 9293, 3.10.7.4: SND.WL1, SND.WL2). True when it changed.</summary>
     private static bool UpdateSendWindow(TcpConnection* connection, ushort window, uint sequence, uint ack)

@@ -134,6 +134,14 @@ public sealed unsafe partial class Tcp
             return;
         }
 
+        if (!IsAcknowledgmentPossible(connection, header.Acknowledgment))
+        {
+            // Whoever guesses numbers must not move the timestamp beyond the peer's: all that the peer sends would be old then.
+            _counters.BadAcknowledgment++;
+            SendChallenge(connection, nowNs);
+            return;
+        }
+
         connection->LastReceivedNs = nowNs;
         connection->KeepAliveProbes = 0;
         NoteTimestamp(connection, ref options, sequence, nowNs);

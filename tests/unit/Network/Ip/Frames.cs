@@ -58,6 +58,18 @@ internal static class Frames
         return Ethernet(to.Mac, Ipv4(PeerAddress, to.Address, ProtocolType.Udp, udp), EthernetType.IPv4);
     }
 
+    /// <summary>A segment in a frame: a header without options, which this adds (words of 32 bits), and its text.</summary>
+    internal static EthernetPacket Tcp(TestNode to, IPAddress from, TcpPacket header, byte[] options, byte[] text)
+    {
+        const int dataOffset = 12;
+        byte[] bytes = [.. header.Bytes, .. options, .. text];
+        bytes[dataOffset] = (byte)((header.Bytes.Length + options.Length) / 4 << 4);
+        TcpPacket segment = new(new ByteArraySegment(bytes));
+        IPv4Packet packet = Ipv4(from, to.Address, ProtocolType.Tcp, segment);
+        segment.UpdateTcpChecksum();
+        return Ethernet(to.Mac, packet, EthernetType.IPv4);
+    }
+
     internal static byte[] IcmpEcho(byte type, ushort identifier, ushort sequence, byte[] data)
     {
         byte[] message = [type, 0, 0, 0, (byte)(identifier >> 8), (byte)identifier, (byte)(sequence >> 8), (byte)sequence, .. data];
