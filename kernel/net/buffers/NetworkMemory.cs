@@ -30,6 +30,12 @@ public sealed unsafe class NetworkMemory
     /// <summary>Buffers should not grow now.</summary>
     public bool IsUnderPressure => PagesInUse >= _pressurePages;
 
+    /// <summary>
+    /// Whether a send buffer may take frames: not under pressure, and one that is empty not from seven eighths of the bound on. What is
+    /// left is for receivers: if all frames held what is to be sent, nobody here could take it, and none would ever come back.
+    /// </summary>
+    public bool MaySend(bool isEmpty) => PagesInUse < (isEmpty ? _limitPages - (_limitPages / 8) : _pressurePages);
+
     /// <summary>A frame with arbitrary contents, or null.</summary>
     [NoBlock]
     [NoAllocation]

@@ -166,7 +166,8 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>
-    /// Queues bytes and sends what may be sent. EAGAIN: no room, or not connected yet. EPIPE, ENOTCONN, or the connection's error.
+    /// Queues bytes and sends what may be sent. EAGAIN: no room, or not connected yet. ENOBUFS: there is room, and no memory, of which
+    /// nobody tells when there is some again. EPIPE, ENOTCONN, or the connection's error.
     /// </summary>
     [NoBlock]
     [NoAllocation]
@@ -201,10 +202,19 @@ public sealed unsafe partial class Tcp
         }
 
         uint room = WriteRoom(connection);
-        count = (int)connection->SendBuffer.Append(_memory, bytes[..(int)Math.Min(room, (uint)bytes.Length)]);
-        if (count == 0)
+        if (room == 0)
         {
             return Errno.EAGAIN;
+        }
+
+        if (_memory.MaySend(connection->SendBuffer.Length == 0))
+        {
+            count = (int)connection->SendBuffer.Append(_memory, bytes[..(int)Math.Min(room, (uint)bytes.Length)]);
+        }
+
+        if (count == 0)
+        {
+            return Errno.ENOBUFS;
         }
 
         if ((how & TcpTransfer.Urgent) != 0)

@@ -434,6 +434,29 @@ public sealed unsafe class TcpCallTests
         Assert.Equal(acknowledged - (TcpFixture.TheirSequence + 1), (uint)fixture.Read().Length);
     }
 
+    [Fact]
+    public void A_write_for_which_there_is_room_and_no_memory_says_so_and_leaves_frames_to_receivers()
+    {
+        const int pages = 16;
+        using TcpFixture fixture = new(memoryPages: pages);
+        TcpConnection* connection = fixture.Establish(window: 1000);
+        Errno error;
+        do
+        {
+            error = fixture.Tcp.Write(connection, new byte[PageOperations.PageSize], TcpTransfer.None, fixture.Now, out _);
+        }
+        while (error == Errno.None);
+
+        Assert.Equal(Errno.ENOBUFS, error);
+        Assert.True(fixture.Tcp.WriteRoom(connection) > 0);
+        Assert.True(fixture.Memory.PagesInUse < pages);
+        fixture.Data(TcpFixture.Bytes(1000));
+        Assert.Equal(TcpFixture.Bytes(1000), fixture.Read());
+        fixture.Tcp.Abort(connection, fixture.Now);
+        fixture.Tcp.Close(connection, fixture.Now);
+        Assert.Equal(0UL, fixture.Memory.PagesInUse);
+    }
+
     private static TcpConnection* AcceptFrom(TcpFixture fixture, TcpConnection* listener, ushort port, out uint ours)
     {
         fixture.PeerPort = port;

@@ -268,7 +268,7 @@ public sealed unsafe class TwoStacks : IDisposable
 
     private static void Note(StackEnd end, Errno error)
     {
-        if (end.Failure == Errno.None && error != Errno.EAGAIN)
+        if (end.Failure == Errno.None && error is not (Errno.EAGAIN or Errno.ENOBUFS))
         {
             end.Failure = error;
         }

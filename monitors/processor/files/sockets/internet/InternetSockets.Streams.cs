@@ -8,6 +8,9 @@ namespace Lego.Processor;
 
 public sealed unsafe partial class InternetSockets
 {
+    /// <summary>When the memory of all sockets is in use: how soon a writer looks again.</summary>
+    private const ulong MemoryRetryNs = 20_000_000;
+
     public override long Send(Process* process, Socket* socket, ref SocketMessage message)
     {
         if (socket->Tcp == null)
@@ -107,6 +110,10 @@ public sealed unsafe partial class InternetSockets
                 socket->ToldEvents &= ~Out;
                 error = MayWrite(socket->Tcp) ? Errno.None : Socket.Wait(ref socket->SendersWait, message.IsNonBlocking, deadline);
             }
+            else if (error == Errno.ENOBUFS)
+            {
+                error = WaitForMemory(socket, message.IsNonBlocking, deadline);
+            }
 
             if (error != Errno.None)
             {
@@ -115,6 +122,15 @@ public sealed unsafe partial class InternetSockets
         }
 
         return Errno.None;
+    }
+
+    /// <summary>
+    /// The memory of all sockets is in use. A call that waits looks again a little later, as Linux's do (sk_stream_wait_memory).
+    /// </summary>
+    private static Errno WaitForMemory(Socket* socket, bool isNonBlocking, ulong deadline)
+    {
+        Errno error = Socket.Wait(ref socket->SendersWait, isNonBlocking, Math.Min(deadline, Clock.NowNs() + MemoryRetryNs));
+        return error == Errno.EAGAIN && !isNonBlocking && Clock.NowNs() < deadline ? Errno.None : error;
     }
 
     /// <summary>A write would not be told to wait.</summary>
