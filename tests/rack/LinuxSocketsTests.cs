@@ -51,4 +51,17 @@ public sealed class LinuxSocketsTests : IDisposable
         Assert.Equal(here.Output, there.Output);
         Assert.Equal(0, there.Status);
     }
+
+    [RootTheory]
+    [InlineData("many-sockets", "128M")]
+    [InlineData("socket-memory", "64M")]
+    public async Task Ten_thousand_sockets_are_open_and_buffers_beyond_the_memory_wait_as_on_the_host(string name, string memory)
+    {
+        string program = await LinuxPrograms.BuildAsync(name);
+        ProgramResult here = await Rack.HostAsync(_folder, ["unshare", "-n", "sh", "-c", $"ip link set lo up; {program}"]);
+        string[] options = ["--processor-memory", memory, .. await LinuxPrograms.AddAsync(name)];
+        ProgramResult there = await Rack.RunAsync(options, [$"/{name}"]);
+        Assert.Equal(here.Output, there.Output);
+        Assert.Equal((0, ""), (there.Status, there.Error));
+    }
 }

@@ -15,7 +15,7 @@ public unsafe struct FileTable
     public const int MaxDescriptors = EntriesPerPage * PageCount;
 
     private const int EntriesPerPage = PageOperations.PageSize / sizeof(ulong);
-    private const int PageCount = 16;
+    private const int PageCount = 64;
     private const ulong CloseOnExecBit = 1;
 
     private ObjectPointer<FileSystem> _files;
@@ -250,7 +250,11 @@ public unsafe struct FileTable
     {
         for (ulong descriptor = from; descriptor < MaxDescriptors; descriptor++)
         {
-            if (EntryValue(descriptor) != 0)
+            if (_pages[(int)(descriptor / EntriesPerPage)] == 0)
+            {
+                descriptor |= EntriesPerPage - 1;
+            }
+            else if (EntryValue(descriptor) != 0)
             {
                 return (int)descriptor;
             }
