@@ -1,9 +1,11 @@
 // What the rack tool makes of the options and keys about networks.
 
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Net;
 using System.Net.Sockets;
+using System.Threading.Tasks;
 using Xunit;
 
 namespace Lego.Tool.Tests;
@@ -118,5 +120,28 @@ public class NetworkTests
         Assert.Equal(NetworkKind.None, RackFile.Parse($"network: none\n{Components}", "r").Network.Kind);
         Assert.Throws<ToolException>(() => RackFile.Parse($"network: none\npublish: ['8080:80']\n{Components}", "r"));
         Assert.Throws<ToolException>(() => RackFile.Parse($"network: bridge\n{Components}", "r"));
+    }
+
+    [Fact]
+    public async Task A_burst_of_connections_waits_at_a_socket_that_was_to_hold_one()
+    {
+        const int clients = 50;
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start(backlog: 1);
+        IPEndPoint address = (IPEndPoint)listener.LocalEndpoint;
+        Assert.True(ListenBacklog.TryWiden(Environment.ProcessId, address));
+        Assert.False(ListenBacklog.TryWiden(Environment.ProcessId, new IPEndPoint(IPAddress.Parse("127.0.0.2"), address.Port)));
+        using DisposableSockets sockets = new(clients);
+        // Nobody accepts: a connection beyond the backlog would not come about until its SYN is sent again, and then not either.
+        await Task.WhenAll(sockets.All.Select(socket => socket.ConnectAsync(address))).WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.All(sockets.All, socket => Assert.True(socket.Connected));
+    }
+
+    private sealed class DisposableSockets(int count) : IDisposable
+    {
+        public List<Socket> All { get; } =
+            [.. Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
+
+        public void Dispose() => All.ForEach(socket => socket.Dispose());
     }
 }

@@ -120,8 +120,8 @@ internal sealed class RackKeeper : IAsyncDisposable
             throw ToolException.Usage($"cannot publish {port}: the rack has no network");
         }
 
-        string monitor = _directory.Monitor(Rack.ProgramsComponent.Name);
-        if (await PortPublisher.TryPublishAsync(monitor, port) is { } trouble)
+        string name = Rack.ProgramsComponent.Name;
+        if (await PortPublisher.TryPublishAsync(Find(name)!.ProcessId, _directory.Monitor(name), port) is { } trouble)
         {
             throw ToolException.Host(trouble);
         }
