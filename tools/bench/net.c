@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BlockBytes = 65536, Megabyte = 1000000, Megabytes = 16, Rounds = 500, WarmUp = 50, ReceiveSeconds = 5 };
+enum { BlockBytes = 65536, Megabyte = 1000000, Megabytes = 16, Rounds = 500, WarmUp = 50, ReceiveSeconds = 5, Idle = 1000 };
 
 static const char *row;
 static struct sockaddr_in peer;
@@ -61,13 +63,23 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double echo(int s)
+static void watch(int epoll, int s)
 {
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = s };
+    check("EPOLL_CTL_ADD", epoll_ctl(epoll, EPOLL_CTL_ADD, s, &event));
+}
+
+// The median time of a byte there and back; an epoll instance, if there is one, tells that it has come.
+static double echo(int s, int epoll)
+{
+    struct epoll_event event;
     static double times[Rounds];
     char byte = 'x';
     for (int i = -WarmUp; i < Rounds; i++) {
         double start = now();
         check("write", write(s, &byte, 1));
+        if (epoll >= 0)
+            check("epoll_wait", epoll_wait(epoll, &event, 1, -1));
         check("read", read(s, &byte, 1));
         if (i >= 0)
             times[i] = now() - start;
@@ -76,14 +88,26 @@ static double echo(int s)
     return times[Rounds / 2];
 }
 
-static double tcp_echo(void) { return echo(open_stream('E')); }
+static double tcp_echo(void) { return echo(open_stream('E'), -1); }
+
+// A server's wait: one connection is busy, a thousand sockets are not.
+static double epoll_echo(void)
+{
+    int s = open_stream('E'), epoll = (int)check("epoll_create1", epoll_create1(0));
+    struct rlimit limit = { 2 * Idle, 2 * Idle };
+    check("RLIMIT_NOFILE", setrlimit(RLIMIT_NOFILE, &limit));
+    watch(epoll, s);
+    for (int i = 0; i < Idle; i++)
+        watch(epoll, (int)check("socket", socket(AF_INET, SOCK_DGRAM, 0)));
+    return echo(s, epoll);
+}
 
 static double udp_echo(void)
 {
     int s = connect_to(SOCK_DGRAM);
     struct timeval limit = { ReceiveSeconds, 0 };
     check("SO_RCVTIMEO", setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
-    return echo(s);
+    return echo(s, -1);
 }
 
 static double tcp_send(void)
@@ -126,6 +150,7 @@ static const struct {
     { "tcp_send", "a megabyte sent by TCP", tcp_send },
     { "tcp_receive", "a megabyte received by TCP", tcp_receive },
     { "tcp_echo", "a byte there and back by TCP", tcp_echo },
+    { "epoll_echo", "the same, with epoll and 1,000 idle sockets", epoll_echo },
     { "udp_echo", "a byte there and back by UDP", udp_echo },
     { "tcp_connect", "a connection made, used and closed", tcp_connect },
 };
