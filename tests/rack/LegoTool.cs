@@ -101,7 +101,7 @@ internal static class LegoTool
     public static async Task<Dictionary<string, int>> MachinesAsync()
     {
         CommandResult ps = await RunAsync("ps");
-        return ps.OutputText.Split('\n').Select(l => l.Split('\t')).Where(f => f.Length == 8 && f[0] != "name")
+        return ps.OutputText.Split('\n').Select(l => l.Split('\t')).Where(f => f.Length == 9 && f[0] != "name")
             .ToDictionary(f => f[0], f => int.Parse(f[3]));
     }
 

@@ -54,10 +54,11 @@ public class RackDirectoryTests
         string racks = Directory.CreateTempSubdirectory("lego-racks-").FullName;
         try
         {
-            Assert.Null(FallenRack.Take(racks));
-            FallenRack.Note(racks, "m0 (memory) was killed");
-            Assert.Equal("m0 (memory) was killed", FallenRack.Take(racks));
-            Assert.Null(FallenRack.Take(racks));
+            Assert.Null(FallenRack.Take(racks, "up"));
+            Assert.Null(FallenRack.Take(racks, "up-other"));
+            FallenRack.Note(racks, "up", "m0 (memory) was killed");
+            Assert.Equal("m0 (memory) was killed", FallenRack.Take(racks, "up"));
+            Assert.Null(FallenRack.Take(racks, "up"));
         }
         finally
         {

@@ -44,14 +44,14 @@ public sealed partial class Rack : IAsyncDisposable
         return BootAsync(new RackOrder(description, [.. added ?? []], name), new Progress(ProgressStyle.Open), cancellation);
     }
 
-    /// <summary>Finds the rack that `./lego up` left running.</summary>
+    /// <summary>Finds the rack that `./lego up` left running, or `./lego up --name NAME`.</summary>
     /// <exception cref="ToolException">None is up.</exception>
-    public static async Task<Rack> FindAsync()
+    public static async Task<Rack> FindUpAsync(string? name = null)
     {
         RackDirectory.Sweep();
-        using KeeperClient client = await KeeperClient.TryConnectToUpAsync()
-            ?? throw ToolException.Usage("no rack is up; `./lego up` boots one");
-        return new Rack(Path.Combine(HostPaths.Racks, RackDirectory.UpName), null);
+        using KeeperClient client = await KeeperClient.TryConnectToUpAsync(name)
+            ?? throw ToolException.Usage(name is null ? "no rack is up; `./lego up` boots one" : $"no rack {name} is up");
+        return new Rack(Path.Combine(HostPaths.Racks, RackDirectory.UpNameOf(name)), null);
     }
 
     /// <summary>Boots what a command of the tool ordered.</summary>

@@ -12,13 +12,14 @@ internal static class DownCommand
     public static Command Create()
     {
         Command command = new("down", "Take down the rack that `up` started.");
-        command.SetAction(async _ =>
+        RackName name = new(command);
+        command.SetAction(async result =>
         {
             RackDirectory.Sweep();
-            using KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
+            using KeeperClient? client = await KeeperClient.TryConnectToUpAsync(name.Read(result));
             if (client is null)
             {
-                FallenRack.Tell("there is nothing to take down");
+                FallenRack.Tell(name.Read(result), "there is nothing to take down");
                 Console.Error.WriteLine("lego: no rack is up");
                 return ExitStatus.Success;
             }

@@ -14,14 +14,15 @@ internal static class GdbCommand
     public static Command Create()
     {
         Command command = new("gdb", "Debug a component of the running rack (./lego up) with gdb: symbols, source lines, breakpoints.");
-        Argument<string> name = new("COMPONENT") { Description = "For example p0." };
+        Argument<string> component = new("COMPONENT") { Description = "For example p0." };
         Argument<string[]> more = new("GDB-ARGUMENT")
         {
             Description = "Further arguments of gdb, after --.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        command.Arguments.Add(name);
+        command.Arguments.Add(component);
         command.Arguments.Add(more);
+        RackName name = new(command);
         command.SetAction(async result =>
         {
             RackDirectory.Sweep();
@@ -30,26 +31,26 @@ internal static class GdbCommand
                 throw ToolException.Host("gdb is missing; install it with: apt-get install --no-install-recommends gdb");
             }
 
-            string wanted = result.GetRequiredValue(name);
-            foreach (string directory in RackDirectory.Living())
+            string wanted = result.GetRequiredValue(component);
+            foreach (string directory in RackDirectory.Living(name.Read(result)))
             {
-                using KeeperClient? client = await KeeperClient.TryConnectAsync(Path.Combine(directory, "keeper"));
-                ComponentLine? component = client is null ? null : (await client.DescribeAsync()).FirstOrDefault(c => c.Name == wanted);
-                if (component is null)
+                using KeeperClient? client = await KeeperClient.TryConnectAsync(Path.Combine(directory, RackDirectory.SocketName));
+                ComponentLine? found = client is null ? null : (await client.DescribeAsync()).FirstOrDefault(c => c.Name == wanted);
+                if (found is null)
                 {
                     continue;
                 }
 
-                string stub = Path.Combine(directory, component.Name + ".gdb");
-                using (MachineMonitor monitor = await MachineMonitor.ConnectAsync(Path.Combine(directory, component.Name + ".qmp")))
+                string stub = Path.Combine(directory, found.Name + ".gdb");
+                using (MachineMonitor monitor = await MachineMonitor.ConnectAsync(Path.Combine(directory, found.Name + ".qmp")))
                 {
                     await monitor.ExecuteHumanAsync($"gdbserver unix:{stub},server=on,wait=off");
                 }
 
-                return Debug(HostPaths.Image(component.Kind.ToString().ToLowerInvariant()), stub, result.GetValue(more) ?? []);
+                return Debug(HostPaths.Image(found.Kind.ToString().ToLowerInvariant()), stub, result.GetValue(more) ?? []);
             }
 
-            FallenRack.Tell("there is nothing to debug");
+            FallenRack.Tell(name.Read(result), "there is nothing to debug");
             throw ToolException.Usage($"no running rack has a component {wanted}; start one with ./lego up and see ./lego ps");
         });
         return command;

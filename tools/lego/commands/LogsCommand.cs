@@ -13,13 +13,20 @@ internal static class LogsCommand
     public static Command Create()
     {
         Command command = new("logs", "Print the components' logs: of the rack that is running, or else of the last one.");
-        Argument<string?> name = new("COMPONENT") { Description = "Only this component, for example m0.", Arity = ArgumentArity.ZeroOrOne };
-        command.Arguments.Add(name);
+        Argument<string?> component = new("COMPONENT")
+        {
+            Description = "Only this component, for example m0.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        command.Arguments.Add(component);
+        RackName name = new(command);
         command.SetAction(result =>
         {
             RackDirectory.Sweep();
-            string directory = RackDirectory.Living().FirstOrDefault() ?? HostPaths.LastLogs;
-            string? wanted = result.GetValue(name);
+            string? rack = name.Read(result);
+            string directory = RackDirectory.Living(rack).FirstOrDefault()
+                ?? (rack is null ? HostPaths.LastLogs : throw ToolException.Usage($"no rack {rack} is up; `./lego ps` lists them"));
+            string? wanted = result.GetValue(component);
             string[] logs = Directory.Exists(directory)
                 ? [.. Directory.EnumerateFiles(directory, "*.log").Order(StringComparer.Ordinal)]
                 : [];

@@ -18,20 +18,23 @@ internal static class PsCommand
         command.SetAction(async _ =>
         {
             RackDirectory.Sweep();
-            int racks = 0;
+            List<(string Rack, List<ComponentLine> Components)> racks = [];
             foreach (string directory in RackDirectory.Living())
             {
-                using KeeperClient? client = await KeeperClient.TryConnectAsync(Path.Combine(directory, "keeper"));
+                using KeeperClient? client = await KeeperClient.TryConnectAsync(Path.Combine(directory, RackDirectory.SocketName));
                 if (client is not null)
                 {
-                    racks++;
-                    Print(await client.DescribeAsync());
+                    racks.Add((Path.GetFileName(directory), await client.DescribeAsync()));
                 }
             }
 
-            if (racks == 0)
+            if (racks.Count > 0)
             {
-                FallenRack.Tell("there is nothing to list");
+                Print(racks);
+            }
+            else
+            {
+                FallenRack.Tell(null, "there is nothing to list");
                 Console.WriteLine("no rack is running");
             }
 
@@ -40,14 +43,15 @@ internal static class PsCommand
         return command;
     }
 
-    /// <summary>Prints one rack.</summary>
-    public static void Print(IReadOnlyList<ComponentLine> components)
+    /// <summary>Prints the components of racks; a rack is named by its directory.</summary>
+    public static void Print(IEnumerable<(string Rack, List<ComponentLine> Components)> racks)
     {
-        string[] headers = ["name", "kind", "node", "process", "memory", "cpus", "link", "state"];
-        IEnumerable<string[]> rows = components.Select(c => new[]
+        string[] headers = ["name", "kind", "node", "process", "memory", "cpus", "link", "state", "rack"];
+        IEnumerable<string[]> rows = racks.SelectMany(rack => rack.Components.Select(c => new[]
         {
             c.Name, Lower(c.Kind), $"{c.Node}", $"{c.ProcessId}", ByteSize.Format(c.MemoryBytes), $"{c.Cpus}", Lower(c.Link), c.State,
-        });
+            rack.Rack,
+        }));
         TextTable.Print(headers, rows);
     }
 

@@ -16,15 +16,10 @@ internal static class PublishCommand
             Arity = ArgumentArity.OneOrMore,
         };
         command.Arguments.Add(ports);
+        RackName name = new(command);
         command.SetAction(async result =>
         {
-            RackDirectory.Sweep();
-            using KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
-            if (client is null)
-            {
-                FallenRack.Tell("its ports are gone");
-                throw ToolException.Usage("no rack is up; `./lego up` boots one");
-            }
+            using KeeperClient client = await name.ConnectAsync(result, "its ports are gone");
 
             foreach (string text in result.GetValue(ports)!)
             {

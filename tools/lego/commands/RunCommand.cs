@@ -28,6 +28,7 @@ internal static class RunCommand
             + "command line or rack file, 69 when this host lacks something, 70 when a component of the rack "
             + "died, 124 after --timeout, 126 or 127 when the program cannot be run or found.");
         RackOptions rack = new(command);
+        RackName name = new(command);
         Option<string[]> env = new("--env") { Description = "Set a variable of the program's environment. Repeatable.", HelpName = "K=V" };
         Option<string> cwd = new("--cwd")
         {
@@ -61,6 +62,12 @@ internal static class RunCommand
         {
             string[] arguments = result.GetValue(words)!;
             CheckSeparator(result, arguments);
+            if (name.Read(result) is not null && rack.AreGiven(result))
+            {
+                throw ToolException.Usage("--name is a rack that is up; options that describe a rack are for one that is booted");
+            }
+
+            using KeeperClient? named = name.Read(result) is null ? null : await name.ConnectAsync(result, "the program has not run");
             RackOrder? order = rack.AreGiven(result) ? rack.Read(result, NewName()) : null;
             StartRequest request = new()
             {
@@ -74,7 +81,7 @@ internal static class RunCommand
             };
             // Refused before a rack is booted for it.
             request.ToPayload();
-            return await RunAsync(order, () => rack.Read(result, NewName()), request, result.GetValue(on), result.GetValue(stats),
+            return await RunAsync(named, order, () => rack.Read(result, NewName()), request, result.GetValue(on), result.GetValue(stats),
                 ParseSeconds(result.GetValue(timeout)));
         });
         return command;
@@ -82,7 +89,8 @@ internal static class RunCommand
 
     private static string NewName() => $"run-{Environment.ProcessId}";
 
-    private static async Task<int> RunAsync(RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? on, string? stats,
+    private static async Task<int> RunAsync(
+        KeeperClient? named, RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? on, string? stats,
         TimeSpan? limit)
     {
         OutputFile.Check(stats, "--stats", FileMode.Create);
@@ -120,7 +128,7 @@ internal static class RunCommand
         long deadline = limit is { } span ? Stopwatch.GetTimestamp() + (long)(span.TotalSeconds * Stopwatch.Frequency) : 0;
         byte[] modes = HostTerminal.Modes;
 
-        KeeperClient? client = await ConnectToUpAsync(isOtherWanted: order is not null);
+        KeeperClient? client = named ?? await ConnectToUpAsync(isOtherWanted: order is not null);
         RackKeeper? keeper = null;
         try
         {
@@ -159,13 +167,13 @@ internal static class RunCommand
     /// <summary>The rack that is up; null, and a sentence where it would surprise, when the program is to have one of its own.</summary>
     private static async Task<KeeperClient?> ConnectToUpAsync(bool isOtherWanted)
     {
-        KeeperClient? client = await KeeperClient.TryConnectToUpAsync();
+        KeeperClient? client = await KeeperClient.TryConnectToUpAsync(null);
         if (!isOtherWanted)
         {
             if (client is null)
             {
                 RackDirectory.Sweep();
-                FallenRack.Tell("this program gets one of its own");
+                FallenRack.Tell(null, "this program gets one of its own");
             }
 
             return client;

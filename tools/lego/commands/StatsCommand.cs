@@ -14,12 +14,21 @@ internal static class StatsCommand
         Command command = new("stats", "Print the counters of the rack that is running.");
         Option<bool> json = new("--json") { Description = "As JSON, as `run --stats` writes it." };
         command.Options.Add(json);
+        RackName name = new(command);
         command.SetAction(async result =>
         {
+            if (name.Read(result) is not null)
+            {
+                using KeeperClient named = await name.ConnectAsync(result, "its counters are gone");
+                Print(await named.AllStatisticsAsync(), result.GetValue(json));
+                return ExitStatus.Success;
+            }
+
             RackDirectory.Sweep();
             foreach (string directory in RackDirectory.Living())
             {
-                using KeeperClient? client = await KeeperClient.TryConnectAsync(System.IO.Path.Combine(directory, "keeper"));
+                using KeeperClient? client = await KeeperClient.TryConnectAsync(
+                    System.IO.Path.Combine(directory, RackDirectory.SocketName));
                 if (client is not null)
                 {
                     Print(await client.AllStatisticsAsync(), result.GetValue(json));
@@ -27,7 +36,7 @@ internal static class StatsCommand
                 }
             }
 
-            FallenRack.Tell("its counters are gone");
+            FallenRack.Tell(null, "its counters are gone");
             throw ToolException.Usage("no rack is running; `./lego up` boots one");
         });
         return command;

@@ -20,25 +20,26 @@ internal static class UpCommand
     {
         Command command = new("up", "Boot a rack and leave it running; `run` uses it until `down` takes it down.");
         RackOptions rack = new(command);
+        RackName name = new(command);
         command.SetAction(async result =>
         {
-            rack.Read(result, RackDirectory.UpName);
+            rack.Read(result, RackDirectory.UpNameOf(name.Read(result)));
             RackDirectory.Sweep();
-            if (await KeeperClient.TryConnectToUpAsync() is { } already)
+            if (await KeeperClient.TryConnectToUpAsync(name.Read(result)) is { } already)
             {
                 already.Dispose();
-                throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
+                throw ToolException.Usage(RackKeeper.AlreadyUp);
             }
 
-            FallenRack.Tell("this one is new");
+            FallenRack.Tell(name.Read(result), "this one is new");
             // A name of its own: another `up` may be under way, whose keeper then has another one to say why it cannot.
             string messages = Path.Combine(HostPaths.Racks, $"keeper-{Environment.ProcessId}.log");
             File.WriteAllText(messages, "");
             using Process keeper = StartKeeper(result, messages);
             try
             {
-                using KeeperClient client = await WaitForKeeperAsync(keeper, messages);
-                PsCommand.Print(await client.DescribeAsync());
+                using KeeperClient client = await WaitForKeeperAsync(keeper, name.Read(result), messages);
+                PsCommand.Print([(RackDirectory.UpNameOf(name.Read(result)), await client.DescribeAsync())]);
                 return ExitStatus.Success;
             }
             finally
@@ -53,8 +54,10 @@ internal static class UpCommand
     {
         Command command = new("keep", "Keep a rack running (used by up).") { Hidden = true };
         RackOptions rack = new(command);
+        RackName name = new(command);
         command.SetAction(async result =>
         {
+            string directory = RackDirectory.UpNameOf(name.Read(result));
             using CancellationTokenSource cancellation = new();
             TaskCompletionSource<int> signalled = new(TaskCreationOptions.RunContinuationsAsynchronously);
             void End(int number)
@@ -65,17 +68,17 @@ internal static class UpCommand
 
             using SignalForwarder signals = new(End, End);
             await using RackKeeper keeper = await RackKeeper.BootAsync(
-                rack.Read(result, RackDirectory.UpName), new Progress(ProgressStyle.Open), cancellation.Token);
+                rack.Read(result, directory), new Progress(ProgressStyle.Open), cancellation.Token);
             Task first = await Task.WhenAny(keeper.Failed, keeper.DownRequested, signalled.Task);
             if (first == keeper.Failed)
             {
-                FallenRack.Note(HostPaths.Racks, await keeper.Failed);
+                FallenRack.Note(HostPaths.Racks, directory, await keeper.Failed);
                 throw ToolException.Rack(await keeper.Failed);
             }
 
             if (first == signalled.Task)
             {
-                FallenRack.Note(HostPaths.Racks, $"its keeper was ended by signal {await signalled.Task}");
+                FallenRack.Note(HostPaths.Racks, directory, $"its keeper was ended by signal {await signalled.Task}");
             }
 
             string? trouble = await keeper.ShutDownAsync();
@@ -106,12 +109,12 @@ internal static class UpCommand
         return Process.Start(info)!;
     }
 
-    private static async Task<KeeperClient> WaitForKeeperAsync(Process keeper, string messages)
+    private static async Task<KeeperClient> WaitForKeeperAsync(Process keeper, string? name, string messages)
     {
         using IDisposable step = new Progress(ProgressStyle.Open).Step("booting the rack");
         while (true)
         {
-            if (await KeeperClient.TryConnectToUpAsync() is { } client)
+            if (await KeeperClient.TryConnectToUpAsync(name) is { } client)
             {
                 if (client.ProcessId == keeper.Id)
                 {

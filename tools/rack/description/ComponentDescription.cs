@@ -1,6 +1,8 @@
 // One component of a rack as the user describes it: its kind, its machine's size and, for a processor component, its ExCache. Immutable;
 // made by RackFile or by the command line's defaults and turned into a QEMU command line by QemuCommandLine.
 
+using System.Collections.Generic;
+
 namespace Lego.Racks;
 
 /// <summary>What a machine of the rack is. Solo is all four monitors in one image.</summary>
@@ -45,6 +47,8 @@ public sealed record ComponentDescription
     public long HomeMemoryBytes { get; init; }
     /// <summary>Storage and solo: the volume's name; null = a throw-away copy of the default volume.</summary>
     public string? Volume { get; init; }
+    /// <summary>The host's cores that the machine runs on, by number; none for any.</summary>
+    public IReadOnlyList<int> HostCores { get; init; } = [];
     /// <summary>Further boot arguments, key=value, in order.</summary>
     public string[] BootArguments { get; init; } = [];
 

@@ -46,9 +46,9 @@ internal sealed class KeeperClient : IDisposable
         }
     }
 
-    /// <summary>Connects to the rack that `lego up` started; null when none is up.</summary>
-    public static Task<KeeperClient?> TryConnectToUpAsync() =>
-        TryConnectAsync(Path.Combine(HostPaths.Racks, RackDirectory.UpName, RackDirectory.SocketName));
+    /// <summary>Connects to the rack that `lego up` started with that name, or without one; null when none is up.</summary>
+    public static Task<KeeperClient?> TryConnectToUpAsync(string? rack) =>
+        TryConnectAsync(Path.Combine(HostPaths.Racks, RackDirectory.UpNameOf(rack), RackDirectory.SocketName));
 
     public Task<bool> SendAsync(ControlFrame frame) => _channel.WriteAsync(frame);
 

@@ -23,6 +23,9 @@ internal sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> 
 /// <summary>A running rack.</summary>
 internal sealed class RackKeeper : IAsyncDisposable
 {
+    /// <summary>Why a rack cannot have a name.</summary>
+    public const string AlreadyUp = "a rack is already up; `./lego down` takes it down, or --name brings another one up beside it";
+
     /// <summary>
     /// From the machines' start until the manager has seen every member; far above the second it takes, on a host that has time for them.
     /// </summary>
@@ -71,7 +74,7 @@ internal sealed class RackKeeper : IAsyncDisposable
     {
         RackDirectory.Sweep();
         RackDirectory directory = RackDirectory.TryCreate(order.DirectoryName)
-            ?? throw ToolException.Usage("a rack is already up; `./lego down` takes it down");
+            ?? throw ToolException.Usage(AlreadyUp);
         RackKeeper keeper = new(order.Rack, directory);
         try
         {
@@ -183,7 +186,8 @@ internal sealed class RackKeeper : IAsyncDisposable
                 Accelerator = Accelerator,
             };
             List<string> arguments = QemuCommandLine.Build(Rack, component, resources);
-            Process process = await _starter.StartAsync(QemuCommandLine.Program, arguments, _directory.QemuLog(component.Name));
+            (string program, arguments) = OnCores(component, arguments);
+            Process process = await _starter.StartAsync(program, arguments, _directory.QemuLog(component.Name));
             _directory.OwnProcess(process.Id);
             Machine machine = new(component, process, new ControlChannel(pair.TakeFirst()), _directory);
             _machines.Add(machine);
@@ -197,6 +201,11 @@ internal sealed class RackKeeper : IAsyncDisposable
         // Every machine has mapped its regions by now: the manager is ready when it has heard from all of them.
         rings.UnlinkRegions();
     }
+
+    // taskset(1) is replaced by QEMU, which keeps its process id and its cores.
+    private static (string Program, List<string> Arguments) OnCores(ComponentDescription component, List<string> arguments) =>
+        component.HostCores.Count == 0 ? (QemuCommandLine.Program, arguments)
+            : ("taskset", ["-c", string.Join(',', component.HostCores), QemuCommandLine.Program, .. arguments]);
 
     private async Task WaitUntilReadyAsync(CancellationToken cancellation)
     {

@@ -10,24 +10,28 @@ namespace Lego.Racks;
 /// <summary>The note about a rack that ended unasked.</summary>
 internal static class FallenRack
 {
-    private const string FileName = "fallen";
+    private const string Prefix = "fallen-";
 
-    /// <summary>Leaves the note; <paramref name="sentence"/> says why the rack has ended.</summary>
-    public static void Note(string racks, string sentence) => File.WriteAllText(Path.Combine(racks, FileName), sentence);
+    /// <summary>
+    /// Leaves the note about the rack of that directory (<see cref="RackDirectory.UpNameOf"/>); <paramref name="sentence"/> says why it has
+    /// ended.
+    /// </summary>
+    public static void Note(string racks, string directory, string sentence) =>
+        File.WriteAllText(Path.Combine(racks, Prefix + directory), sentence);
 
     /// <summary>Tells the user and forgets it, when there is something to tell; <paramref name="consequence"/> ends the sentence.</summary>
-    public static void Tell(string consequence)
+    public static void Tell(string? rack, string consequence)
     {
-        if (Take(HostPaths.Racks) is { } sentence)
+        if (Take(HostPaths.Racks, RackDirectory.UpNameOf(rack)) is { } sentence)
         {
             Console.Error.WriteLine($"lego: the rack that was up has ended: {sentence}; {consequence}");
         }
     }
 
     /// <summary>The note, which is gone then; null without one.</summary>
-    public static string? Take(string racks)
+    public static string? Take(string racks, string directory)
     {
-        string path = Path.Combine(racks, FileName);
+        string path = Path.Combine(racks, Prefix + directory);
         if (!File.Exists(path))
         {
             return null;

@@ -15,8 +15,8 @@ namespace Lego.Racks;
 /// <summary>A rack's files.</summary>
 internal sealed class RackDirectory : IDisposable
 {
-    /// <summary>Name of the directory of the rack that `lego up` started.</summary>
-    public const string UpName = "up";
+    private const string UpName = "up";
+    private const int MostNameLength = 24;
     /// <summary>Name of the keeper's socket in it.</summary>
     public const string SocketName = "keeper";
     private const string LockName = "lock";
@@ -50,6 +50,16 @@ internal sealed class RackDirectory : IDisposable
 
     public string Monitor(string component) => System.IO.Path.Combine(Path, component + ".qmp");
 
+    /// <summary>
+    /// Name of the directory of the rack that `lego up` started with that name, or without one. Those of racks for one command have none of
+    /// these.
+    /// </summary>
+    /// <exception cref="ToolException">The name is none.</exception>
+    public static string UpNameOf(string? rack) =>
+        rack is null ? UpName
+        : rack.Length is > 0 and <= MostNameLength && rack.All(c => char.IsAsciiLetterOrDigit(c) || c == '-') ? $"{UpName}-{rack}"
+        : throw ToolException.Usage($"'{rack}' is no name for a rack; use up to {MostNameLength} letters, digits and '-'");
+
     /// <summary>Makes the directory of a new rack; null when a living rack has that name.</summary>
     public static RackDirectory? TryCreate(string name)
     {
@@ -60,9 +70,10 @@ internal sealed class RackDirectory : IDisposable
         return LockFile.TryTake(System.IO.Path.Combine(path, LockName)) is { } held ? new RackDirectory(path, held) : null;
     }
 
-    /// <summary>Directories of this checkout's living racks.</summary>
-    public static IEnumerable<string> Living() =>
-        Directory.EnumerateDirectories(HostPaths.Racks).Where(d => File.Exists(System.IO.Path.Combine(d, SocketName))).Order();
+    /// <summary>Directories of this checkout's living racks: of all, or of the one that is up with that name.</summary>
+    public static IEnumerable<string> Living(string? rack = null) => Directory.EnumerateDirectories(HostPaths.Racks)
+        .Where(d => File.Exists(System.IO.Path.Combine(d, SocketName)))
+        .Where(d => rack is null || System.IO.Path.GetFileName(d) == UpNameOf(rack)).Order();
 
     /// <summary>Notes a file elsewhere that goes when the rack goes; call before making the file.</summary>
     public void Own(string file) => File.AppendAllText(System.IO.Path.Combine(Path, OwnedName), file + "\n");
@@ -90,9 +101,10 @@ internal sealed class RackDirectory : IDisposable
                 if (File.Exists(lockPath) && LockFile.TryTake(lockPath) is { } free)
                 {
                     KillProcesses(rack);
-                    if (System.IO.Path.GetFileName(rack) == UpName)
+                    string name = System.IO.Path.GetFileName(rack);
+                    if (name == UpName || name.StartsWith($"{UpName}-", StringComparison.Ordinal))
                     {
-                        FallenRack.Note(checkout, "its keeper was killed");
+                        FallenRack.Note(checkout, name, "its keeper was killed");
                     }
 
                     Remove(rack);
