@@ -22,6 +22,12 @@ internal static class TextTable
             return;
         }
 
+        AnsiConsole.Write(Make(headers, rows));
+    }
+
+    /// <summary>The table for a terminal.</summary>
+    public static Table Make(IReadOnlyList<string> headers, IEnumerable<string[]> rows)
+    {
         Table table = new Table().Border(TableBorder.Rounded);
         foreach (string header in headers)
         {
@@ -33,6 +39,6 @@ internal static class TextTable
             table.AddRow(Array.ConvertAll(row, Markup.Escape));
         }
 
-        AnsiConsole.Write(table);
+        return table;
     }
 }
