@@ -11,7 +11,8 @@ public sealed unsafe partial class NetworkStack
     {
         OutgoingPacket packet = new(connection->Local.Address, connection->Remote.Address, IpProtocol.Tcp);
         packet.InterfaceIndex = (int)connection->Remote.Scope;
-        packet.TrafficClass = (byte)ecn;
+        packet.TrafficClass = (byte)(connection->TrafficClass | ecn);
+        packet.HopLimit = connection->HopLimit;
         return Output.Send(packet, header, a, b) == Errno.None;
     }
 

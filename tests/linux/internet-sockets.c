@@ -418,6 +418,65 @@ static void urgent(void)
 	close(pair[1]);
 }
 
+/* A read that has taken something stops at the urgent byte, whatever it waits for; the byte is in the stream or not. */
+static void marks(int is_inline)
+{
+	int pair[2];
+	char text[16];
+	int at_mark = -1, waiting = -1;
+	joined(pair);
+	say_result("inline", setsockopt(pair[1], SOL_SOCKET, SO_OOBINLINE, &is_inline, sizeof is_inline));
+	say_result("at mark", ioctl(pair[1], SIOCATMARK, &at_mark));
+	send(pair[0], "abc!", 4, MSG_OOB);
+	send(pair[0], "def", 3, 0);
+	await(pair[1], POLLPRI);
+	usleep(20000);
+	ioctl(pair[1], FIONREAD, &waiting);
+	ioctl(pair[1], SIOCATMARK, &at_mark);
+	printf("%d inline %d: %d can be read, at mark %d\n", version, is_inline, waiting, at_mark);
+	for (int count = 1; count > 0;) {
+		count = recv(pair[1], text, 6, MSG_WAITALL | (at_mark ? MSG_DONTWAIT : 0));
+		ioctl(pair[1], FIONREAD, &waiting);
+		ioctl(pair[1], SIOCATMARK, &at_mark);
+		printf("%d read %s %.*s, %d can be read, at mark %d\n", version, result(count), count < 0 ? 0 : count, text, waiting, at_mark);
+		say_events("events", pair[1]);
+		if (count < 6 && !at_mark)
+			break;
+	}
+	say_result("urgent", recv(pair[1], text, 16, MSG_OOB));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void marks_both_ways(void)
+{
+	marks(0);
+	marks(1);
+}
+
+/* What a listener is told its connections have; the two bits of a type of service that are ECN's are TCP's own. */
+static void hops_and_classes(void)
+{
+	int limit = 7, class = 0x2f;
+	int one = listener(4);
+	int level = version == 4 ? SOL_IP : SOL_IPV6, hops = version == 4 ? IP_TTL : IPV6_UNICAST_HOPS;
+	int classes = version == 4 ? IP_TOS : IPV6_TCLASS;
+	say_result("limit", setsockopt(one, level, hops, &limit, sizeof limit));
+	say_result("class", setsockopt(one, level, classes, &class, sizeof class));
+	struct sockaddr_storage name;
+	socklen_t length = address_of(&name, 0, port_of(one));
+	int client = socket(family(), SOCK_STREAM, 0);
+	connect(client, (void *)&name, length);
+	int server = accept(one, 0, 0);
+	say_result("its limit", option(server, level, hops));
+	say_result("its class", option(server, level, classes));
+	say_result("the other's limit", option(client, level, hops));
+	say_result("the other's class", option(client, level, classes));
+	close(client);
+	close(server);
+	close(one);
+}
+
 static void options(void)
 {
 	static const struct { int level, number, value; } tries[] = {
@@ -660,9 +719,10 @@ int main(int count, char **arguments)
 	setbuf(stdout, 0);
 	struct { const char *name; void (*run)(void); } parts[] = { { "creation", creation }, { "unconnected", unconnected }, { "connections",
 		connections }, { "transfers", transfers }, { "ends", ends },
-		{ "urgent", urgent }, { "options", options }, { "datagrams", datagrams }, { "waits", waits }, { "interfaces", interfaces } };
+		{ "urgent", urgent }, { "marks", marks_both_ways }, { "hops and classes", hops_and_classes }, { "options", options },
+		{ "datagrams", datagrams }, { "waits", waits }, { "interfaces", interfaces } };
 	for (version = 4; version <= 6; version += 2)
-		for (int i = 0; i < 10; i++) {
+		for (int i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 			if (count > 1 && strcmp(arguments[1], "/") && strcmp(arguments[1], parts[i].name))
 				continue;
 			printf("-- %s\n", parts[i].name);

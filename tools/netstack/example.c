@@ -24,7 +24,8 @@ static void carry(void) {
         lego_node_advance(nodes[from], now);
         for (int length; (length = lego_node_output(nodes[from], frame, sizeof frame)) > 0;) {
             if (frame[12] == 8 && frame[13] == 0 && frame[23] == 6) {
-                printf("%llu ms: %d -> %d, TCP flags %02x, %d bytes\n", (unsigned long long)(now / MILLISECOND), from, 1 - from, frame[47], length);
+                printf("%llu ms: %d -> %d, TCP flags %02x, %d bytes\n",
+                    (unsigned long long)(now / MILLISECOND), from, 1 - from, frame[47], length);
             }
             lego_node_input(nodes[1 - from], frame, (uint32_t)length, now);
         }

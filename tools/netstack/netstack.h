@@ -1,5 +1,5 @@
-/* The network stack of kernel/net, unchanged, as a library (out/netstack/libnetstack.so, `dotnet build tools/netstack`): nodes that are given
- * frames and the time and give frames back, and a socket interface. Nothing in it waits, reads a clock, starts a thread or allocates:
+/* The network stack of kernel/net, unchanged, as a library (out/netstack/libnetstack.so, `dotnet build tools/netstack`): nodes that are
+ * given frames and the time and give frames back, and a socket interface. Nothing in it waits, reads a clock, starts a thread or allocates:
  * equal calls with equal seeds give equal frames. Nodes share nothing; one thread at a time calls into the library.
  *
  * Times are nanoseconds of one clock that never goes back. Results below 0 are minus Linux's errno values; what cannot be done now is
@@ -21,8 +21,8 @@ typedef struct {
 
 /* ---- nodes ---- */
 
-/* A node with one Ethernet card in a block of memory of at least 4 MB that begins at a multiple of 4096; the node ends when the caller frees
- * the block. NULL: the block is too small or not aligned, or the MTU is not one of 1280 to 65535. */
+/* A node with one Ethernet card in a block of memory of at least 4 MB that begins at a multiple of 4096; the node ends when the caller
+ * frees the block. NULL: the block is too small or not aligned, or the MTU is not one of 1280 to 65535. */
 lego_node *lego_node_create(void *memory, uint64_t bytes, const uint8_t hardware_address[6], uint32_t mtu, uint64_t seed, uint64_t now_ns);
 
 /* Gives the card an address (port and scope are not looked at). An IPv6 address is used once duplicate address detection is over: see

@@ -74,18 +74,14 @@ public sealed unsafe class PingSockets
             return Errno.EMSGSIZE;
         }
 
-        Errno error = DatagramEndpoints.TakeError(endpoint);
-        if (error == Errno.None && !endpoint->IsBound)
-        {
-            error = Bind(endpoint, endpoint->Local);
-        }
-
+        Errno error = endpoint->IsBound ? Errno.None : Bind(endpoint, endpoint->Local);
         if (error != Errno.None)
         {
             return error;
         }
 
         error = DatagramPath.TryPrepare(endpoint, send, _addresses, endpoint->Protocol, out OutgoingPacket packet, out _);
+        error = error == Errno.None ? DatagramPath.TryBegin(endpoint) : error;
         if (error != Errno.None)
         {
             return error;

@@ -45,13 +45,8 @@ public sealed unsafe class RawSockets
     /// <summary>Sends a packet. EINVAL for a header that is none, EMSGSIZE, and the errors of <see cref="IpOutput"/>.</summary>
     public Errno Send(DatagramEndpoint* endpoint, in DatagramSend send, ReadOnlySpan<byte> bytes)
     {
-        Errno error = DatagramEndpoints.TakeError(endpoint);
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        error = DatagramPath.TryPrepare(endpoint, send, _addresses, endpoint->Protocol, out OutgoingPacket packet, out _);
+        Errno error = DatagramPath.TryPrepare(endpoint, send, _addresses, endpoint->Protocol, out OutgoingPacket packet, out _);
+        error = error == Errno.None ? DatagramPath.TryBegin(endpoint) : error;
         if (error != Errno.None)
         {
             return error;

@@ -84,7 +84,7 @@ public sealed unsafe partial class Tcp
         listener->AcceptCount--;
     }
 
-    /// <summary>All connections that nobody accepted are reset, and the port is given back.</summary>
+    /// <summary>All connections that nobody accepted are reset, and the port is given back unless the user has named it.</summary>
     private void CloseListener(TcpConnection* listener, ulong nowNs)
     {
         while (listener->HalfOpenFirst != null)
@@ -107,6 +107,14 @@ public sealed unsafe partial class Tcp
             }
         }
 
-        _table.Release(listener);
+        // A port that was asked for stays the socket's own until it is closed.
+        if ((listener->Facts & (TcpFacts.PortNamed | TcpFacts.Orphaned)) == TcpFacts.PortNamed)
+        {
+            _table.RemoveListener(listener);
+        }
+        else
+        {
+            _table.Release(listener);
+        }
     }
 }

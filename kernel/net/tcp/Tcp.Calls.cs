@@ -60,6 +60,8 @@ public sealed unsafe partial class Tcp
             return Errno.ENOBUFS;
         }
 
+        connection->LocalAsNamed = connection->Local;
+        connection->Facts |= local.Port != 0 ? TcpFacts.PortNamed : TcpFacts.None;
         return Errno.None;
     }
 
@@ -89,7 +91,7 @@ public sealed unsafe partial class Tcp
                 return error;
             }
         }
-        else if (!_table.MayListen(connection))
+        else if (!_table.MayBind(connection, connection->Local.Address, connection->Local.Port))
         {
             return Errno.EADDRINUSE;
         }
@@ -247,7 +249,7 @@ public sealed unsafe partial class Tcp
             return ReadUrgent(connection, destination, how, out count);
         }
 
-        SkipUrgent(connection, nowNs);
+        SkipUrgent(connection);
         while (count < destination.Length)
         {
             ReadOnlySpan<byte> piece = Readable(connection, (uint)count);
@@ -271,7 +273,8 @@ public sealed unsafe partial class Tcp
             return Errno.None;
         }
 
-        return destination.Length == 0 ? Errno.None : NothingToRead(connection);
+        // A read of nothing is told what a read of something would be.
+        return destination.Length == 0 && ReadLimit(connection) > 0 ? Errno.None : NothingToRead(connection);
     }
 
     /// <summary>
@@ -293,9 +296,20 @@ public sealed unsafe partial class Tcp
     {
         connection->ReceiveBuffer.Consume(_memory, count, connection->Ranges == null);
         TuneReceiveBuffer(connection, count, nowNs);
-        SkipUrgent(connection, nowNs);
+        ForgetUrgent(connection);
         AnnounceWindow(connection, nowNs);
     }
+
+    /// <summary>
+    /// The next byte to be read is the urgent one (sockatmark(3)): a read that has taken something stops here. The peer has told of it;
+    /// it need not be here yet.
+    /// </summary>
+    public static bool IsAtMark(TcpConnection* connection) =>
+        (connection->Facts & TcpFacts.UrgentReceived) != 0 && ReadSequence(connection) == connection->RcvUp - 1;
+
+    /// <summary>What FIONREAD tells: bytes that can be read, up to the urgent one unless that is in the stream.</summary>
+    public static uint BytesBeforeMark(TcpConnection* connection) =>
+        (connection->Flags & TcpSocketFlags.OutOfBandInline) != 0 ? connection->ReceiveBuffer.Length : ReadLimit(connection);
 
     /// <summary>Room for a write now, bytes.</summary>
     public uint WriteRoom(TcpConnection* connection) =>
@@ -308,17 +322,21 @@ public sealed unsafe partial class Tcp
     {
         switch (connection->State)
         {
-            case TcpState.Listen when (directions & TcpDirections.Read) != 0:
-                // Linux: a listener that is shut down for reading listens no longer.
-                CloseListener(connection, nowNs);
-                connection->State = TcpState.Closed;
-                Bury();
+            case TcpState.Listen:
+                // Linux: a listener that is shut down for reading listens no longer, and has no other direction.
+                if ((directions & TcpDirections.Read) != 0)
+                {
+                    CloseListener(connection, nowNs);
+                    connection->State = TcpState.Closed;
+                    Bury();
+                }
+
                 return Errno.None;
             case TcpState.SynSent:
                 Finish(connection, Errno.None);
                 return Errno.None;
             case TcpState.Closed:
-            case TcpState.Listen:
+            case TcpState.TimeWait:
                 return Errno.ENOTCONN;
         }
 
@@ -382,12 +400,14 @@ public sealed unsafe partial class Tcp
         Bury();
     }
 
-    /// <summary>As Close, by a reset and at once (SO_LINGER with 0).</summary>
+    /// <summary>
+    /// As Close, and at once (SO_LINGER with 0): by a reset, but not where both ends have sent their FINs (RFC 9293, 3.10.5).
+    /// </summary>
     [NoBlock]
     [NoAllocation]
     public void Abort(TcpConnection* connection, ulong nowNs)
     {
-        if (connection->State is TcpState.Closed or TcpState.Listen or TcpState.SynSent or TcpState.TimeWait)
+        if (connection->State is TcpState.Closed or TcpState.Listen or TcpState.SynSent)
         {
             Close(connection, nowNs);
             return;
@@ -395,7 +415,17 @@ public sealed unsafe partial class Tcp
 
         connection->Owner = 0;
         connection->Facts |= TcpFacts.Orphaned;
-        Reset(connection, Errno.None, nowNs);
+        bool bothClosed = connection->State is TcpState.Closing or TcpState.LastAck or TcpState.TimeWait
+            && (connection->Facts & TcpFacts.FinSent) != 0;
+        if (bothClosed)
+        {
+            Finish(connection, Errno.None);
+        }
+        else
+        {
+            Reset(connection, Errno.None, nowNs);
+        }
+
         Bury();
     }
 
@@ -406,18 +436,6 @@ public sealed unsafe partial class Tcp
         connection->State is TcpState.Closed or TcpState.Listen or TcpState.TimeWait or TcpState.FinWait2
         || (connection->SendBuffer.Length == 0 && connection->SndUna == connection->SndNxt
         && connection->State is TcpState.Established or TcpState.CloseWait);
-
-    /// <summary>Linux lets a failed connect be tried again on the same socket once its error has been taken.</summary>
-    private Errno ReviveFailed(TcpConnection* connection, in SocketAddress remote, ulong nowNs)
-    {
-        if (connection->Error != Errno.None || (connection->Facts & TcpFacts.WasEstablished) != 0)
-        {
-            return connection->Error == Errno.None ? Errno.ECONNABORTED : TakeError(connection);
-        }
-
-        connection->Facts &= TcpFacts.SendBufferFixed | TcpFacts.ReceiveBufferFixed;
-        return Connect(connection, in remote, nowNs);
-    }
 
     /// <summary>No more bytes: the FIN follows those that are queued (RFC 9293, 3.10.4).</summary>
     private void CloseWriting(TcpConnection* connection, ulong nowNs)
@@ -446,6 +464,11 @@ public sealed unsafe partial class Tcp
 
     private Errno NothingToRead(TcpConnection* connection)
     {
+        if (connection->State == TcpState.Listen)
+        {
+            return Errno.ENOTCONN;
+        }
+
         if (connection->Error != Errno.None)
         {
             return TakeError(connection);
@@ -458,8 +481,7 @@ public sealed unsafe partial class Tcp
 
         return connection->State switch
         {
-            TcpState.Closed => (connection->Facts & TcpFacts.WasEstablished) != 0 ? Errno.None : Errno.ENOTCONN,
-            TcpState.Listen => Errno.ENOTCONN,
+            TcpState.Closed => (connection->Facts & (TcpFacts.WasEstablished | TcpFacts.Failed)) != 0 ? Errno.None : Errno.ENOTCONN,
             _ => Errno.EAGAIN,
         };
     }

@@ -290,24 +290,27 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>A read that begins at the urgent byte begins behind it, unless the byte belongs to the stream.</summary>
-    private void SkipUrgent(TcpConnection* connection, ulong nowNs)
+    private void SkipUrgent(TcpConnection* connection)
     {
-        if ((connection->Facts & TcpFacts.UrgentReceived) == 0 || connection->ReceiveBuffer.Length == 0)
-        {
-            return;
-        }
-
-        uint at = ReadSequence(connection);
         bool isInline = (connection->Flags & TcpSocketFlags.OutOfBandInline) != 0;
-        if (at == connection->RcvUp - 1 && !isInline)
+        if (IsAtMark(connection) && !isInline && connection->ReceiveBuffer.Length > 0)
         {
             TakeUrgentByte(connection);
             connection->ReceiveBuffer.Consume(_memory, 1, connection->Ranges == null);
-            connection->Facts &= ~TcpFacts.UrgentReceived;
         }
-        else if (SequenceNumber.IsAfter(at, connection->RcvUp - 1))
+
+        ForgetUrgent(connection);
+    }
+
+    /// <summary>
+    /// The pointer counts until the user has read the urgent byte or stepped over it; a byte that was stepped over is lost, as on Linux.
+    /// </summary>
+    private static void ForgetUrgent(TcpConnection* connection)
+    {
+        if ((connection->Facts & TcpFacts.UrgentReceived) != 0
+            && SequenceNumber.IsAfter(ReadSequence(connection), connection->RcvUp - 1))
         {
-            connection->Facts &= ~TcpFacts.UrgentReceived;
+            connection->Facts &= ~(TcpFacts.UrgentReceived | TcpFacts.UrgentByteReady);
         }
     }
 
@@ -317,6 +320,11 @@ public sealed unsafe partial class Tcp
     private Errno ReadUrgent(TcpConnection* connection, Span<byte> destination, TcpTransfer how, out int count)
     {
         count = 0;
+        if (connection->State == TcpState.Listen)
+        {
+            return Errno.ENOTCONN;
+        }
+
         if ((connection->Flags & TcpSocketFlags.OutOfBandInline) != 0)
         {
             return Errno.EINVAL;
@@ -347,15 +355,14 @@ public sealed unsafe partial class Tcp
     }
 
     /// <summary>The urgent byte has arrived and was not taken yet.</summary>
-    private static bool IsUrgentByteHere(TcpConnection* connection) =>
+    private static bool HasUrgentByte(TcpConnection* connection) =>
         (connection->Facts & (TcpFacts.UrgentReceived | TcpFacts.UrgentTaken)) == TcpFacts.UrgentReceived
-        && (connection->Flags & TcpSocketFlags.OutOfBandInline) == 0
         && connection->RcvUp - 1 - ReadSequence(connection) < connection->ReceiveBuffer.Length;
 
     /// <summary>The urgent byte, once it is here, can be read out of band; once.</summary>
     private static void TakeUrgentByte(TcpConnection* connection)
     {
-        if (IsUrgentByteHere(connection))
+        if (HasUrgentByte(connection))
         {
             connection->UrgentByte = connection->ReceiveBuffer.Piece(connection->RcvUp - 1 - ReadSequence(connection), 1)[0];
             connection->Facts |= TcpFacts.UrgentByteReady | TcpFacts.UrgentTaken;

@@ -33,21 +33,21 @@ public sealed unsafe partial class Tcp
     /// <summary>Active open.</summary>
     private Errno Open(TcpConnection* connection, IpAddress source, in SocketAddress remote, ulong nowNs)
     {
-        ushort number = connection->Local.Port != 0 ? connection->Local.Port : _table.ChooseEphemeral(source, in remote);
+        ushort number = connection->Port != null ? connection->Local.Port : _table.ChooseEphemeral(source, in remote);
         SocketAddress local = new(source, number, ScopeOf(source, remote.Scope));
         if (number == 0 || _table.Find(in local, in remote) != null)
         {
             return Errno.EADDRNOTAVAIL;
         }
 
-        connection->LocalBeforeConnect = connection->Local;
         connection->Local = local;
-        // A port that was bound before a connect that failed is still asked for.
-        if (connection->Port == null && !_table.TryHold(connection, isBound: connection->LocalBeforeConnect.Port != 0))
+        if (connection->Port == null && !_table.TryHold(connection, isBound: false))
         {
-            connection->Local = connection->LocalBeforeConnect;
+            connection->Local = connection->LocalAsNamed;
             return Errno.ENOBUFS;
         }
+
+        connection->Error = Errno.None;
 
         connection->Remote = remote;
         Begin(connection, nowNs);
@@ -223,6 +223,7 @@ public sealed unsafe partial class Tcp
         }
 
         child->Local = local;
+        child->LocalAsNamed = new SocketAddress(listener->LocalAsNamed.Address, 0);
         child->Remote = remote;
         if (!_table.TryHold(child, isBound: false))
         {
@@ -230,18 +231,8 @@ public sealed unsafe partial class Tcp
             return null;
         }
 
-        child->Facts = TcpFacts.Passive | (listener->Facts & (TcpFacts.SendBufferFixed | TcpFacts.ReceiveBufferFixed));
-        child->Flags = listener->Flags;
-        child->Congestion = listener->Congestion;
-        child->SendLimit = listener->SendLimit;
-        child->ReceiveLimit = listener->ReceiveLimit;
-        child->KeepIdleSeconds = listener->KeepIdleSeconds;
-        child->KeepIntervalSeconds = listener->KeepIntervalSeconds;
-        child->KeepCount = listener->KeepCount;
-        child->UserTimeoutMs = listener->UserTimeoutMs;
-        child->UserMss = listener->UserMss;
-        child->WindowClamp = listener->WindowClamp;
-        child->FinTimeoutSeconds = listener->FinTimeoutSeconds;
+        child->Facts |= TcpFacts.Passive;
+        Inherit(child, listener);
         child->Listener = listener;
         _table.Add(child);
         return child;

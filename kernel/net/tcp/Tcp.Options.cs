@@ -25,8 +25,7 @@ public sealed unsafe partial class Tcp
             return connection->AcceptFirst != null ? TcpReadiness.Readable : TcpReadiness.None;
         }
 
-        TcpReadiness readiness = connection->Error != Errno.None ? TcpReadiness.Error | TcpReadiness.Readable | TcpReadiness.Writable
-            : TcpReadiness.None;
+        TcpReadiness readiness = connection->Error != Errno.None ? TcpReadiness.Error : TcpReadiness.None;
         bool isReadClosed = (connection->Facts & (TcpFacts.FinReceived | TcpFacts.ReadClosed)) != 0;
         bool isWriteClosed = (connection->Facts & TcpFacts.WriteClosed) != 0;
         if (connection->State == TcpState.Closed || (isReadClosed && isWriteClosed))
@@ -39,12 +38,13 @@ public sealed unsafe partial class Tcp
             readiness |= TcpReadiness.Readable | TcpReadiness.PeerClosed;
         }
 
-        if (ReadLimit(connection) > 0)
+        // At the mark a read begins behind the urgent byte.
+        if (ReadLimit(connection) > 0 || (IsAtMark(connection) && connection->ReceiveBuffer.Length > 1))
         {
             readiness |= TcpReadiness.Readable;
         }
 
-        if ((connection->Facts & TcpFacts.UrgentByteReady) != 0 || IsUrgentByteHere(connection))
+        if ((connection->Facts & TcpFacts.UrgentByteReady) != 0 || HasUrgentByte(connection))
         {
             readiness |= TcpReadiness.Urgent;
         }

@@ -4,6 +4,7 @@
 // TcpHost method.
 //
 //   Tcp.Calls.cs            what users do: connect, listen, accept, write, read, close
+//   Tcp.Disconnect.cs       a socket begins anew
 //   Tcp.Options.cs          options, readiness, what is shown
 //   Tcp.Input.cs            a segment arrives: to whom, and RFC 9293's checks in their order (3.10.7)
 //   Tcp.Handshake.cs        SYNs: LISTEN, SYN-SENT, SYN-RECEIVED
@@ -134,8 +135,10 @@ public sealed unsafe partial class Tcp
         }
 
         connection->Local = new SocketAddress(any, 0);
+        connection->LocalAsNamed = connection->Local;
         connection->Remote = new SocketAddress(any, 0);
         connection->State = TcpState.Closed;
+        connection->HopLimit = OutgoingPacket.DefaultHopLimit;
         connection->ReceiveLimit = Math.Min(InitialReceiveBytes, _limits.ReceiveBufferBytes);
         connection->SendLimit = Math.Min(InitialSendBytes, _limits.SendBufferBytes);
         connection->AllNext = _all;
@@ -176,9 +179,7 @@ public sealed unsafe partial class Tcp
         }
 
         bool wasHalfOpen = connection->State == TcpState.SynReceived && connection->Listener != null;
-        bool wasConnecting = connection->State is TcpState.SynSent or TcpState.SynReceived;
         Leave(connection);
-        connection->Local = wasConnecting && !wasHalfOpen ? connection->LocalBeforeConnect : connection->Local;
         connection->State = TcpState.Closed;
         connection->Error = error;
         connection->Facts |= TcpFacts.Failed;
@@ -209,7 +210,12 @@ public sealed unsafe partial class Tcp
         StopTimers(connection);
         _timers.Remove(connection);
         _table.Remove(connection);
-        _table.Release(connection);
+        // A port that was asked for stays the socket's own until it is closed.
+        if ((connection->Facts & (TcpFacts.PortNamed | TcpFacts.Orphaned)) != TcpFacts.PortNamed)
+        {
+            _table.Release(connection);
+        }
+
         _scoreboard.Clear(connection);
         if (connection->Ranges != null)
         {

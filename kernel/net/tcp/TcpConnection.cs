@@ -69,6 +69,9 @@ internal enum TcpFacts : uint
     /// <summary>The port was asked for by bind or listen.</summary>
     Bound = 1 << 17,
 
+    /// <summary>The user has named the port, which stays the socket's own until it is closed (SOCK_BINDPORT_LOCK).</summary>
+    PortNamed = 1 << 18,
+
     /// <summary>Connect has been refused or was never finished; only the error is left.</summary>
     Failed = 1 << 19,
 
@@ -161,7 +164,10 @@ public unsafe struct TcpConnection
     public SocketAddress Remote;
 
     /// <summary>What Local was before connect named it: what it is again when the connection is never made.</summary>
-    internal SocketAddress LocalBeforeConnect;
+    internal SocketAddress LocalAsNamed;
+
+    /// <summary>It has a port, which Local names.</summary>
+    public readonly bool HasPort => Port != null;
 
     public TcpState State;
     public TcpRecovery Recovery;
@@ -328,6 +334,12 @@ public unsafe struct TcpConnection
     public uint SynCount;
     public uint WindowClamp;
     public int FinTimeoutSeconds;
+
+    /// <summary>IP_TTL, IPV6_UNICAST_HOPS of its packets; -1 = the default.</summary>
+    public short HopLimit;
+
+    /// <summary>IP_TOS, IPV6_TCLASS of its packets, without the two bits of ECN.</summary>
+    public byte TrafficClass;
     public int BacklogLimit;
 
     // Counters of TCP_INFO.

@@ -239,21 +239,6 @@ internal sealed unsafe class TcpTable
         return true;
     }
 
-    /// <summary>May it listen, beside others that listen on the port already? All of them must want to share it (SO_REUSEPORT).</summary>
-    internal bool MayListen(TcpConnection* connection)
-    {
-        for (TcpConnection* other = connection->Port->Listeners; other != null; other = other->ListenNext)
-        {
-            if ((other->Flags & connection->Flags & TcpSocketFlags.ReusePort) == 0
-                && Overlaps(connection, connection->Local.Address, other))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
     /// <summary>
     /// A port for a connection to there, with which it is the only one between the two ends; 0 when there is none. The sequence of ports
     /// for a destination begins where a keyed hash says and goes on in steps (RFC 6056, 3.3.3), so that it is neither guessed nor reused

@@ -68,6 +68,8 @@ public unsafe struct DatagramEndpoint
     public bool IsConnected;
     /// <summary>The local address was chosen with the peer and goes with it.</summary>
     internal bool IsAddressChosen;
+    /// <summary>The user has named the port, which stays when the peer goes.</summary>
+    internal bool IsPortNamed;
     public bool IsReadShut;
     public bool IsWriteShut;
 

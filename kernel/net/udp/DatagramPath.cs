@@ -15,11 +15,6 @@ public static unsafe class DatagramPath
     {
         packet = default;
         destination = send.HasDestination ? send.Destination : endpoint->Remote;
-        if (endpoint->IsWriteShut)
-        {
-            return Errno.EPIPE;
-        }
-
         if (!send.HasDestination && !endpoint->IsConnected)
         {
             return Errno.EDESTADDRREQ;
@@ -46,6 +41,16 @@ public static unsafe class DatagramPath
         packet.Fragments = endpoint->Fragments;
         packet.LoopsBack = isBroadcast || (to.IsMulticast && endpoint->Has(DatagramOptions.MulticastLoop));
         return Errno.None;
+    }
+
+    /// <summary>
+    /// Whether the endpoint may send at all, which Linux finds out last, where it takes memory for the packet (sock_alloc_send_skb): an
+    /// error that an earlier datagram has brought, EPIPE.
+    /// </summary>
+    internal static Errno TryBegin(DatagramEndpoint* endpoint)
+    {
+        Errno error = DatagramEndpoints.TakeError(endpoint);
+        return error == Errno.None && endpoint->IsWriteShut ? Errno.EPIPE : error;
     }
 
     private static IpAddress SourceOf(DatagramEndpoint* endpoint, in DatagramSend send, IpAddress to)

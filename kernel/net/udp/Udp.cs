@@ -44,7 +44,9 @@ public sealed unsafe class Udp
 
         bool isPossible = address.IsUnspecified || address.IsMulticast || _addresses.IsBroadcast(address, 0)
             || _addresses.IsLocal(address, (int)local.Scope);
-        return isPossible ? _table.Bind(endpoint, local) : Errno.EADDRNOTAVAIL;
+        Errno error = isPossible ? _table.Bind(endpoint, local) : Errno.EADDRNOTAVAIL;
+        endpoint->IsPortNamed = error == Errno.None && local.Port != 0;
+        return error;
     }
 
     /// <summary>
@@ -61,11 +63,8 @@ public sealed unsafe class Udp
             return Errno.EINVAL;
         }
 
-        bool wasShut = endpoint->IsWriteShut;
-        endpoint->IsWriteShut = false;
         Errno error = DatagramPath.TryPrepare(
             endpoint, send, _addresses, IpProtocol.Udp, out OutgoingPacket packet, out SocketAddress destination);
-        endpoint->IsWriteShut = wasShut;
         if (error == Errno.None)
         {
             error = _output.TryFindPath(packet, out IpPath path);
@@ -78,12 +77,18 @@ public sealed unsafe class Udp
         return error;
     }
 
-    /// <summary>Forgets the peer (connect(2) with AF_UNSPEC); an address that was chosen with it goes too.</summary>
+    /// <summary>Forgets the peer (connect(2) with AF_UNSPEC); an address and a port that the user has not named go too.</summary>
     public void Disconnect(DatagramEndpoint* endpoint)
     {
         endpoint->IsConnected = false;
         endpoint->Remote = new SocketAddress(endpoint->IsV6 ? default : IpAddress.AnyV4, 0);
-        endpoint->Error = Errno.None;
+        if (endpoint->Kind == DatagramKind.Udp && endpoint->IsBound && !endpoint->IsPortNamed)
+        {
+            _table.Remove(endpoint);
+            endpoint->IsBound = false;
+            endpoint->Local = new SocketAddress(endpoint->Local.Address, 0, endpoint->Local.Scope);
+        }
+
         if (endpoint->IsAddressChosen)
         {
             endpoint->Local = new SocketAddress(endpoint->Remote.Address, endpoint->Local.Port);
@@ -93,17 +98,12 @@ public sealed unsafe class Udp
 
     /// <summary>
     /// Sends a datagram of two pieces. EMSGSIZE, EINVAL for port 0, the errors of <see cref="DatagramPath.TryPrepare"/>,
-    /// <see cref="IpRouter.TryFind"/> and <see cref="IpOutput"/>; an error that an earlier datagram has brought is returned first.
+    /// <see cref="IpRouter.TryFind"/> and <see cref="IpOutput"/>, then those of
+    /// <see cref="DatagramPath.TryBegin"/>.
     /// </summary>
     public Errno Send(DatagramEndpoint* endpoint, in DatagramSend send, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
-        Errno error = DatagramEndpoints.TakeError(endpoint);
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
-        error = DatagramPath.TryPrepare(
+        Errno error = DatagramPath.TryPrepare(
             endpoint, send, _addresses, IpProtocol.Udp, out OutgoingPacket packet, out SocketAddress destination);
         if (error != Errno.None)
         {
@@ -126,6 +126,7 @@ public sealed unsafe class Udp
         }
 
         error = _output.TryFindPath(packet, out IpPath path);
+        error = error == Errno.None ? DatagramPath.TryBegin(endpoint) : error;
         return error == Errno.None ? SendAlong(endpoint, packet, path, destination.Port, a, b) : error;
     }
 

@@ -232,7 +232,8 @@ public static unsafe class SocketCalls
         if (call.A1 != 0)
         {
             error = accepted->Family.NameOf(accepted, ofPeer: true, out SocketName name);
-            error = error == Errno.ENOTCONN ? Errno.ECONNABORTED : error;
+            // A connection that is over by now has a peer all the same.
+            error = error != Errno.ENOTCONN ? error : name.Length != 0 ? Errno.None : Errno.ECONNABORTED;
             error = error == Errno.None ? name.Write(call.Process, call.A1, call.A2) : error;
         }
 

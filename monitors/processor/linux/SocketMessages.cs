@@ -45,6 +45,7 @@ public static unsafe class SocketMessages
         Errno error = SocketCalls.Check(in descriptor);
         error = error == Errno.None && data.IsWild ? Errno.EFAULT : error;
         SocketMessage message = new() { Data = data };
+        message.HasName = call.A4 != 0;
         error = error == Errno.None && call.A4 != 0 ? SocketName.Read(call.Process, call.A4, (int)call.A5, out message.Name) : error;
         return error != Errno.None ? SystemCall.Fail(error) : Send(call.Process, in descriptor, (MessageFlags)(uint)call.A3, ref message);
     }
@@ -188,6 +189,8 @@ public static unsafe class SocketMessages
         SocketMessage message = new() { Data = data, Control = new ControlMessages(process, header.Control, header.ControlLength) };
         if (error == Errno.None && header.Name != 0)
         {
+            // A name of no byte is none (copy_msghdr_from_user).
+            message.HasName = header.NameLength != 0;
             error = SocketName.Read(process, header.Name, Math.Min(header.NameLength, SocketName.MaxBytes), out message.Name);
         }
 

@@ -118,7 +118,7 @@ internal static unsafe class NetworkTexts
         {
             Socket* socket = (Socket*)connection->Owner;
             bool shown = (socket != null ? socket->Domain == AddressFamily.Internet6 : !connection->Local.Address.IsV4) == isV6;
-            if (!shown || connection->Local.Port == 0)
+            if (!shown || connection->State == TcpState.Closed)
             {
                 continue;
             }

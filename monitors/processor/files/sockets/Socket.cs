@@ -14,6 +14,8 @@ public enum SocketState : byte
     /// <summary>A connect is under way, or its end has not been told.</summary>
     Connecting,
     Connected,
+    /// <summary>A connect had failed, and a shutdown came before anybody was told (SS_DISCONNECTING): only AF_UNSPEC helps.</summary>
+    Disconnecting,
 }
 
 /// <summary>Options that are on or off.</summary>
@@ -91,9 +93,6 @@ public unsafe struct Socket
     public TcpConnection* Tcp;
     public DatagramEndpoint* Datagram;
     public InternetFlags InternetFlags;
-    /// <summary>IP_TTL (0 = the default) and IP_TOS of a stream, which the stack does not use.</summary>
-    public byte StreamHopLimit;
-    public byte StreamTrafficClass;
     /// <summary>What a socket of AF_NETLINK has been asked.</summary>
     public NetlinkQuestion Netlink;
     /// <summary>What was true when whoever waits for it was told of it last.</summary>

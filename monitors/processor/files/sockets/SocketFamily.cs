@@ -17,6 +17,8 @@ public unsafe ref struct SocketMessage
     public MessageFlags Received;
     /// <summary>Where it goes, or comes from; length 0 = not told.</summary>
     public SocketName Name;
+    /// <summary>The program says where it goes, be it in no byte at all.</summary>
+    public bool HasName;
     public ControlMessages Control;
     /// <summary>The descriptor or MSG_DONTWAIT says so.</summary>
     public bool IsNonBlocking;

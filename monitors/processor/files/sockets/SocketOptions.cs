@@ -81,8 +81,10 @@ public static unsafe class SocketOptions
                 return Errno.None;
             case SocketOption.PassCredentials when socket->Domain is not (AddressFamily.Unix or AddressFamily.Netlink):
                 return Errno.EOPNOTSUPP;
-            case SocketOption.KeepAlive:
-                SetFlag(socket, SocketFlags.KeepAlive, number);
+            case SocketOption.ReusePort when number != 0 && socket->Domain is not (AddressFamily.Internet or AddressFamily.Internet6):
+                return Errno.EOPNOTSUPP;
+            case SocketOption.KeepAlive or SocketOption.OutOfBandInline:
+                SetFlag(socket, FlagOf(option), number);
                 socket->Family.SetOption(process, socket, OptionLevel.Socket, (int)option, value);
                 return Errno.None;
             case SocketOption.Type or SocketOption.Protocol or SocketOption.Domain or SocketOption.Error or SocketOption.SendLowWater:

@@ -10,8 +10,7 @@ namespace Lego.Tests.Network;
 
 public sealed unsafe class TcpStateTableTests
 {
-    private const long Window = 65535;
-    private const int FlightBytes = 100;
+    private const long Window = TcpStates.Window;
 
     private static readonly Begun[] s_synchronized =
     [
@@ -28,7 +27,7 @@ public sealed unsafe class TcpStateTableTests
     {
         foreach (Begun state in s_synchronized)
         {
-            long flight = FlightOf(state);
+            long flight = TcpStates.FlightOf(state);
             long[] acknowledgments = [-Window - 1, -1, 0, flight / 2, flight, flight + 1];
             foreach (string flags in s_flags)
             {
@@ -78,13 +77,13 @@ public sealed unsafe class TcpStateTableTests
     private static void Check(Begun state, Segment segment, bool isV4)
     {
         using TcpFixture fixture = new(isV4);
-        TcpConnection* connection = Reach(fixture, state);
+        TcpConnection* connection = TcpStates.Reach(fixture, state);
         uint una = connection == null ? 77 : connection->SndUna;
         uint next = connection == null ? 77 : connection->SndNxt;
         uint received = state is Begun.Closed or Begun.Listen or Begun.SynSent ? fixture.PeerNext + 1 : connection->RcvNxt;
         if (state is not (Begun.Closed or Begun.Listen or Begun.SynSent))
         {
-            Assert.Equal(FlightOf(state), next - una);
+            Assert.Equal(TcpStates.FlightOf(state), next - una);
             Assert.Equal(Window, connection->RcvAdv - connection->RcvNxt);
         }
 
@@ -93,14 +92,14 @@ public sealed unsafe class TcpStateTableTests
         fixture.Give(segment.Flags, (uint)(received + segment.Sequence), segment.Has('A') ? acknowledged : 0,
             TcpFixture.Bytes(segment.Text),
             urgent: segment.Has('U') ? 5 : 0);
-        TcpState after = connection == null || !Exists(fixture, connection) ? TcpState.Closed : connection->State;
+        TcpState after = connection == null || !TcpStates.Exists(fixture, connection) ? TcpState.Closed : connection->State;
         fixture.Wait(45 * TcpFixture.Millisecond);
         Sent[] answers = fixture.Take().Where(sent => sent.Payload.Length == 0).ToArray();
 
-        (Begun expectedState, Answer answer, long advance) = new Rfc9293(state, Window, FlightOf(state), Window).Expect(segment);
+        (Begun expectedState, Answer answer, long advance) = new Rfc9293(state, Window, TcpStates.FlightOf(state), Window).Expect(segment);
         if (state != Begun.Listen)
         {
-            Assert.Equal(Public(expectedState), after);
+            Assert.Equal(TcpStates.Public(expectedState), after);
         }
 
         if (answer == Answer.Nothing)
@@ -133,98 +132,4 @@ public sealed unsafe class TcpStateTableTests
                 break;
         }
     }
-
-    private static long FlightOf(Begun state) => state switch
-    {
-        Begun.SynReceivedPassive or Begun.SynReceivedActive or Begun.SynSent => 1,
-        Begun.Established or Begun.CloseWait => FlightBytes,
-        Begun.FinWait1 or Begun.Closing or Begun.LastAck => FlightBytes + 1,
-        _ => 0,
-    };
-
-    private static TcpState Public(Begun state) => state switch
-    {
-        Begun.SynReceivedActive or Begun.SynReceivedPassive => TcpState.SynReceived,
-        _ => Enum.Parse<TcpState>(state.ToString()),
-    };
-
-    private static bool Exists(TcpFixture fixture, TcpConnection* connection)
-    {
-        for (TcpConnection* other = fixture.Tcp.Next(null); other != null; other = fixture.Tcp.Next(other))
-        {
-            if (other == connection)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>Brings a connection into the state by segments and calls; null where there is none.</summary>
-    private static TcpConnection* Reach(TcpFixture fixture, Begun state)
-    {
-        switch (state)
-        {
-            case Begun.Closed:
-                return null;
-            case Begun.Listen:
-                fixture.Listen();
-                return null;
-            case Begun.SynSent:
-                return fixture.Connect();
-            case Begun.SynReceivedPassive:
-                fixture.Listen();
-                fixture.Give("S", fixture.PeerNext, 0);
-                return fixture.Tcp.Next(null);
-            case Begun.SynReceivedActive:
-                fixture.Connect();
-                fixture.Give("S", fixture.PeerNext, 0);
-                return fixture.Connection;
-        }
-
-        TcpConnection* connection = fixture.Establish();
-        // Acknowledgments are not hurried any more: the table's answers come within the delay.
-        fixture.Tcp.SetOption(connection, TcpOption.QuickAck, 0, fixture.Now);
-        bool peerCloses = state is Begun.CloseWait or Begun.LastAck;
-        if (peerCloses)
-        {
-            fixture.Give("FA", fixture.PeerNext, fixture.OursNext);
-            Widen(connection);
-        }
-
-        if (state is not (Begun.FinWait2 or Begun.TimeWait))
-        {
-            fixture.Write(FlightBytes);
-        }
-
-        if (state is Begun.Established or Begun.CloseWait)
-        {
-            return connection;
-        }
-
-        fixture.Tcp.Shutdown(connection, TcpDirections.Write, fixture.Now);
-        switch (state)
-        {
-            case Begun.FinWait2:
-                fixture.Ack(connection->SndNxt);
-                break;
-            case Begun.Closing:
-                fixture.Give("FA", fixture.PeerNext, fixture.OursNext);
-                Widen(connection);
-                break;
-            case Begun.TimeWait:
-                fixture.Give("FA", fixture.PeerNext, connection->SndNxt);
-                Widen(connection);
-                break;
-        }
-
-        return connection;
-    }
-
-    /// <summary>
-    /// A FIN takes a number of the window, which is announced anew with the next segment only: the table's edges are counted from a full
-    /// one.
-    /// </summary>
-    private static void Widen(TcpConnection* connection) => connection->RcvAdv = connection->RcvNxt + (uint)Window;
 }

@@ -78,6 +78,8 @@ public sealed unsafe partial class InternetSockets
         {
             case OptionLevel.Socket when option == (int)SocketOption.KeepAlive:
                 return socket->Tcp == null ? Errno.None : SetTcp(socket, TcpOption.KeepAlive, number);
+            case OptionLevel.Socket when option == (int)SocketOption.OutOfBandInline:
+                return Renew(socket);
             case OptionLevel.Socket when option == (int)SocketOption.BindToDevice:
                 return BindToInterface(socket, value);
             case OptionLevel.Tcp when socket->Tcp != null:
@@ -108,7 +110,9 @@ public sealed unsafe partial class InternetSockets
 
         Errno error = Number(socket, level, option, out int number);
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in number));
-        lengthBytes = Math.Min(bytes.Length, value.Length);
+        // Whoever has less room than an int has room for a byte (do_ip_getsockopt).
+        bool isByte = level == OptionLevel.Internet && value.Length is > 0 and < sizeof(int) && number is >= 0 and <= byte.MaxValue;
+        lengthBytes = isByte ? 1 : Math.Min(bytes.Length, value.Length);
         bytes.Slice(0, lengthBytes).CopyTo(value);
         return error;
     }
@@ -132,7 +136,7 @@ public sealed unsafe partial class InternetSockets
         switch (level, option)
         {
             case (OptionLevel.Internet, 1):
-                number = endpoint == null ? socket->StreamTrafficClass : endpoint->TrafficClass;
+                number = endpoint == null ? socket->Tcp->TrafficClass : endpoint->TrafficClass;
                 return Errno.None;
             case (OptionLevel.Internet, 2):
                 number = HopLimitOf(socket);
@@ -158,7 +162,7 @@ public sealed unsafe partial class InternetSockets
                 number = endpoint == null || endpoint->MulticastHopLimit < 0 ? 1 : endpoint->MulticastHopLimit;
                 return Errno.None;
             case (OptionLevel.Internet6, 67):
-                number = endpoint == null ? socket->StreamTrafficClass : endpoint->TrafficClass;
+                number = endpoint == null ? socket->Tcp->TrafficClass : endpoint->TrafficClass;
                 return Errno.None;
             default:
                 return Errno.ENOPROTOOPT;
@@ -172,6 +176,11 @@ public sealed unsafe partial class InternetSockets
         if (flag == InternetFlags.HeaderIncluded && socket->Type != SocketType.Raw)
         {
             return Errno.ENOPROTOOPT;
+        }
+
+        if (flag == InternetFlags.FreeBind && value.IsEmpty)
+        {
+            return Errno.EINVAL;
         }
 
         if (flag != InternetFlags.None)
@@ -228,7 +237,7 @@ public sealed unsafe partial class InternetSockets
 
         if (flag != InternetFlags.None)
         {
-            bool isBound = socket->Tcp != null ? socket->Tcp->Local.Port != 0 : socket->Datagram->IsBound;
+            bool isBound = socket->Tcp != null ? socket->Tcp->HasPort : socket->Datagram->IsBound;
             if (flag == InternetFlags.OnlyV6 && isBound)
             {
                 return Errno.EINVAL;
@@ -272,8 +281,8 @@ public sealed unsafe partial class InternetSockets
 
     private static int HopLimitOf(Socket* socket)
     {
-        int limit = socket->Datagram == null ? socket->StreamHopLimit : socket->Datagram->HopLimit;
-        return limit <= (socket->Datagram == null ? 0 : -1) ? DefaultHopLimit : limit;
+        int limit = socket->Datagram == null ? socket->Tcp->HopLimit : socket->Datagram->HopLimit;
+        return limit < 0 ? DefaultHopLimit : limit;
     }
 
     private static void SetTrafficClass(Socket* socket, int number)
@@ -284,7 +293,9 @@ public sealed unsafe partial class InternetSockets
         }
         else
         {
-            socket->StreamTrafficClass = (byte)number;
+            // The other two bits are TCP's own (RFC 3168, 5; ip_setsockopt).
+            const int EcnBits = 3;
+            socket->Tcp->TrafficClass = (byte)(number & ~EcnBits);
         }
     }
 
@@ -301,7 +312,7 @@ public sealed unsafe partial class InternetSockets
         }
         else
         {
-            socket->StreamHopLimit = number == -1 ? (byte)0 : (byte)number;
+            socket->Tcp->HopLimit = (short)number;
         }
 
         return Errno.None;

@@ -59,7 +59,14 @@ public sealed unsafe partial class InternetSockets
 
     private long SendDatagram(Process* process, Socket* socket, ref SocketMessage message)
     {
-        if (message.Has(MessageFlags.OutOfBand))
+        Errno error = GivePort(socket);
+        if (error != Errno.None)
+        {
+            return CallResult.Fail(error);
+        }
+
+        // udpv6_sendmsg does not look at the flag.
+        if (message.Has(MessageFlags.OutOfBand) && (socket->Domain == AddressFamily.Internet || socket->Datagram->Kind != DatagramKind.Udp))
         {
             return CallResult.Fail(Errno.EOPNOTSUPP);
         }
@@ -70,27 +77,20 @@ public sealed unsafe partial class InternetSockets
         }
 
         DatagramSend send = DatagramSend.ToPeer;
-        Errno error = Errno.None;
-        if (message.Name.Length != 0)
+        if (message.HasName)
         {
             send.HasDestination = true;
             error = InternetName.Read(in message.Name, socket->Domain, allowsV4: true, out send.Destination);
+            // What connect calls another family, udpv6_sendmsg calls a bad argument.
+            bool isForeign = error == Errno.EAFNOSUPPORT && socket->Domain == AddressFamily.Internet6
+                && socket->Datagram->Kind == DatagramKind.Udp;
+            error = isForeign ? Errno.EINVAL : error;
         }
 
         error = error == Errno.None ? TakeControl(process, ref message, ref send) : error;
         if (error != Errno.None)
         {
             return CallResult.Fail(error);
-        }
-
-        // Linux gives it a port before it looks where the datagram goes (inet_send_prepare).
-        if (socket->Datagram->Kind == DatagramKind.Udp && !socket->Datagram->IsBound)
-        {
-            error = Stack.Bind(socket->Datagram, socket->Datagram->Local);
-            if (error != Errno.None)
-            {
-                return CallResult.Fail(Errno.EAGAIN);
-            }
         }
 
         int length = (int)message.Data.RemainingBytes;
@@ -108,9 +108,18 @@ public sealed unsafe partial class InternetSockets
         return CallResult.Of(error, length);
     }
 
+    /// <summary>Linux gives a socket a port before it looks at what it is asked (inet_send_prepare). EAGAIN: there is none.</summary>
+    private Errno GivePort(Socket* socket)
+    {
+        bool lacksPort = socket->Datagram->Kind == DatagramKind.Udp && !socket->Datagram->IsBound;
+        SocketAddress any = new(socket->Datagram->Local.Address, 0, socket->Datagram->Local.Scope);
+        return lacksPort && Stack.Bind(socket->Datagram, in any) != Errno.None ? Errno.EAGAIN : Errno.None;
+    }
+
     private long ReceiveDatagram(Process* process, Socket* socket, ref SocketMessage message)
     {
-        if (message.Has(MessageFlags.OutOfBand))
+        // udp_recvmsg does not look at the flag.
+        if (message.Has(MessageFlags.OutOfBand) && socket->Datagram->Kind != DatagramKind.Udp)
         {
             return CallResult.Fail(Errno.EOPNOTSUPP);
         }

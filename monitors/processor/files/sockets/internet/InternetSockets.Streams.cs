@@ -18,7 +18,21 @@ public sealed unsafe partial class InternetSockets
             return SendDatagram(process, socket, ref message);
         }
 
-        // A connection's bytes have nowhere else to go: Linux looks at no address here.
+        // A connection's bytes have nowhere else to go: Linux looks at no address here. Nothing to send is told what something would be.
+        long total = 0;
+        if ((socket->Shut & SocketSides.Send) != 0)
+        {
+            // It may have been before there was a connection.
+            Errno pending = Stack.Tcp.TakeError(socket->Tcp);
+            return Sent(process, pending != Errno.None ? pending : Errno.EPIPE, total, ref message);
+        }
+
+        if (message.Data.RemainingBytes == 0)
+        {
+            Errno state = Stack.Tcp.Write(socket->Tcp, default, TcpTransfer.None, network.Now(), out _);
+            return Sent(process, state, total, ref message);
+        }
+
         byte* frame = (byte*)Files.Frames.Allocate();
         if (frame == null)
         {
@@ -27,7 +41,6 @@ public sealed unsafe partial class InternetSockets
 
         Errno error = Errno.None;
         ulong deadline = Socket.DeadlineAfter(socket->SendTimeoutNs);
-        long total = 0;
         while (message.Data.RemainingBytes != 0 && error == Errno.None)
         {
             int length = (int)Math.Min(message.Data.RemainingBytes, PageOperations.PageSize);
@@ -40,6 +53,11 @@ public sealed unsafe partial class InternetSockets
         }
 
         Files.Frames.Free(frame);
+        return Sent(process, error, total, ref message);
+    }
+
+    private static long Sent(Process* process, Errno error, long total, ref SocketMessage message)
+    {
         if (error == Errno.EPIPE && total == 0 && !message.Has(MessageFlags.NoSignal))
         {
             PipeEnd.SignalBroken(process);
@@ -73,7 +91,11 @@ public sealed unsafe partial class InternetSockets
                 error = Read(socket, ref message, ref total, out hasEnded);
             }
 
-            bool isDone = hasEnded || (size != 0 && (ulong)total >= Math.Min(wanted, size)) || message.Has(MessageFlags.OutOfBand)
+            // Whoever has been shut down waits for nothing, be it before there was a connection.
+            bool isShut = error is Errno.ENOTCONN or Errno.EAGAIN && (socket->Shut & SocketSides.Receive) != 0
+                && socket->State != SocketState.Listening;
+            error = isShut ? Errno.None : error;
+            bool isDone = isShut || hasEnded || (size != 0 && (ulong)total >= Math.Min(wanted, size)) || message.Has(MessageFlags.OutOfBand)
                 || (message.Has(MessageFlags.Peek) && total != 0);
             if (error == Errno.EAGAIN && !isDone)
             {
@@ -156,8 +178,9 @@ public sealed unsafe partial class InternetSockets
         if (message.Data.RemainingBytes == 0)
         {
             // A read of nothing waits for something all the same, as on Linux.
-            hasEnded = total != 0 || (Stack.Tcp.Poll(socket->Tcp) & TcpReadiness.Readable) != 0;
-            return hasEnded ? Errno.None : Errno.EAGAIN;
+            Errno state = total != 0 ? Errno.None : Stack.Tcp.Read(socket->Tcp, default, how, network.Now(), out _);
+            hasEnded = state == Errno.None;
+            return state;
         }
 
         uint peeked = 0;
@@ -169,10 +192,11 @@ public sealed unsafe partial class InternetSockets
                 return error;
             }
 
-            // An error is told by the next call when this one has bytes.
-            if (total != 0 && !peeks && Stack.Tcp.Readable(socket->Tcp, 0).IsEmpty)
+            // An error is told by the next call when this one has bytes, and a read does not pass the urgent byte.
+            bool isAtMark = Tcp.IsAtMark(socket->Tcp);
+            if (total != 0 && !peeks && (isAtMark || Stack.Tcp.Readable(socket->Tcp, 0).IsEmpty))
             {
-                hasEnded = (Stack.Tcp.Poll(socket->Tcp) & Ended) != 0;
+                hasEnded = isAtMark || (Stack.Tcp.Poll(socket->Tcp) & Ended) != 0;
                 return hasEnded ? Errno.None : Errno.EAGAIN;
             }
 

@@ -91,11 +91,21 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
         if (socket->Tcp == null)
         {
             socket->Datagram->Options = OptionsOf(socket);
-            return Stack.Bind(socket->Datagram, in local);
+            error = Stack.Bind(socket->Datagram, in local);
+            return error == Errno.None ? BindToVersion(socket, in local) : error;
         }
 
         socket->Tcp->Flags = FlagsOf(socket);
-        return local.Address.IsMulticast ? Errno.EADDRNOTAVAIL : Stack.Tcp.Bind(socket->Tcp, in local);
+        error = local.Address.IsMulticast ? Errno.EADDRNOTAVAIL : Stack.Tcp.Bind(socket->Tcp, in local);
+        return error == Errno.None ? BindToVersion(socket, in local) : error;
+    }
+
+    /// <summary>A socket of AF_INET6 with an address of its own takes no IPv4 any more (inet6_bind).</summary>
+    private Errno BindToVersion(Socket* socket, in SocketAddress local)
+    {
+        bool isOfV6 = socket->Domain == AddressFamily.Internet6 && !local.Address.IsUnspecified && !local.Address.IsV4;
+        socket->InternetFlags |= isOfV6 ? InternetFlags.OnlyV6 : InternetFlags.None;
+        return Renew(socket);
     }
 
     public override Errno Connect(Process* process, Socket* socket, in SocketName name, bool isNonBlocking)
@@ -108,15 +118,10 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
         bool disconnects = name.Family == AddressFamily.Unspecified;
         SocketAddress remote = default;
         Errno error = disconnects ? Errno.None : InternetName.Read(in name, socket->Domain, allowsV4: socket->Tcp == null, out remote);
-        if (error != Errno.None)
-        {
-            return error;
-        }
-
         network.Now();
-        return socket->Tcp != null ? ConnectStream(socket, in remote, disconnects, isNonBlocking)
+        return socket->Tcp != null ? ConnectStream(socket, error, in remote, disconnects, isNonBlocking)
             : disconnects ? Disconnect(socket)
-            : ConnectDatagrams(socket, in remote);
+            : ConnectDatagrams(socket, error, in remote);
     }
 
     public override Errno Listen(Process* process, Socket* socket, int backlog)
@@ -126,7 +131,7 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
             return Errno.EOPNOTSUPP;
         }
 
-        if (socket->State is SocketState.Connected or SocketState.Connecting)
+        if (socket->State is SocketState.Connected or SocketState.Connecting or SocketState.Disconnecting)
         {
             return Errno.EINVAL;
         }
@@ -169,7 +174,8 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
         SocketAddress address;
         if (socket->Tcp != null)
         {
-            bool hasPeer = socket->Tcp->State is not (TcpState.Closed or TcpState.Listen or TcpState.SynSent);
+            // TIME-WAIT is no longer the socket's (tcp_time_wait).
+            bool hasPeer = socket->Tcp->State is not (TcpState.Closed or TcpState.Listen or TcpState.SynSent or TcpState.TimeWait);
             address = ofPeer ? socket->Tcp->Remote : socket->Tcp->Local;
             name = InternetName.Write(in address, socket->Domain);
             return ofPeer && !hasPeer ? Errno.ENOTCONN : Errno.None;
@@ -184,11 +190,19 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
     {
         network.Now();
         Errno error = Errno.None;
-        if (socket->Tcp != null)
+        bool beginsAnew = socket->Tcp != null
+            && (socket->Tcp->State == TcpState.SynSent || (socket->Tcp->State == TcpState.Listen && (sides & SocketSides.Receive) != 0));
+        if (beginsAnew)
         {
+            sides = SocketSides.None;
+            error = Forget(socket);
+        }
+        else if (socket->Tcp != null)
+        {
+            bool isOver = socket->Tcp->State == TcpState.Closed;
+            socket->State = socket->State != SocketState.Connecting ? socket->State
+                : isOver ? SocketState.Disconnecting : SocketState.Connected;
             error = Stack.Tcp.Shutdown(socket->Tcp, (TcpDirections)(int)sides, Stack.Clock.NowNs);
-            socket->State = error == Errno.None && socket->State == SocketState.Listening && (sides & SocketSides.Receive) != 0
-                ? SocketState.Closed : socket->State;
         }
         else
         {
@@ -209,7 +223,10 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
     {
         PollEvents events = socket->Tcp != null ? EventsOf(Stack.Tcp.Poll(socket->Tcp)) : EventsOf(socket->Datagram);
         // A socket that is not connected can be shut down as well, although that is an error.
-        events |= (socket->Shut & SocketSides.Receive) != 0 ? PollEvents.Readable | PollEvents.ReadHangUp : PollEvents.None;
+        bool isShut = (socket->Shut & SocketSides.Receive) != 0 && socket->State != SocketState.Listening;
+        events |= isShut ? PollEvents.Readable | PollEvents.ReadHangUp : PollEvents.None;
+        bool isOver = (socket->Shut & SocketSides.Send) != 0 && (events & PollEvents.ReadHangUp) != 0;
+        events |= isOver ? PollEvents.HangUp : PollEvents.None;
         socket->ToldEvents &= events;
         return events;
     }
@@ -220,13 +237,16 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
     public override long Control(Process* process, Socket* socket, uint request, ulong argument)
     {
         const uint BytesUnsent = 0x5411;
+        const uint IsAtMark = 0x8905;
         int number = 0;
         switch (request)
         {
             case TerminalRequests.BytesReadable when socket->Tcp != null:
-                Stack.Tcp.Describe(socket->Tcp, network.Now(), out TcpInfo info);
-                number = (int)info.ReceiveQueueBytes;
+                number = (int)Tcp.BytesBeforeMark(socket->Tcp);
                 break;
+            case IsAtMark when socket->Tcp != null:
+                number = Tcp.IsAtMark(socket->Tcp) ? 1 : 0;
+                return CallResult.Of(new UserPointer<int>(argument).Write(process, in number));
             case BytesUnsent when socket->Tcp != null:
                 Stack.Tcp.Describe(socket->Tcp, network.Now(), out TcpInfo sending);
                 number = (int)sending.SendQueueBytes;
@@ -365,113 +385,5 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
         accepted->ReceiveTimeoutNs = listener->ReceiveTimeoutNs;
         accepted->SendTimeoutNs = listener->SendTimeoutNs;
         return Errno.None;
-    }
-
-    private Errno Disconnect(Socket* socket)
-    {
-        Stack.Disconnect(socket->Datagram);
-        socket->State = SocketState.Closed;
-        return Errno.None;
-    }
-
-    private Errno ConnectDatagrams(Socket* socket, in SocketAddress remote)
-    {
-        socket->Datagram->Options = OptionsOf(socket);
-        Errno error = Stack.Connect(socket->Datagram, in remote);
-        socket->State = error == Errno.None ? SocketState.Connected : socket->State;
-        return error;
-    }
-
-    /// <summary>As __inet_stream_connect: a connection that is under way is waited for, and its end is told once.</summary>
-    private Errno ConnectStream(Socket* socket, in SocketAddress remote, bool disconnects, bool isNonBlocking)
-    {
-        if (disconnects)
-        {
-            TcpConnection* fresh = Stack.Tcp.Create(socket->Domain == AddressFamily.Internet6 ? default : IpAddress.AnyV4);
-            if (fresh == null)
-            {
-                return Errno.ENOBUFS;
-            }
-
-            Stack.Tcp.Abort(socket->Tcp, Stack.Clock.NowNs);
-            Attach(socket, fresh);
-            socket->State = SocketState.Closed;
-            network.Settle();
-            return Errno.None;
-        }
-
-        if (socket->State == SocketState.Connected)
-        {
-            return Errno.EISCONN;
-        }
-
-        Errno pending = Errno.EALREADY;
-        if (socket->State != SocketState.Connecting)
-        {
-            socket->Tcp->Flags = FlagsOf(socket);
-            Errno begun = Stack.Tcp.Connect(socket->Tcp, in remote, Stack.Clock.NowNs);
-            if (begun != Errno.EINPROGRESS)
-            {
-                return begun == Errno.EOPNOTSUPP ? Errno.EISCONN : begun;
-            }
-
-            socket->State = SocketState.Connecting;
-            pending = Errno.EINPROGRESS;
-            network.Settle();
-        }
-
-        if (isNonBlocking && (pending == Errno.EINPROGRESS || socket->Tcp->State is TcpState.SynSent or TcpState.SynReceived))
-        {
-            return pending;
-        }
-
-        ulong deadline = Socket.DeadlineAfter(socket->SendTimeoutNs);
-        while (socket->Tcp->State is TcpState.SynSent or TcpState.SynReceived)
-        {
-            Errno error = Socket.Wait(ref socket->SendersWait, isNonBlocking: false, deadline);
-            if (error != Errno.None)
-            {
-                return error == Errno.EAGAIN ? pending : error;
-            }
-        }
-
-        if (socket->Tcp->State == TcpState.Closed)
-        {
-            Errno error = Stack.Tcp.TakeError(socket->Tcp);
-            socket->State = SocketState.Closed;
-            return error == Errno.None ? Errno.ECONNABORTED : error;
-        }
-
-        socket->State = SocketState.Connected;
-        return Errno.None;
-    }
-
-    /// <summary>close(2) of a connection: SO_LINGER waits for what has been sent, or throws it away (socket(7)). May BLOCK.</summary>
-    private void CloseStream(Socket* socket)
-    {
-        TcpConnection* connection = socket->Tcp;
-        bool lingers = (socket->Flags & SocketFlags.Linger) != 0;
-        if (lingers && socket->LingerSeconds != 0 && socket->State == SocketState.Connected)
-        {
-            Stack.Tcp.Shutdown(connection, TcpDirections.Write, Stack.Clock.NowNs);
-            network.Settle();
-            ulong deadline = Socket.DeadlineAfter(socket->LingerSeconds * SecondNs);
-            while (!Stack.Tcp.IsDrained(connection)
-                && Socket.Wait(ref socket->SendersWait, isNonBlocking: false, deadline) == Errno.None)
-            {
-            }
-
-            network.Now();
-        }
-
-        socket->Tcp = null;
-        if (lingers && socket->LingerSeconds == 0)
-        {
-            Stack.Tcp.Abort(connection, Stack.Clock.NowNs);
-        }
-        else
-        {
-            Stack.Tcp.Close(connection, Stack.Clock.NowNs);
-        }
     }
 }

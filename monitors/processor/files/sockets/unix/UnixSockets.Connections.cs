@@ -74,7 +74,7 @@ public sealed unsafe partial class UnixSockets
                 return Errno.None;
             }
 
-            if ((socket->Shut & SocketSides.Receive) != 0)
+            if ((socket->Shut & SocketSides.Receive) != 0 && !isNonBlocking)
             {
                 return Errno.EINVAL;
             }

@@ -96,21 +96,22 @@ public sealed unsafe partial class UnixSockets
         bool peeks = message.Has(MessageFlags.Peek);
         bool tellsIdentity = (socket->Flags & SocketFlags.PassCredentials) != 0;
         UnixMessage* next = socket->Unix.FirstMessage;
+        if (next != null && !reading.HasSource)
+        {
+            // A read of nothing is told as well who has sent what is there.
+            reading.HasSource = true;
+            reading.HasIdentity = next->HasIdentity;
+            reading.Identity = next->Identity;
+            message.Name = AddressOf(next);
+        }
+
         while (next != null && !reading.IsOver && message.Data.RemainingBytes != 0)
         {
             UnixMessage* current = next;
-            if (reading.HasSource && tellsIdentity && !IsSame(current, in reading))
+            if (tellsIdentity && !IsSame(current, in reading))
             {
                 reading.IsOver = true;
                 break;
-            }
-
-            if (!reading.HasSource)
-            {
-                reading.HasSource = true;
-                reading.HasIdentity = current->HasIdentity;
-                reading.Identity = current->Identity;
-                message.Name = AddressOf(current);
             }
 
             int length = (int)Math.Min((ulong)current->Rest, message.Data.RemainingBytes);
@@ -148,6 +149,13 @@ public sealed unsafe partial class UnixSockets
         ulong deadline = Socket.DeadlineAfter(socket->ReceiveTimeoutNs);
         while (true)
         {
+            // An error is told before what has come (__skb_try_recv_datagram).
+            Errno error = socket->TakeError();
+            if (error != Errno.None)
+            {
+                return CallResult.Fail(error);
+            }
+
             using (socket->ReceiveLock.Acquire())
             {
                 if (socket->Unix.FirstMessage != null)
@@ -156,13 +164,7 @@ public sealed unsafe partial class UnixSockets
                 }
             }
 
-            Errno error = socket->TakeError();
             bool hasEnded = (socket->Shut & SocketSides.Receive) != 0;
-            if (error != Errno.None)
-            {
-                return CallResult.Fail(error);
-            }
-
             // A datagram socket that does not wait does not see its end (unix_dgram_recvmsg).
             if (hasEnded && (!message.IsNonBlocking || socket->Type == SocketType.SequencedPacket))
             {

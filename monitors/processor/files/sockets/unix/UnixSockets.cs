@@ -211,6 +211,13 @@ public sealed unsafe partial class UnixSockets : SocketFamily
         return socket;
     }
 
+    /// <summary>Something waits that a close throws away; an empty message in front is nothing (unix_release_sock).</summary>
+    private static bool HasUnread(Socket* socket)
+    {
+        UnixMessage* first = socket->Unix.FirstMessage;
+        return first != null && (first->Rest != 0 || first->Next != null);
+    }
+
     /// <summary>What a socket gives back when its open file goes, or when nobody has accepted it (unix_release_sock).</summary>
     private void LetGo(Socket* socket, Errno peerError)
     {
@@ -229,7 +236,7 @@ public sealed unsafe partial class UnixSockets : SocketFamily
         if (peer != null && socket->IsConnectionBased)
         {
             peer->Shut = SocketSides.Both;
-            peer->Error = socket->Unix.FirstMessage != null ? Errno.ECONNRESET : peerError != Errno.None ? peerError : peer->Error;
+            peer->Error = HasUnread(socket) ? Errno.ECONNRESET : peerError != Errno.None ? peerError : peer->Error;
             WakeAll(peer);
         }
 
