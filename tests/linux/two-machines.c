@@ -245,7 +245,10 @@ static void leave(void)
 	struct stat status;
 
 	meet();
+	/* Right has seen all that it waits for: the names may go. */
 	if (left) {
+		while (stat("bye", &status) != 0)
+			look_again(&looks, "bye");
 		folder = opendir(".");
 		while ((entry = readdir(folder)) != NULL)
 			if (entry->d_name[0] != '.')
@@ -253,9 +256,11 @@ static void leave(void)
 		closedir(folder);
 		chdir("..");
 		say("rmdir of the shared folder", rmdir("two-machines"));
-	} else
+	} else {
+		close(open("bye", O_CREAT | O_WRONLY, 0644));
 		while (stat("left.1", &status) == 0)
 			look_again(&looks, "left.1");
+	}
 }
 
 int main(int count, char **words)
