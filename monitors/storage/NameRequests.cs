@@ -144,7 +144,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
             changed = ChangesOfRename(in oldTarget, in newTarget, isDirectory);
             _leases.Recall(ref changed, request.Source);
             ForgetRenamed(oldTarget, newTarget, isDirectory);
-            error = Move(in oldTarget, in newTarget, head.Old.Flags, out lost);
+            error = Move(in oldTarget, in newTarget, head.Old.Flags, caller, out lost);
         }
 
         if (error != Errno.None)
@@ -224,7 +224,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         return error == Errno.None && inode.Record->Links == 0 && !_volume.Names.MayGetName(inode) ? Errno.ENOENT : error;
     }
 
-    private Errno Move(in PathTarget from, in PathTarget to, PathFlags flags, out LostName lost)
+    private Errno Move(in PathTarget from, in PathTarget to, PathFlags flags, Caller caller, out LostName lost)
     {
         lost = default;
         if ((flags & PathFlags.Exchange) != 0)
@@ -233,7 +233,10 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
         }
 
         RenameKind kind = (flags & PathFlags.NoReplace) != 0 ? RenameKind.KeepExisting : RenameKind.Replace;
-        return _volume.Names.Rename(from.Directory, from.Name, to.Directory, to.Name, kind, out lost);
+        return (flags & PathFlags.Whiteout) != 0
+            ? _volume.Names.RenameWithWhiteout(
+                from.Directory, from.Name, to.Directory, to.Name, kind, caller.UserId, caller.GroupId, out lost)
+            : _volume.Names.Rename(from.Directory, from.Name, to.Directory, to.Name, kind, out lost);
     }
 
     private static FileHandle HandleOf(in LostName lost) => new() { Inode = lost.Inode, Generation = lost.Generation };

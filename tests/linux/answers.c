@@ -255,6 +255,21 @@ static void memory(void)
         printf("advice %d: %s", kinds[kind], result(madvise(page, 4096, kinds[kind])));
         printf(", %d\n", page[0]);
     }
+    unsigned char there[16];
+    TELL(madvise(page + 4096, 2 * 4096, MADV_POPULATE_WRITE));
+    TELL(mincore(page, 16 * 4096, there));
+    printf("brought in: %d %d\n", there[1] & 1, there[2] & 1);
+    mprotect(page + 8192, 4096, PROT_READ);
+    TELL(madvise(page + 4096, 2 * 4096, MADV_POPULATE_WRITE));
+    TELL(madvise(page + 4096, 2 * 4096, MADV_POPULATE_READ));
+    mprotect(page + 8192, 4096, PROT_NONE);
+    TELL(madvise(page + 4096, 2 * 4096, MADV_POPULATE_READ));
+    mprotect(page + 8192, 4096, PROT_READ | PROT_WRITE);
+    char *folio = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, open("file", O_RDONLY), 0);
+    TELL(madvise(folio, 4096, MADV_POPULATE_READ));
+    TELL(madvise(folio, 8192, MADV_POPULATE_READ));
+    munmap(folio + 4096, 4096);
+    TELL(madvise(folio, 8192, MADV_POPULATE_READ));
     TELL(mlock(page, 4096));
     TELL(mlock2(page, 4096, 1));
     TELL(mlock2(page, 4096, 2));

@@ -14,6 +14,7 @@
 
 #define EXCHANGE 2
 #define NOREPLACE 1
+#define WHITEOUT 4
 
 static void make(const char *name, const char *text)
 {
@@ -151,6 +152,19 @@ static void exchanges(void)
     printf(", %s", move("one", "b/", EXCHANGE));
     printf(", %s\n", move("b", "one/", EXCHANGE));
     printf("flags that exclude each other: %s, that are none: %s\n", move("b", "c", EXCHANGE | NOREPLACE), move("b", "c", 8));
+
+    printf("a mark is left: %s", move("b", "moved", WHITEOUT));
+    printf(", over another: %s", move("moved", "c/", WHITEOUT));
+    printf(" %s", move("moved", "two/marked", WHITEOUT));
+    printf(", not over it: %s", move("two/marked", "b", WHITEOUT | NOREPLACE));
+    printf(", and exchanged: %s\n", move("b", "moved", WHITEOUT | EXCHANGE));
+    show("b");
+    show("moved");
+    show("two/marked");
+    make("plain", "plain");
+    printf("two names: %s", error_of(link("plain", "same")));
+    printf(", %s\n", move("plain", "same", WHITEOUT));
+    show("plain");
 
     /* Open files are where their names are. */
     make("left", "left");

@@ -59,6 +59,8 @@ public enum PathFlags : uint
     Nameless = 2048,
     /// <summary>Rename: what the two names stand for is exchanged (RENAME_EXCHANGE); nothing is replaced.</summary>
     Exchange = 4096,
+    /// <summary>Rename: a character device without a number takes the old name (RENAME_WHITEOUT).</summary>
+    Whiteout = 8192,
 }
 
 /// <summary>Names in the root directory that a processor component serves (PathFlags.Mounts).</summary>

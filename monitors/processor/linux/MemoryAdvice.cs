@@ -29,20 +29,29 @@ public static unsafe class MemoryAdvice
         DoDump = 17,
         Cold = 20,
         PageOut = 21,
+        PopulateRead = 22,
+        PopulateWrite = 23,
         DontNeedLocked = 24,
     }
 
     [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, _DONTNEED_LOCKED, MADV_FREE (at once), and hints that need nothing:"
         + " NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD, PAGEOUT;"
+        + " MADV_POPULATE_READ, _WRITE;"
         + " all else is EINVAL")]
     public static long Advise(ref SystemCall call)
     {
         Advice advice = (Advice)call.A2;
-        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.Mergeable and <= Advice.DoDump) or Advice.Cold
-            or Advice.PageOut or Advice.DontNeedLocked;
+        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.Mergeable and <= Advice.DoDump) or (>= Advice.Cold
+            and <= Advice.DontNeedLocked);
         if (!isKnown || !MemoryCalls.TryRange(call.A0, call.A1, out ulong end))
         {
             return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (advice is Advice.PopulateRead or Advice.PopulateWrite)
+        {
+            MissAccess access = advice == Advice.PopulateRead ? MissAccess.Read : MissAccess.Write;
+            return SystemCall.Result(Populate(call.Process, call.A0, end, access));
         }
 
         bool discards = advice is Advice.DontNeed or Advice.DontNeedLocked or Advice.Free;
@@ -74,6 +83,37 @@ public static unsafe class MemoryAdvice
         }
 
         return SystemCall.Result(result);
+    }
+
+    /// <summary>
+    /// Brings pages in as if they were read or written (MADV_POPULATE_READ, _WRITE). ENOMEM: a hole; EINVAL: the access is not allowed;
+    /// EFAULT: behind the end of a file; EINTR.
+    /// </summary>
+    private static Errno Populate(Process* process, ulong start, ulong end, MissAccess access)
+    {
+        Protection needed = access == MissAccess.Read ? Protection.Read : Protection.Write;
+        for (ulong at = start; at < end; at += PageOperations.PageSize)
+        {
+            if (!process->Space->TryFindRange(at, out VmaRecord range))
+            {
+                return Errno.ENOMEM;
+            }
+
+            if ((range.Protection & needed) == 0)
+            {
+                return Errno.EINVAL;
+            }
+
+            Errno error = Signals.IsDying(UserThread.ActingFor(process)) ? Errno.EINTR : LineFaults.Pin(process, at, access, out _);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            process->Table.Turns.Spend(PageOperations.PageSize);
+        }
+
+        return Errno.None;
     }
 
     [SystemCall(26, "msync", Support.Full)]

@@ -12,6 +12,7 @@ public static unsafe class Renames
 {
     private const uint RenameNoReplace = 1;
     private const uint RenameExchange = 2;
+    private const uint RenameWhiteout = 4;
     /// <summary>A path that no file has: of what is moved out of the way while two names are exchanged.</summary>
     private static ReadOnlySpan<byte> BetweenNames => "\0"u8;
 
@@ -23,12 +24,13 @@ public static unsafe class Renames
     [SystemCall(264, "renameat", Support.Full)]
     internal static long RenameAt(ref SystemCall call) => Rename(call.Process, call.A0, call.A1, call.A2, call.A3, 0);
 
-    [SystemCall(316, "renameat2", Support.Partial, "no RENAME_WHITEOUT, and no RENAME_EXCHANGE in /dev/shm: EINVAL")]
+    [SystemCall(316, "renameat2", Support.Partial, "RENAME_NOREPLACE alone in /dev/shm: EINVAL")]
     internal static long RenameAt2(ref SystemCall call) => Rename(call.Process, call.A0, call.A1, call.A2, call.A3, (uint)call.A4);
 
     private static long Rename(Process* process, ulong oldDirectory, ulong oldAddress, ulong newDirectory, ulong newAddress, uint flags)
     {
-        if ((flags & ~(RenameNoReplace | RenameExchange)) != 0 || flags == (RenameNoReplace | RenameExchange))
+        bool contradicts = (flags & RenameExchange) != 0 && flags != RenameExchange;
+        if ((flags & ~(RenameNoReplace | RenameExchange | RenameWhiteout)) != 0 || contradicts)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -44,7 +46,7 @@ public static unsafe class Renames
 
         if (error == Errno.EXDEV && old.File == PseudoFile.SharedMemoryFile)
         {
-            error = (flags & RenameExchange) != 0 ? Errno.EINVAL : Links.InSharedMemory(process, in newPath);
+            error = (flags & (RenameExchange | RenameWhiteout)) != 0 ? Errno.EINVAL : Links.InSharedMemory(process, in newPath);
             return SystemCall.Result(error != Errno.None ? error : FileSystem.Of(process).SharedMemory.Rename(
                 process, old, PathText.LastComponent(newPath.Text), replaces: (flags & RenameNoReplace) == 0));
         }
@@ -62,7 +64,9 @@ public static unsafe class Renames
         FileSystem files = FileSystem.Of(process);
         FileCaller caller = FileCaller.Of(process);
         bool exchanges = (flags & RenameExchange) != 0;
-        PathFlags pathFlags = exchanges ? PathFlags.Exchange : (flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None;
+        PathFlags pathFlags = (exchanges ? PathFlags.Exchange : PathFlags.None)
+            | ((flags & RenameNoReplace) != 0 ? PathFlags.NoReplace : PathFlags.None)
+            | ((flags & RenameWhiteout) != 0 ? PathFlags.Whiteout : PathFlags.None);
         // Whoever watches is told what was moved; its type and its watches are known by its node.
         FileNode* found = null;
         using NodeRef moved = files.Inotify.IsWatching

@@ -85,6 +85,23 @@ public sealed class HeldFileTests : System.IDisposable
     }
 
     [Fact]
+    public void A_rename_that_leaves_a_mark_leaves_one_and_no_inode_when_it_fails()
+    {
+        ulong free = FreeInodes();
+        Create("/a", PathFlags.None);
+        Create("/b", PathFlags.None);
+        Assert.Equal(Errno.None, _storage.Rename("/a", "/c", PathFlags.Whiteout, out _));
+        Assert.Equal(Errno.EEXIST, _storage.Rename("/b", "/c", PathFlags.Whiteout | PathFlags.NoReplace, out _));
+        Assert.Equal(Errno.None, _storage.Open("/a", PathFlags.NoFollow, out FileAttributes mark));
+        Assert.Equal((FileMode.CharacterDevice, 0u, 1u), (mark.Mode, mark.DeviceNumber, mark.Links));
+        Assert.Equal(free - 3, FreeInodes());
+        Assert.Equal(Errno.None, _storage.Link("/b", "/d"));
+        Assert.Equal(Errno.None, _storage.Rename("/b", "/d", PathFlags.Whiteout, out _));
+        Assert.Equal(free - 3, FreeInodes());
+        _image.AssertSound();
+    }
+
+    [Fact]
     public void Renaming_over_a_held_file_keeps_it_and_an_unheld_one_goes()
     {
         FileHandle held = Create("/held", PathFlags.Hold);
