@@ -9,7 +9,7 @@ namespace Lego.Tests.Layering;
 
 public sealed partial class LineLengthTests
 {
-    private static readonly string[] s_folders = ["boot", "drivers", "kernel", "monitors", "tests", "tools"];
+    private static readonly string[] s_folders = ["boot", "drivers", "kernel", "monitors", "scripts", "tests", "tools"];
 
     [Fact]
     public void No_line_of_a_source_is_longer_than_the_limit()
