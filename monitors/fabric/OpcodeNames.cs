@@ -27,6 +27,8 @@ public static class OpcodeNames
         Opcode.Remap => "Remap"u8,
         Opcode.Break => "Break"u8,
         Opcode.Discard => "Discard"u8,
+        Opcode.Grant => "Grant"u8,
+        Opcode.CopyPages => "CopyPages"u8,
         Opcode.FileRead => "FileRead"u8,
         Opcode.FileWrite => "FileWrite"u8,
         Opcode.FileSync => "FileSync"u8,

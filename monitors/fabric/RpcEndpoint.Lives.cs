@@ -92,13 +92,15 @@ public sealed unsafe partial class RpcEndpoint
             return;
         }
 
+        bool wasDown = peer.Identity.IsDown;
         bool ended = peer.Identity.GiveUp(incarnation);
         if (peer.Identity.IsDown)
         {
             EndCalls(peer, Errno.EHOSTDOWN);
         }
 
-        if (ended)
+        // Something may be kept here for one that has never spoken: a part of one of its spaces.
+        if (ended || (peer.Identity.IsDown && !wasDown))
         {
             TellWatchers(peer);
         }

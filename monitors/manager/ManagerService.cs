@@ -152,9 +152,10 @@ public sealed unsafe class ManagerService : RpcService
         }
 
         _consultations++;
-        ConsultReply reply = default;
-        Errno error = _placement.ChooseOwner(in consult, request.Source, out reply.Owner);
-        request.Reply(error, in reply);
+        Span<OwnerRun> runs = stackalloc OwnerRun[OwnerRun.Most];
+        Errno error = _placement.ChooseOwners(in consult, request.Source, runs, out int count);
+        ConsultReply reply = new() { Runs = (uint)count, RackBytes = _placement.MemoryBytes };
+        request.Reply(error, in reply, MemoryMarshal.AsBytes(runs.Slice(0, count)));
     }
 
     private void Place(ref RpcRequest request)

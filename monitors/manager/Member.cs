@@ -14,6 +14,11 @@ public struct Member
     public uint Incarnation;
     public ulong CapacityBytes;
     public ulong FreeBytes;
+    /// <summary>
+    /// Bytes of vRegions that it was made the owner of lately: soon used, as FreeBytes will tell. Half of it is forgotten with each
+    /// heartbeat.
+    /// </summary>
+    public ulong PromisedBytes;
     /// <summary>Requests served in the last heartbeat period.</summary>
     public ulong RecentRequests;
     public ulong RequestsServed;

@@ -174,6 +174,7 @@ public sealed class MembershipTable
 
         Hear(ref member);
         member.FreeBytes = request.FreeBytes;
+        member.PromisedBytes /= 2;
         member.RecentRequests = request.RequestsServed - Math.Min(request.RequestsServed, member.RequestsServed);
         member.RequestsServed = request.RequestsServed;
         member.Processes = request.Threads;

@@ -1,8 +1,10 @@
 // The coarse decisions of the rack, taken on approximate load (heartbeats): GPM, which processor component starts a program; GMM, which
 // memory component is a process's home and which one owns new vRegions; GSM, where files and their cache are.
-// Pure functions of the membership table but for what came last in a turn and the memory component in use. Never block or allocate.
+// Functions of the membership table, what came last in a turn, the memory component in use and what was given away. Never block or
+// allocate.
 // EHOSTDOWN: no such component is there.
 
+using System;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -35,6 +37,8 @@ public sealed class Placement
     public const uint PackedProcesses = 16;
 
     private const ulong Full = 1000;
+    /// <summary>Requests in a heartbeat period that make a component busy, if no other has more: fewer are the rack's own.</summary>
+    private const ulong ManyRequests = 1000;
 
     private readonly MembershipTable _members;
     private readonly PlacementPolicy _policy;
@@ -78,16 +82,59 @@ public sealed class Placement
     /// <summary>GMM: the memory component that suits new processes best.</summary>
     public Errno ChooseHome(out ushort node) => Result(ChooseMemory(0), out node);
 
-    /// <summary>GMM: the owner of new vRegions; first notes what the asking home says about itself.</summary>
-    public Errno ChooseOwner(in ConsultRequest request, ushort asker, out ushort node)
+    /// <summary>
+    /// GMM: the owners of new vRegions, chosen one after the other, or for very many of them in equal portions; neighbours with one owner
+    /// are one run. First notes what the asking home says about itself. What is given away counts as used for a while
+    /// (Member.PromisedBytes).
+    /// </summary>
+    public Errno ChooseOwners(in ConsultRequest request, ushort asker, Span<OwnerRun> runs, out int count)
     {
+        count = 0;
         int index = _members.Find(asker);
         if (index >= 0)
         {
             _members[index].FreeBytes = request.FreeBytes;
         }
 
-        return Result(ChooseMemory(request.RegionBytes), out node);
+        uint portion = Math.Max(1, ((request.Count - 1) / (uint)runs.Length) + 1);
+        for (uint left = request.Count; left > 0;)
+        {
+            uint part = Math.Min(portion, left);
+            Errno error = Result(ChooseMemory(request.RegionBytes), out ushort owner);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            _members[_members.Find(owner)].PromisedBytes += part * request.RegionBytes;
+            if (count > 0 && runs[count - 1].Owner == owner)
+            {
+                runs[count - 1].Count += part;
+            }
+            else
+            {
+                runs[count++] = new OwnerRun { Owner = owner, Count = part };
+            }
+
+            left -= part;
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>What all memory components that may be given work have together.</summary>
+    public ulong MemoryBytes
+    {
+        get
+        {
+            ulong bytes = 0;
+            for (int index = 0; index < _members.Count; index++)
+            {
+                bytes += IsCandidate(in _members[index], ComponentKind.Memory) ? _members[index].CapacityBytes : 0;
+            }
+
+            return bytes;
+        }
     }
 
     /// <summary>GSM: the storage component of a new process. One volume per rack so far: the lowest living node.</summary>
@@ -188,12 +235,13 @@ public sealed class Placement
     }
 
     /// <summary>
-    /// Among those with the needed bytes free, the least loaded. When none has them, the one with the most free memory: address space is
-    /// given out beyond physical memory (frames follow at first write-back), so a vRegion larger than every m is no error.
+    /// Among those with the needed bytes free, the least loaded. When none has them, the one with the most room, and without any the least
+    /// loaded: address space is given out beyond physical memory (frames follow at first write-back), so a vRegion larger than every m is
+    /// no error.
     /// </summary>
     private int LeastLoaded(ulong neededBytes)
     {
-        ulong mostRequests = 1;
+        ulong mostRequests = ManyRequests;
         for (int index = 0; index < _members.Count; index++)
         {
             if (IsCandidate(in _members[index], ComponentKind.Memory) && _members[index].RecentRequests > mostRequests)
@@ -205,6 +253,7 @@ public sealed class Placement
         int best = -1;
         ulong bestLoad = ulong.MaxValue;
         int roomiest = -1;
+        ulong roomiestLoad = 0;
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
@@ -213,13 +262,15 @@ public sealed class Placement
                 continue;
             }
 
-            if (roomiest < 0 || member.FreeBytes > _members[roomiest].FreeBytes)
+            ulong load = UsedShare(in member) + (member.RecentRequests * Full / mostRequests);
+            ulong room = Room(in member);
+            if (roomiest < 0 || room > Room(in _members[roomiest]) || (room == Room(in _members[roomiest]) && load < roomiestLoad))
             {
                 roomiest = index;
+                roomiestLoad = load;
             }
 
-            ulong load = UsedShare(in member) + (member.RecentRequests * Full / mostRequests);
-            if (member.FreeBytes >= neededBytes && load < bestLoad)
+            if (room >= neededBytes && load < bestLoad)
             {
                 best = index;
                 bestLoad = load;
@@ -229,14 +280,13 @@ public sealed class Placement
         return best >= 0 ? best : roomiest;
     }
 
-    /// <summary>Used memory in thousandths of the capacity.</summary>
+    /// <summary>Free memory that has not been given away. What was given beyond it makes the room no smaller than nothing.</summary>
+    private static ulong Room(in Member member) => member.FreeBytes - Math.Min(member.FreeBytes, member.PromisedBytes);
+
+    /// <summary>Used memory in thousandths of the capacity; more than all when more has been given away.</summary>
     private static ulong UsedShare(in Member member)
     {
-        if (member.CapacityBytes == 0 || member.FreeBytes >= member.CapacityBytes)
-        {
-            return 0;
-        }
-
-        return (member.CapacityBytes - member.FreeBytes) / ((member.CapacityBytes / Full) + 1);
+        ulong used = member.CapacityBytes - Math.Min(member.CapacityBytes, member.FreeBytes) + member.PromisedBytes;
+        return used / ((member.CapacityBytes / Full) + 1);
     }
 }

@@ -15,7 +15,8 @@ public sealed unsafe class MemoryMonitor
     private const byte LineGroup = 1;
     private const byte SpaceGroup = 2;
     private const byte FileGroup = 3;
-    private const ulong LeastRegionBytes = 2UL << 20;
+    /// <summary>Racks take 2 MB and more (the tool); simulated ones want several owners of a few pages.</summary>
+    private const ulong LeastRegionBytes = PageOperations.PageSize;
     private const ulong MostRegionBytes = 1UL << 40;
     private const ulong WriteBackIntervalNs = 1_000_000_000;
 
@@ -25,17 +26,19 @@ public sealed unsafe class MemoryMonitor
     private readonly AddressSpaces _spaces;
     private readonly ProgramLoader _loader;
     private readonly ManagerBroker _broker;
+    private readonly RegionOwners _owners;
     private readonly LineService _lines;
     private readonly SpaceService _spaceRequests;
     private readonly FileService _fileRequests;
 
     /// <summary>Takes its tables from <paramref name="frames"/> and serves from now on. <paramref name="manager"/> 0 = no manager, every
-    /// vRegion is this component's. <paramref name="regionBytes"/> is a power of two from 2 MB to 1 TB (boot argument "region").</summary>
+    /// vRegion is this component's. <paramref name="regionBytes"/> is a power of two from a page to 1 TB (boot argument
+    /// "region").</summary>
     public MemoryMonitor(RpcEndpoint rpc, FrameAllocator frames, ushort manager, ulong regionBytes)
     {
         if ((regionBytes & (regionBytes - 1)) != 0 || regionBytes < LeastRegionBytes || regionBytes > MostRegionBytes)
         {
-            Panic.Because("MemoryMonitor: the boot argument region must be a power of two from 2M to 1024G");
+            Panic.Because("MemoryMonitor: the boot argument region must be a power of two from 4K to 1024G");
         }
 
         _pool = new FramePool(frames);
@@ -43,14 +46,18 @@ public sealed unsafe class MemoryMonitor
         _files = new FileCache(frames, _pool, new RemoteFileStore(rpc), new LeaseHolders(rpc, frames));
         _spaces = new AddressSpaces(frames, _pool, _frames, _files, regionBytes, rpc.Node);
         _broker = new ManagerBroker(rpc, _pool, manager, regionBytes);
-        _loader = new ProgramLoader(_spaces, _frames, _files, _broker);
+        _owners = new RegionOwners(rpc, _spaces, _frames, _broker);
+        _loader = new ProgramLoader(_spaces, _frames, _files);
         _lines = new LineService(_spaces, _frames, _files);
-        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _broker);
+        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _owners);
         _fileRequests = new FileService(frames, _files, _spaces);
         rpc.Register(LineGroup, _lines);
         rpc.Register(SpaceGroup, _spaceRequests);
         rpc.Register(FileGroup, _fileRequests);
     }
+
+    /// <summary>Its address spaces, for those who check them.</summary>
+    internal AddressSpaces Spaces => _spaces;
 
     /// <summary>Default of the boot argument "region".</summary>
     public const ulong DefaultRegionBytes = 1UL << 30;
@@ -73,7 +80,8 @@ public sealed unsafe class MemoryMonitor
     public Errno Flush() => _files.WriteBackAll();
 
     /// <summary>
-    /// A processor component has ended: so have its address spaces and memory objects. Does not block; the reaper gives their memory back.
+    /// A component's life has ended: so have the address spaces and memory objects of a processor component, and the parts of a home's
+    /// spaces. Does not block; the reaper gives their memory back.
     /// </summary>
     public void Departed(ushort node)
     {
@@ -97,6 +105,7 @@ public sealed unsafe class MemoryMonitor
         _frames.Report(ref writer);
         _loader.Report(ref writer);
         _broker.Report(ref writer);
+        _owners.Report(ref writer);
         _lines.Report(ref writer);
         _spaceRequests.Report(ref writer);
         _fileRequests.Report(ref writer);

@@ -95,10 +95,15 @@ public sealed class ProcessorMonitor
     /// <summary>
     /// A component's life has ended, and with it what it had promised to tell. If it was a memory component, so has the memory of the
     /// programs that it was home to: they end as SIGKILL does. What is resident of files may be newer than what is left of them, so it
-    /// goes. Does not block.
+    /// goes. Of one that only owned vRegions nothing else goes: a program ends when it asks for a page there. Does not block.
     /// </summary>
     public unsafe void Departed(ushort node)
     {
+        if (IsOnlyAnOwner(node))
+        {
+            return;
+        }
+
         Files.Kept.Lose();
         ExCache.ForgetNames();
         // Whatever it had promised, its next life does not know of it.
@@ -110,6 +115,21 @@ public sealed class ProcessorMonitor
                 Signals.Doom(process, WaitStatus.Killed(Signal.Kill));
             }
         }
+    }
+
+    /// <summary>True when there are programs, and none has its home, its files or the cache of these there.</summary>
+    private unsafe bool IsOnlyAnOwner(ushort node)
+    {
+        for (Process* process = Processes.First; process != null; process = process->Next)
+        {
+            ref PlaceReply place = ref process->Place;
+            if (place.HomeMemory == node || place.FileMemory == node || place.Storage == node)
+            {
+                return false;
+            }
+        }
+
+        return Processes.First != null;
     }
 
     /// <summary>Adds the counters of the ExCache and of processes.</summary>

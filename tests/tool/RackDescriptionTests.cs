@@ -48,6 +48,24 @@ public class RackDescriptionTests
         Assert.Equal(1L << 30, rack.Components[1].MemoryBytes);
     }
 
+    [Theory]
+    [InlineData("ring", 13)]
+    [InlineData("ethernet", 64)]
+    public void A_rack_has_as_many_memory_components_as_its_machines_have_links(string link, int most)
+    {
+        RackDescription largest = RackFile.Parse(FileOf(most - 3), "rack.yml");
+        Assert.Equal(most, largest.Components.Count);
+        Assert.Equal(["m0", "m1", "m2"], largest.Components.Where(c => c.Kind == ComponentKind.Memory).Select(c => c.Name).Take(3));
+        Assert.Contains("region=64M", QemuCommandLine.BootLine(largest, largest.Components.First(c => c.Name == "m1")));
+        Assert.DoesNotContain("region=", QemuCommandLine.BootLine(largest, largest.Components.First(c => c.Name == "p0")));
+        ToolException refused = Assert.Throws<ToolException>(() => RackFile.Parse(FileOf(most - 2), "rack.yml"));
+        Assert.Contains($"joins at most {most} components", refused.Message);
+        Assert.Throws<ToolException>(largest.ToSolo);
+
+        string FileOf(int memories) => $"link: {link}\nregion: 64M\ncomponents:\n  - kind: processor\n"
+            + string.Concat(Enumerable.Repeat("  - {kind: memory, memory: 64M}\n", memories)) + "  - kind: storage\n  - kind: manager\n";
+    }
+
     [Fact]
     public void A_rack_file_names_components_in_node_order()
     {
@@ -89,6 +107,9 @@ public class RackDescriptionTests
     [InlineData("components: [{kind: processor},{kind: memory},{kind: storage},{kind: manager, processes: most}]", "'most' is none of")]
     [InlineData("components: [{kind: processor, name: a},{kind: memory, name: a},{kind: storage},{kind: manager}]",
         "two components are named 'a'")]
+    [InlineData("components: [{kind: processor},{kind: storage},{kind: manager}]", "at least one memory")]
+    [InlineData("region: 3M\ncomponents: [{kind: processor},{kind: memory},{kind: storage},{kind: manager}]", "power of two from 2M")]
+    [InlineData("region: 1M\ncomponents: [{kind: processor},{kind: memory},{kind: storage},{kind: manager}]", "power of two from 2M")]
     [InlineData("a: [", "rack.yml:")]
     [InlineData("components:\n  - null\n  - kind: memory", "nothing is written where a component")]
     public void A_wrong_rack_file_is_a_usage_error_that_says_what_is_wrong(string text, string part)

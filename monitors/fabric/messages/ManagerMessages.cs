@@ -4,7 +4,7 @@
 // Heartbeat       any -> g   HeartbeatRequest                reply JoinReply + MemberRecords
 // Leave           any -> g   JoinRequest                     reply empty          (before its machine ends in good order)
 // Membership      g -> any   JoinReply + MemberRecords       reply empty          (pushed when it changes)
-// Consult         m -> g     ConsultRequest                  reply ConsultReply   (GMM: owners for new vRegions)
+// Consult         m -> g     ConsultRequest                  reply ConsultReply + OwnerRuns   (GMM: owners for new vRegions)
 // Place           p -> g     PlaceRequest                    reply PlaceReply     (GMM, GSM: home memory and storage of a process)
 // StartProcess    g -> p     StartProcessRequest + cwd\0 + argv\0... + envp\0...   reply StartProcessReply
 // ProcessExited   p -> g     ProcessExitedRequest            reply empty
@@ -84,13 +84,26 @@ public struct ConsultRequest
     public ulong TotalBytes;
 }
 
-/// <summary>One owner for all of the asked regions.</summary>
+/// <summary>The owners of the asked regions, in their order: <see cref="Runs"/> OwnerRuns follow.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ConsultReply
 {
+    public uint Runs;
+    public uint Reserved;
+    /// <summary>Memory of all living memory components together: no space can have more.</summary>
+    public ulong RackBytes;
+}
+
+/// <summary>So many neighbouring vRegions have this owner.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct OwnerRun
+{
+    /// <summary>Most of them in one reply.</summary>
+    public const int Most = 32;
+
     public ushort Owner;
-    public ushort Reserved0;
-    public uint Reserved1;
+    public ushort Reserved;
+    public uint Count;
 }
 
 /// <summary>A processor component asks where a new process's home and files are.</summary>

@@ -4,7 +4,10 @@
 // Miss       request MissRequest                     reply: the page, 4096 bytes (empty = a zero page that the owner has no frame for)
 // MissFlush  request MissFlushRequest + 4096 bytes   reply: as Miss; the victim has been taken over before the page is read
 // Flush      request FlushRequest + Count entries of FlushEntry + Pages pages     reply: empty
-// Errors: EFAULT no mapping, EACCES not allowed, EIO past the end of a mapped file, ENOMEM no frame left, ESRCH unknown address space.
+// Pages of files, that is of mappings that have not written to them, and what goes back into files are the home's business wherever the
+// range lies: it caches files.
+// Errors: EFAULT no mapping, EACCES not allowed, EIO past the end of a mapped file, ENOMEM no frame left, ESRCH unknown address space,
+// EREMOTE another component owns the vRegion.
 
 using System.Runtime.InteropServices;
 

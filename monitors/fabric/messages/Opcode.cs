@@ -17,7 +17,7 @@ public enum Opcode : ushort
     MissFlush = 0x0102,
     Flush = 0x0103,
 
-    // Group 2, processor -> home memory: address spaces (SpaceMessages.cs).
+    // Group 2, processor -> home memory, and home -> owners of vRegions: address spaces (SpaceMessages.cs).
     Execute = 0x0201,
     Fork = 0x0202,
     Exit = 0x0203,
@@ -27,6 +27,8 @@ public enum Opcode : ushort
     Remap = 0x0207,
     Break = 0x0208,
     Discard = 0x0209,
+    Grant = 0x020A,
+    CopyPages = 0x020B,
 
     // Group 3, processor -> memory: file contents through the file cache (FileMessages.cs).
     FileRead = 0x0301,

@@ -16,7 +16,17 @@
 // Remap    RemapRequest                             reply SpaceReply + records
 // Break    RangeRequest (Address = wanted break; 0 asks)      reply SpaceReply + records
 // Discard  RangeRequest                             reply SpaceReply + records; forgets pages, keeps ranges
-// Replies with an error carry the records, too: some requests are carried out in part.
+//
+// A home whose space has vRegions at other memory components tells these owners what concerns their pages. An owner knows no ranges: what
+// it has of a space is its part, the pages of the vRegions that it was granted.
+//
+// Grant      GrantRequest                           reply empty; makes the part, or adds to it
+// Fork       ForkRequest                            reply empty; the child's part, pages copy-on-write
+// Discard    RangeRequest                           reply empty; forgets the part's pages in the range
+// Exit       empty                                  reply empty; forgets the part
+// CopyPages  CopyPagesRequest                       reply empty; the pages of a range are at another one as well, at whoever owns that
+//
+// Replies of a home to a processor carry the records with an error, too: some requests are carried out in part.
 // Records are VmaCount VmaRecords, then RegionCount RegionRecords: always the complete list of the space after the operation, sorted by
 // address, so that a processor component that lost a reply is right again after the next one.
 
@@ -119,7 +129,38 @@ public struct ExecuteReply
 public struct ForkRequest
 {
     public uint ChildAsid;
-    public uint Reserved;
+    /// <summary>From a home to an owner: what the home calls the child (GrantRequest.Number).</summary>
+    public uint Number;
+}
+
+/// <summary>The vRegions in [Start, Start + Length) of the header's space are the receiver's. The sender is the space's home.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct GrantRequest
+{
+    public ulong Start;
+    public ulong Length;
+    /// <summary>
+    /// The home's own number of the space, which it gives to no other: the names of spaces begin anew with each life of their processor.
+    /// </summary>
+    public uint Number;
+    /// <summary>Node of the processor component that made the space; the part ends with it, as it does with the home.</summary>
+    public ushort Processor;
+    public ushort Reserved;
+}
+
+/// <summary>
+/// mremap(2) over vRegions of several owners: the pages of [From, From + Length), which are the receiver's, are also at To on, in vRegions
+/// of <see cref="Target"/>.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct CopyPagesRequest
+{
+    public ulong From;
+    public ulong To;
+    public ulong Length;
+    public ushort Target;
+    public ushort Reserved0;
+    public uint Reserved1;
 }
 
 /// <summary>mmap(2).</summary>

@@ -197,6 +197,9 @@ public sealed unsafe partial class FrameMap
             _next = space->Blocks;
         }
 
+        /// <summary>The blocks come in the order of their addresses.</summary>
+        public readonly bool IsAscending => _byNumber;
+
         /// <summary>The next block's mapping, or null.</summary>
         public BlockMapping* Next(FrameMap map)
         {

@@ -4,7 +4,7 @@
 // an interpreter (PT_INTERP, the dynamic linker) is mapped together with it, and starts in it. Only the processor component can look its
 // path up: a request that does not bring it is ELIBACC with the name, and is made again. Places are Linux's without randomisation: a
 // position-independent program at PositionIndependentBase, its heap behind it; the interpreter as mmap would place it, below the stack.
-// Runs in a worker and blocks while files come from a storage component and regions from the manager.
+// Runs in a worker and blocks while files come from a storage component.
 
 using System;
 using Lego.Fabric.Messages;
@@ -18,16 +18,14 @@ public sealed unsafe class ProgramLoader
     private readonly AddressSpaces _spaces;
     private readonly FrameMap _frames;
     private readonly FileCache _files;
-    private readonly RegionBroker _broker;
     private ulong _loads;
     private ulong _failures;
 
-    public ProgramLoader(AddressSpaces spaces, FrameMap frames, FileCache files, RegionBroker broker)
+    public ProgramLoader(AddressSpaces spaces, FrameMap frames, FileCache files)
     {
         _spaces = spaces;
         _frames = frames;
         _files = files;
-        _broker = broker;
     }
 
     /// <summary>Makes the space (vnode, asid) and loads the program; <paramref name="body"/> is what follows ExecuteRequest.
@@ -292,7 +290,9 @@ public sealed unsafe class ProgramLoader
         return MapFixed(space, code);
     }
 
-    /// <summary>Maps at exactly this place, asking the manager for regions as needed. Segments that overlap are ENOEXEC.</summary>
+    /// <summary>
+    /// Maps at exactly this place, in vRegions that the home keeps: it makes pages there itself. Segments that overlap are ENOEXEC.
+    /// </summary>
     private Errno MapFixed(AddressSpace* space, MapWish wish)
     {
         wish.Flags = MapFlags.Private | MapFlags.FixedNoReplace;
@@ -304,12 +304,7 @@ public sealed unsafe class ProgramLoader
                 return error == Errno.EEXIST || error == Errno.EPERM ? Errno.ENOEXEC : error;
             }
 
-            error = _broker.Consult(space->VNode, space->Asid, demand, out ushort owner);
-            if (error == Errno.None)
-            {
-                error = _spaces.ActivateRegions(space, demand, owner);
-            }
-
+            error = _spaces.KeepRegions(space, demand);
             if (error != Errno.None)
             {
                 return error;

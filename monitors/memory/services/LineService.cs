@@ -30,6 +30,8 @@ internal sealed unsafe class LineService : RpcService
     private ulong _writtenBack;
     private ulong _violations;
     private ulong _outOfMemory;
+    /// <summary>Requests for pages of vRegions that are another component's.</summary>
+    private ulong _wrongOwner;
 
     internal LineService(AddressSpaces spaces, FrameMap frames, FileCache files)
     {
@@ -98,6 +100,7 @@ internal sealed unsafe class LineService : RpcService
         writer.Add("memory.pages_written_back"u8, _writtenBack);
         writer.Add("memory.violations"u8, _violations);
         writer.Add("memory.out_of_memory"u8, _outOfMemory);
+        writer.Add("memory.wrong_owner"u8, _wrongOwner);
     }
 
     /// <summary>Serves the request when that needs no waiting; false = the obstacle must be removed first.</summary>
@@ -174,6 +177,13 @@ internal sealed unsafe class LineService : RpcService
             _filePages++;
         }
 
+        if (frame == null && vma->File == null && !_spaces.Owns(space, miss.Address))
+        {
+            _wrongOwner++;
+            request.Reply(Errno.EREMOTE);
+            return true;
+        }
+
         _misses++;
         if (frame == null)
         {
@@ -200,7 +210,7 @@ internal sealed unsafe class LineService : RpcService
             }
             // A victim that belongs to nobody any more is dropped; the miss is somebody else's and goes on.
             uint stored = 0;
-            if (taken == 0 && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM)
+            if (taken == 0 && TakeOver(in request, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM)
             {
                 return false;
             }
@@ -235,7 +245,7 @@ internal sealed unsafe class LineService : RpcService
             }
 
             ReadOnlySpan<byte> page = pages.Slice((int)entry.Page * PageOperations.PageSize, PageOperations.PageSize);
-            Errno error = TakeOver(request.VNode, entry.Asid, entry.Address, page, ref stored[(int)entry.Page], ref obstacle);
+            Errno error = TakeOver(in request, entry.Asid, entry.Address, page, ref stored[(int)entry.Page], ref obstacle);
             if (error == Errno.ENOMEM)
             {
                 obstacle.Entry = index;
@@ -251,20 +261,30 @@ internal sealed unsafe class LineService : RpcService
 
     /// <summary>Stores a written-back page after the checks, in the frame <paramref name="stored"/> if another entry has brought it there.
     /// ENOMEM: after what the obstacle says; or why it does not belong here (a violation).</summary>
-    private Errno TakeOver(ushort vnode, uint asid, ulong address, ReadOnlySpan<byte> page, ref uint stored, ref Obstacle obstacle)
+    private Errno TakeOver(in RpcRequest request, uint asid, ulong address, ReadOnlySpan<byte> page, ref uint stored,
+        ref Obstacle obstacle)
     {
-        AddressSpace* space = _spaces.Find(vnode, asid);
+        AddressSpace* space = _spaces.Find(request.VNode, asid);
         if (space == null)
         {
             _violations++;
             return Errno.ESRCH;
         }
 
+        byte* bytes = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(page));
         Vma* vma = VmaTree.Find(space, address);
         if (vma == null || !AddressLayout.IsPageAligned(address))
         {
+            bool isOwners = request.Source != space->Processor && AddressLayout.IsPageAligned(address);
+            if (vma == null && isOwners && _spaces.IsGranted(space, address))
+            {
+                // An owner's copy of a page that mremap is about to move here (RegionOwners).
+                return _frames.Store(space, address, bytes, ref stored);
+            }
+
             _violations++;
-            return _spaces.ExplainMissing(space, address);
+            _wrongOwner += space->IsPart ? 1UL : 0;
+            return AddressSpaces.ExplainMissing(space);
         }
 
         // A page that programs share comes from whoever had it last, who may only read it.
@@ -274,7 +294,6 @@ internal sealed unsafe class LineService : RpcService
             return Errno.EACCES;
         }
 
-        byte* bytes = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(page));
         if (vma->File != null && (vma->Traits & VmaTraits.Shared) != 0)
         {
             ulong index = (vma->FileOffset + (address - vma->Start)) >> PageShift;
@@ -292,6 +311,12 @@ internal sealed unsafe class LineService : RpcService
         if (vma->File != null && vma->File->IsLoaded && vma->FileOffset + (address - vma->Start) >= AddressLayout.PageUp(vma->File->Size))
         {
             return Errno.EFAULT;
+        }
+
+        if (!_spaces.Owns(space, address))
+        {
+            _wrongOwner++;
+            return Errno.EREMOTE;
         }
 
         Errno error = _frames.Store(space, address, bytes, ref stored);
@@ -347,7 +372,8 @@ internal sealed unsafe class LineService : RpcService
 
         if (vma == null)
         {
-            return _spaces.ExplainMissing(space, miss.Address);
+            _wrongOwner += space->IsPart ? 1UL : 0;
+            return AddressSpaces.ExplainMissing(space);
         }
 
         _violations++;
@@ -377,7 +403,7 @@ internal sealed unsafe class LineService : RpcService
         uint stored = 0;
         if (request.Opcode == Opcode.MissFlush && !request.IsReplay
             && request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page)
-            && TakeOver(request.VNode, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM
+            && TakeOver(in request, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM
             && (obstacle.Page == null || Remove(obstacle) == Errno.ENOMEM))
         {
             error = Errno.ENOMEM;

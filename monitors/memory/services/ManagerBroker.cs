@@ -1,8 +1,8 @@
 // Asks the manager component (GMM) for owners of new vRegions: one message for all contiguous regions (LegoOS: M2MM_CONSULT). Blocks.
 // Without a manager (node 0: tests, an image on its own) this component owns what it needs.
-// So it does when the manager names another: mappings are served by the home of their space only, so the home keeps the regions rather
-// than refuse its program memory.
 
+using System;
+using System.Runtime.InteropServices;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -10,14 +10,13 @@ using Lego.Kernel;
 namespace Lego.Memory;
 
 /// <summary>The image's region broker.</summary>
-internal sealed class ManagerBroker : RegionBroker
+internal sealed unsafe class ManagerBroker : RegionBroker
 {
     private readonly RpcEndpoint _rpc;
     private readonly FramePool _pool;
     private readonly ushort _manager;
     private readonly ulong _regionBytes;
     private ulong _consultations;
-    private ulong _keptRegions;
 
     internal ManagerBroker(RpcEndpoint rpc, FramePool pool, ushort manager, ulong regionBytes)
     {
@@ -28,9 +27,12 @@ internal sealed class ManagerBroker : RegionBroker
     }
 
     /// <inheritdoc/>
-    public override Errno Consult(ushort vnode, uint asid, in RegionDemand demand, out ushort owner)
+    public override Errno Consult(
+        ushort vnode, uint asid, in RegionDemand demand, Span<OwnerRun> runs, out int count, out ulong rackBytes)
     {
-        owner = _rpc.Node;
+        count = 1;
+        runs[0] = new OwnerRun { Owner = _rpc.Node, Count = (uint)((demand.End - demand.Start) / _regionBytes) };
+        rackBytes = _pool.TotalFrames * PageOperations.PageSize;
         if (_manager == 0)
         {
             return Errno.None;
@@ -40,25 +42,32 @@ internal sealed class ManagerBroker : RegionBroker
         ConsultRequest request = default;
         request.Start = demand.Start;
         request.RegionBytes = _regionBytes;
-        request.Count = (uint)((demand.End - demand.Start) / _regionBytes);
+        request.Count = runs[0].Count;
         request.FreeBytes = _pool.FreeFrames * PageOperations.PageSize;
-        request.TotalBytes = _pool.TotalFrames * PageOperations.PageSize;
+        request.TotalBytes = rackBytes;
         RpcContext context = default;
         context.VNode = vnode;
         context.Asid = asid;
-        Errno error = _rpc.Call(_manager, Opcode.Consult, context, request, default, out ConsultReply reply);
-        if (error == Errno.None && reply.Owner != owner)
+        Span<byte> reply = stackalloc byte[sizeof(ConsultReply) + (OwnerRun.Most * sizeof(OwnerRun))];
+        Errno error = _rpc.Call(_manager, Opcode.Consult, context, request, default, reply, out int received);
+        if (error != Errno.None)
         {
-            _keptRegions += request.Count;
+            return error;
         }
 
-        return error;
+        ConsultReply head = received < sizeof(ConsultReply) ? default : MemoryMarshal.Read<ConsultReply>(reply);
+        ReadOnlySpan<byte> records = reply.Slice(0, received).Slice(Math.Min(received, sizeof(ConsultReply)));
+        if (head.Runs is 0 or > OwnerRun.Most || records.Length != (int)head.Runs * sizeof(OwnerRun))
+        {
+            return Errno.EPROTO;
+        }
+
+        count = (int)head.Runs;
+        rackBytes = head.RackBytes;
+        MemoryMarshal.Cast<byte, OwnerRun>(records).CopyTo(runs);
+        return Errno.None;
     }
 
     /// <summary>Counters.</summary>
-    internal void Report(ref StatisticsWriter writer)
-    {
-        writer.Add("memory.consultations"u8, _consultations);
-        writer.Add("memory.regions_kept"u8, _keptRegions);
-    }
+    internal void Report(ref StatisticsWriter writer) => writer.Add("memory.consultations"u8, _consultations);
 }

@@ -1,4 +1,6 @@
 // One virtual address space, as its home memory component knows it: vmas, vRegions and pages. Named by (vnode, asid) in every message.
+// A component that owns vRegions of a space whose home is another one has a part of it: the pages there, under one vma for each grant that
+// allows everything, because what programs may do is the home's business (AddressSpaces.Parts.cs).
 // Lives in a slab of AddressSpaces; code that waited for another component looks the space up again, because it may have ended meanwhile.
 
 using Lego.Kernel;
@@ -13,8 +15,14 @@ public unsafe struct AddressSpace
     internal ushort VNode;
     /// <summary>Node of the processor component that made it; what it leaves behind ends with it.</summary>
     internal ushort Processor;
+    /// <summary>Of a part: the component that is the space's home. 0 = this one is.</summary>
+    internal ushort Home;
+    /// <summary>Some of its vRegions are other components'.</summary>
+    internal bool HasParts;
     /// <summary>Never reused while the component runs; names the space in the frame map.</summary>
     internal uint Number;
+    /// <summary>Of a part: its home's number.</summary>
+    internal uint HomeNumber;
 
     // The vma tree (VmaTree) and the same vmas as a list in address order.
     internal Vma* Root;
@@ -36,4 +44,19 @@ public unsafe struct AddressSpace
     internal ulong Break;
 
     internal readonly ulong BreakEnd => AddressLayout.PageUp(Break);
+
+    internal readonly bool IsPart => Home != 0;
+}
+
+/// <summary>A space as whoever waits remembers it: the number tells it from a later one with the same name.</summary>
+internal struct SpaceName
+{
+    internal ushort VNode;
+    internal uint Asid;
+    /// <summary>0: of none.</summary>
+    internal uint Number;
+
+    internal static unsafe SpaceName Of(AddressSpace* space) => space == null
+        ? default
+        : new SpaceName { VNode = space->VNode, Asid = space->Asid, Number = space->Number };
 }

@@ -35,16 +35,17 @@ public sealed unsafe partial class AddressSpaces
                 return Errno.None;
             }
 
-            // More than the component has can never be filled (Linux: __vm_enough_memory by overcommit_memory 0).
-            if ((newEnd - oldEnd) / PageOperations.PageSize > _pool.TotalFrames)
-            {
-                return Errno.None;
-            }
-
             Errno error = _regions.Check(space, oldEnd, newEnd, out demand);
             if (error == Errno.EINPROGRESS)
             {
                 return error;
+            }
+
+            // More than there is can never be filled (Linux: __vm_enough_memory by overcommit_memory 0). Asked now, because the manager has
+            // said how much there is when it named the regions' owners.
+            if (newEnd - oldEnd > _rackBytes)
+            {
+                return Errno.None;
             }
 
             MapWish heap = default;

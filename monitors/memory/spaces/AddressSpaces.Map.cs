@@ -41,7 +41,7 @@ public unsafe struct MapWish
 
 public sealed unsafe partial class AddressSpaces
 {
-    /// <summary>Maps a range. EINVAL, ENOMEM, EEXIST, EPERM, EOVERFLOW, EREMOTE; EINPROGRESS see the file's head of
+    /// <summary>Maps a range. EINVAL, ENOMEM, EEXIST, EPERM, EOVERFLOW; EINPROGRESS see the file's head of
     /// AddressSpaces.</summary>
     public Errno Map(AddressSpace* space, in MapWish wish, out ulong address, out RegionDemand demand)
     {

@@ -101,7 +101,7 @@ public sealed unsafe partial class AddressSpaces
         {
             ulong start = run->Start > low ? run->Start : low;
             ulong end = run->End < AddressLayout.MapBase ? run->End : AddressLayout.MapBase;
-            if (run->Owner == _regions.Self && start < end)
+            if (start < end)
             {
                 MeasureRun(space, start, end, length, ref fit);
             }

@@ -15,10 +15,28 @@ public enum RemapFlags : uint
     DontUnmap = 4,
 }
 
+/// <summary>Pages of a space that are to be at another place as well.</summary>
+internal struct PageMove
+{
+    internal ulong From;
+    internal ulong To;
+    internal ulong Length;
+}
+
 public sealed unsafe partial class AddressSpaces
 {
-    /// <summary>mremap(2): EINVAL, EFAULT, ENOMEM, EREMOTE; EINPROGRESS as for Map.</summary>
+    /// <summary>mremap(2) of a space without parts: EINVAL, EFAULT, ENOMEM; EINPROGRESS as for Map.</summary>
     public Errno Remap(AddressSpace* space, in RemapRequest wish, out ulong address, out RegionDemand demand)
+    {
+        PageMove copied = default;
+        return Remap(space, wish, ref copied, out address, out demand);
+    }
+
+    /// <summary>
+    /// The same of any space. When it has parts and pages move, EINPROGRESS comes with <paramref name="copied"/> and without a demand: once
+    /// all owners have copied these pages, the same call again makes the move.
+    /// </summary>
+    internal Errno Remap(AddressSpace* space, in RemapRequest wish, ref PageMove copied, out ulong address, out RegionDemand demand)
     {
         address = 0;
         demand = default;
@@ -47,7 +65,7 @@ public sealed unsafe partial class AddressSpaces
 
         if ((flags & (RemapFlags.Fixed | RemapFlags.DontUnmap)) != 0)
         {
-            return RemapTo(space, wish, flags, oldLength, newLength, out address, out demand);
+            return RemapTo(space, wish, flags, oldLength, newLength, ref copied, out address, out demand);
         }
 
         if (oldLength >= newLength)
@@ -84,12 +102,12 @@ public sealed unsafe partial class AddressSpaces
             return Errno.ENOMEM;
         }
 
-        return MoveRange(space, wish.OldAddress, oldLength, target, newLength, RemapFlags.None, out address, out demand);
+        return MoveRange(space, wish.OldAddress, oldLength, target, newLength, RemapFlags.None, ref copied, out address, out demand);
     }
 
     /// <summary>MREMAP_FIXED and MREMAP_DONTUNMAP (Linux: mremap_to).</summary>
     private Errno RemapTo(AddressSpace* space, in RemapRequest wish, RemapFlags flags, ulong oldLength, ulong newLength,
-        out ulong address, out RegionDemand demand)
+        ref PageMove copied, out ulong address, out RegionDemand demand)
     {
         address = 0;
         demand = default;
@@ -142,7 +160,7 @@ public sealed unsafe partial class AddressSpaces
 
         return error != Errno.None
             ? error
-            : MoveRange(space, wish.OldAddress, movedLength, target, newLength, flags, out address, out demand);
+            : MoveRange(space, wish.OldAddress, movedLength, target, newLength, flags, ref copied, out address, out demand);
     }
 
     /// <summary>Linux: vma_to_resize.</summary>
@@ -158,7 +176,7 @@ public sealed unsafe partial class AddressSpaces
 
     /// <summary>Maps the target like the source, moves the pages, and unmaps the source unless told not to (Linux: move_vma).</summary>
     private Errno MoveRange(AddressSpace* space, ulong from, ulong oldLength, ulong to, ulong newLength, RemapFlags flags,
-        out ulong address, out RegionDemand demand)
+        ref PageMove copied, out ulong address, out RegionDemand demand)
     {
         address = 0;
         Errno error = _regions.Check(space, to, to + newLength, out demand);
@@ -172,6 +190,12 @@ public sealed unsafe partial class AddressSpaces
             return Errno.ENOMEM;
         }
 
+        if (space->HasParts && oldLength != 0 && (copied.From != from || copied.To != to || copied.Length != oldLength))
+        {
+            copied = new PageMove { From = from, To = to, Length = oldLength };
+            return Errno.EINPROGRESS;
+        }
+
         Vma* source = VmaTree.Find(space, from);
         Vma* target = _vmas.Allocate();
         if (target == null)
@@ -179,7 +203,7 @@ public sealed unsafe partial class AddressSpaces
             return Errno.ENOMEM;
         }
 
-        error = _frames.Move(space, from, to, oldLength);
+        error = space->HasParts ? Errno.None : _frames.Move(space, from, to, oldLength);
         if (error != Errno.None)
         {
             _vmas.Free(target);

@@ -1,4 +1,4 @@
-// All address spaces of this home memory component: creation, look-up by (vnode, asid), fork and end.
+// All address spaces of this home memory component, and its parts of others: creation, look-up by (vnode, asid), fork and end.
 // The other parts of this class are the operations of mmap(2) and its relatives, one file each; they follow Linux's mm/mmap.c,
 // mm/mprotect.c and mm/mremap.c in what they return for which arguments and in which order they check. Never blocks: an operation that
 // needs new vRegions changes nothing, returns EINPROGRESS with the regions, and is run again after the manager has named their owner.
@@ -27,6 +27,8 @@ public sealed unsafe partial class AddressSpaces
     private readonly AddressSpace** _buckets;
     private uint _lastNumber;
     private ulong _forks;
+    /// <summary>Bytes of all memory components, as far as is known.</summary>
+    private ulong _rackBytes;
 
     /// <summary>Takes its tables from <paramref name="frames"/>; <paramref name="regionBytes"/> is a power of two.</summary>
     public AddressSpaces(FrameAllocator frames, FramePool pool, FrameMap map, FileCache files, ulong regionBytes, ushort self)
@@ -36,6 +38,7 @@ public sealed unsafe partial class AddressSpaces
         _files = files;
         _vmas = new VmaTree(frames, pool);
         _regions = new RegionTable(frames, pool, regionBytes, self);
+        _rackBytes = pool.TotalFrames * PageOperations.PageSize;
         _spaces = new Slab<AddressSpace>(frames, MaxSpaces);
         _buckets = (AddressSpace**)frames.AllocateCleared();
         if (_buckets == null)
@@ -103,6 +106,7 @@ public sealed unsafe partial class AddressSpaces
             *link = space->NextInBucket;
         }
 
+        _parts -= space->IsPart ? 1UL : 0;
         _frames.Drop(space);
         while (space->First != null)
         {
@@ -114,10 +118,11 @@ public sealed unsafe partial class AddressSpaces
     }
 
     /// <summary>
-    /// Ends the spaces that a processor component has made: it has ended, and its next life names its spaces from the beginning.
+    /// A component's life has ended: so have the spaces that it made as a processor component, whose next life names its spaces from the
+    /// beginning, and the parts of those that it was home to.
     /// </summary>
-    /// <param name="processor">Its node, or EveryProcessor.</param>
-    public void DestroyAllOf(ushort processor)
+    /// <param name="node">Its node, or EveryProcessor.</param>
+    public void DestroyAllOf(ushort node)
     {
         for (ulong bucket = 0; bucket < BucketCount; bucket++)
         {
@@ -125,7 +130,7 @@ public sealed unsafe partial class AddressSpaces
             for (AddressSpace* space = _buckets[bucket]; space != null; space = next)
             {
                 next = space->NextInBucket;
-                if (processor == EveryProcessor || space->Processor == processor)
+                if (node == EveryProcessor || space->Processor == node || space->Home == node)
                 {
                     Destroy(space);
                 }
@@ -145,6 +150,9 @@ public sealed unsafe partial class AddressSpaces
 
         child->BreakStart = parent->BreakStart;
         child->Break = parent->Break;
+        child->Home = parent->Home;
+        child->HasParts = parent->HasParts;
+        _parts += child->IsPart ? 1UL : 0;
         error = _regions.Copy(parent, child);
         if (error == Errno.None)
         {
@@ -170,17 +178,6 @@ public sealed unsafe partial class AddressSpaces
 
         _forks++;
         return Errno.None;
-    }
-
-    /// <summary>Remembers the owner that the manager named for new vRegions. ENOMEM.</summary>
-    public Errno ActivateRegions(AddressSpace* space, in RegionDemand demand, ushort owner) =>
-        _regions.Activate(space, demand.Start, demand.End, owner);
-
-    /// <summary>EREMOTE when another component owns the vRegion at the address, else EFAULT: why there is no mapping here.</summary>
-    public Errno ExplainMissing(AddressSpace* space, ulong address)
-    {
-        RegionRun* run = RegionTable.Find(space, address);
-        return run != null && run->Owner != _regions.Self ? Errno.EREMOTE : Errno.EFAULT;
     }
 
     /// <summary>
@@ -217,6 +214,7 @@ public sealed unsafe partial class AddressSpaces
         writer.Add("memory.vmas"u8, _vmas.InUse);
         writer.Add("memory.region_runs"u8, _regions.InUse);
         writer.Add("memory.fork_spaces"u8, _forks);
+        writer.Add("memory.parts"u8, _parts);
     }
 
     private static ulong BucketOf(ushort vnode, uint asid) => (asid + (vnode * 61UL)) % BucketCount;

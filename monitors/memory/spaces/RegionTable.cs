@@ -1,5 +1,6 @@
 // vRegions: an address space is cut into coarse regions of one fixed size, and each active region has exactly one owner, the memory
-// component that serves every access to it. Neighbours with the same owner are kept as one run, so a huge mapping is one entry.
+// component that has the space's pages there and serves every access to them. Neighbours with the same owner are kept as one run, so a
+// huge mapping is one entry.
 // Owners come from the manager (GMM); this table only remembers them. Never blocks.
 
 using Lego.Kernel;
@@ -18,6 +19,9 @@ internal unsafe struct RegionRun
 /// <summary>The vRegion array of each address space.</summary>
 internal sealed unsafe class RegionTable
 {
+    /// <summary>Most runs of a space: what fits into a reply beside MaxVmas ranges (SpaceRecords).</summary>
+    internal const uint MaxRuns = 60;
+
     private readonly Slab<RegionRun> _runs;
     private readonly FramePool _pool;
 
@@ -53,8 +57,16 @@ internal sealed unsafe class RegionTable
         return run != null && run->Start <= address ? run : null;
     }
 
-    /// <summary>None when all of [start, end) is active and ours; EREMOTE when another component owns a part; EINPROGRESS when regions,
-    /// given back in <paramref name="demand"/>, must be activated first.</summary>
+    /// <summary>The owner of an active address, and where its run ends; 0 when the address is in no active region.</summary>
+    internal static ushort OwnerOf(AddressSpace* space, ulong address, out ulong end)
+    {
+        RegionRun* run = Find(space, address);
+        end = run == null ? address : run->End;
+        return run == null ? (ushort)0 : run->Owner;
+    }
+
+    /// <summary>None when all of [start, end) is active; EINPROGRESS when regions, given back in <paramref name="demand"/>, must be
+    /// activated first.</summary>
     internal Errno Check(AddressSpace* space, ulong start, ulong end, out RegionDemand demand)
     {
         demand = default;
@@ -78,18 +90,14 @@ internal sealed unsafe class RegionTable
                 return Errno.EINPROGRESS;
             }
 
-            if (run->Owner != Self)
-            {
-                return Errno.EREMOTE;
-            }
-
             address = run->End;
         }
 
         return Errno.None;
     }
 
-    /// <summary>Remembers the owner of newly active regions; a part that is active already keeps its owner. ENOMEM.</summary>
+    /// <summary>Remembers the owner of newly active regions; a part that is active already keeps its owner. ENOMEM,
+    /// also when there are MaxRuns.</summary>
     internal Errno Activate(AddressSpace* space, ulong start, ulong end, ushort owner)
     {
         while (start < end)
@@ -116,7 +124,7 @@ internal sealed unsafe class RegionTable
             else
             {
                 _pool.EnsureReserve();
-                RegionRun* run = _runs.Allocate();
+                RegionRun* run = space->RegionCount < MaxRuns ? _runs.Allocate() : null;
                 if (run == null)
                 {
                     return Errno.ENOMEM;

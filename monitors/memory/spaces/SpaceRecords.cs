@@ -9,9 +9,11 @@ namespace Lego.Memory;
 /// <summary>Writes VmaRecords, then RegionRecords.</summary>
 internal static unsafe class SpaceRecords
 {
-    /// <summary>Most bytes of records; AddressLayout.MaxVmas keeps vmas below it, and what regions do not fit is left to the next
-    /// reply.</summary>
-    internal const int MaxBytes = 63 * 1024;
+    /// <summary>Most bytes of records, those of all ranges and runs that a space may have: 64 KB with the head of a reply.</summary>
+    internal const int MaxBytes = ((int)AddressLayout.MaxVmas * VmaBytes) + ((int)RegionTable.MaxRuns * RegionBytes);
+
+    private const int VmaBytes = 32;
+    private const int RegionBytes = 24;
 
     private static VmaKind KindOf(Vma* vma) => (vma->Traits & VmaTraits.Shared) == 0 ? vma->Kind
         : vma->File != null ? VmaKind.SharedFile : VmaKind.SharedAnonymous;

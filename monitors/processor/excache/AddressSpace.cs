@@ -99,7 +99,10 @@ public unsafe struct AddressSpace
         return next < Ranges.Count ? Math.Min(Ranges[next].Start, end) : end;
     }
 
-    /// <summary>The memory component that owns an address: the vRegion's, or the home where no vRegion is known.</summary>
+    /// <summary>
+    /// The memory component that owns an address: the vRegion's, or the home where no vRegion is known. It has the space's own pages; those
+    /// of files and memory objects are at the home.
+    /// </summary>
     public ushort OwnerOf(ulong address)
     {
         int index = Regions.FindAtOrBelow(address);
@@ -121,9 +124,10 @@ public unsafe struct AddressSpace
     public Errno ReserveRecords(FrameAllocator frames)
     {
         const int MostAdded = 4;
+        const int MostRegionsAdded = MostAdded + OwnerRun.Most;
         Errno error = Ranges.Reserve(frames, Math.Min(Ranges.Count + MostAdded, RecordTable<VmaRecord>.MaxRecords));
         return error == Errno.None
-            ? Regions.Reserve(frames, Math.Min(Regions.Count + MostAdded, RecordTable<RegionRecord>.MaxRecords))
+            ? Regions.Reserve(frames, Math.Min(Regions.Count + MostRegionsAdded, RecordTable<RegionRecord>.MaxRecords))
             : error;
     }
 

@@ -177,7 +177,8 @@ public sealed unsafe partial class ExCache
         int set = SetFor(address, placement, name);
         // Of the object when the request leaves: what changes before that, the owner has when it answers.
         uint version = 0;
-        ushort owner = space->OwnerOf(address);
+        // What was untouched is the object's page, which is where files are cached.
+        ushort owner = before == PageState.Untouched ? space->Home : space->OwnerOf(address);
         MissRequest miss = new() { Address = address, Access = access };
         RpcContext context = new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
         Errno error = Errno.None;
@@ -192,7 +193,7 @@ public sealed unsafe partial class ExCache
             if (_lines[index].State == LineState.Resident && !TryTakeOut(index))
             {
                 ref Line victim = ref _lines[index];
-                if (_piggyback && victim.More == null && owner == victim.Space->OwnerOf(victim.Address) && _spares.TryPop(out int spare))
+                if (_piggyback && victim.More == null && owner == OwnerOf(ref victim) && _spares.TryPop(out int spare))
                 {
                     fetched = true;
                     version = VersionOf(name);
@@ -249,7 +250,7 @@ public sealed unsafe partial class ExCache
             PageOperations.Clear(FrameAddress(_lines[index].Frame));
         }
 
-        // What was untouched is the object's page, which the owner has not taken over from here.
+        // An object's page has not been taken over from here.
         LineOrigin origin = before == PageState.Untouched ? LineOrigin.Local : LineOrigin.Owner;
         Install(index, space, address, entry, name.IsNone || stores ? bits : bits & ~PageTable.Writable, origin);
         _fillsFromMemory++;

@@ -124,6 +124,10 @@ public sealed unsafe partial class ExCache
     /// <summary>A named line is the object's business, not that of a space.</summary>
     private bool IsPresentAndDirty(ulong entry) => PageState.IsPresent(entry) && !_lines[LineOf(entry)].IsNamed && IsDirty(entry);
 
+    /// <summary>Where a line's page goes: a named one into its file.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ushort OwnerOf(ref Line line) => line.IsNamed ? line.Space->Home : line.Space->OwnerOf(line.Address);
+
     /// <summary>A dirty line whose entries have been put in flight is on its way: all its spaces stay until that ends.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void BeginWriteBack(int index)
@@ -169,7 +173,7 @@ public sealed unsafe partial class ExCache
     private Errno SendBack(int index)
     {
         ref Line line = ref _lines[index];
-        ushort owner = line.Space->OwnerOf(line.Address);
+        ushort owner = OwnerOf(ref line);
         if (line.More != null && !line.IsNamed)
         {
             return SendBackToAll(index);
@@ -426,6 +430,10 @@ public sealed unsafe partial class ExCache
         Present(ref line, space, entry, BitsOf(ref line, protection, kind) | PageTable.Accessed | dirty | (*entry & PageState.Leaving));
     }
 
-    /// <summary>True when an owner's answer to a write-back means that the page is not its any more.</summary>
-    private static bool IsDisowned(Errno error) => error is Errno.EFAULT or Errno.EACCES or Errno.ESRCH or Errno.EREMOTE;
+    /// <summary>
+    /// True when an owner's answer to a write-back means that the page is not its any more. One that has failed has lost all that it had of
+    /// the space: whoever asks for a page of it ends (process/LineFaults.cs), and not whoever needs this line for another page.
+    /// </summary>
+    private static bool IsDisowned(Errno error) =>
+        error is Errno.EFAULT or Errno.EACCES or Errno.ESRCH or Errno.EREMOTE or Errno.EHOSTDOWN;
 }

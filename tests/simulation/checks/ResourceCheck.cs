@@ -22,7 +22,8 @@ internal sealed class ResourceCheck
     private static readonly string[] s_mustReturn =
     [
         "processor.processes", "processor.files.open", "processor.files.tables", "processor.files.nodes", "processor.files.pipes",
-        "processor.files.sessions", "processor.excache.entries_mapped", "memory.spaces", "memory.vmas", "memory.frames_used",
+        "processor.files.sessions", "processor.excache.entries_mapped", "memory.spaces", "memory.parts", "memory.vmas",
+        "memory.frames_used",
         "memory.cache_mapped_pages", "storage.free_inodes", "manager.sessions.running",
     ];
 

@@ -31,6 +31,9 @@ internal sealed record RackOptions
 
     internal int MoreMemories { get; init; }
 
+    /// <summary>Bytes of a vRegion.</summary>
+    internal ulong RegionBytes { get; init; } = 1UL << 30;
+
     /// <summary>excache, ways, policy and so on, as on an image's boot line.</summary>
     internal string BootLine { get; init; } = "excache=256K ways=4 policy=lru";
 
@@ -60,12 +63,12 @@ internal sealed unsafe class Rack : IDisposable
     private const ushort ManagerNode = 4;
     private const int Workers = 2;
     private const uint CacheBlocks = 256;
-    private const ulong RegionBytes = 1UL << 30;
     private static readonly string[] s_names = ["p", "m", "s", "g"];
     private const ulong Pages = 3072;
 
     private readonly List<SimLink> _links = [];
     private readonly bool _isOnly;
+    private readonly ulong _regionBytes;
     private readonly RpcEndpoint[] _endpoints;
     private readonly List<ProcessorMonitor> _processors = [];
     private readonly List<MemoryMonitor> _memories = [];
@@ -78,6 +81,7 @@ internal sealed unsafe class Rack : IDisposable
         Tool = simulation.AddMachine("tool", 16);
         // Nodes from 5 on: first the other processor components, then the other memory components.
         _isOnly = options.MoreProcessors == 0;
+        _regionBytes = options.RegionBytes;
         ushort firstMemory = (ushort)(ManagerNode + 1 + options.MoreProcessors);
         ushort last = (ushort)(ManagerNode + options.MoreProcessors + options.MoreMemories);
         _endpoints = new RpcEndpoint[last + 1];
@@ -166,7 +170,18 @@ internal sealed unsafe class Rack : IDisposable
         {
             processor.ExCache.CheckInvariants();
         }
+
+        foreach (MemoryMonitor owner in _memories)
+        {
+            foreach (MemoryMonitor home in _memories)
+            {
+                owner.Spaces.CheckParts(home.Spaces);
+            }
+        }
     }
+
+    /// <summary>The machine's memory component owns vRegions of a space whose home is another one.</summary>
+    internal bool HasParts(int machine) => _memories.Exists(memory => memory.Spaces.IsOwner(machine + 1));
 
     /// <summary>All monitors' counters; a name comes once for each component that has it.</summary>
     internal void Report(ref StatisticsWriter writer)
@@ -324,7 +339,7 @@ internal sealed unsafe class Rack : IDisposable
     private void StartMemory(ushort node)
     {
         SimMachine machine = Machines[node - 1];
-        MemoryMonitor monitor = new(_endpoints[node], machine.Frames, ManagerNode, RegionBytes);
+        MemoryMonitor monitor = new(_endpoints[node], machine.Frames, ManagerNode, _regionBytes);
         _memories.Add(monitor);
         monitor.StartThreads();
         JoinRack(

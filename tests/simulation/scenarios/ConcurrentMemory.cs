@@ -54,8 +54,22 @@ internal sealed class ConcurrentMemory(string name, int moreMemories, params Mem
         : RandomPlans.Programs([.. kinds.Select(kind => (int)kind)], 2, 3, 3, 12);
 
     /// <summary>Several components, too: what a program does with its memory concerns nobody else.</summary>
-    internal override RackOptions Options(Choices choices) =>
-        RackOptions.Any(choices) with { MoreProcessors = choices.Next(3), MoreMemories = moreMemories };
+    internal override RackOptions Options(Choices choices)
+    {
+        RackOptions options = RackOptions.Any(choices) with { MoreProcessors = choices.Next(3), MoreMemories = moreMemories };
+        if (moreMemories == 0)
+        {
+            return options;
+        }
+
+        // So small that the programs' few pages have several owners.
+        ulong[] regions = [PageBytes, 2 * PageBytes, 16 * PageBytes];
+        return options with
+        {
+            RegionBytes = regions[choices.Next(regions.Length)],
+            BootLine = options.BootLine + " placement=round-robin",
+        };
+    }
 
     internal override string Describe(Step step) => $"{(MemoryStep)step.Kind}({step.A % Slots}, {1 + (step.B % 3)}, {step.C})";
 

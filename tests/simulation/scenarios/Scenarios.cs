@@ -41,6 +41,11 @@ internal static class Scenarios
         new FirstSteps("two-memories", 1),
         new ConcurrentFiles("two-memories-files") { MoreMemories = 1 },
         new ConcurrentMemory("two-memories-spaces", 1),
+        new ConcurrentMemory("three-memories-spaces", 2),
+        new ConcurrentMemory(
+            "three-memories-forks", 2, MemoryStep.Map, MemoryStep.Map, MemoryStep.Store, MemoryStep.Store, MemoryStep.Store,
+            MemoryStep.Load, MemoryStep.ForkBoth, MemoryStep.ForkBoth, MemoryStep.Crowd, MemoryStep.Crowd, MemoryStep.Unmap,
+            MemoryStep.Discard, MemoryStep.Move, MemoryStep.Move, MemoryStep.Execute),
         new MappedFiles("mapped-files", 0),
         new MappedFiles("two-processors-mapped-files", 1),
         new ThreadsOnOneMap(),
@@ -52,6 +57,7 @@ internal static class Scenarios
             FileStep.Rename, FileStep.Unlink, FileStep.Unlink, FileStep.Write, FileStep.Size, FileStep.Size) { MoreProcessors = 1 },
         new CutLink(),
         new LostProcessor(),
+        new LostOwner(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

@@ -115,8 +115,46 @@ public sealed class PlacementTests
         Join(2, ComponentKind.Memory, free: Gigabyte / 2);
         Join(3, ComponentKind.Memory, free: 3 * Gigabyte);
         Placement placement = new(_members, PlacementPolicy.LeastLoaded);
-        Assert.Equal(Errno.None, placement.ChooseOwner(Consult(3 * Gigabyte), asker: 1, out ushort node));
+        Assert.Equal(Errno.None, ChooseOwner(placement, Consult(3 * Gigabyte), asker: 1, out ushort node));
         Assert.Equal(3, node);
+    }
+
+    [Fact]
+    public void Regions_given_away_count_as_used_until_heartbeats_tell_what_is()
+    {
+        Join(1, ComponentKind.Memory);
+        Join(2, ComponentKind.Memory);
+        Join(3, ComponentKind.Memory);
+        Placement placement = new(_members, PlacementPolicy.LeastLoaded);
+        OwnerRun[] runs = new OwnerRun[OwnerRun.Most];
+        ConsultRequest request = Consult(4 * Gigabyte) with { Count = 6 };
+        Assert.Equal(Errno.None, placement.ChooseOwners(in request, 1, runs, out int count));
+        Assert.Equal([(1, 1u), (2, 1u), (3, 1u), (1, 1u), (2, 1u), (3, 1u)], runs.Take(count).Select(run => ((int)run.Owner, run.Count)));
+        Assert.Equal(12 * Gigabyte, placement.MemoryBytes);
+        HeartbeatRequest heartbeat = new() { FreeBytes = 4 * Gigabyte };
+        for (int beat = 0; beat < 40; beat++)
+        {
+            heartbeat.Self = new JoinRequest { Node = 2, Kind = ComponentKind.Memory, Incarnation = 1 };
+            Assert.Equal(Errno.None, _members.Heartbeat(in heartbeat));
+        }
+
+        Assert.Equal(Errno.None, ChooseOwner(placement, Consult(4 * Gigabyte), 1, out ushort node));
+        Assert.Equal(2, node);
+    }
+
+    [Theory]
+    [InlineData(PlacementPolicy.LeastLoaded)]
+    [InlineData(PlacementPolicy.RoundRobin)]
+    public void Terabytes_of_regions_are_given_away_in_one_reply(PlacementPolicy policy)
+    {
+        Join(1, ComponentKind.Memory);
+        Join(2, ComponentKind.Memory);
+        Placement placement = new(_members, policy);
+        OwnerRun[] runs = new OwnerRun[OwnerRun.Most];
+        ConsultRequest request = Consult(4 * Gigabyte) with { Count = 100_000 };
+        Assert.Equal(Errno.None, placement.ChooseOwners(in request, 1, runs, out int count));
+        Assert.Equal(100_000u, (uint)runs.Take(count).Sum(run => run.Count));
+        Assert.InRange(runs.Take(count).Where(run => run.Owner == 1).Sum(run => run.Count), 45_000, 55_000);
     }
 
     [Fact]
@@ -125,7 +163,7 @@ public sealed class PlacementTests
         Join(1, ComponentKind.Memory, free: Gigabyte / 4);
         Join(2, ComponentKind.Memory, free: Gigabyte / 2);
         Placement placement = new(_members, PlacementPolicy.LeastLoaded);
-        Assert.Equal(Errno.None, placement.ChooseOwner(Consult(Gigabyte / 4), asker: 1, out ushort node));
+        Assert.Equal(Errno.None, ChooseOwner(placement, Consult(Gigabyte / 4), asker: 1, out ushort node));
         Assert.Equal(2, node);
     }
 
@@ -135,7 +173,7 @@ public sealed class PlacementTests
         Join(1, ComponentKind.Memory, free: 4 * Gigabyte);
         Join(2, ComponentKind.Memory, free: 3 * Gigabyte);
         Placement placement = new(_members, PlacementPolicy.LeastLoaded);
-        placement.ChooseOwner(Consult(Gigabyte / 8), asker: 1, out ushort node);
+        ChooseOwner(placement, Consult(Gigabyte / 8), asker: 1, out ushort node);
         Assert.Equal(2, node);
     }
 
@@ -208,7 +246,7 @@ public sealed class PlacementTests
         Assert.Equal(Errno.None, placement.ChooseHome(out node));
         Assert.Equal(1, node);
         _members[0].State = MemberState.Failed;
-        Assert.Equal(Errno.None, placement.ChooseOwner(Consult(Gigabyte), 2, out node));
+        Assert.Equal(Errno.None, ChooseOwner(placement, Consult(Gigabyte), 2, out node));
         Assert.Equal(2, node);
     }
 
@@ -231,6 +269,15 @@ public sealed class PlacementTests
         }
 
         return nodes;
+    }
+
+    private static Errno ChooseOwner(Placement placement, in ConsultRequest request, ushort asker, out ushort node)
+    {
+        OwnerRun[] runs = new OwnerRun[OwnerRun.Most];
+        Errno error = placement.ChooseOwners(in request, asker, runs, out int count);
+        Assert.Equal(error == Errno.None ? 1 : 0, count);
+        node = runs[0].Owner;
+        return error;
     }
 
     private static ConsultRequest Consult(ulong free) =>

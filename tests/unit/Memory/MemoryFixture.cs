@@ -201,10 +201,13 @@ internal sealed class GrantingBroker(ushort owner) : RegionBroker
 {
     internal int Consultations;
 
-    public override Errno Consult(ushort vnode, uint asid, in RegionDemand demand, out ushort granted)
+    public override Errno Consult(
+        ushort vnode, uint asid, in RegionDemand demand, Span<OwnerRun> runs, out int count, out ulong rackBytes)
     {
         Consultations++;
-        granted = owner;
+        runs[0] = new OwnerRun { Owner = owner, Count = uint.MaxValue };
+        count = 1;
+        rackBytes = 0;
         return Errno.None;
     }
 }
@@ -225,7 +228,7 @@ internal sealed unsafe class MemoryFixture : IDisposable
         Map = new FrameMap(Frames, Pool);
         Files = new FileCache(Frames, Pool, Store);
         Spaces = new AddressSpaces(Frames, Pool, Map, Files, regionBytes, Node);
-        Loader = new ProgramLoader(Spaces, Map, Files, Broker);
+        Loader = new ProgramLoader(Spaces, Map, Files);
     }
 
     internal FrameAllocator Frames => _memory.Allocator;

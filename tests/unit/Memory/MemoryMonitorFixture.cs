@@ -63,9 +63,15 @@ public abstract unsafe class MemoryMonitorFixture : IDisposable
         Poller.Reset();
         _hostFrames.Dispose();
         MemoryFrames.Dispose();
+        Disposing();
     }
 
-    private static void Join(FrameAllocator frames, RpcEndpoint low, ushort lowNode, RpcEndpoint high, ushort highNode)
+    /// <summary>What a test has besides.</summary>
+    protected virtual void Disposing()
+    {
+    }
+
+    private protected static void Join(FrameAllocator frames, RpcEndpoint low, ushort lowNode, RpcEndpoint high, ushort highNode)
     {
         Assert.Equal(Errno.None, LocalLink.CreatePair(frames, lowNode, highNode, out RingLink? lowLink, out RingLink? highLink));
         low.Attach(highNode, lowLink!);
@@ -217,11 +223,13 @@ public abstract unsafe class MemoryMonitorFixture : IDisposable
         return error;
     }
 
-    private protected ulong Counter(string name)
+    private protected ulong Counter(string name) => CounterOf(Monitor, name);
+
+    private protected static ulong CounterOf(MemoryMonitor monitor, string name)
     {
         byte[] buffer = new byte[8192];
         StatisticsWriter writer = new(buffer);
-        Monitor.Report(ref writer);
+        monitor.Report(ref writer);
         Assert.False(writer.Truncated);
         string[] lines = Encoding.ASCII.GetString(writer.Text).Split('\n');
         return ulong.Parse(lines.Single(line => line.StartsWith(name + " ", StringComparison.Ordinal)).Split(' ')[1]);

@@ -3,6 +3,7 @@
 
 using System.Collections.Generic;
 using System.Linq;
+using System.Numerics;
 
 namespace Lego.Racks;
 
@@ -29,6 +30,13 @@ public sealed record RackDescription
     public const long DefaultMemoryBytes = ByteSize.GiB;
     public const long DefaultStorageMemoryBytes = 128 * ByteSize.MiB;
     public const long DefaultManagerMemoryBytes = 64 * ByteSize.MiB;
+
+    /// <summary>Sizes of a vRegion that memory images take (monitors/memory/MemoryMonitor.cs).</summary>
+    public const long LeastRegionBytes = 2 * ByteSize.MiB;
+    public const long MostRegionBytes = 1024 * ByteSize.GiB;
+
+    /// <summary>Bytes of a vRegion, the same at all memory components; null leaves it to the images.</summary>
+    public long? RegionBytes { get; init; }
 
     public LinkKind Link { get; init; } = LinkKind.Ring;
     public required IReadOnlyList<ComponentDescription> Components { get; init; }
@@ -57,9 +65,12 @@ public sealed record RackDescription
     /// <summary>The same monitors in one machine: its RAM is that of the processor and the memory component together.</summary>
     public RackDescription ToSolo()
     {
-        if (Components.Count(c => c.Kind == ComponentKind.Processor) > 1)
+        foreach (ComponentKind kind in new[] { ComponentKind.Processor, ComponentKind.Memory })
         {
-            throw ToolException.Usage("a solo machine has one processor component; this rack has several");
+            if (Components.Count(c => c.Kind == kind) > 1)
+            {
+                throw ToolException.Usage($"a solo machine has one {kind.ToString().ToLowerInvariant()} component; this rack has several");
+            }
         }
 
         ComponentDescription processor = Components.Single(c => c.Kind == ComponentKind.Processor);
@@ -128,7 +139,7 @@ public sealed record RackDescription
             ComponentKind.Manager })
         {
             int count = Components.Count(c => c.Kind == kind);
-            bool mayBeSeveral = kind == ComponentKind.Processor;
+            bool mayBeSeveral = kind is ComponentKind.Processor or ComponentKind.Memory;
             if (count == 0 || (count > 1 && !mayBeSeveral))
             {
                 throw ToolException.Usage($"a rack has {(mayBeSeveral ? "at least" : "exactly")} one {kind.ToString().ToLowerInvariant()} "
@@ -142,6 +153,12 @@ public sealed record RackDescription
             string way = Link == LinkKind.Ring ? "; link ethernet joins more" : "";
             throw ToolException.Usage($"link {Link.ToString().ToLowerInvariant()} joins at most {most} components{way}; "
                 + $"this rack has {Components.Count}");
+        }
+
+        if (RegionBytes is { } bytes && (bytes < LeastRegionBytes || bytes > MostRegionBytes || !BitOperations.IsPow2(bytes)))
+        {
+            throw ToolException.Usage($"a vRegion must be a power of two from {ByteSize.Format(LeastRegionBytes)} to "
+                + $"{ByteSize.Format(MostRegionBytes)}, not {ByteSize.Format(bytes)}");
         }
 
         foreach (ComponentDescription component in Components)

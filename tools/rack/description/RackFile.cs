@@ -2,6 +2,7 @@
 // size or a wrong mix of components is an error that names the file, the line and the column. docs/operating.md shows an example.
 //
 //     link: ring
+//     region: 1G
 //     components:
 //       - kind: processor
 //         memory: 64M
@@ -59,6 +60,7 @@ public static class RackFile
         {
             Link = ParseEnum<LinkKind>(document.Link ?? "ring", $"{source}: link"),
             Components = components,
+            RegionBytes = document.Region is null ? null : ByteSize.Parse(document.Region, $"{source}: region"),
             Network = ToNetwork(document, source),
         };
         Naming(source, rack.Check);
@@ -162,6 +164,7 @@ public static class RackFile
     internal sealed class Document
     {
         public string? Link { get; set; }
+        public string? Region { get; set; }
         public string? Network { get; set; }
         public string? Nic { get; set; }
         public string? FabricNic { get; set; }

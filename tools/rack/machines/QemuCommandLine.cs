@@ -161,6 +161,12 @@ internal static class QemuCommandLine
             }
         }
 
+        bool hasRegions = component.Kind is ComponentKind.Memory or ComponentKind.Solo;
+        if (rack.RegionBytes is { } region && hasRegions && !component.BootArguments.Any(word => word.StartsWith("region=")))
+        {
+            words.Add($"region={ByteSize.Format(region)}");
+        }
+
         if (component.Kind == ComponentKind.Solo)
         {
             words.Add($"memory={ByteSize.Format(component.HomeMemoryBytes)}");

@@ -1,0 +1,73 @@
+// What homes ask of this component about its parts of their spaces: part of group 2. Everything but the copying of pages is done inline,
+// so that no home's worker waits for one of another component's.
+
+using Lego.Fabric;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Memory;
+
+/// <summary>Serves Grant, CopyPages, and of parts Fork, Discard and Exit.</summary>
+internal sealed unsafe class PartRequests(AddressSpaces spaces, RegionOwners owners)
+{
+    private ulong _violations;
+
+    /// <summary>A home gives this component vRegions of a space.</summary>
+    internal void Grant(ref RpcRequest request) => request.Reply(request.TryReadHead(out GrantRequest grant, out _)
+        ? spaces.Grant(request.VNode, request.Asid, request.Source, in grant)
+        : Errno.EPROTO);
+
+    /// <summary>A request about a part; from anybody but the space's home it is EREMOTE.</summary>
+    internal void Serve(ref RpcRequest request, AddressSpace* part)
+    {
+        if (request.Source != part->Home)
+        {
+            _violations++;
+            request.Reply(Errno.EREMOTE);
+            return;
+        }
+
+        Errno error = Errno.EPROTO;
+        switch (request.Opcode)
+        {
+            case Opcode.Fork:
+                if (request.TryReadHead(out ForkRequest fork, out _))
+                {
+                    error = spaces.ForkPart(part, in fork);
+                }
+
+                break;
+            case Opcode.Discard:
+                if (request.TryReadHead(out RangeRequest range, out _))
+                {
+                    error = spaces.Discard(part, range.Address, range.Length);
+                }
+
+                break;
+            case Opcode.Exit:
+                spaces.Destroy(part);
+                error = Errno.None;
+                break;
+            default:
+                error = Errno.EOPNOTSUPP;
+                break;
+        }
+
+        request.Reply(error);
+    }
+
+    /// <summary>A home has pages of a part copied.</summary>
+    [Blocks]
+    internal void CopyPages(ref RpcRequest request)
+    {
+        AddressSpace* part = spaces.Find(request.VNode, request.Asid);
+        bool isHome = part != null && part->Home == request.Source;
+        _violations += isHome ? 0UL : 1;
+        request.Reply(!isHome ? Errno.ESRCH
+            : request.TryReadHead(out CopyPagesRequest piece, out _) ? owners.CopyOwn(SpaceName.Of(part), in piece)
+            : Errno.EPROTO);
+    }
+
+    /// <summary>Counters.</summary>
+    internal void Report(ref StatisticsWriter writer) => writer.Add("memory.part_violations"u8, _violations);
+}
