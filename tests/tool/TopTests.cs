@@ -14,13 +14,20 @@ public class TopTests
     {
         TopSample before = Sample(10, 1, new()
         {
-            ["processor.excache.faults"] = 100, ["processor.excache.fills_from_memory"] = 50, ["fabric.requests.Miss"] = 50,
-            ["fabric.bytes_sent"] = 0, ["processor.processes"] = 1,
+            ["processor.excache.faults"] = 100,
+            ["processor.excache.fills_from_memory"] = 50,
+            ["fabric.requests.Miss"] = 50,
+            ["fabric.bytes_sent"] = 0,
+            ["processor.processes"] = 1,
         });
         TopSample now = Sample(12, 2, new()
         {
-            ["processor.excache.faults"] = 300, ["processor.excache.fills_from_memory"] = 100, ["fabric.requests.Miss"] = 100,
-            ["fabric.requests.Flush"] = 7, ["fabric.bytes_sent"] = 4096, ["processor.processes"] = 3,
+            ["processor.excache.faults"] = 300,
+            ["processor.excache.fills_from_memory"] = 100,
+            ["fabric.requests.Miss"] = 100,
+            ["fabric.requests.Flush"] = 7,
+            ["fabric.bytes_sent"] = 4096,
+            ["processor.processes"] = 3,
             ["processor.excache.lines_resident"] = 512,
         });
         string[][] rows = [.. TopTable.Rows(before, now)];

@@ -63,7 +63,7 @@ internal static class Frames
     {
         const int dataOffset = 12;
         byte[] bytes = [.. header.Bytes, .. options, .. text];
-        bytes[dataOffset] = (byte)((header.Bytes.Length + options.Length) / 4 << 4);
+        bytes[dataOffset] = (byte)(((header.Bytes.Length + options.Length) / 4) << 4);
         TcpPacket segment = new(new ByteArraySegment(bytes));
         IPv4Packet packet = Ipv4(from, to.Address, ProtocolType.Tcp, segment);
         segment.UpdateTcpChecksum();
