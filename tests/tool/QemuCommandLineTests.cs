@@ -21,6 +21,16 @@ public class QemuCommandLineTests
         Rings = rings,
     };
 
+    [Theory]
+    [InlineData(1, "1,maxcpus=2")]
+    [InlineData(2, "2,maxcpus=2")]
+    [InlineData(4, "4,maxcpus=4")]
+    public void A_machine_could_have_a_second_CPU_so_that_its_fences_are_fences(int cpus, string processors)
+    {
+        string[] line = QemuCommandLine.Common("p0", Accelerator.Tcg, cpus, VectorRegisters.Avx, 64 * ByteSize.MiB, runsPrograms: true);
+        Assert.Equal(processors, line[Array.IndexOf(line, "-smp") + 1]);
+    }
+
     [Fact]
     public void The_boot_line_names_the_component_its_link_its_peers_and_its_excache()
     {

@@ -5,8 +5,8 @@
 //   slot 2 virtio-serial (the control channel)   3 virtio-rng   4 virtio-blk (s, solo)   5, 6 network cards (CardArguments)
 //   per peer i in node order: 8+2i ivshmem region, 9+2i serial port = doorbell
 
+using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.Linq;
 
 namespace Lego.Racks;
@@ -109,6 +109,13 @@ internal static class QemuCommandLine
     public static string CpuModel(VectorRegisters vectors) =>
         vectors == VectorRegisters.Avx ? "max,-erms,-avx512f" : "max,-erms,-xsave,-avx,-avx2,-fma,-f16c,-vaes,-vpclmulqdq,-avx512f";
 
+    /// <summary>
+    /// For a machine that can never have a second CPU, TCG translates fences and locked instructions to nothing that orders host memory
+    /// (QEMU before 8.1: tcg_gen_mb without CF_PARALLEL). But devices run in other threads of the host, and the other ends of rings in
+    /// other processes: a store that is still on its way when the other side's wish to be woken is read is a wake-up that is lost.
+    /// </summary>
+    private const int LeastPossibleCpus = 2;
+
     /// <summary>What every machine has, and a Linux guest that is measured beside them.</summary>
     public static string[] Common(string name, Accelerator accelerator, int cpus, VectorRegisters vectors, long memoryBytes,
         bool runsPrograms) =>
@@ -118,7 +125,7 @@ internal static class QemuCommandLine
         "-cpu", CpuModel(vectors),
         .. Acceleration(accelerator, runsPrograms),
         "-m", $"{memoryBytes / ByteSize.MiB}M",
-        "-smp", cpus.ToString(CultureInfo.InvariantCulture),
+        "-smp", $"{cpus},maxcpus={Math.Max(cpus, LeastPossibleCpus)}",
         "-no-user-config", "-nodefaults", "-no-reboot", "-display", "none",
     ];
 
