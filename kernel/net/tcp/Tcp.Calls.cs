@@ -469,12 +469,18 @@ public sealed unsafe partial class Tcp
             return Errno.ENOTCONN;
         }
 
+        // A stream that has come to its end has no error for readers: what happens afterwards is told by writes and SO_ERROR.
+        if ((connection->Facts & TcpFacts.FinReceived) != 0)
+        {
+            return Errno.None;
+        }
+
         if (connection->Error != Errno.None)
         {
             return TakeError(connection);
         }
 
-        if ((connection->Facts & (TcpFacts.FinReceived | TcpFacts.ReadClosed)) != 0)
+        if ((connection->Facts & TcpFacts.ReadClosed) != 0)
         {
             return Errno.None;
         }

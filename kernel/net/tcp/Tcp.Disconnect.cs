@@ -28,8 +28,7 @@ public sealed unsafe partial class Tcp
         fresh->LocalAsNamed = fresh->Local;
         fresh->Error = connection->State switch
         {
-            TcpState.Closed => connection->Error,
-            TcpState.Listen or TcpState.Closing or TcpState.LastAck or TcpState.TimeWait => Errno.None,
+            TcpState.Closed or TcpState.Listen or TcpState.Closing or TcpState.LastAck or TcpState.TimeWait => connection->Error,
             _ => Errno.ECONNRESET,
         };
         Abort(connection, nowNs);

@@ -103,11 +103,6 @@ public sealed unsafe class DatagramEndpoints
         DatagramEndpoint* endpoint, ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, ReadOnlySpan<byte> c, out bool isOutOfMemory)
     {
         isOutOfMemory = false;
-        if (endpoint->IsReadShut)
-        {
-            return null;
-        }
-
         // One datagram fits always, as in Linux: the bound is looked at before it is added.
         if (endpoint->Received.SizeBytes >= endpoint->ReceiveBytes)
         {

@@ -256,7 +256,7 @@ public sealed unsafe class Udp
             queued->Destination = new SocketAddress(queued->Destination.Address, header.DestinationPort);
             counters.InDatagrams++;
         }
-        else if (!endpoint->IsReadShut)
+        else
         {
             counters.InErrors++;
             counters.RcvbufErrors += isOutOfMemory ? 0UL : 1;

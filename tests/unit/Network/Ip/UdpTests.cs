@@ -34,6 +34,16 @@ public sealed unsafe class UdpTests
     }
 
     [Fact]
+    public void A_datagram_arrives_after_a_shutdown_for_reading_as_on_Linux()
+    {
+        using TestNode node = new(1);
+        DatagramEndpoint* endpoint = Bound(node, 5000);
+        endpoint->IsReadShut = true;
+        node.Deliver(Frames.Udp(node, 1, 5000, [1, 2]).Bytes);
+        Assert.Equal(new byte[] { 1, 2 }, node.Receive(endpoint, out _));
+    }
+
+    [Fact]
     public void The_checksum_is_right_and_never_zero()
     {
         using TestNode node = new(1);
