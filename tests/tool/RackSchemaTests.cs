@@ -50,6 +50,8 @@ public partial class RackSchemaTests
     [InlineData("components:\n  - kind: memory\n    memroy: 1G", "r:3:5: there is no key 'memroy' here; write some of kind, name, memory")]
     [InlineData("components:\n  - kind: memory\n    ways: 4", "r:3:5: ways belongs to a processor component")]
     [InlineData("components:\n  - kind: processor\n    cpus: two", "r:3:11: 'two' is not a positive number")]
+    [InlineData("components:\n  - kind: processor\n    cpus: 99999999999", "r:3:11: ")]
+    [InlineData("components:\n  - kind: processor\n    ways: 1.0", "r:3:11: ")]
     [InlineData("components:\n  - kind: processor\n    cores: 1", "r:3:12: '1' is not a list of this host's cores")]
     [InlineData("components:\n  - memory: 1G", "r:2:5: this component has no kind")]
     [InlineData("publish: [80]\ncomponents:\n  - kind: memory", "r:1:11: '80' is not a port such as")]

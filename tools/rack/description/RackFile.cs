@@ -46,8 +46,7 @@ public static class RackFile
     /// <summary>Reads and checks the text of a rack file; <paramref name="source"/> is its name in sentences.</summary>
     public static RackDescription Parse(string text, string source)
     {
-        YamlTree tree = Judge(text, source);
-        Document document = Deserialize(text);
+        (YamlTree tree, Document document) = Read(text, source);
         List<ComponentDescription> components = new();
         foreach (Entry entry in document.Components)
         {
@@ -67,14 +66,14 @@ public static class RackFile
         return rack;
     }
 
-    private static YamlTree Judge(string text, string source)
+    private static (YamlTree Tree, Document Document) Read(string text, string source)
     {
         try
         {
             YamlTree tree = YamlTree.Parse(text);
             return RackSchema.FirstError(tree) is var (place, sentence)
                 ? throw ToolException.Usage($"{Place(source, place)}: {sentence}")
-                : tree;
+                : (tree, Deserialize(text));
         }
         catch (YamlException error)
         {
@@ -97,7 +96,8 @@ public static class RackFile
         }
     }
 
-    // The schema has seen the file: each component has its kind, keys of its kind, and values of the right form.
+    // The schema has seen the file: each component has its kind, keys of its kind, and values of the right form. That may still be a number
+    // which is none of C#'s int: 1.0, 99999999999.
     private static Document Deserialize(string text) =>
         new DeserializerBuilder().WithNamingConvention(CamelCaseNamingConvention.Instance).Build().Deserialize<Document>(text);
 
@@ -146,7 +146,7 @@ public static class RackFile
     private static long DefaultMemoryOf(ComponentKind kind) => RackDescription.Default.Components.First(c => c.Kind == kind).MemoryBytes;
 
     /// <summary>Reads the lower-case name of an enum's member, or fails with the list of the allowed ones.</summary>
-    public static T ParseEnum<T>(string text, string where) where T : struct, Enum
+    internal static T ParseEnum<T>(string text, string where) where T : struct, Enum
     {
         foreach (T value in Enum.GetValues<T>())
         {
