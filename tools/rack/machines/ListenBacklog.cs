@@ -47,9 +47,9 @@ internal static partial class ListenBacklog
                 }
             }
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // The process has ended.
+            // The process has ended, or its descriptors are not ours to see.
         }
         finally
         {
