@@ -12,8 +12,10 @@ namespace Lego.Rack.Tests;
 
 public sealed class NamedRacksTests
 {
-    [Fact]
-    public async Task Two_racks_from_files_are_up_side_by_side_and_each_command_means_the_one_that_it_names()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Two_racks_from_files_are_up_side_by_side_and_each_command_means_the_one_that_it_names(bool firstGoesFirst)
     {
         string file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, """
@@ -48,9 +50,42 @@ public sealed class NamedRacksTests
         }
         finally
         {
-            CommandResult[] downs = [await LegoTool.RunAsync("down", "--name", first), await LegoTool.RunAsync("down", "--name", second)];
-            Assert.All(downs, down => Assert.True(down.Status == 0, down.ToString()));
+            CommandResult left = await LegoTool.RunAsync("down", "--name", firstGoesFirst ? first : second);
+            CommandResult stays = await LegoTool.RunAsync("run", "--name", firstGoesFirst ? second : first, "--", "true");
+            CommandResult last = await LegoTool.RunAsync("down", "--name", firstGoesFirst ? second : first);
+            Assert.All([left, stays, last], result => Assert.True(result.Status == 0, result.ToString()));
             File.Delete(file);
         }
+
+        CommandResult nobody = await LegoTool.RunAsync("down", "--name", first);
+        Assert.Equal((0, $"lego: no rack {first} is up\n"), (nobody.Status, nobody.ErrorText));
+    }
+
+    [Fact]
+    public async Task A_command_without_a_name_means_the_rack_without_one_although_a_script_has_one_too()
+    {
+        await using Racks.Rack own = await Racks.Rack.BootAsync();
+        try
+        {
+            Assert.Equal(0, (await LegoTool.RunAsync("up")).Status);
+            Assert.Equal(0, (await LegoTool.RunAsync("run", "--", "true")).Status);
+            Assert.Contains("\tfabric.served.StartProcess\t1\n", (await LegoTool.RunAsync("stats")).OutputText);
+        }
+        finally
+        {
+            Assert.Equal(0, (await LegoTool.RunAsync("down")).Status);
+        }
+    }
+
+    [Fact]
+    public async Task Of_a_rack_that_was_taken_down_nothing_is_left_when_that_is_confirmed()
+    {
+        string name = $"c{Environment.ProcessId}";
+        Assert.Equal(0, (await LegoTool.RunAsync("up", "--name", name)).Status);
+        await using Racks.Rack rack = await Racks.Rack.FindUpAsync(name);
+        await rack.ShutDownAsync();
+        // Of the same name, at once.
+        using RackDirectory? free = RackDirectory.TryCreate(RackDirectory.UpNameOf(name));
+        Assert.NotNull(free);
     }
 }

@@ -2,6 +2,8 @@
 
 using System;
 using System.IO;
+using System.Linq;
+using System.Threading.Tasks;
 using Xunit;
 
 namespace Lego.Tool.Tests;
@@ -46,6 +48,23 @@ public class RackDirectoryTests
         File.WriteAllText(Path.Combine(owner, "owned"), left + "\n");
         RackDirectory.Sweep();
         Assert.False(Directory.Exists(owner) || Directory.Exists(left));
+    }
+
+    [Fact]
+    public void Of_racks_that_end_at_once_one_leaves_its_logs_and_they_are_whole()
+    {
+        RackDirectory[] racks = [.. Enumerable.Range(0, 16).Select(_ => RackDirectory.TryCreate($"test-{Guid.NewGuid():N}")!)];
+        foreach (RackDirectory rack in racks)
+        {
+            File.WriteAllText(rack.SerialLog("p0"), rack.Id);
+            File.WriteAllText(rack.SerialLog("m0"), rack.Id);
+        }
+
+        Parallel.ForEach(racks, rack => rack.Dispose(["p0", "m0", "g0"]));
+        Assert.DoesNotContain(racks, rack => Directory.Exists(rack.Path));
+        string[] logs = [.. Directory.GetFiles(HostPaths.LastLogs).Order()];
+        Assert.Equal(["m0.log", "p0.log"], logs.Select(Path.GetFileName));
+        Assert.Single(logs.Select(File.ReadAllText).Distinct());
     }
 
     [Fact]

@@ -20,17 +20,12 @@ internal static class DownCommand
             if (client is null)
             {
                 FallenRack.Tell(name.Read(result), "there is nothing to take down");
-                Console.Error.WriteLine("lego: no rack is up");
+                Console.Error.WriteLine(name.Read(result) is { } rack ? $"lego: no rack {rack} is up" : "lego: no rack is up");
                 return ExitStatus.Success;
             }
 
             using IDisposable step = new Progress(ProgressStyle.Open).Step("taking the rack down");
             string trouble = await client.DownAsync();
-            // The keeper closes the connection when it has removed everything.
-            while (await client.ReadAsync() is not null)
-            {
-            }
-
             return trouble.Length == 0 ? ExitStatus.Success : throw ToolException.Rack(trouble);
         });
         return command;

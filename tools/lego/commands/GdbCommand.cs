@@ -51,7 +51,9 @@ internal static class GdbCommand
             }
 
             FallenRack.Tell(name.Read(result), "there is nothing to debug");
-            throw ToolException.Usage($"no running rack has a component {wanted}; start one with ./lego up and see ./lego ps");
+            throw ToolException.Usage(name.Read(result) is { } rack
+                ? $"no rack {rack} with a component {wanted} is up; `./lego ps` lists them"
+                : $"no running rack has a component {wanted}; start one with ./lego up and see ./lego ps");
         });
         return command;
     }

@@ -87,9 +87,19 @@ internal sealed class KeeperClient : IDisposable
         return document;
     }
 
-    /// <summary>Ends the rack in good order; what went wrong, or an empty text.</summary>
-    public async Task<string> DownAsync() =>
-        (await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply)).Text();
+    /// <summary>
+    /// Ends the rack in good order; when this returns nothing of it is left, and its name is free. What went wrong, or an empty text.
+    /// </summary>
+    public async Task<string> DownAsync()
+    {
+        ControlFrame reply = await AskAsync(new ControlFrame(ControlFrameType.Down, 0, default), ControlFrameType.DownReply);
+        // The keeper closes the connection when it has removed everything.
+        while (await ReadAsync() is not null)
+        {
+        }
+
+        return reply.Text();
+    }
 
     /// <summary>Publishes a port; what went wrong, or an empty text.</summary>
     public async Task<string> PublishAsync(PublishedPort port) =>

@@ -11,7 +11,7 @@ using System.Threading.Tasks;
 namespace Lego.Racks;
 
 /// <summary>Serves clients.</summary>
-internal sealed class KeeperServer : IAsyncDisposable
+internal sealed class KeeperServer : IDisposable
 {
     private readonly RackKeeper _keeper;
     private readonly Socket _listener;
@@ -103,10 +103,16 @@ internal sealed class KeeperServer : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>No client can come any more.</summary>
+    public async Task StopListeningAsync()
     {
         _listener.Dispose();
         await _accepting;
+    }
+
+    /// <summary>Ends the clients' connections; nobody listens any more.</summary>
+    public void Dispose()
+    {
         foreach (KeeperConnection client in _connections.Keys)
         {
             client.Dispose();

@@ -24,7 +24,8 @@ internal sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> 
 internal sealed class RackKeeper : IAsyncDisposable
 {
     /// <summary>Why a rack cannot have a name.</summary>
-    public const string AlreadyUp = "a rack is already up; `./lego down` takes it down, or --name brings another one up beside it";
+    public const string AlreadyUp = "a rack is already up; `./lego down`, with its --name if it has one, takes it down, "
+        + "or another --name brings one up beside it";
 
     /// <summary>
     /// From the machines' start until the manager has seen every member; far above the second it takes, on a host that has time for them.
@@ -132,13 +133,16 @@ internal sealed class RackKeeper : IAsyncDisposable
 
     public Task ConfirmDown(string? trouble) => _server!.ConfirmDownAsync(trouble);
 
-    /// <summary>Kills what runs and removes the rack's files; the serial logs stay readable as those of the last rack.</summary>
+    /// <summary>
+    /// Kills what runs and removes the rack's files; the serial logs stay readable as those of the last rack. Clients lose their
+    /// connections last: who waits for that finds the rack's name and its volume free.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         _isEnding = true;
         if (_server is not null)
         {
-            await _server.DisposeAsync();
+            await _server.StopListeningAsync();
         }
 
         foreach (Machine machine in _machines)
@@ -148,8 +152,8 @@ internal sealed class RackKeeper : IAsyncDisposable
 
         _starter.Dispose();
         _volume?.Dispose();
-        SaveLogs();
-        _directory.Dispose();
+        _directory.Dispose(_machines.Select(machine => machine.Component.Name));
+        _server?.Dispose();
     }
 
     private async Task StartMachinesAsync(CancellationToken cancellation)
@@ -301,25 +305,7 @@ internal sealed class RackKeeper : IAsyncDisposable
         }
         catch (InvalidDataException error)
         {
-            _failed.TrySetResult($"{machine.Component.Title}: {error.Message}");
-        }
-    }
-
-    private void SaveLogs()
-    {
-        Directory.CreateDirectory(HostPaths.LastLogs);
-        foreach (string old in Directory.EnumerateFiles(HostPaths.LastLogs))
-        {
-            File.Delete(old);
-        }
-
-        foreach (Machine machine in _machines)
-        {
-            string log = _directory.SerialLog(machine.Component.Name);
-            if (File.Exists(log))
-            {
-                File.Copy(log, Path.Combine(HostPaths.LastLogs, Path.GetFileName(log)), overwrite: true);
-            }
+            await FailAsync($"{machine.Component.Title}: {error.Message}");
         }
     }
 }

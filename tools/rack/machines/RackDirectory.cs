@@ -70,10 +70,14 @@ internal sealed class RackDirectory : IDisposable
         return LockFile.TryTake(System.IO.Path.Combine(path, LockName)) is { } held ? new RackDirectory(path, held) : null;
     }
 
-    /// <summary>Directories of this checkout's living racks: of all, or of the one that is up with that name.</summary>
+    /// <summary>
+    /// Directories of this checkout's living racks: of all, first the one that is up without a name; or of the one that is up with that
+    /// name.
+    /// </summary>
     public static IEnumerable<string> Living(string? rack = null) => Directory.EnumerateDirectories(HostPaths.Racks)
         .Where(d => File.Exists(System.IO.Path.Combine(d, SocketName)))
-        .Where(d => rack is null || System.IO.Path.GetFileName(d) == UpNameOf(rack)).Order();
+        .Where(d => rack is null || System.IO.Path.GetFileName(d) == UpNameOf(rack))
+        .OrderBy(d => System.IO.Path.GetFileName(d) != UpName).ThenBy(d => d, StringComparer.Ordinal);
 
     /// <summary>Notes a file elsewhere that goes when the rack goes; call before making the file.</summary>
     public void Own(string file) => File.AppendAllText(System.IO.Path.Combine(Path, OwnedName), file + "\n");
@@ -82,11 +86,22 @@ internal sealed class RackDirectory : IDisposable
     public void OwnProcess(int id) => File.AppendAllText(System.IO.Path.Combine(Path, ProcessesName), $"{id}\n");
 
     /// <summary>Removes everything of this rack; its machines must have ended.</summary>
-    public void Dispose()
+    public void Dispose() => Dispose([]);
+
+    /// <summary>The same, but the serial logs of these components become those of the last rack.</summary>
+    public void Dispose(IEnumerable<string> logged)
     {
+        // Also against another rack that ends now and leaves its logs.
         using LockFile guard = Guard();
-        Remove(Path);
-        _lock.Dispose();
+        try
+        {
+            SaveLogs(logged);
+        }
+        finally
+        {
+            Remove(Path);
+            _lock.Dispose();
+        }
     }
 
     /// <summary>Removes the racks of dead owners: their machines, their files.</summary>
@@ -111,6 +126,26 @@ internal sealed class RackDirectory : IDisposable
                     free.Dispose();
                 }
             }
+        }
+    }
+
+    private void SaveLogs(IEnumerable<string> components)
+    {
+        string[] logs = [.. components.Select(SerialLog).Where(File.Exists)];
+        if (logs.Length == 0)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(HostPaths.LastLogs);
+        foreach (string old in Directory.EnumerateFiles(HostPaths.LastLogs))
+        {
+            File.Delete(old);
+        }
+
+        foreach (string log in logs)
+        {
+            File.Copy(log, System.IO.Path.Combine(HostPaths.LastLogs, System.IO.Path.GetFileName(log)));
         }
     }
 
