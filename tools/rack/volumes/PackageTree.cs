@@ -28,6 +28,21 @@ internal static class PackageTree
         }
 
         string archives = tree + ".deb";
+        try
+        {
+            await UnpackAsync(tree, all, archives, progress);
+        }
+        finally
+        {
+            DefaultVolume.DeleteTree(archives);
+        }
+
+        DefaultVolume.MakeSkeleton(tree);
+    }
+
+    private static async Task UnpackAsync(string tree, string[] all, string archives, Progress progress)
+    {
+        // A killed command may have left some.
         DefaultVolume.DeleteTree(archives);
         Directory.CreateDirectory(archives);
         using (progress.Step($"downloading {all.Length} packages"))
@@ -54,9 +69,6 @@ internal static class PackageTree
 
             Alternatives.Link(tree, offers);
         }
-
-        DefaultVolume.DeleteTree(archives);
-        DefaultVolume.MakeSkeleton(tree);
     }
 
     private static async Task<string[]> ResolveAsync(IReadOnlyList<string> packages)

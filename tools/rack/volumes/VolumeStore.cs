@@ -51,7 +51,7 @@ internal static class VolumeStore
     {
         Directory.CreateDirectory(HostPaths.Volumes);
         return LockFile.TryTake(Path.Combine(HostPaths.Volumes, $".{name}.lock"))
-            ?? throw ToolException.Usage($"the volume {name} is in use by another rack");
+            ?? throw ToolException.Usage($"the volume {name} is in use by a rack or another command");
     }
 
     /// <summary>Prepares the volume of a rack: the named one, or a copy of it or of the default one with the added files.</summary>
