@@ -153,8 +153,10 @@ public sealed partial class Rack : IAsyncDisposable
     private async Task<ComponentLine> FindAsync(string name)
     {
         IReadOnlyList<ComponentLine> components = await ComponentsAsync();
-        return components.FirstOrDefault(component => component.Name == name)
+        ComponentLine found = components.FirstOrDefault(component => component.Name == name)
             ?? throw ToolException.Usage($"there is no {name}; the components are {string.Join(", ", components.Select(c => c.Name))}");
+        // Its process id may be somebody else's by now.
+        return found.State == ComponentLine.Ended ? throw ToolException.Rack($"{found.Title} has ended") : found;
     }
 
     private async Task<KeeperClient> ConnectAsync() =>

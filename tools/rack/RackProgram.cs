@@ -15,6 +15,7 @@ public sealed record ProgramOptions
 {
     /// <summary>K=V words beside PATH, HOME, USER and HOSTNAME.</summary>
     public IReadOnlyList<string> Environment { get; init; } = [];
+    /// <summary>An absolute path of the rack.</summary>
     public string WorkingDirectory { get; init; } = "/";
     /// <summary>The processor component to run on, by name; null leaves the choice to the manager.</summary>
     public string? On { get; init; }
@@ -76,6 +77,7 @@ public sealed class RackProgram : IAsyncDisposable
     /// <summary>Sends a signal to the program's foreground process group, as Ctrl-C sends 2.</summary>
     public void Signal(int number) => _run.Signal(number);
 
+    /// <summary>Kills the program if it still runs, and waits until it has ended.</summary>
     public async ValueTask DisposeAsync()
     {
         const int Kill = 9;

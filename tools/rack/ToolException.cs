@@ -35,14 +35,19 @@ public sealed class ToolException : Exception
     /// <summary>The status to exit with; see <see cref="ExitStatus"/>.</summary>
     public int Status { get; }
 
+    /// <param name="status">One of <see cref="ExitStatus"/>.</param>
+    /// <param name="sentence">For the user; names what it is about.</param>
     public ToolException(int status, string sentence) : base(sentence)
     {
         Status = status;
     }
 
+    /// <summary>The user asked for what cannot be.</summary>
     public static ToolException Usage(string sentence) => new(ExitStatus.Usage, sentence);
 
+    /// <summary>This host lacks something.</summary>
     public static ToolException Host(string sentence) => new(ExitStatus.HostUnfit, sentence);
 
+    /// <summary>The rack, or a component of it, has failed.</summary>
     public static ToolException Rack(string sentence) => new(ExitStatus.RackFailed, sentence);
 }

@@ -10,7 +10,7 @@ using System.Linq;
 namespace Lego.Racks;
 
 /// <summary>A key of the boot line, and who reads it.</summary>
-public sealed record BootWord(string Key, string Values, params ComponentKind[] Kinds)
+internal sealed record BootWord(string Key, string Values, params ComponentKind[] Kinds)
 {
     private const string Number = "N";
     private const string Size = "SIZE";

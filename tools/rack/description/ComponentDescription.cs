@@ -24,10 +24,13 @@ public sealed record ComponentDescription
     public const long ProcessorOverheadBytes = 16 * ByteSize.MiB;
     /// <summary>Least machine size of the other kinds.</summary>
     public const long LeastMemoryBytes = 16 * ByteSize.MiB;
+    /// <summary>Of a page of memory and of a line of the ExCache.</summary>
     public const long PageBytes = 4096;
+    /// <summary>CPUs that an image uses.</summary>
     public const int MostCpus = 8;
     public const VectorRegisters DefaultVectors = VectorRegisters.Avx;
 
+    /// <summary>What it is.</summary>
     public required ComponentKind Kind { get; init; }
     /// <summary>Short name, unique in the rack: p0, m0, s0, g0.</summary>
     public required string Name { get; init; }
@@ -35,7 +38,9 @@ public sealed record ComponentDescription
     public required int Node { get; init; }
     /// <summary>RAM of the machine, bytes.</summary>
     public required long MemoryBytes { get; init; }
+    /// <summary>CPUs of the machine.</summary>
     public int Cpus { get; init; } = 1;
+    /// <summary>What its CPUs offer to programs.</summary>
     public VectorRegisters Vectors { get; init; } = DefaultVectors;
     /// <summary>Processor and solo: the ExCache's lines together, bytes.</summary>
     public long ExCacheBytes { get; init; }

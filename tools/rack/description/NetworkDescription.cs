@@ -19,6 +19,7 @@ public enum CardModel { Virtio, E1000 }
 /// <summary>The networks of a rack.</summary>
 public sealed record NetworkDescription
 {
+    /// <summary>What programs reach.</summary>
     public NetworkKind Kind { get; init; } = NetworkKind.User;
     /// <summary>The card that programs use.</summary>
     public CardModel Card { get; init; }

@@ -41,13 +41,13 @@ public sealed record PublishedPort(IPAddress Address, int HostPort, int Port, Pu
     }
 
     /// <summary>The rule as QEMU writes it.</summary>
-    public string ToForwarding() => $"{ProtocolName}:{Address}:{HostPort}-:{Port}";
+    internal string ToForwarding() => $"{ProtocolName}:{Address}:{HostPort}-:{Port}";
 
     /// <summary>The rule as the user writes it.</summary>
     public override string ToString() => $"{Address}:{HostPort}:{Port}" + (Protocol == PublishedProtocol.Udp ? "/udp" : "");
 
     /// <summary>A sentence that says why the host's end cannot be listened on; null when it can.</summary>
-    public string? WhyNotFree()
+    internal string? WhyNotFree()
     {
         bool isStream = Protocol == PublishedProtocol.Tcp;
         using Socket probe = new(AddressFamily.InterNetwork, isStream ? SocketType.Stream : SocketType.Dgram,

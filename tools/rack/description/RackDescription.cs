@@ -38,8 +38,11 @@ public sealed record RackDescription
     /// <summary>Bytes of a vRegion, the same at all memory components; null leaves it to the images.</summary>
     public long? RegionBytes { get; init; }
 
+    /// <summary>What joins the components.</summary>
     public LinkKind Link { get; init; } = LinkKind.Ring;
+    /// <summary>In the order of their nodes, which are from 1.</summary>
     public required IReadOnlyList<ComponentDescription> Components { get; init; }
+    /// <summary>The networks of programs and of the link.</summary>
     public NetworkDescription Network { get; init; } = new();
     /// <summary>Ethernet only: percentage of frames that the segment drops, for tests.</summary>
     public double LossPercent { get; init; }

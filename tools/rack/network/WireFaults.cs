@@ -15,6 +15,7 @@ public sealed record WireFaults
 
     /// <summary>Share of frames that are lost, 0 to 1; the others likewise.</summary>
     public double Loss { get; init; }
+    /// <summary>How much later each frame comes.</summary>
     public TimeSpan Delay { get; init; }
     /// <summary>Share of frames that come later than those after them.</summary>
     public double Reorder { get; init; }

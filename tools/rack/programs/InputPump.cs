@@ -37,6 +37,9 @@ internal sealed class InputPump
     /// </summary>
     public void Want(uint bytes, uint reads) => _wanted.Add((bytes, reads));
 
+    /// <summary>Ends the thread, when it does not wait for input; nothing can be wanted afterwards.</summary>
+    public void Stop() => _wanted.CompleteAdding();
+
     private void Pump()
     {
         byte[] buffer = new byte[MostChunkBytes];

@@ -50,7 +50,11 @@ internal sealed class ProgramRun : IDisposable
     /// <summary>Kills the program; <see cref="RunAsync"/> returns 128 + the signal.</summary>
     public void Abandon(int signal) => _abandoned.TrySetResult(ExitStatus.SignalBase + signal);
 
-    public void Dispose() => _output.Dispose();
+    public void Dispose()
+    {
+        _output.Dispose();
+        _input?.Stop();
+    }
 
     /// <summary>Starts the program and waits for its end; its status as a shell reports it.</summary>
     /// <exception cref="ToolException">It could not be started, the rack failed, or the time is over.</exception>

@@ -22,7 +22,7 @@ public sealed class StatisticsDocument
     private readonly List<(string Name, SortedDictionary<string, ulong> Counters)> _components = [];
 
     /// <summary>Adds a component's report; lines that are not "name value" are ignored.</summary>
-    public void Add(string name, ComponentKind kind, string lines)
+    internal void Add(string name, ComponentKind kind, string lines)
     {
         SortedDictionary<string, ulong> counters = Parse(lines);
         _components.Add((name, counters));
@@ -48,7 +48,7 @@ public sealed class StatisticsDocument
     /// For the report on a program that has ended: its memory has been released, so memory.frames_used becomes the most frames that
     /// programs had in use at a time since the rack booted; what is in use now is memory.frames_at_end.
     /// </summary>
-    public StatisticsDocument AfterProgram()
+    internal StatisticsDocument AfterProgram()
     {
         if (_top.TryGetValue("memory.frames_peak", out ulong peak))
         {
@@ -59,6 +59,7 @@ public sealed class StatisticsDocument
         return this;
     }
 
+    /// <summary>The document as `run --stats` writes it.</summary>
     public string ToJson()
     {
         JsonObject root = Nest(_top);
@@ -73,7 +74,7 @@ public sealed class StatisticsDocument
     }
 
     /// <summary>Reads "name value" lines.</summary>
-    public static SortedDictionary<string, ulong> Parse(string lines)
+    internal static SortedDictionary<string, ulong> Parse(string lines)
     {
         SortedDictionary<string, ulong> counters = new(StringComparer.Ordinal);
         foreach (string line in lines.Split('\n'))
