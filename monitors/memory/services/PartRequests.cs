@@ -56,16 +56,29 @@ internal sealed unsafe class PartRequests(AddressSpaces spaces, RegionOwners own
         request.Reply(error);
     }
 
-    /// <summary>A home has pages of a part copied.</summary>
+    /// <summary>
+    /// A home has pages of a part copied. ESRCH: it is not the sender's. EREMOTE: the pages were never granted, or to a former life of this
+    /// component, which has lost them.
+    /// </summary>
     [Blocks]
     internal void CopyPages(ref RpcRequest request)
     {
         AddressSpace* part = spaces.Find(request.VNode, request.Asid);
-        bool isHome = part != null && part->Home == request.Source;
-        _violations += isHome ? 0UL : 1;
-        request.Reply(!isHome ? Errno.ESRCH
-            : request.TryReadHead(out CopyPagesRequest piece, out _) ? owners.CopyOwn(SpaceName.Of(part), in piece)
-            : Errno.EPROTO);
+        Errno error = Errno.ESRCH;
+        if (part == null || part->Home != request.Source)
+        {
+            _violations++;
+        }
+        else if (!request.TryReadHead(out CopyPagesRequest piece, out _))
+        {
+            error = Errno.EPROTO;
+        }
+        else
+        {
+            error = AddressSpaces.IsGranted(part, piece.From, piece.Length) ? owners.CopyOwn(SpaceName.Of(part), in piece) : Errno.EREMOTE;
+        }
+
+        request.Reply(error);
     }
 
     /// <summary>Counters.</summary>

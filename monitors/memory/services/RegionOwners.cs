@@ -39,7 +39,8 @@ internal sealed unsafe class RegionOwners
 
     /// <summary>
     /// Asks the manager for owners of new vRegions, grants them theirs, and remembers. A component that does not take its own leaves them
-    /// to the home. ESRCH: the space has ended; ENOMEM; what the manager says.
+    /// to the home. A space with many owners next to each other gets no more of them: its runs become longer. ESRCH: the space has ended;
+    /// ENOMEM; what the manager says.
     /// </summary>
     [Blocks]
     internal Errno Activate(in SpaceName name, in RegionDemand demand)
@@ -62,9 +63,11 @@ internal sealed unsafe class RegionOwners
             }
 
             ref OwnerRun run = ref runs[Math.Min(index, count - 1)];
-            bool isLast = index >= count - 1 || !AddressSpaces.HasRoomForRuns(space);
+            bool hasRoom = AddressSpaces.HasRoomForRuns(space);
+            bool isLast = index >= count - 1 || !hasRoom;
             ulong end = isLast ? demand.End : Math.Min(demand.End, start + (run.Count * _spaces.RegionBytes));
-            error = Activate(in name, space->Processor, start, end, run.Owner);
+            ushort neighbour = hasRoom ? (ushort)0 : RegionTable.NeighbourOf(space, start, end);
+            error = Activate(in name, space->Processor, start, end, neighbour != 0 ? neighbour : run.Owner);
             start = end;
         }
 
@@ -220,7 +223,14 @@ internal sealed unsafe class RegionOwners
             return Errno.ESRCH;
         }
 
-        return _spaces.ActivateRegions(space, new RegionDemand { Start = start, End = end }, owner);
+        Errno error = _spaces.ActivateRegions(space, new RegionDemand { Start = start, End = end }, owner);
+        if (error != Errno.None && owner != _rpc.Node && !RegionTable.HasRunOf(space, owner))
+        {
+            // Nobody would tell it of the space's end.
+            End(in name, [owner]);
+        }
+
+        return error;
     }
 
     private Errno Call<T>(in SpaceName name, ushort owner, Opcode opcode, in T request) where T : unmanaged =>

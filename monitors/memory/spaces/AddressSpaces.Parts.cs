@@ -22,35 +22,31 @@ public sealed unsafe partial class AddressSpaces
 
     /// <summary>
     /// At an owner: the space's home gives it vRegions. What is left of a former space of the same name goes. EEXIST when this component is
-    /// the home of a space of that name; ENOMEM.
+    /// the home of a space of that name; ENOMEM. Then no part has been made.
     /// </summary>
     internal Errno Grant(ushort vnode, uint asid, ushort home, in GrantRequest grant)
     {
         AddressSpace* space = FindPart(vnode, asid, home, grant.Number);
-        Errno error = Errno.None;
-        if (space == null)
+        if (space != null)
         {
-            error = Find(vnode, asid) != null ? Errno.EEXIST : Create(vnode, asid, out space);
-            if (error == Errno.None)
-            {
-                space->Home = home;
-                space->HomeNumber = grant.Number;
-                space->Processor = grant.Processor;
-                _parts++;
-                error = Publish(space);
-            }
+            return AddRegions(space, in grant);
         }
 
-        ulong end = grant.Start + grant.Length;
-        error = error != Errno.None || VmaTree.FindOverlap(space, grant.Start, end) == null ? error : Errno.EEXIST;
-        error = error == Errno.None ? _regions.Activate(space, grant.Start, end, _regions.Self) : error;
-        if (error == Errno.None)
+        Errno error = Find(vnode, asid) != null ? Errno.EEXIST : Create(vnode, asid, out space);
+        if (error != Errno.None)
         {
-            MapWish everything = default;
-            everything.Kind = VmaKind.Anonymous;
-            everything.Protection = AllProtection;
-            everything.Flags = MapFlags.Private | MapFlags.Anonymous;
-            error = AddVma(space, everything, grant.Start, end);
+            return error;
+        }
+
+        space->Home = home;
+        space->HomeNumber = grant.Number;
+        space->Processor = grant.Processor;
+        _parts++;
+        error = AddRegions(space, in grant);
+        error = error == Errno.None ? Publish(space) : error;
+        if (error != Errno.None)
+        {
+            Destroy(space);
         }
 
         return error;
@@ -112,11 +108,32 @@ public sealed unsafe partial class AddressSpaces
     /// <summary>True when a vRegion that the component owns holds the address, whatever is mapped there.</summary>
     internal bool IsGranted(AddressSpace* space, ulong address) => RegionTable.OwnerOf(space, address, out _) == _regions.Self;
 
+    /// <summary>True of a part whose home has given it all of a range.</summary>
+    internal static bool IsGranted(AddressSpace* part, ulong start, ulong length) =>
+        RegionTable.OwnerOf(part, start, out ulong end) != 0 && length <= end - start;
+
     /// <summary>Why there is no mapping here: EREMOTE when it was never granted, else EFAULT.</summary>
     internal static Errno ExplainMissing(AddressSpace* space) => space->IsPart ? Errno.EREMOTE : Errno.EFAULT;
 
     /// <summary>The manager has said how much memory the rack has.</summary>
     internal void NoteRackBytes(ulong bytes) => _rackBytes = Math.Max(bytes, _pool.TotalFrames * PageOperations.PageSize);
+
+    /// <summary>More vRegions of a part, with a range that allows everything. EEXIST, ENOMEM.</summary>
+    private Errno AddRegions(AddressSpace* part, in GrantRequest grant)
+    {
+        ulong end = grant.Start + grant.Length;
+        if (VmaTree.FindOverlap(part, grant.Start, end) != null)
+        {
+            return Errno.EEXIST;
+        }
+
+        MapWish everything = default;
+        everything.Kind = VmaKind.Anonymous;
+        everything.Protection = AllProtection;
+        everything.Flags = MapFlags.Private | MapFlags.Anonymous;
+        Errno error = _regions.Activate(part, grant.Start, end, _regions.Self);
+        return error == Errno.None ? AddVma(part, everything, grant.Start, end) : error;
+    }
 
     private static bool Contains(ReadOnlySpan<ushort> nodes, ushort node)
     {

@@ -65,6 +65,29 @@ internal sealed unsafe class RegionTable
         return run == null ? (ushort)0 : run->Owner;
     }
 
+    /// <summary>The owner of a run that would only become longer by [start, end); 0: there is none.</summary>
+    internal static ushort NeighbourOf(AddressSpace* space, ulong start, ulong end)
+    {
+        RegionRun* run = space->Regions;
+        while (run != null && run->End != start && run->Start != end)
+        {
+            run = run->Next;
+        }
+
+        return run == null ? (ushort)0 : run->Owner;
+    }
+
+    internal static bool HasRunOf(AddressSpace* space, ushort owner)
+    {
+        RegionRun* run = space->Regions;
+        while (run != null && run->Owner != owner)
+        {
+            run = run->Next;
+        }
+
+        return run != null;
+    }
+
     /// <summary>None when all of [start, end) is active; EINPROGRESS when regions, given back in <paramref name="demand"/>, must be
     /// activated first.</summary>
     internal Errno Check(AddressSpace* space, ulong start, ulong end, out RegionDemand demand)

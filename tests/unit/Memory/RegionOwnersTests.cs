@@ -154,6 +154,60 @@ public sealed unsafe class RegionOwnersTests : MemoryMonitorFixture
         Assert.Equal(1UL, OwnerCounter("memory.parts"));
     }
 
+    [Fact]
+    public void A_space_that_grows_by_regions_of_changing_owners_never_has_too_many()
+    {
+        Start(5);
+        ulong address = Map(5, Region / 2);
+        for (ulong region = 1; region <= 200; region++)
+        {
+            Manager.Owners = [region % 2 == 0 ? M : M2];
+            Assert.Equal(Errno.None, MapFixed(5, RegionOf(address) - (region * Region)));
+        }
+
+        Assert.True(Counter("memory.region_runs") < 60);
+        Assert.Equal(Errno.None, Exit(5));
+        Assert.Equal(0UL, OwnerCounter("memory.parts"));
+    }
+
+    [Fact]
+    public void An_owner_whose_regions_the_home_cannot_remember_keeps_no_part()
+    {
+        Start(5);
+        Manager.Owners = [M];
+        ulong place = 0x100 * Region;
+        while (MapFixed(5, place) == Errno.None)
+        {
+            place += 2 * Region;
+        }
+
+        Manager.Owners = [M2];
+        Assert.Equal(Errno.ENOMEM, MapFixed(5, place));
+        Assert.Equal((1UL, 0UL), (Counter("memory.runs_granted"), OwnerCounter("memory.parts")));
+    }
+
+    [Fact]
+    public void Memory_that_an_owner_has_lost_with_a_life_cannot_be_moved()
+    {
+        Start(5);
+        ulong address = MapOverBoth(5);
+        Assert.Equal(Errno.None, FlushTo(M2, 5, address, 7));
+        // The owner begins anew, and is given other regions of the space.
+        _owner.Departed(M);
+        Assert.Equal(Errno.None, MapFixed(5, RegionOf(address) - (8 * Region)));
+        Assert.Equal(1UL, OwnerCounter("memory.parts"));
+        RemapRequest remap = new()
+        {
+            OldAddress = address,
+            OldLength = Page,
+            NewLength = Page,
+            NewAddress = BorderOf(address) + (16 * Page),
+            Flags = (uint)(RemapFlags.MayMove | RemapFlags.Fixed),
+        };
+        Assert.Equal(Errno.ENOMEM, Space(Opcode.Remap, 5, remap, [], out _, out _));
+        Assert.Equal(Errno.EREMOTE, MissAt(M2, 5, address, out _));
+    }
+
     /// <summary>
     /// Maps into three regions: the highest is the home's since the program was loaded, the others are the other component's.
     /// </summary>
@@ -161,6 +215,20 @@ public sealed unsafe class RegionOwnersTests : MemoryMonitorFixture
     {
         Manager.Owners = [M2];
         return Map(asid, 2 * Region);
+    }
+
+    private static ulong RegionOf(ulong address) => address & ~(Region - 1);
+
+    private Errno MapFixed(uint asid, ulong address)
+    {
+        MapRequest map = new()
+        {
+            Address = address,
+            Length = Page,
+            Protection = Protection.Read | Protection.Write,
+            Flags = (uint)(MapFlags.Private | MapFlags.Anonymous | MapFlags.Fixed),
+        };
+        return Space(Opcode.Map, asid, map, [], out _, out _);
     }
 
     /// <summary>Where the home's region begins.</summary>
