@@ -104,6 +104,12 @@ static void punches(void)
         left += bytes[byte] != 0;
     printf("left: %d, without a larger file: %s", left, result(fallocate(file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, 1 << 20)));
     printf(", %ld bytes, more than one block: %d\n", (long)lseek(file, 0, SEEK_END), blocks(file) > 2000);
+    int large = open("large", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    memset(bytes, 'l', MODEL);
+    for (int part = 0; part < 4; part++)
+        write(large, bytes, MODEL);
+    printf("over several megabytes, between blocks: %s", result(fallocate(large, PUNCH, 100, 4 * MODEL - 200)));
+    printf(", %d blocks\n", blocks(large));
     printf("without keeping the size: %s", result(fallocate(file, FALLOC_FL_PUNCH_HOLE, 0, BLOCK)));
     printf(", nothing: %s", result(fallocate(file, PUNCH, 0, 0)));
     printf(", read-only: %s\n", result(fallocate(open("punched", O_RDONLY), PUNCH, 0, BLOCK)));
@@ -135,6 +141,14 @@ static void allocations(void)
     printf(", without what was behind the end: %d", blocks(file) <= 200);
     printf(", to nothing: %s", result(ftruncate(file, 0)));
     printf(", %d blocks\n", blocks(file));
+    printf("not written: %s", result(fallocate(file, 0, 0, 3 << 20)));
+    pwrite(file, "text", 4, 2 << 20);
+    printf(", and punched: %s", result(fallocate(file, PUNCH, 0, (2 << 20) - 100)));
+    int rest = blocks(file);
+    printf(", half is left: %d", rest >= 2048 && rest < 4096);
+    printf(", punched: %s", result(fallocate(file, PUNCH, 0, 3 << 20)));
+    printf(", %d blocks, %ld bytes\n", blocks(file), (long)lseek(file, 0, SEEK_END));
+    ftruncate(file, 0);
     printf("beyond all files: %s\n", error_of(fallocate(file, 0, 1L << 50, 4096)));
 }
 

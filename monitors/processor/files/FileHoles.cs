@@ -10,8 +10,12 @@ namespace Lego.Processor;
 /// <summary>Finds holes and makes them.</summary>
 public static unsafe class FileHoles
 {
-    /// <summary>Bytes that one message has looked at, or has given space: it holds the volume meanwhile.</summary>
+    /// <summary>
+    /// Bytes that one message has looked at, has passed without looking, because there are no data, or has given space: it holds the volume
+    /// meanwhile.
+    /// </summary>
     private const uint DigBytes = 1024 * 1024;
+    private const uint PassBytes = 1024 * 1024 * 1024;
     private const uint AllocateBytes = 64 * 1024 * 1024;
 
     /// <summary>
@@ -85,7 +89,9 @@ public static unsafe class FileHoles
             at = run.End;
         }
 
-        return error != Errno.None || !isVolumes ? error : Dig(process, file, offset, offset + lengthBytes);
+        // Of the space behind the end of the file only what shares a page with the end goes (ext4_punch_hole).
+        ulong lastPageEnd = ((attributes.Size / PageOperations.PageSize) + 1) * PageOperations.PageSize;
+        return error != Errno.None || !isVolumes ? error : Dig(process, file, offset, Math.Min(offset + lengthBytes, lastPageEnd));
     }
 
     /// <summary>
@@ -117,11 +123,12 @@ public static unsafe class FileHoles
         return error;
     }
 
+    /// <summary>Messages part the range between blocks, so that each of its whole blocks is in one of them.</summary>
     private static Errno Dig(Process* process, OpenFile* file, ulong offset, ulong end)
     {
         FileCaller caller = FileCaller.Of(process, file->Node);
         Errno error = RegularFile.WriteBack(process, file);
-        for (ulong at = offset; error == Errno.None && at < end; at += DigBytes)
+        for (ulong at = offset; error == Errno.None && at < end;)
         {
             if (Signals.IsDying(UserThread.ActingFor(process)))
             {
@@ -129,17 +136,15 @@ public static unsafe class FileHoles
             }
 
             error = StorageClient.FindData(in caller, in file->Node->Handle, at, out DataRun run);
-            if (error == Errno.None && run.Start >= run.End)
-            {
-                // Nothing but holes, or space behind the end of the file.
-                return Errno.None;
-            }
-
-            at = Math.Max(at, run.Start / DigBytes * DigBytes);
+            // Space that nobody has written is given back by its extents alone.
+            ulong stop = run.Start > at ? Math.Min(run.Start, (at / PassBytes * PassBytes) + PassBytes)
+                : run.Start < run.End ? (at / DigBytes * DigBytes) + DigBytes
+                : end;
+            stop = Math.Min(stop, end);
             error = error == Errno.None
-                ? StorageClient.ChangeSpace(
-                    in caller, Opcode.StorageDigHoles, in file->Node->Handle, at, (uint)Math.Min(DigBytes, end - at))
+                ? StorageClient.ChangeSpace(in caller, Opcode.StorageDigHoles, in file->Node->Handle, at, (uint)(stop - at))
                 : error;
+            at = stop;
         }
 
         return error == Errno.ENOSPC ? Errno.None : error;

@@ -61,6 +61,11 @@ public sealed unsafe partial class FileContents
 
         ulong end = (offset + lengthBytes + blockBytes - 1) / blockBytes;
         Errno error = _volume.BeginChange();
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
         for (ulong at = offset / blockBytes; at < end && error == Errno.None;)
         {
             error = _volume.Extents.Map(inode, (uint)at, out Mapping mapping);

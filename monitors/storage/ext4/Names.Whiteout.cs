@@ -16,9 +16,11 @@ public sealed unsafe partial class Names
     {
         lost = default;
         NewFile mark = new() { Mode = FileMode.CharacterDevice, UserId = userId, GroupId = groupId };
-        Errno error = _volume.BeginChange();
+        using InodeHandle directory = OpenForChange(oldDirectoryNumber, out Errno error);
         uint number = 0;
-        error = error == Errno.None ? _volume.Files.Create(mark, oldDirectoryNumber, _volume.TimeNs, out number) : error;
+        error = error == Errno.None
+            ? _volume.Files.Create(Inherited(directory, mark), oldDirectoryNumber, _volume.TimeNs, out number)
+            : error;
         if (error != Errno.None)
         {
             return error;
@@ -28,9 +30,8 @@ public sealed unsafe partial class Names
         Errno entered = Errno.None;
         if (error == Errno.None)
         {
-            using InodeHandle directory = _volume.Inodes.Open(oldDirectoryNumber, out entered);
             // Two names of one file: nothing was moved, and nothing is to be marked.
-            entered = entered == Errno.None ? CheckFree(directory, oldName) : entered;
+            entered = CheckFree(directory, oldName);
             entered = entered == Errno.None ? _volume.Directories.Insert(directory, oldName, number, EntryType.CharacterDevice) : entered;
         }
 
