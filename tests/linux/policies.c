@@ -269,6 +269,96 @@ static void capabilities(void)
 	wait(NULL);
 }
 
+/* In a process of its own; what it prints stays in order. */
+#define IN_CHILD(...) do { \
+	fflush(stdout); \
+	if (fork() == 0) { \
+		__VA_ARGS__; \
+		fflush(stdout); \
+		_exit(0); \
+	} \
+	wait(NULL); \
+} while (0)
+
+static struct __user_cap_data_struct held[2];
+static const unsigned SETS_IDS = 1 << CAP_SETGID | 1 << CAP_SETUID;
+
+static int set_capabilities(unsigned permitted, unsigned effective)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+	held[0] = (struct __user_cap_data_struct){ .effective = effective, .permitted = permitted };
+	held[1] = (struct __user_cap_data_struct){ 0 };
+	return syscall(SYS_capset, &header, held);
+}
+
+/* Of the first capabilities those that matter here, so that a container's root has as many. */
+static void tell_capabilities(const char *when)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+	syscall(SYS_capget, &header, held);
+	printf("%s: permitted %x, effective %x, keeps %s\n", when, held[0].permitted & (SETS_IDS | 1), held[0].effective & (SETS_IDS | 1), result(prctl(PR_GET_KEEPCAPS)));
+	fflush(stdout);
+}
+
+static void started(void)
+{
+	uid_t real, effective, saved;
+
+	getresuid(&real, &effective, &saved);
+	printf("started by %d %d %d, ", real, effective, saved);
+	tell_capabilities("started");
+}
+
+static void start_again(void)
+{
+	fflush(stdout);
+	execl("/proc/self/exe", "policies", "started", NULL);
+	printf("exec %s\n", result(-1));
+}
+
+/* Root becomes a user as setpriv(1) does it: user first, with the capabilities kept that the group needs. */
+static void dropping(void)
+{
+	IN_CHILD({
+		tell_capabilities("root");
+		printf("keep %s, ", result(prctl(PR_SET_KEEPCAPS, 1)));
+		printf("capset of a part %s\n", result(set_capabilities(SETS_IDS, SETS_IDS)));
+		printf("user %s, ", result(syscall(SYS_setresuid, 113, 113, 113)));
+		tell_capabilities("user");
+		printf("group %s, ", result(syscall(SYS_setresgid, 113, 113, 113)));
+		printf("capset of what is kept %s, ", result(set_capabilities(SETS_IDS, SETS_IDS)));
+		printf("group %s, groups %s\n", result(syscall(SYS_setresgid, 113, 113, 113)), result(syscall(SYS_setgroups, 0, NULL)));
+		printf("capset of more %s, ", result(set_capabilities(SETS_IDS | 1, SETS_IDS)));
+		printf("of the group's alone %s, ", result(set_capabilities(1 << CAP_SETGID, 1 << CAP_SETGID)));
+		printf("user %s, group %s\n", result(syscall(SYS_setuid, 114)), result(syscall(SYS_setgid, 114)));
+		tell_capabilities("then");
+		start_again();
+	});
+	IN_CHILD({
+		syscall(SYS_setresuid, -1, 113, -1);
+		tell_capabilities("effective user");
+		printf("group %s, ", result(syscall(SYS_setresgid, 113, 113, 113)));
+		syscall(SYS_setresuid, -1, 0, -1);
+		tell_capabilities("root again");
+		syscall(SYS_setresuid, 113, 113, 0);
+		tell_capabilities("saved root");
+		start_again();
+	});
+	IN_CHILD({
+		prctl(PR_SET_KEEPCAPS, 1);
+		set_capabilities(1, 1);
+		tell_capabilities("less");
+		start_again();
+	});
+	IN_CHILD({
+		syscall(SYS_setresuid, 113, 113, 113);
+		tell_capabilities("not kept");
+		printf("root %s\n", result(syscall(SYS_setresuid, 0, 0, 0)));
+	});
+}
+
 static void controls(void)
 {
 	char name[16] = "";
@@ -280,12 +370,18 @@ static void controls(void)
 	printf("munlockall %s, mlockall of nothing %s, of nonsense %s, of later faults alone %s, mlock2 %s\n", result(munlockall()), result(mlockall(0)), result(mlockall(64)), result(mlockall(4)), result(syscall(SYS_mlock2, 4096, 4096, 2)));
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
 	setlinebuf(stdout);
+	if (count > 1) {
+		started();
+		return 0;
+	}
+
 	setting();
 	deciding();
 	capabilities();
+	dropping();
 	controls();
 	return 0;
 }

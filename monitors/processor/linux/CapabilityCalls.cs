@@ -1,5 +1,5 @@
-// capget, capset (capabilities(7)). Rights go by user here: whoever has user id 0 has all capabilities, nobody else has any. So they are
-// told, and giving some up is accepted, but they come back with the next look. The versions with one word and with two are both in use.
+// capget, capset (capabilities(7)): what process/Capabilities.cs keeps is told and given up; inheritable ones there are none. The versions
+// with one word and with two are both in use.
 
 using System.Runtime.InteropServices;
 using Lego.Kernel;
@@ -9,10 +9,6 @@ namespace Lego.Processor;
 /// <summary>System calls about capabilities.</summary>
 public static unsafe class CapabilityCalls
 {
-    /// <summary>CAP_CHOWN to CAP_CHECKPOINT_RESTORE.</summary>
-    internal const ulong All = 0x1FF_FFFF_FFFF;
-    internal const int Count = 41;
-
     private const uint FirstVersion = 0x19980330;
     private const uint SecondVersion = 0x20071026;
     private const uint LatestVersion = 0x20080522;
@@ -54,8 +50,8 @@ public static unsafe class CapabilityCalls
             return SystemCall.Fail(Errno.ESRCH);
         }
 
-        ulong effective = thread->Process->EffectiveUserId == 0 ? All : 0;
-        ulong permitted = PermittedOf(thread->Process);
+        ulong effective = thread->Process->EffectiveCapabilities;
+        ulong permitted = thread->Process->PermittedCapabilities;
         for (int index = 0; index < words && error == Errno.None; index++)
         {
             Word word = new() { Effective = (uint)(effective >> (32 * index)), Permitted = (uint)(permitted >> (32 * index)) };
@@ -65,7 +61,7 @@ public static unsafe class CapabilityCalls
         return SystemCall.Result(error);
     }
 
-    [SystemCall(126, "capset", Support.Partial, "accepted without effect: rights go by user")]
+    [SystemCall(126, "capset", Support.Partial, "rights go by user: what root gives up is without effect, and of another user's CAP_SETUID and CAP_SETGID count; no inheritable ones")]
     internal static long Set(ref SystemCall call)
     {
         Errno error = ReadHeader(ref call, out Header header, out int words);
@@ -88,12 +84,18 @@ public static unsafe class CapabilityCalls
             permitted |= (ulong)word.Permitted << (32 * index);
         }
 
-        bool gains = (permitted & ~PermittedOf(call.Process) & All) != 0 || (effective & ~permitted) != 0;
-        return SystemCall.Result(error != Errno.None ? error : gains ? Errno.EPERM : Errno.None);
-    }
+        permitted &= Capabilities.All;
+        effective &= Capabilities.All;
+        bool gains = (permitted & ~call.Process->PermittedCapabilities) != 0 || (effective & ~permitted) != 0;
+        if (error != Errno.None || gains)
+        {
+            return SystemCall.Fail(error != Errno.None ? error : Errno.EPERM);
+        }
 
-    private static ulong PermittedOf(Process* process) =>
-        process->UserId == 0 || process->EffectiveUserId == 0 || process->SavedUserId == 0 ? All : 0;
+        call.Process->PermittedCapabilities = permitted;
+        call.Process->EffectiveCapabilities = effective;
+        return 0;
+    }
 
     /// <summary>An unknown version is EINVAL, and the latest is told.</summary>
     private static Errno ReadHeader(ref SystemCall call, out Header header, out int words)

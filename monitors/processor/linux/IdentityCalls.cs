@@ -110,18 +110,18 @@ public static unsafe class IdentityCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        if (process->EffectiveUserId == 0)
+        if (Capabilities.Has(process, Capabilities.SetUserId))
         {
-            process->UserId = id;
-            process->SavedUserId = id;
+            Capabilities.SetUsers(process, id, id, id);
+            return 0;
         }
-        else if (id != process->UserId && id != process->SavedUserId)
+
+        if (id != process->UserId && id != process->SavedUserId)
         {
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        process->EffectiveUserId = id;
-        process->FileSystemUserId = id;
+        Capabilities.SetUsers(process, process->UserId, id, process->SavedUserId);
         return 0;
     }
 
@@ -135,7 +135,7 @@ public static unsafe class IdentityCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        if (process->EffectiveUserId == 0)
+        if (Capabilities.Has(process, Capabilities.SetGroupId))
         {
             process->GroupId = id;
             process->SavedGroupId = id;
@@ -157,7 +157,8 @@ public static unsafe class IdentityCalls
         uint real = (uint)call.A0;
         uint effective = (uint)call.A1;
         // The real id cannot become the saved one here (setreuid(2)).
-        if (process->EffectiveUserId != 0 && real != Unchanged && real != process->UserId && real != process->EffectiveUserId)
+        bool isPrivileged = Capabilities.Has(process, Capabilities.SetUserId);
+        if (!isPrivileged && real != Unchanged && real != process->UserId && real != process->EffectiveUserId)
         {
             return SystemCall.Fail(Errno.EPERM);
         }
@@ -173,7 +174,8 @@ public static unsafe class IdentityCalls
         Process* process = call.Process;
         uint real = (uint)call.A0;
         uint effective = (uint)call.A1;
-        if (process->EffectiveUserId != 0 && real != Unchanged && real != process->GroupId && real != process->EffectiveGroupId)
+        bool isPrivileged = Capabilities.Has(process, Capabilities.SetGroupId);
+        if (!isPrivileged && real != Unchanged && real != process->GroupId && real != process->EffectiveGroupId)
         {
             return SystemCall.Fail(Errno.EPERM);
         }
@@ -203,7 +205,8 @@ public static unsafe class IdentityCalls
         Process* process = call.Process;
         uint before = process->FileSystemUserId;
         uint id = (uint)call.A0;
-        if (process->EffectiveUserId == 0 || id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId)
+        bool isOwn = id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
+        if (isOwn || Capabilities.Has(process, Capabilities.SetUserId))
         {
             process->FileSystemUserId = id;
         }
@@ -217,7 +220,8 @@ public static unsafe class IdentityCalls
         Process* process = call.Process;
         uint before = process->FileSystemGroupId;
         uint id = (uint)call.A0;
-        if (process->EffectiveUserId == 0 || id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId)
+        bool isOwn = id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
+        if (isOwn || Capabilities.Has(process, Capabilities.SetGroupId))
         {
             process->FileSystemGroupId = id;
         }
@@ -250,7 +254,7 @@ public static unsafe class IdentityCalls
         const uint LinuxMost = 65536;
         Process* process = call.Process;
         uint count = (uint)call.A0;
-        if (process->EffectiveUserId != 0)
+        if (!Capabilities.Has(process, Capabilities.SetGroupId))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
@@ -304,22 +308,23 @@ public static unsafe class IdentityCalls
 
     private static long SetUserIds(Process* process, uint real, uint effective, uint saved)
     {
-        bool privileged = process->EffectiveUserId == 0;
+        bool privileged = Capabilities.Has(process, Capabilities.SetUserId);
         if (!privileged && (!IsOwnUser(process, real) || !IsOwnUser(process, effective) || !IsOwnUser(process, saved)))
         {
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        process->UserId = real == Unchanged ? process->UserId : real;
-        process->EffectiveUserId = effective == Unchanged ? process->EffectiveUserId : effective;
-        process->SavedUserId = saved == Unchanged ? process->SavedUserId : saved;
-        process->FileSystemUserId = process->EffectiveUserId;
+        Capabilities.SetUsers(
+            process,
+            real == Unchanged ? process->UserId : real,
+            effective == Unchanged ? process->EffectiveUserId : effective,
+            saved == Unchanged ? process->SavedUserId : saved);
         return 0;
     }
 
     private static long SetGroupIds(Process* process, uint real, uint effective, uint saved)
     {
-        bool privileged = process->EffectiveUserId == 0;
+        bool privileged = Capabilities.Has(process, Capabilities.SetGroupId);
         if (!privileged && (!IsOwnGroup(process, real) || !IsOwnGroup(process, effective) || !IsOwnGroup(process, saved)))
         {
             return SystemCall.Fail(Errno.EPERM);

@@ -166,14 +166,21 @@ public static unsafe class ThreadCalls
             // Of what these change there is one kind here: rights go by user, and pages have one size.
             case ControlOption.GetSecureComputing:
             case ControlOption.GetSecureBits:
-            case ControlOption.GetKeepCapabilities:
             case ControlOption.GetHugePagesDisabled:
             case ControlOption.SetHugePagesDisabled:
                 return 0;
             case ControlOption.SetKeepCapabilities:
-                return call.A1 > 1 ? SystemCall.Fail(Errno.EINVAL) : 0;
+                if (call.A1 > 1)
+                {
+                    return SystemCall.Fail(Errno.EINVAL);
+                }
+
+                process->KeepsCapabilities = call.A1 == 1;
+                return 0;
+            case ControlOption.GetKeepCapabilities:
+                return process->KeepsCapabilities ? 1 : 0;
             case ControlOption.ReadBoundingSet:
-                return call.A1 >= CapabilityCalls.Count ? SystemCall.Fail(Errno.EINVAL) : 1;
+                return call.A1 >= Capabilities.Count ? SystemCall.Fail(Errno.EINVAL) : 1;
             case ControlOption.GetTiming:
                 return 0;
             case ControlOption.SetTiming:

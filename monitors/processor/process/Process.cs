@@ -116,6 +116,10 @@ public unsafe struct Process
     public uint EffectiveGroupId;
     public uint SavedGroupId;
     public uint FileSystemGroupId;
+    public ulong PermittedCapabilities;
+    public ulong EffectiveCapabilities;
+    /// <summary>PR_SET_KEEPCAPS: what is permitted outlasts user id 0 (Capabilities).</summary>
+    public bool KeepsCapabilities;
     /// <summary>Supplementary groups in ascending order (getgroups(2)), and how many there are; inherited.</summary>
     public fixed uint Groups[MaxGroups];
     public int GroupCount;

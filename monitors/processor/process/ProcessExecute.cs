@@ -344,5 +344,9 @@ public static unsafe class ProcessExecute
         process->Barriers = 0;
         process->ExitSignal = Signal.Child;
         process->Dumpable = 1;
+        // Linux's prepare_binprm: what is saved are the ids that the program begins with.
+        process->SavedUserId = process->EffectiveUserId;
+        process->SavedGroupId = process->EffectiveGroupId;
+        Capabilities.OnExecute(process);
     }
 }

@@ -168,6 +168,9 @@ public static unsafe class ProcessFork
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
         child->FileSystemGroupId = parent->FileSystemGroupId;
+        child->PermittedCapabilities = parent->PermittedCapabilities;
+        child->EffectiveCapabilities = parent->EffectiveCapabilities;
+        child->KeepsCapabilities = parent->KeepsCapabilities;
         child->GroupCount = parent->GroupCount;
         for (int index = 0; index < parent->GroupCount; index++)
         {

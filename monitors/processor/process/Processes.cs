@@ -202,6 +202,7 @@ public sealed unsafe class Processes
         UserThreads.Add(process, process->Leader, id);
         process->ExitSignal = Signal.Child;
         process->Dumpable = 1;
+        Capabilities.OnExecute(process);
         process->StartTimeNs = Clock.NowNs();
         process->NextInBucket = _buckets[id % BucketCount];
         _buckets[id % BucketCount] = process;

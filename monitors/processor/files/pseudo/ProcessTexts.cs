@@ -12,8 +12,6 @@ public static unsafe class ProcessTexts
 {
     private const ulong KilobyteBytes = 1024;
     private const int PendingSignalLimit = 11;
-    /// <summary>The 41 capabilities of capabilities(7).</summary>
-    private const ulong AllCapabilities = 0x1FF_FFFF_FFFF;
     private const uint TerminalDevice = DeviceNumber.FirstPseudoTerminal;
 
     /// <summary>Writes an entry's text. ENOENT when the process has gone.</summary>
@@ -245,12 +243,11 @@ public static unsafe class ProcessTexts
         Handlers(process, out ulong ignored, out ulong caught);
         Mask(ref text, "SigIgn:\t"u8, ignored);
         Mask(ref text, "SigCgt:\t"u8, caught);
-        // There are no capabilities apart from being root, and nothing that could be taken from the bounding set.
-        ulong held = process->EffectiveUserId == 0 ? AllCapabilities : 0;
         Mask(ref text, "CapInh:\t"u8, 0);
-        Mask(ref text, "CapPrm:\t"u8, held);
-        Mask(ref text, "CapEff:\t"u8, held);
-        Mask(ref text, "CapBnd:\t"u8, AllCapabilities);
+        Mask(ref text, "CapPrm:\t"u8, process->PermittedCapabilities);
+        Mask(ref text, "CapEff:\t"u8, process->EffectiveCapabilities);
+        // Nothing can be taken from the bounding set.
+        Mask(ref text, "CapBnd:\t"u8, Capabilities.All);
         Mask(ref text, "CapAmb:\t"u8, 0);
         text.AppendLine("NoNewPrivs:\t"u8, process->NoNewPrivileges ? 1u : 0);
         text.Append("Seccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t"u8);
