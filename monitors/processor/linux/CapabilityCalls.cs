@@ -61,7 +61,8 @@ public static unsafe class CapabilityCalls
         return SystemCall.Result(error);
     }
 
-    [SystemCall(126, "capset", Support.Partial, "rights go by user: what root gives up is without effect, and of another user's CAP_SETUID and CAP_SETGID count; no inheritable ones")]
+    [SystemCall(126, "capset", Support.Partial,
+        "rights go by user: what root gives up is without effect, of another user's CAP_SETUID and CAP_SETGID count; no inheritable ones")]
     internal static long Set(ref SystemCall call)
     {
         Errno error = ReadHeader(ref call, out Header header, out int words);
