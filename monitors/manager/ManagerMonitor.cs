@@ -34,6 +34,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     private readonly RpcEndpoint _endpoint;
     private readonly ushort _node;
     private readonly MembershipTable _members;
+    private readonly Placement _placement;
     private readonly SessionTable _sessions;
     private readonly ManagerService _service;
     private readonly SessionControl _control;
@@ -51,12 +52,12 @@ public sealed unsafe class ManagerMonitor : ControlService
         _node = endpoint.Node;
         _transmitter = transmitter;
         _members = new MembershipTable(options.SuspectNs, options.FailNs);
-        Placement placement = new(_members, options.MemoryPolicy, options.ProcessPolicy);
+        _placement = new Placement(_members, options.MemoryPolicy, options.ProcessPolicy);
         _sessions = new SessionTable(frames);
         SessionOutput output = new(_sessions, transmitter);
-        SessionWorker worker = new(endpoint, transmitter, _members, placement, _sessions, frames);
+        SessionWorker worker = new(endpoint, transmitter, _members, _placement, _sessions, frames);
         _control = new SessionControl(_sessions, output, worker, _members, transmitter, frames);
-        _service = new ManagerService(this, _members, placement, _sessions, output);
+        _service = new ManagerService(this, _members, _placement, _sessions, output);
         byte* announcements = (byte*)frames.Allocate();
         if (announcements == null)
         {
@@ -86,7 +87,9 @@ public sealed unsafe class ManagerMonitor : ControlService
         }
     }
 
-    /// <summary>The rack tool sees at once what would else be a silence of seconds.</summary>
+    /// <summary>
+    /// The rack tool sees at once what would else be a silence of seconds. It is answered whether the rack goes on, and tells its clients.
+    /// </summary>
     public override ControlDisposition TryHandle(scoped in ControlFrame frame)
     {
         if (frame.Type != ControlFrameType.MachineEnded)
@@ -94,14 +97,19 @@ public sealed unsafe class ManagerMonitor : ControlService
             return ControlDisposition.NotMine;
         }
 
-        bool isWhole = frame.Payload.Length >= sizeof(uint);
-        int index = isWhole ? _members.GiveUp((ushort)BinaryPrimitives.ReadUInt32LittleEndian(frame.Payload)) : -1;
+        ushort node = frame.Payload.Length < sizeof(uint) ? (ushort)0 : (ushort)BinaryPrimitives.ReadUInt32LittleEndian(frame.Payload);
+        int index = _members.GiveUp(node);
         if (index >= 0)
         {
-            Lose(index, "failed: its machine has ended"u8, 0);
+            Lose(index, "failed: its machine has ended"u8, 0, isTold: true);
         }
 
-        return ControlDisposition.Done;
+        index = _members.Find(node);
+        Span<byte> answer = stackalloc byte[2 * sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(answer, node);
+        BinaryPrimitives.WriteUInt32LittleEndian(answer.Slice(sizeof(uint)), index >= 0 && IsNeededByAll(in _members[index]) ? 0u : 1u);
+        bool isQueued = _transmitter.TryQueue(ControlFrameType.RackLives, 0, answer, default, ControlPriority.Answer);
+        return isQueued ? ControlDisposition.Done : ControlDisposition.Again;
     }
 
     /// <summary>Sentences about members that found no room before.</summary>
@@ -132,7 +140,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         if (outcome == JoinOutcome.Replaced)
         {
             EndSessionsOf(join.Node, isLost: true);
-            ReportFailure(join.Kind, join.Node, "restarted"u8, 0, isForAll: join.Kind != ComponentKind.Processor);
+            ReportFailure(join.Kind, join.Node, "restarted"u8, 0, isForAll: IsNeededByAll(in _members[_members.Find(join.Node)]));
         }
 
         MembershipChanged();
@@ -161,7 +169,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         _members.Pass(Math.Min(elapsedNs, MostPerTickNs), _node);
         for (int index = _members.NextFailure(); index >= 0; index = _members.NextFailure())
         {
-            Lose(index, "failed: no sign of life for"u8, _members[index].SilentNs / NsPerMillisecond);
+            Lose(index, "failed: no sign of life for"u8, _members[index].SilentNs / NsPerMillisecond, isTold: false);
         }
 
         LogSuspicions();
@@ -245,14 +253,26 @@ public sealed unsafe class ManagerMonitor : ControlService
         _membershipChanged.WakeAll();
     }
 
-    /// <summary>A member that has just been given up: what hangs on it ends, everybody hears of it.</summary>
-    private void Lose(int index, ReadOnlySpan<byte> what, ulong silentMs)
+    /// <summary>
+    /// True for a member, given up, that every program depends on. Of several processor components each takes along its own programs only,
+    /// whose sessions say so; of several memory components, but for the one that caches files, those that ask for a page of it.
+    /// </summary>
+    private bool IsNeededByAll(in Member lost) => lost.Kind switch
+    {
+        ComponentKind.Processor => !_members.Has(lost.Kind),
+        ComponentKind.Memory => !_members.Has(lost.Kind) || _placement.CachesFiles(lost.Node),
+        _ => true,
+    };
+
+    /// <summary>
+    /// A member that has just been given up: what hangs on it ends, everybody hears of it unless the tool <paramref name="isTold"/>.
+    /// </summary>
+    private void Lose(int index, ReadOnlySpan<byte> what, ulong silentMs, bool isTold)
     {
         Member lost = _members[index];
         _endpoint.MarkDown(lost.Node, lost.Incarnation);
         EndSessionsOf(lost.Node, isLost: true);
-        // Of several processor components each takes along its own programs only, whose sessions say so.
-        ReportFailure(lost.Kind, lost.Node, what, silentMs, isForAll: lost.Kind != ComponentKind.Processor || !_members.Has(lost.Kind));
+        ReportFailure(lost.Kind, lost.Node, what, silentMs, isForAll: !isTold && IsNeededByAll(in lost));
         MembershipChanged();
     }
 

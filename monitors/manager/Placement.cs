@@ -154,6 +154,9 @@ public sealed class Placement
         return error;
     }
 
+    /// <summary>True when this component caches all programs' files and is their home, or did so when it failed.</summary>
+    public bool CachesFiles(ushort node) => _fileMemory == node;
+
     /// <summary>
     /// All that a new process needs to know. Its home is where files are cached: a mapping's pages are the file's blocks themselves, and a
     /// home that cached blocks of its own would map and execute what others have overwritten since.

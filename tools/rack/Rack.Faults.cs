@@ -1,6 +1,6 @@
 // What a script can do to the machines of a running rack from outside, by QEMU and the host: kill, freeze, cut from the link, read memory.
-// A killed component fails the rack. A frozen or cut one that comes back within the manager's patience (seven seconds, the boot word
-// fail_ms) is as if nothing had been: messages are sent again.
+// A killed component fails the rack, unless it was one of several (docs/operating.md). A frozen or cut one that comes back within the
+// manager's patience (seven seconds, the boot word fail_ms) is as if nothing had been: messages are sent again.
 
 using System;
 using System.IO;

@@ -68,8 +68,10 @@ public enum ControlFrameType : ushort
     WindowSize = 25,
     /// <summary>Manager to tool, before Exited: u32 node of the processor component that has failed and taken the program along.</summary>
     ProgramLost = 26,
-    /// <summary>Tool to manager: u32 node of a component whose machine has ended unasked.</summary>
+    /// <summary>Tool to manager: u32 node of a component whose machine has ended unasked. Answered by RackLives.</summary>
     MachineEnded = 27,
+    /// <summary>Manager to tool: u32 node of MachineEnded, u32 1 when the rack goes on without it.</summary>
+    RackLives = 28,
 }
 
 /// <summary>How far the bytes at hand go.</summary>

@@ -58,10 +58,19 @@ internal sealed class LostOwner : Scenario
         rack.AwaitStart(loser);
         rack.AwaitStart(other);
         Scheduler.Sleep(5 * SecondNs);
-        rack.Machines.Where((_, index) => rack.HasParts(index)).First().StopFor((ulong)(choices.Next(2) == 0 ? 9 : 50) * SecondNs);
+        int lost = Enumerable.Range(0, rack.Machines.Length).First(rack.HasParts);
+        rack.Machines[lost].StopFor((ulong)(choices.Next(2) == 0 ? 9 : 50) * SecondNs);
+        if (choices.Next(2) == 0)
+        {
+            rack.Channel.Send(ControlFrameType.MachineEnded, 0, (byte)(lost + 1), 0, 0, 0);
+            HeardFrame answer = rack.Take(frame => frame.Type == ControlFrameType.RackLives);
+            Check.Equal(1u, answer.Number(1), "whether the rack goes on without it");
+        }
+
         Check.Equal(0u, rack.AwaitEnd(other), "wait status of the program without pages there");
         Check.Equal(Killed, rack.AwaitEnd(loser), "wait status of the program with pages there");
         rack.Take(frame => frame.Type == ControlFrameType.Sentence);
+        Check.That(!rack.Channel.Heard.Exists(frame => frame.Type == ControlFrameType.MemberFailed), "all are told of what is one's loss");
         Scheduler.Sleep(20 * SecondNs);
         resources.AreBack();
     }

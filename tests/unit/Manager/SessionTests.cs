@@ -94,8 +94,11 @@ public sealed unsafe class SessionTests : SessionFixture
         start[StartFrame.ProcessorOffset] = (byte)ProcessorNode;
         RunSession(start);
         List<SentFrame> frames = Channel.Take();
-        Assert.Equal([ControlFrameType.Started, ControlFrameType.ProgramLost, ControlFrameType.Exited], frames.Select(frame => frame.Type));
-        Assert.Equal((1, (uint)ProcessorNode), (frames[1].Session, frames[1].Number(0)));
+        Assert.Equal(
+            [ControlFrameType.Started, ControlFrameType.RackLives, ControlFrameType.ProgramLost, ControlFrameType.Exited],
+            frames.Select(frame => frame.Type));
+        Assert.Equal(((uint)ProcessorNode, 1u), (frames[1].Number(0), frames[1].Number(1)));
+        Assert.Equal((1, (uint)ProcessorNode), (frames[2].Session, frames[2].Number(0)));
         Assert.Equal(MemberState.Failed, ProcessorMember.State);
         Assert.Equal(0, Manager.Sessions.InUse);
     }

@@ -47,8 +47,10 @@ internal enum ControlFrameType : ushort
     WindowSize = 25,
     /// <summary>To the tool, before Exited: u32 node. The program has ended because this processor component has.</summary>
     ProgramLost = 26,
-    /// <summary>To the manager: u32 node. The component's machine has ended unasked.</summary>
+    /// <summary>To the manager: u32 node. The component's machine has ended unasked. Reply: RackLives.</summary>
     MachineEnded = 27,
+    /// <summary>To the tool: u32 node of MachineEnded, u32 1 when the rack goes on without it.</summary>
+    RackLives = 28,
 
     // client <-> keeper
     /// <summary>Payload: a component's name. Reply: StatisticsReply.</summary>

@@ -1,7 +1,8 @@
 // Keeps one rack: boots its machines in parallel, watches them, speaks with their images and serves clients (./lego run, stats, ps, down)
 // on a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When a machine ends unasked, the
 // rack has failed: every client hears the sentence, and the keeper's owner takes the rest down. Not so when it was one of several
-// processor components: that has taken its programs along, of which the manager tells their clients, and the rack goes on without it.
+// processor or memory components and the manager says that the rack goes on: then the programs that depended on it end, each with a
+// sentence to its own client.
 
 using System;
 using System.Collections.Generic;
@@ -247,9 +248,22 @@ internal sealed class RackKeeper : IAsyncDisposable
     private async Task WatchAsync(Machine machine)
     {
         string sentence = await machine.Ended;
-        bool isOneOfSeveral = machine.Component.Kind == ComponentKind.Processor && _server is not null
-            && _machines.Any(m => m.Component.Kind == ComponentKind.Processor && !m.Ended.IsCompleted);
-        if (!isOneOfSeveral || _isEnding)
+        ComponentKind kind = machine.Component.Kind;
+        bool isOneOfSeveral = kind is ComponentKind.Processor or ComponentKind.Memory && _server is not null
+            && _machines.Any(m => m.Component.Kind == kind && !m.Ended.IsCompleted);
+        ControlFrame question = ControlFrame.WithNumber(ControlFrameType.MachineEnded, 0, (uint)machine.Component.Node);
+        if (!isOneOfSeveral || _isEnding || !await _server!.SendToManagerAsync(question))
+        {
+            await FailAsync(sentence);
+        }
+    }
+
+    /// <summary>The manager's answer about a machine that has ended.</summary>
+    private async Task JudgeAsync(int node, bool rackLives)
+    {
+        Machine machine = _machines.First(m => m.Component.Node == node);
+        string sentence = await machine.Ended;
+        if (!rackLives)
         {
             await FailAsync(sentence);
             return;
@@ -257,7 +271,6 @@ internal sealed class RackKeeper : IAsyncDisposable
 
         machine.IsLost = true;
         Console.Error.WriteLine($"lego: {sentence}; the rack goes on without it");
-        await _server!.SendToManagerAsync(ControlFrame.WithNumber(ControlFrameType.MachineEnded, 0, (uint)machine.Component.Node));
     }
 
     private async Task StartHelperAsync(string name, IReadOnlyList<string> arguments, string messagePath)
@@ -301,11 +314,23 @@ internal sealed class RackKeeper : IAsyncDisposable
     {
         try
         {
-            await machine.ServeAsync(frame => _server?.HandleSessionFrame(frame));
+            await machine.ServeAsync(Handle);
         }
         catch (InvalidDataException error)
         {
             await FailAsync($"{machine.Component.Title}: {error.Message}");
+        }
+    }
+
+    private void Handle(ControlFrame frame)
+    {
+        if (frame.Type == ControlFrameType.RackLives)
+        {
+            _ = JudgeAsync((int)frame.Number(0), frame.Number(1) != 0);
+        }
+        else
+        {
+            _server?.HandleSessionFrame(frame);
         }
     }
 }
