@@ -1,4 +1,4 @@
-# Instructions that C# cannot express, each a function of the System V ABI, and the few helpers that ilc's code calls by name.
+# Instructions that C# cannot express, each a function of the System V ABI.
 	.intel_syntax noprefix
 	.text
 
@@ -316,44 +316,3 @@ Function ModuleHeaderAddress
 Function SymbolTableAddress
 	movabs rax, offset SymbolTable
 	ret
-
-# --- names that ilc's code refers to --------------------------------------------------------------------------------------------------
-Function RhpReversePInvoke
-	ret
-
-Function RhpReversePInvokeReturn
-	ret
-
-# No garbage collector: reference stores are plain stores (rdi = destination, rsi = value).
-Function RhpAssignRef
-	mov [rdi], rsi
-	ret
-
-Function RhpCheckedAssignRef
-	mov [rdi], rsi
-	ret
-
-Function RhpByRefAssignRef
-	movsq
-	ret
-
-# Frames above a page touch each page of the new frame, so that a guard page is hit in order (r11 = new stack pointer, kept).
-Function RhpStackProbe
-	push rax
-	lea rax, [rsp + 8]
-1:	sub rax, 4096
-	test [rax], eax
-	cmp rax, r11
-	ja 1b
-	pop rax
-	ret
-
-# A damaged stack cookie (ilc emits the check around stackalloc).
-Function RhpFallbackFailFast
-	jmp StackCookieDamaged
-
-	.data
-	.global __security_cookie
-	.align 8
-__security_cookie:
-	.quad 0x2B992DDFA23249D6

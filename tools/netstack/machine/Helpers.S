@@ -1,4 +1,4 @@
-# What ilc's code calls by name, for a library in a process of the host (kernel/machine/Instructions.S has the images').
+# What the library's code needs of a process of the host in the place of what an image's has of the machine.
 	.intel_syntax noprefix
 	.text
 
@@ -33,46 +33,8 @@ Function WriteError
 Function EndProcess
 	ud2
 
-Function RhpReversePInvoke
-	ret
-
-Function RhpReversePInvokeReturn
-	ret
-
-# No garbage collector: reference stores are plain stores (rdi = destination, rsi = value).
-Function RhpAssignRef
-	mov [rdi], rsi
-	ret
-
-Function RhpCheckedAssignRef
-	mov [rdi], rsi
-	ret
-
-Function RhpByRefAssignRef
-	movsq
-	ret
-
-# Frames above a page touch each page of the new frame in order (r11 = new stack pointer, kept).
-Function RhpStackProbe
-	push rax
-	lea rax, [rsp + 8]
-1:	sub rax, 4096
-	test [rax], eax
-	cmp rax, r11
-	ja 1b
-	pop rax
-	ret
-
-# A damaged stack cookie (ilc emits the check around stackalloc).
-Function RhpFallbackFailFast
+Function StackCookieDamaged
 	ud2
-
-	.data
-	.global __security_cookie
-	.hidden __security_cookie
-	.align 8
-__security_cookie:
-	.quad 0x2B992DDFA23249D6
 
 	.bss
 	.align 16
