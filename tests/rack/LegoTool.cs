@@ -101,9 +101,13 @@ internal static class LegoTool
     public static async Task<Dictionary<string, int>> MachinesAsync()
     {
         CommandResult ps = await RunAsync("ps");
-        return ps.OutputText.Split('\n').Select(l => l.Split('\t')).Where(f => f.Length == 9 && f[0] != "name")
-            .ToDictionary(f => f[0], f => int.Parse(f[3]));
+        return MachinesIn(ps.OutputText);
     }
+
+    /// <summary>The same from the table that `lego ps` and `lego up` print.</summary>
+    public static Dictionary<string, int> MachinesIn(string table) =>
+        table.Split('\n').Select(l => l.Split('\t')).Where(f => f.Length == 9 && f[0] != "name")
+            .ToDictionary(f => f[0], f => int.Parse(f[3]));
 
     /// <summary>No machine of this checkout runs, and no throw-away volume or shared-memory file of its racks exists.</summary>
     public static async Task AssertNothingIsLeftAsync()

@@ -19,15 +19,15 @@ public sealed class SeveralMemoriesTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [InlineData("ring", 24, "4M")]
-    [InlineData("ethernet", 8, "2M")]
+    [InlineData("ring", 8, "2M")]
+    [InlineData("ethernet", 6, "2M")]
     public async Task An_array_over_four_memory_components_is_sorted_moved_copied_and_given_up_as_on_the_host(
         string link, int megabytes, string region)
     {
         string[] arguments = ["sort", $"{megabytes}", "20261127"];
         ProgramResult host = await Rack.HostAsync("/", [await LinuxPrograms.BuildAsync("spans"), .. arguments]);
         (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync(
-            [.. RackOf(4, link, region), "--excache", "2M", .. await LinuxPrograms.AddAsync("spans")], ["/spans", .. arguments]);
+            [.. RackOf(4, link, region), "--excache", "1M", .. await LinuxPrograms.AddAsync("spans")], ["/spans", .. arguments]);
         Assert.Equal(host, result);
         for (int memory = 0; memory < 4; memory++)
         {
