@@ -1,6 +1,6 @@
 // `lego test`: everything that can be tested. Host tests run the images' own sources in this host's world; the simulation runs whole racks
-// of them by seed; the suites image runs named cases on bare metal; rack tests drive this very tool. The last line counts; the status is 1
-// when anything failed.
+// of them by seed; the analyzers look at every source; the suites image runs named cases on bare metal; rack tests drive this very tool. The
+// last line counts; the status is 1 when anything failed.
 
 using System;
 using System.CommandLine;
@@ -21,8 +21,8 @@ internal static class TestCommand
     {
         Command command = new(
             "test",
-            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), on bare metal (suites), on whole racks "
-            + "(rack).");
+            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), of the sources' style (style), on bare metal "
+            + "(suites), on whole racks (rack).");
         Option<string?> filter = new("--filter")
         {
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",
@@ -76,7 +76,7 @@ internal static class TestCommand
         TestCount total;
         try
         {
-            string? error = await BuildAsync(only);
+            string? error = await BuildAsync(only, stop.Token);
             // What tests leave when they are killed goes with this, at the latest when the tool is started next.
             Environment.SetEnvironmentVariable("TMPDIR", scratch.Path);
             total = error is not null
@@ -92,7 +92,7 @@ internal static class TestCommand
         return total.Failed == 0 ? ExitStatus.Success : ExitStatus.Failed;
     }
 
-    private static async Task<string?> BuildAsync(string? only)
+    private static async Task<string?> BuildAsync(string? only, CancellationToken cancellation)
     {
         string? target = only is null ? Path.Combine(HostPaths.Root, "tests", "tests.slnf") : TestStage.TargetOf(only);
         if (target is null)
@@ -103,7 +103,7 @@ internal static class TestCommand
         string? error;
         using (new Progress(ProgressStyle.Open).Step("building the tests"))
         {
-            error = await TestBuild.RunAsync(target);
+            error = await TestBuild.RunAsync(target, Share.Fair, cancellation);
         }
 
         if (error is not null)

@@ -1,10 +1,11 @@
 // Builds what `./lego test` runs, once and before anything runs: all test projects together (tests/tests.slnf), or the one that a single
-// stage needs.
+// stage needs. Without the analyzers, which take longer than the compiler: they are a stage of their own, beside the machines.
 
 using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace Lego.Tool;
@@ -13,13 +14,22 @@ namespace Lego.Tool;
 internal static class TestBuild
 {
     /// <summary>Builds a project's directory or a solution filter; null, or a sentence with the compiler's first error.</summary>
-    public static async Task<string?> RunAsync(string target, Share share = Share.Fair)
+    public static Task<string?> RunAsync(string target, Share share, CancellationToken cancellation) =>
+        RunAsync(target, ["-p:RunAnalyzers=false"], share, cancellation);
+
+    /// <summary>
+    /// Compiles a built test project once more, with the analyzers and beside what runs; null, or a sentence with the first finding.
+    /// </summary>
+    public static Task<string?> CheckStyleAsync(string project, Share share, CancellationToken cancellation) => RunAsync(project,
+        ["--no-restore", "-t:Compile", "-p:RunAnalyzers=true", "-p:ChecksStyle=true", "-p:BuildProjectReferences=false"], share, cancellation);
+
+    private static async Task<string?> RunAsync(string target, string[] options, Share share, CancellationToken cancellation)
     {
         // A compiler that stays to serve others would keep its share of the cores for them as well.
         string[] server = share == Share.Fair ? [] : ["-p:UseSharedCompilation=false"];
         (string program, IEnumerable<string> arguments) = LeftoverTime.Command(
-            share, Environment.ProcessPath!, ["build", target, "-nodeReuse:false", "-v", "quiet", .. server]);
-        HostResult build = await HostProgram.TryRunAsync(program, arguments);
+            share, Environment.ProcessPath!, ["build", target, "-nodeReuse:false", "-v", "quiet", .. options, .. server]);
+        HostResult build = await HostProgram.TryRunAsync(program, arguments, cancellation: cancellation);
         if (build.Succeeded)
         {
             return null;

@@ -2,8 +2,10 @@
 // at a time (TestLanes.cs).
 
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -14,20 +16,28 @@ internal static class TestStage
 {
     private const string Simulation = "simulation";
     private const string Unmended = "unmended";
+    private const string Style = "style";
     private const string Suites = "suites";
     private const string Rack = "rack";
 
     /// <summary>Stages that run on this host alone.</summary>
-    public static readonly string[] OnHost = ["unit", Simulation, Unmended];
+    public static readonly string[] OnHost = ["unit", Simulation, Unmended, Style];
 
     /// <summary>Stages whose timing is the rack tool's or that of machines.</summary>
     public static readonly string[] OnMachines = ["tool", Suites, Rack];
+
+    private static readonly string[] s_projects = ["unit", Simulation, "tool", Rack];
 
     private static readonly Lock s_output = new();
 
     /// <summary>What must be built for a stage before it runs; null when it builds for itself.</summary>
     public static string? TargetOf(string stage) =>
-        stage == Unmended ? null : Path.Combine(HostPaths.Root, "tests", stage == Suites ? Rack : stage);
+        stage == Unmended ? null : Path.Combine(HostPaths.Root, "tests", stage switch
+        {
+            Suites => Rack,
+            Style => "tests.slnf",
+            _ => stage,
+        });
 
     /// <summary>Runs a stage and tells what came of it.</summary>
     public static async Task<TestCount> RunAsync(string stage, TestWish wish, Share share, CancellationToken cancellation)
@@ -38,6 +48,7 @@ internal static class TestStage
             "tool" => "host tests of the rack tool (tests/tool)",
             Simulation => "seeds on simulated racks (tests/simulation)",
             Unmended => "mends that are taken out, which the simulation must notice (tests/simulation/unmended)",
+            Style => "rules of .editorconfig (the test projects, which compile nearly every source)",
             Suites => "cases on bare metal (tests/suites)",
             _ => "tests on whole racks (tests/rack)",
         });
@@ -46,6 +57,7 @@ internal static class TestStage
         {
             Simulation => await SimulationRun.RunAsync(wish, share, line => Tell(stage, line), cancellation),
             Unmended => await UnmendedRun.RunAsync(wish.Filter, share, line => Tell(stage, line), cancellation),
+            Style => await CheckStyleAsync(wish.Filter, share, cancellation),
             _ => await RunProjectAsync(stage, wish.Filter, share, cancellation),
         };
         foreach (string failure in count.Failures)
@@ -56,6 +68,22 @@ internal static class TestStage
         string skipped = count.Skipped > 0 ? $", {count.Skipped} skipped" : "";
         Tell(stage, $"{count.Passed} passed, {count.Failed} failed{skipped} in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
         return count;
+    }
+
+    /// <summary>A test project in which the analyzers find nothing is a passed test.</summary>
+    private static async Task<TestCount> CheckStyleAsync(string? filter, Share share, CancellationToken cancellation)
+    {
+        string[] projects = [.. s_projects.Where(project => filter is null || project.Contains(filter, StringComparison.Ordinal))];
+        List<string> findings = [];
+        foreach (string project in projects)
+        {
+            if (await TestBuild.CheckStyleAsync(Path.Combine(HostPaths.Root, "tests", project), share, cancellation) is { } finding)
+            {
+                findings.Add(finding);
+            }
+        }
+
+        return new TestCount(projects.Length - findings.Count, 0, findings);
     }
 
     private static async Task<TestCount> RunProjectAsync(string stage, string? filter, Share share, CancellationToken cancellation)

@@ -24,7 +24,8 @@ internal static class UnmendedRun
         string copy = Path.Combine(HostPaths.Out, "unmended");
         string[] patches = [.. Directory.GetFiles(Path.Combine(HostPaths.Root, "tests", "simulation", "unmended"), "*.patch").Order()];
         CopySources(copy);
-        string? error = await PatchAsync(copy, patches) ?? await TestBuild.RunAsync(Path.Combine(copy, "tests", "simulation"), share);
+        string? error = await PatchAsync(copy, patches) ?? await TestBuild.RunAsync(
+            Path.Combine(copy, "tests", "simulation"), share, cancellation);
         if (error is not null)
         {
             return new TestCount(0, 0, [error]);

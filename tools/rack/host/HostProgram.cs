@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 using CliWrap;
 using CliWrap.Buffered;
@@ -29,9 +30,9 @@ internal sealed record HostResult(int Status, string Output, string Error)
 /// <summary>Starts host programs.</summary>
 internal static class HostProgram
 {
-    /// <summary>Runs a program; any status is returned.</summary>
+    /// <summary>Runs a program; any status is returned. Cancelled, it is killed.</summary>
     public static async Task<HostResult> TryRunAsync(string program, IEnumerable<string> arguments, string? directory = null,
-        string? input = null)
+        string? input = null, CancellationToken cancellation = default)
     {
         if (!HostPaths.HasProgram(program))
         {
@@ -49,7 +50,7 @@ internal static class HostProgram
             command = command.WithWorkingDirectory(directory);
         }
 
-        BufferedCommandResult result = await command.ExecuteBufferedAsync();
+        BufferedCommandResult result = await command.ExecuteBufferedAsync(cancellation);
         return new HostResult(result.ExitCode, result.StandardOutput, result.StandardError);
     }
 
