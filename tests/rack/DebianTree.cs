@@ -1,10 +1,12 @@
 // A volume of Debian's packages and the same files as a directory of the host, so that the same programs run on a rack and on the host's
-// Linux. Made once for a list of packages, under out/, and kept: a clean clone downloads once.
+// Linux. Made once for a list of packages, under out/, and kept: a clean clone downloads once, and `./lego test` lets that begin with the
+// first test of this project, because it is the network that it waits for.
 
 using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Tasks;
@@ -22,19 +24,34 @@ public sealed class DebianTree : IAsyncLifetime
     private const string Path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     private const string Home = "HOME=/root";
 
-    private readonly string _name = $"tests-debian-{Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(Packages)).AsSpan(0, 4))}";
+    private static readonly string s_name =
+        $"tests-debian-{Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(Packages)).AsSpan(0, 4))}";
 
-    private string Image => System.IO.Path.Combine(Rack.Root, "out", "volumes", $"{_name}.img");
+    private static readonly Lazy<Task> s_making = new(() => Task.Run(MakeAsync));
 
-    private string Tree => System.IO.Path.Combine(Rack.Root, "out", _name);
+    private static string Image => System.IO.Path.Combine(Rack.Root, "out", "volumes", $"{s_name}.img");
 
-    private string Scripts => System.IO.Path.Combine(Rack.Root, "tests", "linux", "debian");
+    private static string Tree => System.IO.Path.Combine(Rack.Root, "out", s_name);
 
-    public async Task InitializeAsync()
+    private static string Scripts => System.IO.Path.Combine(Rack.Root, "tests", "linux", "debian");
+
+    public Task InitializeAsync() => s_making.Value;
+
+    /// <summary>Runs before the project's first test; what goes wrong is told to those that need the tree.</summary>
+    [ModuleInitializer]
+    internal static void MakeEarly()
+    {
+        if (Environment.GetEnvironmentVariable("LEGO_PREPARE") is { Length: > 0 })
+        {
+            _ = s_making.Value;
+        }
+    }
+
+    private static async Task MakeAsync()
     {
         if (!File.Exists(Image))
         {
-            ProgramResult made = await Rack.ToolAsync("volume", "create", _name, "--packages", Packages);
+            ProgramResult made = await Rack.ToolAsync("volume", "create", s_name, "--packages", Packages);
             Assert.True(made.Status == 0, made.ToString());
         }
 
@@ -76,11 +93,11 @@ public sealed class DebianTree : IAsyncLifetime
 
     /// <summary>The same on a rack that works on a copy of the volume.</summary>
     public Task<ProgramResult> RunThereAsync(string interpreter, string script, params string[] options) =>
-        Rack.RunAsync(["--volume", _name, "--add", $"{Scripts}/{script}:/{script}", .. options], [.. Program(interpreter, script)]);
+        Rack.RunAsync(["--volume", s_name, "--add", $"{Scripts}/{script}:/{script}", .. options], [.. Program(interpreter, script)]);
 
     /// <summary>Any shell line on a rack that works on a copy of the volume, with its counters.</summary>
     public Task<(ProgramResult Result, Statistics Statistics)> MeasureAsync(string line, params string[] options) =>
-        Rack.MeasureAsync(["--volume", _name, "--add", $"{Scripts}/shell.sh:/shell.sh", .. options],
+        Rack.MeasureAsync(["--volume", s_name, "--add", $"{Scripts}/shell.sh:/shell.sh", .. options],
             ["/usr/bin/env", "-i", Path, Home, "bash", "-c", line]);
 
     private static IEnumerable<string> Program(string interpreter, string script) =>

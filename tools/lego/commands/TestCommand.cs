@@ -1,6 +1,6 @@
 // `lego test`: everything that can be tested. Host tests run the images' own sources in this host's world; the simulation runs whole racks
-// of them by seed; the analyzers look at every source; the suites image runs named cases on bare metal; rack tests drive this very tool. The
-// last line counts; the status is 1 when anything failed.
+// of them by seed; the analyzers look at every source; the suites image runs named cases on bare metal; rack tests drive this very tool.
+// The last line counts; the status is 1 when anything failed.
 
 using System;
 using System.CommandLine;
@@ -21,8 +21,8 @@ internal static class TestCommand
     {
         Command command = new(
             "test",
-            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), of the sources' style (style), on bare metal "
-            + "(suites), on whole racks (rack).");
+            "Run the tests: on the host (unit, tool), on simulated racks (simulation, unmended), of the sources' style (style), on bare "
+            + "metal (suites), on whole racks (rack).");
         Option<string?> filter = new("--filter")
         {
             Description = "Only tests whose names contain TEXT (suites: whose names begin with it; simulation: the scenario).",

@@ -21,7 +21,8 @@ internal static class TestBuild
     /// Compiles a built test project once more, with the analyzers and beside what runs; null, or a sentence with the first finding.
     /// </summary>
     public static Task<string?> CheckStyleAsync(string project, Share share, CancellationToken cancellation) => RunAsync(project,
-        ["--no-restore", "-t:Compile", "-p:RunAnalyzers=true", "-p:ChecksStyle=true", "-p:BuildProjectReferences=false"], share, cancellation);
+        ["--no-restore", "-t:Compile", "-p:RunAnalyzers=true", "-p:ChecksStyle=true", "-p:BuildProjectReferences=false"],
+        share, cancellation);
 
     private static async Task<string?> RunAsync(string target, string[] options, Share share, CancellationToken cancellation)
     {

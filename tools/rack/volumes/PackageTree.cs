@@ -15,6 +15,8 @@ internal static class PackageTree
     // Debian's merged /usr: packages ship files under both names.
     private static readonly string[] s_mergedDirectories = ["bin", "sbin", "lib", "lib64"];
 
+    private const string NameField = "Package: ";
+
     /// <summary>A version that is installed here but in no archive is none that could be fetched.</summary>
     private static readonly string[] s_nothingInstalled = ["-o", "Dir::State::status=/dev/null"];
 
@@ -73,12 +75,13 @@ internal static class PackageTree
 
     private static async Task<string[]> ResolveAsync(IReadOnlyList<string> packages)
     {
-        foreach (string package in packages)
+        // One question for all, because apt makes its cache anew for each. It tells of those that it knows, whatever its status.
+        HostResult shown = await HostProgram.TryRunAsync("apt-cache", [.. s_nothingInstalled, "show", .. packages]);
+        HashSet<string> known = [.. shown.Output.Split('\n').Where(line => line.StartsWith(NameField, StringComparison.Ordinal))
+            .Select(line => line[NameField.Length..].Trim())];
+        if (packages.FirstOrDefault(package => !known.Contains(package.Split(':', '=')[0])) is { } unknown)
         {
-            if (!(await HostProgram.TryRunAsync("apt-cache", [.. s_nothingInstalled, "show", package])).Succeeded)
-            {
-                throw ToolException.Usage($"apt knows no package {package} (is its list empty? then: sudo apt-get update)");
-            }
+            throw ToolException.Usage($"apt knows no package {unknown} (is its list empty? then: sudo apt-get update)");
         }
 
         string[] options =
