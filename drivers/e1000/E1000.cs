@@ -25,10 +25,16 @@ public sealed unsafe class E1000 : NetDevice
     public const int JumboMtu = 9000;
     private const int StandardBufferBytes = 2048;
     private const int JumboBufferBytes = 16384;
-    private const int ReceiveDescriptors = 64;
+    private const int DescriptorBytes = 16;
+    /// <summary>
+    /// Enough for a hundred clients that say two things each: when descriptors are given back, QEMU passes on what waits for them, and
+    /// what then finds none is lost (qemu_net_queue_flush with e1000_receive_iov).
+    /// </summary>
+    private const int StandardReceiveDescriptors = 256;
+    private const int JumboReceiveDescriptors = 64;
     private const int TransmitDescriptors = 32;
-    /// <summary>Descriptors that are given back with one access.</summary>
-    private const int ReturnBatch = 8;
+    /// <summary>The part of the descriptors that is given back with one access.</summary>
+    private const int ReturnShare = 8;
     private const int ResetAttempts = 1_000_000;
     private const int MacBytes = 6;
     private const int NotLent = -1;
@@ -50,6 +56,7 @@ public sealed unsafe class E1000 : NetDevice
     private readonly byte* _receiveMemory;
     private readonly byte* _transmitMemory;
     private readonly int _bufferBytes;
+    private readonly int _receiveDescriptors;
     private readonly int[] _transmitBytes = new int[TransmitDescriptors];
     private int _receiveNext;
     private int _unreturned;
@@ -67,11 +74,12 @@ public sealed unsafe class E1000 : NetDevice
         MacAddress = macAddress;
         MaxFrameBytes = mtu + EthernetHeaderBytes;
         _bufferBytes = BufferBytes(mtu);
+        _receiveDescriptors = ReceiveDescriptors(mtu);
         _receive = (ReceiveDescriptor*)memory;
-        _transmit = (TransmitDescriptor*)(_receive + ReceiveDescriptors);
-        _receiveMemory = memory + PageOperations.PageSize;
-        _transmitMemory = _receiveMemory + ((long)ReceiveDescriptors * _bufferBytes);
-        for (int index = 0; index < ReceiveDescriptors; index++)
+        _transmit = (TransmitDescriptor*)(_receive + _receiveDescriptors);
+        _receiveMemory = memory + (DescriptorPages(mtu) * PageOperations.PageSize);
+        _transmitMemory = _receiveMemory + ((long)_receiveDescriptors * _bufferBytes);
+        for (int index = 0; index < _receiveDescriptors; index++)
         {
             _receive[index].Address = PhysicalAddress.Of(ReceiveBuffer(index));
         }
@@ -135,8 +143,8 @@ public sealed unsafe class E1000 : NetDevice
 
         ulong macAddress = ReadAddress(registers);
         int mtu = CardAddress.RoleOf(macAddress) == CardRole.Fabric ? JumboMtu : StandardMtu;
-        ulong buffers = (ulong)(ReceiveDescriptors + TransmitDescriptors) * (ulong)BufferBytes(mtu);
-        ulong pages = 1 + ((buffers + PageOperations.PageSize - 1) / PageOperations.PageSize);
+        ulong buffers = (ulong)(ReceiveDescriptors(mtu) + TransmitDescriptors) * (ulong)BufferBytes(mtu);
+        ulong pages = DescriptorPages(mtu) + PagesOf(buffers);
         byte* memory = (byte*)frames.AllocateContiguous(pages);
         if (memory == null)
         {
@@ -220,9 +228,9 @@ public sealed unsafe class E1000 : NetDevice
         new Span<byte>(ReceiveBuffer(_receiveNext), _lentBytes).Clear();
         _lentBytes = NotLent;
         _receive[_receiveNext].Status = 0;
-        _receiveNext = (_receiveNext + 1) % ReceiveDescriptors;
+        _receiveNext = (_receiveNext + 1) % _receiveDescriptors;
         _unreturned++;
-        if (_unreturned >= ReturnBatch)
+        if (_unreturned >= _receiveDescriptors / ReturnShare)
         {
             ReturnDescriptors();
         }
@@ -262,6 +270,12 @@ public sealed unsafe class E1000 : NetDevice
     }
 
     private static int BufferBytes(int mtu) => mtu > StandardMtu ? JumboBufferBytes : StandardBufferBytes;
+
+    private static int ReceiveDescriptors(int mtu) => mtu > StandardMtu ? JumboReceiveDescriptors : StandardReceiveDescriptors;
+
+    private static ulong DescriptorPages(int mtu) => PagesOf((ulong)(ReceiveDescriptors(mtu) + TransmitDescriptors) * DescriptorBytes);
+
+    private static ulong PagesOf(ulong bytes) => (bytes + PageOperations.PageSize - 1) / PageOperations.PageSize;
 
     private static bool TryReset(E1000Registers registers)
     {
@@ -307,13 +321,13 @@ public sealed unsafe class E1000 : NetDevice
         ulong receive = PhysicalAddress.Of(_receive);
         _registers.Write(E1000Register.ReceiveBaseLow, (uint)receive);
         _registers.Write(E1000Register.ReceiveBaseHigh, (uint)(receive >> 32));
-        _registers.Write(E1000Register.ReceiveLength, (uint)(ReceiveDescriptors * sizeof(ReceiveDescriptor)));
+        _registers.Write(E1000Register.ReceiveLength, (uint)(_receiveDescriptors * DescriptorBytes));
         _registers.Write(E1000Register.ReceiveHead, 0);
-        _registers.Write(E1000Register.ReceiveTail, ReceiveDescriptors - 1);
+        _registers.Write(E1000Register.ReceiveTail, (uint)_receiveDescriptors - 1);
         ulong transmit = PhysicalAddress.Of(_transmit);
         _registers.Write(E1000Register.TransmitBaseLow, (uint)transmit);
         _registers.Write(E1000Register.TransmitBaseHigh, (uint)(transmit >> 32));
-        _registers.Write(E1000Register.TransmitLength, (uint)(TransmitDescriptors * sizeof(TransmitDescriptor)));
+        _registers.Write(E1000Register.TransmitLength, (uint)(TransmitDescriptors * DescriptorBytes));
         _registers.Write(E1000Register.TransmitHead, 0);
         _registers.Write(E1000Register.TransmitTail, 0);
         _registers.Write(E1000Register.TransmitGap, E1000Bits.TransmitGaps);
@@ -335,7 +349,7 @@ public sealed unsafe class E1000 : NetDevice
         if (_unreturned != 0)
         {
             _unreturned = 0;
-            _registers.Write(E1000Register.ReceiveTail, (uint)((_receiveNext + ReceiveDescriptors - 1) % ReceiveDescriptors));
+            _registers.Write(E1000Register.ReceiveTail, (uint)((_receiveNext + _receiveDescriptors - 1) % _receiveDescriptors));
         }
     }
 

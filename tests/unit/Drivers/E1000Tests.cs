@@ -208,6 +208,30 @@ public sealed class E1000Tests
         Assert.Equal(4, _card.TailWrites - before);
     }
 
+    [Fact]
+    public void A_burst_of_two_frames_from_each_of_a_hundred_clients_finds_room_on_the_card_of_the_programs()
+    {
+        FakeE1000 card = new(0x0701);
+        E1000 driver = E1000.Open(card, TestFrames.Create())!;
+        for (int round = 0; round < 3; round++)
+        {
+            for (int number = 0; number < 200; number++)
+            {
+                Assert.True(card.Deliver(Frame(1514, number)), $"frame {number} is lost");
+            }
+
+            for (int number = 0; number < 200; number++)
+            {
+                Assert.True(driver.TryReceive(out ReadOnlySpan<byte> frame));
+                Assert.Equal(Frame(1514, number), frame.ToArray());
+                driver.ReleaseReceived();
+            }
+
+            Assert.False(driver.TryReceive(out _));
+            Assert.Equal(255, card.Free);
+        }
+    }
+
     [Theory]
     [InlineData(60, 1, 0)]
     [InlineData(60, 3, 1)]
