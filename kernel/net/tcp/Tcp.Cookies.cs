@@ -76,7 +76,8 @@ public sealed unsafe partial class Tcp
             return false;
         }
 
-        TcpConnection* child = listener->AcceptCount > listener->BacklogLimit ? null : MakeChild(listener, in local, in remote);
+        bool isFull = listener->AcceptCount > BacklogOf(listener, interfaceIndex);
+        TcpConnection* child = isFull ? null : MakeChild(listener, in local, in remote);
         if (child == null)
         {
             _counters.BacklogFull++;

@@ -12,6 +12,13 @@ public sealed unsafe partial class Tcp
     private const int MaximumHalfOpen = 256;
     private const int LeastHalfOpen = 8;
 
+    /// <summary>
+    /// Connections that a listener has room for beyond its backlog when they come by a card. Servers ask for little (busybox's httpd for 9,
+    /// Python's for 5), and a client of the wire that comes in a burst learns of a full queue by time-outs of seconds only. Programs of
+    /// this node see the bound that Linux has.
+    /// </summary>
+    private const int RoomForTheWire = 128;
+
     /// <summary>The first segments are acknowledged at once, while the peer's window opens (Linux: TCP_MAX_QUICKACKS).</summary>
     private const uint InitialQuickAcks = 16;
 
@@ -182,7 +189,7 @@ public sealed unsafe partial class Tcp
             return;
         }
 
-        if (listener->AcceptCount > listener->BacklogLimit)
+        if (listener->AcceptCount > BacklogOf(listener, interfaceIndex))
         {
             _counters.BacklogFull++;
             return;
@@ -212,6 +219,10 @@ public sealed unsafe partial class Tcp
         AddHalfOpen(listener, child);
         SendSyn(child, nowNs);
     }
+
+    /// <summary>Connections that may wait for accept, one more being let in as on Linux.</summary>
+    private static int BacklogOf(TcpConnection* listener, uint interfaceIndex) =>
+        listener->BacklogLimit + (interfaceIndex == InterfaceTable.LoopbackIndex ? 0 : RoomForTheWire);
 
     /// <summary>A connection with the listener's settings and the two ends; null without memory.</summary>
     private TcpConnection* MakeChild(TcpConnection* listener, in SocketAddress local, in SocketAddress remote)
@@ -329,7 +340,7 @@ public sealed unsafe partial class Tcp
         }
 
         TcpConnection* listener = connection->Listener;
-        if (listener != null && listener->AcceptCount > listener->BacklogLimit)
+        if (listener != null && listener->AcceptCount > BacklogOf(listener, interfaceIndex))
         {
             // The SYN-ACK will be sent again, and with it this acknowledgment comes again.
             _counters.BacklogFull++;

@@ -290,6 +290,28 @@ public sealed unsafe class TcpCallTests
     }
 
     [Fact]
+    public void Fifty_clients_of_the_wire_that_come_at_once_get_connections_of_a_server_with_a_small_backlog()
+    {
+        const int Clients = 50;
+        using TcpFixture fixture = new() { Interface = InterfaceTable.LoopbackIndex + 1 };
+        TcpConnection* listener = fixture.Listen(backlog: 9);
+        for (int port = 1; port <= Clients; port++)
+        {
+            fixture.PeerPort = (ushort)(10000 + port);
+            fixture.Give("S", 5, 0);
+        }
+
+        Sent[] answers = fixture.Take();
+        Assert.Equal(Clients, answers.Length);
+        for (int port = 1; port <= Clients; port++)
+        {
+            fixture.PeerPort = (ushort)(10000 + port);
+            fixture.Give("A", 6, answers[port - 1].Sequence + 1);
+            Assert.Equal(port, listener->AcceptCount);
+        }
+    }
+
+    [Fact]
     public void A_later_SYN_takes_over_a_connection_in_TIME_WAIT()
     {
         using TcpFixture fixture = new();

@@ -151,6 +151,9 @@ public sealed unsafe class TcpFixture : IDisposable
 
     public uint OursNext { get; set; }
 
+    /// <summary>By which interface segments come: the loopback's unless a test says otherwise.</summary>
+    public uint Interface { get; set; } = InterfaceTable.LoopbackIndex;
+
     public ushort PeerPort { get; set; } = TheirPort;
 
     /// <summary>The stranger uses timestamps: its clock, and ours as it saw it last.</summary>
@@ -209,7 +212,7 @@ public sealed unsafe class TcpFixture : IDisposable
         TcpPacket whole = new(new ByteArraySegment([.. header, .. payload ?? []]));
         LibraryPacket(TheirAddress(IsV4), OurAddress(IsV4)).PayloadPacket = whole;
         whole.UpdateTcpChecksum();
-        Tcp.OnSegment(TheirAddress(IsV4), OurAddress(IsV4), 1, whole.Bytes, ecn, SegmentChecksum.Unverified, Now);
+        Tcp.OnSegment(TheirAddress(IsV4), OurAddress(IsV4), Interface, whole.Bytes, ecn, SegmentChecksum.Unverified, Now);
     }
 
     public byte[] Timestamps() => [1, 1, 8, 10, .. Big(PeerClock), .. Big(Echo)];
