@@ -1,12 +1,10 @@
 // A volume of Debian's packages and the same files as a directory of the host, so that the same programs run on a rack and on the host's
-// Linux. Made once for a list of packages, under out/, and kept: a clean clone downloads once, and `./lego test` lets that begin with the
-// first test of this project, because it is the network that it waits for.
+// Linux. Made once for a list of packages, under out/, and kept: a clean clone downloads once.
 
 using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Tasks;
@@ -35,17 +33,10 @@ public sealed class DebianTree : IAsyncLifetime
 
     private static string Scripts => System.IO.Path.Combine(Rack.Root, "tests", "linux", "debian");
 
-    public Task InitializeAsync() => s_making.Value;
+    public Task InitializeAsync() => EnsureAsync();
 
-    /// <summary>Runs before the project's first test; what goes wrong is told to those that need the tree.</summary>
-    [ModuleInitializer]
-    internal static void MakeEarly()
-    {
-        if (Environment.GetEnvironmentVariable("LEGO_PREPARE") is { Length: > 0 })
-        {
-            _ = s_making.Value;
-        }
-    }
+    /// <summary>Makes both once.</summary>
+    internal static Task EnsureAsync() => s_making.Value;
 
     private static async Task MakeAsync()
     {

@@ -1,6 +1,7 @@
 // Compiles the programs of tests/linux, in C, Go and Rust, into out/linux, with the command that each source's header comment gives.
 
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
@@ -14,21 +15,30 @@ namespace Lego.Rack.Tests;
 public static partial class LinuxPrograms
 {
     private static readonly string[] s_languages = [".c", ".go", ".rs"];
+    private static readonly string s_sources = Path.Combine(Rack.Root, "tests", "linux");
+    private static readonly ConcurrentDictionary<string, Lazy<Task<string>>> s_programs = new();
+
+    /// <summary>All programs whose sources say how they are compiled.</summary>
+    public static IEnumerable<string> Names() => Directory.GetFiles(s_sources)
+        .Where(file => s_languages.Contains(Path.GetExtension(file)) && CompilerLine().IsMatch(File.ReadAllText(file)))
+        .Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal);
 
     /// <summary>Path of the compiled program; compiles when the source, or a header that several share, is newer.</summary>
-    public static async Task<string> BuildAsync(string name)
+    public static Task<string> BuildAsync(string name) =>
+        s_programs.GetOrAdd(name, _ => new Lazy<Task<string>>(() => CompileAsync(name))).Value;
+
+    private static async Task<string> CompileAsync(string name)
     {
-        string sources = Path.Combine(Rack.Root, "tests", "linux");
-        string source = s_languages.Select(ending => Path.Combine(sources, name + ending)).First(File.Exists);
+        string source = s_languages.Select(ending => Path.Combine(s_sources, name + ending)).First(File.Exists);
         string folder = Directory.CreateDirectory(Path.Combine(Rack.Root, "out", "linux")).FullName;
         string program = Path.Combine(folder, name);
-        DateTime changed = Directory.GetFiles(sources, "*.h").Append(source).Max(File.GetLastWriteTimeUtc);
+        DateTime changed = Directory.GetFiles(s_sources, "*.h").Append(source).Max(File.GetLastWriteTimeUtc);
         if (!File.Exists(program) || File.GetLastWriteTimeUtc(program) < changed)
         {
             Match command = CompilerLine().Match(await File.ReadAllTextAsync(source));
             Assert.True(command.Success, $"{source} does not say how to compile it");
             string[] words = command.Groups["command"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            ProgramResult result = await Rack.HostAsync(sources, [.. words.Select(word => word == name ? program : word)]);
+            ProgramResult result = await Rack.HostAsync(s_sources, [.. words.Select(word => word == name ? program : word)]);
             Assert.True(result.Status == 0, result.ToString());
         }
 

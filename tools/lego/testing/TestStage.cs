@@ -98,7 +98,7 @@ internal static class TestStage
             _ => (stage, named),
         };
         Environment.SetEnvironmentVariable("LEGO_SUITES_FILTER", stage == Suites ? filter : null);
-        // All tests need everything, so that what takes long to make may be begun before the first test that needs it (DebianTree.cs).
+        // All tests need everything, so that what takes long to make may be begun beside the first (Preparation.cs).
         Environment.SetEnvironmentVariable("LEGO_PREPARE", stage == Rack && filter is null ? "yes" : null);
         // A test on machines takes seconds, so each is worth a line; host tests are hundreds.
         Action<string> take = project == Rack ? line => Tell(stage, line) : _ => { };
