@@ -28,16 +28,16 @@ public sealed class KillTests : IClassFixture<UpRack>
     ];
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(2)]
-    public async Task SIGKILL_ends_a_program_in_every_kind_of_wait(int busyPerCore)
+    [InlineData(0, 8)]
+    [InlineData(2, 4)]
+    public async Task SIGKILL_ends_a_program_in_every_kind_of_wait(int busyPerCore, int rounds)
     {
         await InstallAsync("kills");
         Process[] busy = [.. Enumerable.Range(0, busyPerCore * Environment.ProcessorCount)
             .Select(_ => Process.Start("sh", ["-c", "while :; do :; done"]))];
         try
         {
-            await KillAsync(HostSpeed.Scale(TimeSpan.FromSeconds(1)) * (1 + busyPerCore), 8);
+            await KillAsync(HostSpeed.Scale(TimeSpan.FromSeconds(1)) * (1 + busyPerCore), rounds);
         }
         finally
         {
