@@ -59,6 +59,9 @@ public sealed unsafe class MemoryMonitor
     /// <summary>Its address spaces, for those who check them.</summary>
     internal AddressSpaces Spaces => _spaces;
 
+    /// <summary>The file cache; for tests.</summary>
+    internal FileCache Files => _files;
+
     /// <summary>Default of the boot argument "region".</summary>
     public const ulong DefaultRegionBytes = 1UL << 30;
 

@@ -39,6 +39,7 @@ internal sealed class ResourceCheck
     /// <summary>Driver only. BLOCKS in simulated time.</summary>
     internal void AreBack()
     {
+        _rack.CheckFileCaches();
         string left = "";
         for (ulong waitedNs = 0; waitedNs < MostSettleNs; waitedNs += LookNs)
         {

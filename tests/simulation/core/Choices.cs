@@ -7,8 +7,13 @@ namespace Lego.Simulation;
 internal sealed class Choices(ulong seed)
 {
     private const ulong FnvPrime = 0x100000001B3;
+    private const ulong Step = 0x9E3779B97F4A7C15;
 
-    private ulong _state = seed * 0x9E3779B97F4A7C15;
+    /// <summary>
+    /// Seeds begin at places of the generator's one sequence that are far apart: the stream of a seed is not that of the one before, moved
+    /// by a choice.
+    /// </summary>
+    private ulong _state = Mix(seed * Step);
 
     /// <summary>FNV-1a over all choices and events so far.</summary>
     internal ulong Digest { get; private set; } = 0xCBF29CE484222325;
@@ -31,8 +36,12 @@ internal sealed class Choices(ulong seed)
     /// <summary>64 random bits.</summary>
     internal ulong Draw()
     {
-        _state += 0x9E3779B97F4A7C15;
-        ulong z = _state;
+        _state += Step;
+        return Mix(_state);
+    }
+
+    private static ulong Mix(ulong z)
+    {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);

@@ -180,6 +180,15 @@ internal sealed unsafe class Rack : IDisposable
         }
     }
 
+    /// <summary>The same of the file caches: too long to look at after each step.</summary>
+    internal void CheckFileCaches()
+    {
+        foreach (MemoryMonitor memory in _memories)
+        {
+            memory.Files.CheckInvariants();
+        }
+    }
+
     /// <summary>The machine's memory component owns vRegions of a space whose home is another one.</summary>
     internal bool HasParts(int machine) => _memories.Exists(memory => memory.Spaces.IsOwner(machine + 1));
 

@@ -1,6 +1,6 @@
 // One of three memory components stands still until it is given up. It was no program's home: who has pages there ends when it asks for
 // one, with a sentence, and the others go on, although lines of the former must make room for theirs. When the component is back, nothing
-// is left anywhere.
+// is left anywhere. With two processor components there are such programs on both.
 
 using System.Linq;
 using Lego.Common.Control;
@@ -8,8 +8,8 @@ using Lego.Kernel;
 
 namespace Lego.Simulation;
 
-/// <summary>A program with pages at all three, and one with none.</summary>
-internal sealed class LostOwner : Scenario
+/// <summary>A program with pages at all three, and one with none, on each processor component.</summary>
+internal sealed class LostOwner(string name, int moreProcessors) : Scenario
 {
     private const ulong SecondNs = 1_000_000_000;
     private const ulong PageBytes = 4096;
@@ -20,10 +20,13 @@ internal sealed class LostOwner : Scenario
     private const int FixedAnonymous = 0x32;
     private const uint Killed = 9;
 
-    internal override string Name => "lost-owner";
+    private static readonly ushort[] s_processors = [1, 5];
+
+    internal override string Name => name;
 
     internal override RackOptions Options(Choices choices) => RackOptions.Any(choices) with
     {
+        MoreProcessors = moreProcessors,
         MoreMemories = 2,
         RegionBytes = 4 * PageBytes,
         BootLine = "excache=128K ways=4 policy=lru placement=round-robin",
@@ -53,10 +56,13 @@ internal sealed class LostOwner : Scenario
             Check.Equal(child, program.WaitFor(child, out uint status), "wait4");
             Check.Equal(0u, status, "a child's wait status");
         });
-        ushort loser = rack.Start(0);
-        ushort other = rack.Start(1);
-        rack.AwaitStart(loser);
-        rack.AwaitStart(other);
+        ushort[] losers = [.. s_processors.Take(1 + moreProcessors).Select(node => rack.StartOn(node, 0))];
+        ushort[] others = [.. s_processors.Take(1 + moreProcessors).Select(node => rack.StartOn(node, 1))];
+        foreach (ushort session in losers.Concat(others))
+        {
+            rack.AwaitStart(session);
+        }
+
         Scheduler.Sleep(5 * SecondNs);
         int lost = Enumerable.Range(0, rack.Machines.Length).First(rack.HasParts);
         rack.Machines[lost].StopFor((ulong)(choices.Next(2) == 0 ? 9 : 50) * SecondNs);
@@ -67,9 +73,17 @@ internal sealed class LostOwner : Scenario
             Check.Equal(1u, answer.Number(1), "whether the rack goes on without it");
         }
 
-        Check.Equal(0u, rack.AwaitEnd(other), "wait status of the program without pages there");
-        Check.Equal(Killed, rack.AwaitEnd(loser), "wait status of the program with pages there");
-        rack.Take(frame => frame.Type == ControlFrameType.Sentence);
+        foreach (ushort other in others)
+        {
+            Check.Equal(0u, rack.AwaitEnd(other), "wait status of a program without pages there");
+        }
+
+        foreach (ushort loser in losers)
+        {
+            Check.Equal(Killed, rack.AwaitEnd(loser), "wait status of a program with pages there");
+            rack.Take(frame => frame.Session == loser && frame.Type == ControlFrameType.Sentence);
+        }
+
         Check.That(!rack.Channel.Heard.Exists(frame => frame.Type == ControlFrameType.MemberFailed), "all are told of what is one's loss");
         Scheduler.Sleep(20 * SecondNs);
         resources.AreBack();

@@ -57,7 +57,8 @@ internal static class Scenarios
             FileStep.Rename, FileStep.Unlink, FileStep.Unlink, FileStep.Write, FileStep.Size, FileStep.Size) { MoreProcessors = 1 },
         new CutLink(),
         new LostProcessor(),
-        new LostOwner(),
+        new LostOwner("lost-owner", 0),
+        new LostOwner("two-processors-lost-owner", 1),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];
