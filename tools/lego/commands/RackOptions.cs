@@ -22,16 +22,8 @@ internal sealed class RackOptions
         Description = "What joins the machines: ring (default) or ethernet.",
         HelpName = "ring|ethernet",
     };
-    private readonly Option<string?> _processorMemory = new("--processor-memory")
-    {
-        Description = "RAM of the processor component (default 64M).",
-        HelpName = "SIZE",
-    };
-    private readonly Option<string?> _excache = new("--excache")
-    {
-        Description = "ExCache of the processor component (default 16M).",
-        HelpName = "SIZE",
-    };
+    private readonly Option<string?> _processorMemory = new("--processor-memory") { HelpName = "SIZE" };
+    private readonly Option<string?> _excache = new("--excache") { HelpName = "SIZE" };
     private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
     private readonly Option<string?> _policy = new(
         "--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
@@ -76,8 +68,16 @@ internal sealed class RackOptions
 
     private readonly NetworkOptions _network = new();
 
-    public RackOptions(Command command)
+    private readonly RackDescription _standard;
+
+    /// <param name="command">Gets the options.</param>
+    /// <param name="standard">The rack when no file describes one; null: the default rack.</param>
+    public RackOptions(Command command, RackDescription? standard = null)
     {
+        _standard = standard ?? RackDescription.Default;
+        ComponentDescription processor = _standard.Components.First(c => c.Kind == ComponentKind.Processor);
+        _processorMemory.Description = $"RAM of the processor component (default {ByteSize.Format(processor.MemoryBytes)}).";
+        _excache.Description = $"ExCache of the processor component (default {ByteSize.Format(processor.ExCacheBytes)}).";
         foreach (Option option in All)
         {
             command.Options.Add(option);
@@ -94,7 +94,7 @@ internal sealed class RackOptions
     /// <summary>The rack that the options describe, checked, and the files to add.</summary>
     public RackOrder Read(ParseResult result, string directoryName)
     {
-        RackDescription rack = result.GetValue(_rack) is { } file ? RackFile.Load(file) : RackDescription.Default;
+        RackDescription rack = result.GetValue(_rack) is { } file ? RackFile.Load(file) : _standard;
         if (result.GetValue(_link) is { } link)
         {
             rack = rack with { Link = ParseLink(link) };
