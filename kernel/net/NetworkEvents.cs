@@ -11,6 +11,13 @@ public abstract unsafe class NetworkEvents
     [NoAllocation]
     public abstract void Changed(TcpConnection* connection);
 
+    /// <summary>The peer of a connection has said that there is urgent data.</summary>
+    [NoBlock]
+    [NoAllocation]
+    public virtual void UrgentCame(TcpConnection* connection)
+    {
+    }
+
     /// <summary>An endpoint's readiness may have changed.</summary>
     [NoBlock]
     [NoAllocation]

@@ -48,6 +48,9 @@ public sealed unsafe partial class NetworkStack
     /// <inheritdoc/>
     public override void Changed(TcpConnection* connection) => _events.Changed(connection);
 
+    /// <inheritdoc/>
+    public override void UrgentCame(TcpConnection* connection) => _events.UrgentCame(connection);
+
     /// <summary>Only a link-local address needs its interface; others go as the routes say.</summary>
     private static int InterfaceFor(IpAddress destination, uint interfaceIndex) =>
         !destination.IsV4 && destination.IsLinkLocal ? (int)interfaceIndex : 0;

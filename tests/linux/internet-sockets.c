@@ -25,6 +25,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/errqueue.h>
 #include <linux/sockios.h>
@@ -602,6 +603,28 @@ static void datagrams(void)
 		printf("%d level %d type %d length %zu:", version, c->cmsg_level, c->cmsg_type, (size_t)c->cmsg_len);
 		for (int i = 0; i < c->cmsg_len - CMSG_LEN(0); i++)
 			printf(" %02x", CMSG_DATA(c)[i]);
+		printf("\n");
+	}
+	/* When it came: as microseconds or as nanoseconds, the option that was set last. */
+	for (int step = 0; step < 4; step++) {
+		static const int options[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMP, SO_TIMESTAMPNS };
+		int value = step < 3, micro = 9, nano = 9;
+		socklen_t size = sizeof value;
+		say_result("timestamps", setsockopt(one, SOL_SOCKET, options[step], &value, sizeof value));
+		getsockopt(one, SOL_SOCKET, SO_TIMESTAMP, &micro, &size);
+		getsockopt(one, SOL_SOCKET, SO_TIMESTAMPNS, &nano, &size);
+		sendto(two, "when", 4, 0, (void *)&name, length);
+		await(one, POLLIN);
+		header.msg_controllen = sizeof control;
+		recvmsg(one, &header, 0);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+		printf("%d on %d %d:", version, micro, nano);
+		for (; c; c = CMSG_NXTHDR(&header, c))
+			if (c->cmsg_level == SOL_SOCKET) {
+				struct timespec *at = (void *)CMSG_DATA(c), now;
+				clock_gettime(CLOCK_REALTIME, &now);
+				printf(" type %d length %zu now %d", c->cmsg_type, (size_t)c->cmsg_len, now.tv_sec - at->tv_sec < 60UL);
+			}
 		printf("\n");
 	}
 	close(one);

@@ -374,6 +374,15 @@ static void owners(void)
 	write(client, "x", 1);
 	usleep(100000);
 	say_told("connection, arrived");
+	signal(SIGURG, on_told);
+	fcntl(accepted, F_SETFL, 0);
+	send(client, "abc", 3, 0);
+	usleep(100000);
+	say_told("text, when off");
+	send(client, "u", 1, MSG_OOB);
+	usleep(100000);
+	say_told("urgent byte");
+	signal(SIGURG, SIG_DFL);
 	close(client);
 	close(accepted);
 	close(server);

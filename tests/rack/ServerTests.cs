@@ -116,6 +116,19 @@ public sealed class ServerTests : IDisposable
     }
 
     [Fact]
+    public async Task Each_counter_of_the_network_has_its_name_and_counts()
+    {
+        // Lines of names and of numbers take turns; a connection to a port that nobody has is answered by one reset.
+        const string Program = """
+            nc 127.0.0.1 9 </dev/null 2>/dev/null; cat /proc/net/snmp /proc/net/netstat | awk '
+            NR % 2 { for (i = 2; i <= NF; i++) name[i] = $i; fields = NF; next }
+            { print $1, fields == NF; for (i = 2; i <= NF; i++) if (name[i] == "OutRsts") print name[i], $i }'
+            """;
+        ProgramResult rack = await Rack.RunAsync([], ["sh", "-c", Program]);
+        Assert.Equal("Ip: 1\nIcmp: 1\nTcp: 1\nOutRsts 1\nUdp: 1\nTcpExt: 1\nIpExt: 1\n", rack.Output);
+    }
+
+    [Fact]
     public async Task Datagrams_are_echoed_through_a_published_port()
     {
         int[] lengths = [0, 1, 1472];

@@ -267,6 +267,7 @@ public sealed unsafe partial class Tcp
 
         connection->RcvUp = urgent;
         connection->Facts = (connection->Facts & ~TcpFacts.UrgentTaken) | TcpFacts.UrgentReceived;
+        _host.UrgentCame(connection);
         _host.Changed(connection);
     }
 

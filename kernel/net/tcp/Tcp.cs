@@ -154,6 +154,9 @@ public sealed unsafe partial class Tcp
     /// <summary>The first of all connections and listeners, then each next one; null at the end. For /proc/net/tcp.</summary>
     public TcpConnection* Next(TcpConnection* previous) => previous == null ? _all : previous->AllNext;
 
+    /// <summary>What has happened.</summary>
+    public ref readonly TcpCounters Counters => ref _counters;
+
     /// <summary>Adds the counters, tcp.*.</summary>
     public void Report(ref StatisticsWriter writer)
     {

@@ -3,38 +3,38 @@
 namespace Lego.Kernel;
 
 /// <summary>Counters of one Tcp.</summary>
-internal struct TcpCounters
+public struct TcpCounters
 {
-    internal ulong SegmentsIn;
-    internal ulong SegmentsOut;
-    internal ulong Malformed;
-    internal ulong BadChecksum;
-    internal ulong BadAddress;
-    internal ulong NoConnection;
-    internal ulong ResetsOut;
-    internal ulong ResetsIn;
-    internal ulong Retransmits;
-    internal ulong Timeouts;
-    internal ulong LossProbes;
-    internal ulong FastRecoveries;
-    internal ulong ChallengeAcks;
-    internal ulong ChallengesSuppressed;
-    internal ulong OutOfWindow;
-    internal ulong OldTimestamp;
-    internal ulong BadAcknowledgment;
-    internal ulong OutOfOrder;
-    internal ulong OutOfOrderDropped;
-    internal ulong NoMemory;
-    internal ulong CookiesSent;
-    internal ulong CookiesAccepted;
-    internal ulong CookiesRefused;
-    internal ulong BacklogFull;
-    internal ulong RefusedConnections;
-    internal ulong TimeWaitRecycled;
-    internal ulong DataAfterClose;
-    internal ulong IcmpIgnored;
-    internal ulong Opened;
-    internal ulong Accepted;
+    public ulong SegmentsIn;
+    public ulong SegmentsOut;
+    public ulong Malformed;
+    public ulong BadChecksum;
+    public ulong BadAddress;
+    public ulong NoConnection;
+    public ulong ResetsOut;
+    public ulong ResetsIn;
+    public ulong Retransmits;
+    public ulong Timeouts;
+    public ulong LossProbes;
+    public ulong FastRecoveries;
+    public ulong ChallengeAcks;
+    public ulong ChallengesSuppressed;
+    public ulong OutOfWindow;
+    public ulong OldTimestamp;
+    public ulong BadAcknowledgment;
+    public ulong OutOfOrder;
+    public ulong OutOfOrderDropped;
+    public ulong NoMemory;
+    public ulong CookiesSent;
+    public ulong CookiesAccepted;
+    public ulong CookiesRefused;
+    public ulong BacklogFull;
+    public ulong RefusedConnections;
+    public ulong TimeWaitRecycled;
+    public ulong DataAfterClose;
+    public ulong IcmpIgnored;
+    public ulong Opened;
+    public ulong Accepted;
 
     internal readonly void Report(ref StatisticsWriter writer)
     {

@@ -66,4 +66,11 @@ public abstract unsafe class TcpHost
     [NoBlock]
     [NoAllocation]
     public abstract void Changed(TcpConnection* connection);
+
+    /// <summary>The peer has said that there is urgent data, or more of it; <see cref="Changed"/> is called as well.</summary>
+    [NoBlock]
+    [NoAllocation]
+    public virtual void UrgentCame(TcpConnection* connection)
+    {
+    }
 }

@@ -112,8 +112,24 @@ public unsafe struct SignalDrivenIo
             file->Socket->Unix.LacksRoom = false;
         }
 
+        Send(file, Signal.Poll);
+    }
+
+    /// <summary>The owner of a socket hears of urgent data by SIGURG, with O_ASYNC or without (tcp(7); send_sigurg of Linux).</summary>
+    public static void TellOfUrgentData(OpenFile* file)
+    {
+        ref SignalDrivenIo io = ref file->SignalDriven;
+        if (io._group != 0 || io._process.Id != 0)
+        {
+            Send(file, Signal.Urgent);
+        }
+    }
+
+    private static void Send(OpenFile* file, int signal)
+    {
+        ref SignalDrivenIo io = ref file->SignalDriven;
         Processes table = file->Operations.Files.Processes;
-        SignalInfo info = new() { Number = Signal.Poll, Code = SignalCode.Kernel };
+        SignalInfo info = new() { Number = signal, Code = SignalCode.Kernel };
         for (Process* process = table.First; process != null; process = process->Next)
         {
             bool isOwner = io._group != 0 ? process->Group == io._group : io._process.Find(table) == process;

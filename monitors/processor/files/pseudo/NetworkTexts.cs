@@ -40,6 +40,12 @@ internal static unsafe class NetworkTexts
             case PseudoFile.ProcNetInterfaces6:
                 Addresses6(files.Network.Stack, ref text);
                 break;
+            case PseudoFile.ProcNetCounters:
+                NetworkCounterTexts.Write(files.Network.Stack, ref text);
+                break;
+            case PseudoFile.ProcNetMoreCounters:
+                NetworkCounterTexts.WriteMore(files.Network.Stack, ref text);
+                break;
             default:
                 Counts(files, ref text);
                 break;

@@ -37,6 +37,8 @@ public enum PseudoFile : byte
     ProcNetRaw6,
     ProcNetRoute,
     ProcNetInterfaces6,
+    ProcNetCounters,
+    ProcNetMoreCounters,
     ProcNetSockets,
     ProcSys,
     ProcSysKernel,

@@ -414,6 +414,8 @@ public static unsafe class PseudoTree
             case PseudoFile.ProcNetRaw6: parent = PseudoFile.ProcNet; return "raw6"u8;
             case PseudoFile.ProcNetRoute: parent = PseudoFile.ProcNet; return "route"u8;
             case PseudoFile.ProcNetInterfaces6: parent = PseudoFile.ProcNet; return "if_inet6"u8;
+            case PseudoFile.ProcNetCounters: parent = PseudoFile.ProcNet; return "snmp"u8;
+            case PseudoFile.ProcNetMoreCounters: parent = PseudoFile.ProcNet; return "netstat"u8;
             case PseudoFile.ProcNetSockets: parent = PseudoFile.ProcNet; return "sockstat"u8;
             case PseudoFile.ProcSys: type = PseudoType.Directory; return "sys"u8;
             case PseudoFile.ProcSysKernel: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "kernel"u8;

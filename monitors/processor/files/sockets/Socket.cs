@@ -33,6 +33,8 @@ public enum SocketFlags : uint
     PassCredentials = 1 << 7,
     Timestamp = 1 << 8,
     Linger = 1 << 9,
+    /// <summary>SO_TIMESTAMPNS, which excludes SO_TIMESTAMP: the latter one counts.</summary>
+    TimestampNs = 1 << 10,
 }
 
 /// <summary>What shutdown(2) ends, as bits.</summary>

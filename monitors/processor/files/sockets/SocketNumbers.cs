@@ -89,6 +89,7 @@ public enum SocketOption
     AcceptsConnections = 30,
     SendBufferForce = 32,
     ReceiveBufferForce = 33,
+    TimestampNs = 35,
     Mark = 36,
     Protocol = 38,
     Domain = 39,

@@ -87,6 +87,11 @@ public static unsafe class SocketOptions
                 SetFlag(socket, FlagOf(option), number);
                 socket->Family.SetOption(process, socket, OptionLevel.Socket, (int)option, value);
                 return Errno.None;
+            case SocketOption.Timestamp or SocketOption.TimestampNs:
+                // One or neither of them (__sock_set_timestamps of Linux).
+                socket->Flags &= ~(SocketFlags.Timestamp | SocketFlags.TimestampNs);
+                SetFlag(socket, FlagOf(option), number);
+                return Errno.None;
             case SocketOption.Type or SocketOption.Protocol or SocketOption.Domain or SocketOption.Error or SocketOption.SendLowWater:
                 return Errno.ENOPROTOOPT;
             default:
@@ -183,6 +188,7 @@ public static unsafe class SocketOptions
         SocketOption.ReusePort => SocketFlags.ReusePort,
         SocketOption.PassCredentials => SocketFlags.PassCredentials,
         SocketOption.Timestamp => SocketFlags.Timestamp,
+        SocketOption.TimestampNs => SocketFlags.TimestampNs,
         _ => SocketFlags.None,
     };
 

@@ -50,11 +50,13 @@ public sealed unsafe partial class InternetSockets
         internal uint Data;
     }
 
+    /// <summary>struct timeval or timespec.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct TimeValue
     {
         internal ulong Seconds;
-        internal ulong Microseconds;
+        /// <summary>Microseconds or nanoseconds.</summary>
+        internal ulong Part;
     }
 
     private long SendDatagram(Process* process, Socket* socket, ref SocketMessage message)
@@ -218,12 +220,14 @@ public sealed unsafe partial class InternetSockets
     {
         InternetFlags flags = socket->InternetFlags;
         bool isWhole = true;
-        if ((socket->Flags & SocketFlags.Timestamp) != 0)
+        if ((socket->Flags & (SocketFlags.Timestamp | SocketFlags.TimestampNs)) != 0)
         {
-            const int Timestamp = 29;
+            bool isExact = (socket->Flags & SocketFlags.TimestampNs) != 0;
             ulong arrival = packet->ArrivalNs + (Clock.UnixTimeNs() - Clock.NowNs());
-            TimeValue time = new() { Seconds = arrival / SecondNs, Microseconds = arrival % SecondNs / MicrosecondNs };
-            isWhole &= Put(ref message, OptionLevel.Socket, Timestamp, in time);
+            ulong part = arrival % SecondNs;
+            TimeValue time = new() { Seconds = arrival / SecondNs, Part = isExact ? part : part / MicrosecondNs };
+            SocketOption type = isExact ? SocketOption.TimestampNs : SocketOption.Timestamp;
+            isWhole &= Put(ref message, OptionLevel.Socket, (int)type, in time);
         }
 
         IpAddress to = packet->Destination.Address;

@@ -106,6 +106,15 @@ public sealed unsafe class NetworkService : ThreadBody
             }
         }
 
+        public override void UrgentCame(TcpConnection* connection)
+        {
+            Socket* socket = (Socket*)connection->Owner;
+            if (socket != null && socket->File != null)
+            {
+                SignalDrivenIo.TellOfUrgentData(socket->File);
+            }
+        }
+
         public override void Changed(DatagramEndpoint* endpoint)
         {
             Socket* socket = (Socket*)endpoint->Owner;
