@@ -22,9 +22,9 @@ public static class ManagerImage
         MachineStartup machine = component.Machine;
         var manager = new ManagerMonitor(component.Endpoint, machine.Transmitter, machine.Frames, in options);
         var peers = new PeerList(ComponentStartup.PeerText);
-        while (peers.Next(out _, out ushort node))
+        while (peers.Next(out ComponentKind kind, out ushort node))
         {
-            manager.Control.Expect(node);
+            manager.Expect(kind, node);
         }
 
         component.Add(manager.Control);

@@ -12,7 +12,11 @@ namespace Lego.Boot;
 /// <summary>Load of a memory component.</summary>
 public sealed class MemoryLoad(MemoryMonitor monitor) : LoadSource
 {
-    public override void Measure(out ComponentLoad load) => load = new ComponentLoad { FreeBytes = monitor.FreeBytes };
+    public override void Measure(out ComponentLoad load) => load = new ComponentLoad
+    {
+        FreeBytes = monitor.FreeBytes,
+        Roles = monitor.Roles,
+    };
 }
 
 /// <summary>Counters and shutdown of a memory component.</summary>

@@ -53,7 +53,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         _transmitter = transmitter;
         _members = new MembershipTable(options.SuspectNs, options.FailNs);
         _placement = new Placement(_members, options.MemoryPolicy, options.ProcessPolicy);
-        _sessions = new SessionTable(frames);
+        _sessions = new SessionTable(frames, endpoint.Incarnation);
         SessionOutput output = new(_sessions, transmitter);
         SessionWorker worker = new(endpoint, transmitter, _members, _placement, _sessions, frames);
         _control = new SessionControl(_sessions, output, worker, _members, transmitter, frames);
@@ -77,6 +77,13 @@ public sealed unsafe class ManagerMonitor : ControlService
     public MembershipTable Members => _members;
 
     public SessionTable Sessions => _sessions;
+
+    /// <summary>A component that has to join before the rack is ready; boot time.</summary>
+    public void Expect(ComponentKind kind, ushort node)
+    {
+        _members.Expect(kind, node);
+        _control.Expect(node);
+    }
 
     /// <summary>Starts the threads; boot time.</summary>
     public void Start()
@@ -205,7 +212,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
-            if (member.Node != _node && member.State != MemberState.Failed)
+            if (member.Node != _node && member.State is (MemberState.Alive or MemberState.Suspect))
             {
                 calls[count++] = _endpoint.Begin(member.Node, Opcode.Membership, context, body.Slice(0, length), default, default);
             }

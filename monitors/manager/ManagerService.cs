@@ -151,6 +151,12 @@ public sealed unsafe class ManagerService : RpcService
             return;
         }
 
+        if (!_members.IsComplete)
+        {
+            request.Reply(Errno.EAGAIN);
+            return;
+        }
+
         _consultations++;
         Span<OwnerRun> runs = stackalloc OwnerRun[OwnerRun.Most];
         Errno error = _placement.ChooseOwners(in consult, request.Source, runs, out int count);
@@ -160,7 +166,8 @@ public sealed unsafe class ManagerService : RpcService
 
     private void Place(ref RpcRequest request)
     {
-        Errno error = _placement.Place(out PlaceReply reply);
+        PlaceReply reply = default;
+        Errno error = _members.IsComplete ? _placement.Place(out reply) : Errno.EAGAIN;
         request.Reply(error, in reply);
     }
 

@@ -12,6 +12,7 @@ public struct Member
     public MemberState State;
     /// <summary>Boot of the node; a new one is a new member in the old one's place.</summary>
     public uint Incarnation;
+    public MemberRoles Roles;
     public ulong CapacityBytes;
     public ulong FreeBytes;
     /// <summary>

@@ -5,6 +5,11 @@
 //   (none) ---------> Alive ---------------------> Suspect ---------------------> Failed --Join (new incarnation)--> Alive
 //                       ^------sign of life-----------'
 //
+// A manager that begins waits for those that its boot line names (Expect): they are Joining, count as there, so that nobody takes himself
+// for the only one of his kind, and are given no work. One that never comes is Failed like a member, once somebody has joined who knows an
+// epoch: then the manager is the one that is new, and not the rack. Nothing is placed while somebody is awaited (IsComplete), because
+// what he holds decides where files are cached.
+//
 // A life that says that it leaves is Failed at once: its machine ends in good order, and nobody has to wait for its silence.
 //
 // Silence is time that the manager itself was there to see: the caller adds what passed, tick by tick, and no more for a tick than it meant
@@ -54,6 +59,7 @@ public sealed class MembershipTable
     private readonly ulong _suspectNs;
     private readonly ulong _failNs;
     private int _count;
+    private bool _isNewInOldRack;
 
     /// <summary>An empty membership.</summary>
     public MembershipTable(ulong suspectNs = DefaultSuspectNs, ulong failNs = DefaultFailNs)
@@ -100,6 +106,32 @@ public sealed class MembershipTable
         return false;
     }
 
+    /// <summary>True when nobody is awaited.</summary>
+    public bool IsComplete
+    {
+        get
+        {
+            for (int index = 0; index < _count; index++)
+            {
+                if (_members[index].State == MemberState.Joining)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>A component that the rack is made of, and that will join; boot time.</summary>
+    public void Expect(ComponentKind kind, ushort node)
+    {
+        if (_count < MaxMembers && Find(node) < 0)
+        {
+            _members[_count++] = new Member { Node = node, Kind = kind, State = MemberState.Joining };
+        }
+    }
+
     /// <summary>True when the node may be given work.</summary>
     public bool IsAlive(ushort node)
     {
@@ -131,7 +163,7 @@ public sealed class MembershipTable
                 return JoinOutcome.Known;
             }
 
-            outcome = known.State == MemberState.Failed ? JoinOutcome.Joined : JoinOutcome.Replaced;
+            outcome = known.State is MemberState.Failed or MemberState.Joining ? JoinOutcome.Joined : JoinOutcome.Replaced;
         }
         else if (_count == MaxMembers)
         {
@@ -150,7 +182,9 @@ public sealed class MembershipTable
             Incarnation = request.Incarnation,
             CapacityBytes = request.CapacityBytes,
             FreeBytes = request.CapacityBytes,
+            Roles = request.Roles,
         };
+        _isNewInOldRack |= knownEpoch != 0;
         Epoch = Math.Max(Epoch, knownEpoch) + 1;
         return outcome;
     }
@@ -174,6 +208,7 @@ public sealed class MembershipTable
 
         Hear(ref member);
         member.FreeBytes = request.FreeBytes;
+        member.Roles = request.Self.Roles;
         member.PromisedBytes /= 2;
         member.RecentRequests = request.RequestsServed - Math.Min(request.RequestsServed, member.RequestsServed);
         member.RequestsServed = request.RequestsServed;
@@ -206,7 +241,7 @@ public sealed class MembershipTable
     public void Hear(int index, uint framesHeard)
     {
         ref Member member = ref _members[index];
-        if (member.FramesHeard != framesHeard && member.State != MemberState.Failed)
+        if (member.FramesHeard != framesHeard && member.State is MemberState.Alive or MemberState.Suspect)
         {
             Hear(ref member);
         }
@@ -220,13 +255,14 @@ public sealed class MembershipTable
         for (int index = 0; index < _count; index++)
         {
             ref Member member = ref _members[index];
-            if (member.Node == self || member.State == MemberState.Failed)
+            if (member.Node == self || member.State == MemberState.Failed || (member.State == MemberState.Joining && !_isNewInOldRack))
             {
                 continue;
             }
 
             member.SilentNs += elapsedNs;
-            member.State = member.SilentNs > _suspectNs ? MemberState.Suspect : MemberState.Alive;
+            member.State = member.State == MemberState.Joining ? MemberState.Joining
+                : member.SilentNs > _suspectNs ? MemberState.Suspect : MemberState.Alive;
         }
     }
 
@@ -236,7 +272,7 @@ public sealed class MembershipTable
         for (int index = 0; index < _count; index++)
         {
             ref Member member = ref _members[index];
-            if (member.State == MemberState.Suspect && member.SilentNs > _failNs)
+            if (member.State is MemberState.Suspect or MemberState.Joining && member.SilentNs > _failNs)
             {
                 member.State = MemberState.Failed;
                 Epoch++;

@@ -146,6 +146,7 @@ public sealed class Placement
     /// </summary>
     public Errno ChooseFileMemory(out ushort node)
     {
+        _fileMemory = FileMemory();
         int index = _members.Find(_fileMemory);
         bool isThere = index >= 0 && _members[index].Kind == ComponentKind.Memory
             && (_members[index].State == MemberState.Alive || _members[index].State == MemberState.Suspect);
@@ -155,7 +156,25 @@ public sealed class Placement
     }
 
     /// <summary>True when this component caches all programs' files and is their home, or did so when it failed.</summary>
-    public bool CachesFiles(ushort node) => _fileMemory == node;
+    public bool CachesFiles(ushort node) => FileMemory() == node;
+
+    /// <summary>Where files are cached: a manager that has begun anew believes the one that has most to lose. 0: nowhere yet.</summary>
+    private ushort FileMemory()
+    {
+        MemberRoles most = MemberRoles.None;
+        ushort found = _fileMemory;
+        for (int index = 0; index < _members.Count && _fileMemory == 0; index++)
+        {
+            ref Member member = ref _members[index];
+            if (member.Kind == ComponentKind.Memory && member.State != MemberState.Failed && member.Roles > most)
+            {
+                most = member.Roles;
+                found = member.Node;
+            }
+        }
+
+        return found;
+    }
 
     /// <summary>
     /// All that a new process needs to know. Its home is where files are cached: a mapping's pages are the file's blocks themselves, and a

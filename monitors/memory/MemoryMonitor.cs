@@ -5,6 +5,7 @@
 
 using Lego.Common.Leases;
 using Lego.Fabric;
+using Lego.Fabric.Messages;
 using Lego.Kernel;
 
 namespace Lego.Memory;
@@ -67,6 +68,10 @@ public sealed unsafe class MemoryMonitor
 
     /// <summary>Bytes that programs could still get: frames that are free or hold clean pages of files.</summary>
     public ulong FreeBytes => (_pool.FreeFrames + _files.PageCount - _files.DirtyPages) * PageOperations.PageSize;
+
+    /// <summary>What this component is to the rack, besides an owner of vRegions.</summary>
+    public MemberRoles Roles =>
+        (_files.FileCount != 0 ? MemberRoles.CachesFiles : 0) | (_spaces.HomeCount != 0 ? MemberRoles.IsHome : 0);
 
     /// <summary>Starts the write-back thread and the reaper.</summary>
     public void StartThreads()

@@ -99,6 +99,12 @@ public sealed class ProcessorMonitor
     /// </summary>
     public unsafe void Departed(ushort node)
     {
+        if (node == Processes.Manager)
+        {
+            HangUp();
+            return;
+        }
+
         if (IsOnlyAnOwner(node))
         {
             return;
@@ -115,6 +121,18 @@ public sealed class ProcessorMonitor
                 Signals.Doom(process, WaitStatus.Killed(Signal.Kill));
             }
         }
+    }
+
+    /// <summary>
+    /// The manager that the programs' sessions had has gone, and with it the users' sides, as a terminal goes: SIGHUP, end of input, EPIPE.
+    /// </summary>
+    private void HangUp()
+    {
+        Files.Sessions.HangUpAll();
+        SignalInfo hangUp = SignalInfo.FromKernel(Signal.Hangup);
+        SignalInfo goOn = SignalInfo.FromKernel(Signal.Continue);
+        Signals.SendToTerminalSessions(Processes, in hangUp);
+        Signals.SendToTerminalSessions(Processes, in goOn);
     }
 
     /// <summary>True when there are programs, and none has its home, its files or the cache of these there.</summary>

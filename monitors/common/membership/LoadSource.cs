@@ -1,5 +1,7 @@
 // How a component measures its own approximate load for heartbeats; the image's Main implements it over its monitor. Must not block.
 
+using Lego.Fabric.Messages;
+
 namespace Lego.Common.Membership;
 
 /// <summary>What placement wants to know about a component.</summary>
@@ -11,6 +13,8 @@ public struct ComponentLoad
     public ulong RequestsServed;
     /// <summary>Processes (p); 0 elsewhere.</summary>
     public uint Threads;
+    /// <summary>What it holds that only one memory component may.</summary>
+    public MemberRoles Roles;
 }
 
 /// <summary>Measures a component.</summary>

@@ -5,7 +5,7 @@
 //
 //   Joining   Join until it is answered.
 //   Member    Heartbeats. ENOENT: the manager does not know this life (it has rebooted): Joining, as the same life. ESRCH: it has given
-//             this life up (a stand-still that was too long, a cut link): Ending.
+//             this life up (a stand-still that was too long, a cut link): Ending. EHOSTDOWN: the manager lives anew, and is asked at once.
 //   Ending    The endpoint is fenced: nothing that this life has begun reaches anybody any more. The monitor ends what the rack takes for
 //             dead (ComponentLife.End). Then a new life begins, under a new name: Joining.
 //   Leaving   The machine is about to end in good order: the manager is told, so that nobody waits for this life's silence. No more
@@ -99,6 +99,8 @@ public sealed unsafe class MembershipClient : RpcService
     {
         Span<byte> reply = stackalloc byte[ReplyBytes];
         _self.Incarnation = _endpoint.Incarnation;
+        _load.Measure(out ComponentLoad load);
+        _self.Roles = load.Roles;
         Errno status = _endpoint.Call(_manager, Opcode.Join, Context, AsBytes(in _self), default, reply, out int replyBytes);
         if (status == Errno.None)
         {
@@ -118,6 +120,7 @@ public sealed unsafe class MembershipClient : RpcService
     {
         _load.Measure(out ComponentLoad load);
         _self.Incarnation = _endpoint.Incarnation;
+        _self.Roles = load.Roles;
         HeartbeatRequest request = new()
         {
             Self = _self,
@@ -226,10 +229,11 @@ public sealed unsafe class MembershipClient : RpcService
             }
 
             Log.Info($"{ComponentNames.Of(_self.Kind)} node {(int)_self.Node} joined the rack, epoch {_epoch}, {_memberCount} members");
+            Errno last = Errno.None;
             while (_joined && !_leaves)
             {
-                Scheduler.Sleep(HeartbeatPeriodNs);
-                Beat();
+                Scheduler.Sleep(last == Errno.EHOSTDOWN ? JoinRetryNs : HeartbeatPeriodNs);
+                last = Beat();
             }
         }
     }
@@ -273,7 +277,8 @@ public sealed unsafe class MembershipClient : RpcService
     /// <summary>Calls to a failed life end at once; another life can be called.</summary>
     private void Follow(in MemberRecord member)
     {
-        if (member.Node == _self.Node)
+        // A manager that has begun anew does not know yet what has become of one that it waits for.
+        if (member.Node == _self.Node || member.State == MemberState.Joining)
         {
             return;
         }

@@ -20,6 +20,7 @@
 // so that whoever keeps a session's frames needs room for no more; p waits for credit before it sends. Input: the user's side reads only
 // what a program has asked for, at most InputWindowBytes at a time, so p always has room for what comes.
 
+using System;
 using System.Runtime.InteropServices;
 
 namespace Lego.Fabric.Messages;
@@ -37,7 +38,14 @@ public struct JoinRequest
     public uint Incarnation;
     /// <summary>Memory it manages for others, bytes (m), or its ExCache (p), or its volume (s).</summary>
     public ulong CapacityBytes;
+    /// <summary>What it holds that only one of its kind may: a manager that has begun anew takes up from there.</summary>
+    public MemberRoles Roles;
+    public uint Reserved;
 }
+
+/// <summary>Roles of a memory component. The greater value has more to lose.</summary>
+[Flags]
+public enum MemberRoles : uint { None = 0, CachesFiles = 1, IsHome = 2 }
 
 /// <summary>Approximate load for placement.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]

@@ -13,10 +13,21 @@ public sealed unsafe class SessionTable
 
     private readonly FrameAllocator _frames;
     private readonly Session* _slots;
+    /// <summary>Of an incarnation's 32 bits so many begin the generations of a life.</summary>
+    private const int LifeBits = 20;
+
     private readonly uint[] _generations = new uint[MaxSessions];
 
-    public SessionTable(FrameAllocator frames)
+    /// <summary>
+    /// No session; <paramref name="incarnation"/> keeps the names apart from those of a former manager, whose programs may still run.
+    /// </summary>
+    public SessionTable(FrameAllocator frames, uint incarnation)
     {
+        for (int slot = 0; slot < MaxSessions; slot++)
+        {
+            _generations[slot] = incarnation >> (32 - LifeBits);
+        }
+
         ulong slotPages = ((ulong)(MaxSessions * sizeof(Session)) + PageOperations.PageSize - 1) / PageOperations.PageSize;
         _slots = (Session*)frames.AllocateContiguous(slotPages);
         if (_slots == null)

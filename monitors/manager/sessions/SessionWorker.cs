@@ -21,6 +21,8 @@ public sealed unsafe class SessionWorker : ThreadBody
     /// <summary>Wait status of a program that its processor component took along: killed by SIGKILL.</summary>
     public const uint LostStatus = 9;
 
+    private const ulong CompletePauseNs = 10_000_000;
+
     private readonly RpcEndpoint _endpoint;
     private readonly ControlTransmitter _transmitter;
     private readonly MembershipTable _members;
@@ -122,6 +124,11 @@ public sealed unsafe class SessionWorker : ThreadBody
     /// <summary>A program that nobody has named a component for starts at another one when the chosen one turns out to be gone.</summary>
     private Errno StartProgram(Session* session)
     {
+        while (!_members.IsComplete && !session->Abandoned)
+        {
+            Scheduler.Sleep(CompletePauseNs);
+        }
+
         Errno error = Errno.EHOSTDOWN;
         for (int tries = 0; tries < _members.Count && error == Errno.EHOSTDOWN; tries++)
         {

@@ -62,6 +62,9 @@ public sealed unsafe partial class FileCache : FrameReclaimer
     /// <summary>Pages in the cache, of whatever state.</summary>
     public ulong PageCount => _pages.InUse;
 
+    /// <summary>Files of which something is known here.</summary>
+    public ulong FileCount => _files.InUse;
+
     /// <summary>For a caller that asks the store itself.</summary>
     internal TransferBuffers Buffers => _buffers;
 

@@ -1,4 +1,5 @@
 // Asks the manager component (GMM) for owners of new vRegions: one message for all contiguous regions (LegoOS: M2MM_CONSULT). Blocks.
+// A manager that has begun anew says EAGAIN until it has heard of all members; a question that the former one has got is asked again.
 // Without a manager (node 0: tests, an image on its own) this component owns what it needs.
 
 using System;
@@ -12,6 +13,10 @@ namespace Lego.Memory;
 /// <summary>The image's region broker.</summary>
 internal sealed unsafe class ManagerBroker : RegionBroker
 {
+    private const ulong PauseNs = 50_000_000;
+    /// <summary>Half a minute: a manager takes a second or two to begin anew.</summary>
+    private const int MostTries = 600;
+
     private readonly RpcEndpoint _rpc;
     private readonly FramePool _pool;
     private readonly ushort _manager;
@@ -50,6 +55,12 @@ internal sealed unsafe class ManagerBroker : RegionBroker
         context.Asid = asid;
         Span<byte> reply = stackalloc byte[sizeof(ConsultReply) + (OwnerRun.Most * sizeof(OwnerRun))];
         Errno error = _rpc.Call(_manager, Opcode.Consult, context, request, default, reply, out int received);
+        for (int tries = 0; error is Errno.EAGAIN or Errno.EHOSTDOWN && tries < MostTries; tries++)
+        {
+            Scheduler.Sleep(PauseNs);
+            error = _rpc.Call(_manager, Opcode.Consult, context, request, default, reply, out received);
+        }
+
         if (error != Errno.None)
         {
             return error;

@@ -50,6 +50,9 @@ public sealed unsafe partial class AddressSpaces
     /// <summary>Address spaces that exist.</summary>
     public ulong Count => _spaces.InUse;
 
+    /// <summary>Spaces whose home this is.</summary>
+    public ulong HomeCount => _spaces.InUse - _parts;
+
     /// <summary>The space, or null. On the hot path of every miss.</summary>
     public AddressSpace* Find(ushort vnode, uint asid)
     {

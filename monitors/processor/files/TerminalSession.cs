@@ -320,6 +320,21 @@ public sealed unsafe class TerminalSessions(FileSystem files)
         return Errno.None;
     }
 
+    /// <summary>The users' sides of all sessions have gone: no more input comes, no more output is taken. Never blocks.</summary>
+    public void HangUpAll()
+    {
+        for (TerminalSession* session = _first; session != null; session = session->Next)
+        {
+            StreamRequest end = new() { Session = session->Id, Stream = StreamRequest.InputEnd };
+            AcceptInput(in end, default);
+            for (ushort stream = StreamRequest.Output; stream <= StreamRequest.Error; stream++)
+            {
+                OutputCreditRequest closed = new() { Session = session->Id, Stream = stream, Status = (ushort)Errno.EPIPE };
+                AcceptCredit(in closed);
+            }
+        }
+    }
+
     /// <summary>The user's terminal has another size: the foreground group hears of it (SIGWINCH). ESRCH. Never blocks.</summary>
     public Errno AcceptWindowSize(in WindowSizeRequest request)
     {

@@ -107,6 +107,18 @@ public static unsafe partial class Signals
         return found;
     }
 
+    /// <summary>The same for the sessions of all programs.</summary>
+    public static void SendToTerminalSessions(Processes table, in SignalInfo info)
+    {
+        for (Process* process = table.First; process != null; process = process->Next)
+        {
+            if (process->TerminalSession != 0)
+            {
+                Send(process, in info);
+            }
+        }
+    }
+
     /// <summary>
     /// Sends the current thread a signal that it caused by an instruction. Blocking or ignoring it does not help: the instruction would
     /// fault again, so the action then becomes the default (as force_sig does in Linux).

@@ -25,7 +25,7 @@ internal sealed unsafe class SimLink : Link, IDisposable
     private const int CapacityBytes = 256 * 1024;
     private const int FullPerMille = 2;
 
-    private readonly SimMachine _machine;
+    private SimMachine _machine;
     private readonly NetworkKind _kind;
     private readonly Queue<Frame> _arrived = new();
     private SimLink? _far;
@@ -54,6 +54,12 @@ internal sealed unsafe class SimLink : Link, IDisposable
     /// <summary>True for either end of the link between the two.</summary>
     internal bool Joins(SimMachine a, SimMachine b) =>
         (_machine == a && _far!._machine == b) || (_machine == b && _far!._machine == a);
+
+    /// <summary>This end belongs to another machine from now on, with what lies in it.</summary>
+    internal void MoveTo(SimMachine machine) => _machine = machine;
+
+    /// <summary>True for this end at a machine of a link to the other one.</summary>
+    internal bool IsEndOf(SimMachine machine, SimMachine other) => _machine == machine && _far!._machine == other;
 
     /// <summary>Two ends.</summary>
     internal static (SimLink A, SimLink B) Join(SimMachine a, SimMachine b, NetworkKind kind)

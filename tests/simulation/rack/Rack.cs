@@ -69,6 +69,7 @@ internal sealed unsafe class Rack : IDisposable
     private readonly List<SimLink> _links = [];
     private readonly bool _isOnly;
     private readonly ulong _regionBytes;
+    private readonly ushort _firstMemory;
     private readonly RpcEndpoint[] _endpoints;
     private readonly List<ProcessorMonitor> _processors = [];
     private readonly List<MemoryMonitor> _memories = [];
@@ -84,6 +85,7 @@ internal sealed unsafe class Rack : IDisposable
         _regionBytes = options.RegionBytes;
         ushort firstMemory = (ushort)(ManagerNode + 1 + options.MoreProcessors);
         ushort last = (ushort)(ManagerNode + options.MoreProcessors + options.MoreMemories);
+        _firstMemory = firstMemory;
         _endpoints = new RpcEndpoint[last + 1];
         List<string> names = [.. s_names];
         for (int node = names.Count + 1; node <= last; node++)
@@ -126,7 +128,7 @@ internal sealed unsafe class Rack : IDisposable
     /// <summary>p, m, s, g, then other p, then other m.</summary>
     internal SimMachine[] Machines { get; }
 
-    internal SimChannel Channel { get; }
+    internal SimChannel Channel { get; private set; }
 
     internal StorageMonitor? Storage { get; private set; }
 
@@ -161,6 +163,34 @@ internal sealed unsafe class Rack : IDisposable
                 link.IsCut = isCut;
             }
         }
+    }
+
+    /// <summary>
+    /// Driver only: the manager's machine ends, and another one begins in its place, with the links and what lies in them.
+    /// </summary>
+    internal void ReplaceManager()
+    {
+        SimMachine ended = Machines[ManagerNode - 1];
+        ended.StoppedUntilNs = ulong.MaxValue;
+        SimMachine machine = Simulation.AddMachine("g", Pages);
+        Channel = new SimChannel(machine, _heard);
+        RpcEndpoint endpoint = null!;
+        Simulation.As(machine, () => endpoint = new RpcEndpoint(
+            ManagerNode, machine.Frames, Workers, new ComponentLife(new SimEntropy(machine)).NewIncarnation()));
+        _endpoints[ManagerNode] = endpoint;
+        for (ushort node = ProcessorNode; node < _endpoints.Length; node++)
+        {
+            ushort peer = node;
+            foreach (SimLink link in _links.FindAll(link => link.IsEndOf(ended, Machines[peer - 1])))
+            {
+                link.MoveTo(machine);
+                Simulation.As(machine, () => endpoint.Attach(peer, link));
+            }
+        }
+
+        Machines[ManagerNode - 1] = machine;
+        Simulation.Boot(machine, StartManager);
+        AwaitReady();
     }
 
     /// <summary>What holds between any two atomic pieces of kernel code.</summary>
@@ -323,7 +353,10 @@ internal sealed unsafe class Rack : IDisposable
         {
             if (node != ManagerNode)
             {
-                Manager.Control.Expect(node);
+                bool isMemory = node == MemoryNode || node >= _firstMemory;
+                ComponentKind kind = node == StorageNode ? ComponentKind.Storage
+                    : isMemory ? ComponentKind.Memory : ComponentKind.Processor;
+                Manager.Expect(kind, node);
             }
         }
 

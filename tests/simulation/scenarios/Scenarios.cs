@@ -59,6 +59,7 @@ internal static class Scenarios
         new LostProcessor(),
         new LostOwner("lost-owner", 0),
         new LostOwner("two-processors-lost-owner", 1),
+        new LostManager(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

@@ -157,6 +157,30 @@ public sealed class MembershipTableTests
         Assert.Equal(0, table.Write(bytes.AsSpan(0, length - 1)));
     }
 
+    [Fact]
+    public void A_table_is_complete_when_everybody_who_is_expected_has_joined()
+    {
+        MembershipTable table = new();
+        table.Expect(ComponentKind.Memory, 3);
+        Assert.Equal((false, true, false), (table.IsComplete, table.Has(ComponentKind.Memory), table.IsAlive(3)));
+        Assert.Equal(JoinOutcome.Joined, table.Join(Request(3), 0));
+        Assert.Equal((true, true), (table.IsComplete, table.IsAlive(3)));
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(5, true)]
+    public void Who_never_joins_is_given_up_by_a_manager_that_is_new_in_an_old_rack_and_awaited_while_the_rack_boots(
+        uint knownEpoch, bool isGivenUp)
+    {
+        MembershipTable table = new(suspectNs: 10, failNs: 20);
+        table.Expect(ComponentKind.Memory, 3);
+        table.Join(Request(4), knownEpoch);
+        table.Pass(30, self: 4);
+        Assert.Equal(isGivenUp ? 0 : -1, table.NextFailure());
+        Assert.Equal(isGivenUp, table.IsComplete);
+    }
+
     private static JoinRequest Request(ushort node, uint incarnation = 7, ComponentKind kind = ComponentKind.Memory) =>
         new() { Node = node, Kind = kind, Incarnation = incarnation, CapacityBytes = 1 << 30 };
 

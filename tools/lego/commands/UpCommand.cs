@@ -68,7 +68,7 @@ internal static class UpCommand
 
             using SignalForwarder signals = new(End, End);
             await using RackKeeper keeper = await RackKeeper.BootAsync(
-                rack.Read(result, directory), new Progress(ProgressStyle.Open), cancellation.Token);
+                rack.Read(result, directory) with { RestartsManager = true }, new Progress(ProgressStyle.Open), cancellation.Token);
             Task first = await Task.WhenAny(keeper.Failed, keeper.DownRequested, signalled.Task);
             if (first == keeper.Failed)
             {

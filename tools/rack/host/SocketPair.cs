@@ -34,6 +34,20 @@ internal sealed class SocketPair : IDisposable
         return new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));
     }
 
+    /// <summary>Closes an end, or both.</summary>
+    public void Close(bool first, bool second)
+    {
+        if (first)
+        {
+            Close(ref _first);
+        }
+
+        if (second)
+        {
+            Close(ref _second);
+        }
+    }
+
     /// <summary>Closes the ends that were not taken; the machines have inherited theirs.</summary>
     public void Dispose()
     {

@@ -12,6 +12,9 @@ public sealed record ComponentLine(
     public const string Running = "running";
     public const string Ended = "ended";
 
+    /// <summary>The state of one that runs and whose machine was started anew so often.</summary>
+    public static string RunningAfter(int restarts) => restarts == 0 ? Running : $"{Running}, restarted {restarts}x";
+
     /// <summary>How a sentence refers to it: "m0 (memory)".</summary>
     public string Title => $"{Name} ({Kind.ToString().ToLowerInvariant()})";
 

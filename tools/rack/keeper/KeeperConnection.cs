@@ -78,7 +78,7 @@ internal sealed class KeeperConnection : IDisposable
                 Enqueue(ControlFrame.WithNumbers(ControlFrameType.Started, ArgumentsTooLong, 0));
                 break;
             case ControlFrameType.Start when _session == 0:
-                _session = _server.OpenSession(this);
+                _session = await _server.OpenSessionAsync(this);
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
             case ControlFrameType.StandardInput or ControlFrameType.StandardInputEnd or ControlFrameType.Signal
@@ -131,7 +131,7 @@ internal sealed class KeeperConnection : IDisposable
         RackKeeper keeper = _server.Keeper;
         return string.Join('\n', keeper.Machines.Select(m => new ComponentLine(
             m.Component.Name, m.Component.Kind, m.Component.Node, m.ProcessId, m.Component.MemoryBytes, m.Component.Cpus,
-            keeper.Rack.Link, m.Ended.IsCompleted ? ComponentLine.Ended : ComponentLine.Running).ToText()));
+            keeper.Rack.Link, m.Ended.IsCompleted ? ComponentLine.Ended : ComponentLine.RunningAfter(m.Restarts)).ToText()));
     }
 
     private async Task SendAsync()

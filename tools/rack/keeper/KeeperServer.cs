@@ -70,8 +70,35 @@ internal sealed class KeeperServer : IDisposable
     /// <summary>Sends a session's frame to the component that starts programs.</summary>
     public Task<bool> SendToManagerAsync(ControlFrame frame) => _keeper.Find(_keeper.Rack.StartingComponent.Name)!.SendAsync(frame);
 
-    /// <summary>Gives a client a session number of its own.</summary>
-    public ushort OpenSession(KeeperConnection client)
+    /// <summary>Gives a client a session number of its own, when there is a manager for it.</summary>
+    public async Task<ushort> OpenSessionAsync(KeeperConnection client)
+    {
+        while (true)
+        {
+            Task manager = _keeper.ManagerReady;
+            await manager;
+            ushort session = OpenSession(client);
+            // One that goes meanwhile may or may not have told this session.
+            if (manager == _keeper.ManagerReady || !CloseSession(session))
+            {
+                return session;
+            }
+        }
+    }
+
+    /// <summary>Tells the clients of all programs that the manager has taken their sessions along.</summary>
+    public void EndSessions(string sentence)
+    {
+        foreach (ushort session in _sessions.Keys)
+        {
+            if (_sessions.TryRemove(session, out KeeperConnection? client))
+            {
+                client.Enqueue(ControlFrame.WithText(ControlFrameType.MemberFailed, sentence));
+            }
+        }
+    }
+
+    private ushort OpenSession(KeeperConnection client)
     {
         while (true)
         {

@@ -2,7 +2,7 @@
 // on a unix socket. A foreground `run` has its keeper inside its own process; `up` leaves one behind. When a machine ends unasked, the
 // rack has failed: every client hears the sentence, and the keeper's owner takes the rest down. Not so when it was one of several
 // processor or memory components and the manager says that the rack goes on: then the programs that depended on it end, each with a
-// sentence to its own client.
+// sentence to its own client. A manager's machine that `up` started is started anew: its sessions lose their clients.
 
 using System;
 using System.Collections.Generic;
@@ -19,6 +19,9 @@ internal sealed record RackOrder(RackDescription Rack, IReadOnlyList<AddedFile> 
 {
     /// <summary>How the machines execute code; null for the fastest that works here.</summary>
     public Accelerator? Accelerator { get; init; }
+
+    /// <summary>A manager whose machine ends is started anew: not where the rack is there for one run, which ends with it.</summary>
+    public bool RestartsManager { get; init; }
 }
 
 /// <summary>A running rack.</summary>
@@ -35,14 +38,21 @@ internal sealed class RackKeeper : IAsyncDisposable
     /// <summary>How long a machine that is shutting down may move no byte.</summary>
     private static readonly TimeSpan s_shutdownLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>A manager that ends more often than that has a reason that will not go away.</summary>
+    private const int MostRestarts = 10;
+
     private static readonly TimeSpan s_filePoll = TimeSpan.FromMilliseconds(5);
 
     private readonly RackDirectory _directory;
     private readonly MachineStarter _starter = new();
-    private readonly List<Machine> _machines = [];
+    /// <summary>One a component; who looks through it keeps what it was then, a change makes another one.</summary>
+    private volatile IReadOnlyList<Machine> _machines = [];
     private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private RingPlan? _rings;
     private VolumeLease? _volume;
     private KeeperServer? _server;
+    private Task<Machine>? _startingAnew;
+    private bool _restartsManager;
     private volatile bool _isEnding;
 
     private RackKeeper(RackDescription rack, RackDirectory directory)
@@ -66,6 +76,9 @@ internal sealed class RackKeeper : IAsyncDisposable
     /// <summary>True when programs' changes to files stay.</summary>
     public bool HasPersistentVolume => _volume!.IsPersistent;
 
+    /// <summary>Completes when there is a manager that serves; another task after each of its ends.</summary>
+    public Task ManagerReady { get; private set; } = Task.CompletedTask;
+
     /// <summary>From the first machine's start until the manager was ready.</summary>
     public TimeSpan BootTime { get; private set; }
 
@@ -77,7 +90,7 @@ internal sealed class RackKeeper : IAsyncDisposable
         RackDirectory.Sweep();
         RackDirectory directory = RackDirectory.TryCreate(order.DirectoryName)
             ?? throw ToolException.Usage(AlreadyUp);
-        RackKeeper keeper = new(order.Rack, directory);
+        RackKeeper keeper = new(order.Rack, directory) { _restartsManager = order.RestartsManager };
         try
         {
             keeper._volume = await VolumeStore.LeaseAsync(order.Rack.VolumeComponent.Volume, order.Added, directory, progress);
@@ -146,12 +159,19 @@ internal sealed class RackKeeper : IAsyncDisposable
             await _server.StopListeningAsync();
         }
 
+        if (_startingAnew is { } starting)
+        {
+            // Its machine is in the list then.
+            await Task.WhenAny(starting);
+        }
+
         foreach (Machine machine in _machines)
         {
             machine.Dispose();
         }
 
         _starter.Dispose();
+        _rings?.Dispose();
         _volume?.Dispose();
         _directory.Dispose(_machines.Select(machine => machine.Component.Name));
         _server?.Dispose();
@@ -159,8 +179,7 @@ internal sealed class RackKeeper : IAsyncDisposable
 
     private async Task StartMachinesAsync(CancellationToken cancellation)
     {
-        RingPlan rings = new(Rack, _directory);
-        using DescriptorPool control = new();
+        _rings = new RingPlan(Rack, _directory);
         if (Rack.Link == LinkKind.Ethernet)
         {
             await StartHelperAsync("switch", FrameSwitch.ArgumentsFor(Rack, _directory.Path), _directory.SwitchLog);
@@ -175,15 +194,30 @@ internal sealed class RackKeeper : IAsyncDisposable
         long start = Stopwatch.GetTimestamp();
         foreach (ComponentDescription component in Rack.Components)
         {
-            SocketPair pair = control.Add();
+            await StartMachineAsync(component, 0);
+        }
+
+        _rings.CloseDescriptors();
+        await WaitUntilReadyAsync(cancellation);
+        BootTime = Stopwatch.GetElapsedTime(start);
+        // Every machine has mapped its regions by now: the manager is ready when it has heard from all of them.
+        _rings.UnlinkRegions();
+    }
+
+    private async Task<Machine> StartMachineAsync(ComponentDescription component, int restarts)
+    {
+        SocketPair pair = new();
+        using (pair)
+        {
             MachineResources resources = new()
             {
                 ImagePath = HostPaths.Image(component.KindName),
+                Lost = [.. _machines.Where(m => m.IsLost).Select(m => m.Component.Node)],
                 SerialLogPath = _directory.SerialLog(component.Name),
                 MonitorPath = _directory.Monitor(component.Name),
                 ControlDescriptor = pair.Second,
                 VolumePath = component.HasVolume ? _volume!.ImagePath : null,
-                Rings = rings.EndsOf(component),
+                Rings = _rings!.EndsOf(component),
                 NetworkBackend = Rack.Link == LinkKind.Ethernet ? FrameSwitch.BackendOf(_directory.Path, component.Node) : null,
                 Wire = Rack.Network.Wire is not null && component == Rack.ProgramsComponent
                     ? WireForwarder.Arguments(_directory.Path, CardArguments.ProgramsName)
@@ -194,17 +228,11 @@ internal sealed class RackKeeper : IAsyncDisposable
             (string program, arguments) = OnCores(component, arguments);
             Process process = await _starter.StartAsync(program, arguments, _directory.QemuLog(component.Name));
             _directory.OwnProcess(process.Id);
-            Machine machine = new(component, process, new ControlChannel(pair.TakeFirst()), _directory);
-            _machines.Add(machine);
-            _ = WatchAsync(machine);
-            _ = ServeAsync(machine);
+            Machine machine = new(component, process, new ControlChannel(pair.TakeFirst()), _directory) { Restarts = restarts };
+            _machines = restarts == 0 ? [.. _machines, machine] : [.. _machines.Select(m => m.Component == component ? machine : m)];
+            _ = WatchAsync(machine, ServeAsync(machine));
+            return machine;
         }
-
-        rings.CloseDescriptors();
-        await WaitUntilReadyAsync(cancellation);
-        BootTime = Stopwatch.GetElapsedTime(start);
-        // Every machine has mapped its regions by now: the manager is ready when it has heard from all of them.
-        rings.UnlinkRegions();
     }
 
     // taskset(1) is replaced by QEMU, which keeps its process id and its cores.
@@ -245,10 +273,19 @@ internal sealed class RackKeeper : IAsyncDisposable
         return machine.Ended.IsCompletedSuccessfully ? machine.Ended.Result : $"{machine.Component.Title} failed: no sign of life from it";
     }
 
-    private async Task WatchAsync(Machine machine)
+    private async Task WatchAsync(Machine machine, Task serving)
     {
         string sentence = await machine.Ended;
         ComponentKind kind = machine.Component.Kind;
+        bool hasServed = kind == ComponentKind.Manager && _server is not null && machine.Ready.IsCompleted;
+        if (_restartsManager && hasServed && machine.Restarts < MostRestarts && !_isEnding)
+        {
+            // What it had said before counts.
+            await serving;
+            await StartAnewAsync(machine, sentence);
+            return;
+        }
+
         bool isOneOfSeveral = kind is ComponentKind.Processor or ComponentKind.Memory && _server is not null
             && _machines.Any(m => m.Component.Kind == kind && !m.Ended.IsCompleted);
         ControlFrame question = ControlFrame.WithNumber(ControlFrameType.MachineEnded, 0, (uint)machine.Component.Node);
@@ -256,6 +293,35 @@ internal sealed class RackKeeper : IAsyncDisposable
         {
             await FailAsync(sentence);
         }
+    }
+
+    /// <summary>Replaces the manager's machine, which has ended; its state is soft, and the other components bring it along.</summary>
+    private async Task StartAnewAsync(Machine ended, string sentence)
+    {
+        TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ManagerReady = ready.Task;
+        ended.IsLost = true;
+        _server!.EndSessions(sentence);
+        Console.Error.WriteLine($"lego: {sentence}; it is started anew");
+        try
+        {
+            _startingAnew = StartMachineAsync(ended.Component, ended.Restarts + 1);
+            Machine machine = await _startingAnew;
+            ended.Dispose();
+            if (_isEnding)
+            {
+                machine.Dispose();
+            }
+
+            await Task.WhenAny(machine.Ready, machine.Ended);
+        }
+        catch (Exception error)
+        {
+            // Whatever it was: without a manager the rack has failed.
+            await FailAsync($"{sentence}, and cannot be started anew: {error.Message}");
+        }
+
+        ready.SetResult();
     }
 
     /// <summary>The manager's answer about a machine that has ended.</summary>

@@ -46,6 +46,9 @@ internal sealed class Machine : IDisposable
     /// <summary>Completes when the machine is gone, with a sentence that says why.</summary>
     public Task<string> Ended { get; }
 
+    /// <summary>How often the component's machine was started anew before.</summary>
+    public int Restarts { get; init; }
+
     /// <summary>It ended unasked, and the rack goes on without it.</summary>
     public bool IsLost { get; set; }
 

@@ -31,6 +31,8 @@ internal sealed record RingEnd(ComponentDescription Peer, string RegionPath, int
 internal sealed record MachineResources
 {
     public required string ImagePath { get; init; }
+    /// <summary>Nodes of components that have ended for good: the image does not wait for them.</summary>
+    public IReadOnlyCollection<int> Lost { get; init; } = [];
     public required string SerialLogPath { get; init; }
     /// <summary>Unix socket for QEMU's machine protocol (debugger, memory peeks).</summary>
     public required string MonitorPath { get; init; }
@@ -68,7 +70,7 @@ internal static class QemuCommandLine
             .. Common(component.Name, resources.Accelerator, component.Cpus, component.Vectors, component.MemoryBytes,
                 component.HasExCache),
             "-kernel", resources.ImagePath,
-            "-append", BootLine(rack, component),
+            "-append", BootLine(rack, component, resources.Lost),
             "-serial", $"file:{Escape(resources.SerialLogPath)}",
             "-qmp", $"unix:{Escape(resources.MonitorPath)},server=on,wait=off",
             "-device", $"isa-debug-exit,iobase=0x{DebugExitPort:x},iosize=4",
@@ -139,7 +141,7 @@ internal static class QemuCommandLine
     ];
 
     /// <summary>The kernel command line: space-separated key=value words that the image's BootArguments reads.</summary>
-    public static string BootLine(RackDescription rack, ComponentDescription component)
+    public static string BootLine(RackDescription rack, ComponentDescription component, IReadOnlyCollection<int>? lost = null)
     {
         List<string> words =
         [
@@ -148,7 +150,7 @@ internal static class QemuCommandLine
             $"node={component.Node}",
             $"link={rack.Link.ToString().ToLowerInvariant()}",
         ];
-        ComponentDescription[] peers = [.. rack.Components.Where(c => c.Node != component.Node)];
+        ComponentDescription[] peers = [.. rack.Components.Where(c => c.Node != component.Node && lost?.Contains(c.Node) != true)];
         if (peers.Length > 0)
         {
             words.Add("peers=" + string.Join(",", peers.Select(p => $"{p.KindName}:{p.Node}")));

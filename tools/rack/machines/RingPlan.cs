@@ -1,24 +1,29 @@
 // The ring links of a rack: for every pair of machines one region file in /dev/shm and one socket pair as its doorbell. The files have
-// names only until all machines have mapped them; the socket pairs have none.
+// names only until all machines have mapped them; the socket pairs have none. The ends of the component that starts programs stay open
+// here, so that its machine can be started anew: the other machines notice nothing, and find it at the positions of the rings.
 
 using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Microsoft.Win32.SafeHandles;
 
 namespace Lego.Racks;
 
 /// <summary>Makes the pairs' files and descriptors and hands each machine its ends.</summary>
-internal sealed class RingPlan
+internal sealed class RingPlan : IDisposable
 {
     private readonly DescriptorPool _doorbells = new();
     private readonly Dictionary<(int Low, int High), (string Region, SocketPair Doorbell)> _pairs = [];
+    private readonly Dictionary<(int Low, int High), SafeFileHandle> _kept = [];
     private readonly IReadOnlyList<ComponentDescription> _components;
+    private readonly int _keptNode;
 
     /// <summary>Creates nothing when the rack's link is not ring.</summary>
     public RingPlan(RackDescription rack, RackDirectory directory)
     {
         _components = rack.Components;
+        _keptNode = rack.StartingComponent.Node;
         if (rack.Link != LinkKind.Ring)
         {
             return;
@@ -45,25 +50,48 @@ internal sealed class RingPlan
         foreach (ComponentDescription peer in _components.Where(c => c.Node != component.Node).OrderBy(c => c.Node))
         {
             bool isLow = component.Node < peer.Node;
-            if (_pairs.TryGetValue(isLow ? (component.Node, peer.Node) : (peer.Node, component.Node),
-                out (string Region, SocketPair Doorbell) pair))
+            (int Low, int High) key = isLow ? (component.Node, peer.Node) : (peer.Node, component.Node);
+            if (_pairs.TryGetValue(key, out (string Region, SocketPair Doorbell) pair))
             {
-                ends.Add(new RingEnd(peer, pair.Region, isLow ? pair.Doorbell.First : pair.Doorbell.Second));
+                string region = _kept.TryGetValue(key, out SafeFileHandle? open)
+                    ? $"/proc/{Environment.ProcessId}/fd/{open.DangerousGetHandle()}" : pair.Region;
+                ends.Add(new RingEnd(peer, region, isLow ? pair.Doorbell.First : pair.Doorbell.Second));
             }
         }
 
         return ends;
     }
 
-    /// <summary>Closes the doorbells in this process, once every machine has inherited its own.</summary>
-    public void CloseDescriptors() => _doorbells.Dispose();
+    /// <summary>Closes the doorbells in this process, once every machine has inherited its own, but for those that are kept.</summary>
+    public void CloseDescriptors()
+    {
+        foreach (((int low, int high), (_, SocketPair doorbell)) in _pairs)
+        {
+            doorbell.Close(first: low != _keptNode, second: high != _keptNode);
+        }
+    }
 
     /// <summary>Removes the regions' names, once every machine has mapped them.</summary>
     public void UnlinkRegions()
     {
-        foreach ((string region, _) in _pairs.Values)
+        foreach (((int low, int high), (string region, _)) in _pairs)
         {
+            if (low == _keptNode || high == _keptNode)
+            {
+                _kept[(low, high)] = File.OpenHandle(region, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            }
+
             File.Delete(region);
+        }
+    }
+
+    /// <summary>Closes what is kept.</summary>
+    public void Dispose()
+    {
+        _doorbells.Dispose();
+        foreach (SafeFileHandle open in _kept.Values)
+        {
+            open.Dispose();
         }
     }
 
