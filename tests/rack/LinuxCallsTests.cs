@@ -31,6 +31,9 @@ public sealed class LinuxCallsTests : IDisposable
     [RootFact]
     public async Task Answers_to_arguments_of_every_kind_are_as_on_the_host() => await AssertSameAsync(["answers"]);
 
+    [RootFact]
+    public async Task What_is_refused_when_one_argument_is_wrong_is_as_on_the_host() => await AssertSameAsync(["refusals"]);
+
     [Fact]
     public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);
 

@@ -162,13 +162,13 @@ public static unsafe class DescriptorCalls
         switch (call.A1)
         {
             case Duplicate:
-                return call.A2 >= LimitOf(call.Process)
+                return (uint)call.A2 >= LimitOf(call.Process)
                     ? SystemCall.Fail(Errno.EINVAL)
-                    : DuplicateFrom(ref call, call.A2, closeOnExec: false);
+                    : DuplicateFrom(ref call, (uint)call.A2, closeOnExec: false);
             case DuplicateCloseOnExec:
-                return call.A2 >= LimitOf(call.Process)
+                return (uint)call.A2 >= LimitOf(call.Process)
                     ? SystemCall.Fail(Errno.EINVAL)
-                    : DuplicateFrom(ref call, call.A2, closeOnExec: true);
+                    : DuplicateFrom(ref call, (uint)call.A2, closeOnExec: true);
             case GetDescriptorFlags:
                 return table->IsCloseOnExec(number) ? (long)DescriptorCloseOnExec : 0;
             case SetDescriptorFlags:
@@ -225,7 +225,8 @@ public static unsafe class DescriptorCalls
 
     private static long OpenAt(ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode)
     {
-        flags &= (flags & OpenFlags.Path) != 0 ? ~OpenFlags.Temporary : (OpenFlags)uint.MaxValue;
+        // Beside O_PATH few flags count (build_open_flags).
+        flags &= (flags & OpenFlags.Path) != 0 ? OpenFlags.RememberedOfPath | OpenFlags.CloseOnExec : (OpenFlags)uint.MaxValue;
         bool isBadTemporary = (flags & OpenFlags.Temporary) != 0
             && ((flags & OpenFlags.Directory) == 0 || (flags & OpenFlags.AccessMask) == OpenFlags.ReadOnly);
         if (isBadTemporary || (flags & (OpenFlags.Create | OpenFlags.Directory)) == (OpenFlags.Create | OpenFlags.Directory))

@@ -54,7 +54,7 @@ public static unsafe class EventCalls
 
         using Descriptor epoll = Descriptor.Of(call.Process, call.A0);
         using Descriptor target = Descriptor.Of(call.Process, call.A2);
-        if (epoll.IsBad || target.IsBad)
+        if (epoll.IsBad || target.IsBad || epoll.File->IsPathOnly || target.File->IsPathOnly)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
@@ -205,9 +205,15 @@ public static unsafe class EventCalls
         }
 
         using Descriptor epoll = Descriptor.Of(call.Process, call.A0);
-        if (epoll.IsBad || epoll.File->Kind != FileKind.Epoll)
+        if (epoll.IsBad || epoll.File->IsPathOnly)
         {
-            return SystemCall.Fail(epoll.IsBad ? Errno.EBADF : Errno.EINVAL);
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        bool isWild = UserMemory.IsWild(call.A1, (ulong)most * (ulong)sizeof(Event));
+        if (isWild || epoll.File->Kind != FileKind.Epoll)
+        {
+            return SystemCall.Fail(isWild ? Errno.EFAULT : Errno.EINVAL);
         }
 
         Event* events = stackalloc Event[MostReported];

@@ -16,12 +16,13 @@ public static unsafe class FileCopies
     {
         using Descriptor to = Descriptor.Of(call.Process, call.A0);
         using Descriptor from = Descriptor.Of(call.Process, call.A1);
-        if (to.IsBad || from.IsBad)
+        if (to.IsBad || from.IsBad || !from.File->IsReadable || !to.File->IsWritable)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        if (!from.Operations.IsSeekable || (to.File->Flags & OpenFlags.Append) != 0)
+        bool isDirectory = from.File->Kind is FileKind.Directory or FileKind.PseudoDirectory;
+        if ((long)call.A3 < 0 || isDirectory || !from.Operations.IsSeekable || (to.File->Flags & OpenFlags.Append) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -34,7 +35,7 @@ public static unsafe class FileCopies
     {
         using Descriptor from = Descriptor.Of(call.Process, call.A0);
         using Descriptor to = Descriptor.Of(call.Process, call.A2);
-        if (to.IsBad || from.IsBad || (to.File->Flags & OpenFlags.Append) != 0)
+        if (to.IsBad || from.IsBad || from.File->IsPathOnly || to.File->IsPathOnly || (to.File->Flags & OpenFlags.Append) != 0)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
@@ -43,6 +44,11 @@ public static unsafe class FileCopies
         {
             bool isDirectory = from.File->Kind == FileKind.Directory || to.File->Kind == FileKind.Directory;
             return SystemCall.Fail(isDirectory ? Errno.EISDIR : Errno.EINVAL);
+        }
+
+        if (!from.File->IsReadable || !to.File->IsWritable)
+        {
+            return SystemCall.Fail(Errno.EBADF);
         }
 
         // Between kinds of file systems, and beyond the largest position.

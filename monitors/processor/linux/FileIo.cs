@@ -256,8 +256,11 @@ public static unsafe class FileIo
     }
 
     [SystemCall(306, "syncfs", Support.Partial, "as sync")]
-    internal static long SynchronizeFileSystem(ref SystemCall call) =>
-        FileTable.Of(call.Process)->Find((uint)call.A0) == null ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
+    internal static long SynchronizeFileSystem(ref SystemCall call)
+    {
+        OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
+        return file == null || file->IsPathOnly ? SystemCall.Fail(Errno.EBADF) : SynchronizeAll(ref call);
+    }
 
     [SystemCall(221, "fadvise64", Support.Stub, "accepted without effect")]
     internal static long Advise(ref SystemCall call)
@@ -275,7 +278,9 @@ public static unsafe class FileIo
     {
         OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
         return SystemCall.Result(
-            file == null || !file->IsReadable ? Errno.EBADF : file->Kind != FileKind.Regular ? Errno.EINVAL : Errno.None);
+            file == null || !file->IsReadable ? Errno.EBADF
+            : file->Kind != FileKind.Regular || (long)call.A2 < 0 ? Errno.EINVAL
+            : Errno.None);
     }
 
     internal enum Direction : byte
@@ -345,25 +350,33 @@ public static unsafe class FileIo
 
     private static long TransferAt(ref SystemCall call, Direction direction, ref IoVector memory, ulong position)
     {
-        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        if (descriptor.IsBad || !IsAllowed(descriptor.File, direction))
-        {
-            return SystemCall.Fail(Errno.EBADF);
-        }
-
         if ((long)position < 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        if (descriptor.IsBad || descriptor.File->IsPathOnly)
+        {
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        // That a file has no positions counts before what it was opened for (ksys_pread64).
         if (!descriptor.Operations.IsSeekable)
         {
             return SystemCall.Fail(Errno.ESPIPE);
         }
 
-        if (memory.IsWild)
+        if (!IsAllowed(descriptor.File, direction))
         {
-            return SystemCall.Fail(Errno.EFAULT);
+            return SystemCall.Fail(Errno.EBADF);
+        }
+
+        // Behind the largest position there is nothing (rw_verify_area).
+        bool endsBeyond = (long)(position + memory.RemainingBytes) < 0;
+        if (memory.IsWild || endsBeyond)
+        {
+            return SystemCall.Fail(endsBeyond ? Errno.EINVAL : Errno.EFAULT);
         }
 
         long result = direction == Direction.Read

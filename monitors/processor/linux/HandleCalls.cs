@@ -65,7 +65,8 @@ public static unsafe class HandleCalls
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        if ((int)call.A0 != PathName.CurrentDirectory && FileTable.Of(call.Process)->Find((uint)call.A0) == null)
+        OpenFile* mount = FileTable.Of(call.Process)->Find((uint)call.A0);
+        if ((int)call.A0 != PathName.CurrentDirectory && (mount == null || mount->IsPathOnly))
         {
             return SystemCall.Fail(Errno.EBADF);
         }

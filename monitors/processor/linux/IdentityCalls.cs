@@ -54,7 +54,8 @@ public static unsafe class IdentityCalls
     [SystemCall(109, "setpgid", Support.Full)]
     public static long SetProcessGroup(ref SystemCall call)
     {
-        int group = (int)call.A1;
+        // Without a group it is that of the id, whatever that is.
+        int group = (int)call.A1 != 0 ? (int)call.A1 : (int)call.A0;
         if (group < 0)
         {
             return SystemCall.Fail(Errno.EINVAL);

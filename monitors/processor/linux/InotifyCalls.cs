@@ -28,13 +28,13 @@ public static unsafe class InotifyCalls
     {
         InotifyMask mask = (InotifyMask)(uint)call.A2;
         bool isTwice = (mask & InotifyMask.MaskAdd) != 0 && (mask & InotifyMask.MaskCreate) != 0;
-        if ((mask & InotifyMask.Known) == 0)
+        if ((mask & InotifyMask.Known) == 0 || (mask & ~InotifyMask.Known) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        if (descriptor.IsBad)
+        if (descriptor.IsBad || descriptor.File->IsPathOnly)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
@@ -57,7 +57,7 @@ public static unsafe class InotifyCalls
     internal static long Remove(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        return descriptor.IsBad ? SystemCall.Fail(Errno.EBADF)
+        return descriptor.IsBad || descriptor.File->IsPathOnly ? SystemCall.Fail(Errno.EBADF)
             : descriptor.File->Kind != FileKind.Inotify ? SystemCall.Fail(Errno.EINVAL)
             : SystemCall.Result(call.Files.Inotify.Remove(descriptor.File->Inotify, (int)call.A1));
     }

@@ -22,10 +22,14 @@ public static unsafe class LimitCalls
     }
 
     [SystemCall(97, "getrlimit", Support.Full)]
-    internal static long Get(ref SystemCall call) => Exchange(ref call, call.Process, call.A0, 0, call.A1);
+    internal static long Get(ref SystemCall call) => call.A1 == 0 && call.A0 < Process.LimitCount
+        ? SystemCall.Fail(Errno.EFAULT)
+        : Exchange(ref call, call.Process, call.A0, 0, call.A1);
 
     [SystemCall(160, "setrlimit", Support.Partial, "as prlimit64")]
-    internal static long Set(ref SystemCall call) => Exchange(ref call, call.Process, call.A0, call.A1, 0);
+    internal static long Set(ref SystemCall call) => call.A1 == 0
+        ? SystemCall.Fail(Errno.EFAULT)
+        : Exchange(ref call, call.Process, call.A0, call.A1, 0);
 
     [SystemCall(302, "prlimit64", Support.Partial,
         "enforced: RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_NICE; "

@@ -12,6 +12,8 @@ public static unsafe class MappedFiles
     private const uint Shared = 1;
     private const uint TypeMask = 0xF;
     private const uint Anonymous = 0x20;
+    private const uint GrowsDown = 0x100;
+    private const uint HugePages = 0x40000;
 
     /// <summary>
     /// Checks a descriptor against mmap(2)'s rules and fills the request's file, offset and storage. A device without
@@ -25,7 +27,15 @@ public static unsafe class MappedFiles
             return Errno.EBADF;
         }
 
-        if (!file->IsReadable)
+        // A file is no stack, and none of huge pages.
+        if ((request.Flags & (GrowsDown | HugePages)) != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        bool isShared = (request.Flags & Shared) != 0;
+        bool writes = (request.Protection & Protection.Write) != 0;
+        if (!file->IsReadable || (isShared && writes && !file->IsWritable))
         {
             return Errno.EACCES;
         }
@@ -33,13 +43,6 @@ public static unsafe class MappedFiles
         if (file->Kind is not (FileKind.Zero or FileKind.Regular))
         {
             return Errno.ENODEV;
-        }
-
-        bool isShared = (request.Flags & Shared) != 0;
-        bool writes = (request.Protection & Protection.Write) != 0;
-        if (isShared && writes && !file->IsWritable)
-        {
-            return Errno.EACCES;
         }
 
         request.Allowed = Protection.Read | Protection.Execute | (file->IsWritable ? Protection.Write : Protection.None);

@@ -43,20 +43,24 @@ public static unsafe class MemoryAdvice
         Advice advice = (Advice)call.A2;
         bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.Mergeable and <= Advice.DoDump) or (>= Advice.Cold
             and <= Advice.DontNeedLocked);
-        if (!isKnown || !MemoryCalls.TryRange(call.A0, call.A1, out ulong end))
+        ulong length = (call.A1 + PageMask) & ~PageMask;
+        if (!isKnown || (call.A0 & PageMask) != 0 || length < call.A1 || call.A0 + length < call.A0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        // Behind the last address that a program can have there is nothing mapped.
+        ulong end = Math.Min(call.A0 + length, UserMemory.Limit);
+        Errno result = length != 0 && end < call.A0 + length ? Errno.ENOMEM : Errno.None;
         if (advice is Advice.PopulateRead or Advice.PopulateWrite)
         {
             MissAccess access = advice == Advice.PopulateRead ? MissAccess.Read : MissAccess.Write;
-            return SystemCall.Result(Populate(call.Process, call.A0, end, access));
+            Errno populated = Populate(call.Process, call.A0, end, access);
+            return SystemCall.Result(populated != Errno.None ? populated : result);
         }
 
         bool discards = advice is Advice.DontNeed or Advice.DontNeedLocked or Advice.Free;
         AddressSpace* space = call.Process->Space;
-        Errno result = Errno.None;
         // Holes are skipped and reported in the end, as Linux's madvise_walk_vmas does.
         for (ulong start = call.A0; start < end;)
         {
@@ -128,6 +132,11 @@ public static unsafe class MemoryAdvice
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        if (IsEmpty(call.A0, call.A1))
+        {
+            return 0;
+        }
+
         if (!MemoryCalls.TryRange(call.A0, call.A1, out ulong end))
         {
             return SystemCall.Fail(Errno.ENOMEM);
@@ -194,13 +203,19 @@ public static unsafe class MemoryAdvice
     }
 
     [SystemCall(149, "mlock", Support.Partial, "a rack's memory is never swapped; lines are evicted all the same, and VmLck stays 0")]
-    public static long Lock(ref SystemCall call) => SystemCall.Result(CheckLocking(ref call, call.A1));
+    public static long Lock(ref SystemCall call)
+    {
+        Errno error = CheckLocking(ref call, call.A1);
+        return SystemCall.Result(error == Errno.None && !CanBeTouched(ref call) ? Errno.ENOMEM : error);
+    }
 
     [SystemCall(325, "mlock2", Support.Partial, "as mlock")]
     public static long LockOnFault(ref SystemCall call)
     {
         const ulong OnFault = 1;
-        return (call.A2 & ~OnFault) != 0 ? SystemCall.Fail(Errno.EINVAL) : Lock(ref call);
+        return (call.A2 & ~OnFault) != 0 ? SystemCall.Fail(Errno.EINVAL)
+            : (call.A2 & OnFault) != 0 ? SystemCall.Result(CheckLocking(ref call, call.A1))
+            : Lock(ref call);
     }
 
     [SystemCall(151, "mlockall", Support.Partial, "as mlock")]
@@ -219,7 +234,7 @@ public static unsafe class MemoryAdvice
 
     private static Errno CheckLocking(ref SystemCall call, ulong lengthBytes)
     {
-        Errno error = CheckLimit(call.Process, lengthBytes);
+        Errno error = CheckLimit(call.Process, IsEmpty(call.A0, lengthBytes) ? 0 : lengthBytes);
         return error != Errno.None ? error : CheckMapped(ref call);
     }
 
@@ -233,8 +248,30 @@ public static unsafe class MemoryAdvice
     private static Errno CheckMapped(ref SystemCall call)
     {
         ulong start = call.A0 & ~PageMask;
-        bool mapped = MemoryCalls.TryRange(start, call.A1 + (call.A0 - start), out ulong end) && IsMapped(call.Process->Space, start, end);
+        bool mapped = IsEmpty(call.A0, call.A1)
+            || (MemoryCalls.TryRange(start, call.A1 + (call.A0 - start), out ulong end) && IsMapped(call.Process->Space, start, end));
         return mapped ? Errno.None : Errno.ENOMEM;
+    }
+
+    /// <summary>A length that rounding up to pages makes 0, also one that goes round (PAGE_ALIGN): such a range has no page.</summary>
+    private static bool IsEmpty(ulong address, ulong lengthBytes) =>
+        ((lengthBytes + (address & PageMask) + PageMask) & ~PageMask) == 0;
+
+    /// <summary>mlock brings the pages in, which fails where no access is allowed. The range is mapped.</summary>
+    private static bool CanBeTouched(ref SystemCall call)
+    {
+        ulong end = IsEmpty(call.A0, call.A1) ? 0 : call.A0 + call.A1;
+        for (ulong at = call.A0 & ~PageMask; at < end;)
+        {
+            if (!call.Process->Space->TryFindRange(at, out VmaRecord range) || range.Protection == Protection.None)
+            {
+                return false;
+            }
+
+            at = range.End;
+        }
+
+        return true;
     }
 
     /// <summary>

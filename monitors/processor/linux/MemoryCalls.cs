@@ -102,7 +102,10 @@ public static unsafe class MemoryCalls
     [SystemCall(10, "mprotect", Support.Partial, "no PROT_GROWSDOWN, no protection keys")]
     public static long Protect(ref SystemCall call)
     {
-        if ((call.A2 & ~KnownProtection) != 0 || (call.A0 & PageMask) != 0)
+        // PROT_SEM asks for nothing on x86.
+        const ulong Semaphores = 8;
+        ulong protection = call.A2 & ~Semaphores;
+        if ((protection & ~KnownProtection) != 0 || (call.A0 & PageMask) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -117,7 +120,7 @@ public static unsafe class MemoryCalls
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
-        RangeRequest request = new() { Address = call.A0, Length = end - call.A0, Protection = (Protection)call.A2 };
+        RangeRequest request = new() { Address = call.A0, Length = end - call.A0, Protection = (Protection)protection };
         return Answer(ref call,
             call.Process->Table.Spaces.Change(call.Process->Space, Opcode.Protect, in request, default, call.A0, end, out _), 0);
     }

@@ -221,7 +221,10 @@ public static unsafe class Ownership
             request.ModifyTimeNs = FileTime.Of(modify.Seconds, (uint)modify.Microseconds * 1000);
         }
 
-        return Change(process, directory, path, 0, request);
+        // As of utimensat, a null path means the descriptor itself.
+        return path == 0 && (int)directory != PathName.CurrentDirectory
+            ? SystemCall.Result(ChangeDescriptor(process, directory, request))
+            : Change(process, directory, path, 0, request);
     }
 
     private static long Change(Process* process, ulong directory, ulong address, ulong flags, SetAttributesRequest request)

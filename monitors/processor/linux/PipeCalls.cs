@@ -13,8 +13,11 @@ public static unsafe class PipeCalls
     [SystemCall(293, "pipe2", Support.Partial, "no packet mode (O_DIRECT), no notification pipes")]
     internal static long Pipe2(ref SystemCall call)
     {
-        OpenFlags flags = (OpenFlags)call.A1;
-        return (flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlocking)) != 0 ? SystemCall.Fail(Errno.EINVAL) : Make(ref call, flags);
+        // O_NOTIFICATION_PIPE has the value of O_EXCL: a kernel without watch queues says ENOPKG.
+        OpenFlags flags = (OpenFlags)(uint)call.A1;
+        return (flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlocking | OpenFlags.Exclusive)) != 0 ? SystemCall.Fail(Errno.EINVAL)
+            : (flags & OpenFlags.Exclusive) != 0 ? SystemCall.Fail(Errno.ENOPKG)
+            : Make(ref call, flags);
     }
 
     private static long Make(ref SystemCall call, OpenFlags flags)

@@ -43,7 +43,9 @@ public static unsafe class PipeTransfers
         bool isAppend = !toPipe && (to.File->Flags & OpenFlags.Append) != 0;
         bool isNowhere = (call.A1 != 0 && !from.Operations.IsSeekable) || (call.A3 != 0 && !to.Operations.IsSeekable);
         bool isDirectory = from.File->Kind is FileKind.Directory or FileKind.PseudoDirectory;
-        if ((!fromPipe && !toPipe) || isAppend || isDirectory || isNowhere || (fromPipe && toPipe && from.File->Pipe == to.File->Pipe))
+        bool isNegative = (long)call.A4 < 0;
+        if (isNegative || (!fromPipe && !toPipe) || isAppend || isDirectory || isNowhere
+            || (fromPipe && toPipe && from.File->Pipe == to.File->Pipe))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }

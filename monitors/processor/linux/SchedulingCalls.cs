@@ -116,7 +116,7 @@ public static unsafe class SchedulingCalls
             : SystemCall.Result(new UserPointer<int>(call.A1).Write(call.Process, in priority));
     }
 
-    [SystemCall(144, "sched_setscheduler", Support.Partial, "SCHED_DEADLINE is EPERM; SCHED_BATCH and SCHED_IDLE are kept and told")]
+    [SystemCall(144, "sched_setscheduler", Support.Partial, "SCHED_BATCH and SCHED_IDLE are kept and told")]
     public static long SetScheduler(ref SystemCall call) =>
         (int)call.A1 < 0 ? SystemCall.Fail(Errno.EINVAL) : ChangePolicy(ref call, (uint)call.A1, call.A2, keepsReset: false);
 
@@ -357,6 +357,12 @@ public static unsafe class SchedulingCalls
         if (target == null)
         {
             return SystemCall.Fail(Errno.ESRCH);
+        }
+
+        // Without a budget of time nobody has a deadline (sched_setattr gives one).
+        if ((policy & ~ResetOnFork) == SchedulingPolicy.Deadline)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
         bool resets = keepsReset ? target->ResetsPolicy : (policy & ResetOnFork) != 0;

@@ -134,6 +134,12 @@ public static unsafe class SemaphoreCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        // A value that no semaphore can have counts before whether there is one.
+        if (command == (uint)Command.SetValue && (int)call.A3 is (< 0 or > SemaphoreSet.MaxValue))
+        {
+            return SystemCall.Fail(Errno.ERANGE);
+        }
+
         switch (command)
         {
             case IpcFlags.Info or (uint)Command.Info:
@@ -181,11 +187,6 @@ public static unsafe class SemaphoreCalls
 
         int number = (int)call.A1;
         int value = (int)call.A3;
-        if (command == Command.SetValue && value is < 0 or > SemaphoreSet.MaxValue)
-        {
-            return SystemCall.Fail(Errno.ERANGE);
-        }
-
         // SETVAL looks for the semaphore first, the others at the rights.
         bool exists = number >= 0 && number < set->Count;
         Errno error = set->Head.Check(call.Process, command == Command.SetValue ? IpcObject.WriteRights : IpcObject.ReadRights);

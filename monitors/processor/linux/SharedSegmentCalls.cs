@@ -78,7 +78,8 @@ public static unsafe class SharedSegmentCalls
     }
 
     [SystemCall(29, "shmget", Support.Partial, "no huge pages (SHM_HUGETLB)")]
-    internal static long Get(ref SystemCall call) => ((uint)call.A2 & HugePages) != 0
+    internal static long Get(ref SystemCall call) =>
+        ((uint)call.A2 & HugePages) != 0 || (long)call.A1 < 0
         ? SystemCall.Fail(Errno.EINVAL)
         : SystemCall.Result(call.Files.Segments.Get(call.Process, (int)call.A0, call.A1, (uint)call.A2, out int id), id);
 

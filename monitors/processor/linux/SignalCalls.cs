@@ -203,7 +203,10 @@ public static unsafe class SignalCalls
         if (call.A0 != 0)
         {
             Errno error = new UserPointer<SignalStack>(call.A0).Read(call.Process, out SignalStack wanted);
-            if (error == Errno.None)
+            // What is asked for is there: nothing is checked (do_sigaltstack).
+            bool isSame = wanted.Address == thread->AlternateStack && wanted.LengthBytes == thread->AlternateStackBytes
+                && wanted.Flags == 0;
+            if (error == Errno.None && !isSame)
             {
                 error = SignalDelivery.SetAlternateStack(thread, call.User->Rsp, wanted.Address, wanted.LengthBytes, wanted.Flags);
             }

@@ -54,7 +54,7 @@ public static unsafe class SocketMessages
     internal static long SendMessage(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        Errno error = SocketCalls.Check(in descriptor);
+        Errno error = Check(in descriptor, (MessageFlags)(uint)call.A2);
         return error != Errno.None
             ? SystemCall.Fail(error)
             : SendMessage(call.Process, in descriptor, call.A1, (MessageFlags)(uint)call.A2);
@@ -64,7 +64,7 @@ public static unsafe class SocketMessages
     internal static long SendMessages(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        Errno error = SocketCalls.Check(in descriptor);
+        Errno error = Check(in descriptor, (MessageFlags)(uint)call.A3);
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -113,7 +113,7 @@ public static unsafe class SocketMessages
     internal static long ReceiveMessage(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        Errno error = SocketCalls.Check(in descriptor);
+        Errno error = Check(in descriptor, (MessageFlags)(uint)call.A2);
         return error != Errno.None ? SystemCall.Fail(error)
             : ReceiveMessage(call.Process, in descriptor, call.A1, (MessageFlags)(uint)call.A2);
     }
@@ -123,7 +123,7 @@ public static unsafe class SocketMessages
     {
         Errno error = TimeSpecification.ReadDeadline(call.Process, call.A4, out ulong deadline);
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        error = error == Errno.None ? SocketCalls.Check(in descriptor) : error;
+        error = error == Errno.None ? Check(in descriptor, (MessageFlags)(uint)call.A3) : error;
         if (error != Errno.None)
         {
             return SystemCall.Fail(error);
@@ -167,6 +167,10 @@ public static unsafe class SocketMessages
 
         return index != 0 || error == Errno.None ? index : SystemCall.Fail(error);
     }
+
+    /// <summary>EINVAL: MSG_CMSG_COMPAT is the kernel's own mark, not a program's. EBADF, ENOTSOCK.</summary>
+    private static Errno Check(in Descriptor descriptor, MessageFlags flags) =>
+        (flags & MessageFlags.Compatible) != 0 ? Errno.EINVAL : SocketCalls.Check(in descriptor);
 
     private static long Send(Process* process, in Descriptor descriptor, MessageFlags flags, ref SocketMessage message)
     {

@@ -122,7 +122,9 @@ public static unsafe class StatusCalls
     private static Errno Find(Process* process, ulong directory, ulong address, ulong flags, out FileStatus status)
     {
         status = default;
-        if ((flags & ~(AtFlags.NoFollow | AtFlags.NoAutomount | AtFlags.EmptyPath)) != 0)
+        // AT_STATX_FORCE_SYNC and _DONT_SYNC: what a rack knows of a file is what there is.
+        const ulong Synchronization = 0x6000;
+        if ((flags & ~(AtFlags.NoFollow | AtFlags.NoAutomount | AtFlags.EmptyPath | Synchronization)) != 0)
         {
             return Errno.EINVAL;
         }

@@ -122,7 +122,7 @@ public static unsafe class TimerFileCalls
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
         if (descriptor.IsBad || descriptor.File->Kind != FileKind.Signal)
         {
-            return SystemCall.Fail(descriptor.IsBad ? Errno.EBADF : Errno.EINVAL);
+            return SystemCall.Fail(descriptor.IsBad || descriptor.File->IsPathOnly ? Errno.EBADF : Errno.EINVAL);
         }
 
         call.Files.SignalFiles.Change(descriptor.File->SignalSet, mask);

@@ -128,10 +128,12 @@ public static unsafe class WaitCalls
             error = Errno.EAGAIN;
         }
 
-        if (error == Errno.None && call.A2 != 0)
+        // Who has no such child is told so in the record as well: it is written, zeros, whatever the call answers.
+        if (call.A2 != 0 && (error is Errno.None or Errno.ECHILD))
         {
             SignalInfoFrame info = change.Id == 0 ? default : Describe(in change);
-            error = new UserPointer<SignalInfoFrame>(call.A2).Write(call.Process, in info);
+            Errno written = new UserPointer<SignalInfoFrame>(call.A2).Write(call.Process, in info);
+            error = written != Errno.None ? written : error;
         }
 
         if (error == Errno.None && call.A4 != 0)

@@ -47,6 +47,8 @@ public enum MessageFlags : uint
     WaitForOne = 0x10000,
     FastOpen = 0x20000000,
     ControlCloseOnExec = 0x40000000,
+    /// <summary>MSG_CMSG_COMPAT.</summary>
+    Compatible = 0x80000000,
 }
 
 /// <summary>Levels of options.</summary>
