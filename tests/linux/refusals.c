@@ -190,6 +190,9 @@ static void vary(const struct entry *entry, int i)
         break;
     case 'F':
         for (int bit = 0; bit < 33; bit++) {
+            /* MSG_OOB of AF_UNIX sockets: newer Linux has it. */
+            if (bit == 0 && (entry->number == SYS_sendmsg || entry->number == SYS_recvmsg))
+                continue;
             snprintf(what, sizeof what, "bit %d", bit);
             with(entry, i, what, entry->a[i] | 1L << bit);
         }
@@ -252,7 +255,6 @@ static const struct entry entries[] = {
     E(unlinkat, "dpF", DIRECTORY, P("../link")),
     E(readlink, "pos", P("link"), P(buffer), 100),
     E(chmod, "px", P("file"), 0644),
-    E(fchownat, "dp..F", DIRECTORY, P("../file"), -1, -1),
     E(utimensat, "dpoF", DIRECTORY, P("../file")),
     E(futimesat, "dpo", DIRECTORY, P("../file")),
     E(setxattr, "pposF", P("file"), P("user.a"), P(buffer), 4),
