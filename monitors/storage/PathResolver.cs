@@ -59,8 +59,11 @@ public sealed unsafe class PathResolver
         scoped in PathRequest request, scoped ReadOnlySpan<byte> path, LastComponent last,
         out ReadOnlySpan<byte> canonical, out Errno error)
     {
-        // A way that is to be remembered is walked, because the table does not know what it depends on.
-        if (request.UserId == 0 && (request.Flags & PathFlags.Lease) == 0 && Table.TryFind(path, out uint known, out canonical))
+        // A way that is to be remembered is walked, because the table does not know what it depends on; so is one that begins at a
+        // directory, whose text is no path.
+        bool isInTable = (request.Flags & (PathFlags.Lease | PathFlags.At)) == 0;
+        canonical = default;
+        if (isInTable && request.UserId == 0 && Table.TryFind(path, out uint known, out canonical))
         {
             InodeHandle hit = _volume.Inodes.Open(known, out error);
             if (error != Errno.None || !hit.IsSymbolicLink || last is not (LastComponent.Follow or LastComponent.Create))

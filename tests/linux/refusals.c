@@ -255,6 +255,7 @@ static const struct entry entries[] = {
     E(unlinkat, "dpF", DIRECTORY, P("../link")),
     E(readlink, "pos", P("link"), P(buffer), 100),
     E(chmod, "px", P("file"), 0644),
+    E(fchownat, "dp..F", DIRECTORY, P("../file"), -1, -1),
     E(utimensat, "dpoF", DIRECTORY, P("../file")),
     E(futimesat, "dpo", DIRECTORY, P("../file")),
     E(setxattr, "pposF", P("file"), P("user.a"), P(buffer), 4),

@@ -27,6 +27,21 @@ public sealed class RelativePathTests : IDisposable
     }
 
     [Fact]
+    public void A_name_in_a_directory_is_not_taken_for_a_file_whose_path_has_the_same_letters()
+    {
+        FileHandle directory = Make("/dir", FileMode.Directory);
+        Make("/dirlink", FileMode.Regular);
+        SetAttributesRequest change = new() { Mask = AttributeMask.Mode, Mode = 0x1FF };
+        // The path is one that was walked lately.
+        Assert.Equal(Errno.None, _storage.SetAttributes("/dirlink", change, out FileAttributes before));
+        change.Path.Handle = directory;
+        change.Mode = 0;
+        Assert.Equal(Errno.ENOENT, _storage.SetAttributes("link", change, out _, PathFlags.At, hint: "/dir"));
+        Assert.Equal(Errno.None, _storage.Status("/dirlink", default, out FileAttributes after));
+        Assert.Equal(before.Mode, after.Mode);
+    }
+
+    [Fact]
     public void A_walk_goes_on_from_a_directory_wherever_it_was_moved()
     {
         FileHandle directory = Make("/a", FileMode.Directory);

@@ -210,11 +210,15 @@ public sealed unsafe class StorageFixture : IDisposable
         }
     }
 
-    public Errno SetAttributes(string path, SetAttributesRequest change, out FileAttributes attributes, PathFlags flags = PathFlags.None)
+    /// <summary>With PathFlags.At the change's handle is a directory, and the path begins with its own, <paramref name="hint"/>.</summary>
+    public Errno SetAttributes(
+        string path, SetAttributesRequest change, out FileAttributes attributes, PathFlags flags = PathFlags.None, string hint = "")
     {
         FileHandle handle = change.Path.Handle;
+        path = hint + path;
         change.Path = Head(path, flags);
         change.Path.Handle = handle;
+        change.Path.StartLength = LengthOf(hint);
         Errno error = Call(Opcode.SetAttributes, change, Encoding.UTF8.GetBytes(path), out ReadOnlySpan<byte> reply);
         return Attributes(error, reply, out attributes);
     }
