@@ -57,7 +57,6 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         call.User = user;
         call.ResumedDeadlineNs = thread->ResumedDeadlineNs;
         thread->ResumedDeadlineNs = 0;
-        NarrowArguments.Apply(ref call);
         return SystemCallTable.Dispatch(ref call);
     }
 

@@ -313,7 +313,11 @@ internal sealed class RackKeeper : IAsyncDisposable
                 machine.Dispose();
             }
 
-            await Task.WhenAny(machine.Ready, machine.Ended);
+            await Task.WhenAny(machine.Ready, machine.Ended, Failed, Task.Delay(HostSpeed.Scale(s_bootLimit)));
+            if (!machine.Ready.IsCompleted && !machine.Ended.IsCompleted)
+            {
+                await FailAsync(DescribeSilence());
+            }
         }
         catch (Exception error)
         {

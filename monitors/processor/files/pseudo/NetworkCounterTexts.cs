@@ -26,9 +26,9 @@ internal static unsafe class NetworkCounterTexts
         });
         ref IcmpCounters icmp = ref stack.Counters.Icmpv4;
         text.Append("Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos "u8);
-        text.Append("InEchoReps "u8);
-        text.Append("InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs OutTimeExcds "u8);
-        text.Append("OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps OutTimestampReps OutAddrMasks "u8);
+        text.Append("InEchoReps InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutDestUnreachs "u8);
+        text.Append("OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps "u8);
+        text.Append("OutTimestampReps OutAddrMasks "u8);
         text.Append("OutAddrMaskReps\n"u8);
         Line("Icmp:"u8, ref text, stackalloc ulong[]
         {
@@ -44,8 +44,8 @@ internal static unsafe class NetworkCounterTexts
     {
         ref readonly TcpCounters tcp = ref stack.Tcp.Counters;
         text.Append("TcpExt: SyncookiesSent SyncookiesRecv SyncookiesFailed TWRecycled PAWSEstab ListenOverflows ListenDrops "u8);
-        text.Append("TCPTimeouts "u8);
-        text.Append("TCPLossProbes TCPSackRecovery TCPOFOQueue TCPOFODrop TCPChallengeACK TCPACKSkippedChallenge TCPBacklogDrop\n"u8);
+        text.Append("TCPTimeouts TCPLossProbes TCPSackRecovery TCPOFOQueue TCPOFODrop TCPChallengeACK "u8);
+        text.Append("TCPACKSkippedChallenge TCPBacklogDrop\n"u8);
         Line("TcpExt:"u8, ref text, stackalloc ulong[]
         {
             tcp.CookiesSent, tcp.CookiesAccepted, tcp.CookiesRefused, tcp.TimeWaitRecycled, tcp.OldTimestamp, tcp.BacklogFull,
@@ -74,8 +74,7 @@ internal static unsafe class NetworkCounterTexts
         }
 
         text.Append("Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs "u8);
-        text.Append("OutSegs "u8);
-        text.Append("RetransSegs InErrs OutRsts InCsumErrors\nTcp:"u8);
+        text.Append("OutSegs RetransSegs InErrs OutRsts InCsumErrors\nTcp:"u8);
         Numbers(ref text, stackalloc ulong[] { VanJacobson, LeastMs, MostMs });
         text.Append(" -1"u8);
         Line(default, ref text, stackalloc ulong[]
