@@ -13,6 +13,7 @@ public static class ResourceLimit
     public const int Files = 7;
     public const int LockedMemory = 8;
     public const int PendingSignals = 11;
+    public const int MessageQueues = 12;
     public const int Nice = 13;
     public const int RealTime = 14;
 }

@@ -82,6 +82,7 @@ public sealed class ProcessorMonitor
         Files.Segments.Clear();
         Processes.Semaphores.Clear();
         Processes.Messages.Clear();
+        Files.Queues.Clear();
         ExCache.ForgetNames();
         // The next life has been promised nothing.
         Files.Leases.Clock.ForgetAll();

@@ -34,6 +34,14 @@ public sealed class LinuxCallsTests : IDisposable
     [RootFact]
     public async Task What_is_refused_when_one_argument_is_wrong_is_as_on_the_host() => await AssertSameAsync(["refusals"]);
 
+    [RootFact]
+    public async Task Message_queues_of_POSIX_their_limits_waits_and_notices_are_as_on_the_host() =>
+        await AssertSameAsync(["queues"]);
+
+    [RootFact]
+    public async Task Asynchronous_input_and_output_and_flags_of_single_transfers_are_as_on_the_host() =>
+        await AssertSameAsync(["asynchronous"]);
+
     [Fact]
     public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);
 

@@ -34,6 +34,8 @@ public enum FileKind : byte
     Socket,
     /// <summary>pidfd_open(2).</summary>
     Process,
+    /// <summary>mq_open(3).</summary>
+    PosixQueue,
     /// <summary>O_PATH: a name, not opened.</summary>
     PathOnly,
 }
@@ -119,4 +121,6 @@ public static class DeviceNumber
     public const uint Anonymous = 0xE;
     /// <summary>st_dev of memory objects (Linux: the kernel's own tmpfs).</summary>
     public const uint SharedMemory = 0x1;
+    /// <summary>st_dev of message queues.</summary>
+    public const uint MessageQueues = 0x13;
 }

@@ -22,7 +22,6 @@ public sealed unsafe class FileSystem : ProcessResources
     private ulong _lastEpollSearch;
     private readonly Slab<ProcessFiles> _processFiles;
     private readonly DirectoryFile _directory;
-    private readonly EventFile _event;
     private readonly EpollFile _epoll;
     private readonly ProcessDescriptor _process;
     private readonly NullDevice _null;
@@ -32,6 +31,7 @@ public sealed unsafe class FileSystem : ProcessResources
     private readonly PseudoTextFile _pseudoText;
     private readonly PseudoDirectoryFile _pseudoDirectory;
     private readonly PathOnlyFile _pathOnly;
+    private readonly PosixQueueFile _queue;
     private readonly SocketFile _socket;
     private readonly InotifyFile _inotify;
     private readonly RegularFile _regular;
@@ -84,10 +84,13 @@ public sealed unsafe class FileSystem : ProcessResources
         _random = new RandomDevice(this);
         _pseudoText = new PseudoTextFile(this);
         _pseudoDirectory = new PseudoDirectoryFile(this);
-        _event = new EventFile(this);
+        EventFiles = new EventFile(this);
         _epoll = new EpollFile(this);
         _process = new ProcessDescriptor(this);
         _pathOnly = new PathOnlyFile(this);
+        _queue = new PosixQueueFile(this);
+        Queues = new PosixQueues(this);
+        Aio = new AioContexts(frames);
         _socket = new SocketFile(this);
         Timers = new TimerFile(this);
         SignalFiles = new SignalFile(this);
@@ -133,6 +136,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public PipeMemory PipeMemory { get; }
 
     public Slab<EventCounter> EventCounters { get; }
+
+    /// <summary>Counters as files.</summary>
+    public EventFile EventFiles { get; }
 
     public Slab<EpollSet> EpollSets { get; }
 
@@ -181,6 +187,12 @@ public sealed unsafe class FileSystem : ProcessResources
     /// <summary>Shared memory of System V.</summary>
     public SharedSegments Segments { get; }
 
+    /// <summary>Message queues of POSIX.</summary>
+    public PosixQueues Queues { get; }
+
+    /// <summary>Contexts of asynchronous input and output.</summary>
+    public AioContexts Aio { get; }
+
     /// <summary>What is remembered of names and attributes.</summary>
     public FileLeases Leases { get; }
 
@@ -221,13 +233,14 @@ public sealed unsafe class FileSystem : ProcessResources
             FileKind.Random => _random,
             FileKind.PseudoText => _pseudoText,
             FileKind.PseudoDirectory => _pseudoDirectory,
-            FileKind.Event => _event,
+            FileKind.Event => EventFiles,
             FileKind.Epoll => _epoll,
             FileKind.Timer => Timers,
             FileKind.Signal => SignalFiles,
             FileKind.Inotify => _inotify,
             FileKind.Socket => _socket,
             FileKind.Process => _process,
+            FileKind.PosixQueue => _queue,
             _ => _pathOnly,
         };
     }
@@ -336,7 +349,11 @@ public sealed unsafe class FileSystem : ProcessResources
 
     public override bool DumpCore(UserThread* thread, in SignalInfo info) => CoreDump.Write(thread, in info);
 
-    public override void Replace(Process* process) => FileTable.Of(process)->CloseOnExec();
+    public override void Replace(Process* process)
+    {
+        Aio.Leave(process);
+        FileTable.Of(process)->CloseOnExec();
+    }
 
     public override void OnSignal(int number) => SignalFiles.OnSignal(number);
 
@@ -344,6 +361,7 @@ public sealed unsafe class FileSystem : ProcessResources
     {
         ProcessFiles* files = (ProcessFiles*)process->Resources;
         process->Resources = null;
+        Aio.Leave(process);
         if (files != null)
         {
             FileTable.Release(files->Table);
@@ -363,12 +381,15 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.ipc.segments"u8, (ulong)Segments.Table.Count);
         writer.Add("processor.ipc.semaphore_sets"u8, (ulong)Processes.Semaphores.Table.Count);
         writer.Add("processor.ipc.message_queues"u8, (ulong)Processes.Messages.Table.Count);
+        writer.Add("processor.ipc.posix_queues"u8, Queues.Count);
         writer.Add("processor.ipc.messages"u8, Processes.Messages.MessageCount);
         writer.Add("processor.files.shared_memory_names"u8, SharedMemory.Count);
         writer.Add("processor.files.pipes"u8, Pipes.InUse);
         writer.Add("processor.sockets.open"u8, Sockets.InUse);
         writer.Add("processor.sockets.unix_bytes"u8, UnixSockets.ChargedBytes);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
+        writer.Add("processor.aio.contexts"u8, Aio.Count);
+        writer.Add("processor.aio.events"u8, Aio.EventCount);
         writer.Add("processor.files.locks"u8, Locks.Count);
         writer.Add("processor.files.watches"u8, Inotify.Count);
         Leases.Report(ref writer);

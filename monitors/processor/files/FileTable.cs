@@ -194,7 +194,7 @@ public unsafe struct FileTable
         *entry = (ulong)file | (closeOnExec ? CloseOnExecBit : 0);
         if (old != null)
         {
-            FileLocks.Closed(Owner, old);
+            Closed(old);
             OpenFile.Release(old);
         }
 
@@ -212,7 +212,7 @@ public unsafe struct FileTable
 
         *EntryFor(descriptor) = 0;
         _firstMaybeFree = Math.Min(_firstMaybeFree, (int)descriptor);
-        FileLocks.Closed(Owner, file);
+        Closed(file);
         OpenFile.Release(file);
         return Errno.None;
     }
@@ -261,6 +261,16 @@ public unsafe struct FileTable
         }
 
         return -1;
+    }
+
+    /// <summary>What a process loses with the first descriptor that it closes: record locks, word of a queue (mq_close(3)).</summary>
+    private void Closed(OpenFile* file)
+    {
+        FileLocks.Closed(Owner, file);
+        if (file->Kind == FileKind.PosixQueue)
+        {
+            Files.Queues.StopListening(Process.Current, file->Queue);
+        }
     }
 
     private static OpenFile* FileOf(ulong entry) => (OpenFile*)(entry & ~CloseOnExecBit);

@@ -48,7 +48,9 @@ public unsafe ref struct IoVector
         IsWild = UserMemory.IsWild(address, lengthBytes);
     }
 
-    /// <summary>Append and DataSync: what the call asks for beyond the flags of the open file (pwritev2(2)); Linux's ki_flags.</summary>
+    /// <summary>
+    /// Append, DataSync, NonBlocking: what the call asks for beyond the flags of the open file (pwritev2(2)); Linux's ki_flags.
+    /// </summary>
     public OpenFlags Extra;
 
     /// <summary>Bytes that can still be moved.</summary>

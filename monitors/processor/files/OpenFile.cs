@@ -42,6 +42,7 @@ public unsafe struct OpenFile
     public SignalSet* SignalSet;
     public InotifyInstance* Inotify;
     public Socket* Socket;
+    public PosixQueue* Queue;
     /// <summary>Whom it tells of changes by a signal.</summary>
     public SignalDrivenIo SignalDriven;
     /// <summary>Entries of epoll instances that watch it.</summary>

@@ -43,7 +43,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                 return total;
             }
 
-            if (file->IsNonBlocking)
+            if (((file->Flags | to.Extra) & OpenFlags.NonBlocking) != 0)
             {
                 return CallResult.Fail(Errno.EAGAIN);
             }
@@ -91,7 +91,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                 break;
             }
 
-            if (file->IsNonBlocking)
+            if (((file->Flags | from.Extra) & OpenFlags.NonBlocking) != 0)
             {
                 return total != 0 ? total : CallResult.Fail(Errno.EAGAIN);
             }

@@ -19,6 +19,9 @@ public unsafe struct SyntheticInode
     private ulong _modifyTimeNs;
     private ulong _changeTimeNs;
 
+    /// <summary>Its owner.</summary>
+    public readonly uint UserId => _userId;
+
     /// <summary>Permission bits of inode(7).</summary>
     public readonly uint Permissions => _permissions;
 
@@ -50,6 +53,14 @@ public unsafe struct SyntheticInode
 
     /// <summary>Something about it has changed now: a name.</summary>
     public void Touch() => _changeTimeNs = Clock.UnixTimeNs();
+
+    /// <summary>It was read or written as a message queue is: all times are now.</summary>
+    public void Written()
+    {
+        _accessTimeNs = Clock.UnixTimeNs();
+        _modifyTimeNs = _accessTimeNs;
+        _changeTimeNs = _accessTimeNs;
+    }
 
     /// <summary>chmod, chown, utimensat. EPERM.</summary>
     public Errno Change(Process* process, in SetAttributesRequest request)

@@ -65,45 +65,25 @@ public static unsafe class FileIo
         return error != Errno.None ? SystemCall.Fail(error) : TransferAt(ref call, Direction.Write, ref from, call.A3);
     }
 
-    [SystemCall(327, "preadv2", Support.Partial, "no RWF_NOWAIT: EOPNOTSUPP")]
-    internal static long PositionedReadVector2(ref SystemCall call)
-    {
-        const VectorFlags Ineffective = VectorFlags.HighPriority | VectorFlags.DataSync | VectorFlags.Sync | VectorFlags.Append;
-        return ((VectorFlags)(uint)call.A5 & ~Ineffective) != 0
-            ? SystemCall.Fail(Errno.EOPNOTSUPP)
-            : (long)call.A3 == -1 ? ReadVector(ref call) : PositionedReadVector(ref call);
-    }
+    [SystemCall(327, "preadv2", Support.Partial, "RWF_NOWAIT fetches what a file has elsewhere; no RWF_NOAPPEND, _ATOMIC, _DONTCACHE")]
+    internal static long PositionedReadVector2(ref SystemCall call) => TransferFlagged(ref call, Direction.Read);
 
-    [SystemCall(328, "pwritev2", Support.Partial, "RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_APPEND; others are EOPNOTSUPP")]
-    internal static long PositionedWriteVector2(ref SystemCall call)
+    [SystemCall(328, "pwritev2", Support.Partial, "no RWF_NOAPPEND, _ATOMIC, _DONTCACHE, and no RWF_NOWAIT of files: EOPNOTSUPP")]
+    internal static long PositionedWriteVector2(ref SystemCall call) => TransferFlagged(ref call, Direction.Write);
+
+    /// <summary>A transfer with flags of its own, at a position or at the open file's (-1).</summary>
+    private static long TransferFlagged(ref SystemCall call, Direction direction)
     {
-        VectorFlags flags = (VectorFlags)(uint)call.A5;
-        if ((flags & ~(VectorFlags.HighPriority | VectorFlags.DataSync | VectorFlags.Sync | VectorFlags.Append)) != 0)
+        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector memory);
+        OpenFile* file = FileTable.Of(call.Process)->Find((uint)call.A0);
+        if (error == Errno.None && file != null && IsAllowed(file, direction) && memory.RemainingBytes != 0)
         {
-            return SystemCall.Fail(Errno.EOPNOTSUPP);
+            error = TransferFlags.Check((uint)call.A5, file, direction == Direction.Read, out memory.Extra);
         }
 
-        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector from);
-        if (error != Errno.None)
-        {
-            return SystemCall.Fail(error);
-        }
-
-        from.Extra = ((flags & VectorFlags.Append) != 0 ? OpenFlags.Append : OpenFlags.ReadOnly)
-            | ((flags & (VectorFlags.DataSync | VectorFlags.Sync)) != 0 ? OpenFlags.DataSync : OpenFlags.ReadOnly);
-        return (long)call.A3 == -1
-            ? Transfer(ref call, Direction.Write, ref from)
-            : TransferAt(ref call, Direction.Write, ref from, call.A3);
-    }
-
-    /// <summary>RWF_* of preadv2(2).</summary>
-    [System.Flags]
-    private enum VectorFlags : uint
-    {
-        HighPriority = 1,
-        DataSync = 2,
-        Sync = 4,
-        Append = 0x10,
+        return error != Errno.None ? SystemCall.Fail(error)
+            : (long)call.A3 == -1 ? Transfer(ref call, direction, ref memory)
+            : TransferAt(ref call, direction, ref memory, call.A3);
     }
 
     [SystemCall(8, "lseek", Support.Partial, "SEEK_DATA and SEEK_HOLE see a file in memory (memfd, /dev/shm) as one run of data")]
@@ -379,10 +359,16 @@ public static unsafe class FileIo
             return SystemCall.Fail(endsBeyond ? Errno.EINVAL : Errno.EFAULT);
         }
 
+        return TransferAt(call.Process, descriptor.File, direction, ref memory, position);
+    }
+
+    /// <summary>Moves bytes at a position of an open file, which has been checked.</summary>
+    internal static long TransferAt(Process* process, OpenFile* file, Direction direction, ref IoVector memory, ulong position)
+    {
         long result = direction == Direction.Read
-            ? descriptor.Operations.Read(call.Process, descriptor.File, ref position, ref memory)
-            : descriptor.Operations.Write(call.Process, descriptor.File, ref position, ref memory);
-        return Counted(call.Process, descriptor.File, direction, result);
+            ? file->Operations.Read(process, file, ref position, ref memory)
+            : file->Operations.Write(process, file, ref position, ref memory);
+        return Counted(process, file, direction, result);
     }
 
     /// <summary>Tells those who watch an open file, if it is one of the volume.</summary>

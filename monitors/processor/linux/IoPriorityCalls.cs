@@ -33,15 +33,10 @@ public static unsafe class IoPriorityCalls
     internal static long Set(ref SystemCall call)
     {
         uint value = (uint)call.A2;
-        Class kind = (Class)(value >> ClassShift);
-        if (kind > Class.Idle || (kind == Class.None && (value & LevelMask) != 0))
+        Errno refused = Check(call.Process, value);
+        if (refused != Errno.None)
         {
-            return SystemCall.Fail(Errno.EINVAL);
-        }
-
-        if (kind == Class.RealTime && call.Process->EffectiveUserId != 0)
-        {
-            return SystemCall.Fail(Errno.EPERM);
+            return SystemCall.Fail(refused);
         }
 
         if ((Who)(uint)call.A0 == Who.Thread)
@@ -87,6 +82,15 @@ public static unsafe class IoPriorityCalls
         }
 
         return best == long.MaxValue ? SystemCall.Fail(Errno.ESRCH) : best;
+    }
+
+    /// <summary>Whether a process may ask for a priority. EINVAL: there is no such one; EPERM.</summary>
+    internal static Errno Check(Process* process, uint value)
+    {
+        Class kind = (Class)(value >> ClassShift);
+        return kind > Class.Idle || (kind == Class.None && (value & LevelMask) != 0) ? Errno.EINVAL
+            : kind == Class.RealTime && process->EffectiveUserId != 0 ? Errno.EPERM
+            : Errno.None;
     }
 
     private static bool IsKnown(Who who) => who is Who.Group or Who.User;

@@ -302,6 +302,8 @@ public static unsafe class Ownership
             {
                 FileKind.Pipe => file->Pipe->Attributes.Change(process, in request),
                 FileKind.StandardStream => file->Session->Attributes.Change(process, in request),
+                FileKind.Socket => file->Socket->Attributes.Change(process, in request),
+                FileKind.PosixQueue => file->Queue->Attributes.Change(process, in request),
                 _ => ChangePseudo(file->Pseudo, in request),
             };
         }

@@ -222,6 +222,7 @@ public static unsafe class ProgramStart
         SetLimit(process, ResourceLimit.Files, 1024, 4096);
         SetLimit(process, ResourceLimit.LockedMemory, 8UL << 20, 8UL << 20);
         SetLimit(process, ResourceLimit.PendingSignals, 4096, 4096);
+        SetLimit(process, ResourceLimit.MessageQueues, 819200, 819200);
         SetLimit(process, ResourceLimit.Nice, 0, 0);
         SetLimit(process, ResourceLimit.RealTime, 0, 0);
     }

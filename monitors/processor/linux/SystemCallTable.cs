@@ -201,6 +201,11 @@ public static partial class SystemCallTable
             case 202: return FutexCalls.Futex(ref call);
             case 203: return SchedulingCalls.SetAffinity(ref call);
             case 204: return SchedulingCalls.GetAffinity(ref call);
+            case 206: return AioCalls.Setup(ref call);
+            case 207: return AioCalls.Destroy(ref call);
+            case 208: return AioCalls.GetEvents(ref call);
+            case 209: return AioCalls.Submit(ref call);
+            case 210: return AioCalls.Cancel(ref call);
             case 213: return EventCalls.Create(ref call);
             case 217: return Directories.GetEntries(ref call);
             case 218: return ThreadCalls.SetThreadIdAddress(ref call);
@@ -220,6 +225,12 @@ public static partial class SystemCallTable
             case 233: return EventCalls.Change(ref call);
             case 234: return SignalCalls.ThreadGroupKill(ref call);
             case 235: return Ownership.SetTimes(ref call);
+            case 240: return PosixQueueCalls.Open(ref call);
+            case 241: return PosixQueueCalls.Unlink(ref call);
+            case 242: return PosixQueueCalls.Send(ref call);
+            case 243: return PosixQueueCalls.Receive(ref call);
+            case 244: return PosixQueueCalls.Notify(ref call);
+            case 245: return PosixQueueCalls.Attributes(ref call);
             case 247: return WaitCalls.WaitId(ref call);
             case 251: return IoPriorityCalls.Set(ref call);
             case 252: return IoPriorityCalls.Get(ref call);
@@ -289,6 +300,7 @@ public static partial class SystemCallTable
             case 327: return FileIo.PositionedReadVector2(ref Narrow.Take(ref call, Narrow.Third));
             case 328: return FileIo.PositionedWriteVector2(ref Narrow.Take(ref call, Narrow.Third));
             case 332: return StatusCalls.ExtendedStat(ref Narrow.Take(ref call, Narrow.Third | Narrow.Fourth));
+            case 333: return AioCalls.GetEventsWithMask(ref call);
             case 334: return ThreadCalls.RestartableSequences(ref call);
             case 424: return ProcessDescriptorCalls.SendSignal(ref call);
             case 434: return ProcessDescriptorCalls.Open(ref call);

@@ -48,6 +48,8 @@ public static class SystemCallRestart
             case 72: // fcntl F_SETLKW
             case 73: // flock
             case 202: // futex
+            case 242: // mq_timedsend
+            case 243: // mq_timedreceive
             case 247: // waitid
             case 257: // openat
             case 275: // splice
@@ -68,6 +70,7 @@ public static class SystemCallRestart
                 return RestartRule.Always;
             case 65: // semop
             case 128: // rt_sigtimedwait
+            case 208: // io_getevents
             case 220: // semtimedop
             case 232: // epoll_wait
             case 281: // epoll_pwait

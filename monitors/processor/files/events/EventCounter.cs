@@ -121,6 +121,13 @@ public sealed unsafe class EventFile(FileSystem files) : FileOperations(files)
 
     public override void Close(OpenFile* file) => Files.EventCounters.Free(file->Counter);
 
+    /// <summary>The kernel adds one, as long as there is room (eventfd_signal of Linux).</summary>
+    public void Raise(OpenFile* file)
+    {
+        file->Counter->Value += file->Counter->Value < EventCounter.Most ? 1u : 0;
+        Announce(file->Counter, PollEvents.Readable);
+    }
+
     private void Announce(EventCounter* counter, PollEvents events)
     {
         counter->Changed.WakeAll();

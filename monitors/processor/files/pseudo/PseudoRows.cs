@@ -66,6 +66,12 @@ internal static class PseudoRows
             case PseudoFile.ProcSysFs: type = PseudoType.Directory; parent = PseudoFile.ProcSys; return "fs"u8;
             case PseudoFile.ProcSysFileMax: parent = PseudoFile.ProcSysFs; return "file-max"u8;
             case PseudoFile.ProcSysPipeMaxSize: parent = PseudoFile.ProcSysFs; return "pipe-max-size"u8;
+            case PseudoFile.ProcSysQueues: type = PseudoType.Directory; parent = PseudoFile.ProcSysFs; return "mqueue"u8;
+            case PseudoFile.ProcSysQueuesMax: parent = PseudoFile.ProcSysQueues; return "queues_max"u8;
+            case PseudoFile.ProcSysQueueMessages: parent = PseudoFile.ProcSysQueues; return "msg_max"u8;
+            case PseudoFile.ProcSysQueueMessagesDefault: parent = PseudoFile.ProcSysQueues; return "msg_default"u8;
+            case PseudoFile.ProcSysQueueMessageBytes: parent = PseudoFile.ProcSysQueues; return "msgsize_max"u8;
+            case PseudoFile.ProcSysQueueMessageBytesDefault: parent = PseudoFile.ProcSysQueues; return "msgsize_default"u8;
             case PseudoFile.ProcIpc: type = PseudoType.Directory; return "sysvipc"u8;
             case PseudoFile.ProcIpcSegments: parent = PseudoFile.ProcIpc; return "shm"u8;
             case PseudoFile.ProcIpcSemaphores: parent = PseudoFile.ProcIpc; return "sem"u8;

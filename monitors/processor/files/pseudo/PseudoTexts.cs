@@ -166,6 +166,17 @@ public static unsafe class PseudoTexts
             case PseudoFile.ProcSysPipeMaxSize:
                 text.AppendLine(default, Pipe.MaxBytes);
                 break;
+            case PseudoFile.ProcSysQueuesMax:
+                text.AppendLine(default, PosixQueues.MaxQueues);
+                break;
+            case PseudoFile.ProcSysQueueMessages:
+            case PseudoFile.ProcSysQueueMessagesDefault:
+                text.AppendLine(default, (ulong)PosixQueues.MaxMessages);
+                break;
+            case PseudoFile.ProcSysQueueMessageBytes:
+            case PseudoFile.ProcSysQueueMessageBytesDefault:
+                text.AppendLine(default, (ulong)PosixQueues.MaxMessageBytes);
+                break;
             case PseudoFile.SysCpuOnline:
             case PseudoFile.SysCpuPossible:
             case PseudoFile.SysCpuPresent:

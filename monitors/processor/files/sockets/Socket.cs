@@ -97,6 +97,7 @@ public unsafe struct Socket
     public InternetFlags InternetFlags;
     /// <summary>What a socket of AF_NETLINK has been asked.</summary>
     public NetlinkQuestion Netlink;
+    public NetlinkNotes Notes;
     /// <summary>What was true when whoever waits for it was told of it last.</summary>
     public PollEvents ToldEvents;
     private ObjectPointer<SocketFamily> _family;

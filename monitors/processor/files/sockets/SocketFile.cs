@@ -30,7 +30,7 @@ public sealed unsafe class SocketFile(FileSystem files) : FileOperations(files)
             return 0;
         }
 
-        SocketMessage message = new() { Data = to, IsNonBlocking = file->IsNonBlocking };
+        SocketMessage message = new() { Data = to, IsNonBlocking = ((file->Flags | to.Extra) & OpenFlags.NonBlocking) != 0 };
         long result = file->Socket->Family.Receive(process, file->Socket, ref message);
         to = message.Data;
         return result;
@@ -38,7 +38,7 @@ public sealed unsafe class SocketFile(FileSystem files) : FileOperations(files)
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
-        SocketMessage message = new() { Data = from, IsNonBlocking = file->IsNonBlocking };
+        SocketMessage message = new() { Data = from, IsNonBlocking = ((file->Flags | from.Extra) & OpenFlags.NonBlocking) != 0 };
         long result = file->Socket->Family.Send(process, file->Socket, ref message);
         from = message.Data;
         return result;

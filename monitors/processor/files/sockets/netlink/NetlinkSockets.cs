@@ -1,7 +1,7 @@
-// The family AF_NETLINK, protocol NETLINK_ROUTE (netlink(7), rtnetlink(7)): questions about interfaces, addresses and routes. An answer is
-// written when it is received, from the tables as they are then: a socket keeps the question and how far it has been answered, and no
-// messages. So one question at a time is answered (EBUSY for another, as Linux says while a dump runs). Nothing can be changed
-// (EOPNOTSUPP in the answer), and nothing is told unasked.
+// The family AF_NETLINK, protocol NETLINK_ROUTE (netlink(7), rtnetlink(7)): questions about interfaces, addresses and routes. An answer
+// is written when it is received, from the tables as they are then: a socket keeps the question and how far it has been answered, and no
+// messages but those that tell of message queues (mq_notify(3)), which come first. So one question at a time is answered (EBUSY for
+// another, as Linux says while a dump runs). Nothing can be changed (EOPNOTSUPP in the answer), and nothing is told unasked.
 
 using System;
 using System.Runtime.InteropServices;
@@ -23,6 +23,13 @@ public struct NetlinkQuestion
     /// <summary>The port that the socket is bound to, and the groups.</summary>
     public uint Port;
     public uint Groups;
+}
+
+/// <summary>Messages that a netlink socket has not been asked for: those of mq_notify(3).</summary>
+public unsafe struct NetlinkNotes
+{
+    public Message* First;
+    public Message* Last;
 }
 
 /// <summary>AF_NETLINK.</summary>
@@ -160,13 +167,18 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
         }
 
         ulong deadline = Socket.DeadlineAfter(socket->ReceiveTimeoutNs);
-        while (socket->Netlink.Request.Length == 0)
+        while (socket->Netlink.Request.Length == 0 && socket->Notes.First == null)
         {
             Errno error = Socket.Wait(ref socket->ReceiversWait, message.IsNonBlocking, deadline);
             if (error != Errno.None)
             {
                 return CallResult.Fail(error);
             }
+        }
+
+        if (socket->Notes.First != null)
+        {
+            return GiveNote(socket, ref message);
         }
 
         byte* frame = (byte*)Files.Frames.Allocate();
@@ -189,7 +201,7 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
     }
 
     public override PollEvents Poll(Socket* socket) =>
-        PollEvents.Writable | (socket->Netlink.Request.Length != 0 ? PollEvents.Readable : PollEvents.None);
+        PollEvents.Writable | (socket->Netlink.Request.Length != 0 || socket->Notes.First != null ? PollEvents.Readable : PollEvents.None);
 
     /// <summary>What iproute2 sets (extended acknowledgements, strict checks) changes nothing that is told here.</summary>
     public override Errno SetOption(Process* process, Socket* socket, int level, int option, ReadOnlySpan<byte> value)
@@ -200,6 +212,57 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
 
     public override void Close(Socket* socket)
     {
+        while (socket->Notes.First != null)
+        {
+            Files.Processes.Messages.Free(TakeNote(socket));
+        }
+    }
+
+    /// <summary>A message queue tells a socket something, whose message this now is.</summary>
+    public static void Deliver(Socket* socket, Message* message, byte what)
+    {
+        if (socket->IsDead)
+        {
+            socket->Family.Files.Processes.Messages.Free(message);
+            return;
+        }
+
+        message->Pieces->Text[QueueNote.Bytes - 1] = what;
+        message->Next = null;
+        if (socket->Notes.First == null)
+        {
+            socket->Notes.First = message;
+        }
+        else
+        {
+            socket->Notes.Last->Next = message;
+        }
+
+        socket->Notes.Last = message;
+        socket->WakeReceivers();
+    }
+
+    private static Message* TakeNote(Socket* socket)
+    {
+        Message* note = socket->Notes.First;
+        socket->Notes.First = note->Next;
+        return note;
+    }
+
+    private long GiveNote(Socket* socket, ref SocketMessage message)
+    {
+        Span<byte> text = stackalloc byte[QueueNote.Bytes];
+        socket->Notes.First->Pieces->Text.Slice(0, text.Length).CopyTo(text);
+        if (!message.Has(MessageFlags.Peek))
+        {
+            Files.Processes.Messages.Free(TakeNote(socket));
+        }
+
+        int length = (int)Math.Min((ulong)text.Length, message.Data.RemainingBytes);
+        Errno error = message.Data.Give(text.Slice(0, length), out _);
+        message.Received |= length < text.Length ? MessageFlags.Truncated : MessageFlags.None;
+        NameOf(socket, ofPeer: true, out message.Name);
+        return CallResult.Of(error, message.Has(MessageFlags.Truncated) ? text.Length : length);
     }
 
     private bool IsTaken(uint port)
