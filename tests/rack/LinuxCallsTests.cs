@@ -42,6 +42,9 @@ public sealed class LinuxCallsTests : IDisposable
     public async Task Asynchronous_input_and_output_and_flags_of_single_transfers_are_as_on_the_host() =>
         await AssertSameAsync(["asynchronous"]);
 
+    [RootFact]
+    public async Task What_filters_of_system_calls_refuse_and_who_has_them_is_as_on_the_host() => await AssertSameAsync(["filters"]);
+
     [Fact]
     public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);
 

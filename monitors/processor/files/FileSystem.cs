@@ -388,6 +388,7 @@ public sealed unsafe class FileSystem : ProcessResources
         writer.Add("processor.sockets.open"u8, Sockets.InUse);
         writer.Add("processor.sockets.unix_bytes"u8, UnixSockets.ChargedBytes);
         writer.Add("processor.files.sessions"u8, Sessions.Count);
+        writer.Add("processor.filters"u8, Processes.Filters.Count);
         writer.Add("processor.aio.contexts"u8, Aio.Count);
         writer.Add("processor.aio.events"u8, Aio.EventCount);
         writer.Add("processor.files.locks"u8, Locks.Count);

@@ -291,6 +291,7 @@ public static partial class SystemCallTable
             case 314: return SchedulingCalls.SetAttributes(ref call);
             case 315: return SchedulingCalls.GetAttributes(ref call);
             case 316: return Renames.RenameAt2(ref call);
+            case 317: return FilterCalls.Secure(ref call);
             case 318: return SystemInformation.GetRandom(ref Narrow.Take(ref call, Narrow.Third));
             case 319: return MemoryFileCalls.Create(ref call);
             case 322: return ProcessCalls.ExecuteAt(ref Narrow.Take(ref call, Narrow.Fifth));

@@ -28,6 +28,7 @@ public static unsafe class ThreadCalls
         SetName = 15,
         GetName = 16,
         GetSecureComputing = 21,
+        SetSecureComputing = 22,
         ReadBoundingSet = 23,
         GetTimeStampCounter = 25,
         GetSecureBits = 27,
@@ -157,18 +158,21 @@ public static unsafe class ThreadCalls
     }
 
     [SystemCall(157, "prctl", Support.Partial,
-        "names, death signal, dumpable, no_new_privs, subreaper, timer slack, what there is of capabilities; others are EINVAL")]
+        "names, death signal, dumpable, seccomp, no_new_privs, subreaper, timer slack, what there is of capabilities; others are EINVAL")]
     public static long ProcessControl(ref SystemCall call)
     {
         Process* process = call.Process;
         switch ((ControlOption)(uint)call.A0)
         {
             // Of what these change there is one kind here: rights go by user, and pages have one size.
-            case ControlOption.GetSecureComputing:
             case ControlOption.GetSecureBits:
             case ControlOption.GetHugePagesDisabled:
             case ControlOption.SetHugePagesDisabled:
                 return 0;
+            case ControlOption.GetSecureComputing:
+                return (long)call.Thread->FilterMode;
+            case ControlOption.SetSecureComputing:
+                return FilterCalls.Control(ref call);
             case ControlOption.SetKeepCapabilities:
                 if (call.A1 > 1)
                 {

@@ -55,9 +55,19 @@ public sealed unsafe class UserEntry(ProcessorMonitor processor) : UserModeHandl
         call.Process = thread->Process;
         call.Thread = thread;
         call.User = user;
+        call.ResumedDeadlineNs = 0;
+        return thread->EntersSpecially ? RunSpecially(ref call) : SystemCallTable.Dispatch(ref call);
+    }
+
+    /// <summary>The call continues one that a signal has interrupted, or filters are asked first.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static long RunSpecially(ref SystemCall call)
+    {
+        UserThread* thread = call.Thread;
         call.ResumedDeadlineNs = thread->ResumedDeadlineNs;
         thread->ResumedDeadlineNs = 0;
-        return SystemCallTable.Dispatch(ref call);
+        thread->EntersSpecially = thread->FilterMode != FilterMode.Free;
+        return thread->EntersSpecially && !FilterCalls.MayBegin(ref call, out long result) ? result : SystemCallTable.Dispatch(ref call);
     }
 
     public override bool OnPageFault(Thread* current, UserContext* user, ulong address, PageFaultCode code)

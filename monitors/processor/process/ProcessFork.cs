@@ -194,6 +194,7 @@ public static unsafe class ProcessFork
     /// <summary>What a new thread has from the one that made it.</summary>
     internal static void Inherit(UserThread* caller, UserThread* thread, CloneFlags flags)
     {
+        SystemCallFilters.Inherit(caller, thread);
         thread->Name = caller->Name;
         thread->Cpus = caller->Cpus;
         SchedulingPolicy.Inherit(caller, thread);

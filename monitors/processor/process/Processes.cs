@@ -72,6 +72,7 @@ public sealed unsafe class Processes
         Semaphores = new SemaphoreSets(frames);
         Messages = new MessageQueues(frames);
         Timers = new TimerQueue(frames);
+        Filters = new SystemCallFilters(frames);
         _buckets = (Process**)frames.AllocateCleared();
         _init = _buckets == null ? null : Create();
         if (_init == null)
@@ -131,6 +132,9 @@ public sealed unsafe class Processes
     public SemaphoreSets Semaphores { get; }
 
     public MessageQueues Messages { get; }
+
+    /// <summary>Filters of system calls.</summary>
+    public SystemCallFilters Filters { get; }
 
     /// <summary>What processes have beside their memory; set once, at boot, by the layer that keeps it.</summary>
     public ProcessResources? Resources { get; set; }

@@ -219,6 +219,7 @@ public static unsafe class SignalDelivery
         if (thread->InterruptedCall != 0 && RuleOf(thread) != RestartRule.Never)
         {
             thread->ResumedDeadlineNs = thread->InterruptedDeadlineNs;
+            thread->EntersSpecially |= thread->ResumedDeadlineNs != 0;
             StepBack(thread, user);
         }
 

@@ -100,6 +100,14 @@ public struct SignalInfoFrame
             return frame;
         }
 
+        if (info.Number == Signal.BadSystemCall && info.Code == SignalCode.SystemCallFiltered)
+        {
+            // si_call_addr, and si_syscall with si_arch behind it.
+            frame.Address = info.Value;
+            frame.Value = (uint)info.Status | ((ulong)FilterInput.Architecture64 << 32);
+            return frame;
+        }
+
         frame.ProcessId = info.ProcessId;
         frame.UserId = info.UserId;
         if (info.Number == Signal.Child && info.Code > 0)

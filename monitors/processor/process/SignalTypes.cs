@@ -69,6 +69,7 @@ public static class SignalCode
     public const int FloatInvalid = 7;
     public const int TrapBreakpoint = 1;
     public const int TrapTrace = 2;
+    public const int SystemCallFiltered = 1;
 }
 
 /// <summary>What one sent signal carries; the used fields of siginfo_t depend on the code.</summary>
@@ -82,7 +83,7 @@ public struct SignalInfo
     /// </summary>
     public uint ProcessId;
     public uint UserId;
-    /// <summary>Exit status or stopping signal of a child (si_status).</summary>
+    /// <summary>Exit status or stopping signal of a child (si_status); number of a system call that was refused (si_syscall).</summary>
     public int Status;
     /// <summary>Faulting address (si_addr) or the value of sigqueue (si_value).</summary>
     public ulong Value;

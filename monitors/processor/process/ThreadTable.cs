@@ -52,6 +52,7 @@ public sealed unsafe class ThreadTable
     {
         Process* process = thread->Process;
         Signals.Clear(process->Table, ref thread->Pending);
+        process->Table.Filters.Leave(thread);
         CpuTime.Bequeath(thread);
         (thread->Previous == null ? ref process->FirstThread : ref thread->Previous->Next) = thread->Next;
         (thread->Next == null ? ref process->LastThread : ref thread->Next->Previous) = thread->Previous;

@@ -64,6 +64,13 @@ public unsafe struct UserThread
     public ulong InterruptedDeadlineNs;
     /// <summary>The deadline of the call that is about to start again; 0 = none.</summary>
     public ulong ResumedDeadlineNs;
+    /// <summary>Its next call continues one with a deadline, or its calls are filtered: the only thing that every call asks.</summary>
+    public bool EntersSpecially;
+    /// <summary>What seccomp(2) leaves it, and its filters, the newest first.</summary>
+    public FilterMode FilterMode;
+    /// <summary>A filter has had one of its calls logged.</summary>
+    public bool HasLoggedCall;
+    public SystemCallFilter* Filters;
     /// <summary>
     /// Address of the last page fault that became a signal (cr2 in signal frames), and the trap number with its error code.
     /// </summary>

@@ -250,7 +250,9 @@ public static unsafe class ProcessTexts
         Mask(ref text, "CapBnd:\t"u8, Capabilities.All);
         Mask(ref text, "CapAmb:\t"u8, 0);
         text.AppendLine("NoNewPrivs:\t"u8, process->NoNewPrivileges ? 1u : 0);
-        text.Append("Seccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t"u8);
+        text.AppendLine("Seccomp:\t"u8, (ulong)thread->FilterMode);
+        text.AppendLine("Seccomp_filters:\t"u8, SystemCallFilters.CountOf(thread));
+        text.Append("Cpus_allowed:\t"u8);
         ulong cpus = thread->Cpus == 0 ? (1UL << (int)SystemFacts.ProcessorCount) - 1 : thread->Cpus;
         text.AppendHex(cpus);
         text.Append("\nCpus_allowed_list:\t"u8);
