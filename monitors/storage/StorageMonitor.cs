@@ -79,6 +79,13 @@ public sealed unsafe class StorageMonitor : RpcService
         using SleepLock.Guard _ = _lock.Acquire();
         RequestsServed++;
         ForgetDeparted();
+        if (!request.IsWanted)
+        {
+            // Its sender's life ended while the request waited for the lock: what it would hold, nobody would give back.
+            request.Reply(Errno.ESTALE);
+            return;
+        }
+
         _volume.TimeNs = 0;
         _volume.WithheldBlocks = _reservations.WithheldFromAll;
         Serve(ref request);

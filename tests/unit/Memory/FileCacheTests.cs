@@ -14,9 +14,9 @@ namespace Lego.Tests.Memory;
 public sealed unsafe class FileCacheTests
 {
     [Theory]
-    [InlineData(1, 16, 20_000)]
-    [InlineData(2, 3, 20_000)]
-    [InlineData(3, 3, 20_000)]
+    [InlineData(1, 16, 8_000)]
+    [InlineData(2, 3, 8_000)]
+    [InlineData(3, 3, 8_000)]
     public void Random_reads_writes_and_truncations_see_the_bytes_of_the_model(int seed, int megabytes, int operations)
     {
         using MemoryFixture fixture = new((ulong)megabytes);

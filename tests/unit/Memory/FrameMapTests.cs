@@ -22,7 +22,7 @@ public sealed unsafe class FrameMapTests
         List<(nint Space, Dictionary<ulong, byte> Pages)> spaces = [((nint)fixture.NewSpace(1), [])];
         uint lastAsid = 1;
         byte* page = (byte*)fixture.Frames.Allocate();
-        for (int step = 0; step < 60_000; step++)
+        for (int step = 0; step < 30_000; step++)
         {
             int which = random.Next(spaces.Count);
             AddressSpace* space = (AddressSpace*)spaces[which].Space;

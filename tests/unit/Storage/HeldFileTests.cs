@@ -121,6 +121,17 @@ public sealed class HeldFileTests : System.IDisposable
     }
 
     [Fact]
+    public void A_request_whose_sender_departs_while_it_waits_for_the_lock_holds_nothing()
+    {
+        Create("/f", PathFlags.None);
+        _storage.DepartWithinNextRequest();
+        Assert.Equal(Errno.EHOSTDOWN, _storage.Open("/f", PathFlags.Hold, out _));
+        Assert.Equal(Errno.None, _storage.Monitor.Sync());
+        Assert.Equal(0u, _storage.Counter("storage.held_files"));
+        _image.AssertSound();
+    }
+
+    [Fact]
     public void Orphans_leave_the_list_in_any_order()
     {
         FileHandle[] handles = [.. Enumerable.Range(0, 6).Select(number => Create($"/{number}", PathFlags.Hold))];

@@ -2,6 +2,8 @@
 
 using System;
 using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Lego.Fabric;
@@ -24,6 +26,8 @@ public sealed unsafe class StorageFixture : IDisposable
 
     private readonly void* _memory = NativeMemory.AlignedAlloc((nuint)(MemoryPages * PageOperations.PageSize), PageOperations.PageSize);
     private readonly RpcEndpoint _client;
+    private readonly RpcEndpoint _server;
+    private bool _clientDeparts;
     private readonly byte[] _reply = new byte[64 * 1024];
 
     public StorageFixture(VolumeImage image, uint cacheBlocks = 256, bool remount = true)
@@ -32,7 +36,9 @@ public sealed unsafe class StorageFixture : IDisposable
         Monitor = new StorageMonitor(remount ? image.Mount(cacheBlocks) : image.Volume, frames);
         _client = new RpcEndpoint(ClientNode, frames, 0);
         RpcEndpoint server = new(StorageNode, frames, 0);
-        server.Register(StorageMonitor.OpcodeGroup, Monitor);
+        server.Register(StorageMonitor.OpcodeGroup, new Between(this));
+        server.Watch(new Watcher(this));
+        _server = server;
         LocalLink.CreatePair(frames, ClientNode, StorageNode, out RingLink? near, out RingLink? far);
         _client.Attach(StorageNode, near!);
         server.Attach(ClientNode, far!);
@@ -53,6 +59,42 @@ public sealed unsafe class StorageFixture : IDisposable
     {
         Poller.Reset();
         NativeMemory.AlignedFree(_memory);
+    }
+
+    /// <summary>The client's life ends when its next request has been taken and is not yet served, as while it waits for the lock.</summary>
+    public void DepartWithinNextRequest() => _clientDeparts = true;
+
+    /// <summary>A counter of the monitor.</summary>
+    public ulong Counter(string name)
+    {
+        StatisticsWriter writer = new(new byte[8192]);
+        Monitor.Report(ref writer);
+        string line = Encoding.ASCII.GetString(writer.Text).Split('\n').Single(line => line.StartsWith(name + " ", StringComparison.Ordinal));
+        return ulong.Parse(line[(name.Length + 1)..], CultureInfo.InvariantCulture);
+    }
+
+    private sealed class Watcher(StorageFixture storage) : PeerWatcher
+    {
+        public override void Departed(ushort node) => storage.Monitor.Departed(node);
+    }
+
+    /// <summary>Hands requests on, and lets happen what happens between two steps of the endpoint's worker.</summary>
+    private sealed class Between(StorageFixture storage) : RpcService
+    {
+        public override RpcDisposition TryHandle(ref RpcRequest request) => storage.Monitor.TryHandle(ref request);
+
+        public override bool IsIdempotent(Opcode opcode) => storage.Monitor.IsIdempotent(opcode);
+
+        public override void Handle(ref RpcRequest request)
+        {
+            if (storage._clientDeparts)
+            {
+                storage._server.MarkDown(ClientNode, storage._client.Incarnation);
+                storage._client.MarkDown(StorageNode, storage._server.Incarnation);
+            }
+
+            storage.Monitor.Handle(ref request);
+        }
     }
 
     public Errno Open(string path, PathFlags flags, out FileAttributes attributes, uint mode = 0x1A4, uint access = 0) =>

@@ -13,7 +13,7 @@ namespace Lego.Tests.Network.Ip;
 
 public sealed unsafe class FloodTests
 {
-    private const int Count = 20_000;
+    private const int Count = 6_000;
     private const ulong MemoryBytes = 4 * 1024 * 1024;
 
     private static readonly PhysicalAddress s_nobody = new([0, 0, 0, 0, 0, 0]);
