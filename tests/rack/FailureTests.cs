@@ -1,4 +1,4 @@
-// When a component dies, the run ends within ten seconds and says which; when the tool dies, nothing of its rack stays.
+// When a component dies, the run ends within ten seconds and says which; when the tool dies or is signalled, nothing of its rack stays.
 
 using System;
 using System.Collections.Generic;
@@ -10,6 +10,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class FailureTests
 {
     private const int RackFailedStatus = 70;
@@ -46,6 +47,21 @@ public sealed class FailureTests
         LegoTool.Signal(process.Id, signal);
         await LegoTool.FinishAsync(process);
         // The machines die with the tool; its files go at the next start, which asking for them is.
+        await LegoTool.AssertNothingIsLeftAsync();
+    }
+
+    [Theory]
+    [InlineData("INT", "caught 2\n", 12)]
+    [InlineData("TERM", "caught 15\n", 13)]
+    public async Task A_signal_to_the_tool_reaches_the_program(string signal, string output, int status)
+    {
+        using Process process = await LegoTool.StartReadyAsync([],
+            "trap 'echo caught 2; exit 12' INT; trap 'echo caught 15; exit 13' TERM; while :; do sleep 0.1; done");
+        // "ready" comes before the traps are set.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        LegoTool.Signal(process.Id, signal);
+        CommandResult result = await LegoTool.FinishAsync(process);
+        Assert.True(result.Status == status && result.OutputText == output, result.ToString());
         await LegoTool.AssertNothingIsLeftAsync();
     }
 

@@ -12,6 +12,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class KillTests : IClassFixture<UpRack>
 {
     private const int Kinds = 42;

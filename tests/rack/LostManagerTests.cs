@@ -9,6 +9,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class LostManagerTests
 {
     private const int RackFailedStatus = 70;

@@ -10,6 +10,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class LostMemoryTests : IDisposable
 {
     private const int RackFailedStatus = 70;

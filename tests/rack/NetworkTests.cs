@@ -9,6 +9,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class NetworkTests
 {
     private const int UsageStatus = 2;

@@ -2,7 +2,6 @@
 // must not show.
 
 using System;
-using System.Diagnostics;
 using System.IO;
 using System.Text;
 using System.Threading.Tasks;
@@ -31,21 +30,6 @@ public sealed class ProgramTests : IDisposable
         CommandResult result = await LegoTool.RunAsync(data, "run", "--", "cat");
         Assert.Equal(0, result.Status);
         Assert.True(data.AsSpan().SequenceEqual(result.Output), $"{result.Output.Length} bytes came back; {result.ErrorText}");
-    }
-
-    [Theory]
-    [InlineData("INT", "caught 2\n", 12)]
-    [InlineData("TERM", "caught 15\n", 13)]
-    public async Task A_signal_to_the_tool_reaches_the_program(string signal, string output, int status)
-    {
-        using Process process = await LegoTool.StartReadyAsync([],
-            "trap 'echo caught 2; exit 12' INT; trap 'echo caught 15; exit 13' TERM; while :; do sleep 0.1; done");
-        // "ready" comes before the traps are set.
-        await Task.Delay(TimeSpan.FromSeconds(1));
-        LegoTool.Signal(process.Id, signal);
-        CommandResult result = await LegoTool.FinishAsync(process);
-        Assert.True(result.Status == status && result.OutputText == output, result.ToString());
-        await LegoTool.AssertNothingIsLeftAsync();
     }
 
     [Fact]
@@ -86,7 +70,7 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public async Task Lost_frames_change_the_number_of_messages_and_nothing_else()
     {
-        string[] arguments = ["32", $"{Random.Shared.Next()}"];
+        string[] arguments = ["12", $"{Random.Shared.Next()}"];
         ProgramResult host = await Rack.HostAsync("/", [await LinuxPrograms.BuildAsync("pattern"), .. arguments]);
         (ProgramResult rack, Statistics statistics) = await Rack.MeasureAsync(
             ["--link", "ethernet", "--loss", "1", "--seed", "7", .. await LinuxPrograms.AddAsync("pattern")], ["/pattern", .. arguments]);

@@ -9,6 +9,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class RackLibraryTests
 {
     private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromMinutes(1));

@@ -14,6 +14,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class ResidencyTests
 {
     private const int Lines = 1024;

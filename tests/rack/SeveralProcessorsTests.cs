@@ -11,6 +11,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class SeveralProcessorsTests : IDisposable
 {
     private const int RackFailedStatus = 70;

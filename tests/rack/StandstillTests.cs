@@ -10,6 +10,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class StandstillTests
 {
     /// <summary>Longer than the silence after which the manager gives a member up.</summary>

@@ -26,6 +26,7 @@ public sealed class UpRack : IAsyncLifetime
     }
 }
 
+[Collection(Alone.Name)]
 public sealed class StreamTests : IClassFixture<UpRack>
 {
     private const int TimedOutStatus = 124;

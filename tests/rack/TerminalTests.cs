@@ -8,6 +8,7 @@ using Xunit;
 
 namespace Lego.Rack.Tests;
 
+[Collection(Alone.Name)]
 public sealed class TerminalTests : IClassFixture<UpRack>, IDisposable
 {
     private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromMinutes(1));

@@ -13,23 +13,34 @@ namespace Lego.Tool;
 /// <summary>Builds test projects.</summary>
 internal static class TestBuild
 {
+    /// <summary>
+    /// A compiler that runs for a minute gains nothing from watching which of its own code is hot (dynamic profile-guided optimisation).
+    /// </summary>
+    private const string WithoutProfiles = "DOTNET_TieredPGO=0";
+
     /// <summary>Builds a project's directory or a solution filter; null, or a sentence with the compiler's first error.</summary>
-    public static Task<string?> RunAsync(string target, Share share, CancellationToken cancellation) =>
-        RunAsync(target, ["-p:RunAnalyzers=false"], share, cancellation);
+    public static async Task<string?> RunAsync(string target, Share share, CancellationToken cancellation)
+    {
+        using CompilerServer compiler = new();
+        return await RunAsync(target, ["-p:RunAnalyzers=false"], compiler, share, cancellation);
+    }
 
     /// <summary>
     /// Compiles a built test project once more, with the analyzers and beside what runs; null, or a sentence with the first finding.
     /// </summary>
-    public static Task<string?> CheckStyleAsync(string project, Share share, CancellationToken cancellation) => RunAsync(project,
-        ["--no-restore", "-t:Compile", "-p:RunAnalyzers=true", "-p:ChecksStyle=true", "-p:BuildProjectReferences=false"],
-        share, cancellation);
+    public static Task<string?> CheckStyleAsync(string project, CompilerServer compiler, Share share, CancellationToken cancellation) =>
+        RunAsync(
+            project,
+            ["--no-restore", "-t:Compile", "-p:RunAnalyzers=true", "-p:ChecksStyle=true", "-p:BuildProjectReferences=false"],
+            compiler,
+            share,
+            cancellation);
 
-    private static async Task<string?> RunAsync(string target, string[] options, Share share, CancellationToken cancellation)
+    private static async Task<string?> RunAsync(
+        string target, string[] options, CompilerServer compiler, Share share, CancellationToken cancellation)
     {
-        // A compiler that stays to serve others would keep its share of the cores for them as well.
-        string[] server = share == Share.Fair ? [] : ["-p:UseSharedCompilation=false"];
-        (string program, IEnumerable<string> arguments) = LeftoverTime.Command(
-            share, Environment.ProcessPath!, ["build", target, "-nodeReuse:false", "-v", "quiet", .. options, .. server]);
+        (string program, IEnumerable<string> arguments) = LeftoverTime.Command(share, "env",
+            [WithoutProfiles, Environment.ProcessPath!, "build", target, "-nodeReuse:false", "-v", "quiet", .. options, .. compiler.Options]);
         HostResult build = await HostProgram.TryRunAsync(program, arguments, cancellation: cancellation);
         if (build.Succeeded)
         {

@@ -75,9 +75,11 @@ internal static class TestStage
     {
         string[] projects = [.. s_projects.Where(project => filter is null || project.Contains(filter, StringComparison.Ordinal))];
         List<string> findings = [];
+        using CompilerServer compiler = new();
         foreach (string project in projects)
         {
-            if (await TestBuild.CheckStyleAsync(Path.Combine(HostPaths.Root, "tests", project), share, cancellation) is { } finding)
+            string folder = Path.Combine(HostPaths.Root, "tests", project);
+            if (await TestBuild.CheckStyleAsync(folder, compiler, share, cancellation) is { } finding)
             {
                 findings.Add(finding);
             }
