@@ -478,6 +478,31 @@ static void hops_and_classes(void)
 	close(one);
 }
 
+/* What tcp_info counts, behind the fields that the C library names (include/uapi/linux/tcp.h). */
+static void counted(int pair[2])
+{
+	enum { LAST_DATA_SENT = 44, LAST_DATA_RECEIVED = 52, LAST_ACK_RECEIVED = 56, RECEIVED = 128 };
+	enum { SENT = 200, AGAIN = 208, DISORDERED = 224, WINDOW = 228, BYTES = 232 };
+	char text[5000] = { 0 };
+	write(pair[0], text, sizeof text);
+	for (size_t got = 0; got < sizeof text;) {
+		ssize_t now = read(pair[1], text, sizeof text - got);
+		if (now <= 0)
+			break;
+		got += now;
+	}
+	for (int i = 0; i < 2; i++) {
+		_Alignas(8) char info[BYTES] = { 0 };
+		socklen_t length = sizeof info;
+		say_result("all of it", getsockopt(pair[i], SOL_TCP, TCP_INFO, info, &length));
+		printf("%d %d bytes, sent %llu, again %llu, received %llu, out of order %u, window %d\n", version, (int)length,
+			*(unsigned long long *)(info + SENT), *(unsigned long long *)(info + AGAIN), *(unsigned long long *)(info + RECEIVED),
+			*(unsigned *)(info + DISORDERED), *(unsigned *)(info + WINDOW) > 0);
+		printf("%d lately: %d %d %d\n", version, *(unsigned *)(info + LAST_DATA_SENT) < 60000,
+			*(unsigned *)(info + LAST_DATA_RECEIVED) < 60000, *(unsigned *)(info + LAST_ACK_RECEIVED) < 60000);
+	}
+}
+
 static void options(void)
 {
 	static const struct { int level, number, value; } tries[] = {
@@ -514,6 +539,7 @@ static void options(void)
 	socklen_t length = sizeof info;
 	say_result("info", getsockopt(pair[0], SOL_TCP, TCP_INFO, &info, &length));
 	printf("%d state %d, options %d\n", version, info.tcpi_state, info.tcpi_options & 7);
+	counted(pair);
 	char name[16] = { 0 };
 	length = sizeof name;
 	say_result("congestion", getsockopt(pair[0], SOL_TCP, TCP_CONGESTION, name, &length));

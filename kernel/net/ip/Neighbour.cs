@@ -33,10 +33,13 @@ public unsafe struct Neighbour
     public ulong UsedNs;
     /// <summary>When it was last confirmed.</summary>
     public ulong ConfirmedNs;
+    /// <summary>When its state changed last.</summary>
+    public ulong UpdatedNs;
+    /// <summary>Questions since it was last confirmed or used while stale.</summary>
+    public int Probes;
 
     /// <summary>When its state changes by itself; NetworkClock.Never for states that only events change.</summary>
     internal ulong DeadlineNs;
-    internal int Probes;
     /// <summary>The packet that waits for the address; the newest one (RFC 4861, 7.2.2).</summary>
     internal Packet* Waiting;
     internal Neighbour* NextInBucket;

@@ -102,6 +102,18 @@ public sealed unsafe class NeighbourTable
         return null;
     }
 
+    /// <summary>The entry with so many before it, or null: for who tells the whole table in pieces.</summary>
+    public Neighbour* At(int position)
+    {
+        Neighbour* entry = Next(null);
+        for (; position > 0 && entry != null; position--)
+        {
+            entry = Next(entry);
+        }
+
+        return entry;
+    }
+
     /// <summary>
     /// The hardware address to send to, and true; or false: asks for it, and the caller hands its packet to <see cref="Wait"/> if the entry
     /// is not null. Null: EHOSTUNREACH or ENOBUFS in <paramref name="error"/>.
@@ -346,6 +358,7 @@ public sealed unsafe class NeighbourTable
     {
         bool wasUnresolved = !entry->IsUsable;
         entry->State = state;
+        entry->UpdatedNs = _clock.NowNs;
         _unresolved += (entry->IsUsable ? 0 : 1) - (wasUnresolved ? 1 : 0);
         entry->DeadlineNs = afterNs == NetworkClock.Never ? NetworkClock.Never : _clock.NowNs + afterNs;
         _nextDeadlineNs = Math.Min(_nextDeadlineNs, entry->DeadlineNs);
@@ -369,6 +382,7 @@ public sealed unsafe class NeighbourTable
         entry->Address = address;
         entry->InterfaceIndex = interfaceIndex;
         entry->UsedNs = _clock.NowNs;
+        entry->UpdatedNs = _clock.NowNs;
         entry->DeadlineNs = NetworkClock.Never;
         _unresolved++;
         int bucket = BucketOf(interfaceIndex, address);

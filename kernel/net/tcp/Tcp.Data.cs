@@ -89,6 +89,7 @@ public sealed unsafe partial class Tcp
     private void ScheduleAck(TcpConnection* connection, uint bytes, ulong nowNs)
     {
         connection->UnackedBytes += bytes;
+        connection->LastTextReceivedNs = nowNs;
         if (connection->UnackedBytes > connection->RcvMss)
         {
             connection->Facts |= TcpFacts.AckNow;

@@ -195,6 +195,9 @@ public sealed unsafe partial class Tcp
         info.SegmentsReceived = connection->SegmentsReceived;
         info.LastSentNs = connection->LastDataSentNs;
         info.LastReceivedNs = connection->LastReceivedNs;
+        info.LastTextReceivedNs = connection->LastTextReceivedNs;
+        info.ReceiveRttNs = connection->ReceiveRttNs;
+        info.OutOfOrderReceived = connection->OutOfOrderReceived;
         DescribeTimer(connection, ref info);
     }
 

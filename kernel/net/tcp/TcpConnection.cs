@@ -312,6 +312,7 @@ public unsafe struct TcpConnection
     internal int KeepAliveProbes;
     internal ulong FirstUnackedNs;
     internal ulong LastReceivedNs;
+    internal ulong LastTextReceivedNs;
     internal ulong LastDataSentNs;
     internal ulong LastChallengeNs;
     internal uint UnackedBytes;

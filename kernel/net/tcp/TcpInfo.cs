@@ -119,7 +119,13 @@ public struct TcpInfo
     public uint SegmentsSent;
     public uint SegmentsReceived;
     public ulong LastSentNs;
+    /// <summary>A segment of any kind, and one with text.</summary>
     public ulong LastReceivedNs;
+    public ulong LastTextReceivedNs;
+
+    /// <summary>The round trip as the receiver of a stream sees it; 0: not known.</summary>
+    public ulong ReceiveRttNs;
+    public uint OutOfOrderReceived;
 
     /// <summary>
     /// The next time-out: what runs (/proc/net/tcp's tr: 0 none, 1 retransmission, 2 another, 3 TIME-WAIT, 4 window probe), and when.

@@ -211,7 +211,7 @@ internal sealed unsafe class TestNode : IDisposable
         public override void Changed(DatagramEndpoint* endpoint) => node.Changes++;
     }
 
-    private sealed class NoQuestions : NeighbourHost
+    internal sealed class NoQuestions : NeighbourHost
     {
         public override void Ask(int interfaceIndex, IpAddress target, ulong hardwareAddress, IpAddress sourceHint)
         {

@@ -15,7 +15,10 @@ public sealed unsafe partial class InternetSockets
     private const uint MicrosecondsOfNs = 1000;
     private const uint MillisecondsOfNs = 1_000_000;
 
-    /// <summary>The first part of struct tcp_info (include/uapi/linux/tcp.h); programs take as much as they know.</summary>
+    /// <summary>
+    /// struct tcp_info as Linux 6.1 has it (include/uapi/linux/tcp.h); programs take as much as they know. What this TCP keeps no
+    /// account of (rates, limits, deliveries) is 0, as Linux says of what it has not measured.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct LinuxTcpInfo
     {
@@ -59,6 +62,20 @@ public sealed unsafe partial class InternetSockets
         internal uint SegmentsIn;
         internal uint NotSentBytes;
         internal uint MinimumRtt;
+        internal uint DataSegmentsIn;
+        internal uint DataSegmentsOut;
+        internal ulong DeliveryRate;
+        internal ulong BusyTime;
+        internal ulong WindowLimitedTime;
+        internal ulong BufferLimitedTime;
+        internal uint Delivered;
+        internal uint DeliveredMarked;
+        internal ulong BytesSent;
+        internal ulong BytesRetransmitted;
+        internal uint DuplicatesTold;
+        internal uint ReorderingSeen;
+        internal uint OutOfOrderPackets;
+        internal uint PeerWindow;
     }
 
     private Errno SetTcpOption(Socket* socket, int option, int number, ReadOnlySpan<byte> value)
@@ -120,14 +137,17 @@ public sealed unsafe partial class InternetSockets
             Sacked = info.SackedBytes / mss,
             Lost = info.LostBytes / mss,
             Retransmitted = info.RetransmittedBytes / mss,
-            LastDataSent = info.LastSentNs == 0 ? 0 : (uint)((now - info.LastSentNs) / MillisecondsOfNs),
-            LastDataReceived = info.LastReceivedNs == 0 ? 0 : (uint)((now - info.LastReceivedNs) / MillisecondsOfNs),
+            LastDataSent = MillisecondsSince(info.LastSentNs, now),
+            LastDataReceived = MillisecondsSince(info.LastTextReceivedNs == 0 ? info.LastReceivedNs : info.LastTextReceivedNs, now),
+            // Every segment acknowledges something from the first answer on.
+            LastAckReceived = MillisecondsSince(info.LastReceivedNs, now),
             PathMtu = info.PathLimit,
             Rtt = (uint)(info.SmoothedRttNs / MicrosecondsOfNs),
             RttVariation = (uint)(info.RttVariationNs / MicrosecondsOfNs),
             SendThreshold = info.Ssthresh / mss,
             SendWindow = info.Cwnd / mss,
             AdvertisedMss = info.ReceiveMss,
+            ReceiveRtt = (uint)(info.ReceiveRttNs / MicrosecondsOfNs),
             ReceiveSpace = info.ReceiveWindow,
             TotalRetransmits = info.TotalRetransmits,
             BytesAcked = info.BytesAcked,
@@ -136,12 +156,18 @@ public sealed unsafe partial class InternetSockets
             SegmentsIn = info.SegmentsReceived,
             NotSentBytes = info.NotSentBytes,
             MinimumRtt = (uint)(info.MinimumRttNs / MicrosecondsOfNs),
+            BytesSent = info.BytesSent + info.BytesRetransmitted,
+            BytesRetransmitted = info.BytesRetransmitted,
+            OutOfOrderPackets = info.OutOfOrderReceived,
+            PeerWindow = info.SendWindow,
         };
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<LinuxTcpInfo>(in told));
         lengthBytes = Math.Min(bytes.Length, value.Length);
         bytes.Slice(0, lengthBytes).CopyTo(value);
         return Errno.None;
     }
+
+    private static uint MillisecondsSince(ulong whenNs, ulong now) => whenNs == 0 ? 0 : (uint)((now - whenNs) / MillisecondsOfNs);
 
     /// <summary>The number of a state in tcp_info and /proc/net/tcp (include/net/tcp_states.h).</summary>
     internal static byte LinuxStateOf(TcpState state) => state switch

@@ -1,7 +1,7 @@
-// The family AF_NETLINK, protocol NETLINK_ROUTE (netlink(7), rtnetlink(7)): questions about interfaces, addresses and routes. An answer
-// is written when it is received, from the tables as they are then: a socket keeps the question and how far it has been answered, and no
-// messages but those that tell of message queues (mq_notify(3)), which come first. So one question at a time is answered (EBUSY for
-// another, as Linux says while a dump runs). Nothing can be changed (EOPNOTSUPP in the answer), and nothing is told unasked.
+// The family AF_NETLINK, protocol NETLINK_ROUTE (netlink(7), rtnetlink(7)): questions about interfaces, addresses, routes and neighbours.
+// An answer is written when it is received, from the tables as they are then: a socket keeps the question and how far it has been
+// answered, and no messages but those that tell of message queues (mq_notify(3)), which come first. So one question at a time is answered
+// (EBUSY for another, as Linux says while a dump runs). Nothing can be changed (EOPNOTSUPP in the answer), and nothing is told unasked.
 
 using System;
 using System.Runtime.InteropServices;
@@ -295,10 +295,11 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
         const int IndexOffset = 4;
         ref NetlinkQuestion question = ref socket->Netlink;
         question.Request = request;
-        question.Entry = 0;
+        question.Entry = request.Type == RouteMessages.GetNeighbour && NeighbourMessages.IsOfProxies(body) ? int.MaxValue : 0;
         question.Family = body.Length > 0 ? body[0] : 0;
         question.InterfaceIndex = 0;
-        bool isKnown = request.Type is RouteMessages.GetLink or RouteMessages.GetAddress or RouteMessages.GetRoute;
+        bool isKnown = request.Type is RouteMessages.GetLink or RouteMessages.GetAddress or RouteMessages.GetRoute
+            or RouteMessages.GetNeighbour;
         bool isDump = (request.Flags & DumpFlags) == DumpFlags;
         question.Error = isKnown ? Errno.None : Errno.EOPNOTSUPP;
         if (isKnown && !isDump)

@@ -1,4 +1,5 @@
-// What rtnetlink(7) tells of interfaces, addresses and routes: for getifaddrs(3), getaddrinfo(3) and ip(8). Pure over the stack's tables.
+// What rtnetlink(7) tells of interfaces, addresses, routes and neighbours: for getifaddrs(3), getaddrinfo(3) and ip(8). Pure over the
+// stack's tables.
 
 using System;
 using System.Runtime.InteropServices;
@@ -15,6 +16,8 @@ public static unsafe class RouteMessages
     public const ushort GetAddress = 22;
     public const ushort NewRoute = 24;
     public const ushort GetRoute = 26;
+    public const ushort NewNeighbour = 28;
+    public const ushort GetNeighbour = 30;
 
     private const int NameBytes = 16;
     private const int HardwareBytes = 6;
@@ -75,6 +78,7 @@ public static unsafe class RouteMessages
         GetLink => stack.Interfaces.LastIndex + 1,
         GetAddress => stack.Addresses.Capacity,
         GetRoute => stack.Routes.Count,
+        GetNeighbour => (int)stack.Neighbours.Count,
         _ => 0,
     };
 
@@ -88,6 +92,7 @@ public static unsafe class RouteMessages
         {
             GetLink => TryWriteLink(stack, entry, wantedIndex, header, ref to),
             GetAddress => TryWriteAddress(stack, entry, family, wantedIndex, header, ref to),
+            GetNeighbour => NeighbourMessages.TryWrite(stack, entry, family, wantedIndex, header, ref to),
             _ => TryWriteRoute(stack, entry, family, header, ref to),
         };
     }
@@ -257,7 +262,8 @@ public static unsafe class RouteMessages
         return address.IsLoopback ? Host : address.IsLinkLocal ? Link : (byte)0;
     }
 
-    private static ReadOnlySpan<byte> BytesOf(IpAddress address, Span<byte> room)
+    /// <summary>An address as attributes have it: four bytes or sixteen.</summary>
+    internal static ReadOnlySpan<byte> BytesOf(IpAddress address, Span<byte> room)
     {
         if (address.IsV4)
         {
