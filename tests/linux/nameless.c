@@ -212,6 +212,17 @@ static void refusals(void)
     wait_for(-1);
 }
 
+/* A directory that is open when it is removed. */
+static void removed(void)
+{
+    struct stat status;
+    mkdir("removed", 0755);
+    int directory = open("removed", O_RDONLY | O_DIRECTORY);
+    rmdir("removed");
+    fstat(directory, &status);
+    printf("a removed directory: %ld bytes, %ld links\n", (long)status.st_size, (long)status.st_nlink);
+}
+
 int main(int count, char **words)
 {
     if (count > 1 && chdir(words[1]) < 0)
@@ -222,5 +233,6 @@ int main(int count, char **words)
     nameless();
     exchanges();
     refusals();
+    removed();
     return 0;
 }

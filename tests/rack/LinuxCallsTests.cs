@@ -18,7 +18,7 @@ public sealed class LinuxCallsTests : IDisposable
 
     [RootFact]
     public async Task What_processes_share_who_runs_first_and_how_bytes_move_is_as_on_the_host() =>
-        await AssertSameAsync(["sharing", "policies", "transfers", "written-back"]);
+        await AssertSameAsync(["sharing", "policies", "transfers", "packets", "written-back"]);
 
     [RootFact]
     public async Task Rights_owners_limits_times_and_attributes_of_files_are_as_on_the_host() =>
@@ -44,6 +44,10 @@ public sealed class LinuxCallsTests : IDisposable
 
     [RootFact]
     public async Task What_filters_of_system_calls_refuse_and_who_has_them_is_as_on_the_host() => await AssertSameAsync(["filters"]);
+
+    [RootFact]
+    public async Task Advice_about_children_and_other_processes_and_signals_of_open_files_are_as_on_the_host() =>
+        await AssertSameAsync(["options", "remaps"]);
 
     [Fact]
     public async Task What_watchers_of_files_and_directories_are_told_is_as_on_the_host() => await AssertSameAsync(["inotify"]);

@@ -56,6 +56,9 @@ public unsafe struct AddressSpace
     /// <summary>Files that it holds (Backings).</summary>
     public SpaceBacking* Backings;
 
+    /// <summary>What becomes of its parts in a child (ForkAdvices).</summary>
+    public AdvisedRange* Advised;
+
     /// <summary>Mapped ranges in ascending order.</summary>
     public RecordTable<VmaRecord> Ranges;
     /// <summary>Owners of vRegions in ascending order.</summary>

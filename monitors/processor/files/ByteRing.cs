@@ -67,6 +67,9 @@ public unsafe struct ByteRing
     /// <summary>The first bytes of the last NextRoom have been filled.</summary>
     public void Commit(int lengthBytes) => _written += (ulong)lengthBytes;
 
+    /// <summary>The last bytes that were committed, and that nobody has read, go.</summary>
+    public void Retract(int lengthBytes) => _written -= (ulong)lengthBytes;
+
     /// <summary>The next bytes, as far as they are contiguous.</summary>
     public readonly ReadOnlySpan<byte> NextData()
     {

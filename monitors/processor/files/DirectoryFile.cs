@@ -68,7 +68,10 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
         status = default;
         status.Device = DeviceNumber.Volume;
         FileCaller caller = FileCaller.Of(process);
-        return StorageClient.Status(in caller, file->Node, out status.Attributes);
+        Errno error = StorageClient.Status(in caller, file->Node, out status.Attributes);
+        // One that was removed has nothing in it any more (ext4_rmdir of Linux).
+        status.Attributes.Size = status.Attributes.Links == 0 ? 0 : status.Attributes.Size;
+        return error;
     }
 
     public override Errno Synchronize(Process* process, OpenFile* file)

@@ -16,6 +16,8 @@ public unsafe struct Pipe
     /// <summary>Most that a pipe can be made to hold (/proc/sys/fs/pipe-max-size).</summary>
     public const int MaxBytes = 1024 * 1024;
 
+    private const int MostPackets = MaxBytes / AtomicBytes;
+
     public ByteRing Ring;
     /// <summary>Open ends that can read, and that can write.</summary>
     public uint Readers;
@@ -36,13 +38,60 @@ public unsafe struct Pipe
     /// <summary>Owner, permissions and times of a pipe; a FIFO has those of its file.</summary>
     public SyntheticInode Attributes;
 
+    /// <summary>Lengths of the packets in the ring, in a frame of their own; null: it is a stream.</summary>
+    private ushort* _packets;
+    private int _firstPacket;
+
     private ObjectPointer<FileSystem> _files;
 
     /// <summary>The file system that it belongs to.</summary>
     public readonly FileSystem Files => _files.Target;
 
     /// <summary>poll(2) calls it writable: an atomic write fits.</summary>
-    public bool HasRoom => Ring.Room >= AtomicBytes;
+    public bool HasRoom => IsOfPackets ? HasRoomForPacket : Ring.Room >= AtomicBytes;
+
+    /// <summary>What one write gives, one read takes (pipe2(2), O_DIRECT).</summary>
+    public readonly bool IsOfPackets => _packets != null;
+
+    /// <summary>Whole packets in the ring.</summary>
+    public int Packets { readonly get; private set; }
+
+    /// <summary>There is nothing to read: bytes of a packet that is being written do not count.</summary>
+    public readonly bool IsEmpty => IsOfPackets ? Packets == 0 : Ring.IsEmpty;
+
+    /// <summary>A packet has the place of a page, however long it is, so its bytes find room as well.</summary>
+    public readonly bool HasRoomForPacket => Packets < Ring.Capacity / AtomicBytes;
+
+    /// <summary>Length of the oldest packet, which there is.</summary>
+    public readonly int FirstPacketBytes => _packets[_firstPacket];
+
+    /// <summary>Makes a new pipe one of packets. ENOMEM.</summary>
+    public Errno SeparatePackets()
+    {
+        _packets = (ushort*)Files.Frames.Allocate();
+        return _packets == null ? Errno.ENOMEM : Errno.None;
+    }
+
+    /// <summary>The bytes that were put into the ring last are a packet.</summary>
+    public void AddPacket(int lengthBytes)
+    {
+        _packets[(_firstPacket + Packets) % MostPackets] = (ushort)lengthBytes;
+        Packets++;
+    }
+
+    /// <summary>The oldest packet leaves; so many of its bytes are in the ring still.</summary>
+    public void RemovePacket(int leftBytes)
+    {
+        while (leftBytes != 0)
+        {
+            int part = Math.Min(Ring.NextData().Length, leftBytes);
+            Ring.Consume(Files.Frames, part);
+            leftBytes -= part;
+        }
+
+        _firstPacket = (_firstPacket + 1) % MostPackets;
+        Packets--;
+    }
 
     /// <summary>An empty pipe without ends; null when pipes have all the memory that they may have, or there is none.</summary>
     public static Pipe* Create(FileSystem files)
@@ -100,6 +149,11 @@ public unsafe struct Pipe
         using (pipe->ReadLock.Acquire())
         {
             using SleepLock.Guard _ = pipe->WriteLock.Acquire();
+            if (bytes / AtomicBytes < pipe->Packets)
+            {
+                return CallResult.Fail(Errno.EBUSY);
+            }
+
             int had = pipe->Ring.Capacity;
             if (bytes > had && !files.PipeMemory.TryTakeMore(bytes - had))
             {
@@ -124,6 +178,11 @@ public unsafe struct Pipe
     {
         FileSystem files = pipe->_files.Target;
         pipe->Ring.Clear(files.Frames);
+        if (pipe->_packets != null)
+        {
+            files.Frames.Free(pipe->_packets);
+        }
+
         files.PipeMemory.Return(pipe->Ring.Capacity);
         files.Pipes.Free(pipe);
     }

@@ -31,7 +31,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
         {
             using (pipe->ReadLock.Acquire())
             {
-                total += Drain(pipe, ref to, out Errno error);
+                total += pipe->IsOfPackets ? TakePacket(pipe, ref to, out Errno error) : Drain(pipe, ref to, out error);
                 if (error != Errno.None)
                 {
                     return total != 0 ? total : CallResult.Fail(error);
@@ -49,7 +49,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
             }
 
             // The lock may have been waited for: look once more before sleeping, nothing blocks between here and the queue.
-            if (pipe->Ring.IsEmpty)
+            if (pipe->IsEmpty)
             {
                 Errno interrupted = Signals.Wait(ref pipe->ReadersWait);
                 if (interrupted != Errno.None)
@@ -76,9 +76,9 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                     return Broken(process, total);
                 }
 
-                if (!atomic || (ulong)pipe->Ring.Room >= from.RemainingBytes)
+                if (pipe->IsOfPackets || !atomic || (ulong)pipe->Ring.Room >= from.RemainingBytes)
                 {
-                    total += Fill(pipe, ref from, out Errno error);
+                    total += pipe->IsOfPackets ? PutPackets(pipe, ref from, out Errno error) : Fill(pipe, ref from, out error);
                     if (error != Errno.None)
                     {
                         return total != 0 ? total : CallResult.Fail(error);
@@ -96,7 +96,8 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                 return total != 0 ? total : CallResult.Fail(Errno.EAGAIN);
             }
 
-            bool hasRoom = atomic ? (ulong)pipe->Ring.Room >= from.RemainingBytes : pipe->Ring.Room != 0;
+            bool hasRoom = pipe->IsOfPackets ? pipe->HasRoomForPacket
+                : atomic ? (ulong)pipe->Ring.Room >= from.RemainingBytes : pipe->Ring.Room != 0;
             if (!hasRoom && pipe->Readers != 0)
             {
                 Errno interrupted = Signals.Wait(ref pipe->WritersWait);
@@ -133,7 +134,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
         PollEvents events = PollEvents.None;
         if (file->IsReadable)
         {
-            events |= pipe->Ring.IsEmpty ? PollEvents.None : PollEvents.Readable;
+            events |= pipe->IsEmpty ? PollEvents.None : PollEvents.Readable;
             events |= pipe->Writers == 0 && (file->Node == null || pipe->WriterArrivals != 0) ? PollEvents.HangUp : PollEvents.None;
         }
 
@@ -226,6 +227,71 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
             error = from.Take(room, out int moved);
             pipe->Ring.Commit(moved);
             total += moved;
+        }
+
+        if (total != 0)
+        {
+            pipe->WakeReaders();
+        }
+
+        return total;
+    }
+
+    /// <summary>Copies what the reader wants of the oldest packet; the rest of it is lost.</summary>
+    private long TakePacket(Pipe* pipe, ref IoVector to, out Errno error)
+    {
+        error = Errno.None;
+        if (pipe->Packets == 0)
+        {
+            return 0;
+        }
+
+        int length = pipe->FirstPacketBytes;
+        int wanted = (int)Math.Min((ulong)length, to.RemainingBytes);
+        int total = 0;
+        while (total < wanted && error == Errno.None)
+        {
+            ReadOnlySpan<byte> data = pipe->Ring.DataFrom(total);
+            error = to.Give(data.Slice(0, Math.Min(data.Length, wanted - total)), out int moved);
+            total += moved;
+        }
+
+        if (error != Errno.None)
+        {
+            return 0;
+        }
+
+        pipe->RemovePacket(length);
+        pipe->WakeWriters();
+        return total;
+    }
+
+    /// <summary>Puts what the writer has into packets of up to a page, as long as there are places for them.</summary>
+    private long PutPackets(Pipe* pipe, ref IoVector from, out Errno error)
+    {
+        error = Errno.None;
+        long total = 0;
+        while (from.RemainingBytes != 0 && error == Errno.None && pipe->HasRoomForPacket)
+        {
+            int length = (int)Math.Min(from.RemainingBytes, Pipe.AtomicBytes);
+            int done = 0;
+            while (done < length && error == Errno.None)
+            {
+                Span<byte> room = pipe->Ring.NextRoom(Files.Frames);
+                int moved = 0;
+                error = room.IsEmpty ? Errno.ENOMEM : from.Take(room.Slice(0, Math.Min(room.Length, length - done)), out moved);
+                pipe->Ring.Commit(moved);
+                done += moved;
+            }
+
+            if (error != Errno.None)
+            {
+                pipe->Ring.Retract(done);
+                break;
+            }
+
+            pipe->AddPacket(length);
+            total += length;
         }
 
         if (total != 0)

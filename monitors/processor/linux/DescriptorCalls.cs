@@ -23,6 +23,8 @@ public static unsafe class DescriptorCalls
     private const ulong SetLockAndWait = 7;
     private const ulong SetOwner = 8;
     private const ulong GetOwner = 9;
+    private const ulong SetSignal = 10;
+    private const ulong GetSignal = 11;
     private const ulong SetOwnerOfKind = 15;
     private const ulong GetOwnerOfKind = 16;
     private const ulong GetOpenFileLock = 36;
@@ -146,7 +148,7 @@ public static unsafe class DescriptorCalls
     }
 
     [SystemCall(72, "fcntl", Support.Partial,
-        "no leases, no F_SETSIG, owners are no threads, pipes hold at most /proc/sys/fs/pipe-max-size for root as well")]
+        "no leases, no F_NOTIFY, pipes hold at most /proc/sys/fs/pipe-max-size for root as well")]
     internal static long Control(ref SystemCall call)
     {
         FileTable* table = FileTable.Of(call.Process);
@@ -187,7 +189,17 @@ public static unsafe class DescriptorCalls
                 return SystemCall.Result(error != Errno.None ? error : file->SignalDriven.SetOwner(call.Process, owner));
             case GetOwnerOfKind:
                 return SystemCall.Result(new UserPointer<FileOwner>(call.A2).Write(
-                    call.Process, FileOwner.Of(file->SignalDriven.GetOwner(call.Process->Table))));
+                    call.Process, file->SignalDriven.GetOwnerOfKind(call.Process->Table)));
+            case SetSignal:
+                if (call.A2 > Signal.Count)
+                {
+                    return SystemCall.Fail(Errno.EINVAL);
+                }
+
+                file->SignalDriven.Signal = (byte)call.A2;
+                return 0;
+            case GetSignal:
+                return file->SignalDriven.Signal;
             case GetLock:
             case SetLock:
             case SetLockAndWait:
@@ -270,7 +282,7 @@ public static unsafe class DescriptorCalls
         }
 
         descriptor.File->Flags = (descriptor.File->Flags & ~OpenFlags.Settable) | (wanted & OpenFlags.Settable);
-        SignalDrivenIo.Switch(descriptor.File, (wanted & OpenFlags.Async) != 0);
+        SignalDrivenIo.Switch(descriptor.File, (wanted & OpenFlags.Async) != 0, (int)call.A0);
         return Errno.None;
     }
 

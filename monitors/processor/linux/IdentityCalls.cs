@@ -146,8 +146,7 @@ public static unsafe class IdentityCalls
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        process->EffectiveGroupId = id;
-        process->FileSystemGroupId = id;
+        SetActingGroup(process, id);
         return 0;
     }
 
@@ -209,6 +208,11 @@ public static unsafe class IdentityCalls
         bool isOwn = id == process->UserId || id == process->EffectiveUserId || id == process->SavedUserId;
         if (isOwn || Capabilities.Has(process, Capabilities.SetUserId))
         {
+            if (process->FileSystemUserId != id)
+            {
+                Capabilities.ActsAsAnother(process);
+            }
+
             process->FileSystemUserId = id;
         }
 
@@ -224,6 +228,11 @@ public static unsafe class IdentityCalls
         bool isOwn = id == process->GroupId || id == process->EffectiveGroupId || id == process->SavedGroupId;
         if (isOwn || Capabilities.Has(process, Capabilities.SetGroupId))
         {
+            if (process->FileSystemGroupId != id)
+            {
+                Capabilities.ActsAsAnother(process);
+            }
+
             process->FileSystemGroupId = id;
         }
 
@@ -332,10 +341,20 @@ public static unsafe class IdentityCalls
         }
 
         process->GroupId = real == Unchanged ? process->GroupId : real;
-        process->EffectiveGroupId = effective == Unchanged ? process->EffectiveGroupId : effective;
+        SetActingGroup(process, effective == Unchanged ? process->EffectiveGroupId : effective);
         process->SavedGroupId = saved == Unchanged ? process->SavedGroupId : saved;
-        process->FileSystemGroupId = process->EffectiveGroupId;
         return 0;
+    }
+
+    private static void SetActingGroup(Process* process, uint group)
+    {
+        if (process->EffectiveGroupId != group || process->FileSystemGroupId != group)
+        {
+            Capabilities.ActsAsAnother(process);
+        }
+
+        process->EffectiveGroupId = group;
+        process->FileSystemGroupId = group;
     }
 
     private static bool IsOwnUser(Process* process, uint id) =>

@@ -21,12 +21,16 @@ public static unsafe class MemoryAdvice
         WillNeed = 3,
         DontNeed = 4,
         Free = 8,
+        DontFork = 10,
+        DoFork = 11,
         Mergeable = 12,
         Unmergeable = 13,
         HugePage = 14,
         NoHugePage = 15,
         DontDump = 16,
         DoDump = 17,
+        WipeOnFork = 18,
+        KeepOnFork = 19,
         Cold = 20,
         PageOut = 21,
         PopulateRead = 22,
@@ -36,33 +40,80 @@ public static unsafe class MemoryAdvice
 
     [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, _DONTNEED_LOCKED, MADV_FREE (at once), and hints that need nothing:"
         + " NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD, PAGEOUT;"
-        + " MADV_POPULATE_READ, _WRITE;"
+        + " MADV_POPULATE_READ, _WRITE, MADV_DONTFORK, _DOFORK, _WIPEONFORK, _KEEPONFORK;"
         + " all else is EINVAL")]
     public static long Advise(ref SystemCall call)
     {
-        Advice advice = (Advice)call.A2;
-        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or (>= Advice.Mergeable and <= Advice.DoDump) or (>= Advice.Cold
-            and <= Advice.DontNeedLocked);
-        ulong length = (call.A1 + PageMask) & ~PageMask;
-        if (!isKnown || (call.A0 & PageMask) != 0 || length < call.A1 || call.A0 + length < call.A0)
+        Errno error = Advise(call.Process, call.A0, call.A1, (Advice)call.A2);
+        return MemoryCalls.Answer(ref call, error, 0);
+    }
+
+    [SystemCall(440, "process_madvise", Support.Partial, "as madvise; no PIDFD_SELF")]
+    public static long AdviseProcess(ref SystemCall call)
+    {
+        Errno error = (uint)call.A4 != 0 ? Errno.EINVAL : IoVector.OfArray(call.Process, call.A1, call.A2, out _);
+        Process* target = error != Errno.None ? null : ProcessDescriptorCalls.Find(ref call, out error);
+        if (target == null)
         {
-            return SystemCall.Fail(Errno.EINVAL);
+            return SystemCall.Fail(error);
+        }
+
+        Advice advice = (Advice)(uint)call.A3;
+        bool isOwn = target->Space == call.Process->Space;
+        bool isHarmless = advice is Advice.Cold or Advice.PageOut or Advice.WillNeed;
+        error = target->Space == null ? Errno.ESRCH
+            : !isOwn && !IdentityCalls.MayInspect(call.Process, target) ? Errno.EACCES
+            : isOwn ? Errno.None
+            : !isHarmless ? Errno.EINVAL
+            : call.Process->EffectiveUserId != 0 ? Errno.EPERM : Errno.None;
+        long done = 0;
+        AddressSpace* space = target->Space;
+        for (ulong index = 0; index < call.A2 && error == Errno.None; index++)
+        {
+            error = new UserPointer<IoSegment>(call.A1).ReadAt(call.Process, index, out IoSegment segment);
+            // Of others' memory nothing is to be done but to see that it is there; they may have gone while that was read.
+            target = isOwn || error != Errno.None ? call.Process : ProcessDescriptorCalls.Find(ref call, out error);
+            error = error != Errno.None ? error
+                : isOwn ? Advise(call.Process, segment.Address, segment.LengthBytes, advice)
+                : target->Space != space ? Errno.ESRCH
+                : !TryAdvisable(segment.Address, segment.LengthBytes, advice, out ulong end) ? Errno.EINVAL
+                : IsMapped(space, segment.Address, end) ? Errno.None : Errno.ENOMEM;
+            done += error == Errno.None ? (long)segment.LengthBytes : 0;
+        }
+
+        return MemoryCalls.Answer(ref call, done != 0 && error != Errno.EPROTO ? Errno.None : error, done);
+    }
+
+    /// <summary>False, EINVAL: not an advice, or not a range that begins with a page and does not wrap.</summary>
+    private static bool TryAdvisable(ulong address, ulong lengthBytes, Advice advice, out ulong end)
+    {
+        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or Advice.DontFork or Advice.DoFork
+            or (>= Advice.Mergeable and <= Advice.DontNeedLocked);
+        ulong length = (lengthBytes + PageMask) & ~PageMask;
+        end = address + length;
+        return isKnown && (address & PageMask) == 0 && length >= lengthBytes && end >= address;
+    }
+
+    private static Errno Advise(Process* process, ulong address, ulong lengthBytes, Advice advice)
+    {
+        if (!TryAdvisable(address, lengthBytes, advice, out ulong wantedEnd))
+        {
+            return Errno.EINVAL;
         }
 
         // Behind the last address that a program can have there is nothing mapped.
-        ulong end = Math.Min(call.A0 + length, UserMemory.Limit);
-        Errno result = length != 0 && end < call.A0 + length ? Errno.ENOMEM : Errno.None;
+        ulong end = Math.Min(wantedEnd, UserMemory.Limit);
+        Errno result = address != wantedEnd && end < wantedEnd ? Errno.ENOMEM : Errno.None;
         if (advice is Advice.PopulateRead or Advice.PopulateWrite)
         {
             MissAccess access = advice == Advice.PopulateRead ? MissAccess.Read : MissAccess.Write;
-            Errno populated = Populate(call.Process, call.A0, end, access);
-            return SystemCall.Result(populated != Errno.None ? populated : result);
+            Errno populated = Populate(process, address, end, access);
+            return populated != Errno.None ? populated : result;
         }
 
-        bool discards = advice is Advice.DontNeed or Advice.DontNeedLocked or Advice.Free;
-        AddressSpace* space = call.Process->Space;
+        AddressSpace* space = process->Space;
         // Holes are skipped and reported in the end, as Linux's madvise_walk_vmas does.
-        for (ulong start = call.A0; start < end;)
+        for (ulong start = address; start < end;)
         {
             if (!space->TryFindRange(start, out VmaRecord range))
             {
@@ -72,21 +123,33 @@ public static unsafe class MemoryAdvice
             }
 
             ulong stop = Math.Min(range.End, end);
-            if (advice == Advice.Free && range.Backing != 0)
-            {
-                return SystemCall.Fail(Errno.EINVAL);
-            }
-
-            Errno error = discards ? Discard(call.Process->Table, space, start, stop) : Errno.None;
+            Errno error = AdvisePart(process->Table.Spaces, space, start, stop, advice, in range);
             if (error != Errno.None)
             {
-                return MemoryCalls.Answer(ref call, error, 0);
+                return error;
             }
 
             start = stop;
         }
 
-        return SystemCall.Result(result);
+        return result;
+    }
+
+    /// <summary>Advice on a part of one range. EINVAL: it is not for such a range; ENOMEM, EPROTO.</summary>
+    private static Errno AdvisePart(Spaces spaces, AddressSpace* space, ulong start, ulong stop, Advice advice, in VmaRecord range)
+    {
+        bool isOwnAnonymous = range.Backing == 0 && range.Kind is VmaKind.Anonymous or VmaKind.Stack;
+        return advice switch
+        {
+            Advice.Free when range.Backing != 0 => Errno.EINVAL,
+            Advice.DontNeed or Advice.DontNeedLocked or Advice.Free => spaces.Empty(space, start, stop),
+            Advice.DontFork or Advice.DoFork =>
+                spaces.Advise(space, start, stop, ForkAdvice.Without, isOn: advice == Advice.DontFork),
+            Advice.WipeOnFork when !isOwnAnonymous => Errno.EINVAL,
+            Advice.WipeOnFork or Advice.KeepOnFork =>
+                spaces.Advise(space, start, stop, ForkAdvice.Wiped, isOn: advice == Advice.WipeOnFork),
+            _ => Errno.None,
+        };
     }
 
     /// <summary>
@@ -272,32 +335,6 @@ public static unsafe class MemoryAdvice
         }
 
         return true;
-    }
-
-    /// <summary>
-    /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when
-    /// it has any of them.
-    /// </summary>
-    private static Errno Discard(Processes processes, AddressSpace* space, ulong start, ulong end)
-    {
-        ExCache cache = processes.Cache;
-        RangeRequest request = new() { Address = start, Length = end - start };
-        using Scratch scratch = processes.Scratch.Take();
-        cache.BeginChange(space);
-        Errno error = cache.Leave(space, start, end);
-        if (error == Errno.None && cache.AnyRemote(space, start, end))
-        {
-            error = processes.Spaces.Request(space, space, Opcode.Discard, in request, default, scratch.Reply, out _);
-        }
-
-        if (error == Errno.None)
-        {
-            cache.Drop(space, start, end);
-        }
-
-        cache.Settle(space, start, end);
-        processes.Spaces.EndChange(space);
-        return error;
     }
 
     private static bool IsMapped(AddressSpace* space, ulong start, ulong end)

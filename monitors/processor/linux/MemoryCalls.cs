@@ -16,7 +16,7 @@ public static unsafe class MemoryCalls
     private const ulong MapShared = 0x01;
     private const ulong MapTypeMask = 0x0F;
     private const ulong MapFixed = 0x10;
-    private const ulong MapAnonymous = 0x20;
+    private const ulong MapAnonymousBit = 0x20;
     private const ulong MapFixedNoReplace = 0x100000;
     private const ulong KnownProtection = 7;
     /// <summary>Largest file that mmap can think of (MAX_LFS_FILESIZE).</summary>
@@ -24,6 +24,7 @@ public static unsafe class MemoryCalls
 
     private const ulong RemapMayMove = 1;
     private const ulong RemapFixed = 2;
+    private const ulong RemapDontUnmap = 4;
 
     [SystemCall(9, "mmap", Support.Partial, "no MAP_GROWSDOWN, no MAP_SYNC; hints (MAP_POPULATE, MAP_LOCKED ...) without effect")]
     public static long Map(ref SystemCall call)
@@ -44,7 +45,7 @@ public static unsafe class MemoryCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        if ((request.Flags & MapAnonymous) == 0)
+        if ((request.Flags & MapAnonymousBit) == 0)
         {
             Errno found = MappedFiles.Describe(call.Process, (uint)call.A4, offset, ref request);
             if (found != Errno.None)
@@ -144,28 +145,38 @@ public static unsafe class MemoryCalls
         ulong start = Math.Min(RoundUp(wanted), oldEnd);
         RangeRequest request = new() { Address = wanted };
         ulong reached = 0;
-        Errno error = cache.Leave(space, start, oldEnd);
+        ForkAdvices advices = call.Process->Table.Spaces.Advices;
+        Errno error = advices.Reserve(space, ForkAdvices.ToForget, out AdvisedRange* spare);
+        error = error != Errno.None ? error : cache.Leave(space, start, oldEnd);
         error = error != Errno.None ? error
             : call.Process->Table.Spaces.Request(space, space, Opcode.Break, in request, default, scratch.Reply, out reached);
         if (error == Errno.None)
         {
             space->Break = reached;
             cache.Drop(space, Math.Min(RoundUp(reached), oldEnd), oldEnd);
+            advices.Forget(space, Math.Min(RoundUp(reached), oldEnd), oldEnd, ref spare);
         }
 
+        advices.GiveBack(ref spare);
         cache.Settle(space, start, oldEnd);
         call.Process->Table.Spaces.EndChange(space);
         // brk(2) of the kernel has no error: it gives the unchanged break.
         return Answer(ref call, error == Errno.EPROTO ? error : Errno.None, (long)space->Break);
     }
 
-    [SystemCall(25, "mremap", Support.Partial, "no MREMAP_DONTUNMAP")]
+    [SystemCall(25, "mremap", Support.Partial,
+        "MREMAP_DONTUNMAP is for private anonymous memory, and what it leaves is not mapped for a moment")]
     public static long Remap(ref SystemCall call)
     {
         ulong from = call.A0;
         ulong oldLength = RoundUp(call.A1);
         ulong newLength = RoundUp(call.A2);
         ulong flags = call.A3;
+        if ((flags & RemapDontUnmap) != 0)
+        {
+            return RemapAndKeep(ref call);
+        }
+
         bool isFixed = (flags & RemapFixed) != 0;
         if ((flags & ~(RemapMayMove | RemapFixed)) != 0 || (isFixed && (flags & RemapMayMove) == 0) || newLength == 0 || oldLength == 0
             || !TryRange(from, oldLength, out ulong end) || newLength > UserMemory.Limit
@@ -175,21 +186,150 @@ public static unsafe class MemoryCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        AddressSpace* space = call.Process->Space;
-        ExCache cache = call.Process->Table.Cache;
+        Errno error = Move(call.Process, from, oldLength, newLength, call.A4, flags, out ulong to);
+        return Answer(ref call, error, (long)to);
+    }
+
+    /// <summary>mremap with checked arguments.</summary>
+    private static Errno Move(Process* process, ulong from, ulong oldLength, ulong newLength, ulong target, ulong flags, out ulong to)
+    {
+        to = 0;
+        AddressSpace* space = process->Space;
+        ExCache cache = process->Table.Cache;
         RemapRequest request = new()
         {
             OldAddress = from,
             OldLength = oldLength,
             NewLength = newLength,
-            NewAddress = call.A4,
+            NewAddress = target,
             Flags = (uint)flags,
         };
-        using Scratch scratch = call.Process->Table.Scratch.Take();
+        using Scratch scratch = process->Table.Scratch.Take();
         cache.BeginChange(space);
-        Errno error = Remap(call.Process->Table, space, in request, isFixed, in scratch, out ulong to);
-        call.Process->Table.Spaces.EndChange(space);
+        ForkAdvices advices = process->Table.Spaces.Advices;
+        Errno error = advices.Reserve(space, ForkAdvices.ToMove + ForkAdvices.ToForget, out AdvisedRange* spare);
+        error = error != Errno.None ? error
+            : Remap(process->Table, space, in request, (flags & RemapFixed) != 0, in scratch, out to);
+        if (error == Errno.None)
+        {
+            ulong moved = Math.Min(oldLength, newLength);
+            advices.Forget(space, from + moved, from + oldLength, ref spare);
+            if (to != from)
+            {
+                advices.Move(space, from, moved, to, newLength, ref spare);
+            }
+            else if (newLength > oldLength)
+            {
+                ForkAdvices.Grow(space, from + oldLength, from + newLength);
+            }
+        }
+
+        advices.GiveBack(ref spare);
+        process->Table.Spaces.EndChange(space);
+        return error;
+    }
+
+    /// <summary>
+    /// MREMAP_DONTUNMAP: the pages move, and what they leave is as after mmap. What is there meanwhile is a place where they go: others who
+    /// map something find both taken, but for the moment before the old range is mapped anew.
+    /// </summary>
+    private static long RemapAndKeep(ref SystemCall call)
+    {
+        const ulong Known = RemapMayMove | RemapFixed | RemapDontUnmap;
+        Process* process = call.Process;
+        ulong from = call.A0;
+        ulong length = RoundUp(call.A1);
+        bool isFixed = (call.A3 & RemapFixed) != 0;
+        bool isWrong = (call.A3 & ~Known) != 0 || (call.A3 & RemapMayMove) == 0 || length != RoundUp(call.A2) || length == 0;
+        if (isWrong || !TryRange(from, length, out ulong end)
+            || (call.A4 & PageMask) != 0 || call.A4 > UserMemory.Limit - length || Overlaps(from, end, call.A4, length))
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        if (!process->Space->TryFindRange(from, out VmaRecord range) || end > range.End)
+        {
+            return SystemCall.Fail(Errno.EFAULT);
+        }
+
+        if (range.Kind != VmaKind.Anonymous || range.Backing != 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        ulong to = call.A4;
+        Errno error = isFixed ? Errno.None : MapAnonymous(process, 0, length, Protection.None, out to);
+        error = error != Errno.None ? error : Move(process, from, length, length, to, RemapMayMove | RemapFixed, out to);
+        error = error != Errno.None ? error : MapAnonymous(process, from, length, range.Protection, out _);
         return Answer(ref call, error, (long)to);
+    }
+
+    /// <summary>Maps private zeros, at an address where nothing is mapped, or anywhere (0).</summary>
+    private static Errno MapAnonymous(Process* process, ulong address, ulong length, Protection protection, out ulong mapped)
+    {
+        const ulong Private = 2;
+        MapRequest request = new()
+        {
+            Address = address,
+            Length = length,
+            Protection = protection,
+            Flags = (uint)(Private | MapAnonymousBit | (address == 0 ? 0 : MapFixed | MapFixedNoReplace)),
+            Storage = process->Place.Storage,
+        };
+        return process->Table.Spaces.Replace(process->Space, Opcode.Map, in request, default, address, address, 0, out mapped);
+    }
+
+    [SystemCall(216, "remap_file_pages", Support.Partial, "what has been moved can be given no more access than it had")]
+    public static long RemapFilePages(ref SystemCall call)
+    {
+        Process* process = call.Process;
+        ulong start = call.A0 & ~PageMask;
+        ulong length = call.A1 & ~PageMask;
+        ulong end = start + length;
+        if (call.A2 != 0 || end <= start || call.A3 + (length / PageOperations.PageSize) < call.A3)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        // Adjacent ranges are one if they are of the same file (remap_file_pages of Linux).
+        bool isThere = process->Space->TryFindRange(start, out VmaRecord range) && range.Kind == VmaKind.SharedFile;
+        for (VmaRecord next = range; isThere && next.End < end;)
+        {
+            isThere = process->Space->TryFindRange(next.End, out next) && next.Kind == range.Kind && next.Backing == range.Backing
+                && next.Protection == range.Protection;
+        }
+
+        FileNode* found = isThere ? (FileNode*)process->Table.Backings.FileOf(range.Backing) : null;
+        if (found == null)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        const ulong LastOffset = (ulong)long.MaxValue / PageOperations.PageSize;
+        if (call.A3 > LastOffset)
+        {
+            return SystemCall.Fail(Errno.EOVERFLOW);
+        }
+
+        using NodeRef node = NodeRef.To(found);
+        MapRequest request = new()
+        {
+            Address = start,
+            Length = length,
+            Protection = range.Protection,
+            Allowed = range.Protection,
+            Flags = (uint)(MapShared | MapFixed),
+            FileOffset = call.A3 * PageOperations.PageSize,
+        };
+        Errno error = MappedFiles.HoldNode(process, node.Node, ref request, out ReadOnlySpan<byte> path);
+        if (error != Errno.None)
+        {
+            return SystemCall.Fail(error);
+        }
+
+        error = process->Table.Spaces.Replace(process->Space, Opcode.Map, in request, path, start, end, request.Backing, out _);
+        MappedFiles.Drop(process, in request);
+        return Answer(ref call, error, 0);
     }
 
     /// <summary>mremap of a space that is held.</summary>

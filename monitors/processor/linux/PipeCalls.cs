@@ -10,12 +10,14 @@ public static unsafe class PipeCalls
     [SystemCall(22, "pipe", Support.Full)]
     internal static long Pipe(ref SystemCall call) => Make(ref call, OpenFlags.ReadOnly);
 
-    [SystemCall(293, "pipe2", Support.Partial, "no packet mode (O_DIRECT), no notification pipes")]
+    [SystemCall(293, "pipe2", Support.Partial,
+        "packets (O_DIRECT) from the beginning or never, and not spliced; no notification pipes")]
     internal static long Pipe2(ref SystemCall call)
     {
         // O_NOTIFICATION_PIPE has the value of O_EXCL: a kernel without watch queues says ENOPKG.
         OpenFlags flags = (OpenFlags)(uint)call.A1;
-        return (flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlocking | OpenFlags.Exclusive)) != 0 ? SystemCall.Fail(Errno.EINVAL)
+        const OpenFlags Known = OpenFlags.CloseOnExec | OpenFlags.NonBlocking | OpenFlags.Direct | OpenFlags.Exclusive;
+        return (flags & ~Known) != 0 ? SystemCall.Fail(Errno.EINVAL)
             : (flags & OpenFlags.Exclusive) != 0 ? SystemCall.Fail(Errno.ENOPKG)
             : Make(ref call, flags);
     }
@@ -30,9 +32,16 @@ public static unsafe class PipeCalls
         }
 
         pipe->Attributes = SyntheticInode.Create(process->FileSystemUserId, process->FileSystemGroupId);
+        if ((flags & OpenFlags.Direct) != 0 && pipe->SeparatePackets() != Errno.None)
+        {
+            Processor.Pipe.Free(pipe);
+            return SystemCall.Fail(Errno.ENFILE);
+        }
+
         OpenFlags status = flags & OpenFlags.NonBlocking;
         OpenFile* reader = PipeEnd.Open(call.Files, pipe, OpenFlags.ReadOnly | status);
-        OpenFile* writer = reader == null ? null : PipeEnd.Open(call.Files, pipe, OpenFlags.WriteOnly | status);
+        OpenFlags ofWriter = OpenFlags.WriteOnly | status | (flags & OpenFlags.Direct);
+        OpenFile* writer = reader == null ? null : PipeEnd.Open(call.Files, pipe, ofWriter);
         if (writer == null)
         {
             // Releasing the reader frees the pipe with it.

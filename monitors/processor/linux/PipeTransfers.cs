@@ -45,7 +45,8 @@ public static unsafe class PipeTransfers
         bool isDirectory = from.File->Kind is FileKind.Directory or FileKind.PseudoDirectory;
         bool isNegative = (long)call.A4 < 0;
         if (isNegative || (!fromPipe && !toPipe) || isAppend || isDirectory || isNowhere
-            || (fromPipe && toPipe && from.File->Pipe == to.File->Pipe))
+            || (fromPipe && (from.File->Pipe->IsOfPackets || (toPipe && from.File->Pipe == to.File->Pipe)))
+            || (toPipe && to.File->Pipe->IsOfPackets))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -102,7 +103,8 @@ public static unsafe class PipeTransfers
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        if (from.File->Kind != FileKind.Pipe || to.File->Kind != FileKind.Pipe || from.File->Pipe == to.File->Pipe)
+        if (from.File->Kind != FileKind.Pipe || to.File->Kind != FileKind.Pipe || from.File->Pipe == to.File->Pipe
+            || from.File->Pipe->IsOfPackets || to.File->Pipe->IsOfPackets)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -127,7 +129,9 @@ public static unsafe class PipeTransfers
             return SystemCall.Fail(Errno.EBADF);
         }
 
-        Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector memory);
+        Errno error = descriptor.File->Pipe->IsOfPackets ? Errno.EINVAL : Errno.None;
+        IoVector memory = default;
+        error = error != Errno.None ? error : IoVector.OfArray(call.Process, call.A1, call.A2, out memory);
         if (error != Errno.None || memory.RemainingBytes == 0)
         {
             return SystemCall.Result(error);

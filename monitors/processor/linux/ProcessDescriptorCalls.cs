@@ -120,6 +120,13 @@ public static unsafe class ProcessDescriptorCalls
         return DescriptorCalls.Install(call.Process, file, closeOnExec: true);
     }
 
+    [SystemCall(308, "setns", Support.Stub, "no namespaces: EINVAL for every descriptor")]
+    internal static long EnterNamespace(ref SystemCall call)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        return SystemCall.Fail(descriptor.IsBad || descriptor.File->IsPathOnly ? Errno.EBADF : Errno.EINVAL);
+    }
+
     [SystemCall(312, "kcmp", Support.Partial, "no KCMP_EPOLL_TFD")]
     internal static long Compare(ref SystemCall call)
     {
@@ -179,7 +186,7 @@ public static unsafe class ProcessDescriptorCalls
     }
 
     /// <summary>The process that a descriptor names. EBADF: it names none; ESRCH: the process is gone.</summary>
-    private static Process* Find(ref SystemCall call, out Errno error)
+    internal static Process* Find(ref SystemCall call, out Errno error)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
         error = Errno.EBADF;
@@ -188,8 +195,9 @@ public static unsafe class ProcessDescriptorCalls
             return null;
         }
 
-        error = Errno.ESRCH;
-        return descriptor.File->Subject.Find(call.Process->Table);
+        Process* found = descriptor.File->Subject.Find(call.Process->Table);
+        error = found == null ? Errno.ESRCH : Errno.None;
+        return found;
     }
 
     private static ulong FileOf(Process* process, ulong descriptor)

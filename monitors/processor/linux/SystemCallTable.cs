@@ -207,6 +207,7 @@ public static partial class SystemCallTable
             case 209: return AioCalls.Submit(ref call);
             case 210: return AioCalls.Cancel(ref call);
             case 213: return EventCalls.Create(ref call);
+            case 216: return MemoryCalls.RemapFilePages(ref call);
             case 217: return Directories.GetEntries(ref call);
             case 218: return ThreadCalls.SetThreadIdAddress(ref call);
             case 220: return SemaphoreCalls.OperateUntil(ref call);
@@ -284,6 +285,7 @@ public static partial class SystemCallTable
             case 305: return ClockAdjustment.AdjustClock(ref call);
             case 306: return FileIo.SynchronizeFileSystem(ref call);
             case 307: return SocketMessages.SendMessages(ref call);
+            case 308: return ProcessDescriptorCalls.EnterNamespace(ref call);
             case 309: return SchedulingCalls.GetCpu(ref call);
             case 310: return ProcessMemoryCalls.Read(ref Narrow.Take(ref call, Narrow.Third));
             case 311: return ProcessMemoryCalls.Write(ref Narrow.Take(ref call, Narrow.Third));
@@ -310,6 +312,7 @@ public static partial class SystemCallTable
             case 437: return DescriptorCalls.OpenAt2(ref call);
             case 438: return ProcessDescriptorCalls.GetDescriptor(ref call);
             case 439: return StatusCalls.AccessAt2(ref Narrow.Take(ref call, Narrow.Third | Narrow.Fourth));
+            case 440: return MemoryAdvice.AdviseProcess(ref call);
             case 441: return EventCalls.WaitWithMaskAndTime(ref call);
             case 449: return FutexCalls.WaitForAny(ref call);
             case 452: return Ownership.ChangeModeAt2(ref Narrow.Take(ref call, Narrow.Third | Narrow.Fourth));

@@ -41,7 +41,7 @@ public static unsafe class TerminalCalls
 
                 if (error == Errno.None)
                 {
-                    SignalDrivenIo.Switch(file, on != 0);
+                    SignalDrivenIo.Switch(file, on != 0, (int)call.A0);
                 }
 
                 return SystemCall.Result(error);

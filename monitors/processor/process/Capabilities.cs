@@ -33,6 +33,7 @@ public static unsafe class Capabilities
     {
         bool wasRoot = IsRoot(process);
         bool wasEffective = process->EffectiveUserId == 0;
+        bool isOther = process->EffectiveUserId != effective || process->FileSystemUserId != effective;
         process->UserId = real;
         process->EffectiveUserId = effective;
         process->SavedUserId = saved;
@@ -47,6 +48,21 @@ public static unsafe class Capabilities
         {
             process->EffectiveCapabilities = wasEffective ? 0 : process->PermittedCapabilities;
         }
+
+        if (isOther)
+        {
+            ActsAsAnother(process);
+        }
+    }
+
+    /// <summary>
+    /// A process acts as another user or group now: whoever is that one does not look into what the former has left, and its parent's end
+    /// sends it no signal any more (Linux's commit_creds; prctl(2), PR_SET_DUMPABLE and PR_SET_PDEATHSIG).
+    /// </summary>
+    public static void ActsAsAnother(Process* process)
+    {
+        process->Dumpable = 0;
+        process->ParentDeathSignal = 0;
     }
 
     private static bool IsRoot(Process* process) => process->UserId == 0 || process->EffectiveUserId == 0 || process->SavedUserId == 0;

@@ -252,9 +252,10 @@ public static unsafe class ProcessFork
             return error;
         }
 
+        // What is told of a space's begin is told of its end as well, also when it ends at once.
         child->Space = copy;
         parent->Table.Backings.Tell(copy, parent->Id, begins: true);
-        return Errno.None;
+        return space->Advised == null ? Errno.None : parent->Table.Spaces.ObeyAdvice(space, copy);
     }
 
     private static Errno CopySpace(Processes table, AddressSpace* space, AddressSpace* copy)

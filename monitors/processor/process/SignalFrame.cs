@@ -85,6 +85,17 @@ public struct SignalInfoFrame
     [FieldOffset(24)] public int Status;
     [FieldOffset(24)] public ulong Value;
 
+    /// <summary>
+    /// True when it tells of an open file: events stand for a sender, a descriptor for a value (siginfo_layout of Linux, SIL_POLL).
+    /// </summary>
+    public static bool IsOfFile(in SignalInfo info)
+    {
+        const int MostReasons = 6;
+        bool hasCodes = info.Number is Signal.SegmentationFault or Signal.BusError or Signal.IllegalInstruction or Signal.FloatingPoint
+            or Signal.Trap or Signal.Child or Signal.BadSystemCall;
+        return info.Code == SignalCode.InputOutput || (info.Code is > 0 and <= MostReasons && !hasCodes);
+    }
+
     /// <summary>The user's view of a signal.</summary>
     public static SignalInfoFrame From(in SignalInfo info)
     {

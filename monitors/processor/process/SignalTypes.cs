@@ -54,6 +54,7 @@ public static class SignalCode
     public const int Kernel = 0x80;
     public const int Queue = -1;
     public const int Timer = -2;
+    public const int InputOutput = -5;
     public const int Thread = -6;
     public const int ChildExited = 1;
     public const int ChildKilled = 2;

@@ -34,10 +34,14 @@ public sealed unsafe class Spaces
         _scratch = scratch;
         _backings = backings;
         _spaces = new Slab<AddressSpace>(frames);
+        Advices = new ForkAdvices(frames);
     }
 
     /// <summary>The first of all spaces of this component, linked by Next.</summary>
     public AddressSpace* First => _first;
+
+    /// <summary>What madvise has said about forks.</summary>
+    public ForkAdvices Advices { get; }
 
     /// <summary>A space with an empty page table and a name of its own; null when memory is exhausted.</summary>
     public AddressSpace* Create(ushort home)
@@ -124,6 +128,7 @@ public sealed unsafe class Spaces
             PageTable.Free(space->PageTableRoot, _frames);
         }
 
+        Advices.Clear(space);
         _backings.Release(space->Backings);
         space->Backings = null;
         space->Ranges.Clear(_frames);
@@ -167,19 +172,92 @@ public sealed unsafe class Spaces
         ExCache cache = _cache;
         using Scratch scratch = _scratch.Take();
         cache.BeginChange(space);
-        Errno error = cache.Leave(space, start, end);
+        Errno error = Advices.Reserve(space, start < end ? ForkAdvices.ToForget : 0, out AdvisedRange* spare);
+        error = error != Errno.None ? error : cache.Leave(space, start, end);
         error = error != Errno.None || backing == 0 ? error : _backings.Add(space, backing, BackingUse.Mapped);
         error = error != Errno.None ? error : Request(space, space, opcode, in head, payload, scratch.Reply, out address);
         if (error == Errno.None)
         {
             cache.Drop(space, start, end);
+            Advices.Forget(space, start, end, ref spare);
         }
         else
         {
             cache.Settle(space, start, end);
         }
 
+        Advices.GiveBack(ref spare);
         EndChange(space);
+        return error;
+    }
+
+    /// <summary>
+    /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when
+    /// it has any of them.
+    /// </summary>
+    [Blocks]
+    public Errno Empty(AddressSpace* space, ulong start, ulong end)
+    {
+        RangeRequest request = new() { Address = start, Length = end - start };
+        using Scratch scratch = _scratch.Take();
+        _cache.BeginChange(space);
+        Errno error = _cache.Leave(space, start, end);
+        if (error == Errno.None && _cache.AnyRemote(space, start, end))
+        {
+            error = Request(space, space, Opcode.Discard, in request, default, scratch.Reply, out _);
+        }
+
+        if (error == Errno.None)
+        {
+            _cache.Drop(space, start, end);
+        }
+
+        _cache.Settle(space, start, end);
+        EndChange(space);
+        return error;
+    }
+
+    /// <summary>Notes or forgets what a child is to have of a range. It waits for map calls, which know what records they need.</summary>
+    [Blocks]
+    public Errno Advise(AddressSpace* space, ulong start, ulong end, ForkAdvice advice, bool isOn)
+    {
+        _cache.BeginChange(space);
+        Errno error = Advices.Set(space, start, end, advice, isOn);
+        EndChange(space);
+        return error;
+    }
+
+    /// <summary>
+    /// A child's new space loses what it is not to have, and gets zeros where it is to have zeros (MADV_DONTFORK, MADV_WIPEONFORK).
+    /// </summary>
+    [Blocks]
+    public Errno ObeyAdvice(AddressSpace* parent, AddressSpace* child)
+    {
+        Errno error = Advices.Copy(parent, child);
+        AdvisedRange* range = ForkAdvices.Find(child->Advised, ForkAdvice.Without);
+        while (error == Errno.None && range != null)
+        {
+            // With what is unmapped the record goes.
+            RangeRequest request = new() { Address = range->Start, Length = range->End - range->Start };
+            error = Replace(child, Opcode.Unmap, in request, default, range->Start, range->End, 0, out _);
+            range = ForkAdvices.Find(child->Advised, ForkAdvice.Without);
+        }
+
+        range = ForkAdvices.Find(child->Advised, ForkAdvice.Wiped);
+        while (error == Errno.None && range != null)
+        {
+            ulong start = range->Start;
+            while (error == Errno.None && start < range->End)
+            {
+                bool isMapped = child->TryFindRange(start, out VmaRecord mapped);
+                ulong stop = Math.Min(isMapped ? mapped.End : child->NextRangeStart(start, range->End), range->End);
+                error = isMapped ? Empty(child, start, stop) : Errno.None;
+                start = stop;
+            }
+
+            range = ForkAdvices.Find(range->Next, ForkAdvice.Wiped);
+        }
+
         return error;
     }
 

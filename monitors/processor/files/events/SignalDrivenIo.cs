@@ -18,9 +18,6 @@ public struct FileOwner
     public int Kind;
     public int Id;
 
-    /// <summary>The owner that F_GETOWN tells as this number; nobody is a thread, as on Linux.</summary>
-    public static FileOwner Of(int id) =>
-        new() { Kind = id < 0 ? Group : id > 0 ? Process : Thread, Id = id < 0 ? -id : id };
 }
 
 /// <summary>The owner of an open file.</summary>
@@ -28,7 +25,13 @@ public unsafe struct SignalDrivenIo
 {
     /// <summary>The next open file of the same object that sends signals (Watchers).</summary>
     public OpenFile* NextOfObject;
+    /// <summary>The signal that is sent instead of SIGIO, with what has happened and where (F_SETSIG); 0 = SIGIO.</summary>
+    public byte Signal;
+    /// <summary>The descriptor that O_ASYNC was set by.</summary>
+    public int Descriptor;
     private ProcessReference _process;
+    /// <summary>The thread of that process that is the owner, 0 = all of it.</summary>
+    private uint _thread;
     private uint _group;
     /// <summary>Who has set the owner: signals are sent with that user's permission.</summary>
     private uint _userId;
@@ -38,7 +41,7 @@ public unsafe struct SignalDrivenIo
     public static bool IsOffered(OpenFile* file) => file->Kind is FileKind.Pipe or FileKind.Socket or FileKind.StandardStream;
 
     /// <summary>Sets or clears O_ASYNC, where it has an effect.</summary>
-    public static void Switch(OpenFile* file, bool isOn)
+    public static void Switch(OpenFile* file, bool isOn, int descriptor = -1)
     {
         if (!IsOffered(file) || isOn == ((file->Flags & OpenFlags.Async) != 0))
         {
@@ -46,6 +49,7 @@ public unsafe struct SignalDrivenIo
         }
 
         Watchers* watchers = file->Operations.WatchersOf(file);
+        file->SignalDriven.Descriptor = descriptor;
         if (isOn)
         {
             Watchers.Add(watchers, file);
@@ -73,22 +77,57 @@ public unsafe struct SignalDrivenIo
         }
 
         _process = process == null ? default : ProcessReference.Of(process);
+        _thread = 0;
         _group = id < 0 ? (uint)-id : 0;
         _userId = setter->UserId;
         _effectiveUserId = setter->EffectiveUserId;
         return Errno.None;
     }
 
-    /// <summary>F_SETOWN_EX. EINVAL: a thread, or an unknown kind.</summary>
-    public Errno SetOwner(Process* setter, FileOwner owner) =>
-        owner.Id < 0 ? Errno.ESRCH
-        : owner is { Id: 0, Kind: FileOwner.Thread } ? SetOwner(setter, 0)
-        : owner.Kind == FileOwner.Process ? SetOwner(setter, owner.Id)
-        : owner.Kind == FileOwner.Group ? SetOwner(setter, -owner.Id)
-        : Errno.EINVAL;
+    /// <summary>F_SETOWN_EX. EINVAL: an unknown kind; ESRCH.</summary>
+    public Errno SetOwner(Process* setter, FileOwner owner)
+    {
+        if (owner.Kind is < FileOwner.Thread or > FileOwner.Group || owner.Id < 0)
+        {
+            return owner.Kind is < FileOwner.Thread or > FileOwner.Group ? Errno.EINVAL : Errno.ESRCH;
+        }
 
-    /// <summary>F_GETOWN: as it was set; 0 when the process is gone.</summary>
-    public readonly int GetOwner(Processes table) => _group != 0 ? -(int)_group : _process.Find(table) != null ? (int)_process.Id : 0;
+        if (owner.Kind != FileOwner.Thread || owner.Id == 0)
+        {
+            return SetOwner(setter, owner.Kind == FileOwner.Group ? -owner.Id : owner.Id);
+        }
+
+        UserThread* thread = setter->Table.UserThreads.Find((uint)owner.Id);
+        if (thread == null || thread->Process->State == ProcessState.Embryo)
+        {
+            return Errno.ESRCH;
+        }
+
+        Errno error = SetOwner(setter, (int)thread->Process->Id);
+        _thread = thread->Id;
+        return error;
+    }
+
+    /// <summary>F_GETOWN: as it was set, a group as a negative number; 0 when the process or thread is gone.</summary>
+    public readonly int GetOwner(Processes table)
+    {
+        FileOwner owner = GetOwnerOfKind(table);
+        return owner.Kind == FileOwner.Group ? -owner.Id : owner.Id;
+    }
+
+    /// <summary>F_GETOWN_EX; nobody is a thread, as on Linux.</summary>
+    public readonly FileOwner GetOwnerOfKind(Processes table)
+    {
+        if (_group != 0)
+        {
+            return new FileOwner { Kind = FileOwner.Group, Id = (int)_group };
+        }
+
+        Process* process = _process.Find(table);
+        bool isThread = _thread != 0 || process == null;
+        uint id = process == null || (_thread != 0 && FindThread(process) == null) ? 0 : isThread ? _thread : process->Id;
+        return new FileOwner { Kind = isThread ? FileOwner.Thread : FileOwner.Process, Id = (int)id };
+    }
 
     /// <summary>Some of these events may have become true of an open file that sends signals.</summary>
     public static void Tell(OpenFile* file, PollEvents events)
@@ -112,7 +151,7 @@ public unsafe struct SignalDrivenIo
             file->Socket->Unix.LacksRoom = false;
         }
 
-        Send(file, Signal.Poll);
+        Send(file, Lego.Processor.Signal.Poll, events);
     }
 
     /// <summary>The owner of a socket hears of urgent data by SIGURG, with O_ASYNC or without (tcp(7); send_sigurg of Linux).</summary>
@@ -121,23 +160,77 @@ public unsafe struct SignalDrivenIo
         ref SignalDrivenIo io = ref file->SignalDriven;
         if (io._group != 0 || io._process.Id != 0)
         {
-            Send(file, Signal.Urgent);
+            Send(file, Lego.Processor.Signal.Urgent, PollEvents.Priority);
         }
     }
 
-    private static void Send(OpenFile* file, int signal)
+    private static void Send(OpenFile* file, int signal, PollEvents events)
     {
         ref SignalDrivenIo io = ref file->SignalDriven;
         Processes table = file->Operations.Files.Processes;
-        SignalInfo info = new() { Number = signal, Code = SignalCode.Kernel };
+        SignalInfo plain = new() { Number = signal, Code = SignalCode.Kernel };
+        bool isDetailed = io.Signal != 0 && signal == Lego.Processor.Signal.Poll;
+        SignalInfo info = isDetailed ? io.Details(file, events) : plain;
         for (Process* process = table.First; process != null; process = process->Next)
         {
             bool isOwner = io._group != 0 ? process->Group == io._group : io._process.Find(table) == process;
-            if (isOwner && io.MaySignal(process))
+            if (!isOwner || !io.MaySignal(process))
             {
-                Signals.Send(process, in info);
+                continue;
+            }
+
+            // A signal that waits in a queue and finds no room there becomes SIGIO (send_sigio_to_task of Linux).
+            if (io.Give(process, in info) != Errno.None)
+            {
+                io.Give(process, in plain);
             }
         }
+    }
+
+    private readonly Errno Give(Process* process, in SignalInfo info)
+    {
+        UserThread* thread = FindThread(process);
+        return _thread == 0 ? Signals.Send(process, in info) : thread == null ? Errno.None : Signals.SendToThread(thread, in info);
+    }
+
+    private readonly UserThread* FindThread(Process* process)
+    {
+        UserThread* thread = process->FirstThread;
+        while (thread != null && thread->Id != _thread)
+        {
+            thread = thread->Next;
+        }
+
+        return thread;
+    }
+
+    /// <summary>
+    /// What a signal of F_SETSIG says: the events (si_band), which stand where others have a sender, and the descriptor (si_fd), which
+    /// stands where others have a value. Signals with codes of their own have another code for it.
+    /// </summary>
+    private readonly SignalInfo Details(OpenFile* file, PollEvents events)
+    {
+        const int In = 1;
+        const int Out = 2;
+        const int Urgent = 5;
+        const int HangUp = 6;
+        const PollEvents OfWriters = PollEvents.Writable | PollEvents.WriteBand | PollEvents.Error;
+        const ulong WithCodes = (1UL << (Lego.Processor.Signal.IllegalInstruction - 1)) | (1UL << (Lego.Processor.Signal.FloatingPoint - 1))
+            | (1UL << (Lego.Processor.Signal.SegmentationFault - 1)) | (1UL << (Lego.Processor.Signal.BusError - 1))
+            | (1UL << (Lego.Processor.Signal.Trap - 1)) | (1UL << (Lego.Processor.Signal.Child - 1))
+            | (1UL << (Lego.Processor.Signal.BadSystemCall - 1));
+        bool isIn = file->IsReadable && (events & ~OfWriters) != 0;
+        bool isOver = file->Kind == FileKind.Socket && (file->Operations.Poll(file) & PollEvents.HangUp) != 0;
+        bool isUrgent = (events & PollEvents.Priority) != 0;
+        int reason = isOver ? HangUp : isUrgent ? Urgent : isIn ? In : Out;
+        uint band = reason switch { In => 0x41u, Out => 0x304u, Urgent => 0x82u, _ => 0x18u };
+        return new SignalInfo
+        {
+            Number = Signal,
+            Code = (WithCodes & Lego.Processor.Signal.Bit(Signal)) != 0 ? SignalCode.InputOutput : reason,
+            ProcessId = band,
+            Value = (uint)Descriptor,
+        };
     }
 
     private static bool HasMembers(Processes table, uint group)

@@ -26,7 +26,9 @@ public struct SignalRecord
     [FieldOffset(8)] public int Code;
     [FieldOffset(12)] public uint ProcessId;
     [FieldOffset(16)] public uint UserId;
+    [FieldOffset(20)] public int Descriptor;
     [FieldOffset(24)] public uint TimerId;
+    [FieldOffset(28)] public uint Band;
     [FieldOffset(32)] public uint Overruns;
     [FieldOffset(40)] public int Status;
     [FieldOffset(44)] public int Integer;
@@ -37,6 +39,13 @@ public struct SignalRecord
     public static SignalRecord From(in SignalInfo info)
     {
         SignalRecord record = new() { Number = (uint)info.Number, Error = info.Error, Code = info.Code };
+        if (SignalInfoFrame.IsOfFile(in info))
+        {
+            record.Band = info.ProcessId;
+            record.Descriptor = (int)info.Value;
+            return record;
+        }
+
         if (info.Code == SignalCode.Timer)
         {
             record.TimerId = info.ProcessId;

@@ -1,0 +1,145 @@
+/* Memory that moves and leaves its place mapped, files whose pages are mapped in another order, and what becomes of a process that acts as
+ * another user. Prints the same lines on every Linux.
+ * gcc -O1 -static -o remaps remaps.c
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "results.h"
+#include "users.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+enum { PAGE = 4096 };
+
+/* The library's function leaves the new address out where it need not be one. */
+static void *change(void *from, size_t old, size_t new, long flags, void *to)
+{
+    return (void *)syscall(SYS_mremap, from, old, new, flags, to);
+}
+
+static const char *moved(void *to)
+{
+    return to == MAP_FAILED ? strerrorname_np(errno) : "yes";
+}
+
+static char *mapped(int pages)
+{
+    char *at = mmap(0, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < pages; i++)
+        at[i * PAGE] = 'a' + i;
+    return at;
+}
+
+static void kept(void)
+{
+    char *at = mapped(4);
+    char *to = change(at + PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    printf("moved %s elsewhere %d: %c%c, left %c%d%d%c", moved(to), to != at + PAGE, to[0], to[PAGE], at[0], at[PAGE], at[2 * PAGE],
+           at[3 * PAGE]);
+    at[PAGE] = 'n';
+    printf(", written %c %c\n", at[PAGE], to[0]);
+    char *there = mapped(4);
+    to = change(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, there + PAGE);
+    printf("to a place %s %d: %c%c%c, left %d", moved(to), to == there + PAGE, there[0], there[PAGE], there[2 * PAGE], at[0]);
+    mprotect(at + 3 * PAGE, PAGE, PROT_READ);
+    to = change(at + 3 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    printf(", read only %c %d %s\n", to[0], at[3 * PAGE], done(read(open("/dev/zero", O_RDONLY), at + 3 * PAGE, 1)));
+    printf("not to move %s, another length %s", moved(change(there, PAGE, PAGE, MREMAP_DONTUNMAP, NULL)),
+           moved(change(there, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL)));
+    printf(", none %s, odd %s", moved(change(there, 0, 0, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL)),
+           moved(change(there + 1, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL)));
+    printf(", unknown flag %s", moved(change(there, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | 8, NULL)));
+    printf(", onto itself %s", moved(change(there, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, there + PAGE)));
+    munmap(there, 4 * PAGE);
+    printf(", nothing there %s\n", moved(change(there, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL)));
+}
+
+static long rearrange(void *start, size_t size, int protection, size_t page)
+{
+    return syscall(SYS_remap_file_pages, start, size, protection, page, 0);
+}
+
+static void show(const char *what, const char *at, int pages)
+{
+    printf("%s", what);
+    for (int i = 0; i < pages; i++)
+        putchar(at[i * PAGE]);
+}
+
+static void files(void)
+{
+    int file = memfd_create("remaps", 0);
+    ftruncate(file, 8 * PAGE);
+    for (int i = 0; i < 8; i++)
+        pwrite(file, (char[]){'a' + i}, 1, i * PAGE);
+    char *at = mmap(0, 6 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    show("as mapped ", at, 6);
+    printf(", rearranged %s %s", done(rearrange(at, PAGE, 0, 5)), done(rearrange(at + 2 * PAGE, 2 * PAGE, 0, 6)));
+    show(" ", at, 6);
+    at[0] = 'F';
+    show(", written ", at, 6);
+    printf(", over several %s", done(rearrange(at + PAGE, 4 * PAGE, 0, 0)));
+    show(" ", at, 6);
+    char *own = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0), *shared = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE,
+         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    printf("\nprivate %s, nothing %s, protection %s, length %s, too far %s", done(rearrange(own, PAGE, 0, 0)),
+           done(rearrange((void *)PAGE, PAGE, 0, 0)), done(rearrange(at, PAGE, PROT_READ, 0)), done(rearrange(at, 100, 0, 0)),
+           done(rearrange(at, PAGE, 0, -1)));
+    shared[0] = 'x';
+    shared[PAGE] = 'y';
+    printf(", shared memory %s", done(rearrange(shared, PAGE, 0, 1)));
+    show(" ", shared, 2);
+    puts("");
+}
+
+static void users(void)
+{
+    prctl(PR_SET_DUMPABLE, 1);
+    printf("dumpable %d", prctl(PR_GET_DUMPABLE));
+    fflush(stdout);
+    for (int way = 0; way < 6; way++) {
+        if (fork() == 0) {
+            int signal = 0;
+            prctl(PR_SET_PDEATHSIG, SIGUSR1);
+            if (way == 0)
+                setresuid(0, 0, 0);
+            if (way == 1)
+                setresuid(1000, -1, -1);
+            if (way == 2)
+                setreuid(-1, 1000);
+            if (way == 3)
+                setegid(1000);
+            if (way == 4)
+                setfsuid(1000);
+            if (way == 5)
+                setfsgid(1000);
+            prctl(PR_GET_PDEATHSIG, &signal);
+            printf(", %d: %d signal %d", way, prctl(PR_GET_DUMPABLE), signal);
+            if (way == 2)
+                printf(" again %d %d", prctl(PR_SET_DUMPABLE, 1), prctl(PR_GET_DUMPABLE));
+            fflush(stdout);
+            _exit(0);
+        }
+        wait(0);
+    }
+    puts("");
+}
+
+int main(void)
+{
+    setvbuf(stdout, 0, _IOFBF, 1 << 16);
+    kept();
+    files();
+    users();
+    return 0;
+}
