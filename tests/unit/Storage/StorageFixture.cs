@@ -61,7 +61,7 @@ public sealed unsafe class StorageFixture : IDisposable
         NativeMemory.AlignedFree(_memory);
     }
 
-    /// <summary>The client's life ends when its next request has been taken and is not yet served, as while it waits for the lock.</summary>
+    /// <summary>The client's life ends when its next request is taken and not yet served, as while it waits for the lock.</summary>
     public void DepartWithinNextRequest() => _clientDeparts = true;
 
     /// <summary>A counter of the monitor.</summary>
@@ -69,7 +69,8 @@ public sealed unsafe class StorageFixture : IDisposable
     {
         StatisticsWriter writer = new(new byte[8192]);
         Monitor.Report(ref writer);
-        string line = Encoding.ASCII.GetString(writer.Text).Split('\n').Single(line => line.StartsWith(name + " ", StringComparison.Ordinal));
+        string line = Encoding.ASCII.GetString(writer.Text).Split('\n')
+            .Single(line => line.StartsWith(name + " ", StringComparison.Ordinal));
         return ulong.Parse(line[(name.Length + 1)..], CultureInfo.InvariantCulture);
     }
 

@@ -39,8 +39,9 @@ internal static class TestBuild
     private static async Task<string?> RunAsync(
         string target, string[] options, CompilerServer compiler, Share share, CancellationToken cancellation)
     {
-        (string program, IEnumerable<string> arguments) = LeftoverTime.Command(share, "env",
-            [WithoutProfiles, Environment.ProcessPath!, "build", target, "-nodeReuse:false", "-v", "quiet", .. options, .. compiler.Options]);
+        string[] command = [WithoutProfiles, Environment.ProcessPath!, "build", target, "-nodeReuse:false", "-v", "quiet"];
+        (string program, IEnumerable<string> arguments) =
+            LeftoverTime.Command(share, "env", [.. command, .. options, .. compiler.Options]);
         HostResult build = await HostProgram.TryRunAsync(program, arguments, cancellation: cancellation);
         if (build.Succeeded)
         {
