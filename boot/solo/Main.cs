@@ -5,6 +5,7 @@
 
 using System.Runtime;
 using Lego.Common.Membership;
+using Lego.Common.VNodes;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -124,6 +125,7 @@ public static unsafe class SoloImage
         Volume volume = StorageVolume.Mount(component.Machine);
         var monitor = new StorageMonitor(volume, component.Machine.Frames, component.Endpoint);
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
+        VNodeService.Register(component.Endpoint, component.Manager, new Lego.Storage.VNodeRequests(monitor));
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
         component.JoinRack(

@@ -2,6 +2,7 @@
 
 using System.Runtime;
 using Lego.Common.Membership;
+using Lego.Common.VNodes;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Storage;
@@ -23,6 +24,7 @@ public static class StorageImage
         Volume volume = StorageVolume.Mount(component.Machine);
         var monitor = new StorageMonitor(volume, component.Machine.Frames, component.Endpoint);
         component.Endpoint.Register(StorageMonitor.OpcodeGroup, monitor);
+        VNodeService.Register(component.Endpoint, component.Manager, new Lego.Storage.VNodeRequests(monitor));
         monitor.StartWriteBack();
         component.Add(new StorageControl(monitor));
         component.JoinRack(

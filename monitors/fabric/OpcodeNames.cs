@@ -9,7 +9,7 @@ namespace Lego.Fabric;
 public static class OpcodeNames
 {
     /// <summary>Opcode groups that there are: the high bytes from 0 up.</summary>
-    internal const int GroupCount = 8;
+    internal const int GroupCount = 9;
 
     /// <summary>The name in <see cref="Opcode"/>; empty for a value that it does not have.</summary>
     public static ReadOnlySpan<byte> Of(Opcode opcode) => opcode switch
@@ -72,6 +72,11 @@ public static class OpcodeNames
         Opcode.OutputCredit => "OutputCredit"u8,
         Opcode.WindowSize => "WindowSize"u8,
         Opcode.Recall => "Recall"u8,
+        Opcode.AdmitVNode => "AdmitVNode"u8,
+        Opcode.EndVNode => "EndVNode"u8,
+        Opcode.ForgetVNode => "ForgetVNode"u8,
+        Opcode.VNodeStatus => "VNodeStatus"u8,
+        Opcode.NextVNode => "NextVNode"u8,
         _ => default,
     };
 }

@@ -136,6 +136,7 @@ public sealed unsafe partial class RpcEndpoint
 
     private void TellWatchers(Peer peer)
     {
+        VNodes.Departed(peer.Node);
         for (int index = 0; index < _watcherCount; index++)
         {
             _watchers[index].Departed(peer.Node);

@@ -189,6 +189,10 @@ public sealed unsafe partial class RpcEndpoint
         {
             request.Reply(Errno.EOPNOTSUPP);
         }
+        else if (header->VNode != 0 && VNodes.Check(header->VNode, header->Source) is not Errno.None and Errno refused)
+        {
+            request.Reply(refused);
+        }
         else
         {
             _counters.CountServed(header->Opcode);

@@ -72,6 +72,9 @@ public sealed unsafe partial class RpcEndpoint : PollSource
     /// <summary>This component's node number.</summary>
     public ushort Node => _node;
 
+    /// <summary>Who may speak for which vNode.</summary>
+    public VNodeTable VNodes { get; } = new();
+
     /// <summary>The membership incarnation that this component knows; the membership client moves it forward.</summary>
     public uint Epoch { get; set; }
 
@@ -204,6 +207,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         writer.Add("fabric.refused_to_former_self"u8, _toFormerSelf);
         writer.Add("fabric.refused_from_former_self"u8, _fromFormerSelf);
         writer.Add("fabric.refused_from_given_up"u8, _fromGivenUp);
+        writer.Add("fabric.vnode_violations"u8, VNodes.Violations);
         writer.Add("fabric.greetings"u8, _greetings);
         writer.Add("fabric.busy_answers"u8, _busyAnswers);
         writer.Add("fabric.turned_away"u8, _turnedAway);

@@ -10,6 +10,7 @@ using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 using Lego.Manager.Sessions;
+using Lego.Manager.VNodes;
 
 namespace Lego.Manager;
 
@@ -38,6 +39,8 @@ public sealed unsafe class ManagerMonitor : ControlService
     private readonly SessionTable _sessions;
     private readonly ManagerService _service;
     private readonly SessionControl _control;
+    private readonly VNodeRegistry _vnodes;
+    private readonly VNodeControl _vnodeControl;
     private readonly ControlTransmitter _transmitter;
     private FrameRing _announcements;
     private WaitQueue _membershipChanged;
@@ -55,7 +58,9 @@ public sealed unsafe class ManagerMonitor : ControlService
         _placement = new Placement(_members, options.MemoryPolicy, options.ProcessPolicy);
         _sessions = new SessionTable(frames, endpoint.Incarnation);
         SessionOutput output = new(_sessions, transmitter);
-        SessionWorker worker = new(endpoint, transmitter, _members, _placement, _sessions, frames);
+        _vnodes = new VNodeRegistry(endpoint, _members);
+        _vnodeControl = new VNodeControl(_vnodes, transmitter, frames);
+        SessionWorker worker = new(endpoint, transmitter, _members, _placement, _vnodes, _sessions, frames);
         _control = new SessionControl(_sessions, output, worker, _members, transmitter, frames);
         _service = new ManagerService(this, _members, _placement, _sessions, output);
         byte* announcements = (byte*)frames.Allocate();
@@ -88,7 +93,8 @@ public sealed unsafe class ManagerMonitor : ControlService
     /// <summary>Starts the threads; boot time.</summary>
     public void Start()
     {
-        if (Scheduler.Spawn(new Ticks(this), null, "membership"u8) == null || Scheduler.Spawn(new Pushes(this), null, "push"u8) == null)
+        if (Scheduler.Spawn(new Ticks(this), null, "membership"u8) == null || Scheduler.Spawn(new Pushes(this), null, "push"u8) == null
+            || Scheduler.Spawn(new VNodeNews(this), null, "vnodes"u8) == null)
         {
             Panic.Because("ManagerMonitor.Start: no memory for threads at boot");
         }
@@ -101,7 +107,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     {
         if (frame.Type != ControlFrameType.MachineEnded)
         {
-            return ControlDisposition.NotMine;
+            return frame.Type == ControlFrameType.VNode ? _vnodeControl.Take(in frame) : ControlDisposition.NotMine;
         }
 
         ushort node = frame.Payload.Length < sizeof(uint) ? (ushort)0 : (ushort)BinaryPrimitives.ReadUInt32LittleEndian(frame.Payload);
@@ -147,6 +153,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         if (outcome == JoinOutcome.Replaced)
         {
             EndSessionsOf(join.Node, isLost: true);
+            _vnodes.Departed(join.Node);
             ReportFailure(join.Kind, join.Node, "restarted"u8, 0, isForAll: IsNeededByAll(in _members[_members.Find(join.Node)]));
         }
 
@@ -158,6 +165,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     {
         Member left = _members[index];
         _endpoint.MarkDown(left.Node, left.Incarnation);
+        _vnodes.Departed(left.Node);
         EndSessionsOf(left.Node, isLost: false);
         Log.Info($"{ComponentNames.Of(left.Kind)} node {(int)left.Node} left, epoch {_members.Epoch}");
         MembershipChanged();
@@ -254,6 +262,39 @@ public sealed unsafe class ManagerMonitor : ControlService
         }
     }
 
+    /// <summary>Not with the pushes: one that does not answer to this must not keep the membership from others.</summary>
+    private sealed class VNodeNews(ManagerMonitor manager) : ThreadBody
+    {
+        public override void Run(void* argument)
+        {
+            uint epoch = 0;
+            while (true)
+            {
+                if (epoch == manager._members.Epoch)
+                {
+                    manager._membershipChanged.Wait();
+                }
+
+                epoch = manager._members.Epoch;
+                manager.TellOfVNodes();
+            }
+        }
+    }
+
+    /// <summary>The members are others: what they have to know of vNodes. The first time this hears of those of a former manager.</summary>
+    [Blocks]
+    private void TellOfVNodes()
+    {
+        if (!_endpoint.VNodes.IsLearning)
+        {
+            _vnodes.TellAll();
+        }
+        else if (_members.IsComplete)
+        {
+            _vnodes.Learn();
+        }
+    }
+
     private void MembershipChanged()
     {
         _endpoint.Epoch = _members.Epoch;
@@ -278,6 +319,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     {
         Member lost = _members[index];
         _endpoint.MarkDown(lost.Node, lost.Incarnation);
+        _vnodes.Departed(lost.Node);
         EndSessionsOf(lost.Node, isLost: true);
         ReportFailure(lost.Kind, lost.Node, what, silentMs, isForAll: !isTold && IsNeededByAll(in lost));
         MembershipChanged();

@@ -4,6 +4,7 @@
 // calls StartThreads once threads run; a host test may leave that out.
 
 using Lego.Common.Leases;
+using Lego.Common.VNodes;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -55,6 +56,7 @@ public sealed unsafe class MemoryMonitor
         rpc.Register(LineGroup, _lines);
         rpc.Register(SpaceGroup, _spaceRequests);
         rpc.Register(FileGroup, _fileRequests);
+        VNodeService.Register(rpc, manager, new VNodeRequests(_files, _spaces));
     }
 
     /// <summary>Its address spaces, for those who check them.</summary>

@@ -2,6 +2,7 @@
 // Nothing here blocks, except for the entropy device.
 
 using System;
+using Lego.Common.VNodes;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -19,6 +20,7 @@ public sealed class ProcessorMonitor
     {
         ExCache = new ExCache(frames, rpc, ExCacheOptions.FromBootArguments());
         Processes = new Processes(frames, rpc, ExCache, manager);
+        ExCache.Limit = Processes.VNodes;
         if (entropy != null)
         {
             Processes.Random.Seed(entropy);
@@ -30,6 +32,7 @@ public sealed class ProcessorMonitor
         UserMode.Handler = entry;
         rpc.Register(ProgramGroup, new ProgramService(Files));
         rpc.Register(FileLeases.OpcodeGroup, Files.Leases);
+        VNodeService.Register(rpc, manager, new VNodeRequests(Processes.VNodes, Files));
     }
 
     /// <summary>

@@ -75,6 +75,7 @@ public sealed unsafe class LookupRequests
             return;
         }
 
+        _volume.Views.Reveal(inode.Number);
         OpenReply reply = new()
         {
             Attributes = _volume.Files.Describe(inode),
@@ -320,7 +321,7 @@ public sealed unsafe class LookupRequests
         }
 
         canonical = target.Canonical;
-        if (canonical.Length != 0)
+        if (canonical.Length != 0 && _volume.Views.Current == 0)
         {
             _resolver.Table.Remember(canonical, number);
         }

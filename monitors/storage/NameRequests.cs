@@ -431,6 +431,7 @@ public sealed unsafe class NameRequests(Volume volume, PathResolver resolver, Ho
             using InodeHandle inode = _volume.Inodes.Open(number, out error);
             if (error == Errno.None)
             {
+                _volume.Views.Reveal(number);
                 ChangeReply reply = new() { Attributes = _volume.Files.Describe(inode), Changed = changed };
                 request.Reply(Errno.None, in reply);
                 return;

@@ -60,8 +60,8 @@ public sealed unsafe class PathResolver
         out ReadOnlySpan<byte> canonical, out Errno error)
     {
         // A way that is to be remembered is walked, because the table does not know what it depends on; so is one that begins at a
-        // directory, whose text is no path.
-        bool isInTable = (request.Flags & (PathFlags.Lease | PathFlags.At)) == 0;
+        // directory, whose text is no path; and the table has paths of the whole volume.
+        bool isInTable = IsWholeVolume && (request.Flags & (PathFlags.Lease | PathFlags.At)) == 0;
         canonical = default;
         if (isInTable && request.UserId == 0 && Table.TryFind(path, out uint known, out canonical))
         {
@@ -87,7 +87,7 @@ public sealed unsafe class PathResolver
             return default;
         }
 
-        if (canonical.Length != 0)
+        if (canonical.Length != 0 && IsWholeVolume)
         {
             Table.Remember(canonical, target.Inode);
         }
@@ -98,7 +98,7 @@ public sealed unsafe class PathResolver
     /// <summary>The file that a request about a path names, by handle when it has one. ESTALE: the handle's file is gone.</summary>
     public InodeHandle Open(scoped in PathRequest request, scoped ReadOnlySpan<byte> path, out Errno error) =>
         IsByHandle(request)
-            ? _volume.Inodes.OpenStable(request.Handle.Inode, request.Handle.Generation, out error)
+            ? OpenHandle(request.Handle, out error)
             : Open(request, path, RequestParts.LastOf(request.Flags), out _, out error);
 
     /// <summary>True when a request is about the very file that it names by handle.</summary>
@@ -116,8 +116,9 @@ public sealed unsafe class PathResolver
     /// <summary>The path of a name is no longer true; without a path, of any.</summary>
     public void Forget(scoped ReadOnlySpan<byte> canonical)
     {
-        if (canonical.Length == 0)
+        if (canonical.Length == 0 || !IsWholeVolume)
         {
+            // The table has paths of the whole volume.
             Table.ForgetAll();
             return;
         }
@@ -144,7 +145,7 @@ public sealed unsafe class PathResolver
     /// <summary>The file of any type that a request names, by handle or path.</summary>
     public InodeHandle OpenAny(scoped in FileRequest request, scoped ReadOnlySpan<byte> path, out Errno error) =>
         request.Handle.Inode != 0
-            ? _volume.Inodes.OpenStable(request.Handle.Inode, request.Handle.Generation, out error)
+            ? OpenHandle(request.Handle, out error)
             : Open(default, path, LastComponent.Follow, out _, out error);
 
     /// <summary>Whether the caller may enter a name into a directory. ENOENT: the directory was removed.</summary>
@@ -154,6 +155,16 @@ public sealed unsafe class PathResolver
         return error != Errno.None ? error
             : directory.Record->Links == 0 ? Errno.ENOENT
             : caller.Check(directory, AccessRights.Write | AccessRights.Execute);
+    }
+
+    /// <summary>Canonical paths of a vNode begin at its own root: the table knows nothing of them.</summary>
+    private bool IsWholeVolume => _volume.Views.Current == 0;
+
+    /// <summary>The file of a handle that came in a request. EPERM: the vNode cannot have it; ESTALE: the file is gone.</summary>
+    private InodeHandle OpenHandle(FileHandle handle, out Errno error)
+    {
+        error = _volume.Views.CheckHandle(handle.Inode);
+        return error == Errno.None ? _volume.Inodes.OpenStable(handle.Inode, handle.Generation, out error) : default;
     }
 
     private Errno Walk(
@@ -177,7 +188,7 @@ public sealed unsafe class PathResolver
             return Errno.EPROTO;
         }
 
-        using InodeHandle inode = _volume.Inodes.OpenStable(directory.Inode, directory.Generation, out Errno error);
+        using InodeHandle inode = OpenHandle(directory, out Errno error);
         if (error == Errno.None && !inode.IsDirectory)
         {
             error = Errno.ENOTDIR;
@@ -201,7 +212,7 @@ public sealed unsafe class PathResolver
             return false;
         }
 
-        if (Table.TryFind(canonical, out uint known, out _))
+        if (IsWholeVolume && Table.TryFind(canonical, out uint known, out _))
         {
             return known == directory;
         }
@@ -210,7 +221,11 @@ public sealed unsafe class PathResolver
             && target.Inode == directory;
         if (isThere && target.Canonical.SequenceEqual(canonical))
         {
-            Table.Remember(canonical, directory);
+            if (IsWholeVolume)
+            {
+                Table.Remember(canonical, directory);
+            }
+
             return true;
         }
 

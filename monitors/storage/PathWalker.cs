@@ -174,9 +174,12 @@ public sealed unsafe class PathWalker
     private ReadOnlySpan<byte> Canonical =>
         _isLost ? default : _canonicalLength == 0 ? "/"u8 : new ReadOnlySpan<byte>(_canonical, _canonicalLength);
 
+    /// <summary>Where absolute paths begin: a vNode's own root.</summary>
+    private uint Root => _volume.Views.Root;
+
     private void GoToRoot()
     {
-        _current = Geometry.RootInode;
+        _current = Root;
         _canonicalLength = 0;
         _isLost = false;
     }
@@ -238,7 +241,7 @@ public sealed unsafe class PathWalker
             return GoUp(directory, ref target);
         }
 
-        if (_stopsAtMounts && _current == Geometry.RootInode && MountNames.Has(name))
+        if (_stopsAtMounts && _current == Root && MountNames.Has(name))
         {
             _position = nameStart;
             return Errno.EREMOTE;
@@ -266,7 +269,7 @@ public sealed unsafe class PathWalker
 
     private Errno GoUp(in InodeHandle directory, ref PathTarget target)
     {
-        if (_current != Geometry.RootInode)
+        if (_current != Root)
         {
             Errno error = _volume.Directories.Find(directory, ".."u8, out _current, out _);
             if (error != Errno.None)
@@ -274,11 +277,17 @@ public sealed unsafe class PathWalker
                 return error == Errno.ENOENT ? Errno.EUCLEAN : error;
             }
 
+            if (!_volume.Views.IsRevealed(_current))
+            {
+                // It was moved out of its vNode's tree: there is no way up from it.
+                return Errno.ENOENT;
+            }
+
             while (_canonicalLength > 0 && _canonical[--_canonicalLength] != Slash)
             {
             }
 
-            if (_current == Geometry.RootInode)
+            if (_current == Root)
             {
                 GoToRoot();
             }
@@ -298,6 +307,7 @@ public sealed unsafe class PathWalker
             return error;
         }
 
+        _volume.Views.Reveal(found);
         bool follow = !isLast || last is LastComponent.Follow or LastComponent.Create
             || (last == LastComponent.KeepLink && target.TrailingSlash);
         if (inode.IsSymbolicLink && follow)

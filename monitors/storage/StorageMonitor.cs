@@ -88,7 +88,16 @@ public sealed unsafe class StorageMonitor : RpcService
 
         _volume.TimeNs = 0;
         _volume.WithheldBlocks = _reservations.WithheldFromAll;
-        Serve(ref request);
+        Errno seen = _volume.Views.Begin(request.VNode);
+        if (seen == Errno.None)
+        {
+            Serve(ref request);
+        }
+        else
+        {
+            request.Reply(seen);
+        }
+
         if (request.Status == Errno.EUCLEAN)
         {
             _volume.MarkDamaged();
@@ -168,6 +177,60 @@ public sealed unsafe class StorageMonitor : RpcService
         }
     }
 
+    /// <summary>Handles that were refused because their vNode was never led to them.</summary>
+    internal ulong VNodeViolations => _volume.Views.Violations;
+
+    /// <summary>
+    /// Gives a vNode the tree below a directory, or new limits. Errors of the path, ENOTDIR; EEXIST: it has another one; ENOMEM.
+    /// </summary>
+    [Blocks]
+    internal Errno AddRoot(in AdmitRequest vnode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> path)
+    {
+        using SleepLock.Guard _ = _lock.Acquire();
+        if (_volume.Views.TryUpdate(in vnode, name, path))
+        {
+            return Errno.None;
+        }
+
+        _volume.Views.Begin(0);
+        using InodeHandle root = _resolver.Open(default, path, LastComponent.Follow, out ReadOnlySpan<byte> _, out Errno error);
+        return error != Errno.None ? error
+            : !root.IsDirectory ? Errno.ENOTDIR
+            : _volume.Views.Add(in vnode, name, path, root.Number, _volume.Geometry.InodeCount);
+    }
+
+    /// <summary>What the manager has said of the vNode with the lowest number above another's. ENOENT: there is none.</summary>
+    [Blocks]
+    internal Errno NextVNode(ushort after, out AdmitRequest vnode, Span<byte> nameAndRoot)
+    {
+        using SleepLock.Guard _ = _lock.Acquire();
+        VNodeText* next = null;
+        for (int place = 0; place < VNodeTable.Most; place++)
+        {
+            VNodeText* text = _volume.Views.TextOf(place);
+            if (text != null && text->Said.VNode > after && (next == null || text->Said.VNode < next->Said.VNode))
+            {
+                next = text;
+            }
+        }
+
+        vnode = next == null ? default : next->Said;
+        if (next != null)
+        {
+            next->NameAndRoot.CopyTo(nameAndRoot);
+        }
+
+        return next == null ? Errno.ENOENT : Errno.None;
+    }
+
+    /// <summary>A vNode sees nothing any more.</summary>
+    [Blocks]
+    internal void ForgetRoot(ushort vnode)
+    {
+        using SleepLock.Guard _ = _lock.Acquire();
+        _volume.Views.Forget(vnode);
+    }
+
     /// <summary>Writes everything and marks the volume clean unless it has files without a name. EIO.</summary>
     [Blocks]
     public Errno Sync()
@@ -210,6 +273,7 @@ public sealed unsafe class StorageMonitor : RpcService
         writer.Add("storage.free_bytes"u8, _volume.FreeBytes);
         writer.Add("storage.free_inodes"u8, _volume.FreeInodes);
         writer.Add("storage.held_files"u8, _volume.Held.Count);
+        writer.Add("storage.vnode_violations"u8, _volume.Views.Violations);
         _leases.Report(ref writer);
         writer.Add("storage.cache.hits"u8, _volume.Cache.Hits);
         writer.Add("storage.cache.misses"u8, _volume.Cache.Misses);

@@ -15,6 +15,7 @@ public sealed class ScriptTests
     [InlineData("message-ledger", "cat /etc/passwd", "cat /etc/passwd: status 0", "  Execute\n", " requests, ")]
     [InlineData("excache-sweep", "2M 8M", "     2M", "     8M")]
     [InlineData("two-racks", "", "Ring ", "Ethernet ")]
+    [InlineData("two-vnodes", "", "blue reads \"I am blue\"", "red reads \"I am red\"", "I am blue,I am red,")]
     [InlineData("faulty-wire", "delay=2ms loss=1%", "delay=2ms", "loss=1%", ": right")]
     [InlineData("where-is-my-memory", "", "m0 (memory)     here, at 0x")]
     [InlineData("statistics-while-running", "", "   faults   fetched", "  -\n")]

@@ -200,7 +200,7 @@ public static unsafe class StorageCases
         return 7;
     }
 
-    private static RpcContext Context => new RpcContext { VNode = 1 };
+    private static RpcContext Context => default;
 
     private static PathRequest HeadOf(ReadOnlySpan<byte> path, PathFlags flags = PathFlags.None) =>
         new PathRequest { Flags = flags, PathLength = (ushort)path.Length };

@@ -55,7 +55,8 @@ internal static class Program
         Command[] commands =
         [
             RunCommand.Create(), UpCommand.Create(), DownCommand.Create(), PsCommand.Create(), LogsCommand.Create(), StatsCommand.Create(),
-            TopCommand.Create(), VolumeCommand.Create(), PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(),
+            TopCommand.Create(), VolumeCommand.Create(), VNodeCommand.Create(),
+            PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(),
             TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
             SwitchCommand.Create(), WireCommand.Create(),
         ];

@@ -19,6 +19,8 @@ public sealed record ProgramOptions
     public string WorkingDirectory { get; init; } = "/";
     /// <summary>The processor component to run on, by name; null leaves the choice to the manager.</summary>
     public string? On { get; init; }
+    /// <summary>The vNode to run in, by name; null for the rack itself.</summary>
+    public string? VNode { get; init; }
     /// <summary>Standard input; null for an empty one.</summary>
     public Stream? Input { get; init; }
     /// <summary>Gets what it prints on standard output as well, as soon as it arrives; Console.OpenStandardOutput() shows it.</summary>
@@ -100,6 +102,7 @@ public sealed class RackProgram : IAsyncDisposable
             Environment = [.. ProgramEnvironment.With(options.Environment)],
             WorkingDirectory = options.WorkingDirectory,
             Node = options.On is { } name ? await _client.FindProcessorAsync(name) : 0,
+            VNode = options.VNode is { } vnode ? await VNodeCommands.FindAsync(_client, vnode) : 0,
         };
         int status = await _run.RunAsync(request, options.Limit);
         return new ProgramResult(status, Output, Error);

@@ -72,6 +72,10 @@ public enum ControlFrameType : ushort
     MachineEnded = 27,
     /// <summary>Manager to tool: u32 node of MachineEnded, u32 1 when the rack goes on without it.</summary>
     RackLives = 28,
+    /// <summary>Tool to manager: words about vNodes (monitors/manager/vnodes/VNodeControl.cs).</summary>
+    VNode = 40,
+    /// <summary>Manager to tool: u32 errno, text.</summary>
+    VNodeReply = 41,
 }
 
 /// <summary>How far the bytes at hand go.</summary>

@@ -1,6 +1,7 @@
-// Payload of a Start frame: u32 flags (StartFlags), u32 argument count, u32 environment count, u16 terminal rows, u16 columns, u32 node of
-// the processor component that the program is to run on (0: the manager chooses), 36 bytes of struct termios; then the working
-// directory, the arguments and the environment, each ended by a zero byte. The first argument is also the program's name.
+// Payload of a Start frame: u32 flags (StartFlags), u32 argument count, u32 environment count, u16 terminal rows, u16 columns, u16 node of
+// the processor component that the program is to run on (0: the manager chooses), u16 vNode (0: the rack itself), 36 bytes of struct
+// termios; then the working directory, the arguments and the environment, each ended by a zero byte. The first argument is also the
+// program's name.
 
 using System;
 using System.Buffers.Binary;
@@ -29,6 +30,7 @@ public readonly ref struct StartFrame
     public readonly ushort TerminalRows;
     public readonly ushort TerminalColumns;
     public readonly ushort Processor;
+    public readonly ushort VNode;
     public readonly TerminalAttributes Modes;
     public readonly ReadOnlySpan<byte> Strings;
 
@@ -40,6 +42,7 @@ public readonly ref struct StartFrame
         TerminalRows = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(12));
         TerminalColumns = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(14));
         Processor = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(ProcessorOffset));
+        VNode = BinaryPrimitives.ReadUInt16LittleEndian(payload.Slice(ProcessorOffset + sizeof(ushort)));
         Modes = MemoryMarshal.Read<TerminalAttributes>(payload.Slice(ModesOffset));
         Strings = payload.Slice(HeadBytes);
     }

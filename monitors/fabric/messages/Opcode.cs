@@ -82,4 +82,11 @@ public enum Opcode : ushort
 
     // Group 7, storage or memory -> processor: what is remembered there (LeaseMessages.cs).
     Recall = 0x0701,
+
+    // Group 8, manager -> processor, memory, storage: vNodes (VNodeMessages.cs).
+    AdmitVNode = 0x0801,
+    EndVNode = 0x0802,
+    ForgetVNode = 0x0803,
+    VNodeStatus = 0x0804,
+    NextVNode = 0x0805,
 }

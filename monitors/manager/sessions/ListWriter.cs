@@ -21,13 +21,17 @@ public ref struct ListWriter
     public readonly ReadOnlySpan<byte> Text => _buffer.Slice(0, _length);
 
     /// <summary>Adds one line: text.Line($"…").</summary>
-    public void Line(scoped ref LogLine line)
+    public void Line(scoped ref LogLine line) => Line(ref line, default);
+
+    /// <summary>Adds one line that ends in some text, which may be longer than a line of the log.</summary>
+    public void Line(scoped ref LogLine line, scoped ReadOnlySpan<byte> rest)
     {
         ReadOnlySpan<byte> text = line.Text;
-        if (text.Length < _buffer.Length - _length)
+        if (text.Length + rest.Length < _buffer.Length - _length)
         {
             text.CopyTo(_buffer.Slice(_length));
-            _length += text.Length;
+            rest.CopyTo(_buffer.Slice(_length + text.Length));
+            _length += text.Length + rest.Length;
             _buffer[_length++] = (byte)'\n';
         }
     }

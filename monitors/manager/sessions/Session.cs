@@ -60,6 +60,8 @@ public unsafe struct Session
     public ushort Tag;
     /// <summary>Where the user wants the program to run; 0 leaves it to the manager.</summary>
     public ushort Wanted;
+    /// <summary>The vNode that it is to run in; 0 = the rack itself.</summary>
+    public ushort VNode;
     /// <summary>Where the program runs; 0 until placed.</summary>
     public ushort Processor;
     /// <summary>0 until StartProcess has been answered.</summary>

@@ -256,6 +256,7 @@ public sealed unsafe class SessionControl : ControlService
         }
 
         session->Wanted = start.Processor;
+        session->VNode = start.VNode;
         start.Strings.CopyTo(new Span<byte>(session->Strings, start.Strings.Length));
         session->Request = new StartProcessRequest
         {

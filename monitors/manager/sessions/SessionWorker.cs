@@ -12,6 +12,7 @@ using Lego.Common.Control;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
+using Lego.Manager.VNodes;
 
 namespace Lego.Manager.Sessions;
 
@@ -27,17 +28,20 @@ public sealed unsafe class SessionWorker : ThreadBody
     private readonly ControlTransmitter _transmitter;
     private readonly MembershipTable _members;
     private readonly Placement _placement;
+    private readonly VNodeRegistry _vnodes;
     private readonly SessionTable _sessions;
     private readonly FrameAllocator _frames;
 
     public SessionWorker(
-        RpcEndpoint endpoint, ControlTransmitter transmitter, MembershipTable members, Placement placement, SessionTable sessions,
+        RpcEndpoint endpoint, ControlTransmitter transmitter, MembershipTable members, Placement placement, VNodeRegistry vnodes,
+        SessionTable sessions,
         FrameAllocator frames)
     {
         _endpoint = endpoint;
         _transmitter = transmitter;
         _members = members;
         _placement = placement;
+        _vnodes = vnodes;
         _sessions = sessions;
         _frames = frames;
     }
@@ -147,7 +151,11 @@ public sealed unsafe class SessionWorker : ThreadBody
             session->State = SessionState.Starting;
             session->IsLost = false;
             session->Request.Session = session->Id;
-            error = StartAt(session);
+            error = _vnodes.AdmitAt(session->VNode, session->Processor);
+            if (error == Errno.None)
+            {
+                error = StartAt(session);
+            }
         }
 
         return error;
@@ -161,7 +169,7 @@ public sealed unsafe class SessionWorker : ThreadBody
         _members[member].Starting++;
         StartProcessReply reply = default;
         Errno error = _endpoint.Call(
-            session->Processor, Opcode.StartProcess, default, AsBytes(in session->Request),
+            session->Processor, Opcode.StartProcess, new RpcContext { VNode = session->VNode }, AsBytes(in session->Request),
             new ReadOnlySpan<byte>(session->Strings, (int)session->Request.StringBytes),
             new Span<byte>(&reply, sizeof(StartProcessReply)), out _);
         bool isSameLife = _members[member].Incarnation == incarnation;

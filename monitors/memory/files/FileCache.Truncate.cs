@@ -162,7 +162,7 @@ public sealed unsafe partial class FileCache
         else if (page->State == PageState.Dirty)
         {
             LeaveDirtyList(page);
-            _volumes.GiveBack(page->File->VNode, page->File->Storage);
+            _volumes.GiveBack(page->File->Storage);
         }
 
         page->State = PageState.Kept;

@@ -117,7 +117,7 @@ public sealed unsafe partial class FileCache
     }
 
     /// <summary>Bytes of a file's volume that are reserved here and not used yet.</summary>
-    internal ulong ReservedBytes(CachedFile* file) => _volumes.CreditsOf(file->VNode, file->Storage) * PageOperations.PageSize;
+    internal ulong ReservedBytes(CachedFile* file) => _volumes.CreditsOf(file->Storage) * PageOperations.PageSize;
 
     /// <summary>
     /// False: the pages that are missing would make memory objects more than half of all memory, the size of a tmpfs (tmpfs(5)). Stores
@@ -140,7 +140,7 @@ public sealed unsafe partial class FileCache
 
     /// <summary>True when so many pages of the file may become dirty now.</summary>
     private bool HasSpace(CachedFile* file, ulong pages) => file->IsObject || file->IsDead
-        || (_volumes.HasCredits(file->VNode, file->Storage, pages) && _dirtyPages + pages <= _dirtyLimit);
+        || (_volumes.HasCredits(file->Storage, pages) && _dirtyPages + pages <= _dirtyLimit);
 
     /// <summary>Reserves space on the volume for pages that are to become dirty, and writes others back while too many are. False: there
     /// is none, so that they must be written through.</summary>
@@ -152,7 +152,7 @@ public sealed unsafe partial class FileCache
             return true;
         }
 
-        if (!_volumes.HasCredits(file->VNode, file->Storage, pages) && !ReserveSpace(file, (uint)pages))
+        if (!_volumes.HasCredits(file->Storage, pages) && !ReserveSpace(file, (uint)pages))
         {
             return false;
         }
@@ -174,7 +174,7 @@ public sealed unsafe partial class FileCache
     /// <summary>A write stops at the end of the volume's range; EFBIG when it begins there.</summary>
     private Errno CutAtLimit(CachedFile* file, ulong offset, ref ReadOnlySpan<byte> bytes)
     {
-        ulong limit = _volumes.MaxFileBytes(file->VNode, file->Storage);
+        ulong limit = _volumes.MaxFileBytes(file->Storage);
         if (bytes.Length > 0 && offset >= limit)
         {
             return Errno.EFBIG;
@@ -190,19 +190,19 @@ public sealed unsafe partial class FileCache
     private bool ReserveSpace(CachedFile* file, uint pages)
     {
         ReserveRequest request = default;
-        request.Returned = (uint)Math.Min(_volumes.TakeAll(file->VNode, file->Storage), uint.MaxValue);
+        request.Returned = (uint)Math.Min(_volumes.TakeAll(file->Storage), uint.MaxValue);
         request.Least = pages;
         request.Wanted = Math.Max(pages, (uint)Math.Min(ReservedPages, _dirtyLimit));
         TransferBuffer* buffer = _buffers.Take();
-        Errno error = _store.Reserve(file->VNode, file->Storage, in request, buffer, out ReserveReply reply);
+        Errno error = _store.Reserve(file->Storage, in request, buffer, out ReserveReply reply);
         _buffers.Return(buffer);
         _reservations++;
         if (error == Errno.None)
         {
-            _volumes.Grant(file->VNode, file->Storage, reply.Granted, reply.MaxFileBytes);
+            _volumes.Grant(file->Storage, reply.Granted, reply.MaxFileBytes);
         }
 
-        return error == Errno.None && reply.Granted >= pages && _volumes.HasCredits(file->VNode, file->Storage, pages);
+        return error == Errno.None && reply.Granted >= pages && _volumes.HasCredits(file->Storage, pages);
     }
 
     /// <summary>Nothing is dirty: the space that is reserved all the same goes back, so that names can have it.</summary>
@@ -211,13 +211,13 @@ public sealed unsafe partial class FileCache
     {
         for (int index = 0; index < _volumes.Count && _dirtyPages == 0; index++)
         {
-            _volumes.Get(index, out ushort vnode, out ushort storage);
+            _volumes.Get(index, out ushort storage);
             ReserveRequest request = default;
-            request.Returned = (uint)Math.Min(_volumes.TakeAll(vnode, storage), uint.MaxValue);
+            request.Returned = (uint)Math.Min(_volumes.TakeAll(storage), uint.MaxValue);
             if (request.Returned != 0)
             {
                 TransferBuffer* buffer = _buffers.Take();
-                _store.Reserve(vnode, storage, in request, buffer, out _);
+                _store.Reserve(storage, in request, buffer, out _);
                 _buffers.Return(buffer);
             }
         }
@@ -316,7 +316,7 @@ public sealed unsafe partial class FileCache
         // Of a device that fails the storage component says so, and has the bytes.
         if (error == Errno.None || written > 0)
         {
-            _volumes.Learn(file->VNode, file->Storage);
+            _volumes.Learn(file->Storage);
             error = error == Errno.None && written == 0 && bytes.Length > 0 ? Errno.ENOSPC : error;
             _storageWriteBytes += (ulong)written;
             UpdatePages(file, offset, bytes.Slice(0, written));

@@ -65,7 +65,7 @@ public sealed unsafe partial class FileCache
         }
 
         TransferBuffer* buffer = _buffers.Take();
-        error = _store.Sync(file->VNode, file->Storage, file, buffer);
+        error = _store.Sync(file->Storage, file, buffer);
         _buffers.Return(buffer);
         return error;
     }
@@ -110,9 +110,9 @@ public sealed unsafe partial class FileCache
 
         for (int index = 0; index < _volumes.Count; index++)
         {
-            _volumes.Get(index, out ushort vnode, out ushort storage);
+            _volumes.Get(index, out ushort storage);
             TransferBuffer* buffer = _buffers.Take();
-            Errno error = _store.Sync(vnode, storage, null, buffer);
+            Errno error = _store.Sync(storage, null, buffer);
             _buffers.Return(buffer);
             first = first == Errno.None ? error : first;
         }
@@ -321,7 +321,7 @@ public sealed unsafe partial class FileCache
         if (page->State == PageState.DirtyWhileWriting)
         {
             LeaveDirtyList(page);
-            _volumes.GiveBack(file->VNode, file->Storage);
+            _volumes.GiveBack(file->Storage);
         }
 
         if (!isHopeless)
@@ -333,7 +333,7 @@ public sealed unsafe partial class FileCache
         }
 
         // As Linux: readers see the bytes for as long as the page stays, nobody stores them, and fsync has said so.
-        _volumes.GiveBack(file->VNode, file->Storage);
+        _volumes.GiveBack(file->Storage);
         page->Failures = 0;
         EnterRing(page);
         if (error == Errno.ESTALE)
@@ -378,7 +378,7 @@ public sealed unsafe partial class FileCache
     private void EnterDirtyListLast(CachePage* page)
     {
         CachedFile* file = page->File;
-        _volumes.Take(file->VNode, file->Storage);
+        _volumes.Take(file->Storage);
         page->DirtyNumber = ++_dirtyNumber;
         page->Next = null;
         page->Previous = file->LastDirty;

@@ -346,7 +346,7 @@ public sealed unsafe partial class FileCache : FrameReclaimer
                 break;
             case PageState.Dirty:
                 LeaveDirtyList(page);
-                _volumes.GiveBack(file->VNode, file->Storage);
+                _volumes.GiveBack(file->Storage);
                 break;
             case PageState.Writing:
             case PageState.DirtyWhileWriting:

@@ -17,6 +17,9 @@ public abstract unsafe class FileStore
     /// <summary>Attributes as stored; a processor component will remember them (0 = none will).</summary>
     public abstract Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes);
 
+    /// <summary>Whether a vNode may use a file that another one has used before. EPERM: it was never led to it; ESTALE.</summary>
+    public abstract Errno Confirm(CachedFile* file, ushort vnode, TransferBuffer* buffer);
+
     /// <summary>Reads into the buffer's data area; fewer bytes only at the end of the file.</summary>
     public abstract Errno Read(CachedFile* file, ulong offset, uint lengthBytes, TransferBuffer* buffer, out int readBytes);
 
@@ -25,11 +28,11 @@ public abstract unsafe class FileStore
         TransferBuffer* buffer, out FileWriteReply reply);
 
     /// <summary>Asks for space for pages that are to become dirty, or returns some.</summary>
-    public abstract Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply);
+    public abstract Errno Reserve(ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply);
 
     /// <summary>Sets the size, and the times; 0 = now. A processor component knows of the change (0 = none does).</summary>
     public abstract Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, ushort requester, TransferBuffer* buffer);
 
     /// <summary>All written bytes of the file are on the device afterwards; null = the whole volume.</summary>
-    public abstract Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer);
+    public abstract Errno Sync(ushort storage, CachedFile* file, TransferBuffer* buffer);
 }

@@ -15,7 +15,6 @@ internal sealed class VolumeSpaces
 
     private struct VolumeSpace
     {
-        internal ushort VNode;
         internal ushort Storage;
         internal ulong Credits;
         internal ulong MaxFileBytes;
@@ -24,12 +23,12 @@ internal sealed class VolumeSpaces
     internal int Count => _count;
 
     /// <summary>A volume that this cache writes to; one beyond the table's end is written through for ever.</summary>
-    internal void Learn(ushort vnode, ushort storage) => TryAdd(vnode, storage, out _);
+    internal void Learn(ushort storage) => TryAdd(storage, out _);
 
     /// <summary>More pages may become dirty.</summary>
-    internal void Grant(ushort vnode, ushort storage, ulong pages, ulong maxFileBytes)
+    internal void Grant(ushort storage, ulong pages, ulong maxFileBytes)
     {
-        if (TryAdd(vnode, storage, out int index))
+        if (TryAdd(storage, out int index))
         {
             _volumes[index].Credits += pages;
             _volumes[index].MaxFileBytes = maxFileBytes;
@@ -37,29 +36,29 @@ internal sealed class VolumeSpaces
     }
 
     /// <summary>True when so many pages may become dirty; nothing is taken.</summary>
-    internal bool HasCredits(ushort vnode, ushort storage, ulong pages)
+    internal bool HasCredits(ushort storage, ulong pages)
     {
-        int index = IndexOf(vnode, storage);
+        int index = IndexOf(storage);
         return index < _count && _volumes[index].Credits >= pages;
     }
 
     /// <summary>How many pages may become dirty.</summary>
-    internal ulong CreditsOf(ushort vnode, ushort storage)
+    internal ulong CreditsOf(ushort storage)
     {
-        int index = IndexOf(vnode, storage);
+        int index = IndexOf(storage);
         return index < _count ? _volumes[index].Credits : 0;
     }
 
     /// <summary>A page becomes dirty; the caller knows that there is a credit.</summary>
-    internal void Take(ushort vnode, ushort storage) => _volumes[IndexOf(vnode, storage)].Credits--;
+    internal void Take(ushort storage) => _volumes[IndexOf(storage)].Credits--;
 
     /// <summary>A dirty page was dropped: its space is free for another.</summary>
-    internal void GiveBack(ushort vnode, ushort storage) => _volumes[IndexOf(vnode, storage)].Credits++;
+    internal void GiveBack(ushort storage) => _volumes[IndexOf(storage)].Credits++;
 
     /// <summary>Takes all credits of a volume, to return them to the storage component.</summary>
-    internal ulong TakeAll(ushort vnode, ushort storage)
+    internal ulong TakeAll(ushort storage)
     {
-        int index = IndexOf(vnode, storage);
+        int index = IndexOf(storage);
         ulong credits = index < _count ? _volumes[index].Credits : 0;
         if (credits != 0)
         {
@@ -70,22 +69,21 @@ internal sealed class VolumeSpaces
     }
 
     /// <summary>Longest file of a volume, as far as it is known.</summary>
-    internal ulong MaxFileBytes(ushort vnode, ushort storage)
+    internal ulong MaxFileBytes(ushort storage)
     {
-        int index = IndexOf(vnode, storage);
+        int index = IndexOf(storage);
         return index < _count && _volumes[index].MaxFileBytes != 0 ? _volumes[index].MaxFileBytes : ulong.MaxValue;
     }
 
     /// <summary>The volume at a place of the table.</summary>
-    internal void Get(int index, out ushort vnode, out ushort storage)
+    internal void Get(int index, out ushort storage)
     {
-        vnode = _volumes[index].VNode;
         storage = _volumes[index].Storage;
     }
 
-    private bool TryAdd(ushort vnode, ushort storage, out int index)
+    private bool TryAdd(ushort storage, out int index)
     {
-        index = IndexOf(vnode, storage);
+        index = IndexOf(storage);
         if (index == MaxVolumes)
         {
             return false;
@@ -94,16 +92,16 @@ internal sealed class VolumeSpaces
         if (index == _count)
         {
             _count++;
-            _volumes[index] = new VolumeSpace { VNode = vnode, Storage = storage };
+            _volumes[index] = new VolumeSpace { Storage = storage };
         }
 
         return true;
     }
 
-    private int IndexOf(ushort vnode, ushort storage)
+    private int IndexOf(ushort storage)
     {
         int index = 0;
-        while (index < _count && (_volumes[index].VNode != vnode || _volumes[index].Storage != storage))
+        while (index < _count && (_volumes[index].Storage != storage))
         {
             index++;
         }

@@ -65,7 +65,9 @@ public sealed unsafe class ProgramLoader
         }
 
         FileCache.Hold(file);
-        error = ElfReader.Read(_files, file, out ProgramImage image);
+        ProgramImage image = default;
+        error = _files.Admit(file, vnode);
+        error = error == Errno.None ? ElfReader.Read(_files, file, out image) : error;
         if (error == Errno.None)
         {
             error = ElfReader.ReadInterpreter(_files, file, in image, buffer, out length);
@@ -97,7 +99,9 @@ public sealed unsafe class ProgramLoader
 
         FileCache.Hold(file);
         CachedFile* interpreter = null;
-        error = ElfReader.Read(_files, file, out ProgramImage image);
+        ProgramImage image = default;
+        error = _files.Admit(file, vnode);
+        error = error == Errno.None ? ElfReader.Read(_files, file, out image) : error;
         if (error == Errno.None && image.InterpreterBytes != 0)
         {
             error = request.Interpreter.Inode == 0 ? Errno.ELIBACC : _files.FindOrAdd(
@@ -105,6 +109,7 @@ public sealed unsafe class ProgramLoader
             if (error == Errno.None)
             {
                 FileCache.Hold(interpreter);
+                error = _files.Admit(interpreter, vnode);
             }
         }
 

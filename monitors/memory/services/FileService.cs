@@ -45,7 +45,8 @@ internal sealed unsafe class FileService : RpcService
             return RpcDisposition.Done;
         }
 
-        if (file.Handle.Inode == 0)
+        CachedFile* known = file.Handle.Inode == 0 ? null : _files.Find(file.Storage, file.Handle);
+        if (file.Handle.Inode == 0 || (known != null && !FileCache.IsOf(known, request.VNode)))
         {
             return RpcDisposition.Deferred;
         }
@@ -272,9 +273,16 @@ internal sealed unsafe class FileService : RpcService
             }
         }
 
-        if (error == Errno.None)
+        if (error != Errno.None)
         {
-            FileCache.Hold(file);
+            return error;
+        }
+
+        FileCache.Hold(file);
+        error = _files.Admit(file, vnode);
+        if (error != Errno.None)
+        {
+            _files.Release(file);
         }
 
         return error;

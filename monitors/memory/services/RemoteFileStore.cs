@@ -51,10 +51,16 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <inheritdoc/>
-    public override Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes)
+    public override Errno Status(CachedFile* file, ushort holder, TransferBuffer* buffer, out FileAttributes attributes) =>
+        Status(file, file->VNode, holder, buffer, out attributes);
+
+    /// <inheritdoc/>
+    public override Errno Confirm(CachedFile* file, ushort vnode, TransferBuffer* buffer) => Status(file, vnode, 0, buffer, out _);
+
+    private Errno Status(CachedFile* file, ushort vnode, ushort holder, TransferBuffer* buffer, out FileAttributes attributes)
     {
         ReadOnlySpan<byte> head = Head(buffer, file, 0, 0, 0, forNode: holder);
-        RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
+        RpcContext context = Context(vnode, RpcClass.DemandFetch);
         Span<byte> answer = buffer->Data.Slice(0, sizeof(FileAttributes));
         Errno error = _rpc.Call(file->Storage, Opcode.StorageStatus, context, head, default, answer, out int replyBytes);
         attributes = default;
@@ -66,7 +72,7 @@ internal sealed unsafe class RemoteFileStore : FileStore
     {
         ReadOnlySpan<byte> head = Head(buffer, file, offset, lengthBytes, 0);
         // One page is what a fault waits for; more is reading ahead of a program that reads on.
-        RpcContext context = Context(file->VNode, lengthBytes <= PageOperations.PageSize ? RpcClass.DemandFetch : RpcClass.Transfer);
+        RpcContext context = Context(0, lengthBytes <= PageOperations.PageSize ? RpcClass.DemandFetch : RpcClass.Transfer);
         return _rpc.Call(file->Storage, Opcode.StorageRead, context, head, default, buffer->Data.Slice(0, (int)lengthBytes), out readBytes);
     }
 
@@ -75,7 +81,7 @@ internal sealed unsafe class RemoteFileStore : FileStore
         TransferBuffer* buffer, out FileWriteReply reply)
     {
         ReadOnlySpan<byte> head = Head(buffer, file, offset, (uint)bytes.Length, modifyTimeNs, flags);
-        RpcContext context = Context(file->VNode, RpcClass.WriteBack);
+        RpcContext context = Context(0, RpcClass.WriteBack);
         FileWriteReply received = default;
         Span<byte> answer = new(&received, sizeof(FileWriteReply));
         Errno error = _rpc.Call(file->Storage, Opcode.StorageWrite, context, head, bytes, answer, out int replyBytes);
@@ -84,11 +90,11 @@ internal sealed unsafe class RemoteFileStore : FileStore
     }
 
     /// <inheritdoc/>
-    public override Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply)
+    public override Errno Reserve(ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply)
     {
         MemoryMarshal.Write(buffer->Head, in request);
         ReadOnlySpan<byte> head = buffer->Head.Slice(0, sizeof(ReserveRequest));
-        RpcContext context = Context(vnode, RpcClass.DemandFetch);
+        RpcContext context = Context(0, RpcClass.DemandFetch);
         Errno error = _rpc.Call(storage, Opcode.StorageReserve, context, head, default, buffer->Data, out int replyBytes);
         reply = default;
         return error != Errno.None || MemoryMarshal.TryRead(buffer->Data.Slice(0, replyBytes), out reply) ? error : Errno.EPROTO;
@@ -98,16 +104,16 @@ internal sealed unsafe class RemoteFileStore : FileStore
     public override Errno Truncate(CachedFile* file, ulong size, ulong modifyTimeNs, ushort requester, TransferBuffer* buffer)
     {
         ReadOnlySpan<byte> head = Head(buffer, file, size, 0, modifyTimeNs, forNode: requester);
-        RpcContext context = Context(file->VNode, RpcClass.DemandFetch);
+        RpcContext context = Context(0, RpcClass.DemandFetch);
         Span<byte> answer = buffer->Data.Slice(0, sizeof(FileAttributes));
         return _rpc.Call(file->Storage, Opcode.StorageTruncate, context, head, default, answer, out _);
     }
 
     /// <inheritdoc/>
-    public override Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer)
+    public override Errno Sync(ushort storage, CachedFile* file, TransferBuffer* buffer)
     {
         ReadOnlySpan<byte> head = Head(buffer, file, 0, 0, 0);
-        return _rpc.Call(storage, Opcode.StorageSync, Context(vnode, RpcClass.Transfer), head, default, default, out _);
+        return _rpc.Call(storage, Opcode.StorageSync, Context(0, RpcClass.Transfer), head, default, default, out _);
     }
 
     private static RpcContext Context(ushort vnode, RpcClass urgency)

@@ -50,6 +50,11 @@ internal sealed unsafe class SpaceService : RpcService
             return RpcDisposition.Deferred;
         }
 
+        if (request.Opcode == Opcode.Map && MapsForeign(in request))
+        {
+            return RpcDisposition.Deferred;
+        }
+
         if (request.Opcode == Opcode.Grant)
         {
             _parts.Grant(ref request);
@@ -84,6 +89,9 @@ internal sealed unsafe class SpaceService : RpcService
             case Opcode.CopyPages:
                 _parts.CopyPages(ref request);
                 return;
+            case Opcode.Map when AdmitMapped(in request) is Errno refused && refused != Errno.None:
+                request.Reply(refused);
+                return;
             default:
                 Change(ref request);
                 return;
@@ -95,6 +103,28 @@ internal sealed unsafe class SpaceService : RpcService
     {
         writer.Add("memory.space_violations"u8, _violations);
         _parts.Report(ref writer);
+    }
+
+    /// <summary>A file is to be mapped that another vNode has used last: the storage component has to be asked.</summary>
+    private bool MapsForeign(in RpcRequest request)
+    {
+        CachedFile* file = request.TryReadHead(out MapRequest map, out _) ? _files.Find(map.Storage, map.File) : null;
+        return file != null && !FileCache.IsOf(file, request.VNode);
+    }
+
+    [Blocks]
+    private Errno AdmitMapped(in RpcRequest request)
+    {
+        CachedFile* file = request.TryReadHead(out MapRequest map, out _) ? _files.Find(map.Storage, map.File) : null;
+        if (file == null)
+        {
+            return Errno.None;
+        }
+
+        FileCache.Hold(file);
+        Errno error = _files.Admit(file, request.VNode);
+        _files.Release(file);
+        return error;
     }
 
     /// <summary>What a request has come to, and what owners have to do before it can go on.</summary>

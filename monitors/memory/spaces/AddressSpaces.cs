@@ -120,6 +120,24 @@ public sealed unsafe partial class AddressSpaces
         _spaces.Free(space);
     }
 
+    /// <summary>Pages of a vNode's spaces that have frames here; one that several spaces share counts for each.</summary>
+    internal ulong CountPages(ushort vnode)
+    {
+        ulong count = 0;
+        for (ulong bucket = 0; bucket < BucketCount; bucket++)
+        {
+            for (AddressSpace* space = _buckets[bucket]; space != null; space = space->NextInBucket)
+            {
+                for (BlockMapping* mapping = space->VNode == vnode ? space->Blocks : null; mapping != null; mapping = mapping->Next)
+                {
+                    count += mapping->Block->Used;
+                }
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>
     /// A component's life has ended: so have the spaces that it made as a processor component, whose next life names its spaces from the
     /// beginning, and the parts of those that it was home to.

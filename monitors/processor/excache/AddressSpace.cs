@@ -21,6 +21,8 @@ public unsafe struct AddressSpace
 
     /// <summary>Name of the space in messages; unique in the rack.</summary>
     public uint Asid;
+    /// <summary>The vNode of the processes that use it; it stands beside the name in messages.</summary>
+    public ushort VNode;
     /// <summary>Neighbours on the list of all spaces of this component (Spaces.First).</summary>
     public AddressSpace* Next;
     public AddressSpace* Previous;

@@ -100,6 +100,10 @@ public sealed unsafe partial class ExCache
             {
                 outcome = MakeWritable(LineOf(state), space, address, entry, bits, placement);
             }
+            else if (space->VNode != 0 && !Limit!.MayTouch(space))
+            {
+                outcome = FaultOutcome.OutOfMemory;
+            }
             else if (kind is VmaKind.File or VmaKind.SharedFile)
             {
                 space->TryFindRange(address, out VmaRecord range);
@@ -180,7 +184,7 @@ public sealed unsafe partial class ExCache
         // What was untouched is the object's page, which is where files are cached.
         ushort owner = before == PageState.Untouched ? space->Home : space->OwnerOf(address);
         MissRequest miss = new() { Address = address, Access = access };
-        RpcContext context = new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
+        RpcContext context = new() { VNode = space->VNode, Asid = space->Asid, Class = RpcClass.DemandFetch };
         Errno error = Errno.None;
         // An error of the victim's write-back says nothing about the page that is wanted.
         bool isVictims = false;
@@ -193,7 +197,9 @@ public sealed unsafe partial class ExCache
             if (_lines[index].State == LineState.Resident && !TryTakeOut(index))
             {
                 ref Line victim = ref _lines[index];
-                if (_piggyback && victim.More == null && owner == OwnerOf(ref victim) && _spares.TryPop(out int spare))
+                // A message is made for one vNode.
+                if (_piggyback && victim.More == null && owner == OwnerOf(ref victim) && victim.Space->VNode == space->VNode
+                    && _spares.TryPop(out int spare))
                 {
                     fetched = true;
                     version = VersionOf(name);

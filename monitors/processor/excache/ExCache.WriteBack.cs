@@ -179,7 +179,7 @@ public sealed unsafe partial class ExCache
             return SendBackToAll(index);
         }
 
-        RpcContext context = new() { Asid = line.Space->Asid, Class = RpcClass.WriteBack };
+        RpcContext context = new() { VNode = line.Space->VNode, Asid = line.Space->Asid, Class = RpcClass.WriteBack };
         SingleFlush head = default;
         head.Request.Count = 1;
         head.Request.Pages = 1;
@@ -223,7 +223,7 @@ public sealed unsafe partial class ExCache
                 continue;
             }
 
-            RpcContext context = new() { Asid = from->Space->Asid, Class = RpcClass.WriteBack };
+            RpcContext context = new() { VNode = from->Space->VNode, Asid = from->Space->Asid, Class = RpcClass.WriteBack };
             ReadOnlySpan<byte> bytes = new(&head, sizeof(FlushRequest) + ((int)head.Request.Count * sizeof(FlushEntry)));
             Errno error = _rpc.Call(owner, Opcode.Flush, in context, bytes, PageSpan(line.Frame), default, out _);
             if (error != Errno.None && !IsDisowned(error))
@@ -255,7 +255,7 @@ public sealed unsafe partial class ExCache
             PageSpan(line.Frame).CopyTo(buffer.Slice(pages + (item * PageOperations.PageSize), PageOperations.PageSize));
         }
 
-        RpcContext context = new() { Asid = space->Asid, Class = RpcClass.WriteBack };
+        RpcContext context = new() { VNode = space->VNode, Asid = space->Asid, Class = RpcClass.WriteBack };
         FlushRequest head = new() { Count = (uint)batch.Count, Pages = (uint)batch.Count };
         Span<byte> payload = buffer.Slice(0, pages + (batch.Count * PageOperations.PageSize));
         Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);

@@ -78,6 +78,9 @@ public sealed unsafe partial class ExCache
     /// <summary>Most pages that one instruction needs at a time: code, two operands and the stack, each across a page boundary.</summary>
     public const int PagesOfOneInstruction = 8;
 
+    /// <summary>Says how many pages the spaces of a vNode may have; set once, at boot.</summary>
+    internal PageLimit? Limit { get; set; }
+
     private readonly FrameAllocator _kernelFrames;
     private readonly RpcEndpoint _rpc;
     private readonly byte* _frames;

@@ -33,6 +33,7 @@ public unsafe ref struct FileCaller
         caller.Place = process->Place;
         caller.ActAs(process, process->FileSystemUserId, process->FileSystemGroupId);
         caller.Context = ContextOf(process->Space);
+        caller.Context.VNode = process->VNode;
         return caller;
     }
 

@@ -23,6 +23,8 @@ public unsafe struct FileNode
     public FileNode* Next;
     public FileHandle Handle;
     public PlaceReply Place;
+    /// <summary>In whose tree Path is; of several vNodes the last that opened it, 0 only if no other has.</summary>
+    public ushort VNode;
     public uint References;
     /// <summary>Opens that the storage component has counted; the last close gives so many back.</summary>
     public uint Holds;

@@ -74,12 +74,22 @@ public sealed unsafe class FileNodes
     /// The node of a file that was just opened and held, with one more reference; null when memory is exhausted (the hold is then the
     /// caller's to give back).
     /// </summary>
-    public FileNode* Acquire(in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath, ulong moment, bool isNew)
+    public FileNode* Acquire(
+        ushort vnode, in PlaceReply place, in FileAttributes attributes, ReadOnlySpan<byte> canonicalPath, ulong moment, bool isNew)
     {
         FileNode* node = Find(place.Storage, in attributes.Handle);
         if (node != null)
         {
             Hold(node);
+            if (vnode != 0 && node->VNode != vnode && node->SetPath(_frames, canonicalPath) == Errno.None)
+            {
+                // The rack's own programs know it by another path.
+                node->VNode = vnode;
+                if (node->Watched != null)
+                {
+                    FileSystem.Of(_processes).Inotify.OnMoved();
+                }
+            }
         }
         else
         {
@@ -96,6 +106,7 @@ public sealed unsafe class FileNodes
             }
 
             node->SetTable(_self);
+            node->VNode = vnode;
             node->Handle = attributes.Handle;
             node->Place = place;
             node->IsAtMemory = !isNew;
@@ -116,10 +127,10 @@ public sealed unsafe class FileNodes
     /// The node of a file that is still held here and is known to be there, with one more reference; null: the storage component has to be
     /// asked.
     /// </summary>
-    public FileNode* AcquireKnown(ushort storage, in FileHandle handle)
+    public FileNode* AcquireKnown(ushort vnode, ushort storage, in FileHandle handle)
     {
         FileNode* node = Find(storage, in handle);
-        if (node == null || node->IsUnlinked || !Leases!.Clock.Holds(node->HeldSince, SlotOf(node)))
+        if (node == null || (vnode != 0 && node->VNode != vnode) || node->IsUnlinked || !Leases!.Clock.Holds(node->HeldSince, SlotOf(node)))
         {
             return null;
         }
@@ -355,8 +366,8 @@ public sealed unsafe class FileNodes
     /// <summary>Gives a node another path. ENOMEM: it keeps the old one.</summary>
     public Errno Rename(FileNode* node, scoped ReadOnlySpan<byte> path) => node->SetPath(_frames, path);
 
-    /// <summary>A name was moved: open files at or below it get their new paths. Best effort when memory is exhausted.</summary>
-    public void Rebase(scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
+    /// <summary>A name of a vNode was moved: open files at or below it get their new paths. Best effort when memory is exhausted.</summary>
+    public void Rebase(ushort vnode, scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
     {
         byte* page = (byte*)_frames.Allocate();
         if (page == null)
@@ -369,7 +380,7 @@ public sealed unsafe class FileNodes
         {
             for (FileNode* node = _buckets[bucket]; node != null; node = node->Next)
             {
-                if (!node->IsUnlinked && PathText.TryRebase(node->Path, oldPath, newPath, rebased, out int length))
+                if (!node->IsUnlinked && node->VNode == vnode && PathText.TryRebase(node->Path, oldPath, newPath, rebased, out int length))
                 {
                     node->SetPath(_frames, rebased.Slice(0, length));
                 }

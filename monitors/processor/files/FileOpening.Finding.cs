@@ -196,7 +196,7 @@ public static unsafe partial class FileOpening
 
         error = created || (flags & OpenFlags.Path) != 0 ? Errno.None : CheckAccessTime(process, in attributes, flags);
         node = error == Errno.None ? FileSystem.Of(process).Nodes.Acquire(
-            in caller.Place, in attributes, canonicalPath, moment, created) : null;
+            caller.Context.VNode, in caller.Place, in attributes, canonicalPath, moment, created) : null;
         if (node == null)
         {
             ReleaseRecord unused = default;

@@ -44,7 +44,7 @@ public static unsafe class CapabilityCalls
             return call.A1 == 0 ? 0 : SystemCall.Fail(Errno.EINVAL);
         }
 
-        UserThread* thread = header.ProcessId == 0 ? call.Thread : call.Process->Table.UserThreads.Find((uint)header.ProcessId);
+        UserThread* thread = header.ProcessId == 0 ? call.Thread : Visibility.FindThread(call.Process, (uint)header.ProcessId);
         if (thread == null)
         {
             return SystemCall.Fail(Errno.ESRCH);

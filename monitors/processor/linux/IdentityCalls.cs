@@ -90,7 +90,7 @@ public static unsafe class IdentityCalls
         Process* process = call.Process;
         for (Process* other = call.Process->Table.First; other != null; other = other->Next)
         {
-            if (other->Group == process->Id)
+            if (other->Group == process->Id && Visibility.Sees(process, other))
             {
                 return SystemCall.Fail(Errno.EPERM);
             }
@@ -314,7 +314,7 @@ public static unsafe class IdentityCalls
     }
 
     private static Process* Target(ref SystemCall call, int id) =>
-        id == 0 ? call.Process : id < 0 ? null : call.Process->Table.Find((uint)id);
+        id == 0 ? call.Process : id < 0 ? null : Visibility.FindProcess(call.Process, (uint)id);
 
     private static long SetUserIds(Process* process, uint real, uint effective, uint saved)
     {

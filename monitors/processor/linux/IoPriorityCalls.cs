@@ -106,7 +106,7 @@ public static unsafe class IoPriorityCalls
     private static UserThread* FindThread(ref SystemCall call)
     {
         uint id = (uint)call.A1;
-        UserThread* found = id == 0 ? call.Thread : call.Process->Table.UserThreads.Find(id);
+        UserThread* found = id == 0 ? call.Thread : Visibility.FindThread(call.Process, id);
         return found == null || found->Process->State == ProcessState.Embryo ? null : found;
     }
 
@@ -117,6 +117,7 @@ public static unsafe class IoPriorityCalls
         bool isMeant = (Who)(uint)call.A0 == Who.Group
             ? process->Group == (id == 0 ? call.Process->Group : id)
             : process->UserId == (id == 0 ? call.Process->UserId : id);
-        return isMeant && process->State is not (ProcessState.Embryo or ProcessState.Zombie) ? process->FirstThread : null;
+        return isMeant && Visibility.Sees(call.Process, process)
+            && process->State is not (ProcessState.Embryo or ProcessState.Zombie) ? process->FirstThread : null;
     }
 }

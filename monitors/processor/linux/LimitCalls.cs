@@ -37,7 +37,7 @@ public static unsafe class LimitCalls
     internal static long Exchange(ref SystemCall call)
     {
         uint id = (uint)call.A0;
-        Process* target = id == 0 ? call.Process : call.Process->Table.Find(id);
+        Process* target = id == 0 ? call.Process : Visibility.FindProcess(call.Process, id);
         return target == null ? SystemCall.Fail(Errno.ESRCH) : Exchange(ref call, target, call.A1, call.A2, call.A3);
     }
 
@@ -81,7 +81,7 @@ public static unsafe class LimitCalls
                 return SystemCall.Fail(error);
             }
 
-            target = call.Process->Table.Find(targetId);
+            target = Visibility.FindProcess(call.Process, targetId);
             if (target == null)
             {
                 return SystemCall.Fail(Errno.ESRCH);

@@ -195,7 +195,8 @@ public static unsafe class Links
         {
             error = InSharedMemory(process, in newPath);
             return SystemCall.Result(
-                error != Errno.None ? error : FileSystem.Of(process).SharedMemory.Add(PathText.LastComponent(newPath.Text), shared.Node));
+                error != Errno.None ? error : FileSystem.Of(process).SharedMemory.Add(
+                    process, PathText.LastComponent(newPath.Text), shared.Node));
         }
 
         if (error == Errno.None)

@@ -127,7 +127,7 @@ public static unsafe class MessageQueueCalls
         }
 
         bool byPlace = command is Stat or StatAny;
-        MessageQueue* queue = byPlace ? (MessageQueue*)queues.Table.At((int)call.A0) : queues.Find((int)call.A0);
+        MessageQueue* queue = byPlace ? (MessageQueue*)queues.Table.At(process, (int)call.A0) : queues.Find(process, (int)call.A0);
         if (queue == null || !(byPlace || command is IpcFlags.Stat or IpcFlags.Remove))
         {
             return SystemCall.Fail(Errno.EINVAL);
@@ -166,7 +166,7 @@ public static unsafe class MessageQueueCalls
     {
         Process* process = call.Process;
         Errno error = new UserPointer<QueueRecord>(call.A2).Read(process, out QueueRecord wanted);
-        MessageQueue* queue = process->Table.Messages.Find((int)call.A0);
+        MessageQueue* queue = process->Table.Messages.Find(process, (int)call.A0);
         error = error != Errno.None ? error : queue == null ? Errno.EINVAL : queue->Head.CheckOwner(process);
         if (error == Errno.None && wanted.MaxBytes > MessageQueues.MaxQueueBytes && process->EffectiveUserId != 0)
         {
@@ -192,7 +192,7 @@ public static unsafe class MessageQueueCalls
         ulong bytes = 0;
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
-            MessageQueue* queue = (MessageQueue*)queues.Table.At(index);
+            MessageQueue* queue = (MessageQueue*)queues.Table.At(call.Process, index);
             bytes += queue == null ? 0 : queue->Bytes;
         }
 

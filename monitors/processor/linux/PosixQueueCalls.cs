@@ -228,7 +228,7 @@ public static unsafe class PosixQueueCalls
         ref SystemCall call, scoped ReadOnlySpan<byte> name, OpenFlags flags, in QueueAttributes attributes, out PosixQueue* queue)
     {
         const OpenFlags New = OpenFlags.Create | OpenFlags.Exclusive;
-        queue = call.Files.Queues.Find(name);
+        queue = call.Files.Queues.Find(call.Process->VNode, name);
         if (queue == null)
         {
             uint mode = (uint)call.A2 & ~PathContext.Of(call.Process)->Umask;

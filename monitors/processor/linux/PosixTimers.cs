@@ -145,7 +145,7 @@ public static unsafe class PosixTimers
 
     private static bool IsValid(ref SystemCall call, in SignalEvent wanted)
     {
-        UserThread* thread = call.Process->Table.UserThreads.Find(wanted.ThreadId);
+        UserThread* thread = Visibility.FindThread(call.Process, wanted.ThreadId);
         bool isOwnThread = wanted.Notify == (NotifySignal | NotifyThread) && thread != null && thread->Process == call.Process;
         bool isSignal = wanted.Notify == NotifySignal || isOwnThread;
         return wanted.Notify == NotifyNone || (isSignal && wanted.Signal > 0 && wanted.Signal <= Signal.Count);

@@ -29,7 +29,7 @@ public static unsafe class ProcessDescriptorCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        UserThread* thread = call.Process->Table.UserThreads.Find((uint)call.A0);
+        UserThread* thread = Visibility.FindThread(call.Process, (uint)call.A0);
         if (thread == null || thread->Process->State == ProcessState.Embryo)
         {
             return SystemCall.Fail(Errno.ESRCH);
@@ -130,9 +130,8 @@ public static unsafe class ProcessDescriptorCalls
     [SystemCall(312, "kcmp", Support.Partial, "no KCMP_EPOLL_TFD")]
     internal static long Compare(ref SystemCall call)
     {
-        Processes table = call.Process->Table;
-        UserThread* first = table.UserThreads.Find((uint)call.A0);
-        UserThread* second = table.UserThreads.Find((uint)call.A1);
+        UserThread* first = Visibility.FindThread(call.Process, (uint)call.A0);
+        UserThread* second = Visibility.FindThread(call.Process, (uint)call.A1);
         if (first == null || second == null)
         {
             return SystemCall.Fail(Errno.ESRCH);

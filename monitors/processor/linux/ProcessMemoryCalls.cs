@@ -44,7 +44,7 @@ public static unsafe class ProcessMemoryCalls
             return SystemCall.Result(error);
         }
 
-        UserThread* thread = call.Process->Table.UserThreads.Find((uint)call.A0);
+        UserThread* thread = Visibility.FindThread(call.Process, (uint)call.A0);
         if (thread == null || thread->Process->Space == null)
         {
             return SystemCall.Fail(Errno.ESRCH);

@@ -43,7 +43,7 @@ public sealed unsafe class ProgramService(FileSystem files) : RpcService
             return;
         }
 
-        Errno error = ProgramStart.Start(files.Processes, in start, text, out uint processId);
+        Errno error = ProgramStart.Start(files.Processes, request.VNode, in start, text, out uint processId);
         StartProcessReply reply = new() { ProcessId = processId, Processes = (uint)files.Processes.Count };
         if (error == Errno.None)
         {

@@ -13,10 +13,11 @@ public static unsafe class ProgramStart
     private const ulong Unlimited = ulong.MaxValue;
 
     /// <summary>
-    /// Starts the program of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The first argument
-    /// is the program: with a slash a path, else it is searched in the environment's PATH. Gives its id, or what execve says about it.
+    /// Starts the program, in a vNode, of a StartProcess request whose strings are cwd, arguments, environment, each NUL-terminated. The
+    /// first argument is the program: with a slash a path, else it is searched in the environment's PATH. Gives its id, or what execve
+    /// says about it.
     /// </summary>
-    public static Errno Start(Processes table, in StartProcessRequest request, ReadOnlySpan<byte> text, out uint processId)
+    public static Errno Start(Processes table, ushort vnode, in StartProcessRequest request, ReadOnlySpan<byte> text, out uint processId)
     {
         processId = 0;
         int cwdEnd = text.IndexOf((byte)0);
@@ -25,7 +26,7 @@ public static unsafe class ProgramStart
             return Errno.EINVAL;
         }
 
-        Process* process = table.Create();
+        Process* process = table.VNodes.MayHaveProcess(vnode) ? table.Create() : null;
         if (process == null)
         {
             return Errno.EAGAIN;
@@ -33,6 +34,7 @@ public static unsafe class ProgramStart
 
         process->Group = process->Id;
         process->SessionId = process->Id;
+        process->VNode = vnode;
         process->TerminalSession = request.Session;
         process->Place = request.Place;
         SetDefaultLimits(process);

@@ -89,17 +89,17 @@ public static unsafe class Renames
         {
             if (canonicalOld.Length != 0 && canonicalNew.Length != 0)
             {
-                MovedPaths(files, canonicalOld, canonicalNew, exchanges);
+                MovedPaths(files, caller.Context.VNode, canonicalOld, canonicalNew, exchanges);
                 if (!moved.IsNone)
                 {
-                    TellMoved(files.Inotify, moved.Node, canonicalOld, canonicalNew);
+                    TellMoved(files.Inotify, caller.Context.VNode, moved.Node, canonicalOld, canonicalNew);
                     files.Inotify.TellSelf(files.Nodes.Find(caller.Place.Storage, in reply.Replaced), InotifyMask.Attributes);
                     files.Inotify.TellSelf(moved.Node, InotifyMask.MoveSelf);
                 }
 
                 if (!other.IsNone)
                 {
-                    TellMoved(files.Inotify, other.Node, canonicalNew, canonicalOld);
+                    TellMoved(files.Inotify, caller.Context.VNode, other.Node, canonicalNew, canonicalOld);
                     files.Inotify.TellSelf(other.Node, InotifyMask.MoveSelf);
                 }
             }
@@ -113,32 +113,33 @@ public static unsafe class Renames
         return error;
     }
 
-    private static void TellMoved(Inotify inotify, FileNode* node, scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
+    private static void TellMoved(
+        Inotify inotify, ushort vnode, FileNode* node, scoped ReadOnlySpan<byte> oldPath, scoped ReadOnlySpan<byte> newPath)
     {
         uint cookie = inotify.NextCookie();
         InotifyMask type = Inotify.TypeOf(node);
-        inotify.TellName(PathText.DirectoryOf(oldPath), PathText.LastComponent(oldPath), InotifyMask.MovedFrom | type, cookie);
-        inotify.TellName(PathText.DirectoryOf(newPath), PathText.LastComponent(newPath), InotifyMask.MovedTo | type, cookie);
+        inotify.TellName(vnode, PathText.DirectoryOf(oldPath), PathText.LastComponent(oldPath), InotifyMask.MovedFrom | type, cookie);
+        inotify.TellName(vnode, PathText.DirectoryOf(newPath), PathText.LastComponent(newPath), InotifyMask.MovedTo | type, cookie);
     }
 
-    private static void MovedPaths(FileSystem files, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, bool exchanges)
+    private static void MovedPaths(FileSystem files, ushort vnode, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, bool exchanges)
     {
         if (exchanges)
         {
-            Moved(files, newPath, BetweenNames);
+            Moved(files, vnode, newPath, BetweenNames);
         }
 
-        Moved(files, oldPath, newPath);
+        Moved(files, vnode, oldPath, newPath);
         if (exchanges)
         {
-            Moved(files, BetweenNames, oldPath);
+            Moved(files, vnode, BetweenNames, oldPath);
         }
     }
 
     /// <summary>The paths that are told of open files, working directories and programs below a moved name follow it.</summary>
-    private static void Moved(FileSystem files, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
+    private static void Moved(FileSystem files, ushort vnode, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath)
     {
-        files.Nodes.Rebase(oldPath, newPath);
+        files.Nodes.Rebase(vnode, oldPath, newPath);
         files.Inotify.OnMoved();
         byte* page = (byte*)files.Frames.Allocate();
         if (page == null)
@@ -149,7 +150,8 @@ public static unsafe class Renames
         Span<byte> rebased = new(page, PageOperations.PageSize);
         for (Process* process = files.Processes.First; process != null; process = process->Next)
         {
-            if (PathText.TryRebase(Processes.TextOf(process->Executable), oldPath, newPath, rebased, out int length))
+            if (process->VNode == vnode
+                && PathText.TryRebase(Processes.TextOf(process->Executable), oldPath, newPath, rebased, out int length))
             {
                 Processes.SetText(process->Executable, rebased.Slice(0, length));
             }

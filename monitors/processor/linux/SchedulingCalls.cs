@@ -62,7 +62,7 @@ public static unsafe class SchedulingCalls
         int best = int.MinValue;
         for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
-            if (IsMeant(ref call, process))
+            if (Visibility.Sees(call.Process, process) && IsMeant(ref call, process))
             {
                 best = Math.Max(best, NiceOffset - process->Nice);
             }
@@ -84,7 +84,7 @@ public static unsafe class SchedulingCalls
         Errno error = Errno.ESRCH;
         for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
-            if (IsMeant(ref call, process))
+            if (Visibility.Sees(call.Process, process) && IsMeant(ref call, process))
             {
                 Errno change = ChangeNice(call.Process, process, nice);
                 error = change != Errno.None || error == Errno.ESRCH ? change : error;
@@ -415,7 +415,7 @@ public static unsafe class SchedulingCalls
 
     private static UserThread* FindThread(ulong id, ref SystemCall call)
     {
-        UserThread* found = (int)id == 0 ? call.Thread : (int)id < 0 ? null : call.Process->Table.UserThreads.Find((uint)id);
+        UserThread* found = (int)id == 0 ? call.Thread : (int)id < 0 ? null : Visibility.FindThread(call.Process, (uint)id);
         return found == null || found->Process->State == ProcessState.Embryo ? null : found;
     }
 }

@@ -105,7 +105,7 @@ public static unsafe class SemaphoreCalls
 
     private static Errno Operate(Process* process, int id, SemaphoreOperation* operations, int count, ulong deadlineNs)
     {
-        SemaphoreSet* set = process->Table.Semaphores.Find(id);
+        SemaphoreSet* set = process->Table.Semaphores.Find(process, id);
         if (set == null)
         {
             return Errno.EINVAL;
@@ -151,7 +151,7 @@ public static unsafe class SemaphoreCalls
         }
 
         bool byPlace = command is (uint)Command.Stat or (uint)Command.StatAny;
-        SemaphoreSet* set = byPlace ? (SemaphoreSet*)sets.Table.At((int)call.A0) : sets.Find((int)call.A0);
+        SemaphoreSet* set = byPlace ? (SemaphoreSet*)sets.Table.At(process, (int)call.A0) : sets.Find(process, (int)call.A0);
         if (set == null)
         {
             return SystemCall.Fail(Errno.EINVAL);
@@ -257,7 +257,7 @@ public static unsafe class SemaphoreCalls
     private static long SetAll(ref SystemCall call)
     {
         Process* process = call.Process;
-        SemaphoreSet* set = process->Table.Semaphores.Find((int)call.A0);
+        SemaphoreSet* set = process->Table.Semaphores.Find(process, (int)call.A0);
         Errno error = set == null ? Errno.EINVAL : set->Head.Check(process, IpcObject.WriteRights);
         ushort* values = error != Errno.None ? null : (ushort*)process->Table.Frames.Allocate();
         if (values == null)
@@ -272,7 +272,7 @@ public static unsafe class SemaphoreCalls
             error = values[number] > SemaphoreSet.MaxValue ? Errno.ERANGE : Errno.None;
         }
 
-        set = process->Table.Semaphores.Find((int)call.A0);
+        set = process->Table.Semaphores.Find(process, (int)call.A0);
         error = error == Errno.None && set == null ? Errno.EIDRM : error;
         for (int number = 0; number < count && error == Errno.None; number++)
         {
@@ -293,7 +293,7 @@ public static unsafe class SemaphoreCalls
     private static long Set(ref SystemCall call)
     {
         Errno error = new UserPointer<SetRecord>(call.A3).Read(call.Process, out SetRecord wanted);
-        SemaphoreSet* set = call.Process->Table.Semaphores.Find((int)call.A0);
+        SemaphoreSet* set = call.Process->Table.Semaphores.Find(call.Process, (int)call.A0);
         error = error != Errno.None ? error : set == null ? Errno.EINVAL : set->Head.CheckOwner(call.Process);
         return SystemCall.Result(error != Errno.None ? error : set->Head.Set(in wanted.Permissions));
     }

@@ -100,7 +100,7 @@ public static unsafe class SharedSegmentCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        SharedSegment* segment = call.Files.Segments.Find((int)call.A0);
+        SharedSegment* segment = call.Files.Segments.Find(process, (int)call.A0);
         uint rights = IpcObject.ReadRights | ((flags & ReadOnly) == 0 ? IpcObject.WriteRights : 0)
             | ((flags & Execute) != 0 ? ExecuteRight : 0);
         Errno error = segment == null ? Errno.EINVAL : segment->Head.Check(process, rights);
@@ -236,7 +236,7 @@ public static unsafe class SharedSegmentCalls
         }
 
         bool byPlace = command is (uint)Command.Stat or (uint)Command.StatAny;
-        SharedSegment* segment = byPlace ? (SharedSegment*)segments.Table.At((int)call.A0) : segments.Find((int)call.A0);
+        SharedSegment* segment = byPlace ? (SharedSegment*)segments.Table.At(process, (int)call.A0) : segments.Find(process, (int)call.A0);
         if (segment == null)
         {
             return SystemCall.Fail(Errno.EINVAL);
@@ -291,7 +291,7 @@ public static unsafe class SharedSegmentCalls
     private static long Set(ref SystemCall call)
     {
         Errno error = new UserPointer<SegmentRecord>(call.A2).Read(call.Process, out SegmentRecord wanted);
-        SharedSegment* segment = call.Files.Segments.Find((int)call.A0);
+        SharedSegment* segment = call.Files.Segments.Find(call.Process, (int)call.A0);
         error = error != Errno.None ? error : segment == null ? Errno.EINVAL : segment->Head.CheckOwner(call.Process);
         return SystemCall.Result(error != Errno.None ? error : segment->Head.Set(in wanted.Permissions));
     }
@@ -316,7 +316,7 @@ public static unsafe class SharedSegmentCalls
         UseRecord record = new() { Segments = (ulong)segments.Table.Count };
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
-            SharedSegment* segment = (SharedSegment*)segments.Table.At(index);
+            SharedSegment* segment = (SharedSegment*)segments.Table.At(call.Process, index);
             if (segment != null)
             {
                 record.Pages += (segment->SizeBytes + PageMask) / PageOperations.PageSize;

@@ -247,7 +247,7 @@ public static unsafe class SignalCalls
         for (Process* process = call.Process->Table.First; process != null; process = process->Next)
         {
             bool matches = id == -1 ? process != call.Process && process != call.Process->Table.Init : process->Group == group;
-            if (!matches)
+            if (!matches || !Visibility.Sees(call.Process, process))
             {
                 continue;
             }
@@ -335,7 +335,7 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        UserThread* target = call.Process->Table.UserThreads.Find((uint)threadId);
+        UserThread* target = Visibility.FindThread(call.Process, (uint)threadId);
         bool isMeant = target != null && target->Process->State != ProcessState.Embryo
             && (processId == AnyProcess || target->Process->Id == (uint)processId);
         if (!isMeant)
@@ -357,7 +357,7 @@ public static unsafe class SignalCalls
     internal static long SendToProcess(Process* sender, uint id, in SignalInfo info)
     {
         // As on Linux, any of its threads names a process.
-        UserThread* thread = sender->Table.UserThreads.Find(id);
+        UserThread* thread = Visibility.FindThread(sender, id);
         Process* target = thread == null ? null : thread->Process;
         if (target == null || target->State == ProcessState.Embryo)
         {

@@ -150,7 +150,7 @@ public static unsafe class SystemInformation
     private static Errno ReadName(ref SystemCall call, scoped Span<byte> name, out int length)
     {
         length = 0;
-        if (call.Process->EffectiveUserId != 0)
+        if (!Visibility.IsRootOfComponent(call.Process))
         {
             return Errno.EPERM;
         }

@@ -86,7 +86,7 @@ public static unsafe class ThreadCalls
     [SystemCall(274, "get_robust_list", Support.Full)]
     public static long GetRobustList(ref SystemCall call)
     {
-        UserThread* target = (uint)call.A0 == 0 ? call.Thread : call.Process->Table.UserThreads.Find((uint)call.A0);
+        UserThread* target = (uint)call.A0 == 0 ? call.Thread : Visibility.FindThread(call.Process, (uint)call.A0);
         if (target == null || target->Process->FirstThread == null)
         {
             return SystemCall.Fail(Errno.ESRCH);

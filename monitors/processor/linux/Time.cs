@@ -183,7 +183,7 @@ public static unsafe class Time
             return false;
         }
 
-        Process* process = id == 0 ? caller : caller->Table.Find(id);
+        Process* process = id == 0 ? caller : Visibility.FindProcess(caller, id);
         if (process == null)
         {
             return false;

@@ -23,6 +23,12 @@ public static unsafe class Deaths
             FaultOutcome.OutOfKernelMemory => " has no memory left for page tables"u8,
             _ => " does not answer"u8,
         };
+        if (reason == FaultOutcome.OutOfMemory && process->Table.VNodes.IsFull(process->VNode))
+        {
+            Kill(process, "vNode "u8, process->VNode, " has all the memory that it may have"u8);
+            return;
+        }
+
         bool atHome = reason == FaultOutcome.OutOfKernelMemory;
         Kill(process, atHome ? "processor component "u8 : "memory component "u8, atHome ? process->Table.Node : component, why);
     }

@@ -34,7 +34,7 @@ public unsafe struct MemoryShortage
         // Before the next one goes, the memory of those who are ending must have come back.
         if (_pauses++ > Patience || !IsAnyEnding(faulting->Table))
         {
-            Process* taker = FindTaker(faulting->Table, outcome);
+            Process* taker = FindTaker(faulting, outcome);
             if (taker == null || taker == faulting)
             {
                 return false;
@@ -88,14 +88,19 @@ public unsafe struct MemoryShortage
         return space != null;
     }
 
-    /// <summary>The process that has taken most, but for those that are ending for it.</summary>
-    private static Process* FindTaker(Processes processes, FaultOutcome outcome)
+    /// <summary>
+    /// The process that has taken most, but for those that are ending for it. What a vNode's own limit refuses is that vNode's business.
+    /// </summary>
+    private static Process* FindTaker(Process* faulting, FaultOutcome outcome)
     {
+        Processes processes = faulting->Table;
+        bool isOwnLimit = outcome == FaultOutcome.OutOfMemory && processes.VNodes.IsFull(faulting->VNode);
         Process* taker = null;
         ulong most = 0;
         for (Process* process = processes.First; process != null; process = process->Next)
         {
-            if (process->Space == null || process->FirstThread == null || process->EndsForMemory)
+            if (process->Space == null || process->FirstThread == null || process->EndsForMemory
+                || (isOwnLimit && process->VNode != faulting->VNode))
             {
                 continue;
             }

@@ -55,6 +55,8 @@ public unsafe struct Process
     /// The manager's name for the standard streams that this process inherited; comes back in StandardOutput and ProcessExited.
     /// </summary>
     public uint TerminalSession;
+    /// <summary>The vNode that it belongs to, 0 = the rack itself; inherited, never changed (Visibility, VNodes).</summary>
+    public ushort VNode;
     public ProcessState State;
     /// <summary>True after a successful execve: setpgid on it by its parent fails with EACCES.</summary>
     public bool HasExecuted;

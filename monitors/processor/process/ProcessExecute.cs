@@ -204,7 +204,7 @@ public static unsafe class ProcessExecute
     {
         program = default;
         nameLength = 0;
-        space = process->Table.Spaces.Create(process->Place.HomeMemory);
+        space = process->Table.Spaces.Create(process->Place.HomeMemory, process->VNode);
         if (space == null)
         {
             return Errno.ENOMEM;
@@ -304,7 +304,7 @@ public static unsafe class ProcessExecute
             Storage = storage,
             PathLength = (ushort)canonical.Length,
         };
-        RpcContext context = new() { Class = RpcClass.DemandFetch };
+        RpcContext context = new() { VNode = process->VNode, Class = RpcClass.DemandFetch };
         ushort memory = storage == MemoryObjects.Storage ? process->Place.HomeMemory : process->Place.FileMemory;
         Errno error = process->Table.Rpc.Call(memory, Opcode.FileRead, in context, in request, canonical,
             buffer.Slice(0, ScriptLineBytes), out int received);

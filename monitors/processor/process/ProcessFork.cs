@@ -158,6 +158,7 @@ public static unsafe class ProcessFork
         child->Group = parent->Group;
         child->SessionId = parent->SessionId;
         child->TerminalSession = parent->TerminalSession;
+        child->VNode = parent->VNode;
         child->Dumpable = parent->Dumpable;
         child->Place = parent->Place;
         child->UserId = parent->UserId;
@@ -240,7 +241,7 @@ public static unsafe class ProcessFork
             return Errno.None;
         }
 
-        AddressSpace* copy = parent->Table.Spaces.Create(space->Home);
+        AddressSpace* copy = parent->Table.Spaces.Create(space->Home, space->VNode);
         if (copy == null)
         {
             return Errno.ENOMEM;

@@ -69,6 +69,7 @@ public sealed unsafe class Processes
         Backings = new Backings(frames, cache);
         Spaces = new Spaces(frames, rpc, cache, Scratch, Backings);
         Random = new RandomBytes();
+        VNodes = new VNodes(this);
         Semaphores = new SemaphoreSets(frames);
         Messages = new MessageQueues(frames);
         Timers = new TimerQueue(frames);
@@ -115,6 +116,9 @@ public sealed unsafe class Processes
     public ScratchBuffers Scratch { get; }
 
     public RandomBytes Random { get; }
+
+    /// <summary>What the vNodes may use here.</summary>
+    public VNodes VNodes { get; }
 
     /// <summary>The threads of all processes.</summary>
     public ThreadTable UserThreads { get; }
@@ -282,11 +286,16 @@ public sealed unsafe class Processes
     }
 
     /// <summary>
-    /// True when a process may have another child or thread: RLIMIT_NPROC counts the threads of its user (setrlimit(2)), and the last
-    /// places are left for root, who may have to end the others.
+    /// True when a process may have another child or thread: a vNode has a limit; RLIMIT_NPROC counts the threads of its user
+    /// (setrlimit(2)), those in its vNode; and the last places are left for root, who may have to end the others.
     /// </summary>
     public bool MayFork(Process* parent)
     {
+        if (!VNodes.MayHaveProcess(parent->VNode))
+        {
+            return false;
+        }
+
         if (parent->UserId == 0)
         {
             return HasPlaceBeside(ReservedForStarts);
@@ -295,7 +304,7 @@ public sealed unsafe class Processes
         ulong owned = 0;
         for (Process* process = _first; process != null; process = process->Next)
         {
-            owned += process->UserId == parent->UserId ? Math.Max(1, process->ThreadCount) : 0;
+            owned += process->UserId == parent->UserId && process->VNode == parent->VNode ? Math.Max(1, process->ThreadCount) : 0;
         }
 
         return owned < parent->Limits[2 * ResourceLimit.Processes] && HasPlaceBeside(ReservedForRoot);
@@ -354,6 +363,7 @@ public sealed unsafe class Processes
     /// <summary>Removes a process that has ended, or never ran, and frees what is left of it.</summary>
     public void Remove(Process* process)
     {
+        VNodes.OnRemoved(process);
         Disown(process);
         Process** link = &_buckets[process->Id % BucketCount];
         while (*link != process)

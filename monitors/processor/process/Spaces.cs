@@ -44,7 +44,7 @@ public sealed unsafe class Spaces
     public ForkAdvices Advices { get; }
 
     /// <summary>A space with an empty page table and a name of its own; null when memory is exhausted.</summary>
-    public AddressSpace* Create(ushort home)
+    public AddressSpace* Create(ushort home, ushort vnode)
     {
         AddressSpace* space = _spaces.Allocate();
         if (space == null)
@@ -61,6 +61,7 @@ public sealed unsafe class Spaces
 
         space->Asid = NextName(_rpc.Node, ref _lastNumber, _first);
         space->Home = home;
+        space->VNode = vnode;
         space->Users = 1;
         space->Next = _first;
         if (_first != null)
@@ -316,5 +317,6 @@ public sealed unsafe class Spaces
     }
 
     /// <summary>The message context of a space.</summary>
-    public static RpcContext ContextOf(AddressSpace* space) => new() { Asid = space->Asid, Class = RpcClass.DemandFetch };
+    public static RpcContext ContextOf(AddressSpace* space) =>
+        new() { VNode = space->VNode, Asid = space->Asid, Class = RpcClass.DemandFetch };
 }

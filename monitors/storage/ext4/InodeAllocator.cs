@@ -64,6 +64,7 @@ public sealed unsafe class InodeAllocator(Volume volume)
         }
 
         Commit(group, bitmap);
+        _volume.Views.TakeBack(number);
         _volume.FreeInodes++;
         return Errno.None;
     }

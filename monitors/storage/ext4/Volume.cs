@@ -44,6 +44,7 @@ public sealed unsafe class Volume
         Files = new Files(this);
         Names = new Names(this);
         Held = new HeldFiles(frames);
+        Views = new VNodeViews(frames);
         Orphans = new OrphanList(this);
     }
 
@@ -76,6 +77,9 @@ public sealed unsafe class Volume
     public Names Names { get; }
 
     public HeldFiles Held { get; }
+
+    /// <summary>What each vNode sees of it.</summary>
+    public VNodeViews Views { get; }
 
     public OrphanList Orphans { get; }
 

@@ -108,12 +108,16 @@ internal sealed unsafe class SimChannel(SimMachine machine, WaitQueue* heard) : 
     }
 
     /// <summary>Starts a program, on a processor component or (0) where the manager wants it; the flags are StartFlags.</summary>
-    internal void Start(ushort session, uint flags, ushort node, params string[] arguments)
+    internal void Start(ushort session, uint flags, ushort node, params string[] arguments) => StartIn(0, session, flags, node, arguments);
+
+    /// <summary>The same in a vNode.</summary>
+    internal void StartIn(ushort vnode, ushort session, uint flags, ushort node, params string[] arguments)
     {
         byte[] head = new byte[StartFrame.HeadBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(head, flags);
         BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(4), (uint)arguments.Length);
         BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(StartFrame.ProcessorOffset), node);
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(StartFrame.ProcessorOffset + sizeof(ushort)), vnode);
         string strings = string.Concat(new[] { "/" }.Concat(arguments).Select(text => text + "\0"));
         Send(ControlFrameType.Start, session, [.. head, .. Encoding.ASCII.GetBytes(strings)]);
     }

@@ -4,12 +4,14 @@
 
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Lego.Boot;
 using Lego.Common.Control;
 using Lego.Common.Membership;
+using Lego.Common.VNodes;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -270,6 +272,61 @@ internal sealed unsafe class Rack : IDisposable
         return session;
     }
 
+    /// <summary>Driver only: makes a vNode with the tree of its name (VolumeTemplate); gives its number.</summary>
+    internal ushort CreateVNode(string name)
+    {
+        (Errno error, string text) = AskOfVNodes($"create {name} 0 0 {VolumeTemplate.RootOf(name)}");
+        Check.Equal(Errno.None, error, "making a vNode");
+        return ushort.Parse(text, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Driver only: a command about vNodes (VNodeControl).</summary>
+    internal (Errno Error, string Text) AskOfVNodes(string words)
+    {
+        ushort session = ++_sessions;
+        Channel.Send(ControlFrameType.VNode, session, Encoding.ASCII.GetBytes(words));
+        HeardFrame reply = Take(frame => frame.Session == session && frame.Type == ControlFrameType.VNodeReply);
+        return ((Errno)reply.Number(0), Encoding.ASCII.GetString(reply.Payload.AsSpan(sizeof(uint))).TrimEnd());
+    }
+
+    /// <summary>Driver only: starts the stand-in program of a number in a vNode; gives its session.</summary>
+    internal ushort StartIn(ushort vnode, int program)
+    {
+        ushort session = ++_sessions;
+        Channel.StartIn(vnode, session, 0, 0, "/bin/" + StandInElf.NameOf(program));
+        return session;
+    }
+
+    /// <summary>Requests that components have refused because they came from one that may not speak for their vNode.</summary>
+    internal ulong VNodeViolations
+    {
+        get
+        {
+            ulong sum = 0;
+            for (int node = 1; node < _endpoints.Length; node++)
+            {
+                sum += _endpoints[node].VNodes.Violations;
+            }
+
+            return sum;
+        }
+    }
+
+    /// <summary>
+    /// In a program: as <see cref="ReadAtStorage"/> by a processor component that claims to speak for a vNode, of a memory component
+    /// and of the storage component. BLOCKS.
+    /// </summary>
+    internal (Errno AtMemory, Errno AtStorage) ReadFor(ushort vnode, string path)
+    {
+        byte[] name = Encoding.ASCII.GetBytes(path);
+        Span<byte> bytes = stackalloc byte[16];
+        FileRequest request = new() { Length = (uint)bytes.Length, Storage = StorageNode, PathLength = (ushort)name.Length };
+        RpcContext context = new() { VNode = vnode };
+        RpcEndpoint endpoint = _endpoints[ProcessorNode];
+        Errno atMemory = endpoint.Call(MemoryNode, Opcode.FileRead, in context, in request, name, bytes, out _);
+        return (atMemory, endpoint.Call(StorageNode, Opcode.StorageRead, in context, in request, name, bytes, out _));
+    }
+
     /// <summary>In a program: asks the storage component for bytes of a file, past the memory component's cache. BLOCKS.</summary>
     internal Errno ReadAtStorage(string path, ulong offset, Span<byte> bytes)
     {
@@ -281,7 +338,7 @@ internal sealed unsafe class Rack : IDisposable
             Storage = StorageNode,
             PathLength = (ushort)name.Length,
         };
-        RpcContext context = new() { VNode = 1 };
+        RpcContext context = default;
         return _endpoints[ProcessorNode].Call(StorageNode, Opcode.StorageRead, in context, in request, name, bytes, out _);
     }
 
@@ -400,6 +457,7 @@ internal sealed unsafe class Rack : IDisposable
 
         Storage = new StorageMonitor(volume!, machine.Frames, _endpoints[StorageNode]);
         _endpoints[StorageNode].Register(StorageMonitor.OpcodeGroup, Storage);
+        VNodeService.Register(_endpoints[StorageNode], ManagerNode, new Lego.Storage.VNodeRequests(Storage));
         Storage.StartWriteBack();
         JoinRack(
             machine, ComponentKind.Storage, StorageNode, new StorageLoad(volume!), new ComponentLife(new SimEntropy(machine)),

@@ -1,4 +1,5 @@
-// The volume that every run begins with: made once by mke2fs, with the stand-in programs in /bin and some files to work on.
+// The volume that every run begins with: made once by mke2fs, with the stand-in programs in /bin, a place for files, and the same again for
+// each of two vNodes.
 
 using System;
 using System.Diagnostics;
@@ -15,19 +16,22 @@ internal static class VolumeTemplate
 
     internal static byte[] Image => s_image ??= Make();
 
+    /// <summary>Names of vNodes that have a tree.</summary>
+    internal static string[] VNodes { get; } = ["one", "two"];
+
+    /// <summary>The directory that a vNode's programs see as "/".</summary>
+    internal static string RootOf(string vnode) => $"/vnodes/{vnode}";
+
     private static byte[] Make()
     {
         string directory = Directory.CreateTempSubdirectory("lego-simulation-").FullName;
         try
         {
             string source = Path.Combine(directory, "source");
-            Directory.CreateDirectory(Path.Combine(source, "bin"));
-            Directory.CreateDirectory(Path.Combine(source, "tmp"));
-            for (int number = 0; number < StandInElf.Count; number++)
+            MakeTree(source);
+            foreach (string vnode in VNodes)
             {
-                string path = Path.Combine(source, "bin", StandInElf.NameOf(number));
-                File.WriteAllBytes(path, StandInElf.Make(number));
-                File.SetUnixFileMode(path, (UnixFileMode)0x1ED);
+                MakeTree(source + RootOf(vnode));
             }
 
             string image = Path.Combine(directory, "volume.img");
@@ -40,6 +44,18 @@ internal static class VolumeTemplate
         finally
         {
             Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static void MakeTree(string root)
+    {
+        Directory.CreateDirectory(Path.Combine(root, "bin"));
+        Directory.CreateDirectory(Path.Combine(root, "tmp"));
+        for (int number = 0; number < StandInElf.Count; number++)
+        {
+            string path = Path.Combine(root, "bin", StandInElf.NameOf(number));
+            File.WriteAllBytes(path, StandInElf.Make(number));
+            File.SetUnixFileMode(path, (UnixFileMode)0x1ED);
         }
     }
 

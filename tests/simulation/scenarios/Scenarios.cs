@@ -60,6 +60,7 @@ internal static class Scenarios
         new LostOwner("lost-owner", 0),
         new LostOwner("two-processors-lost-owner", 1),
         new LostManager(),
+        new TwoVNodes(),
     ];
 
     internal static Scenario Of(ulong seed) => s_all[seed % (ulong)s_all.Length];

@@ -112,7 +112,7 @@ internal sealed unsafe class FabricFixture : IDisposable
     /// <summary>What endpoint 1 is attached to, with its faults.</summary>
     internal Link? LinkAtOne { get; private set; }
 
-    internal static RpcContext Context => new() { VNode = 1, Asid = 7, Class = RpcClass.DemandFetch };
+    internal static RpcContext Context => new() { Asid = 7, Class = RpcClass.DemandFetch };
 
     public void Dispose()
     {

@@ -97,7 +97,13 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    public override Errno Reserve(ushort vnode, ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply)
+    /// <summary>vNodes whose questions about files are refused.</summary>
+    internal HashSet<ushort> Refused { get; } = [];
+
+    public override Errno Confirm(CachedFile* file, ushort vnode, TransferBuffer* buffer) =>
+        Refused.Contains(vnode) ? Errno.EPERM : Errno.None;
+
+    public override Errno Reserve(ushort storage, in ReserveRequest request, TransferBuffer* buffer, out ReserveReply reply)
     {
         Reserves++;
         reply = new ReserveReply { MaxFileBytes = MaxFileBytes };
@@ -180,7 +186,7 @@ internal sealed unsafe class FakeFileStore : FileStore
         return Errno.None;
     }
 
-    public override Errno Sync(ushort vnode, ushort storage, CachedFile* file, TransferBuffer* buffer)
+    public override Errno Sync(ushort storage, CachedFile* file, TransferBuffer* buffer)
     {
         Syncs++;
         return Errno.None;

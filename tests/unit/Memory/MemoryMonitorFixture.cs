@@ -54,6 +54,8 @@ public abstract unsafe class MemoryMonitorFixture : IDisposable
         Monitor = new MemoryMonitor(m, MemoryFrames.Allocator, G, MemoryMonitor.DefaultRegionBytes);
         foreach (RpcEndpoint endpoint in new[] { Processor, m, s, g })
         {
+            endpoint.VNodes.Admit(1, [P, M]);
+            endpoint.VNodes.Admit(2, [P, M]);
             Poller.Register(endpoint);
         }
     }

@@ -56,7 +56,7 @@ public sealed unsafe class MemoryWithStorageTests
 
         internal StorageMonitor Storage { get; }
 
-        private static RpcContext Context => new() { VNode = 1, Asid = 5 };
+        private static RpcContext Context => new() { Asid = 5 };
 
         public void Dispose()
         {

@@ -28,6 +28,10 @@ public sealed unsafe class RegionOwnersTests : MemoryMonitorFixture
         Join(_frames.Allocator, Endpoint, M, _other, M2);
         _owner = new MemoryMonitor(_other, _owned.Allocator, 0, Region);
         Poller.Register(_other);
+        foreach (RpcEndpoint endpoint in new[] { Processor, Endpoint, _other })
+        {
+            endpoint.VNodes.Admit(1, [P, M, M2]);
+        }
     }
 
     protected override void Disposing()

@@ -78,6 +78,8 @@ public sealed unsafe class SpaceServiceTests : MemoryMonitorFixture
         Assert.Equal(2UL, Counter("memory.spaces"));
         Endpoint.Watch(new Departures(Monitor));
         Processor.BeginLife(77);
+        Assert.Equal(Errno.EPERM, Miss(2, address, MissAccess.Read, out _));
+        Endpoint.VNodes.Admit(1, [P, M]);
         Start(1);
         Assert.Equal(1UL, Counter("memory.spaces"));
         Assert.Equal(Errno.ESRCH, Miss(2, address, MissAccess.Read, out _));

@@ -18,6 +18,8 @@ namespace Lego.Tests.Processor;
 internal sealed unsafe class FakeMemory : RpcService
 {
     internal readonly Dictionary<(uint Asid, ulong Address), byte[]> Pages = [];
+    /// <summary>In whose name each page has come.</summary>
+    internal readonly Dictionary<uint, ushort> VNodes = [];
     internal readonly Dictionary<Opcode, int> Requests = [];
     internal Errno MissError;
     internal Errno FlushError;
@@ -43,6 +45,7 @@ internal sealed unsafe class FakeMemory : RpcService
                 }
 
                 Pages[(both.VictimAsid, both.VictimAddress)] = victim.ToArray();
+                VNodes[both.VictimAsid] = request.VNode;
                 Answer(ref request, in both.Miss);
                 break;
             case Opcode.Flush:
@@ -58,6 +61,7 @@ internal sealed unsafe class FakeMemory : RpcService
                 for (int index = 0; index < entries.Length; index++)
                 {
                     Pages[(entries[index].Asid, entries[index].Address)] = pages.Slice((int)entries[index].Page * 4096, 4096).ToArray();
+                    VNodes[entries[index].Asid] = request.VNode;
                 }
 
                 request.Reply(Errno.None);
@@ -95,6 +99,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
     private readonly HostFrames _frames = new(megabytes: 48);
     private readonly List<nint> _spaces = [];
     private readonly AddressSpace* _space;
+    private readonly RpcEndpoint _memory;
 
     internal ExCacheFixture(int lines, int ways, PolicyKind policy, bool piggyback = true, ulong seed = 1)
     {
@@ -109,6 +114,7 @@ internal sealed unsafe class ExCacheFixture : IDisposable
         processor.Attach(MemoryNode, low!);
         memory.Attach(ProcessorNode, high!);
         memory.Register((byte)((ushort)Opcode.Miss >> 8), Memory);
+        _memory = memory;
         Poller.Reset();
         Poller.Register(processor);
         Poller.Register(memory);
@@ -149,6 +155,9 @@ internal sealed unsafe class ExCacheFixture : IDisposable
 
         _frames.Dispose();
     }
+
+    /// <summary>The spaces of the processor component may be a vNode's.</summary>
+    internal void Admit(ushort vnode) => _memory.VNodes.Admit(vnode, [ProcessorNode]);
 
     /// <summary>One more address space, without ranges.</summary>
     internal AddressSpace* AddSpace(uint asid)

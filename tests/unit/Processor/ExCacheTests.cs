@@ -75,6 +75,39 @@ public sealed unsafe class ExCacheTests
     }
 
     [Fact]
+    public unsafe void A_victim_of_another_vNode_goes_in_a_message_of_its_own()
+    {
+        const ushort First = 3;
+        const ushort Second = 4;
+        const uint OtherAsid = 8;
+        using ExCacheFixture machine = new(lines: 1, ways: 1, PolicyKind.Fifo, piggyback: true);
+        machine.Cache.Limit = new NoLimit();
+        machine.Admit(First);
+        machine.Admit(Second);
+        AddressSpace* other = machine.AddSpace(OtherAsid);
+        machine.SetRanges(other, new VmaRecord
+        {
+            Start = ExCacheFixture.Base,
+            End = ExCacheFixture.Base + ExCacheFixture.RangeBytes,
+            Kind = VmaKind.Anonymous,
+            Protection = Protection.Read | Protection.Write,
+        });
+        machine.Space->VNode = First;
+        other->VNode = Second;
+        for (byte round = 1; round < 4; round++)
+        {
+            Assert.Equal(FaultOutcome.Resident, machine.Store(ExCacheFixture.Base, round));
+            Assert.Equal(FaultOutcome.Resident, machine.Store(other, ExCacheFixture.Base, (byte)(10 * round)));
+            Assert.Equal(FaultOutcome.Resident, machine.Load(ExCacheFixture.Base, out byte ofFirst));
+            Assert.Equal(FaultOutcome.Resident, machine.Load(other, ExCacheFixture.Base, out byte ofSecond));
+            Assert.Equal((round, (byte)(10 * round)), (ofFirst, ofSecond));
+        }
+
+        Assert.Equal((First, Second), (machine.Memory.VNodes[ExCacheFixture.FirstAsid], machine.Memory.VNodes[OtherAsid]));
+        Assert.False(machine.Memory.Requests.ContainsKey(Opcode.MissFlush));
+    }
+
+    [Fact]
     public void A_read_sweep_after_loading_writes_nothing_back()
     {
         const int Lines = 32;
@@ -326,5 +359,10 @@ public sealed unsafe class ExCacheTests
             ulong address = Base + (page * 4096);
             Assert.Equal(FaultOutcome.Resident, write ? machine.Store(address, (byte)(page + 1)) : machine.Load(address, out _));
         }
+    }
+
+    private sealed unsafe class NoLimit : PageLimit
+    {
+        public override bool MayTouch(AddressSpace* space) => true;
     }
 }

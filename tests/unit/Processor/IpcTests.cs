@@ -72,7 +72,7 @@ public sealed unsafe class IpcTests : IDisposable
         Assert.Equal(Errno.None, sets.Get(_process, 7, 3, IpcFlags.Create, out _));
         Assert.Equal(Errno.None, queues.Get(_process, 7, IpcFlags.Create, out int id));
         Assert.Equal(Errno.None, queues.Make(_process, 0, 0, 1, out Message* message));
-        queues.Find(id)->Add(message);
+        queues.Find(_process, id)->Add(message);
         sets.Clear();
         queues.Clear();
         Assert.Equal(0, sets.Table.Count + queues.Table.Count + sets.Total);

@@ -52,6 +52,12 @@ public sealed unsafe class StorageFixture : IDisposable
     /// <summary>The user that requests are made for.</summary>
     public uint User { get; set; }
 
+    /// <summary>The vNode that requests are made for; the client must have been admitted to it.</summary>
+    public ushort VNode { get; set; }
+
+    /// <summary>Lets the client speak for a vNode.</summary>
+    public void Admit(ushort vnode) => _server.VNodes.Admit(vnode, [ClientNode]);
+
     /// <summary>When requests are made; 0: the storage component's own clock says.</summary>
     public ulong NowNs { get; set; }
 
@@ -397,7 +403,7 @@ public sealed unsafe class StorageFixture : IDisposable
     private Errno Call<T>(Opcode opcode, T head, byte[] rest, out ReadOnlySpan<byte> reply) where T : unmanaged
     {
         Errno error = _client.Call(
-            StorageNode, opcode, default, new ReadOnlySpan<byte>(&head, sizeof(T)), rest, _reply, out int length);
+            StorageNode, opcode, new RpcContext { VNode = VNode }, new ReadOnlySpan<byte>(&head, sizeof(T)), rest, _reply, out int length);
         reply = _reply.AsSpan(0, length);
         return error;
     }

@@ -46,6 +46,11 @@ internal static class RunCommand
             Description = "Run it on this processor component, whatever the manager would choose; ./lego ps has their names.",
             HelpName = "COMPONENT",
         };
+        Option<string?> vnode = new("--vnode")
+        {
+            Description = "Run it in this vNode of the rack that is up; ./lego vnode create makes one.",
+            HelpName = "NAME",
+        };
         Option<string?> timeout = new("--timeout") { Description = "Stop the program after this time.", HelpName = "SECONDS" };
         Argument<string[]> words = new("PROGRAM")
         {
@@ -56,6 +61,7 @@ internal static class RunCommand
         command.Options.Add(cwd);
         command.Options.Add(stats);
         command.Options.Add(on);
+        command.Options.Add(vnode);
         command.Options.Add(timeout);
         command.Arguments.Add(words);
         command.SetAction(async result =>
@@ -65,6 +71,12 @@ internal static class RunCommand
             if (name.Read(result) is not null && rack.AreGiven(result))
             {
                 throw ToolException.Usage("--name is a rack that is up; options that describe a rack are for one that is booted");
+            }
+
+            if (result.GetValue(vnode) is { } inside && rack.AreGiven(result))
+            {
+                throw ToolException.Usage(
+                    $"--vnode {inside} is one of a rack that is up; options that describe a rack are for one that is booted");
             }
 
             using KeeperClient? named = name.Read(result) is null ? null : await name.ConnectAsync(result, "the program has not run");
@@ -81,7 +93,8 @@ internal static class RunCommand
             };
             // Refused before a rack is booted for it.
             request.ToPayload();
-            return await RunAsync(named, order, () => rack.Read(result, NewName()), request, result.GetValue(on), result.GetValue(stats),
+            return await RunAsync(named, order, () => rack.Read(result, NewName()), request, result.GetValue(on), result.GetValue(vnode),
+                result.GetValue(stats),
                 ParseSeconds(result.GetValue(timeout)));
         });
         return command;
@@ -90,8 +103,8 @@ internal static class RunCommand
     private static string NewName() => $"run-{Environment.ProcessId}";
 
     private static async Task<int> RunAsync(
-        KeeperClient? named, RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? on, string? stats,
-        TimeSpan? limit)
+        KeeperClient? named, RackOrder? order, Func<RackOrder> defaultOrder, StartRequest request, string? on, string? vnode,
+        string? stats, TimeSpan? limit)
     {
         OutputFile.Check(stats, "--stats", FileMode.Create);
         using CancellationTokenSource cancellation = new();
@@ -132,6 +145,11 @@ internal static class RunCommand
         RackKeeper? keeper = null;
         try
         {
+            if (client is null && vnode is not null)
+            {
+                throw ToolException.Usage($"--vnode {vnode}: no rack is up; `./lego up` boots one");
+            }
+
             if (client is null)
             {
                 keeper = await RackKeeper.BootAsync(order ?? defaultOrder(), new Progress(ProgressStyle.Discreet), cancellation.Token);
@@ -140,6 +158,7 @@ internal static class RunCommand
             }
 
             request = on is null ? request : request with { Node = await client.FindProcessorAsync(on) };
+            request = vnode is null ? request : request with { VNode = await VNodeCommands.FindAsync(client, vnode) };
             TimeSpan? left = limit is null ? null : Remaining(deadline);
             using ProgramRun started = new(client, HostTerminal.Write, HostTerminal.ReadInput, HostTerminal.OutputIsOneFile)
             {

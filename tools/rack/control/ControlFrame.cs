@@ -51,6 +51,9 @@ internal enum ControlFrameType : ushort
     MachineEnded = 27,
     /// <summary>To the tool: u32 node of MachineEnded, u32 1 when the rack goes on without it.</summary>
     RackLives = 28,
+    /// <summary>To the manager: words about vNodes (VNodes.cs). Reply: VNodeReply with u32 errno, text.</summary>
+    VNode = 40,
+    VNodeReply = 41,
 
     // client <-> keeper
     /// <summary>Payload: a component's name. Reply: StatisticsReply.</summary>

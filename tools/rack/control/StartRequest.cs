@@ -1,6 +1,7 @@
 // What the manager needs to start a program: its words, its environment, its working directory, where it is to run and what its streams
-// are. Payload of a Start frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, u32 node, struct termios, then cwd\0, argv\0...,
-// envp\0... (the same strings as StartProcess carries). Strings are any bytes; HostArguments says how they are held in .NET's.
+// are. Payload of a Start frame: u32 flags, u32 argc, u32 envc, u16 rows, u16 columns, u16 node, u16 vNode, struct termios, then
+// cwd\0, argv\0..., envp\0... (the same strings as StartProcess carries). Strings are any bytes; HostArguments says how they are held
+// in .NET's.
 
 using System;
 using System.Buffers.Binary;
@@ -39,6 +40,8 @@ internal sealed record StartRequest
     public ushort TerminalColumns { get; init; }
     /// <summary>The processor component to run on; 0 leaves the choice to the manager.</summary>
     public int Node { get; init; }
+    /// <summary>The vNode to run in, by its number; 0 is the rack itself.</summary>
+    public int VNode { get; init; }
     /// <summary>struct termios of the user's terminal; all zero without one.</summary>
     public ReadOnlyMemory<byte> Modes { get; init; } = new byte[HostTerminal.ModesBytes];
 
@@ -52,7 +55,8 @@ internal sealed record StartRequest
         BinaryPrimitives.WriteUInt32LittleEndian(header[8..], (uint)Environment.Count);
         BinaryPrimitives.WriteUInt16LittleEndian(header[12..], TerminalRows);
         BinaryPrimitives.WriteUInt16LittleEndian(header[14..], TerminalColumns);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[NodeOffset..], (uint)Node);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[NodeOffset..], (ushort)Node);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[(NodeOffset + sizeof(ushort))..], (ushort)VNode);
         Modes.Span.CopyTo(header[ModesOffset..]);
         payload.Write(header);
         WriteString(payload, WorkingDirectory);
@@ -110,7 +114,8 @@ internal sealed record StartRequest
             Flags = (StartFlags)BinaryPrimitives.ReadUInt32LittleEndian(payload),
             TerminalRows = BinaryPrimitives.ReadUInt16LittleEndian(payload[12..]),
             TerminalColumns = BinaryPrimitives.ReadUInt16LittleEndian(payload[14..]),
-            Node = (int)BinaryPrimitives.ReadUInt32LittleEndian(payload[NodeOffset..]),
+            Node = BinaryPrimitives.ReadUInt16LittleEndian(payload[NodeOffset..]),
+            VNode = BinaryPrimitives.ReadUInt16LittleEndian(payload[(NodeOffset + sizeof(ushort))..]),
             Modes = payload[ModesOffset..HeaderBytes].ToArray(),
             WorkingDirectory = strings[0],
             Arguments = strings.GetRange(1, (int)argumentCount),

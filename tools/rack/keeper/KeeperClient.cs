@@ -105,6 +105,13 @@ internal sealed class KeeperClient : IDisposable
     public async Task<string> PublishAsync(PublishedPort port) =>
         (await AskAsync(ControlFrame.WithText(ControlFrameType.Publish, port.ToString()), ControlFrameType.PublishReply)).Text();
 
+    /// <summary>Has the manager carry out a command about vNodes; an errno and what it says.</summary>
+    public async Task<(uint Error, string Text)> AskVNodesAsync(string words)
+    {
+        ControlFrame reply = await AskAsync(ControlFrame.WithText(ControlFrameType.VNode, words), ControlFrameType.VNodeReply);
+        return (reply.Number(0), reply.Text(sizeof(uint)).TrimEnd('\n'));
+    }
+
     public void Dispose() => _channel.Dispose();
 
     private async Task<ControlFrame> AskAsync(ControlFrame request, ControlFrameType expected)

@@ -86,6 +86,9 @@ internal sealed class KeeperConnection : IDisposable
                 or ControlFrameType.StandardOutputClosed when _session != 0:
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
+            case ControlFrameType.VNode:
+                await _server.SendToManagerAsync(frame with { Session = await _server.OpenSessionAsync(this) });
+                break;
             case ControlFrameType.ComponentStatistics:
                 Enqueue(ControlFrame.WithText(ControlFrameType.StatisticsReply, await StatisticsAsync(frame.Text())));
                 break;

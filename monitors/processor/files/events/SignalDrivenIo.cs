@@ -70,8 +70,8 @@ public unsafe struct SignalDrivenIo
             return Errno.EINVAL;
         }
 
-        Process* process = id > 0 ? setter->Table.Find((uint)id) : null;
-        if ((id > 0 && process == null) || (id < 0 && !HasMembers(setter->Table, (uint)-id)))
+        Process* process = id > 0 ? Visibility.FindProcess(setter, (uint)id) : null;
+        if ((id > 0 && process == null) || (id < 0 && !HasMembers(setter, (uint)-id)))
         {
             return Errno.ESRCH;
         }
@@ -233,10 +233,10 @@ public unsafe struct SignalDrivenIo
         };
     }
 
-    private static bool HasMembers(Processes table, uint group)
+    private static bool HasMembers(Process* viewer, uint group)
     {
-        Process* process = table.First;
-        while (process != null && process->Group != group)
+        Process* process = viewer->Table.First;
+        while (process != null && (process->Group != group || !Visibility.Sees(viewer, process)))
         {
             process = process->Next;
         }

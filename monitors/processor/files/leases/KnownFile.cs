@@ -47,7 +47,7 @@ public static unsafe class KnownFile
             : FileAccess.Check(in caller, in attributes, access);
         if (error == Errno.None)
         {
-            node = FileSystem.Of(caller.Processes).Nodes.AcquireKnown(storage, in known->Found);
+            node = FileSystem.Of(caller.Processes).Nodes.AcquireKnown(caller.Context.VNode, storage, in known->Found);
         }
 
         return error != Errno.None || node != null;

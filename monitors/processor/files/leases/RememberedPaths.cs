@@ -24,6 +24,7 @@ public unsafe struct RememberedPath
     internal uint Hash;
     internal uint UserId;
     internal uint GroupId;
+    internal ushort VNode;
     internal ushort Storage;
     internal ushort SlotCount;
     internal ushort WireLength;
@@ -114,6 +115,7 @@ public sealed unsafe class RememberedPaths
         entry->Hash = hash;
         entry->UserId = caller.UserId;
         entry->GroupId = caller.GroupId;
+        entry->VNode = caller.Context.VNode;
         entry->Storage = caller.Place.Storage;
         entry->Last = last;
         entry->IsPlain = lease == PathLease.Plain;
@@ -139,7 +141,8 @@ public sealed unsafe class RememberedPaths
             RememberedPath* entry = _table.At(hash, index);
             if (entry->IsUsed && entry->Hash == hash && (entry->Last == last || entry->IsPlain) && entry->UserId == caller.UserId
                 && entry->GroupId == caller.GroupId && MemoryMarshal.AsBytes(caller.Groups).SequenceEqual(GroupsOf(entry))
-                && entry->Storage == caller.Place.Storage && entry->Start.Inode == path.Handle.Inode
+                && entry->VNode == caller.Context.VNode && entry->Storage == caller.Place.Storage
+                && entry->Start.Inode == path.Handle.Inode
                 && entry->Start.Generation == path.Handle.Generation
                 && path.Wire.SequenceEqual(new ReadOnlySpan<byte>(entry->Text, entry->WireLength)))
             {

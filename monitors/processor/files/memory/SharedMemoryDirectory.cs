@@ -22,6 +22,8 @@ public unsafe struct SharedMemoryName
     public FileNode* Node;
     /// <summary>Order in listings; also PseudoNode.Descriptor of the entry.</summary>
     public uint Number;
+    /// <summary>Whose directory it stands in: each vNode has one, and the rack itself.</summary>
+    public ushort VNode;
     private byte _length;
     private NameBytes _bytes;
 
@@ -61,11 +63,23 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
     /// <summary>Names that there are.</summary>
     public ulong Count => _names.InUse;
 
-    /// <summary>The name with some text, or null.</summary>
-    public SharedMemoryName* Find(ReadOnlySpan<byte> text)
+    /// <summary>The name with some text in a vNode's directory, or null.</summary>
+    public SharedMemoryName* Find(ushort vnode, ReadOnlySpan<byte> text)
     {
         SharedMemoryName* name = _first;
-        while (name != null && !name->Text.SequenceEqual(text))
+        while (name != null && (name->VNode != vnode || !name->Text.SequenceEqual(text)))
+        {
+            name = name->Next;
+        }
+
+        return name;
+    }
+
+    /// <summary>The first name of a vNode's directory with a number at or above one, or null.</summary>
+    public SharedMemoryName* FindFrom(ushort vnode, uint number)
+    {
+        SharedMemoryName* name = FindFrom(number);
+        while (name != null && name->VNode != vnode)
         {
             name = name->Next;
         }
@@ -74,7 +88,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
     }
 
     /// <summary>The first name with a number at or above one, or null.</summary>
-    public SharedMemoryName* FindFrom(uint number)
+    private SharedMemoryName* FindFrom(uint number)
     {
         SharedMemoryName* name = _first;
         while (name != null && name->Number < number)
@@ -119,7 +133,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
     {
         file = null;
         Errno error = SharedMemoryName.Check(text);
-        if (error != Errno.None || Find(text) != null)
+        if (error != Errno.None || Find(process->VNode, text) != null)
         {
             return error != Errno.None ? error : Errno.EEXIST;
         }
@@ -133,7 +147,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
 
         made->Memory->Seals = FileSeals.Seal;
         using NodeRef node = NodeRef.Adopt(made);
-        error = Add(text, made);
+        error = Add(process, text, made);
         if (error != Errno.None)
         {
             return error;
@@ -143,7 +157,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
         error = FileOpening.OpenNode(process, in node, in attributes, flags, created: true, out file);
         if (error != Errno.None)
         {
-            Drop(Find(text));
+            Drop(Find(process->VNode, text));
         }
 
         return error;
@@ -170,10 +184,10 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
     }
 
     /// <summary>Another name for a file (link(2)). EEXIST, ENAMETOOLONG, ENOMEM, ENOSPC.</summary>
-    public Errno Add(ReadOnlySpan<byte> text, FileNode* node)
+    public Errno Add(Process* process, ReadOnlySpan<byte> text, FileNode* node)
     {
         Errno error = SharedMemoryName.Check(text);
-        if (error != Errno.None || Find(text) != null)
+        if (error != Errno.None || Find(process->VNode, text) != null)
         {
             return error != Errno.None ? error : Errno.EEXIST;
         }
@@ -186,6 +200,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
 
         name->Set(text);
         name->Node = node;
+        name->VNode = process->VNode;
         name->Number = ++_lastNumber;
         if (_last == null)
         {
@@ -233,7 +248,7 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
             return error;
         }
 
-        SharedMemoryName* other = Find(text);
+        SharedMemoryName* other = Find(name->VNode, text);
         if (other != null && (!replaces || other->Node == name->Node))
         {
             return replaces ? Errno.None : Errno.EEXIST;
@@ -254,14 +269,18 @@ public sealed unsafe class SharedMemoryDirectory(FileSystem files)
         return Errno.None;
     }
 
-    /// <summary>The component begins a new life: what there was is gone at the memory component. BLOCKS.</summary>
-    public void Clear()
+    /// <summary>
+    /// The component begins a new life, and what there was is gone at the memory component; or (not 0) a vNode is known no more. BLOCKS.
+    /// </summary>
+    public void Clear(ushort vnode = 0)
     {
-        while (_first != null)
+        for (SharedMemoryName* name = FindOf(vnode); name != null; name = FindOf(vnode))
         {
-            Drop(_first);
+            Drop(name);
         }
     }
+
+    private SharedMemoryName* FindOf(ushort vnode) => vnode == 0 ? _first : FindFrom(vnode, 0);
 
     private static bool MayTake(Process* process, FileNode* node)
     {

@@ -40,13 +40,13 @@ public sealed unsafe class SharedSegments(FileSystem files)
     public IpcTable Table { get; } = new(files.Frames);
 
     /// <summary>The segment with an id. Null: EINVAL.</summary>
-    public SharedSegment* Find(int id) => (SharedSegment*)Table.Find(id);
+    public SharedSegment* Find(Process* viewer, int id) => (SharedSegment*)Table.Find(viewer, id);
 
     /// <summary>The segment of a key, or a new one. ENOENT, EEXIST, EACCES, EINVAL, ENOSPC, ENOMEM. BLOCKS.</summary>
     public Errno Get(Process* process, int key, ulong sizeBytes, uint flags, out int id)
     {
         id = 0;
-        Errno error = Table.Look(key, flags, out IpcObject* found);
+        Errno error = Table.Look(process->VNode, key, flags, out IpcObject* found);
         if (error == Errno.None && found != null)
         {
             id = found->Id;
@@ -98,7 +98,7 @@ public sealed unsafe class SharedSegments(FileSystem files)
         segment->Attaching++;
         error = RegularFile.Resize(process, node, AddressOfPageAfter(sizeBytes), FileWriteFlags.None);
         EndAttaching(segment);
-        if (error != Errno.None && Find(id) == segment)
+        if (error != Errno.None && Find(process, id) == segment)
         {
             Remove(segment);
         }
@@ -149,13 +149,15 @@ public sealed unsafe class SharedSegments(FileSystem files)
         EndIfUnused(segment);
     }
 
-    /// <summary>The component begins a new life: what there was is gone at the memory component. BLOCKS.</summary>
-    public void Clear()
+    /// <summary>
+    /// The component begins a new life, and what there was is gone at the memory component; or (not 0) a vNode is known no more. BLOCKS.
+    /// </summary>
+    public void Clear(ushort vnode = 0)
     {
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
             SharedSegment* segment = (SharedSegment*)Table.At(index);
-            if (segment != null)
+            if (segment != null && (vnode == 0 || segment->Head.VNode == vnode))
             {
                 Remove(segment);
             }

@@ -21,7 +21,7 @@ internal static unsafe class IpcTexts
         SharedSegments segments = FileSystem.Of(caller).Segments;
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
-            SharedSegment* segment = (SharedSegment*)segments.Table.At(index);
+            SharedSegment* segment = (SharedSegment*)segments.Table.At(caller, index);
             if (segment == null)
             {
                 continue;
@@ -44,12 +44,12 @@ internal static unsafe class IpcTexts
         }
     }
 
-    public static void Semaphores(Processes processes, ref TextBuffer text)
+    public static void Semaphores(Process* caller, ref TextBuffer text)
     {
         text.Append("       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"u8);
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
-            SemaphoreSet* set = (SemaphoreSet*)processes.Semaphores.Table.At(index);
+            SemaphoreSet* set = (SemaphoreSet*)caller->Table.Semaphores.Table.At(caller, index);
             if (set == null)
             {
                 continue;
@@ -64,13 +64,13 @@ internal static unsafe class IpcTexts
         }
     }
 
-    public static void Messages(Processes processes, ref TextBuffer text)
+    public static void Messages(Process* caller, ref TextBuffer text)
     {
         text.Append(
             "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"u8);
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
-            MessageQueue* queue = (MessageQueue*)processes.Messages.Table.At(index);
+            MessageQueue* queue = (MessageQueue*)caller->Table.Messages.Table.At(caller, index);
             if (queue == null)
             {
                 continue;

@@ -15,24 +15,25 @@ internal static unsafe class NetworkTexts
     private const byte EstablishedState = 1;
     private const byte TimeWaitState = 6;
 
-    public static void Write(FileSystem files, PseudoFile file, ref TextBuffer text)
+    public static void Write(Process* viewer, PseudoFile file, ref TextBuffer text)
     {
+        FileSystem files = FileSystem.Of(viewer);
         switch (file)
         {
             case PseudoFile.ProcNetDev:
                 Interfaces(files.Network.Stack, ref text);
                 break;
             case PseudoFile.ProcNetUnix:
-                UnixSockets(files.UnixSockets, ref text);
+                UnixSockets(viewer, files.UnixSockets, ref text);
                 break;
             case PseudoFile.ProcNetTcp or PseudoFile.ProcNetTcp6:
-                Connections(files.Network.Stack, file == PseudoFile.ProcNetTcp6, ref text);
+                Connections(viewer, files.Network.Stack, file == PseudoFile.ProcNetTcp6, ref text);
                 break;
             case PseudoFile.ProcNetUdp or PseudoFile.ProcNetUdp6:
-                Endpoints(files.Network.Stack, DatagramKind.Udp, file == PseudoFile.ProcNetUdp6, ref text);
+                Endpoints(viewer, files.Network.Stack, DatagramKind.Udp, file == PseudoFile.ProcNetUdp6, ref text);
                 break;
             case PseudoFile.ProcNetRaw or PseudoFile.ProcNetRaw6:
-                Endpoints(files.Network.Stack, DatagramKind.Raw, file == PseudoFile.ProcNetRaw6, ref text);
+                Endpoints(viewer, files.Network.Stack, DatagramKind.Raw, file == PseudoFile.ProcNetRaw6, ref text);
                 break;
             case PseudoFile.ProcNetRoute:
                 Routes(files.Network.Stack, ref text);
@@ -51,6 +52,10 @@ internal static unsafe class NetworkTexts
                 break;
         }
     }
+
+    /// <summary>Whether a process knows of a socket; one that is closing has no owner any more and is only the rack's.</summary>
+    private static bool IsSeen(Process* viewer, Socket* socket) =>
+        viewer->VNode == 0 || (socket != null && socket->VNode == viewer->VNode);
 
     private static void Interfaces(NetworkStack stack, ref TextBuffer text)
     {
@@ -80,13 +85,13 @@ internal static unsafe class NetworkTexts
         }
     }
 
-    private static void UnixSockets(UnixSockets sockets, ref TextBuffer text)
+    private static void UnixSockets(Process* viewer, UnixSockets sockets, ref TextBuffer text)
     {
         const ulong Accepts = 0x10000;
         text.Append("Num       RefCount Protocol Flags    Type St Inode Path\n"u8);
         for (Socket* socket = sockets.First; socket != null; socket = socket->Next)
         {
-            if (socket->IsDead)
+            if (socket->IsDead || !IsSeen(viewer, socket))
             {
                 continue;
             }
@@ -115,7 +120,7 @@ internal static unsafe class NetworkTexts
         }
     }
 
-    private static void Connections(NetworkStack stack, bool isV6, ref TextBuffer text)
+    private static void Connections(Process* viewer, NetworkStack stack, bool isV6, ref TextBuffer text)
     {
         Head(isV6, ref text);
         stack.Clock.NowNs = Clock.NowNs();
@@ -124,7 +129,7 @@ internal static unsafe class NetworkTexts
         {
             Socket* socket = (Socket*)connection->Owner;
             bool shown = (socket != null ? socket->Domain == AddressFamily.Internet6 : !connection->Local.Address.IsV4) == isV6;
-            if (!shown || connection->State == TcpState.Closed)
+            if (!shown || connection->State == TcpState.Closed || !IsSeen(viewer, socket))
             {
                 continue;
             }
@@ -142,14 +147,16 @@ internal static unsafe class NetworkTexts
         }
     }
 
-    private static void Endpoints(NetworkStack stack, DatagramKind kind, bool isV6, ref TextBuffer text)
+    private static void Endpoints(
+        Process* viewer, NetworkStack stack, DatagramKind kind, bool isV6, ref TextBuffer text)
     {
         text.Append("   "u8);
         Head(isV6, ref text);
         ulong number = 0;
         for (DatagramEndpoint* endpoint = stack.Endpoints.First; endpoint != null; endpoint = DatagramEndpoints.After(endpoint))
         {
-            if (endpoint->Kind != kind || endpoint->IsV6 != isV6 || (kind == DatagramKind.Udp && !endpoint->IsBound))
+            if (endpoint->Kind != kind || endpoint->IsV6 != isV6 || (kind == DatagramKind.Udp && !endpoint->IsBound)
+                || !IsSeen(viewer, (Socket*)endpoint->Owner))
             {
                 continue;
             }

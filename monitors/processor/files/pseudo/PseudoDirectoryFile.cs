@@ -37,7 +37,7 @@ public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperation
             }
             else if (file->Pseudo.File == PseudoFile.DevSharedMemory)
             {
-                SharedMemoryName* entry = Files.SharedMemory.FindFrom((uint)(file->Offset - FirstEntry));
+                SharedMemoryName* entry = Files.SharedMemory.FindFrom(process->VNode, (uint)(file->Offset - FirstEntry));
                 if (entry == null)
                 {
                     break;
@@ -48,7 +48,7 @@ public sealed unsafe class PseudoDirectoryFile(FileSystem files) : FileOperation
             }
             else
             {
-                if (!PseudoTree.TryNext(Files.Processes, file->Pseudo, file->Offset - FirstEntry, out PseudoNode child, out ulong cookie))
+                if (!PseudoTree.TryNext(process, file->Pseudo, file->Offset - FirstEntry, out PseudoNode child, out ulong cookie))
                 {
                     break;
                 }

@@ -19,7 +19,7 @@ public static unsafe class PseudoLinks
     {
         TextBuffer text = new(target);
         lengthBytes = 0;
-        Process* process = PseudoTree.BelongsToProcess(link.File) ? caller->Table.Find(link.ProcessId) : caller;
+        Process* process = PseudoTree.BelongsToProcess(link.File) ? Visibility.FindProcess(caller, link.ProcessId) : caller;
         if (process == null)
         {
             return Errno.ENOENT;
@@ -92,7 +92,7 @@ public static unsafe class PseudoLinks
             return Errno.None;
         }
 
-        Process* process = caller->Table.Find(link.ProcessId);
+        Process* process = Visibility.FindProcess(caller, link.ProcessId);
         if (process == null || !FileAccess.MayInspect(caller, process))
         {
             return process == null ? Errno.ENOENT : Errno.EACCES;

@@ -68,7 +68,7 @@ public static unsafe class PseudoSettings
             return Errno.EINVAL;
         }
 
-        Process* process = caller->Table.Find(id);
+        Process* process = Visibility.FindProcess(caller, id);
         if (process == null)
         {
             return Errno.ESRCH;
@@ -86,7 +86,7 @@ public static unsafe class PseudoSettings
 
     private static Errno SetSystemName(Process* caller, ReadOnlySpan<byte> name, bool isDomain)
     {
-        if (caller->EffectiveUserId != 0)
+        if (!Visibility.IsRootOfComponent(caller))
         {
             return Errno.EPERM;
         }

@@ -17,7 +17,7 @@ public sealed unsafe class PseudoTextFile(FileSystem files) : FileOperations(fil
     {
         if (file->Pseudo.File == PseudoFile.ProcessMemory)
         {
-            Process* target = process->Table.Find(file->Pseudo.ProcessId);
+            Process* target = Visibility.FindProcess(process, file->Pseudo.ProcessId);
             return target == null ? 0 : ProcessMemoryTexts.Memory(target, ref position, ref to);
         }
 

@@ -57,10 +57,10 @@ public static unsafe class PseudoTexts
                 IpcTexts.Segments(caller, ref text);
                 break;
             case PseudoFile.ProcIpcSemaphores:
-                IpcTexts.Semaphores(caller->Table, ref text);
+                IpcTexts.Semaphores(caller, ref text);
                 break;
             case PseudoFile.ProcIpcMessages:
-                IpcTexts.Messages(caller->Table, ref text);
+                IpcTexts.Messages(caller, ref text);
                 break;
             case PseudoFile.ProcSwaps:
                 text.Append("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"u8);
@@ -82,7 +82,7 @@ public static unsafe class PseudoTexts
                 text.Append("pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n"u8);
                 break;
             case >= PseudoFile.ProcNetDev and <= PseudoFile.ProcNetSockets:
-                NetworkTexts.Write(files, node.File, ref text);
+                NetworkTexts.Write(caller, node.File, ref text);
                 break;
             default:
                 Setting(files, node.File, ref text);

@@ -70,7 +70,7 @@ public static unsafe class PseudoTree
             return Errno.None;
         }
 
-        Process* process = caller->Table.Find(directory.ProcessId);
+        Process* process = Visibility.FindProcess(caller, directory.ProcessId);
         return process == null ? Errno.ENOENT : FileAccess.MayInspect(caller, process) ? Errno.None : Errno.EACCES;
     }
 
@@ -85,7 +85,7 @@ public static unsafe class PseudoTree
 
         if (directory.File == PseudoFile.DevSharedMemory)
         {
-            SharedMemoryName* found = FileSystem.Of(caller).SharedMemory.Find(name);
+            SharedMemoryName* found = FileSystem.Of(caller).SharedMemory.Find(caller->VNode, name);
             child = new PseudoNode { File = PseudoFile.SharedMemoryFile, Descriptor = found == null ? 0 : (int)found->Number };
             return found != null;
         }
@@ -95,7 +95,7 @@ public static unsafe class PseudoTree
             if (directory.File == PseudoFile.Proc)
             {
                 child = new PseudoNode { File = PseudoFile.Process, ProcessId = number };
-                return caller->Table.Find(number) != null;
+                return Visibility.FindProcess(caller, number) != null;
             }
 
             if (directory.File == PseudoFile.ProcessTask)
@@ -129,7 +129,7 @@ public static unsafe class PseudoTree
     /// The entry of a directory at or after a cookie, in a fixed order: static entries, then processes, threads or descriptors by number.
     /// False at the end.
     /// </summary>
-    public static bool TryNext(Processes processes, PseudoNode directory, ulong cookie, out PseudoNode child, out ulong nextCookie)
+    public static bool TryNext(Process* viewer, PseudoNode directory, ulong cookie, out PseudoNode child, out ulong nextCookie)
     {
         child = new PseudoNode { ProcessId = directory.ProcessId, ThreadId = directory.ThreadId };
         nextCookie = 0;
@@ -146,7 +146,7 @@ public static unsafe class PseudoTree
         }
 
         uint number = cookie <= (ulong)PseudoFile.End ? 0 : (uint)(cookie - (ulong)PseudoFile.End);
-        if (!TryNextNumber(processes, directory, number, out uint found))
+        if (!TryNextNumber(viewer, directory, number, out uint found))
         {
             return false;
         }
@@ -320,8 +320,9 @@ public static unsafe class PseudoTree
     /// <summary>A thread's directory has no threads of its own: the tree must end somewhere.</summary>
     private static bool IsThere(PseudoNode directory, PseudoFile entry) => directory.ThreadId == 0 || entry != PseudoFile.ProcessTask;
 
-    private static bool TryNextNumber(Processes processes, PseudoNode directory, uint from, out uint found)
+    private static bool TryNextNumber(Process* viewer, PseudoNode directory, uint from, out uint found)
     {
+        Processes processes = viewer->Table;
         found = uint.MaxValue;
         if (directory.File is PseudoFile.ProcessFd or PseudoFile.ProcessFdInfo)
         {
@@ -341,7 +342,7 @@ public static unsafe class PseudoTree
             // By the id table: a listing looks at each id once, however many processes there are.
             for (uint id = processes.NextId(from); id < processes.IdLimit && found == uint.MaxValue; id = processes.NextId(id + 1))
             {
-                Process* process = processes.Find(id);
+                Process* process = Visibility.FindProcess(viewer, id);
                 found = process != null && process->State != ProcessState.Embryo ? id : uint.MaxValue;
             }
         }

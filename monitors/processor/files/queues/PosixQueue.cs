@@ -57,6 +57,8 @@ public unsafe struct PosixQueue
     /// <summary>Open files, and its name.</summary>
     public uint References;
     public bool IsNamed;
+    /// <summary>Who made it: each vNode has names of its own.</summary>
+    public ushort VNode;
     public uint Inode;
     public SyntheticInode Attributes;
     public long MaxMessages;

@@ -33,10 +33,10 @@ public sealed unsafe class PosixQueues(FileSystem files)
     private MessageQueues Store => files.Processes.Messages;
 
     /// <summary>The queue of a name, or null.</summary>
-    public PosixQueue* Find(ReadOnlySpan<byte> name)
+    public PosixQueue* Find(ushort vnode, ReadOnlySpan<byte> name)
     {
         PosixQueue* queue = _first;
-        while (queue != null && !(queue->IsNamed && queue->Name.SequenceEqual(name)))
+        while (queue != null && !(queue->IsNamed && queue->VNode == vnode && queue->Name.SequenceEqual(name)))
         {
             queue = queue->Next;
         }
@@ -64,7 +64,7 @@ public sealed unsafe class PosixQueues(FileSystem files)
 
         ulong bytes = ((ulong)maxMessages * ((ulong)maxMessageBytes + MessageBytes))
             + (Math.Min((ulong)maxMessages, MaxPriorities) * PriorityBytes);
-        if (PaidBy(process->UserId) + bytes > process->Limits[2 * ResourceLimit.MessageQueues])
+        if (PaidBy(process) + bytes > process->Limits[2 * ResourceLimit.MessageQueues])
         {
             return Errno.EMFILE;
         }
@@ -76,6 +76,7 @@ public sealed unsafe class PosixQueues(FileSystem files)
         }
 
         queue->SetName(name);
+        queue->VNode = process->VNode;
         queue->IsNamed = true;
         queue->References = 1;
         queue->Inode = files.NextPipeInode();
@@ -92,7 +93,7 @@ public sealed unsafe class PosixQueues(FileSystem files)
     /// <summary>mq_unlink. ENOENT; EPERM: the names' directory has the sticky bit.</summary>
     public Errno Unlink(Process* process, ReadOnlySpan<byte> name)
     {
-        PosixQueue* queue = Find(name);
+        PosixQueue* queue = Find(process->VNode, name);
         if (queue == null)
         {
             return Errno.ENOENT;
@@ -139,14 +140,14 @@ public sealed unsafe class PosixQueues(FileSystem files)
         _queues.Free(queue);
     }
 
-    /// <summary>The component begins a new life: no name is left of the old one.</summary>
-    public void Clear()
+    /// <summary>The component begins a new life or (not 0) a vNode is known no more: no name is left of the old one.</summary>
+    public void Clear(ushort vnode = 0)
     {
         PosixQueue* next;
         for (PosixQueue* queue = _first; queue != null; queue = next)
         {
             next = queue->Next;
-            if (queue->IsNamed)
+            if (queue->IsNamed && (vnode == 0 || queue->VNode == vnode))
             {
                 queue->IsNamed = false;
                 Release(queue);
@@ -224,12 +225,12 @@ public sealed unsafe class PosixQueues(FileSystem files)
         }
     }
 
-    private ulong PaidBy(uint user)
+    private ulong PaidBy(Process* payer)
     {
         ulong bytes = 0;
         for (PosixQueue* queue = _first; queue != null; queue = queue->Next)
         {
-            bytes += queue->PayerId == user ? queue->PaidBytes : 0;
+            bytes += queue->PayerId == payer->UserId && queue->VNode == payer->VNode ? queue->PaidBytes : 0;
         }
 
         return bytes;

@@ -55,6 +55,8 @@ public unsafe struct Socket
 
     public uint References;
     public ushort Domain;
+    /// <summary>Of whose process it was made: /proc/net tells others nothing of it.</summary>
+    public ushort VNode;
     public SocketType Type;
     public SocketState State;
     public int Protocol;
@@ -117,6 +119,7 @@ public unsafe struct Socket
             socket->_family = family.Self;
             socket->References = 1;
             socket->Domain = (ushort)domain;
+            socket->VNode = owner->VNode;
             socket->Type = type;
             socket->Protocol = protocol;
             socket->SendLimitBytes = DefaultBufferBytes;

@@ -55,6 +55,8 @@ public unsafe struct IpcObject
     private const int GroupMask = 7;
 
     public int Id;
+    /// <summary>Who made it: other vNodes do not know of it.</summary>
+    public ushort VNode;
     public int Key;
     public uint Mode;
     public uint UserId;

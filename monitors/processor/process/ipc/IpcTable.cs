@@ -52,22 +52,29 @@ public sealed unsafe class IpcTable
     public static ulong MostOf(FrameAllocator frames, int itemBytes) =>
         frames.FreePages / Share * (PageOperations.PageSize / (ulong)itemBytes);
 
-    /// <summary>The object with an id. Null: EINVAL.</summary>
-    public IpcObject* Find(int id)
+    /// <summary>The object with an id, as a process knows it. Null: EINVAL.</summary>
+    public IpcObject* Find(Process* viewer, int id)
     {
-        IpcObject* found = id < 0 ? null : At(id & IndexMask);
+        IpcObject* found = id < 0 ? null : At(viewer, id & IndexMask);
         return found != null && found->Id == id ? found : null;
+    }
+
+    /// <summary>The object in a place, as a process knows it: programs of the rack itself see those of all vNodes.</summary>
+    public IpcObject* At(Process* viewer, int index)
+    {
+        IpcObject* found = At(index);
+        return found == null || viewer->VNode == 0 || found->VNode == viewer->VNode ? found : null;
     }
 
     /// <summary>The object in a place, or null.</summary>
     public IpcObject* At(int index) => (uint)index < MaxObjects ? _objects[index] : null;
 
-    /// <summary>The object with a key; null when there is none, and for IPC_PRIVATE, which none is shared by.</summary>
-    public IpcObject* FindKey(int key)
+    /// <summary>The object with a key of a vNode; null when there is none, and for IPC_PRIVATE, which none is shared by.</summary>
+    public IpcObject* FindKey(ushort vnode, int key)
     {
         for (int index = 0; index < MaxObjects && key != IpcFlags.PrivateKey; index++)
         {
-            if (_objects[index] != null && _objects[index]->Key == key)
+            if (_objects[index] != null && _objects[index]->Key == key && _objects[index]->VNode == vnode)
             {
                 return _objects[index];
             }
@@ -77,9 +84,9 @@ public sealed unsafe class IpcTable
     }
 
     /// <summary>What shmget, semget and msgget ask first: the object with a key, none when a new one is wanted. ENOENT, EEXIST.</summary>
-    public Errno Look(int key, uint flags, out IpcObject* found)
+    public Errno Look(ushort vnode, int key, uint flags, out IpcObject* found)
     {
-        found = FindKey(key);
+        found = FindKey(vnode, key);
         if (found == null)
         {
             return key == IpcFlags.PrivateKey || (flags & IpcFlags.Create) != 0 ? Errno.None : Errno.ENOENT;
@@ -105,6 +112,7 @@ public sealed unsafe class IpcTable
 
         added->Id = (_sequence << IpcObject.IndexBits) | index;
         _sequence = (_sequence + 1) & (int.MaxValue >> IpcObject.IndexBits);
+        added->VNode = process->VNode;
         added->Key = key;
         added->Mode = flags & IpcObject.Rights;
         added->UserId = process->EffectiveUserId;

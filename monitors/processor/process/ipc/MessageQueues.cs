@@ -24,12 +24,12 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     public ulong MessageCount => _messages.InUse;
 
     /// <summary>The queue with an id. Null: EINVAL.</summary>
-    public MessageQueue* Find(int id) => (MessageQueue*)Table.Find(id);
+    public MessageQueue* Find(Process* viewer, int id) => (MessageQueue*)Table.Find(viewer, id);
 
     /// <summary>The queue of a key, or a new one. ENOENT, EEXIST, EACCES, ENOSPC, ENOMEM.</summary>
     public Errno Get(Process* process, int key, uint flags, out int id)
     {
-        Errno error = Table.Look(key, flags, out IpcObject* found);
+        Errno error = Table.Look(process->VNode, key, flags, out IpcObject* found);
         id = found == null ? 0 : found->Id;
         if (error != Errno.None || found != null)
         {
@@ -121,7 +121,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     /// </summary>
     public Errno Send(Process* process, int id, Message* message, uint flags)
     {
-        MessageQueue* queue = Find(id);
+        MessageQueue* queue = Find(process, id);
         if (queue == null)
         {
             return Errno.EINVAL;
@@ -160,7 +160,7 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
     public Errno Receive(Process* process, int id, long type, ulong room, uint flags, out Message* message)
     {
         message = null;
-        MessageQueue* queue = Find(id);
+        MessageQueue* queue = Find(process, id);
         if (queue == null)
         {
             return Errno.EINVAL;
@@ -220,13 +220,13 @@ public sealed unsafe class MessageQueues(FrameAllocator frames)
         }
     }
 
-    /// <summary>The component begins a new life, and no program is left of the old one.</summary>
-    public void Clear()
+    /// <summary>The component begins a new life or (not 0) a vNode is known no more, and no program is left of the old one.</summary>
+    public void Clear(ushort vnode = 0)
     {
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
             MessageQueue* queue = (MessageQueue*)Table.At(index);
-            if (queue != null)
+            if (queue != null && (vnode == 0 || queue->Head.VNode == vnode))
             {
                 Remove(queue);
             }

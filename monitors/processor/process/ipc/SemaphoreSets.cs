@@ -21,7 +21,7 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
     public int Total { get; private set; }
 
     /// <summary>The set with an id. Null: EINVAL.</summary>
-    public SemaphoreSet* Find(int id) => (SemaphoreSet*)Table.Find(id);
+    public SemaphoreSet* Find(Process* viewer, int id) => (SemaphoreSet*)Table.Find(viewer, id);
 
     /// <summary>The set of a key, or a new one. ENOENT, EEXIST, EACCES, EINVAL, ENOSPC, ENOMEM.</summary>
     public Errno Get(Process* process, int key, int count, uint flags, out int id)
@@ -32,7 +32,7 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
             return Errno.EINVAL;
         }
 
-        Errno error = Table.Look(key, flags, out IpcObject* found);
+        Errno error = Table.Look(process->VNode, key, flags, out IpcObject* found);
         if (error == Errno.None && found != null)
         {
             id = found->Id;
@@ -105,7 +105,7 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
         }
 
         // Still in the list, so the set is still there.
-        Find(id)->Leave(&waiter);
+        Find(process, id)->Leave(&waiter);
         return error == Errno.ETIMEDOUT ? Errno.EAGAIN : error;
     }
 
@@ -133,13 +133,13 @@ public sealed unsafe class SemaphoreSets(FrameAllocator frames)
         _sets.Free(set);
     }
 
-    /// <summary>The component begins a new life, and no program is left of the old one.</summary>
-    public void Clear()
+    /// <summary>The component begins a new life or (not 0) a vNode is known no more, and no program is left of the old one.</summary>
+    public void Clear(ushort vnode = 0)
     {
         for (int index = 0; index < IpcTable.MaxObjects; index++)
         {
             SemaphoreSet* set = (SemaphoreSet*)Table.At(index);
-            if (set != null)
+            if (set != null && (vnode == 0 || set->Head.VNode == vnode))
             {
                 Remove(set);
             }

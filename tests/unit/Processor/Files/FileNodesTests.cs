@@ -15,7 +15,7 @@ public sealed unsafe class FileNodesTests
     private static FileNode* Open(FileNodes nodes, uint inode)
     {
         FileAttributes attributes = new() { Handle = new FileHandle { Inode = inode }, Mode = FileMode.Regular, Links = 1 };
-        return nodes.Acquire(in s_place, in attributes, "/a"u8, nodes.Leases!.Clock.Now, isNew: false);
+        return nodes.Acquire(0, in s_place, in attributes, "/a"u8, nodes.Leases!.Clock.Now, isNew: false);
     }
 
     [Fact]

@@ -86,7 +86,7 @@ public sealed unsafe class PosixQueueTests : IDisposable
         OpenFile* file = PosixQueueFile.Open(_fixture.Files, queue, OpenFlags.ReadWrite);
         Assert.Equal(PollEvents.Readable | PollEvents.Writable, file->Operations.Poll(file));
         Assert.Equal(Errno.None, queues.Unlink(_process, "one"u8));
-        Assert.True(queues.Find("one"u8) == null);
+        Assert.True(queues.Find(0, "one"u8) == null);
         Assert.Equal(1UL, queues.Count);
         OpenFile.Release(file);
         Assert.Equal(0UL, queues.Count + store.MessageCount);

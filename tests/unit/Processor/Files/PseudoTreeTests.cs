@@ -15,7 +15,7 @@ public sealed unsafe class PseudoTreeTests
     {
         List<string> names = new();
         ulong cookie = 0;
-        while (PseudoTree.TryNext(processes, new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
+        while (PseudoTree.TryNext(processes.Init, new PseudoNode { File = directory }, cookie, out PseudoNode child, out ulong next))
         {
             Assert.True(next > cookie);
             cookie = next;
@@ -72,7 +72,7 @@ public sealed unsafe class PseudoTreeTests
         string path = Encoding.ASCII.GetString(text.AsSpan(0, PseudoTree.PathOf(stat, text)));
         Assert.Equal($"/proc/{process->Id}/task/{process->Id}/stat", path);
         ulong cookie = 0;
-        while (PseudoTree.TryNext(fixture.Files.Processes, thread, cookie, out PseudoNode child, out cookie))
+        while (PseudoTree.TryNext(process, thread, cookie, out PseudoNode child, out cookie))
         {
             Assert.NotEqual(PseudoFile.ProcessTask, child.File);
             Assert.Equal(process->Id, child.ThreadId);

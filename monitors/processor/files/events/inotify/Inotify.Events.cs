@@ -36,7 +36,7 @@ public sealed unsafe partial class Inotify
         if (IsWatching && path.Length > 1)
         {
             bool isUnlinked = node->IsUnlinked;
-            TellName(PathText.DirectoryOf(path), PathText.LastComponent(path), what | TypeOf(node), 0, isUnlinked);
+            TellName(node->VNode, PathText.DirectoryOf(path), PathText.LastComponent(path), what | TypeOf(node), 0, isUnlinked);
         }
     }
 
@@ -60,15 +60,16 @@ public sealed unsafe partial class Inotify
         }
     }
 
-    /// <summary>The same by the directory's canonical path.</summary>
+    /// <summary>The same by the directory's canonical path in a vNode's tree: the same path of another one is another directory.</summary>
     [Blocks]
     public void TellName(
-        scoped ReadOnlySpan<byte> directory, scoped ReadOnlySpan<byte> name, InotifyMask what, uint cookie, bool isUnlinked = false)
+        ushort vnode, scoped ReadOnlySpan<byte> directory, scoped ReadOnlySpan<byte> name, InotifyMask what, uint cookie,
+        bool isUnlinked = false)
     {
         uint hash = HashOf(directory);
         WatchedFile* file = _buckets[hash % BucketCount];
         while (file != null && !(file->PathHash == hash && !file->Node->IsUnlinked && file->Node->IsDirectory
-            && file->Node->Path.SequenceEqual(directory)))
+            && file->Node->VNode == vnode && file->Node->Path.SequenceEqual(directory)))
         {
             file = file->NextInBucket;
         }

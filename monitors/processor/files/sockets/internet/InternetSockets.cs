@@ -353,7 +353,7 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
                 return wanted is 0 or IpProtocol.Udp || kind == DatagramKind.Ping ? Errno.None : Errno.EPROTONOSUPPORT;
             case SocketType.Raw:
                 kind = DatagramKind.Raw;
-                return wanted == 0 ? Errno.EPROTONOSUPPORT : process->EffectiveUserId != 0 ? Errno.EPERM : Errno.None;
+                return wanted == 0 ? Errno.EPROTONOSUPPORT : !Visibility.IsRootOfComponent(process) ? Errno.EPERM : Errno.None;
             default:
                 return Errno.ESOCKTNOSUPPORT;
         }

@@ -21,7 +21,7 @@ public sealed unsafe class LinkSockets(FileSystem files, NetworkService network)
     public override Errno Create(Process* process, int domain, SocketType type, int protocol, out Socket* socket)
     {
         socket = null;
-        if (process->EffectiveUserId != 0)
+        if (!Visibility.IsRootOfComponent(process))
         {
             return Errno.EPERM;
         }

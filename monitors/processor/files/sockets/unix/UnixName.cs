@@ -17,6 +17,8 @@ public unsafe struct UnixName
     public uint References;
     /// <summary>The inode of a path name, with a reference to its node; null: an abstract name.</summary>
     public FileNode* Node;
+    /// <summary>Whose name it is: each vNode has abstract names of its own.</summary>
+    public ushort VNode;
     /// <summary>Bytes of sun_path: of a path with its terminator.</summary>
     public int Length;
     private Storage _bytes;
@@ -31,12 +33,13 @@ public unsafe struct UnixName
     public readonly ReadOnlySpan<byte> Bytes => ((ReadOnlySpan<byte>)_bytes).Slice(0, Length);
 
     /// <summary>A name of these bytes; null without memory.</summary>
-    public static UnixName* Create(FileSystem files, scoped ReadOnlySpan<byte> bytes)
+    public static UnixName* Create(FileSystem files, ushort vnode, scoped ReadOnlySpan<byte> bytes)
     {
         UnixName* name = files.UnixNames.Allocate();
         if (name != null)
         {
             name->References = 1;
+            name->VNode = vnode;
             name->Length = bytes.Length;
             bytes.CopyTo(name->_bytes);
         }
@@ -103,11 +106,12 @@ public sealed unsafe class UnixNameTable
         return socket;
     }
 
-    /// <summary>The socket that is bound to an abstract name, or null. Each type has names of its own.</summary>
-    public Socket* Find(SocketType type, ReadOnlySpan<byte> name)
+    /// <summary>The socket that is bound to an abstract name of a vNode, or null. Each type has names of its own.</summary>
+    public Socket* Find(ushort vnode, SocketType type, ReadOnlySpan<byte> name)
     {
         Socket* socket = *Bucket(null, name);
-        while (socket != null && (socket->Type != type || socket->Unix.Name->Node != null || !socket->Unix.Name->Bytes.SequenceEqual(name)))
+        while (socket != null && (socket->Type != type || socket->Unix.Name->VNode != vnode || socket->Unix.Name->Node != null
+            || !socket->Unix.Name->Bytes.SequenceEqual(name)))
         {
             socket = socket->Unix.NextBound;
         }

@@ -12,7 +12,7 @@ public sealed unsafe partial class UnixSockets
     {
         if (name.Length == SocketName.FamilyBytes && name.Family == AddressFamily.Unix)
         {
-            return BindAutomatically(socket);
+            return BindAutomatically(process, socket);
         }
 
         if (!IsName(in name))
@@ -26,7 +26,7 @@ public sealed unsafe partial class UnixSockets
         }
 
         ReadOnlySpan<byte> bytes = name.Bytes.Slice(SocketName.FamilyBytes);
-        return bytes[0] == 0 ? BindAbstract(socket, bytes) : BindPath(process, socket, PathOf(bytes));
+        return bytes[0] == 0 ? BindAbstract(process, socket, bytes) : BindPath(process, socket, PathOf(bytes));
     }
 
     public override Errno Connect(Process* process, Socket* socket, in SocketName name, bool isNonBlocking) =>
@@ -101,7 +101,7 @@ public sealed unsafe partial class UnixSockets
     }
 
     /// <summary>The first free one of the names that unix(7), "Autobind feature", describes; a socket with a name keeps it.</summary>
-    private Errno BindAutomatically(Socket* socket)
+    private Errno BindAutomatically(Process* process, Socket* socket)
     {
         const int Digits = 5;
         const uint Mask = 0xFFFFF;
@@ -120,23 +120,23 @@ public sealed unsafe partial class UnixSockets
                 name[Digits - digit] = "0123456789abcdef"u8[(int)((_lastAutomaticName >> (4 * digit)) & 0xF)];
             }
 
-            if (_names.Find(socket->Type, name) == null)
+            if (_names.Find(process->VNode, socket->Type, name) == null)
             {
-                return BindAbstract(socket, name);
+                return BindAbstract(process, socket, name);
             }
         }
 
         return Errno.ENOSPC;
     }
 
-    private Errno BindAbstract(Socket* socket, ReadOnlySpan<byte> bytes)
+    private Errno BindAbstract(Process* process, Socket* socket, ReadOnlySpan<byte> bytes)
     {
-        if (_names.Find(socket->Type, bytes) != null)
+        if (_names.Find(process->VNode, socket->Type, bytes) != null)
         {
             return Errno.EADDRINUSE;
         }
 
-        UnixName* name = UnixName.Create(Files, bytes);
+        UnixName* name = UnixName.Create(Files, process->VNode, bytes);
         return name == null ? Errno.ENOMEM : Give(socket, name);
     }
 
@@ -146,7 +146,7 @@ public sealed unsafe partial class UnixSockets
         Span<byte> terminated = stackalloc byte[UnixName.MaxPath + 1];
         path.CopyTo(terminated);
         terminated[path.Length] = 0;
-        UnixName* name = UnixName.Create(Files, terminated.Slice(0, path.Length + 1));
+        UnixName* name = UnixName.Create(Files, process->VNode, terminated.Slice(0, path.Length + 1));
         if (name == null)
         {
             return Errno.ENOMEM;
@@ -187,7 +187,7 @@ public sealed unsafe partial class UnixSockets
         Socket* socket;
         if (bytes[0] == 0)
         {
-            socket = _names.Find(type, bytes);
+            socket = _names.Find(process->VNode, type, bytes);
         }
         else
         {
@@ -229,7 +229,7 @@ public sealed unsafe partial class UnixSockets
 
         if (name.Family != AddressFamily.Unspecified)
         {
-            Errno error = IsName(in name) ? NameSender(socket) : Errno.EINVAL;
+            Errno error = IsName(in name) ? NameSender(process, socket) : Errno.EINVAL;
             error = error == Errno.None ? Find(process, in name, socket->Type, out peer) : error;
             if (error == Errno.None && !MaySend(socket, peer))
             {
@@ -284,12 +284,12 @@ public sealed unsafe partial class UnixSockets
         receiver->Unix.Peer == null || receiver->Unix.Peer == sender;
 
     /// <summary>Who wants identities told has a name that can be answered to.</summary>
-    private Errno NameSender(Socket* socket) =>
-        (socket->Flags & SocketFlags.PassCredentials) != 0 ? BindAutomatically(socket) : Errno.None;
+    private Errno NameSender(Process* process, Socket* socket) =>
+        (socket->Flags & SocketFlags.PassCredentials) != 0 ? BindAutomatically(process, socket) : Errno.None;
 
     private Errno ConnectStream(Process* process, Socket* socket, in SocketName name, bool isNonBlocking)
     {
-        Errno error = IsName(in name) ? NameSender(socket) : Errno.EINVAL;
+        Errno error = IsName(in name) ? NameSender(process, socket) : Errno.EINVAL;
         ulong deadline = Socket.DeadlineAfter(socket->SendTimeoutNs);
         while (error == Errno.None)
         {

@@ -88,7 +88,7 @@ public sealed unsafe partial class UnixSockets
             return Errno.EPERM;
         }
 
-        if (process->Table.Find(said.ProcessId) == null)
+        if (Visibility.FindProcess(process, said.ProcessId) == null)
         {
             return Errno.ESRCH;
         }

@@ -93,7 +93,7 @@ public sealed unsafe partial class UnixSockets
             error = message.Name.Length != 0 && !IsName(in message.Name) ? Errno.EINVAL : Errno.None;
         }
 
-        error = error == Errno.None ? NameSender(socket) : error;
+        error = error == Errno.None ? NameSender(process, socket) : error;
         const int Overhead = 32;
         if (error == Errno.None && message.Data.RemainingBytes > (ulong)Math.Max(socket->SendLimitBytes - Overhead, 0))
         {

@@ -1,0 +1,36 @@
+// What the manager says and asks of vNodes at a processor component (group 8).
+
+using System;
+using Lego.Common.VNodes;
+using Lego.Fabric.Messages;
+using Lego.Kernel;
+
+namespace Lego.Processor;
+
+/// <summary>The processor component's part of vNodes.</summary>
+internal sealed class VNodeRequests(VNodes vnodes, FileSystem files) : VNodeHost
+{
+    /// <inheritdoc/>
+    public override Errno Admit(in AdmitRequest vnode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> root)
+    {
+        vnodes.SetLimits(vnode.VNode, vnode.Processes, vnode.MemoryBytes / PageOperations.PageSize);
+        return Errno.None;
+    }
+
+    /// <inheritdoc/>
+    public override void Forget(ushort vnode)
+    {
+        vnodes.Forget(vnode);
+        files.SharedMemory.Clear(vnode);
+        files.Segments.Clear(vnode);
+        files.Processes.Semaphores.Clear(vnode);
+        files.Processes.Messages.Clear(vnode);
+        files.Queues.Clear(vnode);
+    }
+
+    /// <inheritdoc/>
+    public override void End(ushort vnode) => vnodes.End(vnode);
+
+    /// <inheritdoc/>
+    public override VNodeUsage UsageOf(ushort vnode) => vnodes.UsageOf(vnode);
+}
