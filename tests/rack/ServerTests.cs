@@ -128,6 +128,18 @@ public sealed class ServerTests : IDisposable
         Assert.Equal("Ip: 1\nIcmp: 1\nTcp: 1\nOutRsts 1\nUdp: 1\nTcpExt: 1\nIpExt: 1\n", rack.Output);
     }
 
+    /// <summary>Capital ones (Linux: net/ipv4/tcp_ipv4.c, net/ipv4/fib_trie.c).</summary>
+    [Fact]
+    public async Task Tables_of_sockets_and_routes_have_the_digits_that_Linux_writes()
+    {
+        const string Program = """
+            nc -l -p 43981 & until cat /proc/net/tcp /proc/net/tcp6 | grep -q ':ABCD .*:0000 0A '; do sleep 0.1; done
+            kill $!; awk '$1 == "eth0" { print $2, $3, $8 }' /proc/net/route | sort
+            """;
+        ProgramResult rack = await Rack.RunAsync([], ["sh", "-c", Program]);
+        Assert.Equal("00000000 0202000A 00000000\n0002000A 00000000 00FFFFFF\n", rack.Output);
+    }
+
     [Fact]
     public async Task Datagrams_are_echoed_through_a_published_port()
     {

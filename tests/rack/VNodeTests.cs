@@ -85,7 +85,7 @@ public sealed class VNodeTests
         const int Killed = 128 + 9;
         string[] eater = ["dd", "if=/dev/zero", "of=/dev/null", "bs=12M", "count=1"];
         await using RackProgram waiter = await rack.StartAsync(
-            In("large"), "sh", "-c", $"nc -l -p 7000 & until grep -qi :1B58 {Sockets}; do sleep 0.1; done; echo ready; read line");
+            In("large"), "sh", "-c", $"nc -l -p 7000 & until grep -qi :1B58 {Sockets}; do sleep 0.1; done; echo ready; wait");
         await waiter.WaitForOutputAsync("ready");
         Racks.ProgramResult strange = await rack.RunAsync(
             In("small"), "sh", "-c", $"cat {Sockets} | grep -ci :1B58; hostname mine; hostname");

@@ -76,10 +76,7 @@ internal sealed class VolumeSpaces
     }
 
     /// <summary>The volume at a place of the table.</summary>
-    internal void Get(int index, out ushort storage)
-    {
-        storage = _volumes[index].Storage;
-    }
+    internal void Get(int index, out ushort storage) => storage = _volumes[index].Storage;
 
     private bool TryAdd(ushort storage, out int index)
     {

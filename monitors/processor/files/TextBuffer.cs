@@ -83,13 +83,18 @@ public ref struct TextBuffer
     }
 
     /// <summary>Lower-case hexadecimal, at least <paramref name="digits"/> digits.</summary>
-    public void AppendHex(ulong value, int digits = 1)
+    public void AppendHex(ulong value, int digits = 1) => AppendHex(value, digits, 'a');
+
+    /// <summary>Upper-case hexadecimal, at least <paramref name="digits"/> digits.</summary>
+    public void AppendCapitalHex(ulong value, int digits) => AppendHex(value, digits, 'A');
+
+    private void AppendHex(ulong value, int digits, char ten)
     {
         int used = Math.Max(digits, (67 - System.Numerics.BitOperations.LeadingZeroCount(value | 1)) / 4);
         for (int shift = (used - 1) * 4; shift >= 0; shift -= 4)
         {
             int digit = shift > 60 ? 0 : (int)(value >> shift) & 0xF;
-            Append((byte)(digit < 10 ? '0' + digit : 'a' + digit - 10));
+            Append((byte)(digit < 10 ? '0' + digit : ten + digit - 10));
         }
     }
 

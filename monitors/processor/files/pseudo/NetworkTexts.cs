@@ -96,13 +96,13 @@ internal static unsafe class NetworkTexts
                 continue;
             }
 
-            text.AppendHex(0, 16);
+            text.AppendCapitalHex(0, 16);
             text.Append(": "u8);
-            text.AppendHex(socket->References, HexWord);
+            text.AppendCapitalHex(socket->References, HexWord);
             text.Append(" 00000000 "u8);
-            text.AppendHex(socket->State == SocketState.Listening ? Accepts : 0, HexWord);
+            text.AppendCapitalHex(socket->State == SocketState.Listening ? Accepts : 0, HexWord);
             text.Append((byte)' ');
-            text.AppendHex((ulong)socket->Type, 4);
+            text.AppendCapitalHex((ulong)socket->Type, 4);
             text.Append(socket->State == SocketState.Connected ? " 03 "u8 : " 01 "u8);
             text.AppendNumber(socket->Inode, 5);
             if (socket->Unix.Name != null)
@@ -139,9 +139,9 @@ internal static unsafe class NetworkTexts
             text.AppendNumber(number++, 4);
             text.Append(": "u8);
             Ends(connection->Local, connection->Remote, isV6, state, ref text);
-            text.AppendHex(info.SendQueueBytes, HexWord);
+            text.AppendCapitalHex(info.SendQueueBytes, HexWord);
             text.Append((byte)':');
-            text.AppendHex(info.ReceiveQueueBytes, HexWord);
+            text.AppendCapitalHex(info.ReceiveQueueBytes, HexWord);
             Rest((byte)info.TimerKind, socket, ref text);
             text.Append(" 1 0000000000000000 20 4 30 10 -1\n"u8);
         }
@@ -168,7 +168,7 @@ internal static unsafe class NetworkTexts
             Ends(local, endpoint->Remote, isV6, endpoint->IsConnected ? EstablishedState : ClosedState, ref text);
             text.AppendHex(0, HexWord);
             text.Append((byte)':');
-            text.AppendHex((ulong)endpoint->Received.SizeBytes, HexWord);
+            text.AppendCapitalHex((ulong)endpoint->Received.SizeBytes, HexWord);
             Rest(0, (Socket*)endpoint->Owner, ref text);
             text.Append(" 2 0000000000000000 "u8);
             text.AppendNumber(endpoint->Drops);
@@ -197,15 +197,15 @@ internal static unsafe class NetworkTexts
             int length = stack.Interfaces[route.InterfaceIndex].WriteName(name);
             text.Append(name.Slice(0, length));
             text.Append((byte)'\t');
-            text.AppendHex(Swapped(route.Destination.V4), HexWord);
+            text.AppendCapitalHex(Swapped(route.Destination.V4), HexWord);
             text.Append((byte)'\t');
-            text.AppendHex(route.HasGateway ? Swapped(route.Gateway.V4) : 0, HexWord);
+            text.AppendCapitalHex(route.HasGateway ? Swapped(route.Gateway.V4) : 0, HexWord);
             text.Append((byte)'\t');
-            text.AppendHex(Up | (route.HasGateway ? Gateway : 0), 4);
+            text.AppendCapitalHex(Up | (route.HasGateway ? Gateway : 0), 4);
             text.Append("\t0\t0\t"u8);
             text.AppendNumber(route.Metric);
             text.Append((byte)'\t');
-            text.AppendHex(Swapped(mask), HexWord);
+            text.AppendCapitalHex(Swapped(mask), HexWord);
             text.Append("\t0\t0\t0\n"u8);
         }
     }
@@ -294,7 +294,7 @@ internal static unsafe class NetworkTexts
     {
         Address(in local, isV6, ref text);
         Address(in remote, isV6, ref text);
-        text.AppendHex(state, 2);
+        text.AppendCapitalHex(state, 2);
         text.Append((byte)' ');
     }
 
@@ -302,7 +302,7 @@ internal static unsafe class NetworkTexts
     {
         const int UserWidth = 5;
         text.Append((byte)' ');
-        text.AppendHex(timer, 2);
+        text.AppendCapitalHex(timer, 2);
         text.Append(":00000000 00000000 "u8);
         FileStatus owner = default;
         if (socket != null)
@@ -324,16 +324,16 @@ internal static unsafe class NetworkTexts
             address.Address.WriteV6(bytes);
             foreach (uint word in MemoryMarshal.Cast<byte, uint>(bytes))
             {
-                text.AppendHex(word, HexWord);
+                text.AppendCapitalHex(word, HexWord);
             }
         }
         else
         {
-            text.AppendHex(Swapped(address.Address.V4), HexWord);
+            text.AppendCapitalHex(Swapped(address.Address.V4), HexWord);
         }
 
         text.Append((byte)':');
-        text.AppendHex(address.Port, 4);
+        text.AppendCapitalHex(address.Port, 4);
         text.Append((byte)' ');
     }
 
