@@ -79,6 +79,14 @@ public sealed class VNodeTests
     public async Task A_vNodes_limits_and_its_root_reach_its_own_programs_and_no_others()
     {
         await using Racks.Rack rack = await Racks.Rack.BootAsync();
+        foreach (string bad in new[] { "", ".", "..", "-x", "a b", "a/b", new string('a', 32) })
+        {
+            Assert.Contains("a name has", (await Assert.ThrowsAsync<ToolException>(() => rack.CreateVNodeAsync(bad))).Message);
+        }
+
+        ToolException tooSmall = await Assert.ThrowsAsync<ToolException>(
+            () => rack.CreateVNodeAsync("small", new VNodeOptions { MemoryBytes = ByteSize.KiB }));
+        Assert.Contains("1K of memory is too small", tooSmall.Message);
         await rack.CreateVNodeAsync("small", new VNodeOptions { MemoryBytes = 8 * ByteSize.MiB, Processes = 3 });
         await rack.CreateVNodeAsync("large");
         const string Sockets = "/proc/net/tcp /proc/net/tcp6";

@@ -55,17 +55,21 @@ internal static class VNodeCommands
     private const uint NoRoom = 28; // ENOSPC
     private const int MostNameCharacters = 31;
     private const int MostRootBytes = 255;
+    /// <summary>Less than this, and no program could begin.</summary>
+    private const long LeastMemoryBytes = ByteSize.MiB;
 
     /// <summary>Makes a vNode; its number.</summary>
     public static async Task<int> CreateAsync(KeeperClient client, string name, VNodeOptions options)
     {
         string root = options.Root ?? $"/vnodes/{name}";
-        if (name.Length is 0 or > MostNameCharacters || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+        if (name.Length is 0 or > MostNameCharacters || !char.IsAsciiLetterOrDigit(name[0])
+            || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
         {
-            throw ToolException.Usage($"vnode {name}: a name has 1 to {MostNameCharacters} letters, digits, '-', '_', '.'");
+            throw ToolException.Usage(
+                $"vnode {name}: a name has 1 to {MostNameCharacters} letters, digits, '-', '_', '.', and begins with a letter or digit");
         }
 
-        if (!root.StartsWith('/') || System.Text.Encoding.UTF8.GetByteCount(root) > MostRootBytes)
+        if (!root.StartsWith('/') || root.Any(char.IsControl) || System.Text.Encoding.UTF8.GetByteCount(root) > MostRootBytes)
         {
             throw ToolException.Usage($"vnode {name}: the root is an absolute path of the volume of at most {MostRootBytes} bytes");
         }
@@ -73,6 +77,12 @@ internal static class VNodeCommands
         if (options.MemoryBytes < 0 || options.Processes < 0)
         {
             throw ToolException.Usage($"vnode {name}: a limit is a positive number");
+        }
+
+        if (options.MemoryBytes is > 0 and < LeastMemoryBytes)
+        {
+            throw ToolException.Usage($"vnode {name}: {ByteSize.Format(options.MemoryBytes)} of memory is too small; "
+                + $"it needs at least {ByteSize.Format(LeastMemoryBytes)}");
         }
 
         (uint error, string text) = await client.AskVNodesAsync(

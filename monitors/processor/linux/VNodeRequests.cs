@@ -13,7 +13,9 @@ internal sealed class VNodeRequests(VNodes vnodes, FileSystem files) : VNodeHost
     /// <inheritdoc/>
     public override Errno Admit(in AdmitRequest vnode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> root)
     {
-        vnodes.SetLimits(vnode.VNode, vnode.Processes, vnode.MemoryBytes / PageOperations.PageSize);
+        // Rounded up: none would mean no limit.
+        ulong pages = (vnode.MemoryBytes / PageOperations.PageSize) + (vnode.MemoryBytes % PageOperations.PageSize == 0 ? 0UL : 1);
+        vnodes.SetLimits(vnode.VNode, vnode.Processes, pages);
         return Errno.None;
     }
 
