@@ -87,6 +87,8 @@ public sealed class VNodeTests
         ToolException tooSmall = await Assert.ThrowsAsync<ToolException>(
             () => rack.CreateVNodeAsync("small", new VNodeOptions { MemoryBytes = ByteSize.KiB }));
         Assert.Contains("1K of memory is too small", tooSmall.Message);
+        // Nothing is made for what is refused.
+        Assert.Equal("0\n", (await rack.RunAsync("sh", "-c", "ls / | grep -c vnodes")).Output);
         await rack.CreateVNodeAsync("small", new VNodeOptions { MemoryBytes = 8 * ByteSize.MiB, Processes = 3 });
         await rack.CreateVNodeAsync("large");
         const string Sockets = "/proc/net/tcp /proc/net/tcp6";

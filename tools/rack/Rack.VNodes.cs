@@ -20,9 +20,10 @@ public sealed partial class Rack
     public async Task<int> CreateVNodeAsync(string name, VNodeOptions? options = null)
     {
         options ??= new VNodeOptions();
+        VNodeCommands.Check(name, options);
         if (options.Root is null)
         {
-            ProgramResult made = await RunAsync("sh", "-c", MakeTree, "sh", $"/vnodes/{name}");
+            ProgramResult made = await RunAsync("sh", "-c", MakeTree, "sh", VNodeCommands.RootOf(name, options));
             if (made.Status != 0)
             {
                 throw ToolException.Rack($"vnode {name}: its tree could not be made: {made.Error.Trim()}");

@@ -58,10 +58,13 @@ internal static class VNodeCommands
     /// <summary>Less than this, and no program could begin.</summary>
     private const long LeastMemoryBytes = ByteSize.MiB;
 
-    /// <summary>Makes a vNode; its number.</summary>
-    public static async Task<int> CreateAsync(KeeperClient client, string name, VNodeOptions options)
+    /// <summary>The directory that a vNode's programs see as "/".</summary>
+    public static string RootOf(string name, VNodeOptions options) => options.Root ?? $"/vnodes/{name}";
+
+    /// <summary>Fails with a sentence unless a vNode could be made of this; before anything is made for it.</summary>
+    public static void Check(string name, VNodeOptions options)
     {
-        string root = options.Root ?? $"/vnodes/{name}";
+        string root = RootOf(name, options);
         if (name.Length is 0 or > MostNameCharacters || !char.IsAsciiLetterOrDigit(name[0])
             || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
         {
@@ -84,7 +87,12 @@ internal static class VNodeCommands
             throw ToolException.Usage($"vnode {name}: {ByteSize.Format(options.MemoryBytes)} of memory is too small; "
                 + $"it needs at least {ByteSize.Format(LeastMemoryBytes)}");
         }
+    }
 
+    /// <summary>Makes a vNode that has been checked; its number.</summary>
+    public static async Task<int> CreateAsync(KeeperClient client, string name, VNodeOptions options)
+    {
+        string root = RootOf(name, options);
         (uint error, string text) = await client.AskVNodesAsync(
             FormattableString.Invariant($"create {name} {options.MemoryBytes} {options.Processes} {root}"));
         return error == 0
@@ -100,8 +108,13 @@ internal static class VNodeCommands
     }
 
     /// <summary>All vNodes.</summary>
-    public static async Task<List<VNodeLine>> ListAsync(KeeperClient client) =>
-        [.. (await client.AskVNodesAsync("list")).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(VNodeLine.Parse)];
+    public static async Task<List<VNodeLine>> ListAsync(KeeperClient client)
+    {
+        (uint error, string text) = await client.AskVNodesAsync("list");
+        return error == 0
+            ? [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(VNodeLine.Parse)]
+            : throw ToolException.Rack($"vnode list: error {error}");
+    }
 
     /// <summary>The number of a vNode.</summary>
     public static async Task<int> FindAsync(KeeperClient client, string name) =>

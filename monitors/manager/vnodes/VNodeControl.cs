@@ -31,7 +31,8 @@ internal unsafe struct VNodeCommand
 public sealed unsafe class VNodeControl : ThreadBody
 {
     private const int MostCommands = 4;
-    private const int AnswerPages = 4;
+    /// <summary>A list of as many vNodes as there may be, with the longest names and roots.</summary>
+    private const int AnswerPages = 6;
     private const int MaxWords = 512;
     private const ulong StopPauseNs = 20_000_000;
     private const int StopPatience = 500;
@@ -152,9 +153,10 @@ public sealed unsafe class VNodeControl : ThreadBody
         for (int tries = 0; tries < StopPatience && vnode.Number == number; tries++)
         {
             // Again and again: what was about to start when it was told to end has begun meanwhile.
-            if (_registry.End(vnode).Processes == 0)
+            Errno error = _registry.End(vnode, out VNodeUsage left);
+            if (error != Errno.None || left.Processes == 0)
             {
-                return Errno.None;
+                return error;
             }
 
             Scheduler.Sleep(StopPauseNs);
@@ -169,7 +171,13 @@ public sealed unsafe class VNodeControl : ThreadBody
         {
             VNode vnode = _registry[place];
             ushort number = vnode.Number;
-            VNodeUsage usage = number == 0 ? default : _registry.UsageOf(vnode);
+            VNodeUsage usage = default;
+            if (number != 0)
+            {
+                // Of who does not answer there is nothing to add.
+                _registry.UsageOf(vnode, out usage);
+            }
+
             if (number != 0 && vnode.Number == number)
             {
                 LogLine head = $"{(int)number} {vnode.Name} {usage.Processes} {usage.PageBytes} {usage.MemoryBytes} {vnode.MemoryBytes} ";

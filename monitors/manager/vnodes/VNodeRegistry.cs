@@ -179,30 +179,34 @@ public sealed unsafe class VNodeRegistry
         return vnode == null ? Errno.ESRCH : Admit(vnode, processor);
     }
 
-    /// <summary>Ends all processes of a vNode; those that are left are counted. They end soon.</summary>
+    /// <summary>
+    /// Ends all processes of a vNode; those that are left are counted. They end soon. Errors of the fabric: not all have been counted.
+    /// </summary>
     [Blocks]
-    public VNodeUsage End(VNode vnode) => Ask(vnode, Opcode.EndVNode);
+    public Errno End(VNode vnode, out VNodeUsage left) => Ask(vnode, Opcode.EndVNode, out left);
 
-    /// <summary>What a vNode uses, on all components together.</summary>
+    /// <summary>What a vNode uses, on all components together. Errors of the fabric: on those that have answered.</summary>
     [Blocks]
-    public VNodeUsage UsageOf(VNode vnode) => Ask(vnode, Opcode.VNodeStatus);
+    public Errno UsageOf(VNode vnode, out VNodeUsage usage) => Ask(vnode, Opcode.VNodeStatus, out usage);
 
-    /// <summary>Takes a vNode away. EBUSY: it has processes, or the memory of those that have ended does not go.</summary>
+    /// <summary>
+    /// Takes a vNode away. EBUSY: it has processes, or the memory of those that have ended does not go; errors of the fabric.
+    /// </summary>
     [Blocks]
     public Errno Remove(VNode vnode)
     {
         ushort number = vnode.Number;
-        VNodeUsage usage = UsageOf(vnode);
-        for (int tries = 0; usage.Processes == 0 && usage.Spaces != 0 && tries < SpacePatience; tries++)
+        Errno error = UsageOf(vnode, out VNodeUsage usage);
+        for (int tries = 0; error == Errno.None && usage.Processes == 0 && usage.Spaces != 0 && tries < SpacePatience; tries++)
         {
             // What ends a space at its owners is said in the vNode's name.
             Scheduler.Sleep(PauseNs);
-            usage = UsageOf(vnode);
+            error = UsageOf(vnode, out usage);
         }
 
-        if (usage.Processes != 0 || usage.Spaces != 0)
+        if (error != Errno.None || usage.Processes != 0 || usage.Spaces != 0)
         {
-            return Errno.EBUSY;
+            return error != Errno.None ? error : Errno.EBUSY;
         }
 
         if (vnode.Number == number)
@@ -221,13 +225,26 @@ public sealed unsafe class VNodeRegistry
         Span<byte> reply = stackalloc byte[sizeof(AdmitRequest) + AdmitRequest.MaxName + AdmitRequest.MaxRoot
             + (RpcEndpoint.MaxNode * sizeof(ushort))];
         VNodeRequest request = default;
-        while (_endpoint.Call(storage, Opcode.NextVNode, default, AsBytes(in request), default, reply, out int length) == Errno.None
-            && length >= sizeof(AdmitRequest))
+        while (true)
         {
-            AdmitRequest known = MemoryMarshal.Read<AdmitRequest>(reply);
-            ReadOnlySpan<byte> rest = reply.Slice(sizeof(AdmitRequest), length - sizeof(AdmitRequest));
-            if (known.VNode <= request.VNode || rest.Length != known.NameLength + known.RootLength + (known.NodeCount * sizeof(ushort)))
+            Errno error = _endpoint.Call(storage, Opcode.NextVNode, default, AsBytes(in request), default, reply, out int length);
+            if (error == Errno.ETIMEDOUT)
             {
+                // Slow or gone: in the second case it is soon EHOSTDOWN, and a rack without storage ends.
+                continue;
+            }
+
+            AdmitRequest known = length < sizeof(AdmitRequest) ? default : MemoryMarshal.Read<AdmitRequest>(reply);
+            ReadOnlySpan<byte> rest = reply.Slice(sizeof(AdmitRequest), Math.Max(length - sizeof(AdmitRequest), 0));
+            bool isSound = known.VNode > request.VNode
+                && rest.Length == known.NameLength + known.RootLength + (known.NodeCount * sizeof(ushort));
+            if (error != Errno.None || !isSound)
+            {
+                if (error != Errno.ENOENT)
+                {
+                    Log.Warn($"storage node {(int)storage} does not tell which vNodes there are: error {(int)error}");
+                }
+
                 return;
             }
 
@@ -348,20 +365,28 @@ public sealed unsafe class VNodeRegistry
         return node == _endpoint.Node || HasStarted(place, node) || (member >= 0 && _members[member].Kind == ComponentKind.Memory);
     }
 
-    private VNodeUsage Ask(VNode vnode, Opcode opcode)
+    /// <summary>Adds up what components answer. Those whose life has ended have nothing; the first error of another is told.</summary>
+    private Errno Ask(VNode vnode, Opcode opcode, out VNodeUsage total)
     {
         VNodeRequest request = new() { VNode = vnode.Number };
-        VNodeUsage total = default;
+        Errno first = Errno.None;
+        total = default;
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
             bool isAsked = member.Kind == ComponentKind.Processor
                 || (member.Kind == ComponentKind.Memory && opcode == Opcode.VNodeStatus);
-            VNodeUsage part = default;
-            if (!isAsked || member.State == MemberState.Failed
-                || _endpoint.Call(member.Node, opcode, default, AsBytes(in request), default,
-                    new Span<byte>(&part, sizeof(VNodeUsage)), out _) != Errno.None)
+            if (!isAsked || member.State == MemberState.Failed)
             {
+                continue;
+            }
+
+            VNodeUsage part = default;
+            Errno error = _endpoint.Call(
+                member.Node, opcode, default, AsBytes(in request), default, new Span<byte>(&part, sizeof(VNodeUsage)), out _);
+            if (error != Errno.None)
+            {
+                first = first == Errno.None && error != Errno.EHOSTDOWN ? error : first;
                 continue;
             }
 
@@ -372,7 +397,7 @@ public sealed unsafe class VNodeRegistry
             total.PageBytes += part.PageBytes;
         }
 
-        return total;
+        return first;
     }
 
     /// <summary>Everybody forgets it, then its number's place is free.</summary>
