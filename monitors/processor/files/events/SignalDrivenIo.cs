@@ -17,7 +17,6 @@ public struct FileOwner
 
     public int Kind;
     public int Id;
-
 }
 
 /// <summary>The owner of an open file.</summary>
@@ -97,14 +96,14 @@ public unsafe struct SignalDrivenIo
             return SetOwner(setter, owner.Kind == FileOwner.Group ? -owner.Id : owner.Id);
         }
 
-        UserThread* thread = setter->Table.UserThreads.Find((uint)owner.Id);
+        UserThread* thread = Visibility.FindThread(setter, (uint)owner.Id);
         if (thread == null || thread->Process->State == ProcessState.Embryo)
         {
             return Errno.ESRCH;
         }
 
         Errno error = SetOwner(setter, (int)thread->Process->Id);
-        _thread = thread->Id;
+        _thread = error == Errno.None ? thread->Id : _thread;
         return error;
     }
 
