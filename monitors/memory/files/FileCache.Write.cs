@@ -211,7 +211,7 @@ public sealed unsafe partial class FileCache
     {
         for (int index = 0; index < _volumes.Count && _dirtyPages == 0; index++)
         {
-            _volumes.Get(index, out ushort storage);
+            ushort storage = _volumes.StorageAt(index);
             ReserveRequest request = default;
             request.Returned = (uint)Math.Min(_volumes.TakeAll(storage), uint.MaxValue);
             if (request.Returned != 0)

@@ -110,7 +110,7 @@ public sealed unsafe partial class FileCache
 
         for (int index = 0; index < _volumes.Count; index++)
         {
-            _volumes.Get(index, out ushort storage);
+            ushort storage = _volumes.StorageAt(index);
             TransferBuffer* buffer = _buffers.Take();
             Errno error = _store.Sync(storage, null, buffer);
             _buffers.Return(buffer);

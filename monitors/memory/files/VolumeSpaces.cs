@@ -75,8 +75,8 @@ internal sealed class VolumeSpaces
         return index < _count && _volumes[index].MaxFileBytes != 0 ? _volumes[index].MaxFileBytes : ulong.MaxValue;
     }
 
-    /// <summary>The volume at a place of the table.</summary>
-    internal void Get(int index, out ushort storage) => storage = _volumes[index].Storage;
+    /// <summary>Whose volume stands in a place of the table.</summary>
+    internal ushort StorageAt(int index) => _volumes[index].Storage;
 
     private bool TryAdd(ushort storage, out int index)
     {
@@ -98,7 +98,7 @@ internal sealed class VolumeSpaces
     private int IndexOf(ushort storage)
     {
         int index = 0;
-        while (index < _count && (_volumes[index].Storage != storage))
+        while (index < _count && _volumes[index].Storage != storage)
         {
             index++;
         }

@@ -68,7 +68,8 @@ public static unsafe class AioCalls
             return SystemCall.Fail(error);
         }
 
-        error = MapName(process, out ulong id);
+        // A page of the program's names the context.
+        error = MemoryCalls.MapAnonymous(process, 0, PageOperations.PageSize, Protection.Read | Protection.Write, out ulong id);
         if (error == Errno.None)
         {
             context->Id = id;
@@ -168,26 +169,9 @@ public static unsafe class AioCalls
         return result;
     }
 
-    /// <summary>A page of the program's that names the context.</summary>
-    private static Errno MapName(Process* process, out ulong id)
-    {
-        const uint PrivateAnonymous = 0x22;
-        MapRequest request = new()
-        {
-            Length = PageOperations.PageSize,
-            Protection = Protection.Read | Protection.Write,
-            Flags = PrivateAnonymous,
-            Storage = process->Place.Storage,
-        };
-        return process->Table.Spaces.Replace(process->Space, Opcode.Map, in request, default, 0, 0, 0, out id);
-    }
-
-    private static Errno UnmapName(Process* process, ulong id)
-    {
-        RangeRequest request = new() { Address = id, Length = PageOperations.PageSize };
-        return process->Table.Spaces.Replace(
-            process->Space, Opcode.Unmap, in request, default, id, id + PageOperations.PageSize, 0, out _);
-    }
+    /// <summary>Takes the page away that names a context.</summary>
+    private static Errno UnmapName(Process* process, ulong id) =>
+        process->Table.Spaces.Unmap(process->Space, id, id + PageOperations.PageSize);
 
     /// <summary>A relative time; one that is negative never comes, as on Linux (ktime_add_safe). Address 0 = never. EFAULT.</summary>
     private static Errno ReadDeadline(Process* process, ulong address, out ulong deadlineNs)

@@ -95,9 +95,7 @@ public static unsafe class MemoryCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        RangeRequest request = new() { Address = call.A0, Length = end - call.A0 };
-        return Answer(ref call,
-            call.Process->Table.Spaces.Replace(call.Process->Space, Opcode.Unmap, in request, default, call.A0, end, 0, out _), 0);
+        return Answer(ref call, call.Process->Table.Spaces.Unmap(call.Process->Space, call.A0, end), 0);
     }
 
     [SystemCall(10, "mprotect", Support.Partial, "no PROT_GROWSDOWN, no protection keys")]
@@ -259,13 +257,24 @@ public static unsafe class MemoryCalls
 
         ulong to = call.A4;
         Errno error = isFixed ? Errno.None : MapAnonymous(process, 0, length, Protection.None, out to);
-        error = error != Errno.None ? error : Move(process, from, length, length, to, RemapMayMove | RemapFixed, out to);
+        if (error != Errno.None)
+        {
+            return Answer(ref call, error, 0);
+        }
+
+        error = Move(process, from, length, length, to, RemapMayMove | RemapFixed, out _);
+        if (error != Errno.None && !isFixed)
+        {
+            // The program is told why the pages have not moved, not how the place that waited for them went.
+            process->Table.Spaces.Unmap(process->Space, to, to + length);
+        }
+
         error = error != Errno.None ? error : MapAnonymous(process, from, length, range.Protection, out _);
         return Answer(ref call, error, (long)to);
     }
 
     /// <summary>Maps private zeros, at an address where nothing is mapped, or anywhere (0).</summary>
-    private static Errno MapAnonymous(Process* process, ulong address, ulong length, Protection protection, out ulong mapped)
+    internal static Errno MapAnonymous(Process* process, ulong address, ulong length, Protection protection, out ulong mapped)
     {
         const ulong Private = 2;
         MapRequest request = new()

@@ -10,11 +10,6 @@ namespace Lego.Processor;
 /// <summary>System calls of POSIX message queues.</summary>
 public static unsafe class PosixQueueCalls
 {
-    private const uint MaxPriorities = 32768;
-    private const int NotifySignal = 0;
-    private const int NotifyNone = 1;
-    private const int NotifyThread = 2;
-
     /// <summary>struct mq_attr.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct QueueAttributes
@@ -27,15 +22,6 @@ public static unsafe class PosixQueueCalls
         internal long Reserved1;
         internal long Reserved2;
         internal long Reserved3;
-    }
-
-    /// <summary>The used part of struct sigevent, 64 bytes; with SIGEV_THREAD the signal's number is a socket's.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 64)]
-    private struct SignalEvent
-    {
-        internal ulong Value;
-        internal int Signal;
-        internal int Notify;
     }
 
     [SystemCall(240, "mq_open", Support.Full)]
@@ -88,7 +74,7 @@ public static unsafe class PosixQueueCalls
     internal static long Send(ref SystemCall call)
     {
         Errno error = ReadDeadline(call.Process, call.A4, out ulong deadline);
-        if (error != Errno.None || (uint)call.A3 >= MaxPriorities)
+        if (error != Errno.None || (uint)call.A3 >= PosixQueues.MaxPriorities)
         {
             return SystemCall.Fail(error != Errno.None ? error : Errno.EINVAL);
         }
@@ -162,14 +148,14 @@ public static unsafe class PosixQueueCalls
         if (call.A1 != 0)
         {
             Errno error = new UserPointer<SignalEvent>(call.A1).Read(call.Process, out wanted);
-            bool isKnown = wanted.Notify is NotifySignal or NotifyNone or NotifyThread;
-            if (error != Errno.None || !isKnown || (wanted.Notify == NotifySignal && (uint)wanted.Signal > Signal.Count))
+            bool isKnown = wanted.Notify is SignalEvent.BySignal or SignalEvent.NotAtAll or SignalEvent.ByThread;
+            if (error != Errno.None || !isKnown || (wanted.Notify == SignalEvent.BySignal && (uint)wanted.Signal > Signal.Count))
             {
                 return SystemCall.Fail(error != Errno.None ? error : Errno.EINVAL);
             }
         }
 
-        return SystemCall.Result(wanted.Notify == NotifyThread && call.A1 != 0
+        return SystemCall.Result(wanted.Notify == SignalEvent.ByThread && call.A1 != 0
             ? NotifyByMessage(ref call, in wanted)
             : NotifyBySignal(ref call, in wanted));
     }
@@ -284,7 +270,7 @@ public static unsafe class PosixQueueCalls
             return Errno.None;
         }
 
-        bool isSignal = wanted.Notify == NotifySignal;
+        bool isSignal = wanted.Notify == SignalEvent.BySignal;
         return PosixQueues.Listen(call.Process, descriptor.File->Queue, new QueueListener
         {
             Kind = isSignal ? QueueNotice.Signal : QueueNotice.None,

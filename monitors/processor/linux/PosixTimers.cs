@@ -10,19 +10,6 @@ namespace Lego.Processor;
 public static unsafe class PosixTimers
 {
     private const ulong AbsoluteTime = 1;
-    private const int NotifySignal = 0;
-    private const int NotifyNone = 1;
-    private const int NotifyThread = 4;
-
-    /// <summary>The used part of struct sigevent, 64 bytes.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 64)]
-    private struct SignalEvent
-    {
-        internal ulong Value;
-        internal int Signal;
-        internal int Notify;
-        internal uint ThreadId;
-    }
 
     /// <summary>struct itimerspec.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -60,8 +47,8 @@ public static unsafe class PosixTimers
 
         timer->Clock = clock;
         timer->CountsRealTime = countsRealTime;
-        timer->Signal = wanted.Notify == NotifyNone ? (byte)0 : (byte)wanted.Signal;
-        timer->ThreadId = (wanted.Notify & NotifyThread) != 0 ? wanted.ThreadId : 0;
+        timer->Signal = wanted.Notify == SignalEvent.NotAtAll ? (byte)0 : (byte)wanted.Signal;
+        timer->ThreadId = (wanted.Notify & SignalEvent.ToThread) != 0 ? wanted.ThreadId : 0;
         timer->Value = call.A1 == 0 ? timer->Id : wanted.Value;
         uint id = timer->Id;
         error = new UserPointer<uint>(call.A2).Write(call.Process, in id);
@@ -146,9 +133,10 @@ public static unsafe class PosixTimers
     private static bool IsValid(ref SystemCall call, in SignalEvent wanted)
     {
         UserThread* thread = Visibility.FindThread(call.Process, wanted.ThreadId);
-        bool isOwnThread = wanted.Notify == (NotifySignal | NotifyThread) && thread != null && thread->Process == call.Process;
-        bool isSignal = wanted.Notify == NotifySignal || isOwnThread;
-        return wanted.Notify == NotifyNone || (isSignal && wanted.Signal > 0 && wanted.Signal <= Signal.Count);
+        bool isOwnThread = wanted.Notify == (SignalEvent.BySignal | SignalEvent.ToThread)
+            && thread != null && thread->Process == call.Process;
+        bool isSignal = wanted.Notify == SignalEvent.BySignal || isOwnThread;
+        return wanted.Notify == SignalEvent.NotAtAll || (isSignal && wanted.Signal > 0 && wanted.Signal <= Signal.Count);
     }
 
     /// <summary>Time to the next expiry, also of a periodic timer whose signal waits to be taken.</summary>

@@ -113,7 +113,7 @@ public static unsafe class ProgramStart
         process->Space = space;
         ProcessExecute.Adopt(process->Leader, in program, &process->Leader->Initial);
         process->LeadsTerminalSession = true;
-        Processes.Adopt(process->Table.Init, process);
+        ProcessFamily.Adopt(process->Table.Init, process);
         process->State = ProcessState.Running;
         return process->Table.Threads.Spawn(process->Leader) ? Errno.None : Errno.EAGAIN;
     }

@@ -185,8 +185,7 @@ public static unsafe class SharedSegmentCalls
         process->Table.Backings.Hold(backing);
         while (error == Errno.None && TryFindPart(space, backing, address, end, out VmaRecord part))
         {
-            RangeRequest request = new() { Address = part.Start, Length = part.End - part.Start };
-            error = process->Table.Spaces.Replace(space, Opcode.Unmap, in request, default, part.Start, part.End, 0, out _);
+            error = process->Table.Spaces.Unmap(space, part.Start, part.End);
         }
 
         process->Table.Backings.Drop(backing);

@@ -91,8 +91,8 @@ public static unsafe class ProcessExit
         while (process->FirstChild != null)
         {
             Process* child = process->FirstChild;
-            Processes.Disown(child);
-            Processes.Adopt(reaper == null ? process->Table.Init : reaper, child);
+            ProcessFamily.Disown(child);
+            ProcessFamily.Adopt(reaper == null ? process->Table.Init : reaper, child);
             child->ExitSignal = Signal.Child;
             if (child->State == ProcessState.Zombie)
             {

@@ -116,7 +116,7 @@ public static unsafe class ProcessFork
         bool holdsParent = (options.Flags & CloneFlags.VFork) != 0;
         child->ExitSignal = isSibling ? parent->ExitSignal : options.ExitSignal;
         child->Waiter = holdsParent ? parent : null;
-        Processes.Adopt(isSibling ? parent->Parent : parent, child);
+        ProcessFamily.Adopt(isSibling ? parent->Parent : parent, child);
         child->State = ProcessState.Running;
         child->Table.Timers.SetLimit(child);
         id = child->Id;

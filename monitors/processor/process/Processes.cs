@@ -312,59 +312,11 @@ public sealed unsafe class Processes
 
     private bool HasPlaceBeside(ulong reserved) => Count < MaxProcesses - reserved && ThreadCount < MaxThreads - reserved;
 
-    /// <summary>Makes a process the youngest child of another: the last of the list, so that wait finds older ones first.</summary>
-    public static void Adopt(Process* parent, Process* child)
-    {
-        child->Parent = parent;
-        child->YoungerSibling = null;
-        child->OlderSibling = parent->LastChild;
-        parent->LastChild = child;
-        if (child->OlderSibling == null)
-        {
-            parent->FirstChild = child;
-        }
-        else
-        {
-            child->OlderSibling->YoungerSibling = child;
-        }
-    }
-
-    /// <summary>Leaves the parent's list of children.</summary>
-    public static void Disown(Process* child)
-    {
-        if (child->Parent == null)
-        {
-            return;
-        }
-
-        if (child->OlderSibling == null)
-        {
-            child->Parent->FirstChild = child->YoungerSibling;
-        }
-        else
-        {
-            child->OlderSibling->YoungerSibling = child->YoungerSibling;
-        }
-
-        if (child->YoungerSibling == null)
-        {
-            child->Parent->LastChild = child->OlderSibling;
-        }
-        else
-        {
-            child->YoungerSibling->OlderSibling = child->OlderSibling;
-        }
-
-        child->Parent = null;
-        child->OlderSibling = null;
-        child->YoungerSibling = null;
-    }
-
     /// <summary>Removes a process that has ended, or never ran, and frees what is left of it.</summary>
     public void Remove(Process* process)
     {
         VNodes.OnRemoved(process);
-        Disown(process);
+        ProcessFamily.Disown(process);
         Process** link = &_buckets[process->Id % BucketCount];
         while (*link != process)
         {

@@ -192,6 +192,14 @@ public sealed unsafe class Spaces
         return error;
     }
 
+    /// <summary>Unmaps [start, end). ENOMEM, EPROTO, errors of the fabric.</summary>
+    [Blocks]
+    public Errno Unmap(AddressSpace* space, ulong start, ulong end)
+    {
+        RangeRequest request = new() { Address = start, Length = end - start };
+        return Replace(space, Opcode.Unmap, in request, default, start, end, 0, out _);
+    }
+
     /// <summary>
     /// MADV_DONTNEED: the pages of a part of one range are as after mmap again: zeros, or what the file has. The home hears of it only when
     /// it has any of them.
@@ -239,8 +247,7 @@ public sealed unsafe class Spaces
         while (error == Errno.None && range != null)
         {
             // With what is unmapped the record goes.
-            RangeRequest request = new() { Address = range->Start, Length = range->End - range->Start };
-            error = Replace(child, Opcode.Unmap, in request, default, range->Start, range->End, 0, out _);
+            error = Unmap(child, range->Start, range->End);
             range = ForkAdvices.Find(child->Advised, ForkAdvice.Without);
         }
 

@@ -20,7 +20,7 @@ public sealed unsafe class ThreadTests : IDisposable
         _process = Table.Create();
         _process->State = ProcessState.Running;
         _process->Limits[2 * ResourceLimit.PendingSignals] = 100;
-        Processes.Adopt(Table.Init, _process);
+        ProcessFamily.Adopt(Table.Init, _process);
     }
 
     private Processes Table => _memory.Files.Processes;

@@ -96,8 +96,7 @@ internal static unsafe class NetworkTexts
                 continue;
             }
 
-            text.AppendCapitalHex(0, 16);
-            text.Append(": "u8);
+            text.Append("0000000000000000: "u8);
             text.AppendCapitalHex(socket->References, HexWord);
             text.Append(" 00000000 "u8);
             text.AppendCapitalHex(socket->State == SocketState.Listening ? Accepts : 0, HexWord);
@@ -166,8 +165,7 @@ internal static unsafe class NetworkTexts
             text.AppendNumber(number++, 5);
             text.Append(": "u8);
             Ends(local, endpoint->Remote, isV6, endpoint->IsConnected ? EstablishedState : ClosedState, ref text);
-            text.AppendHex(0, HexWord);
-            text.Append((byte)':');
+            text.Append("00000000:"u8);
             text.AppendCapitalHex((ulong)endpoint->Received.SizeBytes, HexWord);
             Rest(0, (Socket*)endpoint->Owner, ref text);
             text.Append(" 2 0000000000000000 "u8);

@@ -16,9 +16,11 @@ public sealed unsafe class PosixQueues(FileSystem files)
     public const long MaxMessages = 10;
     public const long MaxMessageBytes = 8192;
 
+    /// <summary>MQ_PRIO_MAX.</summary>
+    public const uint MaxPriorities = 32768;
+
     private const long HardMessages = 65536;
     private const long HardMessageBytes = 16 << 20;
-    private const uint MaxPriorities = 32768;
     /// <summary>What Linux counts for a message beside its text, and for a priority (struct msg_msg, struct posix_msg_tree_node).</summary>
     private const ulong MessageBytes = 48;
     private const ulong PriorityBytes = 48;
