@@ -20,7 +20,19 @@ public sealed class MachineStatistics(FrameAllocator frames) : ControlService
         writer.Add("machine.thread_switches"u8, Scheduler.Switches);
         writer.Add("machine.uptime_ms"u8, Clock.NowNs() / NsPerMillisecond);
         writer.Add("machine.cpus"u8, (ulong)Processors.Count);
+        writer.Add("machine.flush_interrupts"u8, FlushInterrupts());
         writer.Add("machine.ticks_per_second"u8, Clock.TicksPerSecond);
+    }
+
+    private static ulong FlushInterrupts()
+    {
+        ulong sum = 0;
+        for (int index = 0; index < Processors.Count; index++)
+        {
+            sum += Processors.FlushInterrupts(index);
+        }
+
+        return sum;
     }
 }
 

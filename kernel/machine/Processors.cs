@@ -27,10 +27,14 @@ public static unsafe class Processors
     {
         internal fixed ulong Cpus[Max];
         internal fixed ulong TimerDeadlines[Max];
+        /// <summary>What the CPUs are to forget that are being interrupted.</summary>
+        internal fixed ulong Stale[PageTable.MostInvalidated];
+        internal fixed ulong FlushInterrupts[Max];
     }
 
     private static Table s_table;
     private static int s_count;
+    private static int s_staleCount;
     private static bool s_started;
 
     /// <summary>CPUs that run.</summary>
@@ -149,18 +153,48 @@ public static unsafe class Processors
     internal static void Interrupt(int index) => LocalApic.SendInterrupt(((CpuLocal*)s_table.Cpus[index])->ApicId, Interrupts.WakeVector);
 
     /// <summary>
-    /// Makes every other CPU that has a root loaded forget its translations, and waits for it (SDM vol. 3, 4.10.5). On a host with fewer
-    /// cores a CPU may answer late, so those that cannot have any are not asked.
+    /// Makes every other CPU that has a root loaded forget so many translations (or all), and waits for it (SDM vol. 3, 4.10.5). On a host
+    /// with fewer cores a CPU may answer late, so those that cannot have any are not asked.
     /// </summary>
-    internal static void FlushOthers(ulong root) => InterruptAll(root);
+    internal static void FlushOthers(ulong root, ulong* addresses, int count)
+    {
+        for (int index = 0; index < count && count <= PageTable.MostInvalidated; index++)
+        {
+            s_table.Stale[index] = addresses[index];
+        }
+
+        Ask(root, count);
+    }
+
+    /// <summary>How often a CPU has been interrupted because translations had become stale (TLB shootdowns), and by InterruptAll.</summary>
+    public static ulong FlushInterrupts(int index) => s_table.FlushInterrupts[index];
 
     /// <summary>
     /// Interrupts every other CPU that has a root loaded (0: every other CPU in user mode or in the kernel), waits until each has handled
     /// it, and so makes them pass a memory barrier; their translations are gone as well.
     /// </summary>
-    public static void InterruptAll(ulong root)
+    public static void InterruptAll(ulong root) => Ask(root, int.MaxValue);
+
+    /// <summary>Answers <see cref="FlushOthers"/> on this CPU.</summary>
+    internal static void FlushWhenWanted()
+    {
+        CpuLocal* cpu = Cpu.Local;
+        if (System.Threading.Volatile.Read(ref cpu->FlushWanted) != 0)
+        {
+            fixed (ulong* stale = s_table.Stale)
+            {
+                PageTable.DropHere(stale, s_staleCount);
+            }
+
+            System.Threading.Volatile.Write(ref cpu->FlushWanted, 0);
+        }
+    }
+
+    /// <summary>What stands in the table is not changed before all have forgotten it.</summary>
+    private static void Ask(ulong root, int count)
     {
         int self = Cpu.Index;
+        s_staleCount = count;
         for (int index = 0; index < s_count; index++)
         {
             CpuLocal* cpu = (CpuLocal*)s_table.Cpus[index];
@@ -168,6 +202,7 @@ public static unsafe class Processors
             {
                 System.Threading.Volatile.Write(ref cpu->FlushWanted, 1);
                 LocalApic.SendInterrupt(cpu->ApicId, Interrupts.FlushVector);
+                s_table.FlushInterrupts[index]++;
             }
         }
 
@@ -179,17 +214,6 @@ public static unsafe class Processors
             {
                 Cpu.Pause();
             }
-        }
-    }
-
-    /// <summary>Answers <see cref="FlushOthers"/> on this CPU.</summary>
-    internal static void FlushWhenWanted()
-    {
-        CpuLocal* cpu = Cpu.Local;
-        if (System.Threading.Volatile.Read(ref cpu->FlushWanted) != 0)
-        {
-            Cpu.WriteCr3(cpu->PageTableRoot);
-            System.Threading.Volatile.Write(ref cpu->FlushWanted, 0);
         }
     }
 

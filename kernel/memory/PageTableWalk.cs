@@ -170,14 +170,30 @@ public static unsafe partial class PageTable
     /// </summary>
     public static void FreeEmpty(ulong root, ulong start, ulong end, FrameAllocator frames)
     {
+        StaleTranslations stale = default;
+        ulong* unlinked = null;
+        stale.Begin();
         if (start < end)
         {
-            FreeEmptyBelow(root, (ulong*)PhysicalAddress.ToKernel(root), RootShift, 0, start, end, frames);
+            UnlinkEmpty(ref stale, root, (ulong*)PhysicalAddress.ToKernel(root), RootShift, 0, start, end, ref unlinked);
+        }
+
+        // From here on no CPU walks through them.
+        stale.End();
+        while (unlinked != null)
+        {
+            ulong* next = (ulong*)*unlinked;
+            frames.Free(unlinked);
+            unlinked = next;
         }
     }
 
-    /// <summary>Recurses three levels deep at most. <paramref name="tableStart"/> is the first address that the table translates.</summary>
-    private static void FreeEmptyBelow(ulong root, ulong* table, int shift, ulong tableStart, ulong start, ulong end, FrameAllocator frames)
+    /// <summary>
+    /// Recurses three levels deep at most. <paramref name="tableStart"/> is the first address that the table translates. Empty tables are
+    /// linked by their first words, which are no present entries, because tables are aligned.
+    /// </summary>
+    private static void UnlinkEmpty(
+        ref StaleTranslations stale, ulong root, ulong* table, int shift, ulong tableStart, ulong start, ulong end, ref ulong* unlinked)
     {
         ulong first = start <= tableStart ? 0 : (start - tableStart) >> shift;
         ulong last = (end - 1 - tableStart) >> shift;
@@ -192,15 +208,16 @@ public static unsafe partial class PageTable
             ulong nextStart = tableStart + (index << shift);
             if (shift > PageShift + EntryShift)
             {
-                FreeEmptyBelow(root, next, shift - EntryShift, nextStart, start, end, frames);
+                UnlinkEmpty(ref stale, root, next, shift - EntryShift, nextStart, start, end, ref unlinked);
             }
 
             if (IsEmpty(next))
             {
                 table[index] = 0;
                 // INVLPG drops the caches of upper levels, too, whatever the address (SDM vol. 3, 4.10.4.1).
-                Invalidate(root, nextStart);
-                frames.Free(next);
+                stale.Forget(root, nextStart);
+                *next = (ulong)unlinked;
+                unlinked = next;
             }
         }
     }

@@ -592,6 +592,96 @@ static void names(void)
 	printf("main %s, is main %d\n", name, gettid() == getpid());
 }
 
+/* --- interrupts that make another CPU forget translations (TLB shootdowns) */
+
+#define PAGE 4096
+#define PAGES 64
+#define TRIES 200
+
+static volatile int spins;
+
+static void *spin(void *unused)
+{
+	while (spins)
+		;
+	return NULL;
+}
+
+/* How many of all CPUs there have been; 0 if the file does not say. */
+static long shootdowns(void)
+{
+	char text[16384], *line;
+	long sum = 0;
+	int fd = open("/proc/interrupts", O_RDONLY);
+	ssize_t length = 0, got;
+
+	while ((got = read(fd, text + length, sizeof text - 1 - length)) > 0)
+		length += got;
+	close(fd);
+	text[length] = 0;
+	line = strstr(text, "TLB:");
+	for (char *at = line ? line + 4 : ""; *at == ' ';) {
+		char *end;
+		long value = strtol(at, &end, 10);
+		if (end == at)
+			break;
+		sum += value;
+		at = end;
+	}
+	return sum;
+}
+
+static void unmaps(char *pages) { munmap(pages, PAGES * PAGE); }
+static void protects(char *pages) { mprotect(pages, PAGES * PAGE, PROT_READ); }
+static void gives_up(char *pages) { madvise(pages, PAGES * PAGE, MADV_DONTNEED); }
+static void moves(char *pages)
+{
+	pages = mremap(pages, PAGES * PAGE, 2 * PAGES * PAGE, MREMAP_MAYMOVE);
+	munmap(pages, 2 * PAGES * PAGE);
+}
+
+static void forks_once(char *pages)
+{
+	if (fork() == 0)
+		_exit(0);
+	wait(NULL);
+}
+
+/* The fewest that a call has needed while another thread runs: others on the machine have some, too. */
+static void few(const char *what, void (*call)(char *))
+{
+	long fewest = LONG_MAX;
+
+	for (int i = 0; i < TRIES && fewest > PAGES / 8; i++) {
+		char *pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		for (int page = 0; page < PAGES; page++)
+			pages[page * PAGE] = 1;
+		long before = shootdowns();
+		call(pages);
+		long after = shootdowns();
+		if (after - before < fewest)
+			fewest = after - before;
+		munmap(pages, PAGES * PAGE);
+	}
+	if (fewest <= PAGES / 8)
+		printf("interrupts for %s 64 pages: few\n", what);
+	else
+		printf("interrupts for %s 64 pages: %ld\n", what, fewest);
+}
+
+static void interrupts(void)
+{
+	spins = 1;
+	pthread_t other = start(spin, NULL);
+	few("munmap of", unmaps);
+	few("mprotect of", protects);
+	few("MADV_DONTNEED of", gives_up);
+	few("mremap of", moves);
+	few("fork with", forks_once);
+	spins = 0;
+	join(other);
+}
+
 int main(int count, char **words)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -621,5 +711,6 @@ int main(int count, char **words)
 	memory();
 	files();
 	names();
+	interrupts();
 	return 0;
 }

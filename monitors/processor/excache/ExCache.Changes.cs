@@ -46,6 +46,12 @@ public sealed unsafe partial class ExCache
     [Blocks]
     public Errno Leave(AddressSpace* space, ulong start, ulong end)
     {
+        Errno error = SurrenderShared(space, start, end);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
         int slice = SliceEntries;
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
@@ -53,12 +59,6 @@ public sealed unsafe partial class ExCache
             for (; SkipUntouched(ref entry, ref address, stop, ref slice); address += PageOperations.PageSize, entry++)
             {
                 WaitWhileInFlight(entry);
-                Errno error = SurrenderShared(entry);
-                if (error != Errno.None)
-                {
-                    return error;
-                }
-
                 int index = PageState.IsPresent(*entry) ? LineOf(*entry) : Line.None;
                 if (index != Line.None && !_lines[index].IsNamed && (_lines[index].More == null || _lines[index].IsDirty))
                 {
@@ -87,7 +87,7 @@ public sealed unsafe partial class ExCache
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            for (; SkipUntouched(ref entry, ref address, stop, ref slice); address += PageOperations.PageSize, entry++)
+            while (SkipUntouched(ref entry, ref address, stop, ref slice))
             {
                 while (*entry == (PageState.InFlight | PageState.Leaving))
                 {
@@ -95,21 +95,44 @@ public sealed unsafe partial class ExCache
                     _arrivals.Wait();
                 }
 
-                bool isHeld = (address >= range.Start && address < range.End) || space->TryFindRange(address, out range);
-                if (!isHeld)
+                if (PageState.IsInFlight(*entry) && !space->TryFindRange(address, out _))
                 {
                     WaitWhileInFlight(entry);
-                    DropEntry(entry);
                 }
-                else if (PageState.IsPresent(*entry))
-                {
-                    int index = LineOf(*entry);
-                    PageTable.ReplaceBits(entry, PageState.NotRights, BitsOf(ref _lines[index], range.Protection, range.Kind));
-                    Stay(index);
-                    PageTable.Invalidate(space->PageTableRoot, address);
-                }
+
+                SettleRun(space, ref range, ref entry, ref address, stop, ref slice);
             }
         }
+    }
+
+    /// <summary>
+    /// Settles entries up to one that may have to be waited for, or until others are to have their turn; the first one at least.
+    /// </summary>
+    [NoBlock]
+    private void SettleRun(AddressSpace* space, ref VmaRecord range, ref ulong* entry, ref ulong address, ulong stop, ref int slice)
+    {
+        _stale.Begin();
+        do
+        {
+            bool isHeld = (address >= range.Start && address < range.End) || space->TryFindRange(address, out range);
+            if (!isHeld)
+            {
+                DropEntry(entry);
+            }
+            else if (PageState.IsPresent(*entry))
+            {
+                int index = LineOf(*entry);
+                PageTable.ReplaceBits(entry, PageState.NotRights, BitsOf(ref _lines[index], range.Protection, range.Kind));
+                Stay(index);
+                _stale.Forget(space->PageTableRoot, address);
+            }
+
+            address += PageOperations.PageSize;
+            entry++;
+            slice--;
+        }
+        while (address < stop && slice > 0 && !PageState.IsInFlight(*entry));
+        _stale.End();
     }
 
     /// <summary>A line that was leaving, and is not any more in any space, is a candidate again, at its list's tail.</summary>

@@ -85,7 +85,7 @@ public sealed unsafe partial class ExCache
 
         // The others that it was shared with are gone, or all may write to it.
         PageTable.ReplaceBits(entry, PageState.NotRights, bits | stores);
-        PageTable.Invalidate(space->PageTableRoot, address);
+        PageTable.Widened(space->PageTableRoot, address);
         return FaultOutcome.Resident;
     }
 

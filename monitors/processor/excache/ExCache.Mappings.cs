@@ -67,7 +67,7 @@ public sealed unsafe partial class ExCache
     private ulong TakeOut(ulong* entry, AddressSpace* space, ulong address, ulong state)
     {
         ulong mapped = PageTable.Exchange(entry, state);
-        PageTable.Invalidate(space->PageTableRoot, address);
+        _stale.Forget(space->PageTableRoot, address);
         space->ResidentLines--;
         _mappedEntries--;
         return mapped;

@@ -64,9 +64,11 @@ public sealed unsafe partial class ExCache
     /// <summary>
     /// Pages [first, end) of an object have changed, or have ceased to exist: nothing of what was before is seen by a later look.
     /// </summary>
+    [NoBlock]
     public void Invalidate(uint number, ulong first, ulong end)
     {
         _objects.Change(number);
+        _stale.Begin();
         if (end - first <= (ulong)_lineCount)
         {
             for (ulong page = first; page < end && _objects.LinesOf(number) != 0; page++)
@@ -85,6 +87,7 @@ public sealed unsafe partial class ExCache
             }
         }
 
+        _stale.End();
         _arrivals.WakeAll();
     }
 
@@ -106,11 +109,13 @@ public sealed unsafe partial class ExCache
             _objects.Change(number);
         }
 
+        _stale.Begin();
         for (int index = 0; index < _lineCount + _overflowLines; index++)
         {
             DropNamed(_lines[index].IsNamed ? index : Line.None);
         }
 
+        _stale.End();
         _arrivals.WakeAll();
     }
 

@@ -2,6 +2,8 @@
 // table two megabytes (one table of 512 entries) at a time, so an unused gigabyte costs 512 look-ups.
 // What blocks says so ([Blocks]); walks do because others have their turn after each SliceEntries. Ranges are page-aligned. The caller
 // holds the space (ExCache.Changes.cs), or nobody else knows it: that is why pointers to entries stay good over a wait.
+// A walk goes in runs: parts of it that do not block, and that let the other CPUs forget what has changed with one interrupt for all of a
+// run (kernel/memory/StaleTranslations.cs). The walk itself does what blocks, between the runs.
 
 using System;
 using Lego.Fabric.Messages;
@@ -48,36 +50,9 @@ public sealed unsafe partial class ExCache
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
+            while (SkipUntouched(ref entry, ref address, stop, ref slice))
             {
-                GiveTurn(ref slice, 1);
-                if (!PageState.IsPresent(*entry) || IsDirty(*entry))
-                {
-                    continue;
-                }
-
-                int index = LineOf(*entry);
-                if (_lines[index].IsNamed)
-                {
-                    continue;
-                }
-
-                if (_lines[index].IsShared)
-                {
-                    Unmap(index, entry, StateBehind(ref _lines[index]));
-                    continue;
-                }
-
-                ulong mapped = Detach(index, StateBehind(ref _lines[index]));
-                if ((mapped & PageTable.Dirty) != 0)
-                {
-                    // Written to on another CPU in between.
-                    Install(index, space, address, entry, mapped & ~PageTable.AddressMask, _lines[index].Origin);
-                    continue;
-                }
-
-                GiveBack(index);
-                _drops++;
+                DropCleanRun(space, ref entry, ref address, stop, ref slice);
             }
         }
     }
@@ -158,6 +133,7 @@ public sealed unsafe partial class ExCache
             ulong address = parent->Ranges[index].Start;
             for (ulong* entry; (entry = NextStretch(parent, ref address, end, out ulong stop)) != null;)
             {
+                ProtectRun(parent, entry, address, stop);
                 for (; SkipUntouched(ref entry, ref address, stop, ref slice); address += PageOperations.PageSize, entry++)
                 {
                     Errno error = CopyState(entry, child, address);
@@ -214,6 +190,7 @@ public sealed unsafe partial class ExCache
     public void MoveStates(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
     {
         ulong address = from;
+        _stale.Begin();
         for (ulong* old; (old = NextStretch(space, ref address, from + lengthBytes, out ulong stop)) != null;)
         {
             for (; address < stop; address += PageOperations.PageSize, old++)
@@ -235,6 +212,7 @@ public sealed unsafe partial class ExCache
             }
         }
 
+        _stale.End();
         PageTable.FreeEmpty(space->PageTableRoot, from, from + lengthBytes, _kernelFrames);
     }
 
@@ -328,13 +306,83 @@ public sealed unsafe partial class ExCache
     [Blocks]
     private void DropStretch(ulong* entry, ref ulong address, ulong stop, ref int slice)
     {
-        for (; SkipUntouched(ref entry, ref address, stop, ref slice); address += PageOperations.PageSize, entry++)
+        while (SkipUntouched(ref entry, ref address, stop, ref slice))
         {
-            GiveTurn(ref slice, PageState.IsPresent(*entry) ? DropCost : 1);
             WaitWhileInFlight(entry);
             SurrenderForGood(entry);
-            DropEntry(entry);
+            DropRun(ref entry, ref address, stop, ref slice);
         }
+    }
+
+    /// <summary>
+    /// Drops entries up to one that has to be waited for or written back, or until others are to have their turn; the first one at least.
+    /// </summary>
+    [NoBlock]
+    private void DropRun(ref ulong* entry, ref ulong address, ulong stop, ref int slice)
+    {
+        _stale.Begin();
+        do
+        {
+            slice -= PageState.IsPresent(*entry) ? DropCost : 1;
+            DropEntry(entry);
+            address += PageOperations.PageSize;
+            entry++;
+        }
+        while (address < stop && slice > 0 && !PageState.IsInFlight(*entry) && !PageState.IsStored(*entry));
+        _stale.End();
+    }
+
+    /// <summary>DropClean's entries until others are to have their turn.</summary>
+    [NoBlock]
+    private void DropCleanRun(AddressSpace* space, ref ulong* entry, ref ulong address, ulong stop, ref int slice)
+    {
+        _stale.Begin();
+        for (; address < stop && slice > 0; address += PageOperations.PageSize, entry++, slice--)
+        {
+            int index = PageState.IsPresent(*entry) && !IsDirty(*entry) ? LineOf(*entry) : Line.None;
+            if (index == Line.None || _lines[index].IsNamed)
+            {
+                continue;
+            }
+
+            if (_lines[index].IsShared)
+            {
+                Unmap(index, entry, StateBehind(ref _lines[index]));
+                continue;
+            }
+
+            ulong mapped = Detach(index, StateBehind(ref _lines[index]));
+            if ((mapped & PageTable.Dirty) != 0)
+            {
+                // Written to on another CPU in between.
+                Install(index, space, address, entry, mapped & ~PageTable.AddressMask, _lines[index].Origin);
+                continue;
+            }
+
+            GiveBack(index);
+            _drops++;
+        }
+
+        _stale.End();
+    }
+
+    /// <summary>
+    /// Takes the right to write from the private pages up to an address, so that TryShare finds it taken and need not interrupt other CPUs
+    /// for each page. Who writes to a page that is not shared after all gets the right back (MakeWritable).
+    /// </summary>
+    [NoBlock]
+    private void ProtectRun(AddressSpace* space, ulong* entry, ulong address, ulong stop)
+    {
+        _stale.Begin();
+        for (; address < stop; address += PageOperations.PageSize, entry++)
+        {
+            if (PageState.IsPresent(*entry) && (PageTable.ClearBits(entry, PageTable.Writable) & PageTable.Writable) != 0)
+            {
+                _stale.Forget(space->PageTableRoot, address);
+            }
+        }
+
+        _stale.End();
     }
 
     [Blocks]

@@ -61,18 +61,91 @@ public sealed unsafe partial class ExCache
     [Blocks]
     public Errno SurrenderShared(AddressSpace* space, ulong start, ulong end)
     {
-        ulong address = start;
-        Errno error = Errno.None;
-        for (ulong* entry; error == Errno.None && (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        int slice = SliceEntries;
+        for (int index = Math.Max(0, space->Ranges.FindAtOrBelow(start)); index < space->Ranges.Count; index++)
         {
-            for (; address < stop && error == Errno.None; address += PageOperations.PageSize, entry++)
+            VmaRecord range = space->Ranges[index];
+            ulong stop = Math.Min(range.End, end);
+            ulong address = Math.Max(range.Start, start);
+            Errno error = range.Kind == VmaKind.SharedFile ? SurrenderAll(space, ref address, stop, ref slice) : Errno.None;
+            if (error != Errno.None || range.Start >= end)
             {
-                WaitWhileInFlight(entry);
-                error = SurrenderShared(entry);
+                return error;
             }
         }
 
-        return error;
+        return Errno.None;
+    }
+
+    [Blocks]
+    private Errno SurrenderAll(AddressSpace* space, ref ulong address, ulong end, ref int slice)
+    {
+        for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
+        {
+            while (SkipUntouched(ref entry, ref address, stop, ref slice))
+            {
+                WaitWhileInFlight(entry);
+                StopStoring(space, entry, address, stop);
+                SurrenderRun(ref entry, ref address, stop, ref slice);
+                Errno error = address < stop ? SurrenderShared(entry) : Errno.None;
+                if (error != Errno.None)
+                {
+                    return error;
+                }
+            }
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// From here on the space stores into no line that only it stores into: SurrenderShared and SurrenderRun find it so and need not
+    /// interrupt other CPUs for each page.
+    /// </summary>
+    [NoBlock]
+    private void StopStoring(AddressSpace* space, ulong* entry, ulong address, ulong stop)
+    {
+        _stale.Begin();
+        for (; address < stop; address += PageOperations.PageSize, entry++)
+        {
+            if (PageState.IsStored(*entry) && _lines[LineOf(*entry)].Storers == 1
+                && (PageTable.ClearBits(entry, PageTable.Writable) & PageTable.Writable) != 0)
+            {
+                _stale.Forget(space->PageTableRoot, address);
+            }
+        }
+
+        _stale.End();
+    }
+
+    /// <summary>
+    /// Gives up what need not be written back, up to an entry that has to be waited for or is not known not to be newer, or until others
+    /// are to have their turn.
+    /// </summary>
+    [NoBlock]
+    private void SurrenderRun(ref ulong* entry, ref ulong address, ulong stop, ref int slice)
+    {
+        _stale.Begin();
+        while (address < stop && slice > 0 && !PageState.IsInFlight(*entry))
+        {
+            if (PageState.IsStored(*entry))
+            {
+                int index = LineOf(*entry);
+                if (_lines[index].Storers == 1 && ((*entry & PageTable.Writable) != 0 || IsNewer(ref _lines[index])))
+                {
+                    break;
+                }
+
+                Unmap(index, entry, PageState.Untouched);
+                EndStoring(index);
+            }
+
+            address += PageOperations.PageSize;
+            entry++;
+            slice--;
+        }
+
+        _stale.End();
     }
 
     /// <summary>
@@ -172,7 +245,7 @@ public sealed unsafe partial class ExCache
     [Blocks]
     private Errno SurrenderShared(ulong* entry)
     {
-        if (!PageState.IsPresent(*entry) || (*entry & PageState.Stores) == 0)
+        if (!PageState.IsStored(*entry))
         {
             return Errno.None;
         }
@@ -181,8 +254,11 @@ public sealed unsafe partial class ExCache
         if (_lines[index].Storers == 1)
         {
             // From here on nobody stores into it.
-            PageTable.ClearBits(entry, PageTable.Writable);
-            InvalidateMapping(ref _lines[index], entry);
+            if ((PageTable.ClearBits(entry, PageTable.Writable) & PageTable.Writable) != 0)
+            {
+                InvalidateMapping(ref _lines[index], entry);
+            }
+
             if (IsNewer(ref _lines[index]))
             {
                 return Surrender(index);

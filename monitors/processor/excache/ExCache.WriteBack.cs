@@ -76,7 +76,7 @@ public sealed unsafe partial class ExCache
         ulong address = start;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
-            for (; address < stop; address += PageOperations.PageSize, entry++)
+            while (address < stop)
             {
                 GiveTurn(ref slice, 1);
                 // Entries behind this one may be in flight for the batch itself; this one is not in it, so the wait ends.
@@ -92,26 +92,22 @@ public sealed unsafe partial class ExCache
                 }
 
                 // A message blocks: the entry may have become something else.
-                if (!IsPresentAndDirty(*entry))
-                {
-                    continue;
-                }
-
-                int index = LineOf(*entry);
-                if (!_lines[index].IsDirty)
+                if (IsPresentAndDirty(*entry) && !_lines[LineOf(*entry)].IsDirty)
                 {
                     batch.Owner = owner;
-                    TakeForWriteBack(index);
-                    batch.Add(index);
+                    TakeRun(space, ref batch, ref entry, ref address, stop);
                     continue;
                 }
 
-                Errno shared = Clean(index);
+                Errno shared = IsPresentAndDirty(*entry) ? Clean(LineOf(*entry)) : Errno.None;
                 if (shared != Errno.None)
                 {
                     SendBatch(space, ref batch, buffer);
                     return shared;
                 }
+
+                address += PageOperations.PageSize;
+                entry++;
             }
         }
 
@@ -145,6 +141,35 @@ public sealed unsafe partial class ExCache
     {
         Detach(index, PageState.InFlight);
         BeginWriteBack(index);
+    }
+
+    /// <summary>
+    /// Takes dirty lines into a batch, the first entry's at least, up to one that does not fit into it, or is in flight, or has to be
+    /// written back by itself.
+    /// </summary>
+    [NoBlock]
+    private void TakeRun(AddressSpace* space, ref FlushBatch batch, ref ulong* entry, ref ulong address, ulong stop)
+    {
+        _stale.Begin();
+        do
+        {
+            if (IsPresentAndDirty(*entry))
+            {
+                int index = LineOf(*entry);
+                if (_lines[index].IsDirty || space->OwnerOf(address) != batch.Owner)
+                {
+                    break;
+                }
+
+                TakeForWriteBack(index);
+                batch.Add(index);
+            }
+
+            address += PageOperations.PageSize;
+            entry++;
+        }
+        while (address < stop && batch.Count < FlushRequest.MaxPages && !PageState.IsInFlight(*entry));
+        _stale.End();
     }
 
     /// <summary>

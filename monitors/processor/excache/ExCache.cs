@@ -104,6 +104,8 @@ public sealed unsafe partial class ExCache
     private VictimTrace _trace;
     private MissStages _stages;
     private SpareStack _spares;
+    /// <summary>What CPUs are to forget; gathered within functions that do not block.</summary>
+    private StaleTranslations _stale;
     /// <summary>Woken whenever a page that was in flight has arrived or gone.</summary>
     private WaitQueue _arrivals;
     private ulong _residentLines;

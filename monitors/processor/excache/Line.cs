@@ -18,6 +18,8 @@
 //   Written      its object's   none                           one            the page, newer than at its owner (ExCache.Written.cs)
 //   (a line that is leaving some space may be WritingBack for the others: the entries in flight that are leaving say so)
 //
+// * No CPU has a translation that an entry does not have any more, or with rights that it has lost (StaleTranslations); one with fewer
+//   rights does no harm: it faults and looks again.
 // * A present entry maps the frame of exactly one line that is Resident or Leaving, and is one of that line's mappings: Entry, Space and
 //   Address of the line itself, then those on the list More. A line without mappings has Entry null and no list; it is Resident and named.
 // * A line that is named, or that several entries map, is shared. No private mapping writes to it: its entries are neither writable nor

@@ -37,6 +37,9 @@ public static class PageState
     /// <summary>True for a resident line.</summary>
     public static bool IsPresent(ulong entry) => (entry & PageTable.Present) != 0;
 
+    /// <summary>True for a resident line that the entry's mapping may store into for all.</summary>
+    public static bool IsStored(ulong entry) => (entry & (PageTable.Present | Stores)) == (PageTable.Present | Stores);
+
     /// <summary>The bits of a present entry that say nothing of rights: where the page is, and what the CPU has noted.</summary>
     public const ulong NotRights = PageTable.AddressMask | PageTable.Accessed | PageTable.Dirty;
 

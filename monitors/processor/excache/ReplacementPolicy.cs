@@ -40,6 +40,8 @@ public unsafe struct ReplacementPolicy
     private readonly PolicyKind _kind;
     private readonly int _ways;
     private XorShift _random;
+    /// <summary>Of the lines whose accessed bits one choice clears.</summary>
+    private StaleTranslations _stale;
 
     public ReplacementPolicy(PolicyKind kind, int ways, ulong seed)
     {
@@ -59,10 +61,15 @@ public unsafe struct ReplacementPolicy
         switch (_kind)
         {
             case PolicyKind.Lru:
+                _stale.Begin();
                 MoveAccessedToTail(lines, ref set);
+                _stale.End();
                 return set.Oldest;
             case PolicyKind.Clock:
-                return TurnHand(lines, ref set, first);
+                _stale.Begin();
+                int victim = TurnHand(lines, ref set, first);
+                _stale.End();
+                return victim;
             case PolicyKind.Random:
                 return PickRandom(lines, ref set);
             default:
@@ -70,7 +77,7 @@ public unsafe struct ReplacementPolicy
         }
     }
 
-    private static void MoveAccessedToTail(Line* lines, ref LineSet set)
+    private void MoveAccessedToTail(Line* lines, ref LineSet set)
     {
         int last = set.Newest;
         for (int index = set.Oldest; index != Line.None;)
@@ -91,7 +98,7 @@ public unsafe struct ReplacementPolicy
         }
     }
 
-    private readonly int TurnHand(Line* lines, ref LineSet set, int first)
+    private int TurnHand(Line* lines, ref LineSet set, int first)
     {
         // The first turn may clear every bit; the second then finds a victim unless nothing is resident.
         for (int step = 0; step < 2 * _ways; step++)
@@ -131,7 +138,7 @@ public unsafe struct ReplacementPolicy
     }
 
     /// <summary>True when any entry that maps the line has been used; none is then marked so.</summary>
-    private static bool TakeAccessed(ref Line line)
+    private bool TakeAccessed(ref Line line)
     {
         bool isAccessed = line.Entry != null && TakeAccessed(line.Entry, line.Space, line.Address);
         for (LineMapping* mapping = line.More; mapping != null; mapping = mapping->Next)
@@ -142,14 +149,14 @@ public unsafe struct ReplacementPolicy
         return isAccessed;
     }
 
-    private static bool TakeAccessed(ulong* entry, AddressSpace* space, ulong address)
+    private bool TakeAccessed(ulong* entry, AddressSpace* space, ulong address)
     {
         if ((PageTable.ClearBits(entry, PageTable.Accessed) & PageTable.Accessed) == 0)
         {
             return false;
         }
 
-        PageTable.Invalidate(space->PageTableRoot, address);
+        _stale.Forget(space->PageTableRoot, address);
         return true;
     }
 }

@@ -8,15 +8,23 @@ namespace Lego.Kernel;
 /// <summary>Roots and translations.</summary>
 public static unsafe partial class PageTable
 {
-    /// <summary>Translations dropped on this test's thread.</summary>
+    public const int MostInvalidated = 32;
+
+    /// <summary>How often other CPUs would have been interrupted on this test's thread.</summary>
     [ThreadStatic]
-    public static ulong Invalidations;
+    public static ulong Interruptions;
 
     public static ulong KernelRoot => 0;
 
     public static ulong CreateUser(FrameAllocator frames) => (ulong)frames.AllocateCleared();
 
-    public static void Invalidate(ulong root, ulong address) => Invalidations++;
+    public static void Invalidate(ulong root, ulong address) => Interruptions++;
+
+    public static void Invalidate(ulong root, ulong* addresses, int count) => Interruptions++;
+
+    public static void Widened(ulong root, ulong address)
+    {
+    }
 
     public static void Activate(ulong root)
     {

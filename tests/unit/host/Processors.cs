@@ -7,6 +7,8 @@ public static class Processors
 {
     public static int Count => 1;
 
+    public static ulong FlushInterrupts(int index) => 0;
+
     public static void InterruptAll(ulong root)
     {
     }

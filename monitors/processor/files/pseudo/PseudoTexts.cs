@@ -39,7 +39,7 @@ public static unsafe class PseudoTexts
                 text.Append("nodev\tsysfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\ttmpfs\n\text4\n"u8);
                 break;
             case PseudoFile.ProcInterrupts:
-                text.Append("           CPU0\n"u8);
+                Interrupts(ref text);
                 break;
             case PseudoFile.ProcLoadAverage:
                 LoadAverage(files, ref text);
@@ -290,6 +290,26 @@ public static unsafe class PseudoTexts
         text.Append((byte)' ');
         text.AppendNumber(files.Processes.LastId);
         text.Append((byte)'\n');
+    }
+
+    /// <summary>Those between CPUs alone: devices have none of their own here.</summary>
+    private static void Interrupts(ref TextBuffer text)
+    {
+        text.Append("    "u8);
+        for (int cpu = 0; cpu < Processors.Count; cpu++)
+        {
+            text.Append("       CPU"u8);
+            text.AppendNumber((ulong)cpu);
+        }
+
+        text.Append("\nTLB:"u8);
+        for (int cpu = 0; cpu < Processors.Count; cpu++)
+        {
+            text.Append((byte)' ');
+            text.AppendNumber(Processors.FlushInterrupts(cpu), width: 10);
+        }
+
+        text.Append("   TLB shootdowns\n"u8);
     }
 
     private static void Uptime(SystemFacts facts, ref TextBuffer text)
