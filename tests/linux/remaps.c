@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
@@ -62,6 +63,68 @@ static void kept(void)
     printf(", onto itself %s", moved(change(there, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, there + PAGE)));
     munmap(there, 4 * PAGE);
     printf(", nothing there %s\n", moved(change(there, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL)));
+}
+
+/* Pages of files stay where they are as well, private ones as the file has them. */
+static void kept_files(void)
+{
+    int file = memfd_create("kept", 0);
+    ftruncate(file, 2 * PAGE);
+    pwrite(file, "f", 1, 0);
+    char *shared = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    char *own = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    own[0] = 'o';
+    shared[PAGE] = 's';
+    char *to = change(shared, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    char *other = change(own, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    printf("shared moved %s %c%c, left %c%c", moved(to), to[0], to[PAGE], shared[0], shared[PAGE]);
+    to[0] = 'n';
+    printf(", written %c, private moved %s %c%c, left %c%c", shared[0], moved(other), other[0], other[PAGE], own[0], own[PAGE]);
+    char *hint = mmap(0, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(hint, 4 * PAGE);
+    char *at = mapped(1);
+    to = change(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, hint + PAGE);
+    printf(", to a free place that was asked for %d %c\n", to == hint + PAGE, to[0]);
+}
+
+static volatile int moving;
+static volatile int faults;
+static char *volatile place;
+
+static void fault(int signal)
+{
+    faults++;
+    moving = 0;
+}
+
+static void *touches(void *unused)
+{
+    signal(SIGSEGV, fault);
+    while (moving)
+        for (int i = 0; i < 8; i++)
+            place[i * PAGE] = 't';
+    return NULL;
+}
+
+/* No thread finds the place unmapped that pages leave. */
+static void watched(void)
+{
+    pthread_t thread;
+    place = mapped(8);
+    moving = 1;
+    pthread_create(&thread, NULL, touches, NULL);
+    for (int i = 0; i < 200; i++) {
+        char *to = change(place, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+        if (to == MAP_FAILED)
+            printf("not moved: %s\n", strerrorname_np(errno));
+        else
+            munmap(to, 8 * PAGE);
+    }
+    moving = 0;
+    if (faults)
+        puts("a thread has found nothing there"), fflush(stdout), _exit(1);
+    pthread_join(thread, NULL);
+    puts("watched: no fault");
 }
 
 static long rearrange(void *start, size_t size, int protection, size_t page)
@@ -139,6 +202,8 @@ int main(void)
 {
     setvbuf(stdout, 0, _IOFBF, 1 << 16);
     kept();
+    kept_files();
+    watched();
     files();
     users();
     return 0;

@@ -137,7 +137,8 @@ public sealed unsafe partial class AddressSpaces
             return error;
         }
 
-        if (!isFixed && (target == 0 || !IsFree(space, target, target + newLength)) && !FindGap(space, newLength, out target))
+        bool mayBeThere = isFixed || (target >= AddressLayout.LowestAddress && IsFree(space, target, target + newLength));
+        if (!mayBeThere && !FindGap(space, newLength, out target))
         {
             return Errno.ENOMEM;
         }
@@ -224,7 +225,12 @@ public sealed unsafe partial class AddressSpaces
         }
 
         _vmas.Insert(space, target);
-        if ((flags & RemapFlags.DontUnmap) == 0 && oldLength != 0)
+        if ((flags & RemapFlags.DontUnmap) != 0)
+        {
+            // Those that owners have copied are still there.
+            error = _frames.Remove(space, from, from + oldLength);
+        }
+        else if (oldLength != 0)
         {
             error = Clear(space, from, from + oldLength);
         }

@@ -162,8 +162,7 @@ public static unsafe class MemoryCalls
         return Answer(ref call, error == Errno.EPROTO ? error : Errno.None, (long)space->Break);
     }
 
-    [SystemCall(25, "mremap", Support.Partial,
-        "MREMAP_DONTUNMAP is for private anonymous memory, and what it leaves is not mapped for a moment")]
+    [SystemCall(25, "mremap", Support.Full)]
     public static long Remap(ref SystemCall call)
     {
         ulong from = call.A0;
@@ -228,8 +227,8 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>
-    /// MREMAP_DONTUNMAP: the pages move, and what they leave is as after mmap. What is there meanwhile is a place where they go: others who
-    /// map something find both taken, but for the moment before the old range is mapped anew.
+    /// MREMAP_DONTUNMAP: the pages move, and what they leave is as after mmap. It is one change of the space, so other threads that touch
+    /// either place wait for its end. Unless it is fixed, the new address is where the program would like it.
     /// </summary>
     private static long RemapAndKeep(ref SystemCall call)
     {
@@ -237,7 +236,6 @@ public static unsafe class MemoryCalls
         Process* process = call.Process;
         ulong from = call.A0;
         ulong length = RoundUp(call.A1);
-        bool isFixed = (call.A3 & RemapFixed) != 0;
         bool isWrong = (call.A3 & ~Known) != 0 || (call.A3 & RemapMayMove) == 0 || length != RoundUp(call.A2) || length == 0;
         if (isWrong || !TryRange(from, length, out ulong end)
             || (call.A4 & PageMask) != 0 || call.A4 > UserMemory.Limit - length || Overlaps(from, end, call.A4, length))
@@ -250,26 +248,12 @@ public static unsafe class MemoryCalls
             return SystemCall.Fail(Errno.EFAULT);
         }
 
-        if (range.Kind != VmaKind.Anonymous || range.Backing != 0)
+        if (range.Kind >= VmaKind.VdsoData)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        ulong to = call.A4;
-        Errno error = isFixed ? Errno.None : MapAnonymous(process, 0, length, Protection.None, out to);
-        if (error != Errno.None)
-        {
-            return Answer(ref call, error, 0);
-        }
-
-        error = Move(process, from, length, length, to, RemapMayMove | RemapFixed, out _);
-        if (error != Errno.None && !isFixed)
-        {
-            // The program is told why the pages have not moved, not how the place that waited for them went.
-            process->Table.Spaces.Unmap(process->Space, to, to + length);
-        }
-
-        error = error != Errno.None ? error : MapAnonymous(process, from, length, range.Protection, out _);
+        Errno error = Move(process, from, length, length, call.A4, call.A3, out ulong to);
         return Answer(ref call, error, (long)to);
     }
 
