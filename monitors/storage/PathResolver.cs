@@ -61,7 +61,8 @@ public sealed unsafe class PathResolver
     {
         // A way that is to be remembered is walked, because the table does not know what it depends on; so is one that begins at a
         // directory, whose text is no path; and the table has paths of the whole volume.
-        bool isInTable = IsWholeVolume && (request.Flags & (PathFlags.Lease | PathFlags.At)) == 0;
+        const PathFlags Walked = PathFlags.Lease | PathFlags.At | PathFlags.NoLinks | PathFlags.Beneath | PathFlags.InRoot;
+        bool isInTable = IsWholeVolume && (request.Flags & Walked) == 0;
         canonical = default;
         if (isInTable && request.UserId == 0 && Table.TryFind(path, out uint known, out canonical))
         {
@@ -176,6 +177,7 @@ public sealed unsafe class PathResolver
         {
             StopsAtMounts = (request.Flags & PathFlags.Mounts) != 0,
             NotesKeys = (request.Flags & PathFlags.Lease) != 0,
+            Scope = request.Flags,
             TimeNs = request.TimeNs,
         };
         if (!isRelative)

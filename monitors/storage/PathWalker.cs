@@ -40,6 +40,8 @@ public struct WalkStart
     public bool StopsAtMounts;
     /// <summary>The walk notes on which leases its way depends (PathWalker.Keys).</summary>
     public bool NotesKeys;
+    /// <summary>NoLinks, Beneath and InRoot as PathFlags says; other flags mean nothing here.</summary>
+    public PathFlags Scope;
     /// <summary>When links are read on the way, nanoseconds since 1970.</summary>
     public ulong TimeNs;
 }
@@ -89,6 +91,11 @@ public sealed unsafe class PathWalker
     private int _links;
     private uint _current;
     private bool _stopsAtMounts;
+    private PathFlags _scope;
+    /// <summary>Where the path begins, and how much of the canonical path leads there.</summary>
+    private uint _floor;
+    private int _floorLength;
+    private bool _isFloorLost;
     private ulong _timeNs;
     /// <summary>Where the walk is has a path, but it is not known, or too long.</summary>
     private bool _isLost;
@@ -117,7 +124,7 @@ public sealed unsafe class PathWalker
 
     /// <summary>
     /// Walks a path; <paramref name="startPath"/> is where its start is, or empty. A free last name is no error (Inode is 0). ENOENT,
-    /// ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL: a NUL byte; EREMOTE: a name that others serve; EIO, EUCLEAN.
+    /// ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EXDEV: out of its scope, EINVAL: a NUL byte; EREMOTE: a name that others serve; EIO, EUCLEAN.
     /// </summary>
     public Errno Walk(
         scoped ReadOnlySpan<byte> path, WalkStart start, scoped ReadOnlySpan<byte> startPath, Caller caller, LastComponent last,
@@ -152,6 +159,10 @@ public sealed unsafe class PathWalker
             BeginAt(start.Directory, startPath);
         }
 
+        _scope = start.Scope;
+        _floor = _current;
+        _floorLength = _canonicalLength;
+        _isFloorLost = _isLost;
         bool done = false;
         while (!done)
         {
@@ -269,7 +280,13 @@ public sealed unsafe class PathWalker
 
     private Errno GoUp(in InodeHandle directory, ref PathTarget target)
     {
-        if (_current != Root)
+        bool isFloor = _current == _floor;
+        if (isFloor && (_scope & PathFlags.Beneath) != 0)
+        {
+            return Errno.EXDEV;
+        }
+
+        if (_current != Root && !(isFloor && (_scope & PathFlags.InRoot) != 0))
         {
             Errno error = _volume.Directories.Find(directory, ".."u8, out _current, out _);
             if (error != Errno.None)
@@ -345,7 +362,7 @@ public sealed unsafe class PathWalker
     /// <summary>Puts a symbolic link's target in front of the rest of the path.</summary>
     private Errno Expand(in InodeHandle link, bool trailingSlash)
     {
-        if (++_links > MaxLinks)
+        if (++_links > MaxLinks || (_scope & PathFlags.NoLinks) != 0)
         {
             return Errno.ELOOP;
         }
@@ -378,7 +395,19 @@ public sealed unsafe class PathWalker
 
         if (text[0] == Slash)
         {
+            if ((_scope & PathFlags.Beneath) != 0)
+            {
+                return Errno.EXDEV;
+            }
+
             GoToRoot();
+            if ((_scope & PathFlags.InRoot) != 0)
+            {
+                // What leads there still stands in front of where the walk has been.
+                _current = _floor;
+                _canonicalLength = _floorLength;
+                _isLost = _isFloorLost;
+            }
         }
 
         _accessTimes.MarkRead(link, _timeNs);

@@ -231,6 +231,69 @@ static long openat2_(const char *name, uint64_t flags, uint64_t mode, uint64_t r
 	return syscall(SYS_openat2, AT_FDCWD, name, &how, size);
 }
 
+/* Where paths may lead: a line for each way to resolve, a word for each path. */
+static void resolving(int start, const char *what, const char *const *paths, int flags)
+{
+	static const uint64_t ways[] = { 0, RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH, RESOLVE_IN_ROOT,
+	    RESOLVE_NO_XDEV | RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT };
+
+	for (unsigned way = 0; way < sizeof ways / sizeof *ways; way++) {
+		printf("%s, resolve %d:", what, (int)ways[way]);
+		for (int i = 0; paths[i]; i++) {
+			struct open_how how = { flags, 0, ways[way] };
+			/* The root may be of another file system than the place of the test. */
+			if (ways[way] == RESOLVE_NO_XDEV && !strcmp(paths[i], "sub/toroot"))
+				continue;
+			int fd = syscall(SYS_openat2, start, paths[i], &how, sizeof how);
+			printf(" %s", done(fd));
+			close(fd);
+		}
+		printf("\n");
+	}
+}
+
+static void scopes(void)
+{
+	static const char *const inside[] = { "file", "sub/file", "sub/../file", "sub/../../scope/file", "..", ".", "/", "/file", "link", "sub/up", "sub/out",
+	    "absolute", "sub/toroot", "dangling", "none", "loop", "sub/dirlink/file", "link/", "file/", "../scope/file", "/../file", 0 };
+	static const char *const served[] = { "version", "self/status", "self/exe", "self/cwd", "self/fd", "self/root/etc", "mounts", "..", "../etc", "self/..",
+	    "self/../version", "self/../..", "/version", "/proc/version", "none", 0 };
+	static const char *const root[] = { "proc/version", "/proc/version", "/proc/self/exe", "dev/null", "/dev/fd", "etc", "..", "../etc", "proc/..",
+	    "proc/../etc", "lego-transfers-none", 0 };
+	static const char *const links[] = { "link", "sub/up", "absolute", "loop", 0 };
+
+	mkdir("scope", 0755);
+	mkdir("scope/sub", 0755);
+	close(open("scope/file", O_CREAT | O_RDWR, 0600));
+	close(open("scope/sub/file", O_CREAT | O_RDWR, 0600));
+	symlink("file", "scope/link");
+	symlink("../file", "scope/sub/up");
+	symlink("../../scope/file", "scope/sub/out");
+	symlink("/proc/version", "scope/absolute");
+	symlink("/file", "scope/sub/toroot");
+	symlink("nothing", "scope/dangling");
+	symlink("loop", "scope/loop");
+	symlink("../sub", "scope/sub/dirlink");
+	int start = open("scope", O_PATH | O_DIRECTORY), proc = open("/proc", O_RDONLY | O_DIRECTORY), top = open("/", O_RDONLY);
+	resolving(start, "from a directory", inside, O_RDONLY);
+	resolving(start, "the link itself", links, O_PATH | O_NOFOLLOW);
+	resolving(proc, "from /proc", served, O_RDONLY);
+	resolving(top, "from the root", root, O_PATH);
+	struct open_how how = { O_CREAT | O_RDWR, 0600, RESOLVE_BENEATH };
+	printf("made beneath %s", done(syscall(SYS_openat2, start, "made", &how, sizeof how)));
+	printf(", above %s", done(syscall(SYS_openat2, start, "../made", &how, sizeof how)));
+	how.resolve = RESOLVE_IN_ROOT;
+	printf(", in the root %s", done(syscall(SYS_openat2, start, "/../made2", &how, sizeof how)));
+	printf(" %s\n", done(access("scope/made2", F_OK)));
+	printf("cached: made %s, truncated %s", done(openat2_("scope/file", O_CREAT | O_RDWR, 0600, RESOLVE_CACHED, sizeof how)),
+	    done(openat2_("scope/file", O_TRUNC | O_RDWR, 0, RESOLVE_CACHED, sizeof how)));
+	close(open("scope/file", O_RDONLY));
+	int known = openat2_("scope/file", O_RDONLY, 0, RESOLVE_CACHED, sizeof how);
+	printf(", opened before %s", known >= 0 || errno == EAGAIN ? "or asked for" : done(known));
+	printf(", both scopes %s, unknown %s\n", done(openat2_("scope", O_RDONLY, 0, RESOLVE_BENEATH | RESOLVE_IN_ROOT, sizeof how)),
+	    done(openat2_("scope", O_RDONLY, 0, 64, sizeof how)));
+}
+
 static void opening(void)
 {
 	size_t size = sizeof(struct open_how);
@@ -241,6 +304,7 @@ static void opening(void)
 	    result(openat2_("new", O_PATH | O_RDWR, 0, 0, size)));
 	printf("unknown resolving %s\n", result(openat2_("new", O_RDONLY, 0, 0x1000, size)));
 	unlink("new");
+	scopes();
 }
 
 int main(int argc, char **argv)

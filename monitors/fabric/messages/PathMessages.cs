@@ -61,6 +61,12 @@ public enum PathFlags : uint
     Exchange = 4096,
     /// <summary>Rename: a character device without a number takes the old name (RENAME_WHITEOUT).</summary>
     Whiteout = 8192,
+    /// <summary>ELOOP instead of following a symbolic link (RESOLVE_NO_SYMLINKS of openat2(2)).</summary>
+    NoLinks = 16384,
+    /// <summary>EXDEV where the path leaves the directory where it begins, also by a link that is absolute (RESOLVE_BENEATH).</summary>
+    Beneath = 32768,
+    /// <summary>The directory where the path begins is the root of ".." and of links that are absolute (RESOLVE_IN_ROOT).</summary>
+    InRoot = 65536,
 }
 
 /// <summary>Names in the root directory that a processor component serves (PathFlags.Mounts).</summary>

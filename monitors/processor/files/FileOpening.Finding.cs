@@ -171,9 +171,15 @@ public static unsafe partial class FileOpening
         node = null;
         Errno error = Errno.None;
         bool isByHandle = path.Handle.Inode != 0 && !path.IsRelative;
-        if (!isNameless && !isByHandle && KnownFile.TryFind(in caller, in path, flags, access, out attributes, out node, out error))
+        bool mayBeKnown = !isNameless && !isByHandle && (path.Scope & PathScope.Walked) == 0;
+        if (mayBeKnown && KnownFile.TryFind(in caller, in path, flags, access, out attributes, out node, out error))
         {
             return error != Errno.None || (flags & OpenFlags.Path) != 0 ? error : CheckKnown(process, in attributes, flags, ref node);
+        }
+
+        if ((path.Scope & PathScope.KnownOnly) != 0)
+        {
+            return Errno.EAGAIN;
         }
 
         using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();

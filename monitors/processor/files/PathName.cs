@@ -33,6 +33,9 @@ public unsafe struct PathRecord
     public byte* Page;
     public ushort StartLength;
     public ushort TextLength;
+    /// <summary>With a scope: bytes of the text that lead to where it begins, if that is served here; 0 and 1 are the root.</summary>
+    public ushort ScopeLength;
+    public PathScope Scope;
     /// <summary>Directory of a relative path, with a reference; null: the path is absolute.</summary>
     public FileNode* Start;
 }
@@ -73,9 +76,9 @@ public readonly unsafe ref struct PathName
 
     /// <summary>The path for the storage component.</summary>
     public VolumePath Volume => _record->Start == null
-        ? VolumePath.Absolute(Text)
+        ? VolumePath.Absolute(Text, _record->Scope)
         : VolumePath.Relative(_record->Start, new ReadOnlySpan<byte>(_record->Page, _record->StartLength + _record->TextLength),
-            _record->StartLength);
+            _record->StartLength, _record->Scope);
 
     /// <summary>Where the name that the path ends in stands: an absolute path, or one from where this one begins; or that very
     /// directory.</summary>
@@ -100,7 +103,8 @@ public readonly unsafe ref struct PathName
     public static PathName FromUser(Process* process, ulong address) => FromUser(process, unchecked((ulong)CurrentDirectory), address);
 
     /// <summary>The path at a program's address, relative to a directory descriptor.</summary>
-    public static PathName FromUser(Process* process, ulong directory, ulong address, EmptyPath empty = EmptyPath.Error)
+    public static PathName FromUser(
+        Process* process, ulong directory, ulong address, EmptyPath empty = EmptyPath.Error, PathScope scope = PathScope.None)
     {
         FileSystem files = FileSystem.Of(process);
         PathName path = Create(files);
@@ -123,7 +127,9 @@ public readonly unsafe ref struct PathName
         if (error == Errno.None)
         {
             path._record->TextLength = (ushort)length;
-            error = path.Room[0] == (byte)'/' ? Errno.None : path.Begin(process, (int)directory);
+            error = scope != PathScope.None ? path.Limit(process, (int)directory, scope)
+                : path.Room[0] == (byte)'/' ? Errno.None
+                : path.Begin(process, (int)directory);
         }
 
         return new PathName(files, path._record, error, false);
@@ -244,6 +250,8 @@ public readonly unsafe ref struct PathName
     {
         again = false;
         node = new PseudoNode { File = PseudoFile.Root };
+        PseudoNode floor = node;
+        PathScope scope = _record->Scope;
         int position = 0;
         while (PathText.NextComponent(Text, ref position, out ReadOnlySpan<byte> component))
         {
@@ -253,6 +261,7 @@ public readonly unsafe ref struct PathName
             }
 
             int start = position - component.Length;
+            bool isGiven = position > _record->ScopeLength;
             if (PathText.IsDot(component))
             {
                 continue;
@@ -260,7 +269,15 @@ public readonly unsafe ref struct PathName
 
             if (PathText.IsDotDot(component))
             {
-                node = PseudoTree.ParentOf(node);
+                PseudoNode parent = PseudoTree.ParentOf(node);
+                bool isFloor = (scope & PathScope.Kept) != 0 && IsSame(node, floor);
+                bool crosses = (scope & PathScope.OneFileSystem) != 0 && parent.File == PseudoFile.Root && node.File != PseudoFile.Root;
+                if (crosses || (isFloor && (scope & PathScope.Beneath) != 0))
+                {
+                    return Errno.EXDEV;
+                }
+
+                node = isFloor ? node : parent;
                 continue;
             }
 
@@ -277,6 +294,11 @@ public readonly unsafe ref struct PathName
                 return Replace("/"u8, Text.Slice(start), 0) ? Errno.None : Errno.ENAMETOOLONG;
             }
 
+            if (isGiven && node.File == PseudoFile.Root && (scope & PathScope.OneFileSystem) != 0)
+            {
+                return Errno.EXDEV;
+            }
+
             bool isLast = position == Text.Length;
             if (!PseudoTree.TryFind(process, node, component, out PseudoNode child))
             {
@@ -286,6 +308,12 @@ public readonly unsafe ref struct PathName
 
             if (PseudoTree.IsLink(child.File) && (!isLast || lastLink == LastLink.Follow))
             {
+                Errno limited = scope == PathScope.None ? Errno.None : CheckLink(child);
+                if (limited != Errno.None)
+                {
+                    return limited;
+                }
+
                 if (isLast && child.File == PseudoFile.ProcessDescriptor)
                 {
                     // Leads to an open file, not to a name: the caller takes it from the table.
@@ -298,6 +326,7 @@ public readonly unsafe ref struct PathName
             }
 
             node = child;
+            floor = isGiven ? floor : node;
         }
 
         if (node.File == PseudoFile.Root)
@@ -353,6 +382,67 @@ public readonly unsafe ref struct PathName
 
         bool isDirectory = slashes == rest.Length;
         return Replace(isDirectory ? "."u8 : default, rest.Slice(slashes), 0) ? BeginAt(directory) : Errno.ENAMETOOLONG;
+    }
+
+    /// <summary>
+    /// Ties a path of openat2(2) to where it begins, which may be its root as well. EXDEV: it is absolute and must not be.
+    /// </summary>
+    private Errno Limit(Process* process, int directory, PathScope scope)
+    {
+        _record->Scope = scope;
+        bool isAbsolute = Room[0] == (byte)'/';
+        if (isAbsolute && (scope & PathScope.Beneath) != 0)
+        {
+            return Errno.EXDEV;
+        }
+
+        if (isAbsolute && (scope & PathScope.InRoot) != 0)
+        {
+            int slashes = 0;
+            while (slashes < _record->TextLength && Room[slashes] == (byte)'/')
+            {
+                slashes++;
+            }
+
+            bool isRoot = slashes == _record->TextLength;
+            Room.Slice(slashes, _record->TextLength - slashes).CopyTo(Room);
+            _record->TextLength -= (ushort)slashes;
+            if (isRoot)
+            {
+                Room[0] = (byte)'.';
+                _record->TextLength = 1;
+            }
+
+            isAbsolute = false;
+        }
+
+        int length = _record->TextLength;
+        Errno error = isAbsolute ? Errno.None : Begin(process, directory);
+        _record->ScopeLength = (ushort)(_record->Start == null ? _record->TextLength - length : 0);
+        return error;
+    }
+
+    private static bool IsSame(PseudoNode one, PseudoNode other) =>
+        one.File == other.File && one.ProcessId == other.ProcessId && one.ThreadId == other.ThreadId;
+
+    /// <summary>Whether the path's scope lets it follow a link that is served here (Linux: pick_link, nd_jump_link).</summary>
+    private Errno CheckLink(PseudoNode link)
+    {
+        PathScope scope = _record->Scope;
+        bool isMagic = link.File is PseudoFile.ProcessDescriptor or PseudoFile.ProcessCwd or PseudoFile.ProcessExe
+            or PseudoFile.ProcessRoot;
+        // Those of /dev are absolute and lead into /proc.
+        bool isAbsolute = !isMagic && link.File is not (PseudoFile.ProcSelf or PseudoFile.ProcThreadSelf or PseudoFile.ProcMounts);
+        if ((scope & PathScope.NoLinks) != 0 || (isMagic && (scope & PathScope.NoMagicLinks) != 0))
+        {
+            return Errno.ELOOP;
+        }
+
+        bool leaves = isMagic ? (scope & (PathScope.OneFileSystem | PathScope.Kept)) != 0
+            : isAbsolute && (scope & (PathScope.OneFileSystem | PathScope.Beneath)) != 0;
+        return leaves ? Errno.EXDEV
+            : isAbsolute && (scope & PathScope.InRoot) != 0 && _record->ScopeLength > 1 ? Errno.ENOENT
+            : Errno.None;
     }
 
     /// <summary>Ties a relative path to where it begins.</summary>

@@ -23,7 +23,8 @@ public static unsafe class StorageClient
         reply = default;
         canonicalPath = default;
         // What has no name is found by nobody again.
-        PathFlags lease = (flags & PathFlags.Nameless) != 0 ? PathFlags.None : PathFlags.Lease;
+        bool isLeased = (flags & PathFlags.Nameless) == 0 && (path.Scope & PathScope.Walked) == 0;
+        PathFlags lease = (isLeased ? PathFlags.Lease : PathFlags.None) | FlagsOf(path.Scope);
         OpenRequest request = new() { Path = Request(in caller, in path, flags | lease), Mode = mode, Access = access };
         Span<byte> answer = buffer.Data.Slice(0, sizeof(OpenReply) + (2 * PathRequest.MaxPath));
         LeaseClock clock = caller.Leases.Clock;
@@ -57,7 +58,7 @@ public static unsafe class StorageClient
         if (error == Errno.EREMOTE)
         {
             canonicalPath = body;
-            return error;
+            return (path.Scope & PathScope.OneFileSystem) != 0 ? Errno.EXDEV : error;
         }
 
         LastLink last = (flags & (PathFlags.NoFollow | PathFlags.Exclusive)) != 0 ? LastLink.Keep : LastLink.Follow;
@@ -84,6 +85,11 @@ public static unsafe class StorageClient
 
         return Errno.None;
     }
+
+    private static PathFlags FlagsOf(PathScope scope) =>
+        ((scope & PathScope.NoLinks) != 0 ? PathFlags.NoLinks : PathFlags.None)
+        | ((scope & PathScope.Beneath) != 0 ? PathFlags.Beneath : PathFlags.None)
+        | ((scope & PathScope.InRoot) != 0 ? PathFlags.InRoot : PathFlags.None);
 
     /// <summary>Of a regular file the memory component knows size and times better.</summary>
     private static void Remember(in FileCaller caller, in FileAttributes attributes, ulong moment)

@@ -9,8 +9,9 @@ namespace Lego.Processor;
 /// <summary>A name for the storage component.</summary>
 public readonly unsafe ref struct VolumePath
 {
-    private VolumePath(FileHandle handle, ReadOnlySpan<byte> wire, int startLength, bool isRelative)
+    private VolumePath(FileHandle handle, ReadOnlySpan<byte> wire, int startLength, bool isRelative, PathScope scope = PathScope.None)
     {
+        Scope = scope;
         Handle = handle;
         Wire = wire;
         StartLength = startLength;
@@ -28,12 +29,16 @@ public readonly unsafe ref struct VolumePath
 
     public bool IsRelative { get; }
 
+    /// <summary>How it may be walked; only Open knows of it.</summary>
+    public PathScope Scope { get; }
+
     /// <summary>An absolute path.</summary>
-    public static VolumePath Absolute(ReadOnlySpan<byte> path) => new(default, path, 0, isRelative: false);
+    public static VolumePath Absolute(ReadOnlySpan<byte> path, PathScope scope = PathScope.None) =>
+        new(default, path, 0, isRelative: false, scope);
 
     /// <summary>A path that begins at a directory, whose own path is the first bytes.</summary>
-    public static VolumePath Relative(FileNode* directory, ReadOnlySpan<byte> wire, int startLength) =>
-        new(directory->Handle, wire, startLength, isRelative: true);
+    public static VolumePath Relative(FileNode* directory, ReadOnlySpan<byte> wire, int startLength, PathScope scope = PathScope.None) =>
+        new(directory->Handle, wire, startLength, isRelative: true, scope);
 
     /// <summary>An open file itself, whatever its name is now.</summary>
     public static VolumePath Of(FileNode* node) => new(node->Handle, default, 0, isRelative: false);

@@ -43,7 +43,8 @@ public static unsafe class DescriptorCalls
     [SystemCall(257, "openat", Support.Partial, "O_DIRECT is accepted without effect, no file leases")]
     internal static long OpenAt(ref SystemCall call) => OpenAt(ref call, call.A0, call.A1, (OpenFlags)call.A2, (uint)call.A3);
 
-    [SystemCall(437, "openat2", Support.Partial, "as openat; resolve is 0: others are EINVAL")]
+    [SystemCall(437, "openat2", Support.Partial,
+        "as openat; RESOLVE_CACHED is EAGAIN for what this processor component has not opened lately")]
     internal static long OpenAt2(ref SystemCall call)
     {
         if (call.A3 < (ulong)sizeof(OpenHow) || call.A3 > PageOperations.PageSize)
@@ -69,9 +70,17 @@ public static unsafe class DescriptorCalls
         bool creates = (flags & (OpenFlags.Create | OpenFlags.Temporary)) != 0;
         bool isPath = (flags & OpenFlags.Path) != 0 && (flags & ~(OpenFlags.RememberedOfPath | OpenFlags.CloseOnExec)) != 0;
         bool isBadMode = (how.Mode & ~(ulong)FileMode.PermissionMask) != 0 || (!creates && how.Mode != 0);
-        return (how.Flags & ~(ulong)Known) != 0 || isPath || isBadMode || how.Resolve != 0
-            ? SystemCall.Fail(Errno.EINVAL)
-            : OpenAt(ref call, call.A0, call.A1, flags, (uint)how.Mode);
+        PathScope scope = (PathScope)how.Resolve;
+        bool isBadScope = (how.Resolve & ~(ulong)PathScope.All) != 0 || (scope & PathScope.Kept) == PathScope.Kept;
+        if ((how.Flags & ~(ulong)Known) != 0 || isPath || isBadMode || isBadScope)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        bool changes = creates || (flags & OpenFlags.Truncate) != 0;
+        return (scope & PathScope.KnownOnly) != 0 && changes
+            ? SystemCall.Fail(Errno.EAGAIN)
+            : OpenAt(ref call, call.A0, call.A1, flags, (uint)how.Mode, scope);
     }
 
     /// <summary>struct open_how of openat2(2).</summary>
@@ -235,7 +244,8 @@ public static unsafe class DescriptorCalls
     /// <summary>Soft RLIMIT_NOFILE.</summary>
     internal static ulong LimitOf(Process* process) => process->Limits[2 * ResourceLimit.Files];
 
-    private static long OpenAt(ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode)
+    private static long OpenAt(
+        ref SystemCall call, ulong directory, ulong address, OpenFlags flags, uint mode, PathScope scope = PathScope.None)
     {
         // Beside O_PATH few flags count (build_open_flags).
         flags &= (flags & OpenFlags.Path) != 0 ? OpenFlags.RememberedOfPath | OpenFlags.CloseOnExec : (OpenFlags)uint.MaxValue;
@@ -246,7 +256,7 @@ public static unsafe class DescriptorCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        using PathName path = PathName.FromUser(call.Process, directory, address);
+        using PathName path = PathName.FromUser(call.Process, directory, address, EmptyPath.Error, scope);
         if (path.Error != Errno.None)
         {
             return SystemCall.Fail(path.Error);
