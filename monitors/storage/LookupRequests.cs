@@ -215,13 +215,15 @@ public sealed unsafe class LookupRequests
             return Errno.ENOTDIR;
         }
 
-        if ((head.Path.Flags & PathFlags.Create) != 0 && inode.IsDirectory)
+        // That it is a directory is said before who may write to it (Linux: may_open).
+        AccessRights rights = (AccessRights)head.Access & AccessRights.All;
+        bool writes = (head.Path.Flags & PathFlags.Create) != 0 || (rights & AccessRights.Write) != 0;
+        if (writes && inode.IsDirectory)
         {
             return Errno.EISDIR;
         }
 
         // Root, too: what the owner of the volume has frozen is written to by nobody (open(2), EPERM).
-        AccessRights rights = (AccessRights)head.Access & AccessRights.All;
         if ((rights & AccessRights.Write) != 0
             && ((inode.Record->Flags & InodeFlags.Immutable) != 0
                 || ((inode.Record->Flags & InodeFlags.AppendOnly) != 0 && (head.Path.Flags & PathFlags.Append) == 0 && inode.IsRegular)))

@@ -223,6 +223,7 @@ static void rights(void)
 				printf(" rd %s wr %s rw %s trunc %s", error_of(open("file", O_RDONLY)), error_of(open("file", O_WRONLY)), error_of(open("file", O_RDWR)), error_of(open("file", O_RDONLY | O_TRUNC)));
 				printf(" truncate %s utimes %s times %s", result(truncate("file", 0)), result(utimes("file", NULL)), result(utimensat(AT_FDCWD, "file", (struct timespec[2]){ { 1, 0 }, { 2, 0 } }, 0)));
 				printf(" list %s stat %s", error_of(open("dir", O_RDONLY)), describe("dir/in"));
+				printf(" to write %s %s %s", error_of(open("dir", O_WRONLY)), error_of(open("dir", O_RDONLY | O_TRUNC)), error_of(truncate("dir", 0)));
 				printf(" create %s", error_of(open("dir/new", O_CREAT | O_RDWR, 0600)));
 				printf(" link %s", result(link("dir/in", "dir/second")));
 				printf(" unlink %s", result(unlink("dir/in2")));

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "results.h"
+#include "users.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -115,6 +116,25 @@ static void clones(void)
 	if (child == 0)
 		_exit(child_id == getpid() && child_id == syscall(SYS_gettid) ? 5 : 6);
 	printf("ids are told: %d %d\n", parent_id == child, wait_for(child));
+}
+
+/* Who may not have namespaces hears of that after what is wrong for everybody. */
+static void namespaces(void)
+{
+	static const unsigned long flags[] = { CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET };
+
+	AS(1000, 1000, {
+		for (int i = 0; i < sizeof flags / sizeof *flags; i++) {
+			printf("namespace %lx: unshare %s", flags[i], result(unshare(flags[i])));
+			printf(", and nonsense %s", result(unshare(flags[i] | 1)));
+			printf(", and files %s", result(unshare(flags[i] | CLONE_FILES)));
+			printf(", clone %s", result(raw_clone(flags[i] | SIGCHLD, NULL, NULL)));
+			printf(", and handlers %s\n", result(raw_clone(flags[i] | CLONE_SIGHAND | SIGCHLD, NULL, NULL)));
+		}
+		printf("of times: unshare %s\n", result(unshare(0x80)));
+		printf("clone of mounts and with the directory %s", result(raw_clone(CLONE_NEWNS | CLONE_FS | SIGCHLD, NULL, NULL)));
+		printf(", of users and with the directory %s\n", result(raw_clone(CLONE_NEWUSER | CLONE_FS | SIGCHLD, NULL, NULL)));
+	});
 }
 
 static void unsharing(void)
@@ -334,6 +354,7 @@ int main(int argc, char **argv)
 	chdir("lego-sharing");
 	clones();
 	unsharing();
+	namespaces();
 	comparing();
 	process_descriptors();
 	return 0;

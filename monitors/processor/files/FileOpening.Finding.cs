@@ -65,16 +65,22 @@ public static unsafe partial class FileOpening
             return error == Errno.None ? Errno.ECONNREFUSED : error;
         }
 
-        error = FindNode(
-            process, path.Volume, OpenFlags.Path, 0, FileAccess.Write, out FileAttributes attributes, out _, out FileNode* found);
-        if (error == Errno.None && (attributes.Mode & FileMode.TypeMask) != FileMode.Socket)
+        error = FindNode(process, path.Volume, OpenFlags.Path, 0, 0, out FileAttributes attributes, out _, out FileNode* found);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        bool isSocket = (attributes.Mode & FileMode.TypeMask) == FileMode.Socket;
+        error = FileAccess.Check(process, in attributes, FileAccess.Write);
+        if (error != Errno.None || !isSocket)
         {
             FileSystem.Of(process).Nodes.Release(found);
-            return Errno.ECONNREFUSED;
+            return error != Errno.None ? error : Errno.ECONNREFUSED;
         }
 
         node = found;
-        return error;
+        return Errno.None;
     }
 
     /// <summary>

@@ -128,10 +128,18 @@ public static unsafe class ProcessCalls
         bool sharesHandlers = (flags & CloneFlags.SignalHandlers) != 0;
         bool clearsHandlers = (flags & CloneFlags.ClearSignalHandlers) != 0;
         bool isContradiction = (sharesHandlers && (clearsHandlers || !sharesMemory)) || options.ExitSignal > Signal.Count;
-        bool isUnknown = (flags & ~(isThread ? ThreadClone.Known : CloneFlags.Known)) != 0;
+        isContradiction |= ((flags & CloneFlags.FileSystem) != 0 && (flags & (CloneFlags.NewMounts | CloneFlags.NewUsers)) != 0)
+            || (isThread && (flags & (CloneFlags.NewUsers | CloneFlags.NewProcesses)) != 0);
+        bool isUnknown = (flags & ~(CloneFlags.Namespaces | (isThread ? ThreadClone.Known : CloneFlags.Known))) != 0;
         if (isUnknown || isContradiction || (isThread && (flags & ThreadClone.Required) != ThreadClone.Required))
         {
             return SystemCall.Fail(Errno.EINVAL);
+        }
+
+        Errno refused = CheckNamespaces(call.Process, flags);
+        if (refused != Errno.None)
+        {
+            return SystemCall.Fail(refused);
         }
 
         if ((flags & CloneFlags.SetThreadPointer) != 0 && options.FsBase >= UserMemory.Limit)
@@ -302,13 +310,13 @@ public static unsafe class ProcessCalls
 
     /// <summary>unshare(2).</summary>
     [SystemCall(272, "unshare", Support.Partial,
-        "CLONE_FILES, CLONE_FS and CLONE_SYSVSEM, for processes of one thread; no namespaces: EINVAL")]
+        "CLONE_FILES, CLONE_FS and CLONE_SYSVSEM, for processes of one thread; no namespaces: EINVAL, EPERM for who might not make them")]
     public static long Unshare(ref SystemCall call)
     {
         const CloneFlags OfThreads = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Memory;
         CloneFlags flags = (CloneFlags)call.A0;
         Process* process = call.Process;
-        if ((flags & ~(OfThreads | CloneFlags.Files | CloneFlags.FileSystem | CloneFlags.SystemVUndo)) != 0)
+        if ((flags & ~(OfThreads | CloneFlags.Files | CloneFlags.FileSystem | CloneFlags.SystemVUndo | CloneFlags.Namespaces)) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -317,8 +325,18 @@ public static unsafe class ProcessCalls
         bool sharesMemory = (flags & CloneFlags.Memory) != 0 && process->Space->Users > 1;
         bool sharesHandlers = (flags & (CloneFlags.SignalHandlers | CloneFlags.Memory)) != 0 && process->Actions->References > 1;
         bool isAmongThreads = (flags & OfThreads) != 0 && process->ThreadCount > 1;
-        return SystemCall.Result(sharesMemory || sharesHandlers || isAmongThreads ? Errno.EINVAL : Unshare(process, flags));
+        Errno error = sharesMemory || sharesHandlers || isAmongThreads ? Errno.EINVAL : CheckNamespaces(process, flags);
+        return SystemCall.Result(error != Errno.None ? error : Unshare(process, flags));
     }
+
+    /// <summary>
+    /// There are no namespaces but the ones that all are in. EPERM: the caller might not make them; EINVAL: as of a kernel without them, of
+    /// those of users for everybody (Linux: copy_namespaces, unshare_userns).
+    /// </summary>
+    private static Errno CheckNamespaces(Process* process, CloneFlags flags) =>
+        (flags & CloneFlags.Namespaces) == 0 ? Errno.None
+        : (flags & CloneFlags.NewUsers) != 0 || Capabilities.Has(process, Capabilities.SystemAdministration) ? Errno.EINVAL
+        : Errno.EPERM;
 
     /// <summary>Descriptors and context become the process's own. EINVAL: it has several threads, which share them here.</summary>
     internal static Errno Unshare(Process* process, CloneFlags flags)

@@ -16,6 +16,7 @@ public static unsafe class Capabilities
     /// <summary>CAP_SETGID, CAP_SETUID.</summary>
     public const ulong SetGroupId = 1 << 6;
     public const ulong SetUserId = 1 << 7;
+    public const ulong SystemAdministration = 1 << 21;
 
     public static bool Has(Process* process, ulong capability) =>
         process->EffectiveUserId == 0 || (process->EffectiveCapabilities & capability) != 0;

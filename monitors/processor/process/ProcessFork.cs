@@ -24,6 +24,7 @@ public enum CloneFlags : ulong
     /// <summary>The child's parent is the caller's.</summary>
     Parent = 0x8000,
     Thread = 0x10000,
+    NewMounts = 0x20000,
     SystemVUndo = 0x40000,
     SetThreadPointer = 0x80000,
     ParentSetThreadId = 0x100000,
@@ -32,9 +33,14 @@ public enum CloneFlags : ulong
     Detached = 0x400000,
     Untraced = 0x800000,
     ChildSetThreadId = 0x1000000,
+    NewUsers = 0x10000000,
+    NewProcesses = 0x20000000,
     InputOutput = 0x80000000,
     /// <summary>clone3 only: handlers go back to their defaults.</summary>
     ClearSignalHandlers = 0x100000000,
+
+    /// <summary>Those above, and those of times, control groups, host names, System V's objects and networks (namespaces(7)).</summary>
+    Namespaces = NewMounts | NewUsers | NewProcesses | 0x80 | 0x2000000 | 0x4000000 | 0x8000000 | 0x40000000,
 
     /// <summary>Flags that are done, and CLONE_IO, which asks for nothing that exists here.</summary>
     Known = Memory | CloneFlags.FileSystem | Files | SignalHandlers | CloneFlags.ProcessDescriptor | VFork | Parent | SystemVUndo

@@ -43,7 +43,7 @@ public static unsafe class KnownFile
 
         bool isDirectory = (attributes.Mode & FileMode.TypeMask) == FileMode.Directory;
         error = (flags & OpenFlags.Directory) != 0 && !isDirectory ? Errno.ENOTDIR
-            : creates && isDirectory ? Errno.EISDIR
+            : (creates || (access & FileAccess.Write) != 0) && isDirectory ? Errno.EISDIR
             : FileAccess.Check(in caller, in attributes, access);
         if (error == Errno.None)
         {
