@@ -102,6 +102,7 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>Drops everything that is known of objects: their owner has lost it, or others may change it.</summary>
+    [NoBlock]
     public void ForgetNames()
     {
         for (uint number = 1; number <= LineObjects.MaxObjects; number++)

@@ -187,6 +187,7 @@ public sealed unsafe partial class ExCache
     /// After mremap has moved a range at its owner: takes the states of the old pages along and drops their lines, which are clean. Atomic;
     /// no page is in flight, and the caller has kept TablesToMove frames free: it cannot fail.
     /// </summary>
+    [NoBlock]
     public void MoveStates(AddressSpace* space, ulong from, ulong to, ulong lengthBytes)
     {
         ulong address = from;

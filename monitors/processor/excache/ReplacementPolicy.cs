@@ -56,6 +56,7 @@ public unsafe struct ReplacementPolicy
     /// <param name="lines">All lines.</param>
     /// <param name="set">The set.</param>
     /// <param name="first">Index of the set's way 0.</param>
+    [NoBlock]
     public int PickVictim(Line* lines, ref LineSet set, int first)
     {
         switch (_kind)
