@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/falloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -270,6 +271,27 @@ static const struct entry entries[] = {
     E(signalfd4, "fosF", -1, P(buffer), 8),
     E(copy_file_range, "fofo.F", FILE_READ, 0, FILE_BOTH, P(zeros + 100), 5),
     E(getrandom, "o.F", P(buffer), 10),
+    E(fallocate, "f.ss", FILE_BOTH, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 100),
+    E(splice, "foxosF", FILE_READ, 0, PIPE_WRITE, 0, 5, SPLICE_F_NONBLOCK),
+    { "splice out of a pipe", SYS_splice, "fof..F", { PIPE_READ, 0, FILE_BOTH, 0, 5, SPLICE_F_NONBLOCK } },
+    E(fchmod, "f", FILE_BOTH, 0644),
+    E(fchown, "f", FILE_BOTH, -1, -1),
+    { "fsetxattr of a pipe", SYS_fsetxattr, ".p", { PIPE_READ, P("user.a"), P(buffer), 4 } },
+    { "fgetxattr of a socket", SYS_fgetxattr, ".p", { SOCKET, P("user.a"), P(buffer), 4 } },
+    E(flock, "f", FILE_BOTH, 6),
+    E(sched_getaffinity, "qs", 0, 128, P(buffer)),
+    E(pidfd_send_signal, "fxoF", FILE_BOTH),
+    E(rt_sigprocmask, "xoos", 0, P(zeros), P(buffer), 8),
+    E(timer_create, "xoo", 0, 0, P(buffer)),
+    { "fcntl F_SETSIG", SYS_fcntl, "..x", { FILE_BOTH, 10, 0 } },
+    { "ioctl FIONREAD", SYS_ioctl, "f.o", { FILE_BOTH, 0x541B, P(buffer) } },
+    { "ioctl FIONBIO", SYS_ioctl, "f", { FILE_BOTH, 0x5421, P(zeros) } },
+    { "ioctl FIOASYNC", SYS_ioctl, "f", { FILE_BOTH, 0x5452, P(zeros) } },
+    { "ioctl FIOCLEX", SYS_ioctl, "f", { FILE_BOTH, 0x5451, 0 } },
+    { "ioctl FIGETBSZ", SYS_ioctl, "f.o", { FILE_BOTH, 2, P(buffer) } },
+    { "mmap private", SYS_mmap, ".sxFfs", { 0x2000000000, 4096, PROT_READ, MAP_PRIVATE, FILE_BOTH, 0 } },
+    { "mmap anonymous", SYS_mmap, ".sxF.s", { 0x2000000000, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+    E(process_vm_readv, "qoxoxF", 0, P(&vector), 1, P(&vector), 1),
 };
 
 int main(int count, char **arguments)

@@ -253,6 +253,7 @@ static void process_descriptors(void)
 	describe("waitid that does not wait", waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG), &info);
 	idle = pidfd_open(child, O_NONBLOCK);
 	describe("waitid of a non-blocking descriptor", waitid(P_PIDFD, idle, &info, WEXITED), &info);
+	printf("to its thread %s, to its group %s, to both %s\n", result(pidfd_signal(fd, 0, NULL, 1)), result(pidfd_signal(fd, 0, NULL, 4)), result(pidfd_signal(fd, 0, NULL, 5)));
 	printf("signal 0 %s, bad signal %s, bad flag %s\n", result(pidfd_signal(fd, 0, NULL, 0)), result(pidfd_signal(fd, 65, NULL, 0)), result(pidfd_signal(fd, 0, NULL, 0x80)));
 	write(end[1], "x", 1);
 	printf("wait by epoll: %s", result(epoll_wait(poller, &got, 1, -1)));

@@ -21,6 +21,8 @@ public struct WindowSize
 /// <summary>The requests, by number, and what they do.</summary>
 public static unsafe class TerminalRequests
 {
+    /// <summary>FIGETBSZ, of any file.</summary>
+    public const uint BlockSize = 2;
     public const uint GetModes = 0x5401;
     public const uint SetModes = 0x5402;
     public const uint SetModesDrained = 0x5403;

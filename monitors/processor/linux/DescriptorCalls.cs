@@ -200,7 +200,7 @@ public static unsafe class DescriptorCalls
                 return SystemCall.Result(new UserPointer<FileOwner>(call.A2).Write(
                     call.Process, file->SignalDriven.GetOwnerOfKind(call.Process->Table)));
             case SetSignal:
-                if (call.A2 > Signal.Count)
+                if ((uint)call.A2 > Signal.Count)
                 {
                     return SystemCall.Fail(Errno.EINVAL);
                 }

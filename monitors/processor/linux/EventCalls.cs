@@ -32,7 +32,7 @@ public static unsafe class EventCalls
     internal static long Create(ref SystemCall call) =>
         (int)call.A0 <= 0 ? SystemCall.Fail(Errno.EINVAL) : Create(ref call, OpenFlags.ReadOnly);
 
-    [SystemCall(291, "epoll_create1", Support.Partial, "EPOLLIOC_SET_PARAMS (busy polling) is ENOTTY")]
+    [SystemCall(291, "epoll_create1", Support.Partial, "EPOLLIOC_SET_PARAMS (busy polling) is EINVAL")]
     internal static long Create1(ref SystemCall call) =>
         ((OpenFlags)(uint)call.A0 & ~OpenFlags.CloseOnExec) != 0
             ? SystemCall.Fail(Errno.EINVAL)

@@ -112,11 +112,9 @@ public static unsafe class ExtendedAttributes
         Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume);
         if (error != Errno.None || !isOnVolume)
         {
-            // Programs' own attributes are for regular files and directories, wherever those are.
-            bool isPipe = !descriptor.IsBad && descriptor.File->Kind == FileKind.Pipe;
             return error != Errno.None
                 ? SystemCall.Fail(error)
-                : name.Length == 0 ? 0 : SystemCall.Fail(isPipe ? Errno.ENODATA : Errno.EOPNOTSUPP);
+                : name.Length == 0 ? 0 : SystemCall.Fail(IsOfPrograms(name, in descriptor) ? Errno.ENODATA : Errno.EOPNOTSUPP);
         }
 
         FileCaller caller = FileCaller.Of(call.Process);
@@ -136,7 +134,7 @@ public static unsafe class ExtendedAttributes
         Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume);
         if (error != Errno.None || !isOnVolume)
         {
-            return SystemCall.Fail(error != Errno.None ? error : Errno.EOPNOTSUPP);
+            return SystemCall.Fail(error != Errno.None ? error : IsOfPrograms(name, in descriptor) ? Errno.EPERM : Errno.EOPNOTSUPP);
         }
 
         if (value.LengthBytes > AttributeRequest.MaxValueBytes)
@@ -173,6 +171,14 @@ public static unsafe class ExtendedAttributes
 
         return SystemCall.Result(error);
     }
+
+    /// <summary>
+    /// True for programs' own attributes of an open file that is neither a regular file nor a directory: only those have any, wherever they
+    /// are (Linux: xattr_permission).
+    /// </summary>
+    private static bool IsOfPrograms(scoped ReadOnlySpan<byte> name, in Descriptor descriptor) =>
+        name.StartsWith("user."u8) && !descriptor.IsBad && descriptor.File->Kind is not (FileKind.Regular or FileKind.Directory
+            or FileKind.PseudoText or FileKind.PseudoDirectory);
 
     private static PathFlags FlagsOf(Subject subject) => subject.Link == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
 

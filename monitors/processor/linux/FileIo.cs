@@ -189,6 +189,11 @@ public static unsafe class FileIo
             });
         }
 
+        if (descriptor.File->Node->Memory == null && call.A2 + call.A3 > MostFileBytes)
+        {
+            return SystemCall.Fail(Errno.EFBIG);
+        }
+
         bool keepsSize = (mode & AllocationMode.KeepSize) != 0;
         bool punches = (mode & AllocationMode.PunchHole) != 0;
         // A range of zeros is a hole that gets space. Space first: a file does not grow into what the volume does not have.
@@ -201,6 +206,9 @@ public static unsafe class FileIo
             : RegularFile.Truncate(call.Process, descriptor.File->Node, call.A2 + call.A3, FileWriteFlags.GrowOnly);
         return SystemCall.Result(Told(call.Process, descriptor.File, error));
     }
+
+    /// <summary>The largest file of an ext4 volume: 32 bits of block numbers.</summary>
+    private const ulong MostFileBytes = (ulong)uint.MaxValue * PageOperations.PageSize;
 
     /// <summary>FALLOC_FL_* of fallocate(2).</summary>
     [System.Flags]

@@ -14,10 +14,11 @@ public static unsafe class MappedFiles
     private const uint Anonymous = 0x20;
     private const uint GrowsDown = 0x100;
     private const uint HugePages = 0x40000;
+    private const uint Synchronous = 0x80000;
 
     /// <summary>
     /// Checks a descriptor against mmap(2)'s rules and fills the request's file, offset and storage. A device without
-    /// contents (/dev/zero) turns the request into an anonymous one. EBADF, EACCES, ENODEV.
+    /// contents (/dev/zero) turns the request into an anonymous one. EBADF, EACCES, ENODEV; EOPNOTSUPP: MAP_SYNC.
     /// </summary>
     public static Errno Describe(Process* process, uint descriptor, ulong offset, scoped ref MapRequest request)
     {
@@ -53,6 +54,11 @@ public static unsafe class MappedFiles
         }
 
         MemoryFile* memory = file->Node->Memory;
+        if (memory == null && (request.Flags & Synchronous) != 0)
+        {
+            return Errno.EOPNOTSUPP;
+        }
+
         bool isSealed = memory != null && memory->IsWriteSealed;
         if (isShared && writes && isSealed)
         {

@@ -26,7 +26,8 @@ public static unsafe class MemoryCalls
     private const ulong RemapFixed = 2;
     private const ulong RemapDontUnmap = 4;
 
-    [SystemCall(9, "mmap", Support.Partial, "no MAP_GROWSDOWN, no MAP_SYNC; hints (MAP_POPULATE, MAP_LOCKED ...) without effect")]
+    [SystemCall(9, "mmap", Support.Partial,
+        "no MAP_GROWSDOWN; MAP_SYNC is EOPNOTSUPP, as without DAX; hints (MAP_POPULATE, MAP_LOCKED ...) without effect")]
     public static long Map(ref SystemCall call)
     {
         ulong address = call.A0;
@@ -67,7 +68,8 @@ public static unsafe class MemoryCalls
         }
 
         length = RoundUp(length);
-        if (offset > MaxFileBytes || length > MaxFileBytes - offset)
+        bool isOfFile = request.File.Inode != 0 || (request.Flags & MapAnonymousBit) == 0;
+        if (isOfFile && (offset > MaxFileBytes || length > MaxFileBytes - offset))
         {
             return SystemCall.Fail(Errno.EOVERFLOW);
         }

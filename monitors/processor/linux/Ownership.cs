@@ -304,6 +304,8 @@ public static unsafe class Ownership
                 FileKind.StandardStream => file->Session->Attributes.Change(process, in request),
                 FileKind.Socket => file->Socket->Attributes.Change(process, in request),
                 FileKind.PosixQueue => file->Queue->Attributes.Change(process, in request),
+                // They share one inode, which nobody changes (Linux 6.15: anon_inode_setattr).
+                FileKind.Event or FileKind.Epoll or FileKind.Timer or FileKind.Signal or FileKind.Inotify => Errno.EOPNOTSUPP,
                 _ => ChangePseudo(file->Pseudo, in request),
             };
         }

@@ -42,9 +42,9 @@ public static unsafe class PipeTransfers
 
         bool isAppend = !toPipe && (to.File->Flags & OpenFlags.Append) != 0;
         bool isNowhere = (call.A1 != 0 && !from.Operations.IsSeekable) || (call.A3 != 0 && !to.Operations.IsSeekable);
-        bool isDirectory = from.File->Kind is FileKind.Directory or FileKind.PseudoDirectory;
+        bool isNoStream = IsNoStream(fromPipe ? to.File->Kind : from.File->Kind);
         bool isNegative = (long)call.A4 < 0;
-        if (isNegative || (!fromPipe && !toPipe) || isAppend || isDirectory || isNowhere
+        if (isNegative || (!fromPipe && !toPipe) || isAppend || isNoStream || isNowhere
             || (fromPipe && (from.File->Pipe->IsOfPackets || (toPipe && from.File->Pipe == to.File->Pipe)))
             || (toPipe && to.File->Pipe->IsOfPackets))
         {
@@ -54,7 +54,9 @@ public static unsafe class PipeTransfers
         ulong address = fromPipe ? call.A3 : call.A1;
         ulong position = 0;
         Errno error = address == 0 ? Errno.None : new UserPointer<ulong>(address).Read(call.Process, out position);
-        if (error != Errno.None || (long)position < 0)
+        OpenFile* other = fromPipe ? to.File : from.File;
+        ulong begin = address != 0 ? position : other->Kind == FileKind.Regular ? other->Offset : 0;
+        if (error != Errno.None || (long)position < 0 || (long)(begin + call.A4) < 0)
         {
             return SystemCall.Fail(error != Errno.None ? error : Errno.EINVAL);
         }
@@ -64,7 +66,7 @@ public static unsafe class PipeTransfers
         Target target = new()
         {
             Process = call.Process,
-            File = fromPipe ? to.File : from.File,
+            File = other,
             HasPosition = address != 0,
             Position = position,
         };
@@ -82,6 +84,10 @@ public static unsafe class PipeTransfers
 
         return error == Errno.None ? moved : SystemCall.Fail(error);
     }
+
+    /// <summary>Directories, and files of records that are read or written as wholes: nothing is spliced from or into them.</summary>
+    private static bool IsNoStream(FileKind kind) => kind is FileKind.Directory or FileKind.PseudoDirectory or FileKind.Event
+        or FileKind.Epoll or FileKind.Timer or FileKind.Signal or FileKind.Inotify or FileKind.Process or FileKind.PosixQueue;
 
     [SystemCall(276, "tee", Support.Full)]
     internal static long Tee(ref SystemCall call)

@@ -50,11 +50,14 @@ public static unsafe class ProcessDescriptorCalls
         return DescriptorCalls.Install(call.Process, file, closeOnExec: true);
     }
 
-    [SystemCall(424, "pidfd_send_signal", Support.Partial, "a signal is the process's: no PIDFD_SIGNAL_THREAD, no _PROCESS_GROUP")]
+    [SystemCall(424, "pidfd_send_signal", Support.Full)]
     internal static long SendSignal(ref SystemCall call)
     {
+        const uint ToThread = 1;
         const uint ToProcess = 2;
-        if ((uint)call.A3 is not (0 or ToProcess))
+        const uint ToGroup = 4;
+        uint flags = (uint)call.A3;
+        if (flags is not (0 or ToThread or ToProcess or ToGroup))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -83,6 +86,8 @@ public static unsafe class ProcessDescriptorCalls
         // The copies may have waited: by now the number may be another process's.
         return subject.Find(call.Process->Table) == null
             ? SystemCall.Fail(Errno.ESRCH)
+            : flags == ToThread ? SignalCalls.SendToThread(ref call, (int)subject.Id, (int)subject.Id, in info)
+            : flags == ToGroup ? SignalCalls.SendToMany(call.Process, subject.Id, in info)
             : SignalCalls.SendToProcess(call.Process, subject.Id, in info);
     }
 

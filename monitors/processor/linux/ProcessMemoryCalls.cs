@@ -33,13 +33,17 @@ public static unsafe class ProcessMemoryCalls
 
         Errno error = IoVector.OfArray(call.Process, call.A1, call.A2, out IoVector own);
         // The array of the other side lies in the caller's memory, too; the addresses in it are judged when they are reached.
+        bool isNothing = own.RemainingBytes == 0;
+        bool isAnythingThere = false;
         for (ulong index = 0; index < call.A4 && error == Errno.None; index++)
         {
             error = new UserPointer<IoSegment>(call.A3).ReadAt(call.Process, index, out IoSegment segment);
             error = error == Errno.None && (long)segment.LengthBytes < 0 ? Errno.EINVAL : error;
+            isAnythingThere |= segment.LengthBytes != 0;
         }
 
-        if (error != Errno.None || own.RemainingBytes == 0 || call.A4 == 0)
+        // Nobody is looked for when nothing is to be copied.
+        if (error != Errno.None || isNothing || !isAnythingThere)
         {
             return SystemCall.Result(error);
         }

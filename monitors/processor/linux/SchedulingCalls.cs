@@ -251,7 +251,9 @@ public static unsafe class SchedulingCalls
     [SystemCall(204, "sched_getaffinity", Support.Full)]
     public static long GetAffinity(ref SystemCall call)
     {
-        if (call.A1 < sizeof(ulong) || call.A1 % sizeof(ulong) != 0)
+        // The length is an unsigned int, and so is the number of its bits.
+        uint bits = (uint)call.A1 * 8;
+        if (bits < (uint)Processors.Count || call.A1 % sizeof(ulong) != 0)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }

@@ -11,6 +11,8 @@ public static unsafe class SignalCalls
     private const ulong MaskBytes = 8;
     private const int AnyProcess = 0;
 
+    private const uint AllOthers = uint.MaxValue;
+
     private enum MaskChange : ulong
     {
         Block = 0,
@@ -71,7 +73,7 @@ public static unsafe class SignalCalls
             }
 
             mask &= ~Signals.Unblockable;
-            switch ((MaskChange)call.A0)
+            switch ((MaskChange)(uint)call.A0)
             {
                 case MaskChange.Block:
                     mask |= before;
@@ -241,13 +243,20 @@ public static unsafe class SignalCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
+        return SendToMany(call.Process, id == 0 ? call.Process->Group : id == -1 ? AllOthers : (uint)-id, in info);
+    }
+
+    /// <summary>
+    /// Sends a signal to a process group, or to <see cref="AllOthers"/>. ESRCH: there is nobody; EPERM: none may be sent it.
+    /// </summary>
+    internal static long SendToMany(Process* sender, uint group, in SignalInfo info)
+    {
         bool found = false;
         bool allowed = false;
-        uint group = id == 0 ? call.Process->Group : (uint)-id;
-        for (Process* process = call.Process->Table.First; process != null; process = process->Next)
+        for (Process* process = sender->Table.First; process != null; process = process->Next)
         {
-            bool matches = id == -1 ? process != call.Process && process != call.Process->Table.Init : process->Group == group;
-            if (!matches || !Visibility.Sees(call.Process, process))
+            bool matches = group == AllOthers ? process != sender && process != sender->Table.Init : process->Group == group;
+            if (!matches || !Visibility.Sees(sender, process))
             {
                 continue;
             }
@@ -255,7 +264,7 @@ public static unsafe class SignalCalls
             // A child that fork is still making counts for nobody, but the signal reaches it.
             bool counts = process->State != ProcessState.Embryo;
             found |= counts;
-            if (MaySignal(call.Process, process, signal))
+            if (MaySignal(sender, process, info.Number))
             {
                 allowed |= counts;
                 Signals.Send(process, in info);
@@ -328,7 +337,7 @@ public static unsafe class SignalCalls
     }
 
     /// <summary>tgkill and its kin; with <see cref="AnyProcess"/> a thread of whatever process.</summary>
-    private static long SendToThread(ref SystemCall call, int processId, int threadId, in SignalInfo info)
+    internal static long SendToThread(ref SystemCall call, int processId, int threadId, in SignalInfo info)
     {
         if (threadId <= 0)
         {

@@ -8,11 +8,11 @@ namespace Lego.Processor;
 public static unsafe class TerminalCalls
 {
     [SystemCall(16, "ioctl", Support.Partial,
-        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX")]
+        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIGETBSZ")]
     internal static long Control(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
-        if (descriptor.IsBad)
+        if (descriptor.IsBad || descriptor.File->IsPathOnly)
         {
             return SystemCall.Fail(Errno.EBADF);
         }
@@ -45,6 +45,8 @@ public static unsafe class TerminalCalls
                 }
 
                 return SystemCall.Result(error);
+            case TerminalRequests.BlockSize:
+                return SystemCall.Result(new UserPointer<int>(call.A2).Write(call.Process, (int)PageOperations.PageSize));
             case TerminalRequests.BytesReadable when file->Kind == FileKind.Regular:
                 return BytesToEnd(ref call, in descriptor);
             default:

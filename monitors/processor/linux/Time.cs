@@ -197,9 +197,12 @@ public static unsafe class Time
     /// <summary>What a created timer on a clock counts; false for clocks that have no timers.</summary>
     internal static bool TryTimerClock(ulong clock, out TimerClock counted, out bool countsRealTime)
     {
+        const int OwnMask = ~7;
+        // The caller's own clocks of processor time by their numbers (TryReadProcessor).
+        bool isOwn = ((int)clock & OwnMask) == OwnMask && ((int)clock & 3) < 3;
         countsRealTime = clock is RealTime or International;
-        counted = clock is ProcessTime or ThreadTime ? TimerClock.Processor : TimerClock.Elapsed;
-        return clock is RealTime or Monotonic or BootTime or International or ProcessTime or ThreadTime;
+        counted = isOwn || clock is ProcessTime or ThreadTime ? TimerClock.Processor : TimerClock.Elapsed;
+        return isOwn || clock is RealTime or Monotonic or BootTime or International or ProcessTime or ThreadTime;
     }
 
     /// <summary>Of clocks that nobody can wait on: EOPNOTSUPP where they exist, EINVAL where they do not.</summary>

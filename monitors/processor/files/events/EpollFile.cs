@@ -55,6 +55,9 @@ public sealed unsafe class EpollFile(FileSystem files) : FileOperations(files)
         return PollEvents.None;
     }
 
+    /// <summary>It has requests of its own, busy polling, and EINVAL is what it says to all others.</summary>
+    public override long Control(Process* process, OpenFile* file, uint request, ulong argument) => CallResult.Fail(Errno.EINVAL);
+
     public override bool IsPrompted => true;
 
     public override Watchers* WatchersOf(OpenFile* file) => &file->Epoll->Watchers;

@@ -14,6 +14,7 @@ public static unsafe class FileLocks
     private const uint PipeSpace = 0x1_0000;
     private const uint StreamSpace = 0x2_0000;
     private const uint PseudoSpace = 0x3_0000;
+    private const uint SocketSpace = 0x4_0000;
 
     /// <summary>The file that an open file is about.</summary>
     public static LockedFile FileOf(OpenFile* file)
@@ -27,6 +28,9 @@ public static unsafe class FileLocks
         {
             FileKind.Pipe => new LockedFile(PipeSpace, new FileHandle { Inode = file->Pipe->Inode }),
             FileKind.StandardStream => new LockedFile(StreamSpace, new FileHandle { Inode = file->Session->Id, Generation = file->Stream }),
+            FileKind.Socket => new LockedFile(
+                SocketSpace, new FileHandle { Inode = (uint)(ulong)file->Socket, Generation = (uint)((ulong)file->Socket >> 32) }),
+            // What has no inode of its own shares one (Linux's anonymous inode).
             _ => new LockedFile(PseudoSpace, new FileHandle { Inode = PseudoTree.InodeOf(file->Pseudo) }),
         };
     }
