@@ -136,6 +136,9 @@ internal sealed unsafe class ReplyMemory
         }
 
         int bytes = headBytes + payloadBytes;
+        // An error without a body costs nothing to remember. What has been refused may not be carried out by a repetition, whose sender
+        // would take the answer for that of the first.
+        remember |= bytes == 0 && status != Errno.None;
         if (bytes == 0 || !remember)
         {
             Forget(slot);

@@ -41,6 +41,7 @@ public sealed unsafe class ManagerMonitor : ControlService
     private readonly SessionControl _control;
     private readonly VNodeRegistry _vnodes;
     private readonly VNodeControl _vnodeControl;
+    private readonly DrainControl _drains;
     private readonly ControlTransmitter _transmitter;
     private FrameRing _announcements;
     private WaitQueue _membershipChanged;
@@ -60,6 +61,7 @@ public sealed unsafe class ManagerMonitor : ControlService
         SessionOutput output = new(_sessions, transmitter);
         _vnodes = new VNodeRegistry(endpoint, _members);
         _vnodeControl = new VNodeControl(_vnodes, transmitter, frames);
+        _drains = new DrainControl(endpoint, _members, _placement, transmitter);
         SessionWorker worker = new(endpoint, transmitter, _members, _placement, _vnodes, _sessions, frames);
         _control = new SessionControl(_sessions, output, worker, _members, transmitter, frames);
         _service = new ManagerService(this, _members, _placement, _sessions, output);
@@ -107,7 +109,12 @@ public sealed unsafe class ManagerMonitor : ControlService
     {
         if (frame.Type != ControlFrameType.MachineEnded)
         {
-            return frame.Type == ControlFrameType.VNode ? _vnodeControl.Take(in frame) : ControlDisposition.NotMine;
+            return frame.Type switch
+            {
+                ControlFrameType.VNode => _vnodeControl.Take(in frame),
+                ControlFrameType.Drain => _drains.Take(in frame),
+                _ => ControlDisposition.NotMine,
+            };
         }
 
         ushort node = frame.Payload.Length < sizeof(uint) ? (ushort)0 : (ushort)BinaryPrimitives.ReadUInt32LittleEndian(frame.Payload);

@@ -13,6 +13,8 @@ public struct Member
     /// <summary>Boot of the node; a new one is a new member in the old one's place.</summary>
     public uint Incarnation;
     public MemberRoles Roles;
+    /// <summary>It is to own no vRegions: placement passes over it until the user says otherwise or its life ends.</summary>
+    public bool IsDraining;
     public ulong CapacityBytes;
     public ulong FreeBytes;
     /// <summary>

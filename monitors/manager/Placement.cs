@@ -130,7 +130,7 @@ public sealed class Placement
             ulong bytes = 0;
             for (int index = 0; index < _members.Count; index++)
             {
-                bytes += IsCandidate(in _members[index], ComponentKind.Memory) ? _members[index].CapacityBytes : 0;
+                bytes += TakesMemory(in _members[index]) ? _members[index].CapacityBytes : 0;
             }
 
             return bytes;
@@ -188,6 +188,9 @@ public sealed class Placement
         return error != Errno.None ? error : ChooseStorage(out place.Storage);
     }
 
+    /// <summary>A memory component that may be given vRegions: one that is drained never.</summary>
+    private bool TakesMemory(in Member member) => !member.IsDraining && IsCandidate(in member, ComponentKind.Memory);
+
     /// <summary>A suspect, which may only be slow, is given work when there is nobody else of its kind.</summary>
     private bool IsCandidate(in Member member, ComponentKind kind) =>
         member.Kind == kind && (member.State == MemberState.Alive || (member.State == MemberState.Suspect && !HasLiving(kind)));
@@ -196,7 +199,7 @@ public sealed class Placement
     {
         for (int index = 0; index < _members.Count; index++)
         {
-            if (_members[index].Kind == kind && _members[index].State == MemberState.Alive)
+            if (_members[index].Kind == kind && _members[index].State == MemberState.Alive && !_members[index].IsDraining)
             {
                 return true;
             }
@@ -247,7 +250,7 @@ public sealed class Placement
         {
             int index = _nextMemory % _members.Count;
             _nextMemory = index + 1;
-            if (IsCandidate(in _members[index], ComponentKind.Memory))
+            if (TakesMemory(in _members[index]))
             {
                 return index;
             }
@@ -266,7 +269,7 @@ public sealed class Placement
         ulong mostRequests = ManyRequests;
         for (int index = 0; index < _members.Count; index++)
         {
-            if (IsCandidate(in _members[index], ComponentKind.Memory) && _members[index].RecentRequests > mostRequests)
+            if (TakesMemory(in _members[index]) && _members[index].RecentRequests > mostRequests)
             {
                 mostRequests = _members[index].RecentRequests;
             }
@@ -279,7 +282,7 @@ public sealed class Placement
         for (int index = 0; index < _members.Count; index++)
         {
             ref Member member = ref _members[index];
-            if (!IsCandidate(in member, ComponentKind.Memory))
+            if (!TakesMemory(in member))
             {
                 continue;
             }

@@ -29,6 +29,7 @@ public sealed unsafe class MemoryMonitor
     private readonly ProgramLoader _loader;
     private readonly ManagerBroker _broker;
     private readonly RegionOwners _owners;
+    private readonly RegionMoves _moves;
     private readonly LineService _lines;
     private readonly SpaceService _spaceRequests;
     private readonly FileService _fileRequests;
@@ -48,10 +49,12 @@ public sealed unsafe class MemoryMonitor
         _files = new FileCache(frames, _pool, new RemoteFileStore(rpc), new LeaseHolders(rpc, frames));
         _spaces = new AddressSpaces(frames, _pool, _frames, _files, regionBytes, rpc.Node);
         _broker = new ManagerBroker(rpc, _pool, manager, regionBytes);
-        _owners = new RegionOwners(rpc, _spaces, _frames, _broker);
+        DrainedOwners drained = new();
+        _owners = new RegionOwners(rpc, _spaces, _frames, _broker, drained);
+        _moves = new RegionMoves(rpc, _spaces, _files, _broker, drained, _owners);
         _loader = new ProgramLoader(_spaces, _frames, _files);
         _lines = new LineService(_spaces, _frames, _files);
-        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _owners);
+        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _owners, _moves, manager);
         _fileRequests = new FileService(frames, _files, _spaces);
         rpc.Register(LineGroup, _lines);
         rpc.Register(SpaceGroup, _spaceRequests);
@@ -80,7 +83,8 @@ public sealed unsafe class MemoryMonitor
     {
         if (Scheduler.Spawn(new WriteBack(_files), null, "write-back"u8) == null
             || Scheduler.Spawn(new Reaper(_frames), null, "reaper"u8) == null
-            || Scheduler.Spawn(new FileReaper(_files), null, "file-reaper"u8) == null)
+            || Scheduler.Spawn(new FileReaper(_files), null, "file-reaper"u8) == null
+            || Scheduler.Spawn(_moves, null, "moves"u8) == null)
         {
             Panic.Because("MemoryMonitor.StartThreads: no memory for the threads");
         }
@@ -96,6 +100,7 @@ public sealed unsafe class MemoryMonitor
     public void Departed(ushort node)
     {
         _spaces.DestroyAllOf(node);
+        _moves.Departed(node);
         _files.ForgetObjectsOf(node);
     }
 
@@ -116,6 +121,7 @@ public sealed unsafe class MemoryMonitor
         _loader.Report(ref writer);
         _broker.Report(ref writer);
         _owners.Report(ref writer);
+        _moves.Report(ref writer);
         _lines.Report(ref writer);
         _spaceRequests.Report(ref writer);
         _fileRequests.Report(ref writer);

@@ -76,6 +76,14 @@ public enum ControlFrameType : ushort
     VNode = 40,
     /// <summary>Manager to tool: u32 errno, text.</summary>
     VNodeReply = 41,
+    /// <summary>
+    /// Tool to manager: u32 node of a memory component, u32 1 when its vRegions are to be others' and 0 when it may have some again. Asked
+    /// again and again until none is left (monitors/manager/DrainControl.cs).
+    /// </summary>
+    Drain = 42,
+    /// <summary>Manager to tool: u32 errno, u32 runs of vRegions left, u32 failures, u32 errno of the last one, u64 pages moved, u64
+    /// longest pause in ns.</summary>
+    DrainReply = 43,
 }
 
 /// <summary>How far the bytes at hand go.</summary>

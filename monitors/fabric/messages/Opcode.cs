@@ -17,7 +17,7 @@ public enum Opcode : ushort
     MissFlush = 0x0102,
     Flush = 0x0103,
 
-    // Group 2, processor -> home memory, and home -> owners of vRegions: address spaces (SpaceMessages.cs).
+    // Group 2, processor -> home memory, and home -> owners of vRegions: address spaces (SpaceMessages.cs, MoveMessages.cs).
     Execute = 0x0201,
     Fork = 0x0202,
     Exit = 0x0203,
@@ -29,6 +29,10 @@ public enum Opcode : ushort
     Discard = 0x0209,
     Grant = 0x020A,
     CopyPages = 0x020B,
+    Owners = 0x020C,
+    Move = 0x020D,
+    PutPage = 0x020E,
+    Drain = 0x020F,
 
     // Group 3, processor -> memory: file contents through the file cache (FileMessages.cs).
     FileRead = 0x0301,

@@ -77,11 +77,15 @@ public struct VmaRecord
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct RegionRecord
 {
+    /// <summary>Most records of a space.</summary>
+    public const int Most = 60;
+
     public ulong Start;
     public ulong Length;
     public ushort Owner;
     public ushort Reserved0;
-    public uint Reserved1;
+    /// <summary>Of the space's owners: grows with every move of vRegions (MoveMessages.cs), the same in all records of a reply.</summary>
+    public uint Version;
 }
 
 /// <summary>Load a program into the new address space of the header's asid.</summary>

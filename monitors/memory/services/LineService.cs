@@ -208,15 +208,32 @@ internal sealed unsafe class LineService : RpcService
             {
                 return false;
             }
-            // A victim that belongs to nobody any more is dropped; the miss is somebody else's and goes on.
+            // A victim that belongs to nobody any more is dropped; the miss is somebody else's and goes on. But one that another component
+            // may have a place for is refused, and the miss with it: its page must not get lost.
             uint stored = 0;
-            if (taken == 0 && TakeOver(in request, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM)
+            if (taken == 0)
             {
-                return false;
+                Errno error = TakeOver(in request, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle);
+                if (error != Errno.None && error is Errno.ENOMEM or Errno.EREMOTE or Errno.ESRCH)
+                {
+                    return error != Errno.ENOMEM && Deny(ref request);
+                }
             }
         }
 
         return ServeMiss(ref request, both.Miss, space, vma, ref obstacle);
+    }
+
+    /// <summary>Who hears that another component may have a place for a page sends all of the message again, elsewhere.</summary>
+    private static Errno AddRefusal(Errno known, Errno error) =>
+        known == Errno.None || error == Errno.EREMOTE || (known != Errno.EREMOTE && error == Errno.ESRCH) ? error : known;
+
+    /// <summary>The victim is another component's by now: nothing of the message has happened.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool Deny(ref RpcRequest request)
+    {
+        request.Reply(Errno.EREMOTE);
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -252,7 +269,10 @@ internal sealed unsafe class LineService : RpcService
                 return false;
             }
 
-            first = first == Errno.None ? error : first;
+            if (error != Errno.None)
+            {
+                first = AddRefusal(first, error);
+            }
         }
 
         request.Reply(first);
@@ -402,11 +422,15 @@ internal sealed unsafe class LineService : RpcService
         Obstacle obstacle = default;
         uint stored = 0;
         if (request.Opcode == Opcode.MissFlush && !request.IsReplay
-            && request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page)
-            && TakeOver(in request, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle) == Errno.ENOMEM
-            && (obstacle.Page == null || Remove(obstacle) == Errno.ENOMEM))
+            && request.TryReadHead(out MissFlushRequest both, out ReadOnlySpan<byte> page))
         {
-            error = Errno.ENOMEM;
+            Errno taken = TakeOver(in request, both.VictimAsid, both.VictimAddress, page, ref stored, ref obstacle);
+            if (taken == Errno.ENOMEM && (obstacle.Page == null || Remove(obstacle) == Errno.ENOMEM))
+            {
+                error = Errno.ENOMEM;
+            }
+
+            error = taken is Errno.EREMOTE or Errno.ESRCH ? Errno.EREMOTE : error;
         }
 
         if (error == Errno.ENOMEM)

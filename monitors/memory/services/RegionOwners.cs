@@ -17,17 +17,22 @@ internal sealed unsafe class RegionOwners
     private readonly AddressSpaces _spaces;
     private readonly FrameMap _frames;
     private readonly RegionBroker _broker;
+    private readonly DrainedOwners _drained;
     private ulong _granted;
     private ulong _keptRuns;
     private ulong _sentPages;
 
-    internal RegionOwners(RpcEndpoint rpc, AddressSpaces spaces, FrameMap frames, RegionBroker broker)
+    internal RegionOwners(RpcEndpoint rpc, AddressSpaces spaces, FrameMap frames, RegionBroker broker, DrainedOwners drained)
     {
         _rpc = rpc;
         _spaces = spaces;
         _frames = frames;
         _broker = broker;
+        _drained = drained;
     }
+
+    /// <summary>Answers of owners and of the manager that are awaited: somebody may be given vRegions that no space has yet.</summary>
+    internal uint GrantsUnderWay { get; private set; }
 
     /// <summary>FlushRequest and its one entry: the head of a page that is sent.</summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
@@ -44,6 +49,15 @@ internal sealed unsafe class RegionOwners
     /// </summary>
     [Blocks]
     internal Errno Activate(in SpaceName name, in RegionDemand demand)
+    {
+        GrantsUnderWay++;
+        Errno error = ConsultAndGrant(in name, in demand);
+        GrantsUnderWay--;
+        return error;
+    }
+
+    [Blocks]
+    private Errno ConsultAndGrant(in SpaceName name, in RegionDemand demand)
     {
         Span<OwnerRun> runs = stackalloc OwnerRun[OwnerRun.Most];
         Errno error = _broker.Consult(name.VNode, name.Asid, demand, runs, out int count, out ulong rackBytes);
@@ -185,6 +199,41 @@ internal sealed unsafe class RegionOwners
         }
     }
 
+    /// <summary>
+    /// At an owner: sends all pages of a frozen piece to the component that expects them. ESRCH, ESTALE: the part has ended, or a later
+    /// phase of its moves has begun; what the target says.
+    /// </summary>
+    [Blocks]
+    internal Errno SendFrozen(in SpaceName name, ulong start, ulong end, ushort target, uint step, out uint pages)
+    {
+        pages = 0;
+        for (ulong address = start; ; address += PageOperations.PageSize)
+        {
+            AddressSpace* part = _spaces.Find(in name);
+            if (part == null || part->Moves != step)
+            {
+                return part == null ? Errno.ESRCH : Errno.ESTALE;
+            }
+
+            if (!_frames.TryNext(part, ref address, end, out byte* page))
+            {
+                return Errno.None;
+            }
+
+            PutPageRequest request = new() { Address = address, Step = step };
+            RpcContext context = ContextOf(in name);
+            context.Class = RpcClass.WriteBack;
+            ReadOnlySpan<byte> bytes = new(page, PageOperations.PageSize);
+            Errno error = _rpc.Call(target, Opcode.PutPage, context, in request, bytes, default, out _);
+            if (error != Errno.None)
+            {
+                return error;
+            }
+
+            pages++;
+        }
+    }
+
     /// <summary>Counters.</summary>
     internal void Report(ref StatisticsWriter writer)
     {
@@ -197,6 +246,8 @@ internal sealed unsafe class RegionOwners
     [Blocks]
     private Errno Activate(in SpaceName name, ushort processor, ulong start, ulong end, ushort owner)
     {
+        // One that is drained since the manager has named it gets nothing.
+        owner = _drained.Contains(owner) ? _rpc.Node : owner;
         if (owner != _rpc.Node)
         {
             GrantRequest grant = new() { Start = start, Length = end - start, Number = name.Number, Processor = processor };

@@ -22,17 +22,22 @@ internal sealed unsafe class SpaceService : RpcService
     private readonly ProgramLoader _loader;
     private readonly RegionOwners _owners;
     private readonly PartRequests _parts;
+    private readonly RegionMoves _moves;
+    private readonly ushort _manager;
     /// <summary>Records of a reply; filled and sent without a wait in between.</summary>
     private readonly byte* _records;
     private ulong _violations;
 
-    internal SpaceService(FrameAllocator frames, AddressSpaces spaces, FileCache files, ProgramLoader loader, RegionOwners owners)
+    internal SpaceService(FrameAllocator frames, AddressSpaces spaces, FileCache files, ProgramLoader loader, RegionOwners owners,
+        RegionMoves moves, ushort manager)
     {
         _spaces = spaces;
         _files = files;
         _loader = loader;
         _owners = owners;
         _parts = new PartRequests(spaces, owners);
+        _moves = moves;
+        _manager = manager;
         _records = (byte*)frames.AllocateContiguous(AddressLayout.PageUp(SpaceRecords.MaxBytes) / PageOperations.PageSize);
         if (_records == null)
         {
@@ -48,6 +53,11 @@ internal sealed unsafe class SpaceService : RpcService
         if (request.Opcode is Opcode.Execute or Opcode.CopyPages)
         {
             return RpcDisposition.Deferred;
+        }
+
+        if (request.Opcode >= Opcode.Owners)
+        {
+            return TryMove(ref request);
         }
 
         if (request.Opcode == Opcode.Map && MapsForeign(in request))
@@ -89,6 +99,13 @@ internal sealed unsafe class SpaceService : RpcService
             case Opcode.CopyPages:
                 _parts.CopyPages(ref request);
                 return;
+            case Opcode.Move:
+                _parts.Send(ref request);
+                return;
+            case Opcode.Owners:
+                _moves.AwaitOwners(SpaceName.Of(_spaces.Find(request.VNode, request.Asid)));
+                ReplyOwners(ref request, _spaces.Find(request.VNode, request.Asid));
+                return;
             case Opcode.Map when AdmitMapped(in request) is Errno refused && refused != Errno.None:
                 request.Reply(refused);
                 return;
@@ -98,11 +115,63 @@ internal sealed unsafe class SpaceService : RpcService
         }
     }
 
+    /// <inheritdoc/>
+    public override bool IsIdempotent(Opcode opcode) => opcode == Opcode.Owners;
+
     /// <summary>Counters.</summary>
     internal void Report(ref StatisticsWriter writer)
     {
         writer.Add("memory.space_violations"u8, _violations);
         _parts.Report(ref writer);
+    }
+
+    /// <summary>What belongs to moves of vRegions.</summary>
+    private RpcDisposition TryMove(ref RpcRequest request)
+    {
+        switch (request.Opcode)
+        {
+            case Opcode.Owners:
+                AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
+                if (space != null && space->IsMoving)
+                {
+                    return RpcDisposition.Deferred;
+                }
+
+                ReplyOwners(ref request, space);
+                break;
+            case Opcode.Move when request.TryReadHead(out MoveRequest move, out _) && move.Phase == MovePhase.Send:
+                return RpcDisposition.Deferred;
+            case Opcode.Move:
+                _parts.Move(ref request);
+                break;
+            case Opcode.PutPage:
+                _parts.PutPage(ref request);
+                break;
+            case Opcode.Drain when request.Source == _manager:
+                request.Reply(
+                    request.TryReadHead(out DrainRequest drain, out _) ? Errno.None : Errno.EPROTO, _moves.Drain(in drain));
+                break;
+            default:
+                _violations++;
+                request.Reply(Errno.EOPNOTSUPP);
+                break;
+        }
+
+        return RpcDisposition.Done;
+    }
+
+    /// <summary>The owners of a space as they are between two moves. ESRCH: it is no space of this home.</summary>
+    private void ReplyOwners(ref RpcRequest request, AddressSpace* space)
+    {
+        if (space == null || space->IsPart)
+        {
+            _violations++;
+            request.Reply(Errno.ESRCH);
+            return;
+        }
+
+        int bytes = SpaceRecords.WriteOwners(space, Records, out _);
+        request.Reply(Errno.None, Records.Slice(0, bytes));
     }
 
     /// <summary>A file is to be mapped that another vNode has used last: the storage component has to be asked.</summary>
@@ -146,11 +215,19 @@ internal sealed unsafe class SpaceService : RpcService
     {
         AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
         SpaceName name = SpaceName.Of(space);
+        _moves.BeginChange(in name);
+        Change(ref request, in name);
+        _moves.EndChange(in name);
+    }
+
+    [Blocks]
+    private void Change(scoped ref RpcRequest request, in SpaceName name)
+    {
         SpaceChange change = default;
         Span<ushort> owners = stackalloc ushort[MostOwners];
         while (true)
         {
-            space = name.Number == 0 ? null : _spaces.Find(in name);
+            AddressSpace* space = name.Number == 0 ? null : _spaces.Find(in name);
             Leaving leaving = space == null || !space->HasParts ? default : LeavingOf(in request, space);
             int count = leaving.End == 0 ? 0 : _spaces.CollectOwners(space, leaving.Start, leaving.End, leaving.OnlyMapped, owners);
             ReadOnlySpan<ushort> told = owners.Slice(0, count);
@@ -166,6 +243,7 @@ internal sealed unsafe class SpaceService : RpcService
                     // What was at the target has been unmapped.
                     _owners.Discard(in name, leaving.Start, leaving.End, told);
                     error = _owners.Copy(in name, change.Copied);
+                    DropCopies(in name, change.Copied, error);
                 }
 
                 if (error == Errno.None)
@@ -180,6 +258,19 @@ internal sealed unsafe class SpaceService : RpcService
 
             Finish(ref request, in name, in change, error);
             return;
+        }
+    }
+
+    /// <summary>Copies that nobody will know of must not be found where something else is mapped later.</summary>
+    [Blocks]
+    private void DropCopies(in SpaceName name, PageMove copied, Errno error)
+    {
+        AddressSpace* space = error == Errno.None ? null : _spaces.Find(in name);
+        if (space != null)
+        {
+            Span<ushort> owners = stackalloc ushort[MostOwners];
+            int count = _spaces.CollectOwners(space, copied.To, copied.To + copied.Length, mapped: false, owners);
+            _owners.Discard(in name, copied.To, copied.To + copied.Length, owners.Slice(0, count));
         }
     }
 

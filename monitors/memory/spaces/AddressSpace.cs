@@ -24,6 +24,26 @@ public unsafe struct AddressSpace
     /// <summary>Of a part: its home's number.</summary>
     internal uint HomeNumber;
 
+    // Moves of vRegions (AddressSpaces.Moves.cs).
+    /// <summary>At home: components that pages have moved away from, a bit for each by the remainder of its node by 64.</summary>
+    internal ulong FormerOwners;
+    /// <summary>
+    /// At home: the version of its owners and the number of the last phase; of a part: that of the last phase that it has heard of.
+    /// </summary>
+    internal uint Moves;
+    /// <summary>At home: a piece is on its way. Whoever changes the space, or asks for its owners, waits.</summary>
+    internal bool IsMoving;
+    /// <summary>At home: requests under way that concern owners. A move waits.</summary>
+    internal uint Changes;
+    /// <summary>Of a part: it has pages that the home has given up, because it had no memory to forget them. They never move.</summary>
+    internal bool HasLeftovers;
+    /// <summary>The pages that are about to become this component's; empty: none.</summary>
+    internal ulong ExpectedStart;
+    internal ulong ExpectedEnd;
+    internal ushort ExpectedFrom;
+    /// <summary>Of a part: the range that is not served because its pages are on their way to another one; null: none.</summary>
+    internal Vma* Frozen;
+
     // The vma tree (VmaTree) and the same vmas as a list in address order.
     internal Vma* Root;
     internal Vma* First;

@@ -32,18 +32,13 @@ public sealed unsafe partial class AddressSpaces
             return AddRegions(space, in grant);
         }
 
-        Errno error = Find(vnode, asid) != null ? Errno.EEXIST : Create(vnode, asid, out space);
+        Errno error = Find(vnode, asid) != null ? Errno.EEXIST : MakePart(vnode, asid, home, grant.Number, grant.Processor, out space);
         if (error != Errno.None)
         {
             return error;
         }
 
-        space->Home = home;
-        space->HomeNumber = grant.Number;
-        space->Processor = grant.Processor;
-        _parts++;
         error = AddRegions(space, in grant);
-        error = error == Errno.None ? Publish(space) : error;
         if (error != Errno.None)
         {
             Destroy(space);

@@ -111,6 +111,11 @@ public sealed unsafe partial class AddressSpaces
 
         _parts -= space->IsPart ? 1UL : 0;
         _frames.Drop(space);
+        if (space->Frozen != null)
+        {
+            _vmas.Free(space->Frozen);
+        }
+
         while (space->First != null)
         {
             RemoveVma(space, space->First);
@@ -173,6 +178,9 @@ public sealed unsafe partial class AddressSpaces
         child->Break = parent->Break;
         child->Home = parent->Home;
         child->HasParts = parent->HasParts;
+        child->Moves = parent->Moves;
+        child->FormerOwners = parent->FormerOwners;
+        child->HasLeftovers = parent->HasLeftovers;
         _parts += child->IsPart ? 1UL : 0;
         error = _regions.Copy(parent, child);
         if (error == Errno.None)

@@ -20,10 +20,14 @@ internal unsafe struct RegionRun
 internal sealed unsafe class RegionTable
 {
     /// <summary>Most runs of a space: what fits into a reply beside MaxVmas ranges (SpaceRecords).</summary>
-    internal const uint MaxRuns = 60;
+    internal const uint MaxRuns = Fabric.Messages.RegionRecord.Most;
+    /// <summary>Runs that a change in the middle of others takes.</summary>
+    private const uint MostAdded = 2;
 
     private readonly Slab<RegionRun> _runs;
     private readonly FramePool _pool;
+    private RegionRun* _spare;
+    private RegionRun* _otherSpare;
 
     internal RegionTable(FrameAllocator frames, FramePool pool, ulong regionBytes, ushort self)
     {
@@ -174,6 +178,85 @@ internal sealed unsafe class RegionTable
         }
 
         return Errno.None;
+    }
+
+    /// <summary>Takes what the next <see cref="Change"/> of a space may need, so that it cannot fail. ENOMEM.</summary>
+    internal Errno Reserve(AddressSpace* space)
+    {
+        _pool.EnsureReserve();
+        _spare = space->RegionCount + MostAdded <= MaxRuns ? _runs.Allocate() : null;
+        _otherSpare = _spare != null ? _runs.Allocate() : null;
+        if (_otherSpare != null)
+        {
+            return Errno.None;
+        }
+
+        Unreserve();
+        return Errno.ENOMEM;
+    }
+
+    /// <summary>Gives it back: at once before the change, or instead of it.</summary>
+    internal void Unreserve()
+    {
+        if (_spare != null)
+        {
+            _runs.Free(_spare);
+        }
+
+        if (_otherSpare != null)
+        {
+            _runs.Free(_otherSpare);
+        }
+
+        _spare = null;
+        _otherSpare = null;
+    }
+
+    /// <summary>Active regions, or parts of them, get another owner; 0: they are active no more. ENOMEM.</summary>
+    internal Errno Change(AddressSpace* space, ulong start, ulong end, ushort owner)
+    {
+        for (RegionRun** link = &space->Regions; *link != null && (*link)->Start < end;)
+        {
+            RegionRun* run = *link;
+            if (run->End <= start)
+            {
+                link = &run->Next;
+            }
+            else if (run->Start >= start && run->End <= end)
+            {
+                *link = run->Next;
+                _runs.Free(run);
+                space->RegionCount--;
+            }
+            else if (run->Start >= start)
+            {
+                run->Start = end;
+            }
+            else if (run->End <= end)
+            {
+                run->End = start;
+                link = &run->Next;
+            }
+            else
+            {
+                RegionRun* upper = _runs.Allocate();
+                if (upper == null)
+                {
+                    return Errno.ENOMEM;
+                }
+
+                upper->Start = end;
+                upper->End = run->End;
+                upper->Owner = run->Owner;
+                upper->Next = run->Next;
+                run->End = start;
+                run->Next = upper;
+                space->RegionCount++;
+                break;
+            }
+        }
+
+        return owner == 0 ? Errno.None : Activate(space, start, end, owner);
     }
 
     /// <summary>Copies the array for fork. On ENOMEM the child has a part; drop it.</summary>

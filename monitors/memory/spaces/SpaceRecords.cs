@@ -23,7 +23,6 @@ internal static unsafe class SpaceRecords
     {
         int used = 0;
         vmas = 0;
-        regions = 0;
         for (Vma* vma = space->First; vma != null; vma = vma->Next)
         {
             VmaRecord record = default;
@@ -38,12 +37,21 @@ internal static unsafe class SpaceRecords
             vmas++;
         }
 
+        return used + WriteOwners(space, buffer.Slice(used), out regions);
+    }
+
+    /// <summary>The vRegions alone.</summary>
+    internal static int WriteOwners(AddressSpace* space, Span<byte> buffer, out uint regions)
+    {
+        int used = 0;
+        regions = 0;
         for (RegionRun* run = space->Regions; run != null && buffer.Length - used >= sizeof(RegionRecord); run = run->Next)
         {
             RegionRecord record = default;
             record.Start = run->Start;
             record.Length = run->End - run->Start;
             record.Owner = run->Owner;
+            record.Version = space->Moves;
             MemoryMarshal.Write(buffer.Slice(used), in record);
             used += sizeof(RegionRecord);
             regions++;

@@ -63,6 +63,10 @@ public unsafe struct AddressSpace
 
     /// <summary>Mapped ranges in ascending order.</summary>
     public RecordTable<VmaRecord> Ranges;
+    /// <summary>Replies of the home that ranges and owners have been taken from.</summary>
+    public uint HomeReplies;
+    /// <summary>The version of Regions (RegionRecord).</summary>
+    public uint OwnersVersion;
     /// <summary>Owners of vRegions in ascending order.</summary>
     public RecordTable<RegionRecord> Regions;
 
@@ -136,10 +140,25 @@ public unsafe struct AddressSpace
             : error;
     }
 
+    /// <summary>
+    /// The home has said who the owners are, and nothing else. ESTALE: since it was asked, when there had been so many
+    /// <paramref name="replies"/>, another reply has come, or a newer version is known.
+    /// </summary>
+    public Errno TakeOwners(FrameAllocator frames, ReadOnlySpan<RegionRecord> records, uint replies)
+    {
+        if (replies != HomeReplies || records[0].Version < OwnersVersion)
+        {
+            return Errno.ESTALE;
+        }
+
+        return TakeOwners(frames, records);
+    }
+
     /// <summary>What the home will say of a copy of another space: the same ranges and owners. ENOMEM.</summary>
     public Errno CopyRanges(FrameAllocator frames, ref AddressSpace from)
     {
         Errno error = Ranges.Copy(frames, ref from.Ranges);
+        OwnersVersion = from.OwnersVersion;
         return error == Errno.None ? Regions.Copy(frames, ref from.Regions) : error;
     }
 
@@ -178,11 +197,27 @@ public unsafe struct AddressSpace
         Errno error = Ranges.Replace(frames, ranges);
         if (error == Errno.None)
         {
-            error = Regions.Replace(frames, regions);
+            HomeReplies++;
+            error = TakeOwners(frames, regions);
             MappedBytes = mappedBytes;
             PeakMappedBytes = Math.Max(PeakMappedBytes, mappedBytes);
         }
 
+        return error;
+    }
+
+    /// <summary>
+    /// Owners of an older version than the known one are those of a reply that has been overtaken: what it opened is in the newer one, too.
+    /// </summary>
+    private Errno TakeOwners(FrameAllocator frames, ReadOnlySpan<RegionRecord> records)
+    {
+        if (!records.IsEmpty && records[0].Version < OwnersVersion)
+        {
+            return Errno.None;
+        }
+
+        Errno error = Regions.Replace(frames, records);
+        OwnersVersion = error == Errno.None && !records.IsEmpty ? records[0].Version : OwnersVersion;
         return error;
     }
 }

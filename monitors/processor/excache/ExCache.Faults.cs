@@ -226,15 +226,12 @@ public sealed unsafe partial class ExCache
             BeginFetch();
             error = _rpc.Call(owner, Opcode.Miss, in context, in miss, default, PageSpan(_lines[index].Frame), out received);
             _fetching--;
-            if (error != Errno.None)
-            {
-                GiveBack(index);
-            }
         }
 
         _stages.Fetched();
         EndFill(space);
-        if (error != Errno.None)
+        if (error != Errno.None
+            && (isVictims || (error = FetchElsewhere(space, index, before, in context, in miss, error, out received)) != Errno.None))
         {
             *entry = before;
             _fillsFailed++;
@@ -369,8 +366,8 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Sends a dirty victim away and fetches a page into the spare frame, in one message. On success the line holds the fetched page's
-    /// frame and is Filling. An error that speaks of the fetch alone leaves the line free: the victim was taken over before. An error that
-    /// is the victim's leaves it resident.
+    /// frame and is Filling. An error that speaks of the fetch alone leaves the line Filling: the victim was taken over before. An error
+    /// that is the victim's leaves it resident.
     /// </summary>
     private Errno FetchAndFlush(int index, ushort owner, in RpcContext context, in MissRequest miss, int spare, out int received,
         out bool isVictims)
@@ -392,7 +389,6 @@ public sealed unsafe partial class ExCache
         if (error != Errno.None)
         {
             _spares.Push(spare);
-            GiveBack(index);
             return error;
         }
 

@@ -181,8 +181,7 @@ public sealed unsafe partial class ExCache
     {
         TakeForWriteBack(index);
         bool isLeft = IsLeft(ref _lines[index]);
-        Errno error = SendBack(index);
-        EndCleaning(index, error, isLeft);
+        Errno error = EndCleaning(index, SendBack(index), isLeft);
         _arrivals.WakeAll();
         return error;
     }
@@ -214,7 +213,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// One message for each memory component that owns the page in some of the spaces: they are never many (TryShare), and mostly one.
+    /// One message for each memory component that owns the page in some of the spaces: they are never many (TryShare), and mostly one. An
+    /// error that means that some owner has no place for it comes after all have been told.
     /// Spaces that the page is leaving are passed over; they leave the mark alone while their entries are in flight (Settle).
     /// </summary>
     [Blocks]
@@ -224,26 +224,33 @@ public sealed unsafe partial class ExCache
         ref Line line = ref _lines[index];
         ManyFlush head = default;
         head.Request.Pages = 1;
+        Errno refused = Errno.None;
         LineMapping first = new() { Next = line.More, Entry = line.Entry, Space = line.Space, Address = line.Address };
-        for (LineMapping* from = &first; from != null; from = from->Next)
+        // As they are now: others may learn of new ones while this waits.
+        Span<ushort> owners = stackalloc ushort[FlushRequest.MaxCount];
+        int place = 0;
+        for (LineMapping* mapping = &first; mapping != null && place < owners.Length; mapping = mapping->Next)
         {
-            ushort owner = from->Space->OwnerOf(from->Address);
-            bool isSent = IsLeaving(from);
-            for (LineMapping* earlier = &first; earlier != from; earlier = earlier->Next)
-            {
-                isSent |= !IsLeaving(earlier) && earlier->Space->OwnerOf(earlier->Address) == owner;
-            }
+            owners[place++] = IsLeaving(mapping) ? (ushort)0 : mapping->Space->OwnerOf(mapping->Address);
+        }
 
+        place = 0;
+        for (LineMapping* from = &first; from != null && place < owners.Length; from = from->Next)
+        {
+            ushort owner = owners[place];
+            int other = place++;
             head.Request.Count = 0;
-            for (LineMapping* mapping = from; mapping != null && !isSent; mapping = mapping->Next)
+            for (LineMapping* mapping = from; mapping != null && owner != 0 && other < owners.Length;
+                mapping = mapping->Next, other++)
             {
-                if (!IsLeaving(mapping) && mapping->Space->OwnerOf(mapping->Address) == owner)
+                if (owners[other] == owner)
                 {
                     head.Owners[(int)head.Request.Count++] = new FlushEntry { Address = mapping->Address, Asid = mapping->Space->Asid };
+                    owners[other] = 0;
                 }
             }
 
-            if (isSent)
+            if (owner == 0)
             {
                 continue;
             }
@@ -256,9 +263,19 @@ public sealed unsafe partial class ExCache
                 // What another one has taken over already is the same page.
                 return error;
             }
+
+            refused = AddRefusal(refused, error);
         }
 
-        return Errno.None;
+        return refused;
+    }
+
+    /// <summary>Of several answers the one that most needs to be known: that another component may have a place for the page.</summary>
+    private static Errno AddRefusal(Errno known, Errno error)
+    {
+        bool isMore = known == Errno.None || error == Errno.EREMOTE
+            || (known != Errno.EREMOTE && (error is Errno.ESRCH or Errno.EHOSTDOWN));
+        return error != Errno.None && isMore ? error : known;
     }
 
     private static bool IsLeaving(LineMapping* mapping) => (*mapping->Entry & PageState.Leaving) != 0;
@@ -284,21 +301,24 @@ public sealed unsafe partial class ExCache
         FlushRequest head = new() { Count = (uint)batch.Count, Pages = (uint)batch.Count };
         Span<byte> payload = buffer.Slice(0, pages + (batch.Count * PageOperations.PageSize));
         Errno error = _rpc.Call(batch.Owner, Opcode.Flush, in context, in head, payload, default, out _);
+        Errno first = Errno.None;
         for (int item = 0; item < batch.Count; item++)
         {
-            EndCleaning(batch.LineAt(item), error, isLeft: false);
+            Errno left = EndCleaning(batch.LineAt(item), error, isLeft: false);
+            first = first == Errno.None ? left : first;
         }
 
         batch = default;
         _arrivals.WakeAll();
-        return error;
+        return first;
     }
 
-    /// <summary>The owners of a line that stays have answered; all of them, unless some space is left.</summary>
-    private void EndCleaning(int index, Errno error, bool isLeft)
+    /// <summary>The owners of a line that stays have answered; all of them, unless some space is left. What has become of it.</summary>
+    [Blocks]
+    private Errno EndCleaning(int index, Errno error, bool isLeft)
     {
         ref Line line = ref _lines[index];
-        if (error == Errno.None)
+        if (error == Errno.None || (error = SendElsewhere(index, error)) == Errno.None)
         {
             line.Origin = LineOrigin.Owner;
             OvertakeFills(ref line);
@@ -312,6 +332,8 @@ public sealed unsafe partial class ExCache
             GiveBack(index);
             _disowned++;
         }
+
+        return error;
     }
 
     /// <summary>
@@ -319,10 +341,11 @@ public sealed unsafe partial class ExCache
     /// knows no such page: nobody will ask for it again. Otherwise the page goes back where it was, at the list's tail, and the error
     /// comes back.
     /// </summary>
+    [Blocks]
     private Errno EndWriteBack(int index, Errno error)
     {
         ref Line victim = ref _lines[index];
-        if (error == Errno.None)
+        if (error == Errno.None || (error = SendElsewhere(index, error)) == Errno.None)
         {
             OvertakeFills(ref victim);
             _flushes++;

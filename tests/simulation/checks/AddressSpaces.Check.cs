@@ -1,5 +1,5 @@
-// What holds of the owner of a vRegion between any two pieces of kernel code that run without a break: no part has pages that the space's
-// home takes for another component's. A part of the class, because it looks where nobody else may.
+// What holds of the owner of a vRegion between any two pieces of kernel code that run without a break: no part serves pages that the
+// space's home takes for another component's. A part of the class, because it looks where nobody else may.
 
 using Lego.Kernel;
 using Lego.Simulation;
@@ -35,12 +35,20 @@ public sealed unsafe partial class AddressSpaces
             return;
         }
 
-        for (RegionRun* run = part->Regions; run != null; run = run->Next)
+        // What a part serves has a vma. While a piece is on its way both may: the old owner until it has been told, the new one before the
+        // home has named it.
+        if (space->IsMoving || part->Frozen != null)
         {
-            for (ulong address = run->Start; address < run->End; address += _regions.RegionBytes)
+            return;
+        }
+
+        for (Vma* vma = part->First; vma != null; vma = vma->Next)
+        {
+            for (ulong address = vma->Start, end; address < vma->End; address = end)
             {
-                ushort owner = RegionTable.OwnerOf(space, address, out _);
-                Check.That(owner == 0 || owner == _regions.Self, $"the vRegion at {address:x} is {owner}'s at home and {_regions.Self}'s");
+                ushort owner = RegionTable.OwnerOf(space, address, out end);
+                Check.That(owner == 0 || owner == _regions.Self, $"the page at {address:x} is {owner}'s at home and {_regions.Self}'s");
+                end = owner == 0 ? address + PageOperations.PageSize : end;
             }
         }
     }

@@ -224,6 +224,10 @@ internal sealed unsafe class Rack : IDisposable
     /// <summary>The machine's memory component owns vRegions of a space whose home is another one.</summary>
     internal bool HasParts(int machine) => _memories.Exists(memory => memory.Spaces.IsOwner(machine + 1));
 
+    /// <summary>Nodes of the memory components.</summary>
+    internal IEnumerable<ushort> MemoryNodes =>
+        Enumerable.Range(_firstMemory, _endpoints.Length - _firstMemory).Select(node => (ushort)node).Prepend(MemoryNode);
+
     /// <summary>All monitors' counters; a name comes once for each component that has it.</summary>
     internal void Report(ref StatisticsWriter writer)
     {

@@ -47,6 +47,9 @@ internal sealed class ConcurrentMemory(string name, int moreMemories, params Mem
     private const int FirstProcess = 1;
     private const int Processes = 12;
 
+    /// <summary>Memory components are drained meanwhile.</summary>
+    internal bool Drains { get; init; }
+
     internal override string Name => name;
 
     internal override Gen<Step[][]> Plans => kinds.Length == 0
@@ -89,6 +92,22 @@ internal sealed class ConcurrentMemory(string name, int moreMemories, params Mem
         }
 
         ushort[] sessions = [.. plan.Select((_, index) => rack.Start(index, argument))];
+        if (Drains)
+        {
+            foreach (ushort session in sessions)
+            {
+                rack.AwaitStart(session);
+            }
+
+            foreach (uint status in new Drainer(rack, choices).AwaitEnds(sessions))
+            {
+                Check.Equal(0u, status, "wait status");
+            }
+
+            resources.AreBack();
+            return;
+        }
+
         foreach (ushort session in sessions)
         {
             Check.Equal(0u, rack.AwaitExit(session), "wait status");

@@ -46,6 +46,11 @@ internal static class Scenarios
             "three-memories-forks", 2, MemoryStep.Map, MemoryStep.Map, MemoryStep.Store, MemoryStep.Store, MemoryStep.Store,
             MemoryStep.Load, MemoryStep.ForkBoth, MemoryStep.ForkBoth, MemoryStep.Crowd, MemoryStep.Crowd, MemoryStep.Unmap,
             MemoryStep.Discard, MemoryStep.Move, MemoryStep.Move, MemoryStep.Execute),
+        new ConcurrentMemory("drains", 2) { Drains = true },
+        new ConcurrentMemory(
+            "drains-forks", 3, MemoryStep.Map, MemoryStep.Map, MemoryStep.Store, MemoryStep.Store, MemoryStep.Store,
+            MemoryStep.Load, MemoryStep.ForkBoth, MemoryStep.ForkBoth, MemoryStep.Crowd, MemoryStep.Crowd, MemoryStep.Unmap,
+            MemoryStep.Discard, MemoryStep.Move, MemoryStep.Execute) { Drains = true },
         new MappedFiles("mapped-files", 0),
         new MappedFiles("two-processors-mapped-files", 1),
         new ThreadsOnOneMap(),
@@ -59,6 +64,7 @@ internal static class Scenarios
         new LostProcessor(),
         new LostOwner("lost-owner", 0),
         new LostOwner("two-processors-lost-owner", 1),
+        new LostDrain(),
         new LostManager(),
         new TwoVNodes(),
     ];

@@ -31,6 +31,24 @@ public sealed class PlacementTests
         Assert.Equal(6, node);
     }
 
+    [Theory]
+    [InlineData(PlacementPolicy.LeastLoaded)]
+    [InlineData(PlacementPolicy.RoundRobin)]
+    public void A_memory_component_that_is_drained_is_given_no_regions_even_if_the_others_are_suspect(PlacementPolicy policy)
+    {
+        Join(2, ComponentKind.Memory);
+        Join(3, ComponentKind.Memory);
+        Placement placement = new(_members, policy);
+        OwnerRun[] runs = new OwnerRun[OwnerRun.Most];
+        _members[0].IsDraining = true;
+        _members[1].State = MemberState.Suspect;
+        Assert.Equal(Errno.None, placement.ChooseOwners(new ConsultRequest { RegionBytes = Gigabyte, Count = 4 }, 3, runs, out int count));
+        Assert.Equal((1, (ushort)3, 4u), (count, runs[0].Owner, runs[0].Count));
+        _members[1].IsDraining = true;
+        Assert.Equal(
+            Errno.EHOSTDOWN, placement.ChooseOwners(new ConsultRequest { RegionBytes = Gigabyte, Count = 1 }, 3, runs, out _));
+    }
+
     [Fact]
     public void Thirty_programs_spread_evenly_over_three_processors()
     {

@@ -79,8 +79,9 @@ public sealed unsafe class LineServiceTests : MemoryMonitorFixture
         Assert.Equal(Errno.EPROTO, Raw(Opcode.Miss, 5, []));
         Assert.Equal(violations + 9, Counter("memory.violations"));
         Assert.Equal(Errno.EFAULT, Miss(5, 0x1234_5000, MissAccess.Read, out _));
-        // A dead victim must not harm the miss that it rides on.
-        Assert.Equal(Errno.None, MissFlush(5, writable, 99, writable, 1, out byte[] page));
+        // A victim that another component may have a place for is refused, and the miss with it; a dead one does not harm it.
+        Assert.Equal(Errno.EREMOTE, MissFlush(5, writable, 99, writable, 1, out _));
+        Assert.Equal(Errno.None, MissFlush(5, writable, 5, 0x1234_5000, 1, out byte[] page));
         Assert.Empty(page);
         RangeRequest protect = new() { Address = writable, Length = Page, Protection = Protection.Read };
         Assert.Equal(Errno.None, Space(Opcode.Protect, 5, protect, [], out _, out _));

@@ -212,6 +212,55 @@ public sealed unsafe class RegionOwnersTests : MemoryMonitorFixture
         Assert.Equal(Errno.EREMOTE, MissAt(M2, 5, address, out _));
     }
 
+    [Fact]
+    public void A_piece_on_its_way_is_served_by_nobody_and_a_phase_that_comes_late_does_nothing()
+    {
+        Start(5);
+        ulong address = MapOverBoth(5);
+        Assert.Equal(Errno.None, FlushTo(M2, 5, address, 7));
+        // The home expects no page, so the owner keeps it, and does not serve it until it is told to.
+        Assert.Equal(Errno.EREMOTE, Move(MovePhase.Send, address, 10));
+        Assert.Equal(Errno.EREMOTE, MissAt(M2, 5, address, out _));
+        Assert.Equal(Errno.EREMOTE, FlushTo(M2, 5, address, 8));
+        Assert.Equal(Errno.ESTALE, Move(MovePhase.Own, address, 10));
+        Assert.Equal(Errno.EREMOTE, MissAt(M2, 5, address, out _));
+        Assert.Equal(Errno.None, Move(MovePhase.Own, address, 11));
+        Assert.Equal(Errno.ESTALE, Move(MovePhase.Forget, address, 9));
+        Assert.Equal(Filled(7), MissedAt(M2, 5, address));
+        Assert.Equal(Errno.None, Move(MovePhase.Forget, address, 12));
+        Assert.Equal(Errno.EREMOTE, MissAt(M2, 5, address, out _));
+        Assert.Equal(0UL, OwnerCounter("memory.frames_used"));
+        Assert.Equal(Errno.None, Exit(5));
+        Assert.Equal(0UL, OwnerCounter("memory.spaces"));
+    }
+
+    [Fact]
+    public void Owners_are_told_to_whoever_asks_the_home_and_a_flush_of_a_page_of_two_owners_says_so()
+    {
+        Start(5);
+        ulong address = MapOverBoth(5);
+        RegionRecord[] records = new RegionRecord[RegionRecord.Most];
+        Span<byte> reply = MemoryMarshal.AsBytes(records.AsSpan());
+        Assert.Equal(Errno.None, Processor.Call(M, Opcode.Owners, Context(5), [], [], reply, out int bytes));
+        RegionRecord[] told = records[..(bytes / sizeof(RegionRecord))];
+        Assert.Contains(told, record => record.Owner == M2 && address >= record.Start && address < record.Start + record.Length);
+        Assert.Equal(Errno.ESRCH, Processor.Call(M, Opcode.Owners, Context(99), [], [], reply, out _));
+        Assert.Equal(Errno.ESRCH, Processor.Call(M2, Opcode.Owners, Context(5), [], [], reply, out _));
+        FlushRequest request = new() { Count = 3, Pages = 1 };
+        FlushEntry[] entries =
+        [
+            new FlushEntry { Address = 0x1000, Asid = 5 }, new FlushEntry { Address = address, Asid = 5 }, new FlushEntry { Asid = 99 },
+        ];
+        byte[] payload = [.. MemoryMarshal.AsBytes(entries.AsSpan()), .. Filled(1)];
+        Assert.Equal(Errno.EREMOTE, Processor.Call(M, Opcode.Flush, Context(5), request, payload, [], out _));
+    }
+
+    private Errno Move(MovePhase phase, ulong address, uint step)
+    {
+        MoveRequest request = new() { Start = address, Length = Page, Number = 1, Step = step, Phase = phase, Peer = M, Processor = P };
+        return Endpoint.Call(M2, Opcode.Move, Context(5), request, default, out MoveReply _);
+    }
+
     /// <summary>
     /// Maps into three regions: the highest is the home's since the program was loaded, the others are the other component's.
     /// </summary>

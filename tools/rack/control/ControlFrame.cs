@@ -54,6 +54,12 @@ internal enum ControlFrameType : ushort
     /// <summary>To the manager: words about vNodes (VNodes.cs). Reply: VNodeReply with u32 errno, text.</summary>
     VNode = 40,
     VNodeReply = 41,
+    /// <summary>
+    /// To the manager: u32 node, u32 1 drain or 0 no more. Reply: DrainReply with u32 errno, u32 runs left, u32 failures, u32 last error,
+    /// u64 pages, u64 pause in ns.
+    /// </summary>
+    Drain = 42,
+    DrainReply = 43,
 
     // client <-> keeper
     /// <summary>Payload: a component's name. Reply: StatisticsReply.</summary>
