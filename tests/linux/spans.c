@@ -4,11 +4,14 @@
  *
  * sort  fills an array, sorts it in place, and prints a digest of the sorted words; grows it with mremap, which moves it, and shows it to a
  *       child that changes its copy; gives the middle of it up and finds zeros there after mapping it anew; the same with the heap.
+ * turns says "ready" and changes the array, all of it in each turn, forks a child that looks at it, and changes it back, and maps, fills and
+ *       unmaps another one, until its input ends; at least once; then it prints the digest.
  * map   maps an array and touches nothing.
  *
- * gcc -O2 -static -o spans spans.c        usage: spans sort|map MEGABYTES [SEED]
+ * gcc -O2 -static -o spans spans.c        usage: spans sort|turns|map MEGABYTES [SEED]
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +124,39 @@ static void heap(size_t bytes, uint64_t seed)
     printf("heap %016llx\n", (unsigned long long)digest(words, bytes / 8));
 }
 
+static void turns(uint64_t *words, size_t count)
+{
+    uint64_t before = digest(words, count);
+    printf("ready\n");
+    fflush(stdout);
+    struct pollfd input = { .fd = 0, .events = POLLIN };
+    for (uint64_t turn = 1; turn == 1 || poll(&input, 1, 0) != 1; turn++) {
+        for (size_t i = 0; i < count; i++)
+            words[i] ^= turn;
+        pid_t child = fork();
+        if (child == 0) {
+            for (size_t i = 0; i < count; i++)
+                words[i] ^= turn;
+            _exit(digest(words, count) != before);
+        }
+        size_t other_words = count / 4;
+        uint64_t *other = anonymous(other_words * 8);
+        for (size_t i = 0; i < other_words; i++)
+            other[i] = i ^ turn;
+        for (size_t i = 0; i < count; i++)
+            words[i] ^= turn;
+        int status = -1;
+        if (waitpid(child, &status, 0) != child || status != 0)
+            fail("what a child sees");
+        for (size_t i = 0; i < other_words; i++)
+            if (other[i] != (i ^ turn))
+                fail("what was mapped meanwhile");
+        if (munmap(other, other_words * 8) != 0 || digest(words, count) != before)
+            fail("what was changed and changed back");
+    }
+    printf("%016llx\n", (unsigned long long)before);
+}
+
 int main(int count, char **arguments)
 {
     if (count < 3)
@@ -135,6 +171,10 @@ int main(int count, char **arguments)
         state ^= state >> 7;
         state ^= state << 17;
         array[i] = state;
+    }
+    if (strcmp(arguments[1], "turns") == 0) {
+        turns(array, words);
+        return 0;
     }
     sort(array, words);
     for (size_t i = 1; i < words; i++)

@@ -3,8 +3,10 @@
 
 using System;
 using System.IO;
+using System.IO.Pipelines;
 using System.Linq;
 using System.Threading.Tasks;
+using Lego.Racks;
 using Xunit;
 
 namespace Lego.Rack.Tests;
@@ -38,6 +40,39 @@ public sealed class SeveralMemoriesTests : IDisposable
         }
 
         Assert.True(statistics["memory.pages_sent"] > 0, "what was moved has changed its owner");
+    }
+
+    [Theory]
+    [InlineData(LinkKind.Ring)]
+    [InlineData(LinkKind.Ethernet)]
+    public async Task A_memory_component_is_drained_while_a_program_forks_and_maps_and_the_program_sees_nothing_of_it(LinkKind link)
+    {
+        string[] arguments = ["turns", "6", "20261128"];
+        ProgramResult host = await Rack.HostAsync("/", [await LinuxPrograms.BuildAsync("spans"), .. arguments]);
+        string file = RackFileOf(3, link.ToString().ToLowerInvariant(), "2M");
+        RackDescription description = RackFile.Load(file).With(ComponentKind.Processor, c => c with { ExCacheBytes = ByteSize.MiB })
+            .With(ComponentKind.Manager, c => c with { BootArguments = ["placement=round-robin"] });
+        await using Racks.Rack rack = await Racks.Rack.BootAsync(
+            description, [AddedFile.Parse($"{await LinuxPrograms.BuildAsync("spans")}:/bin/spans")]);
+        Pipe input = new();
+        ProgramOptions options = new() { Input = input.Reader.AsStream(), Limit = HostSpeed.Scale(TimeSpan.FromMinutes(2)) };
+        await using RackProgram program = await rack.StartAsync(options, ["spans", .. arguments]);
+        await program.WaitForOutputAsync("ready");
+        Assert.True(await CounterAsync("memory.frames_used") > 0, "m1 has a share of the pages");
+
+        // The home of all programs stays; what there is no room for elsewhere, too.
+        Assert.Contains("cannot be drained", (await Assert.ThrowsAsync<ToolException>(() => rack.DrainAsync("m0"))).Message);
+        DrainReport report = await rack.DrainAsync("m1");
+        Assert.True(report.Pages > 0, "pages have moved");
+        Assert.Equal((0UL, 0UL, 0UL), (await CounterAsync("memory.spaces"), await CounterAsync("memory.region_runs"),
+            await CounterAsync("memory.frames_used")));
+        await rack.UndrainAsync("m1");
+        await rack.DrainAsync("m2");
+        await input.Writer.CompleteAsync();
+        Racks.ProgramResult result = await program.Result;
+        Assert.Equal((host.Status, host.Output, host.Error), (result.Status, result.Output, result.Error));
+
+        async Task<ulong> CounterAsync(string name) => (await rack.StatisticsAsync()).Components.First(c => c.Name == "m1").Counters[name];
     }
 
     [Fact]
@@ -96,12 +131,15 @@ public sealed class SeveralMemoriesTests : IDisposable
     /// <summary>
     /// The options for a rack with so many memory components, which get regions in turn, however busy one has just been.
     /// </summary>
-    private string[] RackOf(int memories, string link, string region)
+    private string[] RackOf(int memories, string link, string region) =>
+        ["--rack", RackFileOf(memories, link, region), "--boot", "g0:placement=round-robin"];
+
+    private string RackFileOf(int memories, string link, string region)
     {
         string file = Path.Combine(_folder, $"{memories}-{link}-{region}.yml");
         string memory = string.Concat(Enumerable.Repeat("  - {kind: memory, memory: 128M}\n", memories));
         File.WriteAllText(file, $"link: {link}\nregion: {region}\ncomponents:\n  - kind: processor\n{memory}"
             + "  - kind: storage\n  - kind: manager\n");
-        return ["--rack", file, "--boot", "g0:placement=round-robin"];
+        return file;
     }
 }

@@ -56,6 +56,7 @@ internal static class Program
         [
             RunCommand.Create(), UpCommand.Create(), DownCommand.Create(), PsCommand.Create(), LogsCommand.Create(), StatsCommand.Create(),
             TopCommand.Create(), VolumeCommand.Create(), VNodeCommand.Create(),
+            DrainCommand.Create(), DrainCommand.CreateUndo(),
             PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(),
             TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
             SwitchCommand.Create(), WireCommand.Create(),

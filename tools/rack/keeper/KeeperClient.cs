@@ -112,6 +112,16 @@ internal sealed class KeeperClient : IDisposable
         return (reply.Number(0), reply.Text(sizeof(uint)).TrimEnd('\n'));
     }
 
+    /// <summary>Has the manager drain a memory component, or no more; how far that is.</summary>
+    public async Task<DrainAnswer> AskDrainAsync(int node, bool isDrained)
+    {
+        ControlFrame reply = await AskAsync(
+            ControlFrame.WithNumbers(ControlFrameType.Drain, (uint)node, isDrained ? 1u : 0u), ControlFrameType.DrainReply);
+        return new DrainAnswer(
+            reply.Number(0), reply.Number(1), reply.Number(2), reply.Number(3), reply.Number(4) | ((ulong)reply.Number(5) << 32),
+            reply.Number(6) | ((ulong)reply.Number(7) << 32));
+    }
+
     public void Dispose() => _channel.Dispose();
 
     private async Task<ControlFrame> AskAsync(ControlFrame request, ControlFrameType expected)

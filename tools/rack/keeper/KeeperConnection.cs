@@ -86,7 +86,7 @@ internal sealed class KeeperConnection : IDisposable
                 or ControlFrameType.StandardOutputClosed when _session != 0:
                 await _server.SendToManagerAsync(frame with { Session = _session });
                 break;
-            case ControlFrameType.VNode:
+            case ControlFrameType.VNode or ControlFrameType.Drain:
                 await _server.SendToManagerAsync(frame with { Session = await _server.OpenSessionAsync(this) });
                 break;
             case ControlFrameType.ComponentStatistics:

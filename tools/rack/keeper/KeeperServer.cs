@@ -51,7 +51,7 @@ internal sealed class KeeperServer : IDisposable
             client.Enqueue(frame.Type == ControlFrameType.ProgramLost
                 ? ControlFrame.WithText(ControlFrameType.MemberFailed, _keeper.WhyLost((int)frame.Number(0)))
                 : frame);
-            if (frame.Type is ControlFrameType.Exited or ControlFrameType.VNodeReply)
+            if (frame.Type is ControlFrameType.Exited or ControlFrameType.VNodeReply or ControlFrameType.DrainReply)
             {
                 _sessions.TryRemove(frame.Session, out _);
             }
