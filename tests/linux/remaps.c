@@ -80,6 +80,11 @@ static void kept_files(void)
     printf("shared moved %s %c%c, left %c%c", moved(to), to[0], to[PAGE], shared[0], shared[PAGE]);
     to[0] = 'n';
     printf(", written %c, private moved %s %c%c, left %c%c", shared[0], moved(other), other[0], other[PAGE], own[0], own[PAGE]);
+    char *again = change(shared, 0, 2 * PAGE, MREMAP_MAYMOVE, NULL);
+    printf(", shared once more %s", moved(again));
+    again[1] = 'm';
+    printf(" %c%c %c%c, private %s\n", again[0], again[PAGE], shared[1], to[1], moved(change(own, 0, PAGE, MREMAP_MAYMOVE, NULL)));
+    printf("once more without a move %s, of nothing %s", moved(change(shared, 0, PAGE, 0, NULL)), moved(change((void *)0x3000000000, 0, PAGE, MREMAP_MAYMOVE, NULL)));
     char *hint = mmap(0, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(hint, 4 * PAGE);
     char *at = mapped(1);

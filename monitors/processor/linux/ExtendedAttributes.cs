@@ -109,12 +109,12 @@ public static unsafe class ExtendedAttributes
     {
         using Descriptor descriptor = subject.IsDescriptor ? Descriptor.Of(call.Process, call.A0) : default;
         using PathName path = subject.IsDescriptor ? default : PathName.FromUser(call.Process, call.A0);
-        Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume);
+        Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume, out bool mayNotHave);
         if (error != Errno.None || !isOnVolume)
         {
             return error != Errno.None
                 ? SystemCall.Fail(error)
-                : name.Length == 0 ? 0 : SystemCall.Fail(IsOfPrograms(name, in descriptor) ? Errno.ENODATA : Errno.EOPNOTSUPP);
+                : name.Length == 0 ? 0 : SystemCall.Fail(mayNotHave && name.StartsWith("user."u8) ? Errno.ENODATA : Errno.EOPNOTSUPP);
         }
 
         FileCaller caller = FileCaller.Of(call.Process);
@@ -131,10 +131,10 @@ public static unsafe class ExtendedAttributes
     {
         using Descriptor descriptor = subject.IsDescriptor ? Descriptor.Of(call.Process, call.A0) : default;
         using PathName path = subject.IsDescriptor ? default : PathName.FromUser(call.Process, call.A0);
-        Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume);
+        Errno error = Find(ref call, subject, in descriptor, in path, out bool isOnVolume, out bool mayNotHave);
         if (error != Errno.None || !isOnVolume)
         {
-            return SystemCall.Fail(error != Errno.None ? error : IsOfPrograms(name, in descriptor) ? Errno.EPERM : Errno.EOPNOTSUPP);
+            return SystemCall.Fail(error != Errno.None ? error : mayNotHave && name.StartsWith("user."u8) ? Errno.EPERM : Errno.EOPNOTSUPP);
         }
 
         if (value.LengthBytes > AttributeRequest.MaxValueBytes)
@@ -172,26 +172,24 @@ public static unsafe class ExtendedAttributes
         return SystemCall.Result(error);
     }
 
-    /// <summary>
-    /// True for programs' own attributes of an open file that is neither a regular file nor a directory: only those have any, wherever they
-    /// are (Linux: xattr_permission).
-    /// </summary>
-    private static bool IsOfPrograms(scoped ReadOnlySpan<byte> name, in Descriptor descriptor) =>
-        name.StartsWith("user."u8) && !descriptor.IsBad && descriptor.File->Kind is not (FileKind.Regular or FileKind.Directory
-            or FileKind.PseudoText or FileKind.PseudoDirectory);
-
     private static PathFlags FlagsOf(Subject subject) => subject.Link == LastLink.Keep ? PathFlags.NoFollow : PathFlags.None;
 
     /// <summary>
-    /// Looks whether the file is one of the volume's. EBADF, also for a descriptor of a name alone (O_PATH); ENOENT and its kin.
+    /// Looks whether the file is one of the volume's; otherwise whether it is neither a regular file nor a directory, so that it has none
+    /// of programs' own attributes wherever it is (Linux: xattr_permission). EBADF, also for a descriptor of a name alone (O_PATH); ENOENT
+    /// and its kin.
     /// </summary>
-    private static Errno Find(ref SystemCall call, Subject subject, in Descriptor descriptor, in PathName path, out bool isOnVolume)
+    private static Errno Find(
+        ref SystemCall call, Subject subject, in Descriptor descriptor, in PathName path, out bool isOnVolume, out bool mayNotHave)
     {
         isOnVolume = false;
+        mayNotHave = false;
         if (subject.IsDescriptor)
         {
             bool isBad = descriptor.IsBad || descriptor.File->IsPathOnly;
             isOnVolume = !isBad && descriptor.File->Node != null && descriptor.File->Node->Memory == null;
+            mayNotHave = !isBad && descriptor.File->Kind is not (FileKind.Regular or FileKind.Directory or FileKind.PseudoText
+                or FileKind.PseudoDirectory);
             return isBad ? Errno.EBADF : Errno.None;
         }
 
@@ -202,6 +200,7 @@ public static unsafe class ExtendedAttributes
 
         Errno error = path.Resolve(call.Process, subject.Link, out PseudoNode node);
         isOnVolume = error == Errno.None && node.File == PseudoFile.None;
+        mayNotHave = error == Errno.None && PseudoTree.TypeOf(node.File) == PseudoType.Device;
         return error;
     }
 }

@@ -22,6 +22,8 @@ public static unsafe class MemoryCalls
     /// <summary>Largest file that mmap can think of (MAX_LFS_FILESIZE).</summary>
     private const ulong MaxFileBytes = long.MaxValue;
 
+    private const uint MapPrivate = 2;
+    private const uint MapGrowsDown = 0x100;
     private const ulong RemapMayMove = 1;
     private const ulong RemapFixed = 2;
     private const ulong RemapDontUnmap = 4;
@@ -57,7 +59,8 @@ public static unsafe class MemoryCalls
 
         ulong type = request.Flags & MapTypeMask;
         bool isFixed = (request.Flags & (MapFixed | MapFixedNoReplace)) != 0;
-        if (length == 0 || type is < MapShared or > 3 || (isFixed && (address & PageMask) != 0))
+        bool isSharedStack = type != MapPrivate && (request.Flags & MapGrowsDown) != 0;
+        if (length == 0 || type is < MapShared or > 3 || isSharedStack || (isFixed && (address & PageMask) != 0))
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
@@ -177,7 +180,7 @@ public static unsafe class MemoryCalls
         }
 
         bool isFixed = (flags & RemapFixed) != 0;
-        if ((flags & ~(RemapMayMove | RemapFixed)) != 0 || (isFixed && (flags & RemapMayMove) == 0) || newLength == 0 || oldLength == 0
+        if ((flags & ~(RemapMayMove | RemapFixed)) != 0 || (isFixed && (flags & RemapMayMove) == 0) || newLength == 0
             || !TryRange(from, oldLength, out ulong end) || newLength > UserMemory.Limit
             || (isFixed
                 && ((call.A4 & PageMask) != 0 || call.A4 > UserMemory.Limit - newLength || Overlaps(from, end, call.A4, newLength))))
@@ -189,7 +192,7 @@ public static unsafe class MemoryCalls
         return Answer(ref call, error, (long)to);
     }
 
-    /// <summary>mremap with checked arguments.</summary>
+    /// <summary>mremap with checked arguments. Of a shared mapping no bytes may be moved: it is then mapped once more.</summary>
     private static Errno Move(Process* process, ulong from, ulong oldLength, ulong newLength, ulong target, ulong flags, out ulong to)
     {
         to = 0;

@@ -135,7 +135,8 @@ public static unsafe class PosixTimers
         UserThread* thread = Visibility.FindThread(call.Process, wanted.ThreadId);
         bool isOwnThread = wanted.Notify == (SignalEvent.BySignal | SignalEvent.ToThread)
             && thread != null && thread->Process == call.Process;
-        bool isSignal = wanted.Notify == SignalEvent.BySignal || isOwnThread;
+        // SIGEV_THREAD is the C library's: to the kernel it is a signal.
+        bool isSignal = wanted.Notify is SignalEvent.BySignal or SignalEvent.ByThread || isOwnThread;
         return wanted.Notify == SignalEvent.NotAtAll || (isSignal && wanted.Signal > 0 && wanted.Signal <= Signal.Count);
     }
 

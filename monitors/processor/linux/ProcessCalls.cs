@@ -127,7 +127,7 @@ public static unsafe class ProcessCalls
         bool sharesMemory = (flags & CloneFlags.Memory) != 0;
         bool sharesHandlers = (flags & CloneFlags.SignalHandlers) != 0;
         bool clearsHandlers = (flags & CloneFlags.ClearSignalHandlers) != 0;
-        bool isContradiction = (sharesHandlers && (clearsHandlers || !sharesMemory)) || options.ExitSignal > Signal.Count;
+        bool isContradiction = sharesHandlers && (clearsHandlers || !sharesMemory);
         isContradiction |= ((flags & CloneFlags.FileSystem) != 0 && (flags & (CloneFlags.NewMounts | CloneFlags.NewUsers)) != 0)
             || (isThread && (flags & (CloneFlags.NewUsers | CloneFlags.NewProcesses)) != 0);
         bool isUnknown = (flags & ~(CloneFlags.Namespaces | (isThread ? ThreadClone.Known : CloneFlags.Known))) != 0;

@@ -38,6 +38,7 @@ public static unsafe class ThreadCalls
         GetSubreaper = 37,
         SetNoNewPrivileges = 38,
         GetNoNewPrivileges = 39,
+        GetMemoryFailure = 34,
         GetThreadIdAddress = 40,
         SetHugePagesDisabled = 41,
         GetHugePagesDisabled = 42,
@@ -166,9 +167,15 @@ public static unsafe class ThreadCalls
         {
             // Of what these change there is one kind here: rights go by user, and pages have one size.
             case ControlOption.GetSecureBits:
-            case ControlOption.GetHugePagesDisabled:
-            case ControlOption.SetHugePagesDisabled:
                 return 0;
+            case ControlOption.GetHugePagesDisabled:
+                return (call.A1 | call.A2 | call.A3 | call.A4) != 0 ? SystemCall.Fail(Errno.EINVAL) : 0;
+            case ControlOption.SetHugePagesDisabled:
+                return (call.A2 | call.A3 | call.A4) != 0 ? SystemCall.Fail(Errno.EINVAL) : 0;
+            case ControlOption.GetMemoryFailure:
+                // PR_MCE_KILL_DEFAULT: no memory fails under a program.
+                const int Default = 2;
+                return (call.A1 | call.A2 | call.A3 | call.A4) != 0 ? SystemCall.Fail(Errno.EINVAL) : Default;
             case ControlOption.GetSecureComputing:
                 return (long)call.Thread->FilterMode;
             case ControlOption.SetSecureComputing:

@@ -111,7 +111,8 @@ public static unsafe class ProcessStops
         parent->ChildChanged.WakeAll();
         bool isStop = code is SignalCode.ChildStopped or SignalCode.ChildContinued;
         int signal = isStop ? Signal.Child : process->ExitSignal;
-        if (signal == 0 || (isStop && ((*parent->Actions)[Signal.Child].Flags & SignalFlags.NoChildStop) != 0))
+        // clone(2) takes any number for the signal of the end.
+        if (signal is 0 or > Signal.Count || (isStop && ((*parent->Actions)[Signal.Child].Flags & SignalFlags.NoChildStop) != 0))
         {
             return;
         }
