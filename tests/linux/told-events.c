@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -307,6 +308,18 @@ static void many(void)
 			total += !reported[events[i].data.u64]++;
 	}
 	printf("each has its turn: %d in %d rounds\n", total, rounds);
+	static struct epoll_event all[count + 1];
+	printf("at once: %s", result(epoll_wait(set, all, count + 1, 0)));
+	printf(" %s", result(epoll_wait(set, all, 100, 0)));
+	/* An array that ends within nothing: what fitted was told, the others stay. */
+	char *pages = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(pages + 4096, 4096);
+	printf(" %s", result(epoll_wait(set, (void *)(pages + 4096 - 80 * sizeof *all), 200, 0)));
+	for (int i = 0; i < count; i++)
+		epoll_ctl(set, EPOLL_CTL_MOD, files[i], &(struct epoll_event) { EPOLLIN | EPOLLET, { .u64 = i } });
+	printf(" once %s", result(epoll_wait(set, (void *)(pages + 4096 - 80 * sizeof *all), 200, 0)));
+	printf(" rest %s", result(epoll_wait(set, all, count + 1, 0)));
+	printf(" none %s\n", result(epoll_wait(set, all, count + 1, 0)));
 }
 
 static volatile int told;

@@ -10,8 +10,8 @@ namespace Lego.Processor;
 public static unsafe class EventCalls
 {
     private const ulong MillisecondNs = 1_000_000;
-    /// <summary>Events that one call reports at most; others wait for the next call, and go first then.</summary>
-    private const int MostReported = 64;
+    /// <summary>Events that are taken and copied to the program at a time.</summary>
+    private const int EventsAtOnce = 64;
 
     private enum Control : uint
     {
@@ -216,18 +216,15 @@ public static unsafe class EventCalls
             return SystemCall.Fail(isWild ? Errno.EFAULT : Errno.EINVAL);
         }
 
-        Event* events = stackalloc Event[MostReported];
+        Event* events = stackalloc Event[EventsAtOnce];
         EpollSet* set = epoll.File->Epoll;
         while (true)
         {
             epoll.Operations.Prompt(call.Process, epoll.File);
-            ulong reports = set->Reports;
-            int count = Collect(set, new Span<Event>(events, Math.Min(most, MostReported)));
-            if (count != 0)
+            long told = Tell(ref call, set, new Span<Event>(events, EventsAtOnce), most);
+            if (told != 0)
             {
-                // Who waits as well was not woken for what is left.
-                PassOn(set);
-                return Give(ref call, set, new ReadOnlySpan<Event>(events, count), reports);
+                return told;
             }
 
             Errno error = Clock.NowNs() >= deadline ? Errno.ETIMEDOUT : Signals.WaitUntil(ref set->Waiters, deadline);
@@ -239,6 +236,33 @@ public static unsafe class EventCalls
         }
     }
 
+    /// <summary>Tells the program of all that is ready, piece by piece; how much, or -errno when nothing has reached it.</summary>
+    private static long Tell(ref SystemCall call, EpollSet* set, Span<Event> room, int most)
+    {
+        ulong before = set->Reports;
+        int told = 0;
+        while (told < most)
+        {
+            ulong reports = set->Reports;
+            int count = Collect(set, room.Slice(0, Math.Min(most - told, room.Length)), before);
+            if (count == 0)
+            {
+                break;
+            }
+
+            // Who waits as well was not woken for what is left.
+            PassOn(set);
+            int given = Give(ref call, set, room.Slice(0, count), told, reports, out Errno error);
+            told += given;
+            if (given < count)
+            {
+                return told == 0 ? SystemCall.Fail(error) : told;
+            }
+        }
+
+        return told;
+    }
+
     /// <summary>A thread that was woken does not wait any more: what it leaves is another one's.</summary>
     private static void PassOn(EpollSet* set)
     {
@@ -248,14 +272,17 @@ public static unsafe class EventCalls
         }
     }
 
-    /// <summary>Copies events to the program, of which the first is the report after one. Those that it cannot take stay ready.</summary>
-    private static long Give(ref SystemCall call, EpollSet* set, ReadOnlySpan<Event> events, ulong reports)
+    /// <summary>
+    /// Copies events to the program behind others, of which the first is the report after one. Those that it cannot take stay ready.
+    /// </summary>
+    private static int Give(
+        ref SystemCall call, EpollSet* set, ReadOnlySpan<Event> events, int behind, ulong reports, out Errno error)
     {
         int given = 0;
-        Errno error = Errno.None;
+        error = Errno.None;
         while (given < events.Length && error == Errno.None)
         {
-            ulong address = call.A1 + (ulong)(given * sizeof(Event));
+            ulong address = call.A1 + (ulong)((long)(behind + given) * sizeof(Event));
             error = UserMemory.CopyOut(call.Process, address, MemoryMarshal.AsBytes(events.Slice(given, 1)));
             given += error == Errno.None ? 1 : 0;
         }
@@ -265,13 +292,13 @@ public static unsafe class EventCalls
             EpollSet.TakeBack(set, reports + (ulong)given, reports + (ulong)events.Length);
         }
 
-        return given == 0 ? SystemCall.Fail(error) : given;
+        return given;
     }
 
-    private static int Collect(EpollSet* set, Span<Event> events)
+    /// <summary>Takes what is ready and has not been reported since one.</summary>
+    private static int Collect(EpollSet* set, Span<Event> events, ulong before)
     {
         int count = 0;
-        ulong before = set->Reports;
         EpollEntry* entry = set->FirstReady;
         // What has been reported and stays ready is behind the others then: the first one of them ends the round.
         while (entry != null && entry->Report <= before && count < events.Length)
