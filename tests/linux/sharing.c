@@ -274,6 +274,12 @@ static void process_descriptors(void)
 	    result(pidfd_open(getpid(), 1)));
 	printf("what is no pidfd: signal %s, get %s, wait %s; what is nothing: %s %s %s\n", result(pidfd_signal(0, 0, NULL, 0)), result(pidfd_getfd(0, 1, 0)),
 	    result(waitid(P_PIDFD, 0, &info, WEXITED)), result(pidfd_signal(99, 0, NULL, 0)), result(pidfd_getfd(99, 1, 0)), result(waitid(P_PIDFD, 99, &info, WEXITED)));
+	int own = open("/proc/self", O_DIRECTORY), thread = open("/proc/self/task", O_DIRECTORY), path = open("/proc/self", O_PATH);
+	printf("directories of /proc: signal %s %s %s, get %s\n", result(pidfd_signal(own, 0, NULL, 0)), result(pidfd_signal(thread, 0, NULL, 0)),
+	    result(pidfd_signal(path, 0, NULL, 0)), result(pidfd_getfd(own, 1, 0)));
+	close(own);
+	close(thread);
+	close(path);
 
 	/* A signal with a value to oneself. */
 	sigemptyset(&set);

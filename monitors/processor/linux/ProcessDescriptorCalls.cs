@@ -62,7 +62,7 @@ public static unsafe class ProcessDescriptorCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Process* target = Find(ref call, out Errno error);
+        Process* target = FindToSignal(ref call, out Errno error);
         if (target == null)
         {
             return SystemCall.Fail(error);
@@ -200,6 +200,22 @@ public static unsafe class ProcessDescriptorCalls
         }
 
         Process* found = descriptor.File->Subject.Find(call.Process->Table);
+        error = found == null ? Errno.ESRCH : Errno.None;
+        return found;
+    }
+
+    /// <summary>The same; a directory /proc/PID is as good here, as before there were such descriptors (tgid_pidfd_to_pid).</summary>
+    private static Process* FindToSignal(ref SystemCall call, out Errno error)
+    {
+        using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
+        bool isDirectory = !descriptor.IsBad && !descriptor.File->IsPathOnly && descriptor.File->Kind == FileKind.PseudoDirectory
+            && descriptor.File->Pseudo.File == PseudoFile.Process && descriptor.File->Pseudo.ThreadId == 0;
+        if (!isDirectory)
+        {
+            return Find(ref call, out error);
+        }
+
+        Process* found = Visibility.FindProcess(call.Process, descriptor.File->Pseudo.ProcessId);
         error = found == null ? Errno.ESRCH : Errno.None;
         return found;
     }
