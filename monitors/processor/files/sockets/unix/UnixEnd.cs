@@ -28,6 +28,8 @@ public unsafe struct UnixEnd
     public UnixMessage* FirstMessage;
     public UnixMessage* LastMessage;
     public int MessageCount;
+    /// <summary>The message whose byte is urgent and has not been read (MSG_OOB); null: none.</summary>
+    public UnixMessage* Urgent;
     /// <summary>What its messages that have not been received are counted as (UnixMessage.Charge).</summary>
     public int SentBytes;
     /// <summary>Somebody has found no room, and SIGIO has not told of any since (Linux's SOCKWQ_ASYNC_NOSPACE).</summary>

@@ -16,14 +16,14 @@ public sealed unsafe partial class UnixSockets
             return CallResult.Fail(Errno.EINVAL);
         }
 
-        if (message.Has(MessageFlags.OutOfBand))
-        {
-            return CallResult.Fail(isStream ? Errno.EINVAL : Errno.EOPNOTSUPP);
-        }
-
         if (socket->Type == SocketType.SequencedPacket && socket->State != SocketState.Connected)
         {
             return CallResult.Fail(Errno.ENOTCONN);
+        }
+
+        if (message.Has(MessageFlags.OutOfBand))
+        {
+            return isStream ? ReceiveUrgent(socket, ref message) : CallResult.Fail(Errno.EOPNOTSUPP);
         }
 
         return isStream ? ReceiveStream(process, socket, ref message) : ReceiveDatagram(process, socket, ref message);
@@ -52,7 +52,7 @@ public sealed unsafe partial class UnixSockets
                 break;
             }
 
-            if (hasMore)
+            if (hasMore && !reading.FindsNothing)
             {
                 continue;
             }
@@ -89,13 +89,17 @@ public sealed unsafe partial class UnixSockets
         internal PassedFiles* Files;
         /// <summary>The next bytes are not for this call.</summary>
         internal bool IsOver;
+        /// <summary>What is there is no byte of the stream: an urgent one, or its mark.</summary>
+        internal bool FindsNothing;
     }
 
     private Errno Read(Socket* socket, ref SocketMessage message, ref StreamReading reading)
     {
         bool peeks = message.Has(MessageFlags.Peek);
         bool tellsIdentity = (socket->Flags & SocketFlags.PassCredentials) != 0;
-        UnixMessage* next = socket->Unix.FirstMessage;
+        UnixMessage* next = PassMark(socket, socket->Unix.FirstMessage, peeks, reading.Total != 0);
+        reading.FindsNothing = next == null;
+        reading.IsOver = next == null && reading.Total != 0 && socket->Unix.FirstMessage != null;
         if (next != null && !reading.HasSource)
         {
             // A read of nothing is told as well who has sent what is there.
@@ -137,6 +141,12 @@ public sealed unsafe partial class UnixSockets
             if (error != Errno.None)
             {
                 return error;
+            }
+
+            if (next != null && message.Data.RemainingBytes != 0)
+            {
+                next = PassMark(socket, next, peeks, reading.Total != 0);
+                reading.IsOver |= next == null;
             }
         }
 

@@ -10,15 +10,14 @@ public sealed unsafe partial class UnixSockets
 {
     public override long Send(Process* process, Socket* socket, ref SocketMessage message)
     {
-        if (socket->IsConnectionBased && socket->Unix.Peer == null && message.Name.Length == 0)
+        // The last byte is the urgent one: without bytes there is none.
+        bool isStream = socket->Type == SocketType.Stream;
+        bool lacksUrgent = message.Has(MessageFlags.OutOfBand) && (!isStream || message.Data.RemainingBytes == 0);
+        bool lacksPeer = socket->IsConnectionBased && socket->Unix.Peer == null
+            && (message.Name.Length == 0 || socket->Type == SocketType.SequencedPacket);
+        if (lacksUrgent || lacksPeer)
         {
-            return CallResult.Fail(Errno.ENOTCONN);
-        }
-
-        // Urgent bytes do not exist here: Linux may be built without them, too (CONFIG_AF_UNIX_OOB).
-        if (message.Has(MessageFlags.OutOfBand))
-        {
-            return CallResult.Fail(Errno.EOPNOTSUPP);
+            return CallResult.Fail(lacksPeer && !(lacksUrgent && isStream) ? Errno.ENOTCONN : Errno.EOPNOTSUPP);
         }
 
         Errno error = TakeControl(process, ref message, out Attachment attached);
@@ -53,7 +52,9 @@ public sealed unsafe partial class UnixSockets
             }
 
             int most = Math.Max(Math.Min(UnixMessage.MostOfStream, (socket->SendLimitBytes / 2) - 64), 1);
-            int length = (int)Math.Min(message.Data.RemainingBytes, (ulong)most);
+            bool isUrgent = message.Has(MessageFlags.OutOfBand) && message.Data.RemainingBytes == 1;
+            bool endsUrgently = message.Has(MessageFlags.OutOfBand) && !isUrgent;
+            int length = (int)Math.Min(message.Data.RemainingBytes - (endsUrgently ? 1UL : 0), (ulong)most);
             error = Make(process, socket, length, ref message, in attached, out UnixMessage* made);
             Socket* peer = socket->Unix.Peer;
             if (error == Errno.None && (peer == null || peer->IsDead || (peer->Shut & SocketSides.Receive) != 0))
@@ -66,6 +67,10 @@ public sealed unsafe partial class UnixSockets
             {
                 Deliver(process, socket, peer, made, ref attached);
                 total += length;
+                if (isUrgent)
+                {
+                    TellUrgent(peer, made);
+                }
             }
         }
 

@@ -109,6 +109,7 @@ public sealed unsafe partial class UnixSockets : SocketFamily
         events |= socket->Shut == SocketSides.Both ? PollEvents.HangUp : PollEvents.None;
         events |= (socket->Shut & SocketSides.Receive) != 0 ? PollEvents.ReadHangUp | PollEvents.Readable : PollEvents.None;
         events |= socket->Unix.FirstMessage != null || socket->Unix.FirstPending != null ? PollEvents.Readable : PollEvents.None;
+        events |= socket->Unix.Urgent != null ? PollEvents.Priority : PollEvents.None;
         events |= socket->IsConnectionBased && socket->State == SocketState.Closed ? PollEvents.HangUp : PollEvents.None;
         bool isWritable = HasRoom(socket) && (socket->Type == SocketType.Stream || !IsFullPeer(socket));
         socket->Unix.LacksRoom |= !isWritable && socket->Type != SocketType.Stream;
@@ -118,6 +119,7 @@ public sealed unsafe partial class UnixSockets : SocketFamily
     public override long Control(Process* process, Socket* socket, uint request, ulong argument)
     {
         const uint BytesUnsent = 0x5411;
+        const uint IsUrgentNext = 0x8905;
         int bytes;
         switch (request)
         {
@@ -131,6 +133,11 @@ public sealed unsafe partial class UnixSockets : SocketFamily
                 }
 
                 bytes = ReadableBytes(socket);
+                break;
+            case IsUrgentNext when socket->Type != SocketType.Stream:
+                return CallResult.Fail(Errno.EOPNOTSUPP);
+            case IsUrgentNext:
+                bytes = IsAtMark(socket) ? 1 : 0;
                 break;
             default:
                 return CallResult.Fail(Errno.ENOTTY);
@@ -182,6 +189,7 @@ public sealed unsafe partial class UnixSockets : SocketFamily
     /// <summary>Forgets all that has arrived at a socket. BLOCKS: files may come with it.</summary>
     internal void Purge(Socket* socket)
     {
+        socket->Unix.Urgent = null;
         while (socket->Unix.FirstMessage != null)
         {
             UnixMessage* message = TakeFirst(socket);
@@ -274,7 +282,8 @@ public sealed unsafe partial class UnixSockets : SocketFamily
 
     private static bool IsFull(Socket* socket) => socket->Unix.MessageCount > socket->Unix.Backlog;
 
-    private static int ReadableBytes(Socket* socket)
+    /// <summary>FIONREAD.</summary>
+    internal static int ReadableBytes(Socket* socket)
     {
         long bytes = 0;
         for (UnixMessage* message = socket->Unix.FirstMessage; message != null; message = message->Next)
