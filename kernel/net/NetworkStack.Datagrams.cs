@@ -66,7 +66,7 @@ public sealed unsafe partial class NetworkStack
             case DatagramKind.Udp:
                 return Udp.Connect(endpoint, remote);
             case DatagramKind.Ping or DatagramKind.Raw:
-                IpAddress address = IpRouter.DestinationOf(remote.Address);
+                IpAddress address = IpRouter.DestinationOf(remote.Address, endpoint->Local.Address);
                 if (!endpoint->Takes(address.IsV4))
                 {
                     return Errno.EAFNOSUPPORT;

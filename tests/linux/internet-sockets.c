@@ -531,6 +531,12 @@ static void options(void)
 			printf(" %s,", error_of(setsockopt(one, tries[i].level, tries[i].number, &tries[i].value, sizeof(int))));
 			printf(" %s\n", result(option(one, tries[i].level, tries[i].number)));
 		}
+		char header[40];
+		socklen_t room = sizeof header;
+		if (version == 4) {
+			say_result("header options", getsockopt(one, SOL_IP, IP_OPTIONS, header, &room));
+			printf("%d length %d, none set %s\n", version, room, result(setsockopt(one, SOL_IP, IP_OPTIONS, "", 0)));
+		}
 		close(one);
 	}
 	int pair[2];
@@ -740,8 +746,35 @@ static void waits(void)
 	close(set);
 }
 
+#include "socket-filters.h"
+#include "socket-diagnostics.h"
+
+/* What sockets of every family tell of an interface (if_nametoindex(3) asks one of AF_UNIX). */
+static void asked_everywhere(void)
+{
+	int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET };
+	int requests[] = { SIOCGIFNAME, SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK,
+		SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFTXQLEN, SIOCOUTQ, SIOCINQ, TCGETS };
+	for (int i = 0; i < sizeof families / sizeof families[0]; i++) {
+		int one = socket(families[i], families[i] == AF_UNIX ? SOCK_STREAM : SOCK_DGRAM, 0);
+		printf("family %d:", families[i]);
+		for (int j = 0; j < sizeof requests / sizeof requests[0]; j++) {
+			struct ifreq request = { .ifr_name = "lo" };
+			if (requests[j] == SIOCGIFNAME)
+				request.ifr_ifindex = 1;
+			if (requests[j] == SIOCGIFCONF)
+				memset(&request, 0, sizeof request);
+			printf(" %s", result(ioctl(one, requests[j], &request)));
+		}
+		puts("");
+		close(one);
+	}
+	printf("named: %d\n", if_nametoindex("lo"));
+}
+
 static void interfaces(void)
 {
+	asked_everywhere();
 	struct ifreq request = { .ifr_name = "lo" };
 	int one = socket(family(), SOCK_DGRAM, 0);
 	say_result("index", ioctl(one, SIOCGIFINDEX, &request));
@@ -769,7 +802,8 @@ int main(int count, char **arguments)
 	struct { const char *name; void (*run)(void); } parts[] = { { "creation", creation }, { "unconnected", unconnected }, { "connections",
 		connections }, { "transfers", transfers }, { "ends", ends },
 		{ "urgent", urgent }, { "marks", marks_both_ways }, { "hops and classes", hops_and_classes }, { "options", options },
-		{ "datagrams", datagrams }, { "waits", waits }, { "interfaces", interfaces } };
+		{ "datagrams", datagrams }, { "waits", waits }, { "filters", filters }, { "diagnostics", diagnostics },
+		{ "interfaces", interfaces } };
 	for (version = 4; version <= 6; version += 2)
 		for (int i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 			if (count > 1 && strcmp(arguments[1], "/") && strcmp(arguments[1], parts[i].name))

@@ -34,6 +34,9 @@ static int slots[SLOTS];
 /* A socket of the internet's that was shut down before it got a peer or a listener: what is left of that afterwards is not compared. */
 static int was_shut[SLOTS];
 
+/* A socket of AF_INET6 that has tried to connect over IPv4: over IPv6 Linux does not hear its peer any more. */
+static int was_mapped[SLOTS];
+
 /* The latest listener and the number of its name, which most calls that need one take: others go astray. */
 static int listener, listener_name;
 
@@ -51,8 +54,11 @@ static unsigned below(unsigned limit)
 
 #define ONE_OF(table) (table)[below(sizeof (table) / sizeof (table)[0])]
 
+/* Addresses of a name: the loopback interface's, the same as AF_INET6 maps IPv4's, none. */
+enum { LOOPBACK, ANY, MAPPED, FORMS };
+
 /* The names of a sequence are its own, so that what an earlier one has left behind does not matter. */
-static socklen_t name_of(struct sockaddr_storage *to, int of_family, int number)
+static socklen_t name_of(struct sockaddr_storage *to, int of_family, int number, int form)
 {
 	memset(to, 0, sizeof *to);
 	to->ss_family = of_family;
@@ -62,26 +68,35 @@ static socklen_t name_of(struct sockaddr_storage *to, int of_family, int number)
 			+ sprintf(((struct sockaddr_un *)to)->sun_path + 1, "sequence-%d-%d", sequence, number);
 	if (of_family == AF_INET) {
 		((struct sockaddr_in *)to)->sin_port = port;
-		((struct sockaddr_in *)to)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		((struct sockaddr_in *)to)->sin_addr.s_addr = htonl(form == ANY ? INADDR_ANY : INADDR_LOOPBACK);
 		return sizeof(struct sockaddr_in);
 	}
 	((struct sockaddr_in6 *)to)->sin6_port = port;
-	((struct sockaddr_in6 *)to)->sin6_addr = in6addr_loopback;
+	((struct sockaddr_in6 *)to)->sin6_addr = form == ANY ? in6addr_any : in6addr_loopback;
+	if (form == MAPPED)
+		inet_pton(AF_INET6, "::ffff:127.0.0.1", &((struct sockaddr_in6 *)to)->sin6_addr);
 	return sizeof(struct sockaddr_in6);
 }
 
-/* Whose name it is: "0", "1", "any" for a port that the kernel has chosen, "none". */
+/* Whose name it is: "0", "1", "any" for a port that the kernel has chosen, "none"; and which form of address it has. */
 static const char *whose(const struct sockaddr_storage *name, socklen_t length)
 {
-	static const char *numbers[] = { "0", "1" };
-	for (int number = 0; number < NAMES; number++) {
-		struct sockaddr_storage known;
-		if (name_of(&known, name->ss_family, number) == length && !memcmp(&known, name, length))
-			return numbers[number];
-	}
+	static const char *texts[][FORMS] = { { "0", "0 at any", "0 mapped" }, { "1", "1 at any", "1 mapped" } };
+	for (int number = 0; number < NAMES; number++)
+		for (int form = 0; form < FORMS; form++) {
+			struct sockaddr_storage known;
+			if (name_of(&known, name->ss_family, number, form) == length && !memcmp(&known, name, length))
+				return texts[number][form];
+		}
 	if (name->ss_family == AF_UNIX)
 		return length > sizeof(sa_family_t) ? "any" : "none";
-	return ((struct sockaddr_in *)name)->sin_port ? "any" : "none";
+	const struct in6_addr *address = &((struct sockaddr_in6 *)name)->sin6_addr;
+	int is_mapped = name->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(address);
+	int is_nowhere = name->ss_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(address)
+		: !((struct sockaddr_in *)name)->sin_addr.s_addr;
+	if (((struct sockaddr_in *)name)->sin_port)
+		return is_mapped ? "any mapped" : is_nowhere ? "any at any" : "any";
+	return is_mapped ? "none mapped" : is_nowhere ? "none" : "none here";
 }
 
 static void say_call(const char *call, int slot, const char *how, long value)
@@ -108,7 +123,7 @@ static void prepare(int made)
 
 static void make(int slot)
 {
-	was_shut[slot] = 0;
+	was_shut[slot] = was_mapped[slot] = 0;
 	static const int types[] = { SOCK_STREAM, SOCK_STREAM, SOCK_STREAM, SOCK_DGRAM, SOCK_DGRAM, SOCK_SEQPACKET };
 	int type = ONE_OF(types);
 	if (family != AF_UNIX && type == SOCK_SEQPACKET && below(4))
@@ -123,7 +138,7 @@ static void make(int slot)
 	}
 	for (int other = 0; other < SLOTS && pair[1] >= 0; other++)
 		if (other != slot && slots[other] < 0) {
-			was_shut[other] = 0;
+			was_shut[other] = was_mapped[other] = 0;
 			slots[other] = pair[1];
 			prepare(pair[1]);
 			pair[1] = -1;
@@ -139,8 +154,9 @@ static socklen_t some_name(struct sockaddr_storage *name)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_UNSPEC, 99 };
 	int number = listener_name >= 0 && below(4) ? listener_name : below(NAMES);
-	socklen_t length = name_of(name, family, number);
-	printf("(%d", number);
+	int form = family == AF_UNIX || below(3) ? LOOPBACK : family == AF_INET ? ANY : 1 + below(2);
+	socklen_t length = name_of(name, family, number, form);
+	printf("(%d%s", number, form == ANY ? " at any" : form == MAPPED ? " mapped" : "");
 	switch (below(12)) {
 	case 0: {
 		int other = ONE_OF(families);
@@ -177,6 +193,10 @@ static void connect_it(int slot)
 	struct sockaddr_storage name;
 	printf(" connect");
 	socklen_t length = some_name(&name);
+	int is_mapped = family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&((struct sockaddr_in6 *)&name)->sin6_addr);
+	if (was_mapped[slot] && !is_mapped && is_stream(slots[slot]))
+		return;
+	was_mapped[slot] |= is_mapped;
 	say_call("", slot, "", connect(slots[slot], (void *)&name, length));
 }
 
@@ -196,8 +216,9 @@ static void serve_it(int slot)
 		return;
 	struct sockaddr_storage name;
 	int number = below(NAMES);
-	socklen_t length = name_of(&name, family, number);
-	printf(" serve(%d)", number);
+	int form = family == AF_UNIX || below(3) ? LOOPBACK : family == AF_INET ? ANY : 1 + below(2);
+	socklen_t length = name_of(&name, family, number, form);
+	printf(" serve(%d%s)", number, form == ANY ? " at any" : form == MAPPED ? " mapped" : "");
 	int bound = bind(slots[slot], (void *)&name, length);
 	say_call("", slot, "", bound);
 	int listens = listen(slots[slot], 2);
@@ -222,7 +243,7 @@ static void accept_it(int slot)
 	prepare(accepted);
 	for (int other = 0; other < SLOTS; other++)
 		if (slots[other] < 0) {
-			was_shut[other] = 0;
+			was_shut[other] = was_mapped[other] = 0;
 			slots[other] = accepted;
 			return;
 		}
@@ -236,9 +257,6 @@ static void send_it(int slot)
 	static char bytes[1000];
 	struct sockaddr_storage name;
 	int length = ONE_OF(lengths), flag = ONE_OF(flags);
-	/* Linux may be built without urgent bytes of AF_UNIX. */
-	if (family == AF_UNIX && flag == MSG_OOB)
-		flag = 0;
 	memset(bytes, 'a' + below(26), sizeof bytes);
 	printf(" send(%d,%x)", length, flag);
 	if (below(3)) {
@@ -255,8 +273,6 @@ static void receive_it(int slot)
 	static const int flags[] = { 0, 0, 0, MSG_PEEK, MSG_TRUNC, MSG_PEEK | MSG_TRUNC, MSG_OOB, MSG_WAITALL, MSG_ERRQUEUE };
 	static char bytes[2000];
 	int length = ONE_OF(lengths), flag = ONE_OF(flags);
-	if (family == AF_UNIX && flag == MSG_OOB)
-		flag = 0;
 	struct sockaddr_storage name = { 0 };
 	struct iovec vector = { bytes, length };
 	struct msghdr message = { .msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &vector, .msg_iovlen = 1 };

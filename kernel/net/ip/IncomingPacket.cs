@@ -30,6 +30,19 @@ public ref struct IncomingPacket
     public readonly uint Ecn => TrafficClass & 3U;
 
     public readonly bool IsV4 => Source.IsV4;
+
+    /// <summary>
+    /// What a filter sees of it whose offset 0 is so far behind the IP header's beginning. Nobody knows the frame any more.
+    /// </summary>
+    public readonly FilterView ViewFrom(int start) => new()
+    {
+        Head = Packet,
+        Start = start,
+        LinkStart = -1,
+        EtherType = IsV4 ? EtherType.Ipv4 : EtherType.Ipv6,
+        LinkType = !IsToMany ? LinkPacketType.Host : Destination.IsMulticast ? LinkPacketType.Multicast : LinkPacketType.Broadcast,
+        InterfaceIndex = InterfaceIndex,
+    };
 }
 
 /// <summary>An error report that quotes a packet of ours.</summary>

@@ -19,9 +19,12 @@ public sealed class IpRouter
         _pathMtus = pathMtus;
     }
 
-    /// <summary>Whom a program means that names no destination: this node (connect(2) to INADDR_ANY, as Linux).</summary>
-    public static IpAddress DestinationOf(IpAddress wished) =>
-        !wished.IsUnspecified ? wished : wished.IsV4 ? IpAddress.FromV4(0x7F000001) : IpAddress.FromV6(0, 1);
+    /// <summary>
+    /// Whom a program means that names no destination: this node (connect(2) to INADDR_ANY, as Linux), by IPv4 where its own end has an
+    /// address of that.
+    /// </summary>
+    public static IpAddress DestinationOf(IpAddress wished, IpAddress local) => !wished.IsUnspecified ? wished
+        : wished.IsV4 || local.IsV4 ? IpAddress.FromV4(0x7F000001) : IpAddress.FromV6(0, 1);
 
     /// <summary>
     /// The path to a destination. ENETUNREACH without a route, ENETDOWN when the only one is down, EADDRNOTAVAIL without a source

@@ -59,6 +59,9 @@ public struct NetworkInterface
         Counters = default;
     }
 
+    /// <summary>ARPHRD_LOOPBACK or ARPHRD_ETHER (linux/if_arp.h).</summary>
+    public readonly ushort HardwareType => (ushort)(Kind == InterfaceKind.Loopback ? 772 : 1);
+
     /// <summary>Writes "lo" or "eth0"; how many bytes. There is one loopback interface, number 1.</summary>
     public readonly int WriteName(Span<byte> to)
     {

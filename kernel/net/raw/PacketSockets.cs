@@ -85,6 +85,18 @@ public sealed unsafe class PacketSockets : FrameTap
             return;
         }
 
+        FilterView view = new()
+        {
+            Head = head,
+            A = a,
+            B = b,
+            LinkStart = 0,
+            NetworkStart = EthernetHeader.SizeBytes,
+            EtherType = header.EtherType,
+            LinkType = type,
+            InterfaceIndex = interfaceIndex,
+            HardwareType = _interfaces[interfaceIndex].HardwareType,
+        };
         for (DatagramEndpoint* endpoint = _endpoints.NextOther(null); endpoint != null; endpoint = _endpoints.NextOther(endpoint))
         {
             bool isOfType = endpoint->EtherType == DatagramEndpoint.AllEtherTypes
@@ -96,8 +108,25 @@ public sealed unsafe class PacketSockets : FrameTap
                 continue;
             }
 
-            ReadOnlySpan<byte> first = endpoint->Kind == DatagramKind.Frame ? head : head.Slice(EthernetHeader.SizeBytes);
-            Packet* packet = _endpoints.Offer(endpoint, first, a, b, out _);
+            int start = endpoint->Kind == DatagramKind.Frame ? 0 : EthernetHeader.SizeBytes;
+            ReadOnlySpan<byte> first = head.Slice(start);
+            ReadOnlySpan<byte> second = a;
+            ReadOnlySpan<byte> third = b;
+            if (endpoint->Program != null)
+            {
+                view.Start = start;
+                int most = endpoint->Program->Passing(in view, least: 0);
+                if (most == 0)
+                {
+                    continue;
+                }
+
+                first = first.Slice(0, Math.Min(first.Length, most));
+                second = a.Slice(0, Math.Min(a.Length, most - first.Length));
+                third = b.Slice(0, Math.Min(b.Length, most - first.Length - second.Length));
+            }
+
+            Packet* packet = _endpoints.Offer(endpoint, first, second, third, out _);
             if (packet != null)
             {
                 packet->InterfaceIndex = interfaceIndex;

@@ -122,7 +122,12 @@ public sealed unsafe class PingSockets
         DatagramEndpoint* endpoint = Find(message.Identifier, !packet.IsV4);
         if (endpoint != null && DatagramEndpoints.Matches(endpoint, packet.Destination, packet.Source, packet.InterfaceIndex))
         {
-            _endpoints.Offer(endpoint, packet, packet.Payload, out _);
+            int most = endpoint->Program == null ? packet.Payload.Length
+                : endpoint->Program->Passing(packet.ViewFrom(packet.Packet.Length - packet.Payload.Length), least: 1);
+            if (most != 0)
+            {
+                _endpoints.Offer(endpoint, packet, packet.Payload.Slice(0, most), out _);
+            }
         }
     }
 

@@ -102,7 +102,13 @@ public sealed unsafe class RawSockets
             isTaken = true;
             if (!IsFiltered(endpoint, packet))
             {
-                _endpoints.Offer(endpoint, packet, packet.IsV4 ? packet.Packet : packet.Payload, out _);
+                ReadOnlySpan<byte> bytes = packet.IsV4 ? packet.Packet : packet.Payload;
+                int most = endpoint->Program == null ? bytes.Length
+                    : endpoint->Program->Passing(packet.ViewFrom(packet.Packet.Length - bytes.Length), least: 1);
+                if (endpoint->Program == null || most != 0)
+                {
+                    _endpoints.Offer(endpoint, packet, bytes.Slice(0, most), out _);
+                }
             }
         }
 

@@ -31,6 +31,7 @@ public sealed unsafe partial class Tcp
             TcpState.Closed or TcpState.Listen or TcpState.Closing or TcpState.LastAck or TcpState.TimeWait => connection->Error,
             _ => Errno.ECONNRESET,
         };
+        connection->Filter = null;
         Abort(connection, nowNs);
         if (isNamed && _table.TryHold(fresh, isBound: true))
         {

@@ -48,18 +48,19 @@ public sealed unsafe partial class Tcp
         SocketAddress local = new(destination, header.DestinationPort, ScopeOf(destination, interfaceIndex));
         SocketAddress remote = new(source, header.SourcePort, ScopeOf(source, interfaceIndex));
         TcpConnection* connection = _table.Find(in local, in remote);
+        connection = connection != null ? connection : _table.FindListener(in local, in remote);
         if (connection == null)
         {
-            connection = _table.FindListener(in local, in remote);
-            if (connection == null)
-            {
-                _counters.NoConnection++;
-                AnswerUnknown(in local, in remote, interfaceIndex, in header);
-            }
-            else
-            {
-                OnListenerSegment(connection, in local, in remote, interfaceIndex, in header, nowNs);
-            }
+            _counters.NoConnection++;
+            AnswerUnknown(in local, in remote, interfaceIndex, in header);
+        }
+        else if (!PassesFilter(connection, segment, source.IsV4, interfaceIndex, ref header))
+        {
+            _counters.Filtered++;
+        }
+        else if (connection->State == TcpState.Listen)
+        {
+            OnListenerSegment(connection, in local, in remote, interfaceIndex, in header, nowNs);
         }
         else if (connection->State == TcpState.SynSent)
         {
@@ -71,6 +72,26 @@ public sealed unsafe partial class Tcp
         }
 
         Bury();
+    }
+
+    /// <summary>
+    /// Whether the socket's filter lets a segment pass, whose text it may shorten (tcp_filter of Linux). A connection that nobody has
+    /// accepted has its listener's; TIME-WAIT is no longer a socket's.
+    /// </summary>
+    private static bool PassesFilter(
+        TcpConnection* connection, ReadOnlySpan<byte> segment, bool isV4, uint interfaceIndex, ref TcpHeader header)
+    {
+        PacketFilter* filter = connection->Listener != null ? connection->Listener->Filter : connection->Filter;
+        if (filter == null || connection->State == TcpState.TimeWait)
+        {
+            return true;
+        }
+
+        FilterView view = FilterView.Of(segment);
+        view.EtherType = isV4 ? EtherType.Ipv4 : EtherType.Ipv6;
+        view.InterfaceIndex = (int)interfaceIndex;
+        int passing = filter->Passing(in view, header.HeaderBytes);
+        return passing != 0 && TcpHeader.TryParse(segment.Slice(0, passing), out header);
     }
 
     private static uint ScopeOf(IpAddress address, uint interfaceIndex) => !address.IsV4 && address.IsLinkLocal ? interfaceIndex : 0;

@@ -336,6 +336,9 @@ public unsafe struct TcpConnection
     public uint WindowClamp;
     public int FinTimeoutSeconds;
 
+    /// <summary>SO_ATTACH_FILTER; the owner's. Null: none, or its listener's.</summary>
+    public PacketFilter* Filter;
+
     /// <summary>IP_TTL, IPV6_UNICAST_HOPS of its packets; -1 = the default.</summary>
     public short HopLimit;
 

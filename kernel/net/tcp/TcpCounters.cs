@@ -11,6 +11,7 @@ public struct TcpCounters
     public ulong BadChecksum;
     public ulong BadAddress;
     public ulong NoConnection;
+    public ulong Filtered;
     public ulong ResetsOut;
     public ulong ResetsIn;
     public ulong Retransmits;
@@ -57,6 +58,7 @@ public struct TcpCounters
         writer.Add("tcp.drop.malformed"u8, Malformed);
         writer.Add("tcp.drop.checksum"u8, BadChecksum);
         writer.Add("tcp.drop.address"u8, BadAddress);
+        writer.Add("tcp.drop.filtered"u8, Filtered);
         writer.Add("tcp.drop.no_connection"u8, NoConnection);
         writer.Add("tcp.drop.out_of_window"u8, OutOfWindow);
         writer.Add("tcp.drop.old_timestamp"u8, OldTimestamp);

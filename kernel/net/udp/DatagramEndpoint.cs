@@ -99,6 +99,8 @@ public unsafe struct DatagramEndpoint
     public uint UserId;
     /// <summary>ICMP_FILTER, ICMP6_FILTER.</summary>
     public IcmpFilter Filter;
+    /// <summary>SO_ATTACH_FILTER; the owner's. Null: none.</summary>
+    public PacketFilter* Program;
 
     /// <summary>Datagrams that have come.</summary>
     public PacketQueue Received;

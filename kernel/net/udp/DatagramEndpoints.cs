@@ -195,6 +195,9 @@ public sealed unsafe class DatagramEndpoints
         return packet;
     }
 
+    /// <summary>Bytes of the oldest datagram, 0 without one (FIONREAD).</summary>
+    public static int LengthOfFirst(DatagramEndpoint* endpoint) => endpoint->Received.IsEmpty ? 0 : endpoint->Received.First->Length;
+
     public void Release(Packet* packet) => _packets.Release(packet);
 
     /// <summary>The pending error, which is cleared (SO_ERROR).</summary>

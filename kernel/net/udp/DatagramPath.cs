@@ -20,11 +20,17 @@ public static unsafe class DatagramPath
             return Errno.EDESTADDRREQ;
         }
 
-        IpAddress to = IpRouter.DestinationOf(destination.Address);
+        IpAddress to = IpRouter.DestinationOf(destination.Address, endpoint->Local.Address);
         destination = new SocketAddress(to, destination.Port, destination.Scope);
         if (!endpoint->Takes(to.IsV4))
         {
             return to.IsV4 ? Errno.ENETUNREACH : Errno.EAFNOSUPPORT;
+        }
+
+        // A source of IPv4 for IPv6 (ip6_dst_lookup_tail).
+        if (!to.IsV4 && endpoint->Local.Address.IsV4)
+        {
+            return Errno.EAFNOSUPPORT;
         }
 
         bool isBroadcast = addresses.IsBroadcast(to, 0);
@@ -62,7 +68,7 @@ public static unsafe class DatagramPath
 
         // An endpoint bound to a group or a broadcast address does not send from there.
         IpAddress local = endpoint->Local.Address;
-        if (!endpoint->IsAddressChosen && !local.IsUnspecified && local.IsV4 == to.IsV4 && !local.IsMulticast && !local.IsLimitedBroadcast)
+        if (!local.IsUnspecified && local.IsV4 == to.IsV4 && !local.IsMulticast && !local.IsLimitedBroadcast)
         {
             return local;
         }

@@ -203,7 +203,8 @@ public sealed unsafe class Udp
             return Errno.EAGAIN;
         }
 
-        if (endpoint->Local.Address.IsUnspecified || endpoint->IsAddressChosen)
+        // What another peer has brought stays until there is none (inet_saddr of Linux).
+        if (endpoint->Local.Address.IsUnspecified)
         {
             endpoint->Local = new SocketAddress(source, endpoint->Local.Port, endpoint->Local.Scope);
             endpoint->IsAddressChosen = true;
@@ -249,7 +250,23 @@ public sealed unsafe class Udp
 
     private void Queue(DatagramEndpoint* endpoint, scoped in IncomingPacket packet, scoped in UdpHeader header, ref UdpCounters counters)
     {
-        Packet* queued = _endpoints.Offer(endpoint, packet, header.Payload, out bool isOutOfMemory);
+        ReadOnlySpan<byte> payload = header.Payload;
+        if (endpoint->Program != null)
+        {
+            FilterView view = packet.ViewFrom(packet.Packet.Length - packet.Payload.Length);
+            view.Head = view.Head.Slice(0, view.Start + header.Datagram.Length);
+            int most = endpoint->Program->Passing(in view, UdpHeader.SizeBytes);
+            if (most == 0)
+            {
+                counters.InErrors++;
+                endpoint->Drops++;
+                return;
+            }
+
+            payload = payload.Slice(0, Math.Min(payload.Length, most - UdpHeader.SizeBytes));
+        }
+
+        Packet* queued = _endpoints.Offer(endpoint, packet, payload, out bool isOutOfMemory);
         if (queued != null)
         {
             queued->Source = new SocketAddress(queued->Source.Address, header.SourcePort, queued->Source.Scope);

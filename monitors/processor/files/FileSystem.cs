@@ -97,6 +97,7 @@ public sealed unsafe class FileSystem : ProcessResources
         Inotify = new Inotify(this);
         _inotify = new InotifyFile(this);
         Sockets = new Slab<Socket>(frames, MaxOpenFiles);
+        Filters = new SocketFilters(frames);
         UnixNames = new Slab<UnixName>(frames);
         UnixMessages = new Slab<UnixMessage>(frames);
         UnixSockets = new UnixSockets(this);
@@ -154,6 +155,9 @@ public sealed unsafe class FileSystem : ProcessResources
     public Inotify Inotify { get; }
 
     public Slab<Socket> Sockets { get; }
+
+    /// <summary>Which packets sockets do not want.</summary>
+    public SocketFilters Filters { get; }
 
     public Slab<UnixName> UnixNames { get; }
 

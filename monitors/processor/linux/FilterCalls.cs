@@ -1,7 +1,6 @@
 // seccomp (seccomp(2)) and its forms in prctl(2), and what a thread's filters do to a call before it begins. Errors in the order of Linux's
 // kernel/seccomp.c. There are no listeners: what asks one (SECCOMP_RET_USER_NOTIF), or a tracer, is ENOSYS, as where none is there. BLOCKS.
 
-using System.Runtime.InteropServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -35,17 +34,8 @@ public static unsafe class FilterCalls
         Allow = 0x7FFF_0000,
     }
 
-    /// <summary>struct sock_fprog.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct ProgramRecord
-    {
-        internal ushort Length;
-        internal ulong Address;
-    }
-
     [SystemCall(317, "seccomp", Support.Partial,
-        "no listeners (SECCOMP_FILTER_FLAG_NEW_LISTENER and _WAIT_KILLABLE_RECV, SECCOMP_GET_NOTIF_SIZES: EINVAL), no tracers; scratch"
-        + " memory that a filter has not written reads as 0")]
+        "no listeners (SECCOMP_FILTER_FLAG_NEW_LISTENER and _WAIT_KILLABLE_RECV, SECCOMP_GET_NOTIF_SIZES: EINVAL), no tracers")]
     internal static long Secure(ref SystemCall call) => Secure(ref call, (Operation)(uint)call.A0, (uint)call.A1, call.A2);
 
     /// <summary>PR_SET_SECCOMP.</summary>
@@ -182,7 +172,7 @@ public static unsafe class FilterCalls
         Process* process = call.Process;
         SystemCallFilters filters = process->Table.Filters;
         Errno error = new UserPointer<ProgramRecord>(address).Read(process, out ProgramRecord program);
-        if (error != Errno.None || program.Length == 0 || program.Length > SystemCallFilter.MaxInstructions)
+        if (error != Errno.None || program.Length == 0 || program.Length > FilterCode.MaxInstructions)
         {
             return SystemCall.Fail(error != Errno.None ? error : Errno.EINVAL);
         }
@@ -198,13 +188,9 @@ public static unsafe class FilterCalls
             return SystemCall.Fail(Errno.ENOMEM);
         }
 
-        for (int index = 0; index < program.Length && error == Errno.None; index++)
-        {
-            error = new UserPointer<FilterInstruction>(program.Address).ReadAt(process, (ulong)index, out (*filter)[index]);
-        }
-
+        error = program.Read(process, ref filter->Code);
         // Nothing blocks from here on.
-        error = error != Errno.None ? error : FilterProgram.Check(filter);
+        error = error != Errno.None ? error : FilterProgram.Check(filter, process->Table.Frames);
         error = error == Errno.None && call.Thread->FilterMode == FilterMode.Strict ? Errno.EINVAL : error;
         UserThread* hindered = error == Errno.None && (flags & SynchronizesThreads) != 0 ? FindHindered(call.Thread) : null;
         error = error != Errno.None || hindered != null ? error : SystemCallFilters.Attach(call.Thread, filter);

@@ -13,7 +13,8 @@ public static unsafe class SocketCalls
     private const int MostType = 10;
     private const OpenFlags CreationFlags = OpenFlags.CloseOnExec | OpenFlags.NonBlocking;
 
-    [SystemCall(41, "socket", Support.Partial, "AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (route), AF_PACKET; others are EAFNOSUPPORT")]
+    [SystemCall(41, "socket", Support.Partial,
+        "AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (route, sock_diag), AF_PACKET; others are EAFNOSUPPORT")]
     internal static long Make(ref SystemCall call)
     {
         Errno error = Create(ref call, out Socket* socket, out OpenFlags flags);
@@ -155,9 +156,16 @@ public static unsafe class SocketCalls
             return SystemCall.Fail(error);
         }
 
+        Socket* socket = descriptor.File->Socket;
+        if ((int)call.A1 == OptionLevel.Socket && (SocketOption)(int)call.A2 == SocketOption.AttachFilter)
+        {
+            // SO_GET_FILTER, which counts instructions and not bytes.
+            error = call.Files.Filters.Get(call.Process, socket, call.A3, room, out int count);
+            return SystemCall.Result(error == Errno.None ? new UserPointer<int>(call.A4).Write(call.Process, in count) : error);
+        }
+
         Span<byte> value = stackalloc byte[MostBytes];
         value = value.Slice(0, Math.Min(room, MostBytes));
-        Socket* socket = descriptor.File->Socket;
         error = (int)call.A1 == OptionLevel.Socket
             ? SocketOptions.Get(call.Process, socket, (SocketOption)(int)call.A2, value, out int length)
             : socket->Family.GetOption(call.Process, socket, (int)call.A1, (int)call.A2, value, out length);

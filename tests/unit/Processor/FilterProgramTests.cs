@@ -122,7 +122,7 @@ public sealed unsafe class FilterProgramTests : IDisposable
         SystemCallFilter* filter = _filters.Create(program.Length);
         for (int index = 0; index < program.Length; index++)
         {
-            (*filter)[index] = program[index];
+            filter->Code[index] = program[index];
         }
 
         return filter;
@@ -131,7 +131,7 @@ public sealed unsafe class FilterProgramTests : IDisposable
     private Errno Check(params FilterInstruction[] program)
     {
         SystemCallFilter* filter = Make(program);
-        Errno error = FilterProgram.Check(filter);
+        Errno error = FilterProgram.Check(filter, _memory.Allocator);
         _filters.Release(filter);
         return error;
     }
@@ -139,7 +139,7 @@ public sealed unsafe class FilterProgramTests : IDisposable
     private uint Run(in FilterInput input, params FilterInstruction[] program)
     {
         SystemCallFilter* filter = Make(program);
-        Assert.Equal(Errno.None, FilterProgram.Check(filter));
+        Assert.Equal(Errno.None, FilterProgram.Check(filter, _memory.Allocator));
         uint said = FilterProgram.Run(filter, in input);
         _filters.Release(filter);
         return said;

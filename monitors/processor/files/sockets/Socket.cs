@@ -97,6 +97,9 @@ public unsafe struct Socket
     public TcpConnection* Tcp;
     public DatagramEndpoint* Datagram;
     public InternetFlags InternetFlags;
+    /// <summary>SO_ATTACH_FILTER, which is counted; null: none. It may be changed no more: SO_LOCK_FILTER.</summary>
+    public PacketFilter* Filter;
+    public bool IsFilterLocked;
     /// <summary>What a socket of AF_NETLINK has been asked.</summary>
     public NetlinkQuestion Netlink;
     public NetlinkNotes Notes;
@@ -148,6 +151,7 @@ public unsafe struct Socket
             SocketFamily family = socket->Family;
             family.Ended(socket);
             family.Delist(socket);
+            family.Files.Filters.Leave(socket);
             family.Files.Sockets.Free(socket);
         }
     }

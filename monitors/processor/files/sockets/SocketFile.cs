@@ -55,8 +55,15 @@ public sealed unsafe class SocketFile(FileSystem files) : FileOperations(files)
 
     public override Watchers* WatchersOf(OpenFile* file) => &file->Socket->Watchers;
 
-    public override long Control(Process* process, OpenFile* file, uint request, ulong argument) =>
-        file->Socket->Family.Control(process, file->Socket, request, argument);
+    /// <summary>What its family does not know is asked of the interfaces, as on Linux (if_nametoindex(3) asks AF_UNIX).</summary>
+    public override long Control(Process* process, OpenFile* file, uint request, ulong argument)
+    {
+        Socket* socket = file->Socket;
+        long result = socket->Family.Control(process, socket, request, argument);
+        bool hasAddresses = socket->Domain is AddressFamily.Internet or AddressFamily.Packet;
+        return result != CallResult.Fail(Errno.ENOTTY) ? result
+            : InterfaceRequests.Answer(process, socket->Family.Files.Network.Stack, request, argument, hasAddresses);
+    }
 
     public override int Describe(OpenFile* file, Span<byte> text)
     {

@@ -39,6 +39,13 @@ public static unsafe class SocketOptions
             return socket->Family.SetOption(process, socket, OptionLevel.Socket, (int)option, value);
         }
 
+        bool isOfFilter = option is SocketOption.AttachFilter or SocketOption.DetachFilter or SocketOption.LockFilter;
+        if (isOfFilter && socket->Domain is AddressFamily.Netlink or AddressFamily.Unix)
+        {
+            // No filter is asked what comes there: nobody may believe so.
+            return Errno.ENOPROTOOPT;
+        }
+
         if (value.Length < sizeof(int))
         {
             return Errno.EINVAL;
@@ -92,6 +99,12 @@ public static unsafe class SocketOptions
                 socket->Flags &= ~(SocketFlags.Timestamp | SocketFlags.TimestampNs);
                 SetFlag(socket, FlagOf(option), number);
                 return Errno.None;
+            case SocketOption.AttachFilter:
+                return socket->Family.Files.Filters.Attach(process, socket, value);
+            case SocketOption.DetachFilter:
+                return socket->Family.Files.Filters.Detach(socket);
+            case SocketOption.LockFilter:
+                return SocketFilters.Lock(socket, number != 0);
             case SocketOption.Type or SocketOption.Protocol or SocketOption.Domain or SocketOption.Error or SocketOption.SendLowWater:
                 return Errno.ENOPROTOOPT;
             default:
@@ -148,6 +161,9 @@ public static unsafe class SocketOptions
                 break;
             case SocketOption.AcceptsConnections:
                 number = socket->State == SocketState.Listening ? 1 : 0;
+                break;
+            case SocketOption.LockFilter:
+                number = socket->IsFilterLocked ? 1 : 0;
                 break;
             case SocketOption.Protocol:
                 number = socket->Protocol;

@@ -3,7 +3,6 @@
 // the last thread that has them. Threads inherit mode and chain. Nothing here blocks.
 
 using System;
-using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -19,52 +18,10 @@ public enum FilterMode : byte
 /// <summary>One filter.</summary>
 public unsafe struct SystemCallFilter
 {
-    /// <summary>BPF_MAXINSNS.</summary>
-    public const int MaxInstructions = InstructionsPerPage * PageCount;
-
-    internal const int InstructionsPerPage = PageOperations.PageSize / 8;
-    private const int PageCount = 8;
-
     /// <summary>Threads and newer filters that refer to it.</summary>
     public uint References;
     public SystemCallFilter* Older;
-    public int Length;
-    private Pages _pages;
-
-    [InlineArray(PageCount)]
-    private struct Pages
-    {
-        private nuint _first;
-    }
-
-    /// <summary>An instruction of the program.</summary>
-    public ref FilterInstruction this[int index] =>
-        ref ((FilterInstruction*)_pages[index / InstructionsPerPage])[index % InstructionsPerPage];
-
-    /// <summary>Takes the pages of a length; false without memory.</summary>
-    internal bool TryTake(FrameAllocator frames, int length)
-    {
-        Length = length;
-        bool hasAll = true;
-        for (int page = 0; page * InstructionsPerPage < length && hasAll; page++)
-        {
-            _pages[page] = (nuint)frames.AllocateCleared();
-            hasAll = _pages[page] != 0;
-        }
-
-        return hasAll;
-    }
-
-    internal void GiveBack(FrameAllocator frames)
-    {
-        for (int page = 0; page < PageCount; page++)
-        {
-            if (_pages[page] != 0)
-            {
-                frames.Free((void*)_pages[page]);
-            }
-        }
-    }
+    public FilterCode Code;
 }
 
 /// <summary>The filters of a component.</summary>
@@ -91,7 +48,7 @@ public sealed unsafe class SystemCallFilters(FrameAllocator frames)
         }
 
         filter->References = 1;
-        if (filter->TryTake(frames, length))
+        if (filter->Code.TryTake(frames, length))
         {
             return filter;
         }
@@ -106,7 +63,7 @@ public sealed unsafe class SystemCallFilters(FrameAllocator frames)
         while (filter != null && --filter->References == 0)
         {
             SystemCallFilter* older = filter->Older;
-            filter->GiveBack(frames);
+            filter->Code.GiveBack(frames);
             _filters.Free(filter);
             filter = older;
         }
@@ -115,10 +72,10 @@ public sealed unsafe class SystemCallFilters(FrameAllocator frames)
     /// <summary>Puts a filter before those of a thread. ENOMEM: they would be too long.</summary>
     public static Errno Attach(UserThread* thread, SystemCallFilter* filter)
     {
-        int total = filter->Length;
+        int total = filter->Code.Length;
         for (SystemCallFilter* older = thread->Filters; older != null; older = older->Older)
         {
-            total += older->Length + InstructionsToReach;
+            total += older->Code.Length + InstructionsToReach;
         }
 
         if (total > MostInstructions)

@@ -28,9 +28,6 @@ public static unsafe class InterfaceRequests
     private const uint GetIndex = 0x8933;
     private const uint GetQueueLength = 0x8942;
 
-    private const ushort HardwareEthernet = 1;
-    private const ushort HardwareLoopback = 772;
-
     /// <summary>struct ifconf.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Configuration
@@ -65,10 +62,6 @@ public static unsafe class InterfaceRequests
         return flags | (link.IsUp && link.HasCarrier ? 0x10040u : 0);
     }
 
-    /// <summary>ARPHRD_ of an interface.</summary>
-    public static ushort HardwareTypeOf(in NetworkInterface link) =>
-        link.Kind == InterfaceKind.Loopback ? HardwareLoopback : HardwareEthernet;
-
     /// <summary>Six bytes of hardware address.</summary>
     public static void WriteHardwareAddress(in NetworkInterface link, Span<byte> to)
     {
@@ -79,16 +72,17 @@ public static unsafe class InterfaceRequests
         }
     }
 
-    /// <summary>Answers a request; ENOTTY: it is none of these.</summary>
-    public static long Answer(Process* process, NetworkStack stack, uint request, ulong argument)
+    /// <summary>Answers a request; ENOTTY: it is none of these, or one about IPv4 to a family that does not know that.</summary>
+    public static long Answer(Process* process, NetworkStack stack, uint request, ulong argument, bool hasAddresses)
     {
         if (request == GetConfiguration)
         {
             return CallResult.Of(List(process, stack, argument));
         }
 
-        if (request is not (GetName or GetFlags or GetAddress or GetPeerAddress or GetBroadcast or GetMask or GetMetric or GetMtu
-            or GetHardwareAddress or GetIndex or GetQueueLength))
+        bool isOfAddress = request is GetAddress or GetPeerAddress or GetBroadcast or GetMask;
+        bool isOfLink = request is GetName or GetFlags or GetMetric or GetMtu or GetHardwareAddress or GetIndex or GetQueueLength;
+        if (!isOfLink && !(isOfAddress && hasAddresses))
         {
             return CallResult.Fail(Errno.ENOTTY);
         }
@@ -141,7 +135,7 @@ public static unsafe class InterfaceRequests
                 return Errno.None;
             case GetHardwareAddress:
                 value.Slice(0, NameBytes).Clear();
-                BinaryPrimitives.WriteUInt16LittleEndian(value, HardwareTypeOf(in link));
+                BinaryPrimitives.WriteUInt16LittleEndian(value, link.HardwareType);
                 WriteHardwareAddress(in link, value.Slice(SocketName.FamilyBytes));
                 return Errno.None;
             default:

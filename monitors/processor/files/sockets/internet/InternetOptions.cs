@@ -32,6 +32,8 @@ public enum InternetFlags : uint
 public sealed unsafe partial class InternetSockets
 {
     private const int DefaultHopLimit = 64;
+    /// <summary>IP_OPTIONS.</summary>
+    private const int HeaderOptions = 4;
 
     /// <summary>Switches by level and number.</summary>
     private static InternetFlags FlagOf(int level, int option) => (level, option) switch
@@ -106,6 +108,12 @@ public sealed unsafe partial class InternetSockets
         if (!isLevel)
         {
             return Errno.EOPNOTSUPP;
+        }
+
+        if (level == OptionLevel.Internet && option == HeaderOptions)
+        {
+            // A packet has none.
+            return Errno.None;
         }
 
         Errno error = Number(socket, level, option, out int number);
@@ -191,6 +199,8 @@ public sealed unsafe partial class InternetSockets
 
         switch (option)
         {
+            case HeaderOptions when value.IsEmpty:
+                return Errno.None;
             case 1:
                 SetTrafficClass(socket, number);
                 return Errno.None;

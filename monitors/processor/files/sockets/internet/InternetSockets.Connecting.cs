@@ -53,8 +53,14 @@ public sealed unsafe partial class InternetSockets
                 return nameError;
             }
 
+            if (remote.Address.IsV4 && socket->Domain == AddressFamily.Internet6 && (socket->InternetFlags & InternetFlags.OnlyV6) != 0)
+            {
+                return Errno.ENETUNREACH;
+            }
+
             socket->Tcp->Flags = FlagsOf(socket);
-            Errno begun = Stack.Tcp.Connect(socket->Tcp, in remote, Stack.Clock.NowNs);
+            IpAddress to = IpRouter.DestinationOf(remote.Address, socket->Tcp->Local.Address);
+            Errno begun = Stack.Tcp.Connect(socket->Tcp, new SocketAddress(to, remote.Port, remote.Scope), Stack.Clock.NowNs);
             if (begun != Errno.EINPROGRESS)
             {
                 return begun;
@@ -132,6 +138,7 @@ public sealed unsafe partial class InternetSockets
         }
 
         socket->Tcp = null;
+        connection->Filter = null;
         if (lingers && socket->LingerSeconds == 0)
         {
             Stack.Tcp.Abort(connection, Stack.Clock.NowNs);

@@ -116,6 +116,25 @@ public sealed unsafe partial class InternetSockets
         return Errno.None;
     }
 
+    /// <summary>What sock_diag(7) is asked about a connection beyond its names: INET_DIAG_INFO and INET_DIAG_CONG, by their bits.</summary>
+    internal void Describe(Socket* socket, uint extensions, ref NetlinkWriter to)
+    {
+        const ushort Information = 2;
+        const ushort Congestion = 4;
+        const int MostBytes = 256;
+        Span<byte> value = stackalloc byte[MostBytes];
+        if ((extensions & (1u << (Information - 1))) != 0 && GetTcpInfo(socket, value, out int length) == Errno.None)
+        {
+            to.Add(Information, value.Slice(0, length));
+        }
+
+        if ((extensions & (1u << (Congestion - 1))) != 0 && GetCongestion(socket, value, out length) == Errno.None)
+        {
+            int end = value.IndexOf((byte)0);
+            to.Add(Congestion, value.Slice(0, end + 1));
+        }
+    }
+
     private Errno GetTcpInfo(Socket* socket, Span<byte> value, out int lengthBytes)
     {
         ulong now = network.Now();

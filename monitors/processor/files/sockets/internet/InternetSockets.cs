@@ -80,6 +80,12 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
             return Errno.EACCES;
         }
 
+        bool isOnlyV6 = socket->Domain == AddressFamily.Internet6 && (socket->InternetFlags & InternetFlags.OnlyV6) != 0;
+        if (isOnlyV6 && local.Address.IsV4)
+        {
+            return Errno.EINVAL;
+        }
+
         bool isForeign = !local.Address.IsUnspecified && !local.Address.IsMulticast && !local.Address.IsLimitedBroadcast
             && !Stack.Addresses.IsLocal(local.Address, (int)local.Scope) && !Stack.Addresses.IsBroadcast(local.Address, 0);
         if (isForeign && (socket->InternetFlags & InternetFlags.FreeBind) == 0)
@@ -97,6 +103,13 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
 
         socket->Tcp->Flags = FlagsOf(socket);
         error = local.Address.IsMulticast ? Errno.EADDRNOTAVAIL : Stack.Tcp.Bind(socket->Tcp, in local);
+        if (error == Errno.EADDRINUSE)
+        {
+            // The address that a failed connect has left is gone as well (inet_reset_saddr).
+            IpAddress any = socket->Domain == AddressFamily.Internet6 ? default : IpAddress.AnyV4;
+            socket->Tcp->Local = new SocketAddress(any, socket->Tcp->Local.Port);
+        }
+
         return error == Errno.None ? BindToVersion(socket, in local) : error;
     }
 
@@ -252,18 +265,12 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
                 number = (int)sending.SendQueueBytes;
                 break;
             case TerminalRequests.BytesReadable:
-                Packet* first = Stack.Endpoints.Take(socket->Datagram, fromErrors: false, peek: true);
-                number = first == null ? 0 : first->Length;
-                if (first != null)
-                {
-                    Stack.Endpoints.Release(first);
-                }
-
+                number = DatagramEndpoints.LengthOfFirst(socket->Datagram);
                 break;
             case BytesUnsent:
                 break;
             default:
-                return InterfaceRequests.Answer(process, Stack, request, argument);
+                return CallResult.Fail(Errno.ENOTTY);
         }
 
         return socket->Tcp != null && socket->Tcp->State == TcpState.Listen
@@ -363,6 +370,7 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
     {
         socket->Tcp = connection;
         connection->Owner = (nint)socket;
+        SocketFilters.Tell(socket);
         socket->SendLimitBytes = (int)connection->SendLimit;
         socket->ReceiveLimitBytes = (int)connection->ReceiveLimit;
     }
@@ -384,6 +392,7 @@ public sealed unsafe partial class InternetSockets(FileSystem files, NetworkServ
         accepted->LingerSeconds = listener->LingerSeconds;
         accepted->ReceiveTimeoutNs = listener->ReceiveTimeoutNs;
         accepted->SendTimeoutNs = listener->SendTimeoutNs;
+        Files.Filters.Inherit(listener, accepted);
         return Errno.None;
     }
 }

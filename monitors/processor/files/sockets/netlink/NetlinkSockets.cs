@@ -1,4 +1,5 @@
-// The family AF_NETLINK, protocol NETLINK_ROUTE (netlink(7), rtnetlink(7)): questions about interfaces, addresses, routes and neighbours.
+// The family AF_NETLINK (netlink(7)), protocols NETLINK_ROUTE (rtnetlink(7)): questions about interfaces, addresses, routes and neighbours,
+// and NETLINK_SOCK_DIAG (sock_diag(7)): about sockets.
 // An answer is written when it is received, from the tables as they are then: a socket keeps the question and how far it has been
 // answered, and no messages but those that tell of message queues (mq_notify(3)), which come first. So one question at a time is answered
 // (EBUSY for another, as Linux says while a dump runs). Nothing can be changed (EOPNOTSUPP in the answer), and nothing is told unasked.
@@ -23,6 +24,8 @@ public struct NetlinkQuestion
     /// <summary>The port that the socket is bound to, and the groups.</summary>
     public uint Port;
     public uint Groups;
+    /// <summary>Of NETLINK_SOCK_DIAG: the sockets that are asked for.</summary>
+    public DiagnosticQuestion Diagnostic;
 }
 
 /// <summary>Messages that a netlink socket has not been asked for: those of mq_notify(3).</summary>
@@ -36,6 +39,7 @@ public unsafe struct NetlinkNotes
 public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService network) : SocketFamily(files)
 {
     private const int NameBytes = 12;
+    private const int SocketDiagnostics = 4;
     private const ushort DumpFlags = 0x300;
     private const ushort AcknowledgeFlag = 4;
     private const ushort MultipartFlag = 2;
@@ -61,7 +65,7 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
             return Errno.ESOCKTNOSUPPORT;
         }
 
-        if (protocol != Route)
+        if (protocol is not (Route or SocketDiagnostics))
         {
             return Errno.EPROTONOSUPPORT;
         }
@@ -190,7 +194,7 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
         NetlinkQuestion before = socket->Netlink;
         NetlinkWriter writer = new(new Span<byte>(frame, PageOperations.PageSize));
         network.Now();
-        Answer(ref socket->Netlink, ref writer);
+        Answer(socket, ref writer);
         socket->Netlink = message.Has(MessageFlags.Peek) ? before : socket->Netlink;
         int length = (int)Math.Min((ulong)writer.Length, message.Data.RemainingBytes);
         Errno copied = message.Data.Give(new ReadOnlySpan<byte>(frame, length), out _);
@@ -295,12 +299,20 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
         const int IndexOffset = 4;
         ref NetlinkQuestion question = ref socket->Netlink;
         question.Request = request;
+        bool isDump = (request.Flags & DumpFlags) == DumpFlags;
+        if (socket->Protocol == SocketDiagnostics)
+        {
+            question.Entry = 0;
+            question.Error = request.Type != DiagnosticMessages.ByFamily || !isDump ? Errno.EOPNOTSUPP
+                : DiagnosticMessages.Read(body, out question.Diagnostic);
+            return;
+        }
+
         question.Entry = request.Type == RouteMessages.GetNeighbour && NeighbourMessages.IsOfProxies(body) ? int.MaxValue : 0;
         question.Family = body.Length > 0 ? body[0] : 0;
         question.InterfaceIndex = 0;
         bool isKnown = request.Type is RouteMessages.GetLink or RouteMessages.GetAddress or RouteMessages.GetRoute
             or RouteMessages.GetNeighbour;
-        bool isDump = (request.Flags & DumpFlags) == DumpFlags;
         question.Error = isKnown ? Errno.None : Errno.EOPNOTSUPP;
         if (isKnown && !isDump)
         {
@@ -311,8 +323,9 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
     }
 
     /// <summary>Writes as much of the answer as fits; the question is gone when all has been told.</summary>
-    private void Answer(ref NetlinkQuestion question, ref NetlinkWriter to)
+    private void Answer(Socket* socket, ref NetlinkWriter to)
     {
+        ref NetlinkQuestion question = ref socket->Netlink;
         NetlinkHeader request = question.Request;
         bool isDump = (request.Flags & DumpFlags) == DumpFlags;
         NetlinkHeader header = new()
@@ -321,7 +334,13 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
             Sequence = request.Sequence,
             Port = question.Port,
         };
-        int count = question.Error == Errno.None ? RouteMessages.CountOf(network.Stack, request.Type) : 0;
+        bool isOfSockets = question.Error == Errno.None && socket->Protocol == SocketDiagnostics;
+        if (isOfSockets && !DiagnosticMessages.TryWrite(Files, socket, ref question.Entry, header, ref to))
+        {
+            return;
+        }
+
+        int count = question.Error == Errno.None && !isOfSockets ? RouteMessages.CountOf(network.Stack, request.Type) : 0;
         while (question.Entry < count)
         {
             if (!RouteMessages.TryWrite(
@@ -340,9 +359,9 @@ public sealed unsafe class NetlinkSockets(FileSystem files, NetworkService netwo
 
         if (question.Error == Errno.None && isDump)
         {
-            int none = 0;
+            int code = isOfSockets && question.Diagnostic.IsUnknown ? -(int)Errno.ENOENT : 0;
             header.Type = DoneType;
-            to.Begin(in header, in none);
+            to.Begin(in header, in code);
         }
         else if (question.Error != Errno.None || (request.Flags & AcknowledgeFlag) != 0)
         {

@@ -120,7 +120,7 @@ public static unsafe class RouteMessages
         header.Type = NewLink;
         LinkBody body = new()
         {
-            Type = InterfaceRequests.HardwareTypeOf(in link),
+            Type = link.HardwareType,
             Index = index,
             Flags = InterfaceRequests.FlagsOf(in link),
         };

@@ -1,5 +1,5 @@
-// The family AF_PACKET (packet(7)): frames of interfaces as they are, for tcpdump(8) and DHCP clients. Root's alone. There are no filters
-// in the kernel (SO_ATTACH_FILTER is ENOPROTOOPT, and libpcap then filters itself) and no shared rings.
+// The family AF_PACKET (packet(7)): frames of interfaces as they are, for tcpdump(8) and DHCP clients. Root's alone. There are no shared
+// rings.
 
 using System;
 using System.Buffers.Binary;
@@ -132,8 +132,13 @@ public sealed unsafe class LinkSockets(FileSystem files, NetworkService network)
         return events;
     }
 
-    public override long Control(Process* process, Socket* socket, uint request, ulong argument) =>
-        InterfaceRequests.Answer(process, Stack, request, argument);
+    public override long Control(Process* process, Socket* socket, uint request, ulong argument)
+    {
+        const uint BytesUnsent = 0x5411;
+        int number = request == TerminalRequests.BytesReadable ? DatagramEndpoints.LengthOfFirst(socket->Datagram) : 0;
+        return request is BytesUnsent or TerminalRequests.BytesReadable
+            ? CallResult.Of(new UserPointer<int>(argument).Write(process, in number)) : CallResult.Fail(Errno.ENOTTY);
+    }
 
     /// <summary>Memberships (PACKET_ADD_MEMBERSHIP) change nothing: all that the card gives is seen.</summary>
     public override Errno SetOption(Process* process, Socket* socket, int level, int option, ReadOnlySpan<byte> value)
@@ -167,7 +172,7 @@ public sealed unsafe class LinkSockets(FileSystem files, NetworkService network)
         Span<byte> bytes = name.Room;
         BinaryPrimitives.WriteUInt16BigEndian(bytes.Slice(SocketName.FamilyBytes), etherType);
         BinaryPrimitives.WriteInt32LittleEndian(bytes.Slice(4), index);
-        ushort hardware = Stack.Interfaces.Exists(index) ? InterfaceRequests.HardwareTypeOf(in Stack.Interfaces[index]) : (ushort)0;
+        ushort hardware = Stack.Interfaces.Exists(index) ? Stack.Interfaces[index].HardwareType : (ushort)0;
         BinaryPrimitives.WriteUInt16LittleEndian(bytes.Slice(8), hardware);
         bytes[10] = (byte)type;
         bytes[11] = HardwareBytes;
