@@ -34,6 +34,9 @@ static int slots[SLOTS];
 /* A socket of the internet's that was shut down before it got a peer or a listener: what is left of that afterwards is not compared. */
 static int was_shut[SLOTS];
 
+/* An urgent byte was sent in this sequence. */
+static int has_urgent;
+
 /* A socket of AF_INET6 that has tried to connect over IPv4: over IPv6 Linux does not hear its peer any more. */
 static int was_mapped[SLOTS];
 
@@ -257,6 +260,7 @@ static void send_it(int slot)
 	static char bytes[1000];
 	struct sockaddr_storage name;
 	int length = ONE_OF(lengths), flag = ONE_OF(flags);
+	has_urgent |= flag == MSG_OOB;
 	memset(bytes, 'a' + below(26), sizeof bytes);
 	printf(" send(%d,%x)", length, flag);
 	if (below(3)) {
@@ -360,6 +364,9 @@ static void poll_it(int slot)
 
 static void ask_it(int slot)
 {
+	/* Linux counts urgent bytes of AF_UNIX that a read has passed, since it keeps a count (6.17). */
+	if (family == AF_UNIX && has_urgent)
+		return;
 	int number = 0;
 	say_call("readable", slot, "", ioctl(slots[slot], FIONREAD, &number));
 	printf("(%d)", number);
@@ -396,6 +403,7 @@ int main(int count, char **arguments)
 		random_state = 0x9e3779b97f4a7c15 * (sequence + 1);
 		family = ONE_OF(families);
 		listener = listener_name = -1;
+		has_urgent = 0;
 		printf("%d family %d:", sequence, family);
 		for (int slot = 0; slot < SLOTS; slot++)
 			slots[slot] = -1;

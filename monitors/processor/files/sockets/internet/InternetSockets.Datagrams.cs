@@ -90,9 +90,11 @@ public sealed unsafe partial class InternetSockets
         }
 
         // What goes over IPv4 is udp_sendmsg's, which does.
+        bool hasRemote = send.HasDestination || socket->Datagram->IsConnected;
         IpAddress remote = send.HasDestination ? send.Destination.Address : socket->Datagram->Remote.Address;
         bool isOnlyV6 = socket->Domain == AddressFamily.Internet6 && (socket->InternetFlags & InternetFlags.OnlyV6) != 0;
-        error = error == Errno.None && message.Has(MessageFlags.OutOfBand) && remote.IsV4
+        remote = IpRouter.DestinationOf(remote, socket->Datagram->Local.Address);
+        error = error == Errno.None && message.Has(MessageFlags.OutOfBand) && hasRemote && remote.IsV4
             ? isOnlyV6 ? Errno.ENETUNREACH : Errno.EOPNOTSUPP : error;
         error = error == Errno.None ? TakeControl(process, ref message, ref send) : error;
         if (error != Errno.None)

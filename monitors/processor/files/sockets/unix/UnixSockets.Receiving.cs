@@ -44,7 +44,7 @@ public sealed unsafe partial class UnixSockets
                 error = Read(socket, ref message, ref reading);
             }
 
-            bool hasMore = socket->Unix.FirstMessage != null;
+            bool hasMore = socket->Unix.FirstMessage != null && !reading.FindsNothing;
             bool isFull = message.Data.RemainingBytes == 0 && (size != 0 || hasMore);
             bool hasPeeked = message.Has(MessageFlags.Peek) && reading.Total != 0;
             if (error != Errno.None || reading.IsOver || isFull || hasPeeked || (ulong)reading.Total >= wanted)
@@ -52,7 +52,7 @@ public sealed unsafe partial class UnixSockets
                 break;
             }
 
-            if (hasMore && !reading.FindsNothing)
+            if (hasMore)
             {
                 continue;
             }

@@ -15,6 +15,12 @@ public sealed unsafe partial class UnixSockets
         bool lacksUrgent = message.Has(MessageFlags.OutOfBand) && (!isStream || message.Data.RemainingBytes == 0);
         bool lacksPeer = socket->IsConnectionBased && socket->Unix.Peer == null
             && (message.Name.Length == 0 || socket->Type == SocketType.SequencedPacket);
+        if (lacksUrgent && socket->Type == SocketType.SequencedPacket && socket->Error != Errno.None)
+        {
+            // unix_seqpacket_sendmsg.
+            return CallResult.Fail(socket->TakeError());
+        }
+
         if (lacksUrgent || lacksPeer)
         {
             return CallResult.Fail(lacksPeer && !(lacksUrgent && isStream) ? Errno.ENOTCONN : Errno.EOPNOTSUPP);

@@ -29,10 +29,10 @@ public sealed unsafe partial class UnixSockets
             return CallResult.Fail(Errno.EINVAL);
         }
 
-        bool hasRoom = message.Data.RemainingBytes != 0;
         bool peeks = message.Has(MessageFlags.Peek);
         socket->Unix.Urgent = peeks ? urgent : null;
-        Errno error = hasRoom ? UnixMessage.Give(urgent, 0, 1, ref message.Data, out _) : Errno.EFAULT;
+        int room = message.Data.RemainingBytes == 0 ? 0 : 1;
+        Errno error = UnixMessage.Give(urgent, 0, room, ref message.Data, out _);
         if (!peeks)
         {
             urgent->Taken = 1;
