@@ -18,8 +18,8 @@ public sealed class MemoryTests
     private const ulong OwnPages = 256;
 
     [Theory]
-    [InlineData("ring", 128)]
-    [InlineData("ethernet", 24)]
+    [InlineData("ring", 48)]
+    [InlineData("ethernet", 16)]
     public async Task A_working_set_beyond_the_ExCache_survives_a_fork(string link, int megabytes)
     {
         string[] arguments = [$"{megabytes}", "20261121"];

@@ -17,6 +17,13 @@ internal sealed class CompilerServer : IDisposable
     /// <summary>What `dotnet build` is told.</summary>
     public string[] Options => ["-p:UseSharedCompilation=true", $"-p:SharedCompilationId={_name}"];
 
+    /// <summary>From now on builds that programs started here begin use it, unless they say something else.</summary>
+    public void ServeChildren()
+    {
+        Environment.SetEnvironmentVariable("UseSharedCompilation", "true");
+        Environment.SetEnvironmentVariable("SharedCompilationId", _name);
+    }
+
     /// <summary>Ends the process, if a build has started it.</summary>
     public void Dispose()
     {
