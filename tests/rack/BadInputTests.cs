@@ -11,6 +11,7 @@ public sealed class BadInputTests : IDisposable
 {
     private const int UsageStatus = 2;
     private const int TimedOutStatus = 124;
+    private const int HostStatus = 69;
     private const int NotFoundStatus = 127;
     private const int RackFailedStatus = 70;
 
@@ -31,6 +32,8 @@ public sealed class BadInputTests : IDisposable
         string file = Path.Combine(_folder, "rack.yml");
         File.WriteAllText(file, "components:\n  - kind: memory\n    memroy: 1G\n");
         AssertClear(await Rack.RunAsync(["--rack", file], ["true"]), UsageStatus, "memroy");
+        File.WriteAllText(file, "components: [{kind: processor}, {kind: memory, image: nobodys}, {kind: storage}, {kind: manager}]");
+        AssertClear(await Rack.RunAsync(["--rack", file], ["true"]), HostStatus, "dotnet build boot/nobodys");
         AssertClear(await Rack.RunAsync(["--rack", "/none.yml"], ["true"]), UsageStatus, "/none.yml");
         AssertClear(await Rack.RunAsync(["--memory", "4M"], ["true"]), UsageStatus, "too small");
         AssertClear(await Rack.RunAsync(["--policy", "best"], ["true"]), UsageStatus, "'best'");

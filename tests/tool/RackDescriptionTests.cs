@@ -78,7 +78,7 @@ public class RackDescriptionTests
                 excache: 32M
                 ways: 8
                 policy: clock
-              - {kind: memory, memory: 2G, cpus: 2}
+              - {kind: memory, memory: 2G, cpus: 2, image: mymemory}
               - {kind: storage, name: disk, volume: mine}
             """, "rack.yml");
         Assert.Equal(LinkKind.Ethernet, rack.Link);
@@ -87,6 +87,7 @@ public class RackDescriptionTests
             (rack.Components[1].Ways, rack.Components[1].Policy!.Value, rack.Components[1].ExCacheBytes));
         Assert.Equal((2, 2L << 30), (rack.Components[2].Cpus, rack.Components[2].MemoryBytes));
         Assert.Equal("mine", rack.Components[3].Volume);
+        Assert.Equal(["manager", "processor", "mymemory", "storage"], rack.Components.Select(c => c.ImageName));
     }
 
     [Theory]

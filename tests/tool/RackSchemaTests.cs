@@ -53,6 +53,7 @@ public partial class RackSchemaTests
     [InlineData("components:\n  - kind: processor\n    cpus: 99999999999", "r:3:11: ")]
     [InlineData("components:\n  - kind: processor\n    ways: 1.0", "r:3:11: ")]
     [InlineData("components:\n  - kind: processor\n    cores: 1", "r:3:12: '1' is not a list of this host's cores")]
+    [InlineData("components:\n  - kind: memory\n    image: ../x", "r:3:12: '../x' is not a name of an image")]
     [InlineData("components:\n  - memory: 1G", "r:2:5: this component has no kind")]
     [InlineData("publish: [80]\ncomponents:\n  - kind: memory", "r:1:11: '80' is not a port such as")]
     [InlineData("components:\n  - kind: memory\n    kind: memory", "r:3:5: ")]

@@ -52,6 +52,8 @@ public sealed record ComponentDescription
     public long HomeMemoryBytes { get; init; }
     /// <summary>Storage and solo: the volume's name; null = a throw-away copy of the default volume.</summary>
     public string? Volume { get; init; }
+    /// <summary>The image that it boots, NAME of out/images/NAME.elf; null = that of its kind.</summary>
+    public string? Image { get; init; }
     /// <summary>The host's cores that the machine runs on, by number; none for any.</summary>
     public IReadOnlyList<int> HostCores { get; init; } = [];
     /// <summary>Further boot arguments, key=value, in order.</summary>
@@ -63,8 +65,11 @@ public sealed record ComponentDescription
     /// <summary>True for the machines that keep an ExCache.</summary>
     public bool HasExCache => Kind is ComponentKind.Processor or ComponentKind.Solo;
 
-    /// <summary>The word for the kind in boot arguments, image names and messages to the user.</summary>
+    /// <summary>The word for the kind in boot arguments, names of images and messages to the user.</summary>
     public string KindName => Kind.ToString().ToLowerInvariant();
+
+    /// <summary>Name of the image that it boots.</summary>
+    public string ImageName => Image ?? KindName;
 
     /// <summary>How a sentence refers to it: "m0 (memory)".</summary>
     public string Title => $"{Name} ({KindName})";

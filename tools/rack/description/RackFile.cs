@@ -122,6 +122,7 @@ public static class RackFile
                 : isProcessor ? RackDescription.DefaultExCacheBytes : 0,
             Ways = entry.Ways,
             Policy = entry.Policy is null ? null : ParseEnum<ExCachePolicy>(entry.Policy, $"{where}: policy"),
+            Image = entry.Image,
             Volume = entry.Volume,
             BootArguments = entry.Processes is null
                 ? []
@@ -179,6 +180,7 @@ public static class RackFile
         public string? Memory { get; set; }
         public int Cpus { get; set; } = 1;
         public List<int> Cores { get; set; } = [];
+        public string? Image { get; set; }
         public string? Vectors { get; set; }
         public string? Excache { get; set; }
         public int Ways { get; set; }

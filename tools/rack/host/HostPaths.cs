@@ -35,8 +35,8 @@ internal static class HostPaths
 
     public static string SharedMemory => "/dev/shm";
 
-    /// <summary>The image of a kind of component; fails when it has not been built.</summary>
-    public static string Image(string kindName) => Built(Path.Combine(Out, "images", kindName + ".elf"));
+    /// <summary>The image of this name, often that of a kind of component; fails when it has not been built.</summary>
+    public static string Image(string name) => Built(Path.Combine(Out, "images", name + ".elf"), Path.Combine("boot", name));
 
     /// <summary>Directory of this user's racks, all checkouts; made when missing.</summary>
     public static string AllRacks { get; } = MakeAllRacks();
@@ -72,8 +72,8 @@ internal static class HostPaths
         return false;
     }
 
-    private static string Built(string path) =>
-        File.Exists(path) ? path : throw ToolException.Host($"{path} is missing; build it with: dotnet build LegoKernel.sln");
+    private static string Built(string path, string project = "LegoKernel.sln") =>
+        File.Exists(path) ? path : throw ToolException.Host($"{path} is missing; build it with: dotnet build {project}");
 
     // Above the program itself; a script is built elsewhere, and has the checkout that its library was built from.
     private static string FindRoot()
