@@ -272,7 +272,7 @@ static const struct entry entries[] = {
     E(copy_file_range, "fofo.F", FILE_READ, 0, FILE_BOTH, P(zeros + 100), 5),
     E(getrandom, "o.F", P(buffer), 10),
     E(fallocate, "f.ss", FILE_BOTH, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 100),
-    E(splice, "foxosF", FILE_READ, 0, PIPE_WRITE, 0, 5, SPLICE_F_NONBLOCK),
+    E(splice, "fo.osF", FILE_READ, 0, PIPE_WRITE, 0, 5, SPLICE_F_NONBLOCK),
     { "splice out of a pipe", SYS_splice, "fof..F", { PIPE_READ, 0, FILE_BOTH, 0, 5, SPLICE_F_NONBLOCK } },
     E(fchmod, "f", FILE_BOTH, 0644),
     E(fchown, "f", FILE_BOTH, -1, -1),

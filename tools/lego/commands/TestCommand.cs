@@ -76,6 +76,9 @@ internal static class TestCommand
         TestCount total;
         try
         {
+            // Compilers and tests that run for a minute gain nothing from watching which of their own code is hot (dynamic
+            // profile-guided optimisation).
+            Environment.SetEnvironmentVariable("DOTNET_TieredPGO", "0");
             string? error = await BuildAsync(only, stop.Token);
             // What tests leave when they are killed goes with this, at the latest when the tool is started next.
             Environment.SetEnvironmentVariable("TMPDIR", scratch.Path);

@@ -13,11 +13,6 @@ namespace Lego.Tool;
 /// <summary>Builds test projects.</summary>
 internal static class TestBuild
 {
-    /// <summary>
-    /// A compiler that runs for a minute gains nothing from watching which of its own code is hot (dynamic profile-guided optimisation).
-    /// </summary>
-    private const string WithoutProfiles = "DOTNET_TieredPGO=0";
-
     /// <summary>Builds a project's directory or a solution filter; null, or a sentence with the compiler's first error.</summary>
     public static async Task<string?> RunAsync(string target, Share share, CancellationToken cancellation)
     {
@@ -39,9 +34,9 @@ internal static class TestBuild
     private static async Task<string?> RunAsync(
         string target, string[] options, CompilerServer compiler, Share share, CancellationToken cancellation)
     {
-        string[] command = [WithoutProfiles, Environment.ProcessPath!, "build", target, "-nodeReuse:false", "-v", "quiet"];
+        string[] command = ["build", target, "-nodeReuse:false", "-v", "quiet"];
         (string program, IEnumerable<string> arguments) =
-            LeftoverTime.Command(share, "env", [.. command, .. options, .. compiler.Options]);
+            LeftoverTime.Command(share, Environment.ProcessPath!, [.. command, .. options, .. compiler.Options]);
         HostResult build = await HostProgram.TryRunAsync(program, arguments, cancellation: cancellation);
         if (build.Succeeded)
         {

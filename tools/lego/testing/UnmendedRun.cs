@@ -16,6 +16,7 @@ namespace Lego.Tool;
 internal static class UnmendedRun
 {
     private static readonly string[] s_copied = ["kernel", "monitors", "boot", "tests/simulation", "tests/unit/host"];
+    private static readonly string[] s_settings = ["Directory.Build.props", "tests/Directory.Build.props"];
     private static readonly string[] s_products = ["bin", "obj"];
 
     /// <summary>A mend that is missed counts as a failed test.</summary>
@@ -94,7 +95,10 @@ internal static class UnmendedRun
             }
         }
 
-        File.Copy(Path.Combine(HostPaths.Root, "Directory.Build.props"), Path.Combine(copy, "Directory.Build.props"), overwrite: true);
+        foreach (string settings in s_settings)
+        {
+            File.Copy(Path.Combine(HostPaths.Root, settings), Path.Combine(copy, settings), overwrite: true);
+        }
     }
 
     private static bool IsSource(string path) => !path.Split(Path.DirectorySeparatorChar).Any(part => s_products.Contains(part));
