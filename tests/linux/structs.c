@@ -1,6 +1,6 @@
 /*
  * structs DIR: what calls answer when what an argument points at is wrong, or several arguments do not go together. One line per call, the
- * same on every Linux. Works in DIR/structs, which it makes.
+ * same on every Linux. Works in DIR/structures, which it makes.
  * gcc -O1 -static -w -o structs structs.c
  */
 #define _GNU_SOURCE
@@ -498,7 +498,7 @@ static void others(void)
 int main(int count, char **arguments)
 {
     void (*parts[])(void) = { times_, vectors, maps, signals_, others };
-    if (count < 2 || chdir(arguments[1]) < 0 || mkdir("structs", 0755) < 0 || chdir("structs") < 0)
+    if (count < 2 || chdir(arguments[1]) < 0 || mkdir("structures", 0755) < 0 || chdir("structures") < 0)
         return 1;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

@@ -18,6 +18,7 @@ public sealed class ScriptTests
     [InlineData("two-vnodes", "", "blue reads \"I am blue\"", "red reads \"I am red\"", "I am blue,I am red,")]
     [InlineData("faulty-wire", "delay=2ms loss=1%", "delay=2ms", "loss=1%", ": right")]
     [InlineData("where-is-my-memory", "", "m0 (memory)     here, at 0x")]
+    [InlineData("drain-a-memory", "", " pages moved in ", "m1 has 0 of them now", "status 0: ready")]
     [InlineData("statistics-while-running", "", "   faults   fetched", "  -\n")]
     public async Task A_script_prints_what_it_promises(string name, string arguments, params string[] promised)
     {
