@@ -11,7 +11,7 @@ using Lego.Kernel;
 
 namespace Lego.Memory;
 
-/// <summary>Serves Execute, Fork, Exit, Map, Unmap, Discard, Protect, Remap and Break, and what homes ask of owners.</summary>
+/// <summary>Serves Execute, Fork, Exit, Map, Unmap, Discard, Protect, Remap and Break; the rest by PartRequests and MoveRequests.</summary>
 internal sealed unsafe class SpaceService : RpcService
 {
     /// <summary>No rack has more memory components.</summary>
@@ -23,7 +23,7 @@ internal sealed unsafe class SpaceService : RpcService
     private readonly RegionOwners _owners;
     private readonly PartRequests _parts;
     private readonly RegionMoves _moves;
-    private readonly ushort _manager;
+    private readonly MoveRequests _moveRequests;
     /// <summary>Records of a reply; filled and sent without a wait in between.</summary>
     private readonly byte* _records;
     private ulong _violations;
@@ -37,7 +37,7 @@ internal sealed unsafe class SpaceService : RpcService
         _owners = owners;
         _parts = new PartRequests(spaces, owners);
         _moves = moves;
-        _manager = manager;
+        _moveRequests = new MoveRequests(spaces, owners, moves, manager);
         _records = (byte*)frames.AllocateContiguous(AddressLayout.PageUp(SpaceRecords.MaxBytes) / PageOperations.PageSize);
         if (_records == null)
         {
@@ -57,7 +57,7 @@ internal sealed unsafe class SpaceService : RpcService
 
         if (request.Opcode >= Opcode.Owners)
         {
-            return TryMove(ref request);
+            return _moveRequests.TryHandle(ref request);
         }
 
         if (request.Opcode == Opcode.Map && MapsForeign(in request))
@@ -99,12 +99,8 @@ internal sealed unsafe class SpaceService : RpcService
             case Opcode.CopyPages:
                 _parts.CopyPages(ref request);
                 return;
-            case Opcode.Move:
-                _parts.Send(ref request);
-                return;
-            case Opcode.Owners:
-                _moves.AwaitOwners(SpaceName.Of(_spaces.Find(request.VNode, request.Asid)));
-                ReplyOwners(ref request, _spaces.Find(request.VNode, request.Asid));
+            case Opcode.Owners or Opcode.Move:
+                _moveRequests.Handle(ref request);
                 return;
             case Opcode.Map when AdmitMapped(in request) is Errno refused && refused != Errno.None:
                 request.Reply(refused);
@@ -123,55 +119,7 @@ internal sealed unsafe class SpaceService : RpcService
     {
         writer.Add("memory.space_violations"u8, _violations);
         _parts.Report(ref writer);
-    }
-
-    /// <summary>What belongs to moves of vRegions.</summary>
-    private RpcDisposition TryMove(ref RpcRequest request)
-    {
-        switch (request.Opcode)
-        {
-            case Opcode.Owners:
-                AddressSpace* space = _spaces.Find(request.VNode, request.Asid);
-                if (space != null && space->IsMoving)
-                {
-                    return RpcDisposition.Deferred;
-                }
-
-                ReplyOwners(ref request, space);
-                break;
-            case Opcode.Move when request.TryReadHead(out MoveRequest move, out _) && move.Phase == MovePhase.Send:
-                return RpcDisposition.Deferred;
-            case Opcode.Move:
-                _parts.Move(ref request);
-                break;
-            case Opcode.PutPage:
-                _parts.PutPage(ref request);
-                break;
-            case Opcode.Drain when request.Source == _manager:
-                request.Reply(
-                    request.TryReadHead(out DrainRequest drain, out _) ? Errno.None : Errno.EPROTO, _moves.Drain(in drain));
-                break;
-            default:
-                _violations++;
-                request.Reply(Errno.EOPNOTSUPP);
-                break;
-        }
-
-        return RpcDisposition.Done;
-    }
-
-    /// <summary>The owners of a space as they are between two moves. ESRCH: it is no space of this home.</summary>
-    private void ReplyOwners(ref RpcRequest request, AddressSpace* space)
-    {
-        if (space == null || space->IsPart)
-        {
-            _violations++;
-            request.Reply(Errno.ESRCH);
-            return;
-        }
-
-        int bytes = SpaceRecords.WriteOwners(space, Records, out _);
-        request.Reply(Errno.None, Records.Slice(0, bytes));
+        _moveRequests.Report(ref writer);
     }
 
     /// <summary>A file is to be mapped that another vNode has used last: the storage component has to be asked.</summary>
