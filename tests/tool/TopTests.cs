@@ -51,5 +51,6 @@ public class TopTests
             new(Line("g0", ComponentKind.Manager), new Dictionary<string, ulong>(), TimeSpan.Zero, 8 << 20),
         ]);
 
-    private static ComponentLine Line(string name, ComponentKind kind) => new(name, kind, 1, 1, 64 << 20, 1, LinkKind.Ring, "running");
+    private static ComponentLine Line(string name, ComponentKind kind) =>
+        new(name, kind, 1, 1, 64 << 20, 1, LinkKind.Ring, "running", "any");
 }

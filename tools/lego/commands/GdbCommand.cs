@@ -47,7 +47,7 @@ internal static class GdbCommand
                     await monitor.ExecuteHumanAsync($"gdbserver unix:{stub},server=on,wait=off");
                 }
 
-                return Debug(HostPaths.Image(found.Kind.ToString().ToLowerInvariant()), stub, result.GetValue(more) ?? []);
+                return Debug(HostPaths.Image(found.Image), stub, result.GetValue(more) ?? []);
             }
 
             FallenRack.Tell(name.Read(result), "there is nothing to debug");

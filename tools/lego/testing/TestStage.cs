@@ -103,8 +103,8 @@ internal static class TestStage
         // All tests need everything, so that what takes long to make may be begun beside the first (Preparation.cs).
         Environment.SetEnvironmentVariable("LEGO_PREPARE", stage == Rack && filter is null ? "yes" : null);
         // Tests that run C# scripts as users do share one warm compiler.
-        using CompilerServer compiler = new();
-        compiler.ServeChildren();
+        using CompilerServer? compiler = stage == Rack ? new CompilerServer() : null;
+        compiler?.ServeChildren();
         // A test on machines takes seconds, so each is worth a line; host tests are hundreds.
         Action<string> take = project == Rack ? line => Tell(stage, line) : _ => { };
         TestResult result = await TestProject.RunAsync(Path.Combine(HostPaths.Root, "tests", project), expression, share, take,

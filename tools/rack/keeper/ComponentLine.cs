@@ -6,7 +6,7 @@ namespace Lego.Racks;
 
 /// <summary>A component of a running rack as others see it.</summary>
 public sealed record ComponentLine(
-    string Name, ComponentKind Kind, int Node, int ProcessId, long MemoryBytes, int Cpus, LinkKind Link, string State)
+    string Name, ComponentKind Kind, int Node, int ProcessId, long MemoryBytes, int Cpus, LinkKind Link, string State, string Image)
 {
     /// <summary>States.</summary>
     public const string Running = "running";
@@ -19,7 +19,7 @@ public sealed record ComponentLine(
     public string Title => $"{Name} ({Kind.ToString().ToLowerInvariant()})";
 
     internal string ToText() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Name}\t{Kind}\t{Node}\t{ProcessId}\t{MemoryBytes}\t{Cpus}\t{Link}\t{State}");
+        string.Create(CultureInfo.InvariantCulture, $"{Name}\t{Kind}\t{Node}\t{ProcessId}\t{MemoryBytes}\t{Cpus}\t{Link}\t{State}\t{Image}");
 
     internal static ComponentLine Parse(string text)
     {
@@ -27,6 +27,6 @@ public sealed record ComponentLine(
         return new ComponentLine(
             fields[0], System.Enum.Parse<ComponentKind>(fields[1]), int.Parse(fields[2], CultureInfo.InvariantCulture),
             int.Parse(fields[3], CultureInfo.InvariantCulture), long.Parse(fields[4], CultureInfo.InvariantCulture),
-            int.Parse(fields[5], CultureInfo.InvariantCulture), System.Enum.Parse<LinkKind>(fields[6]), fields[7]);
+            int.Parse(fields[5], CultureInfo.InvariantCulture), System.Enum.Parse<LinkKind>(fields[6]), fields[7], fields[8]);
     }
 }

@@ -134,7 +134,8 @@ internal sealed class KeeperConnection : IDisposable
         RackKeeper keeper = _server.Keeper;
         return string.Join('\n', keeper.Machines.Select(m => new ComponentLine(
             m.Component.Name, m.Component.Kind, m.Component.Node, m.ProcessId, m.Component.MemoryBytes, m.Component.Cpus,
-            keeper.Rack.Link, m.Ended.IsCompleted ? ComponentLine.Ended : ComponentLine.RunningAfter(m.Restarts)).ToText()));
+            keeper.Rack.Link, m.Ended.IsCompleted ? ComponentLine.Ended : ComponentLine.RunningAfter(m.Restarts),
+            m.Component.ImageName).ToText()));
     }
 
     private async Task SendAsync()
