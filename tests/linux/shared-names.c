@@ -30,7 +30,7 @@ static void list(void)
     int count = 0;
     DIR *directory = opendir("/dev/shm");
     for (struct dirent *entry; (entry = readdir(directory)) != 0 && count < 64;)
-        if (strncmp(entry->d_name, "lego-", 5) == 0)
+        if (strncmp(entry->d_name, "name-", 5) == 0)
         {
             names[count++] = strdup(entry->d_name);
             if (entry->d_type != DT_REG)
@@ -59,21 +59,21 @@ static void names(void)
     statfs("/dev/shm", &system);
     printf(" %lx\n", (long)system.f_type);
     umask(022);
-    int file = shm_open("/lego-one", O_RDWR | O_CREAT | O_EXCL, 0666);
+    int file = shm_open("/name-one", O_RDWR | O_CREAT | O_EXCL, 0666);
     printf("created %s", done(file));
-    printf(", again %s", done(shm_open("/lego-one", O_RDWR | O_CREAT | O_EXCL, 0666)));
-    int other = shm_open("/lego-one", O_RDWR | O_CREAT, 0666);
+    printf(", again %s", done(shm_open("/name-one", O_RDWR | O_CREAT | O_EXCL, 0666)));
+    int other = shm_open("/name-one", O_RDWR | O_CREAT, 0666);
     printf(", without O_EXCL %s", done(other));
-    printf(", directory %s", done(open("/dev/shm/lego-one", O_RDONLY | O_DIRECTORY)));
-    printf(", absent %s\n", done(shm_open("/lego-absent", O_RDWR, 0)));
+    printf(", directory %s", done(open("/dev/shm/name-one", O_RDONLY | O_DIRECTORY)));
+    printf(", absent %s\n", done(shm_open("/name-absent", O_RDWR, 0)));
     write(file, "contents", 8);
-    stat("/dev/shm/lego-one", &status);
+    stat("/dev/shm/name-one", &status);
     printf("stat: %o %ld %ld %d", status.st_mode, (long)status.st_nlink, (long)status.st_size, status.st_uid == geteuid());
-    printf(", chmod %s", result(chmod("/dev/shm/lego-one", 0600)));
-    printf(", truncate %s", result(truncate("/dev/shm/lego-one", 4)));
+    printf(", chmod %s", result(chmod("/dev/shm/name-one", 0600)));
+    printf(", truncate %s", result(truncate("/dev/shm/name-one", 4)));
     fstat(other, &status);
     printf(": %o %ld", status.st_mode, (long)status.st_size);
-    printf(", access %s %s\n", result(access("/dev/shm/lego-one", R_OK | W_OK)), result(access("/dev/shm/lego-absent", F_OK)));
+    printf(", access %s %s\n", result(access("/dev/shm/name-one", R_OK | W_OK)), result(access("/dev/shm/name-absent", F_OK)));
     char text[300] = "", path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     readlink(path, text, sizeof text - 1);
@@ -83,7 +83,7 @@ static void names(void)
     pid_t child = fork();
     if (child == 0)
     {
-        int mine = shm_open("/lego-one", O_RDWR, 0);
+        int mine = shm_open("/name-one", O_RDWR, 0);
         char *own = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, mine, 0);
         own[0] = 'C';
         _exit(own[1]);
@@ -91,20 +91,20 @@ static void names(void)
     printf("child: %d", wait_for(child));
     printf(" %.4s\n", map);
 
-    printf("link %s", result(link("/dev/shm/lego-one", "/dev/shm/lego-two")));
-    printf(", over %s", result(link("/dev/shm/lego-one", "/dev/shm/lego-two")));
-    printf(", links %ld", link_count("/dev/shm/lego-two"));
-    printf(", out %s", result(link("/dev/shm/lego-one", "/tmp/lego-out")));
-    printf(", rename %s", result(rename("/dev/shm/lego-one", "/dev/shm/lego-three")));
-    printf(", out %s", result(rename("/dev/shm/lego-two", "/tmp/lego-out")));
-    printf(", same %s", result(rename("/dev/shm/lego-two", "/dev/shm/lego-three")));
+    printf("link %s", result(link("/dev/shm/name-one", "/dev/shm/name-two")));
+    printf(", over %s", result(link("/dev/shm/name-one", "/dev/shm/name-two")));
+    printf(", links %ld", link_count("/dev/shm/name-two"));
+    printf(", out %s", result(link("/dev/shm/name-one", "/tmp/name-out")));
+    printf(", rename %s", result(rename("/dev/shm/name-one", "/dev/shm/name-three")));
+    printf(", out %s", result(rename("/dev/shm/name-two", "/tmp/name-out")));
+    printf(", same %s", result(rename("/dev/shm/name-two", "/dev/shm/name-three")));
     list();
-    close(open("/dev/shm/lego-four", O_RDWR | O_CREAT, 0644));
-    printf("no replace %s", result(renameat2(AT_FDCWD, "/dev/shm/lego-four", AT_FDCWD, "/dev/shm/lego-two", RENAME_NOREPLACE)));
-    printf(", replace %s", result(rename("/dev/shm/lego-four", "/dev/shm/lego-two")));
-    printf(", links %ld", link_count("/dev/shm/lego-three"));
-    printf(", rmdir %s", result(rmdir("/dev/shm/lego-two")));
-    char name[300] = "/dev/shm/lego-";
+    close(open("/dev/shm/name-four", O_RDWR | O_CREAT, 0644));
+    printf("no replace %s", result(renameat2(AT_FDCWD, "/dev/shm/name-four", AT_FDCWD, "/dev/shm/name-two", RENAME_NOREPLACE)));
+    printf(", replace %s", result(rename("/dev/shm/name-four", "/dev/shm/name-two")));
+    printf(", links %ld", link_count("/dev/shm/name-three"));
+    printf(", rmdir %s", result(rmdir("/dev/shm/name-two")));
+    char name[300] = "/dev/shm/name-";
     memset(name + 14, 'l', 280);
     name[9 + 255] = 0;
     printf(", longest %s", done(open(name, O_RDWR | O_CREAT, 0600)));
@@ -113,11 +113,11 @@ static void names(void)
     name[9 + 256] = 0;
     printf(", longer %s\n", done(open(name, O_RDWR | O_CREAT, 0600)));
     chdir("/dev/shm");
-    printf("here: %s", done(open("lego-two", O_RDONLY)));
-    printf(", unlink %s", result(unlink("lego-two")));
-    printf(", again %s", result(unlink("lego-two")));
+    printf("here: %s", done(open("name-two", O_RDONLY)));
+    printf(", unlink %s", result(unlink("name-two")));
+    printf(", again %s", result(unlink("name-two")));
     chdir("/");
-    printf(", shm_unlink %s", result(shm_unlink("/lego-three")));
+    printf(", shm_unlink %s", result(shm_unlink("/name-three")));
     fstat(file, &status);
     printf(", links %ld, %.4s", (long)status.st_nlink, map);
     memset(text, 0, sizeof text);
@@ -127,9 +127,9 @@ static void names(void)
     munmap(map, PAGE);
     close(file);
     close(other);
-    int slash = open("/dev/shm/lego-slash/", O_RDWR | O_CREAT, 0600);
+    int slash = open("/dev/shm/name-slash/", O_RDWR | O_CREAT, 0600);
     printf("slash: %s", done(slash));
-    printf(", below a file %s\n", done(open("/dev/shm/lego-one/x", O_RDWR | O_CREAT, 0600)));
+    printf(", below a file %s\n", done(open("/dev/shm/name-one/x", O_RDWR | O_CREAT, 0600)));
 }
 
 static void strangers(void)
@@ -139,41 +139,41 @@ static void strangers(void)
         printf("strangers: EACCES EPERM EPERM EPERM yes yes\n");
         return;
     }
-    close(open("/dev/shm/lego-root", O_RDWR | O_CREAT, 0600));
+    close(open("/dev/shm/name-root", O_RDWR | O_CREAT, 0600));
     fflush(stdout);
     pid_t child = fork();
     if (child == 0)
     {
         setgid(12345);
         setuid(12345);
-        printf("strangers: %s", done(open("/dev/shm/lego-root", O_RDONLY)));
-        printf(" %s", done(unlink("/dev/shm/lego-root")));
-        int own = open("/dev/shm/lego-own", O_RDWR | O_CREAT, 0600);
-        printf(" %s", done(rename("/dev/shm/lego-own", "/dev/shm/lego-root")));
-        printf(" %s", done(chmod("/dev/shm/lego-root", 0777)));
+        printf("strangers: %s", done(open("/dev/shm/name-root", O_RDONLY)));
+        printf(" %s", done(unlink("/dev/shm/name-root")));
+        int own = open("/dev/shm/name-own", O_RDWR | O_CREAT, 0600);
+        printf(" %s", done(rename("/dev/shm/name-own", "/dev/shm/name-root")));
+        printf(" %s", done(chmod("/dev/shm/name-root", 0777)));
         printf(" %s", done(own));
-        printf(" %s\n", done(unlink("/dev/shm/lego-own")));
+        printf(" %s\n", done(unlink("/dev/shm/name-own")));
         fflush(stdout);
         _exit(0);
     }
     wait_for(child);
-    unlink("/dev/shm/lego-root");
+    unlink("/dev/shm/name-root");
 }
 
 static void semaphores(void)
 {
-    sem_unlink("/lego-semaphore");
-    sem_t *one = sem_open("/lego-semaphore", O_CREAT | O_EXCL, 0600, 2);
+    sem_unlink("/name-semaphore");
+    sem_t *one = sem_open("/name-semaphore", O_CREAT | O_EXCL, 0600, 2);
     printf("semaphore: %d", one != SEM_FAILED);
-    sem_t *twice = sem_open("/lego-semaphore", O_CREAT | O_EXCL, 0600, 2);
+    sem_t *twice = sem_open("/name-semaphore", O_CREAT | O_EXCL, 0600, 2);
     printf(", again %s", twice == SEM_FAILED ? strerrorname_np(errno) : "yes");
-    printf(", same %d", sem_open("/lego-semaphore", 0) == one);
-    printf(", absent %s\n", sem_open("/lego-none", 0) == SEM_FAILED ? strerrorname_np(errno) : "yes");
+    printf(", same %d", sem_open("/name-semaphore", 0) == one);
+    printf(", absent %s\n", sem_open("/name-none", 0) == SEM_FAILED ? strerrorname_np(errno) : "yes");
     fflush(stdout);
     pid_t child = fork();
     if (child == 0)
     {
-        sem_t *own = sem_open("/lego-semaphore", 0);
+        sem_t *own = sem_open("/name-semaphore", 0);
         for (int round = 0; round < 100; round++)
             sem_wait(own);
         _exit(7);
@@ -185,8 +185,8 @@ static void semaphores(void)
     sem_getvalue(one, &value);
     printf(", value %d", value);
     printf(", close %s", result(sem_close(one)));
-    printf(", unlink %s", result(sem_unlink("/lego-semaphore")));
-    printf(", again %s\n", result(sem_unlink("/lego-semaphore")));
+    printf(", unlink %s", result(sem_unlink("/name-semaphore")));
+    printf(", again %s\n", result(sem_unlink("/name-semaphore")));
 }
 
 int main(void)

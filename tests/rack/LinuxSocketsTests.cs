@@ -20,7 +20,8 @@ public sealed class LinuxSocketsTests : IDisposable
     public async Task Unix_sockets_behave_as_on_the_host(int cpus)
     {
         string program = await LinuxPrograms.BuildAsync("unix-sockets");
-        ProgramResult here = await Rack.HostAsync(_folder, [program, _folder]);
+        // Abstract names belong to a network namespace (unix(7)): one of its own, so that nobody else on this host has taken them.
+        ProgramResult here = await Rack.HostAsync(_folder, ["unshare", "--net", program, _folder]);
         string[] options = ["--cpus", $"{cpus}", .. await LinuxPrograms.AddAsync("unix-sockets")];
         ProgramResult there = await Rack.RunAsync(options, ["/unix-sockets", "/"]);
         Assert.Equal(here.Output, there.Output);
