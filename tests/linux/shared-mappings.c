@@ -116,6 +116,46 @@ static void children(void)
     close(file);
 }
 
+/* More than a message holds: what many pages have got is in the file when they are unmapped, when their process ends, and after msync. */
+static void many(void)
+{
+    enum { MANY = 100 };
+    int file = open("many", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    ftruncate(file, MANY * PAGE);
+    for (int way = 0; way < 3; way++)
+    {
+        pid_t child = fork();
+        if (child == 0)
+        {
+            char *map = mmap(0, MANY * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+            char *other = mmap(0, MANY * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+            for (int page = 0; page < MANY; page++)
+                if (page % 7 != way)
+                    (page % 3 == 0 ? other : map)[page * PAGE + way] = (char)(page + way + 1);
+            if (way == 1)
+                printf("msync of many: %d\n", msync(map, MANY * PAGE, MS_SYNC));
+            if (way == 2)
+            {
+                munmap(map, MANY * PAGE);
+                munmap(other + PAGE, (MANY - 2) * PAGE);
+            }
+            fflush(0);
+            _exit(0);
+        }
+        wait_for(child);
+        long sum = 0;
+        for (int page = 0; page < MANY; page++)
+        {
+            signed char bytes[4];
+            pread(file, bytes, 4, page * PAGE);
+            sum = sum * 31 + bytes[0] + 3 * bytes[1] + 5 * bytes[2] + 7 * bytes[3];
+            sum %= 1000003;
+        }
+        printf("many, %d: %ld\n", way, sum);
+    }
+    close(file);
+}
+
 static void rights(void)
 {
     int file = open("rights", O_RDWR | O_CREAT | O_TRUNC, 0644);
@@ -265,6 +305,7 @@ int main(int count, char **arguments)
     int seed = count > 1 ? atoi(arguments[1]) : 1;
     counters();
     children();
+    many();
     rights();
     times();
     for (int run = 0; run < 4; run++)

@@ -69,6 +69,8 @@ public sealed unsafe partial class ExCache
             _arrivals.Wait();
         }
 
+        // What is left on an error is tried again below, page by page, and told when it is lost.
+        SurrenderShared(space, 0, PageTable.UserEnd);
         int slice = SliceEntries;
         ulong address = 0;
         for (ulong* entry; (entry = NextStretch(space, ref address, PageTable.UserEnd, out ulong stop)) != null;)

@@ -5,9 +5,9 @@
 // What holds besides Line.cs, whenever the kernel lock is let go:
 // * Such a mapping has no page of its own: an entry of it is present and bears PageState.Stores, in flight, or untouched. A fork copies
 //   none of its entries.
-// * A line is written back under the address of one of them; then all entries are in flight. So one that is the last to map a dirty line
-//   has it written back before it goes. A space that changes (ExCache.Changes.cs) has given up what it stores into in the range before the
-//   home is asked.
+// * A line is written back, with others (ExCache.SharedBatches.cs), under the address of one of them; then all entries are in flight. So
+//   one that is the last to map a dirty line has it written back before it goes. A space that changes (ExCache.Changes.cs) has given up
+//   what it stores into in the range before the home is asked.
 // * While a call changes an object's bytes or size the object is busy: what shared mappings map of it has been withdrawn, none of them
 //   maps a line, and a fill that began before is thrown away.
 //
@@ -47,13 +47,13 @@ public sealed unsafe partial class ExCache
 
     /// <summary>Writes the pages [first, end) of a file back that shared mappings have changed; they stay where they are.</summary>
     [Blocks]
-    public Errno WriteBackShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, keeps: true);
+    public Errno WriteBackShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, AfterBatch.Stay);
 
     /// <summary>
     /// Takes the pages [first, end) of a file, written back, out of all shared mappings. The caller has the file busy.
     /// </summary>
     [Blocks]
-    public Errno WithdrawShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, keeps: false);
+    public Errno WithdrawShared(uint backing, ulong first, ulong end) => EachShared(backing, first, end, AfterBatch.Go);
 
     /// <summary>
     /// Gives up what the shared mappings in a range of a space that is being changed map. On an error some of it is still there.
@@ -80,14 +80,15 @@ public sealed unsafe partial class ExCache
     [Blocks]
     private Errno SurrenderAll(AddressSpace* space, ref ulong address, ulong end, ref int slice)
     {
+        FlushBatch batch = default;
         for (ulong* entry; (entry = NextStretch(space, ref address, end, out ulong stop)) != null;)
         {
             while (SkipUntouched(ref entry, ref address, stop, ref slice))
             {
                 WaitWhileInFlight(entry);
                 StopStoring(space, entry, address, stop);
-                SurrenderRun(ref entry, ref address, stop, ref slice);
-                Errno error = address < stop ? SurrenderShared(entry) : Errno.None;
+                SurrenderRun(ref entry, ref address, stop, ref slice, ref batch);
+                Errno error = EndBatch(ref batch, AfterBatch.Go);
                 if (error != Errno.None)
                 {
                     return error;
@@ -99,8 +100,8 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// From here on the space stores into no line that only it stores into: SurrenderShared and SurrenderRun find it so and need not
-    /// interrupt other CPUs for each page.
+    /// From here on the space stores into no line that only it stores into: SurrenderRun finds it so and need not interrupt other CPUs
+    /// for each page.
     /// </summary>
     [NoBlock]
     private void StopStoring(AddressSpace* space, ulong* entry, ulong address, ulong stop)
@@ -119,23 +120,29 @@ public sealed unsafe partial class ExCache
     }
 
     /// <summary>
-    /// Gives up what need not be written back, up to an entry that has to be waited for or is not known not to be newer, or until others
-    /// are to have their turn.
+    /// Gives up what entries map, up to one that has to be waited for or that may still be stored through, or until the batch of what has
+    /// to be written back is full or others are to have their turn.
     /// </summary>
     [NoBlock]
-    private void SurrenderRun(ref ulong* entry, ref ulong address, ulong stop, ref int slice)
+    private void SurrenderRun(ref ulong* entry, ref ulong address, ulong stop, ref int slice, ref FlushBatch batch)
     {
         _stale.Begin();
-        while (address < stop && slice > 0 && !PageState.IsInFlight(*entry))
+        while (address < stop && slice > 0 && batch.Count < FlushRequest.MaxPages && !PageState.IsInFlight(*entry))
         {
-            if (PageState.IsStored(*entry))
+            int index = PageState.IsStored(*entry) ? LineOf(*entry) : Line.None;
+            bool isLast = index != Line.None && _lines[index].Storers == 1;
+            if (isLast && (*entry & PageTable.Writable) != 0)
             {
-                int index = LineOf(*entry);
-                if (_lines[index].Storers == 1 && ((*entry & PageTable.Writable) != 0 || IsNewer(ref _lines[index])))
-                {
-                    break;
-                }
+                // The other one that stored into it went in this run.
+                break;
+            }
 
+            if (isLast && IsNewer(ref _lines[index]))
+            {
+                TakeStored(index, ref batch);
+            }
+            else if (index != Line.None)
+            {
                 Unmap(index, entry, PageState.Untouched);
                 EndStoring(index);
             }
@@ -167,31 +174,66 @@ public sealed unsafe partial class ExCache
     }
 
     [Blocks]
-    private Errno EachShared(uint backing, ulong first, ulong end, bool keeps)
+    private Errno EachShared(uint backing, ulong first, ulong end, AfterBatch after)
     {
         Errno error = Errno.None;
-        ulong lineCount = (ulong)(_lineCount + _overflowLines);
-        ulong pages = Math.Min(end - first, lineCount);
+        FlushBatch batch = default;
+        ulong pages = Math.Min(end - first, (ulong)(_lineCount + _overflowLines));
         int slice = SliceEntries;
-        for (ulong step = 0; step < pages && error == Errno.None && _objects.StoringOf(backing) != 0; step++)
+        for (ulong step = 0; step < pages && error == Errno.None && _objects.StoringOf(backing) != 0;)
         {
-            // A few pages are looked up, many are found by looking at all lines.
-            int index = pages < lineCount ? Find(new LineName(backing, first + step)) : (int)step;
-            GiveTurn(ref slice, 1);
+            GiveTurn(ref slice, 0);
+            int index = StoredLine(backing, first, end, step);
             while (index != Line.None && IsStoredInto(index, backing, first, end) && _lines[index].State != LineState.Resident)
             {
                 _arrivals.Wait();
             }
 
-            if (index != Line.None && IsStoredInto(index, backing, first, end))
-            {
-                error = !keeps ? Surrender(index) : IsNewer(ref _lines[index]) ? Clean(index) : Errno.None;
-                // The file has become shorter elsewhere.
-                error = IsDisowned(error) ? Errno.None : error;
-            }
+            GatherRun(backing, first, end, ref step, pages, ref slice, after, ref batch);
+            error = EndBatch(ref batch, after);
         }
 
         return error;
+    }
+
+    /// <summary>The line of a step of <see cref="EachShared"/>: few pages are looked up, many are found among all lines.</summary>
+    private int StoredLine(uint backing, ulong first, ulong end, ulong step) =>
+        end - first < (ulong)(_lineCount + _overflowLines) ? Find(new LineName(backing, first + step)) : (int)step;
+
+    /// <summary>
+    /// Steps of <see cref="EachShared"/>, up to a line that has to be waited for, or until the batch is full or others are to have their
+    /// turn.
+    /// </summary>
+    [NoBlock]
+    private void GatherRun(uint backing, ulong first, ulong end, ref ulong step, ulong pages, ref int slice, AfterBatch after,
+        ref FlushBatch batch)
+    {
+        _stale.Begin();
+        for (; step < pages && slice > 0 && batch.Count < FlushRequest.MaxPages; step++, slice--)
+        {
+            int index = StoredLine(backing, first, end, step);
+            if (index == Line.None || !IsStoredInto(index, backing, first, end))
+            {
+                continue;
+            }
+
+            if (_lines[index].State != LineState.Resident)
+            {
+                break;
+            }
+
+            if (after == AfterBatch.Go)
+            {
+                TakeStored(index, ref batch);
+            }
+            else if (IsNewer(ref _lines[index]))
+            {
+                TakeForWriteBack(index);
+                batch.Add(index);
+            }
+        }
+
+        _stale.End();
     }
 
     private bool IsStoredInto(int index, uint backing, ulong first, ulong end)

@@ -148,6 +148,7 @@ public sealed unsafe partial class ExCache
         _lineOfFrame = (int*)AllocateTable(kernelFrames, (ulong)_frameCount * sizeof(int));
         _objects = new LineObjects(kernelFrames);
         _mappings = new Slab<LineMapping>(kernelFrames);
+        _batchBuffers = new BufferPool(kernelFrames, 1, BatchBufferBytes);
         int nameBits = BitOperations.Log2((uint)(_lineCount + _overflowLines)) + 1;
         _nameShift = 64 - nameBits;
         _names = (int*)AllocateTable(kernelFrames, sizeof(int) * (1UL << nameBits));

@@ -67,9 +67,74 @@ public sealed unsafe class ShootdownTests
     }
 
     [Fact]
-    public void Pages_of_a_shared_mapping_that_nobody_has_stored_into_go_with_two_interrupts()
+    public void Pages_of_a_shared_mapping_go_with_two_interrupts_and_the_one_that_was_stored_into_with_a_message()
     {
-        using ExCacheFixture machine = new(Pages, Pages, PolicyKind.Fifo);
+        using ExCacheFixture machine = Shared();
+        machine.Store(Base + (9 * Page), 7);
+        machine.Cache.BeginChange(machine.Space);
+        Assert.Equal(Errno.None, machine.Cache.Leave(machine.Space, Base, End));
+        machine.Cache.EndChange(machine.Space);
+        // All lose the right to write; all go.
+        Assert.Equal((2UL, 1), (PageTable.Interruptions, machine.Memory.Requests[Opcode.Flush]));
+        Assert.Equal(7, machine.Memory.Pages[(ExCacheFixture.FirstAsid, Base + (9 * Page))][0]);
+    }
+
+    [Theory]
+    [InlineData("unmap", 6)]
+    [InlineData("exit", 6)]
+    [InlineData("withdraw", 5)]
+    [InlineData("publish", 5)]
+    public void Pages_that_a_shared_mapping_has_stored_into_go_back_by_messages_of_many_with_an_interrupt_for_each_message(
+        string how, int interruptions)
+    {
+        using ExCacheFixture machine = Shared();
+        for (int page = 0; page < Pages; page++)
+        {
+            machine.Store(Base + ((ulong)page * Page), (byte)(page + 1));
+        }
+
+        PageTable.Interruptions = 0;
+        Errno error = Errno.None;
+        switch (how)
+        {
+            case "unmap":
+                machine.Cache.BeginChange(machine.Space);
+                error = machine.Cache.Leave(machine.Space, Base, End);
+                machine.Cache.EndChange(machine.Space);
+                break;
+            case "exit":
+                machine.Cache.DropSpace(machine.Space);
+                break;
+            case "withdraw":
+                error = machine.Cache.WithdrawShared(Number, 0, ulong.MaxValue);
+                break;
+            default:
+                error = machine.Cache.WriteBackShared(Number, 0, Pages);
+                break;
+        }
+
+        // Unmapping first takes the right to write from all: one interrupt more.
+        int messages = (Pages + FlushRequest.MaxPages - 1) / FlushRequest.MaxPages;
+        Assert.Equal((Errno.None, messages), (error, machine.Memory.Requests[Opcode.Flush]));
+        Assert.Equal((ulong)interruptions, PageTable.Interruptions);
+        Assert.Equal(how == "publish" ? (ulong)Pages : 0, machine.Cache.ResidentLines);
+        for (int page = 0; page < Pages; page++)
+        {
+            Assert.Equal(page + 1, machine.Memory.Pages[(ExCacheFixture.FirstAsid, Base + ((ulong)page * Page))][0]);
+        }
+    }
+
+    [Fact]
+    public void The_choice_of_a_victim_interrupts_once_for_all_lines_that_have_been_used()
+    {
+        using ExCacheFixture machine = Touched(PolicyKind.Lru);
+        Assert.Equal(FaultOutcome.Resident, machine.Store(End, 1));
+        Assert.Equal(2UL, PageTable.Interruptions);
+    }
+
+    private static ExCacheFixture Shared()
+    {
+        ExCacheFixture machine = new(Pages, Pages, PolicyKind.Fifo);
         machine.SetRanges(new VmaRecord
         {
             Start = Base,
@@ -84,22 +149,8 @@ public sealed unsafe class ShootdownTests
             machine.Load(address, out _);
         }
 
-        machine.Store(Base + (9 * Page), 7);
         PageTable.Interruptions = 0;
-        machine.Cache.BeginChange(machine.Space);
-        Assert.Equal(Errno.None, machine.Cache.Leave(machine.Space, Base, End));
-        machine.Cache.EndChange(machine.Space);
-        // All lose the right to write; those before the one that is written back; that one; those behind it.
-        Assert.Equal(4UL, PageTable.Interruptions);
-        Assert.Equal(7, machine.Memory.Pages[(ExCacheFixture.FirstAsid, Base + (9 * Page))][0]);
-    }
-
-    [Fact]
-    public void The_choice_of_a_victim_interrupts_once_for_all_lines_that_have_been_used()
-    {
-        using ExCacheFixture machine = Touched(PolicyKind.Lru);
-        Assert.Equal(FaultOutcome.Resident, machine.Store(End, 1));
-        Assert.Equal(2UL, PageTable.Interruptions);
+        return machine;
     }
 
     private static ExCacheFixture Touched(PolicyKind policy = PolicyKind.Fifo)

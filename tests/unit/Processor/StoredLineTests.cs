@@ -88,7 +88,8 @@ public sealed unsafe class StoredLineTests
         machine.Cache.BeginSharedChange(Number);
         Assert.Equal(Errno.None, machine.Cache.WithdrawShared(Number, 0, ulong.MaxValue));
         Assert.Equal((0UL, 0UL), (machine.Space->ResidentLines, other->ResidentLines));
-        Assert.Equal(2, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal(1, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal((1, 2), (machine.Memory.Pages[(First, Base)][0], machine.Memory.Pages[(Second, Base + Page)][0]));
         machine.Cache.EndSharedChange(Number);
     }
 
@@ -143,6 +144,26 @@ public sealed unsafe class StoredLineTests
         Assert.Equal(Errno.None, machine.Cache.Leave(machine.Space, Base, Base + Page));
         machine.Cache.EndChange(machine.Space);
         Assert.Equal(1, machine.Memory.Pages[(First, Base)][0]);
+    }
+
+    [Fact]
+    public void Of_many_pages_those_that_the_owner_refuses_are_kept_and_those_that_go_another_way_go_there()
+    {
+        using ExCacheFixture machine = Make(out AddressSpace* other);
+        machine.Store(Base, 1);
+        machine.Store(Base + Page, 2);
+        machine.Store(other, Base + (2 * Page), 3);
+        other->VNode = 3;
+        machine.Admit(3);
+        machine.Memory.FlushError = Errno.EIO;
+        Assert.Equal(Errno.EIO, machine.Cache.WriteBackShared(Number, 0, ulong.MaxValue));
+        // The message with two, then each of the three.
+        Assert.Equal((4, 3UL), (machine.Memory.Requests[Opcode.Flush], machine.Cache.ResidentLines));
+        machine.Memory.FlushError = Errno.None;
+        Assert.Equal(Errno.None, machine.Cache.WriteBackShared(Number, 0, ulong.MaxValue));
+        Assert.Equal(6, machine.Memory.Requests[Opcode.Flush]);
+        Assert.Equal((0, 3), (machine.Memory.VNodes[First], machine.Memory.VNodes[Second]));
+        Assert.Equal(3, machine.Memory.Pages[(Second, Base + (2 * Page))][0]);
     }
 
     [Fact]
