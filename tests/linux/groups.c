@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/msg.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -80,6 +81,102 @@ static void as_user(const char *who, int count, gid_t *groups, uid_t user)
 	wait(NULL);
 }
 
+/* What setgroups takes and getgroups gives: in any number up to 65536, in ascending order. */
+static void many(int count, gid_t first, int step)
+{
+	static gid_t given[70000], got[70000];
+	unsigned long sum = 0, order = 1;
+
+	for (int i = 0; i < count; i++)
+		given[i] = first + (unsigned)(i * 7919L % count) * step;
+	int set = setgroups(count, given);
+	printf("setgroups of %d: %d %s\n", count, set, set < 0 ? strerror(errno) : "");
+	int there = getgroups(0, got), read = getgroups(70000, got);
+	for (int i = 0; i < read; i++) {
+		sum = sum * 31 + got[i];
+		order &= i == 0 || got[i - 1] <= got[i];
+	}
+	printf("getgroups: %d %d, in order %lu, %lx\n", there, read, order, sum);
+	if (there > 1)
+		say("getgroups without room", getgroups(there - 1, got));
+}
+
+/* The line of /proc/self/status: bytes and a sum of them. */
+static void told(void)
+{
+	static char text[1 << 20];
+	int file = open("/proc/self/status", O_RDONLY), size = 0, part;
+	unsigned long sum = 0;
+
+	while ((part = read(file, text + size, 5000)) > 0)
+		size += part;
+	text[size] = 0;
+	close(file);
+	char *line = strstr(text, "Groups:"), *end = strchr(line, '\n');
+	for (char *at = line; at < end; at++)
+		sum = sum * 31 + *at;
+	printf("status: %ld bytes, %lx\n", (long)(end - line), sum);
+}
+
+/* Rights by groups that are not the first ones: of a queue and of a file in memory. */
+static void far(void)
+{
+	struct msqid_ds ds;
+	int queue = msgget(IPC_PRIVATE, 0600);
+	int file = open("/dev/shm/lego-groups", O_CREAT | O_RDWR, 0600);
+
+	msgctl(queue, IPC_STAT, &ds);
+	ds.msg_perm.gid = 3999;
+	ds.msg_perm.mode = 0040;
+	msgctl(queue, IPC_SET, &ds);
+	fchown(file, 0, 3999);
+	fchmod(file, 0640);
+	close(file);
+	for (int count = 0; count <= 1000; count += 500) {
+		many(count, 3000, 2 - count / 1000);
+		fflush(stdout);
+		if (fork() == 0) {
+			if (fork() == 0) {
+				setresgid(OWN, OWN, OWN);
+				setresuid(USER, USER, USER);
+				told();
+				say("queue", msgctl(queue, IPC_STAT, &ds));
+				try("/dev/shm/lego-groups", O_RDONLY);
+				try("/dev/shm/lego-groups", O_RDWR);
+				say("without rights", setgroups(0, NULL));
+				fflush(stdout);
+				_exit(0);
+			}
+			setgroups(0, NULL);
+			wait(NULL);
+			say("the parent's", getgroups(0, NULL));
+			fflush(stdout);
+			_exit(0);
+		}
+		wait(NULL);
+	}
+	msgctl(queue, IPC_RMID, NULL);
+	unlink("/dev/shm/lego-groups");
+}
+
+static void numbers(void)
+{
+	static const int counts[] = { 0, 1, 32, 33, 64, 1000, 1022, 1023, 65536, 65537, 5, 40 };
+	gid_t bad[40];
+
+	for (int i = 0; i < sizeof counts / sizeof counts[0]; i++)
+		many(counts[i], 100, 3);
+	told();
+	memset(bad, 0, sizeof bad);
+	bad[39] = -1;
+	say("no group", setgroups(40, bad));
+	say("no memory", setgroups(40, (gid_t *)16));
+	say("below zero", setgroups(-1, bad));
+	say("as before", getgroups(0, NULL));
+	far();
+	setgroups(0, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	gid_t groups[32];
@@ -106,5 +203,6 @@ int main(int argc, char **argv)
 	as_user("one group", 1, groups + 31, USER);
 	as_user("no groups again", 0, groups, USER);
 	as_user("root with groups", 32, groups, 0);
+	numbers();
 	return 0;
 }

@@ -16,11 +16,19 @@ public unsafe ref struct FileCaller
     public PlaceReply Place;
     public uint UserId;
     public uint GroupId;
-    /// <summary>Supplementary groups, where they count: root has all rights without them.</summary>
-    public ReadOnlySpan<uint> Groups;
     public RpcContext Context;
 
+    /// <summary>The process whose supplementary groups count, as they are at each time; null: what has been sent counts.</summary>
+    private Process* _member;
+    private ReadOnlySpan<uint> _sent;
+
     public readonly RpcEndpoint Rpc => Processes.Rpc;
+
+    /// <summary>Supplementary groups, where they count: root has all rights without them. Good until the caller waits.</summary>
+    public readonly ReadOnlySpan<uint> Groups => _member == null ? _sent : _member->SupplementaryGroups;
+
+    /// <summary>Those of them that a request has room for: the lowest.</summary>
+    public readonly ReadOnlySpan<uint> GroupsToSend => Groups.Slice(0, Math.Min(Groups.Length, GroupList.Most));
 
     /// <summary>What the component remembers of files.</summary>
     public readonly FileLeases Leases => FileSystem.Of(Processes).Leases;
@@ -50,7 +58,15 @@ public unsafe ref struct FileCaller
     {
         UserId = userId;
         GroupId = groupId;
-        Groups = userId == 0 ? default : process->SupplementaryGroups;
+        _sent = default;
+        _member = userId == 0 ? null : process;
+    }
+
+    /// <summary>Takes the groups that a request was sent with: those of the process may be others by now.</summary>
+    public void HadGroups(ReadOnlySpan<uint> sent)
+    {
+        _sent = sent;
+        _member = null;
     }
 
     /// <summary>This kernel itself, as root: holds that it gives back, for no process in particular.</summary>

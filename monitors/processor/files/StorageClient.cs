@@ -63,7 +63,7 @@ public static unsafe class StorageClient
 
         LastLink last = (flags & (PathFlags.NoFollow | PathFlags.Exclusive)) != 0 ? LastLink.Keep : LastLink.Follow;
         FileCaller asker = caller;
-        asker.Groups = GroupList.Of(&request.Path.Groups);
+        asker.HadGroups(GroupList.Of(&request.Path.Groups));
         if (error is Errno.ENOENT or Errno.ENOTDIR && !mayCreate && length != 0)
         {
             ReadOnlySpan<uint> missing = MemoryMarshal.Cast<byte, uint>(body);
@@ -416,7 +416,7 @@ public static unsafe class StorageClient
             Handle = path.Handle,
             TimeNs = Clock.UnixTimeNs(),
         };
-        request.Groups.Set(caller.Groups);
+        request.Groups.Set(caller.GroupsToSend);
         return request;
     }
 

@@ -254,14 +254,17 @@ public static unsafe class IdentityCalls
             return process->GroupCount;
         }
 
-        ReadOnlySpan<uint> groups = new(process->Groups, process->GroupCount);
-        return SystemCall.Result(UserMemory.CopyOut(process, call.A1, MemoryMarshal.AsBytes(groups)), process->GroupCount);
+        // Another thread may change them during the wait.
+        GroupSet* many = GroupSet.Hold(process->ManyGroups);
+        ReadOnlySpan<uint> groups = process->SupplementaryGroups;
+        Errno error = UserMemory.CopyOut(process, call.A1, MemoryMarshal.AsBytes(groups));
+        GroupSet.Release(process->Table.Frames, many);
+        return SystemCall.Result(error, groups.Length);
     }
 
-    [SystemCall(116, "setgroups", Support.Partial, "at most 32")]
+    [SystemCall(116, "setgroups", Support.Partial, "to files of the volume a process is in the 32 lowest of its groups and in no other")]
     public static long SetGroups(ref SystemCall call)
     {
-        const uint LinuxMost = 65536;
         Process* process = call.Process;
         uint count = (uint)call.A0;
         if (!Capabilities.Has(process, Capabilities.SetGroupId))
@@ -269,13 +272,19 @@ public static unsafe class IdentityCalls
             return SystemCall.Fail(Errno.EPERM);
         }
 
-        if (count > Process.MaxGroups)
+        if (count > GroupSet.Most)
         {
-            return SystemCall.Fail(count > LinuxMost ? Errno.EINVAL : Errno.ENOMEM);
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Span<uint> groups = stackalloc uint[Process.MaxGroups];
-        groups = groups.Slice(0, (int)count);
+        Span<uint> few = stackalloc uint[Process.OwnGroups];
+        GroupSet* many = count > Process.OwnGroups ? GroupSet.Make(process->Table.Frames, (int)count) : null;
+        if (count > Process.OwnGroups && many == null)
+        {
+            return SystemCall.Fail(Errno.ENOMEM);
+        }
+
+        Span<uint> groups = many != null ? GroupSet.Of(many) : few.Slice(0, (int)count);
         Errno error = UserMemory.CopyIn(process, call.A1, MemoryMarshal.AsBytes(groups));
         for (int index = 0; index < groups.Length && error == Errno.None; index++)
         {
@@ -284,21 +293,19 @@ public static unsafe class IdentityCalls
 
         if (error != Errno.None)
         {
+            GroupSet.Release(process->Table.Frames, many);
             return SystemCall.Fail(error);
         }
 
-        process->GroupCount = (int)count;
-        for (int index = 0; index < groups.Length; index++)
+        GroupSet.Sort(groups);
+        if (many == null)
         {
-            int place = index;
-            for (; place > 0 && process->Groups[place - 1] > groups[index]; place--)
-            {
-                process->Groups[place] = process->Groups[place - 1];
-            }
-
-            process->Groups[place] = groups[index];
+            groups.CopyTo(new Span<uint>(process->Groups, Process.OwnGroups));
         }
 
+        process->GroupCount = (int)count;
+        GroupSet.Release(process->Table.Frames, process->ManyGroups);
+        process->ManyGroups = many;
         return 0;
     }
 

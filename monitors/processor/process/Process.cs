@@ -37,8 +37,8 @@ public unsafe struct Process
     /// <summary>Bytes of the command name with its terminator (TASK_COMM_LEN).</summary>
     public const int NameBytes = 16;
 
-    /// <summary>Most supplementary groups of a process.</summary>
-    public const int MaxGroups = GroupList.Most;
+    /// <summary>Most supplementary groups that need no <see cref="GroupSet"/>.</summary>
+    public const int OwnGroups = GroupList.Most;
 
     /// <summary>Number of resource limits (RLIM_NLIMITS).</summary>
     public const int LimitCount = 16;
@@ -123,17 +123,19 @@ public unsafe struct Process
     /// <summary>PR_SET_KEEPCAPS: what is permitted outlasts user id 0 (Capabilities).</summary>
     public bool KeepsCapabilities;
     /// <summary>Supplementary groups in ascending order (getgroups(2)), and how many there are; inherited.</summary>
-    public fixed uint Groups[MaxGroups];
+    public fixed uint Groups[OwnGroups];
     public int GroupCount;
+    /// <summary>The groups, where they are more than <see cref="Groups"/> holds; else null.</summary>
+    public GroupSet* ManyGroups;
 
-    /// <summary>The groups as a list; a process is a struct of a slab and stays where it is.</summary>
+    /// <summary>The groups as a list, good until its caller waits; a process is a struct of a slab and stays where it is.</summary>
     public readonly ReadOnlySpan<uint> SupplementaryGroups
     {
         get
         {
             fixed (uint* groups = Groups)
             {
-                return new ReadOnlySpan<uint>(groups, GroupCount);
+                return ManyGroups != null ? GroupSet.Of(ManyGroups) : new ReadOnlySpan<uint>(groups, GroupCount);
             }
         }
     }

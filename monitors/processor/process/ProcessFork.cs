@@ -179,7 +179,8 @@ public static unsafe class ProcessFork
         child->EffectiveCapabilities = parent->EffectiveCapabilities;
         child->KeepsCapabilities = parent->KeepsCapabilities;
         child->GroupCount = parent->GroupCount;
-        for (int index = 0; index < parent->GroupCount; index++)
+        child->ManyGroups = GroupSet.Hold(parent->ManyGroups);
+        for (int index = 0; index < Process.OwnGroups; index++)
         {
             child->Groups[index] = parent->Groups[index];
         }

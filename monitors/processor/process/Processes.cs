@@ -460,6 +460,7 @@ public sealed unsafe class Processes
         }
 
         Signals.Clear(this, ref process->Pending);
+        GroupSet.Release(Frames, process->ManyGroups);
         _processes.Free(process);
     }
 }

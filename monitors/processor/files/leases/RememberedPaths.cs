@@ -89,7 +89,7 @@ public sealed unsafe class RememberedPaths
         in FileCaller caller, scoped in VolumePath path, LastLink last, PathLease lease, ulong moment, Errno error, in FileHandle found,
         scoped ReadOnlySpan<byte> canonical, scoped ReadOnlySpan<uint> keys)
     {
-        ReadOnlySpan<byte> groups = MemoryMarshal.AsBytes(caller.Groups);
+        ReadOnlySpan<byte> groups = MemoryMarshal.AsBytes(caller.GroupsToSend);
         bool fits = path.Wire.Length + canonical.Length + groups.Length <= RememberedPath.TextBytes
             && keys.Length <= RememberedPath.MostSlots;
         if (!_table.Exists || !fits
@@ -122,7 +122,7 @@ public sealed unsafe class RememberedPaths
         entry->Error = error;
         entry->WireLength = (ushort)path.Wire.Length;
         entry->CanonicalLength = (ushort)canonical.Length;
-        entry->GroupCount = (ushort)caller.Groups.Length;
+        entry->GroupCount = (ushort)caller.GroupsToSend.Length;
         Span<byte> text = new(entry->Text, RememberedPath.TextBytes);
         path.Wire.CopyTo(text);
         canonical.CopyTo(text.Slice(path.Wire.Length));
@@ -140,7 +140,7 @@ public sealed unsafe class RememberedPaths
         {
             RememberedPath* entry = _table.At(hash, index);
             if (entry->IsUsed && entry->Hash == hash && (entry->Last == last || entry->IsPlain) && entry->UserId == caller.UserId
-                && entry->GroupId == caller.GroupId && MemoryMarshal.AsBytes(caller.Groups).SequenceEqual(GroupsOf(entry))
+                && entry->GroupId == caller.GroupId && MemoryMarshal.AsBytes(caller.GroupsToSend).SequenceEqual(GroupsOf(entry))
                 && entry->VNode == caller.Context.VNode && entry->Storage == caller.Place.Storage
                 && entry->Start.Inode == path.Handle.Inode
                 && entry->Start.Generation == path.Handle.Generation

@@ -219,10 +219,11 @@ public static unsafe class ProcessTexts
         Ids(ref text, "Gid:"u8, process->GroupId, process->EffectiveGroupId, process->SavedGroupId, process->FileSystemGroupId);
         text.AppendLine("FDSize:\t"u8, DescriptorSpace(process));
         text.Append("Groups:\t"u8);
-        for (int index = 0; index < process->GroupCount; index++)
+        ReadOnlySpan<uint> groups = process->SupplementaryGroups;
+        for (int index = 0; index < groups.Length; index++)
         {
             text.Append(index == 0 ? default : " "u8);
-            text.AppendNumber(process->Groups[index]);
+            text.AppendNumber(groups[index]);
         }
 
         text.Append(" \n"u8);
