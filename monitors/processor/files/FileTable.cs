@@ -263,10 +263,13 @@ public unsafe struct FileTable
         return -1;
     }
 
-    /// <summary>What a process loses with the first descriptor that it closes: record locks, word of a queue (mq_close(3)).</summary>
+    /// <summary>
+    /// What a process loses with the first descriptor that it closes: record locks, word of a queue (mq_close(3)) and of a directory.
+    /// </summary>
     private void Closed(OpenFile* file)
     {
         FileLocks.Closed(Owner, file);
+        file->Operations.Files.Inotify.EndNotice(file, Owner);
         if (file->Kind == FileKind.PosixQueue)
         {
             Files.Queues.StopListening(Process.Current, file->Queue);

@@ -91,6 +91,7 @@ public unsafe struct OpenFile
             FileOperations operations = file->Operations;
             EpollSet.Forget(operations.Files, file);
             SignalDrivenIo.Switch(file, isOn: false);
+            operations.Files.Inotify.EndNotices(file);
             if (file->Node != null && !file->IsPathOnly)
             {
                 operations.Files.Inotify.Tell(file->Node, file->IsWritable ? InotifyMask.CloseWrite : InotifyMask.CloseNoWrite);

@@ -30,6 +30,7 @@ public static unsafe class DescriptorCalls
     private const ulong GetOpenFileLock = 36;
     private const ulong SetOpenFileLock = 37;
     private const ulong SetOpenFileLockAndWait = 38;
+    private const ulong NotifyOfDirectory = 1026;
     private const ulong DuplicateCloseOnExec = 1030;
     private const ulong SetPipeSize = 1031;
     private const ulong GetPipeSize = 1032;
@@ -157,7 +158,7 @@ public static unsafe class DescriptorCalls
     }
 
     [SystemCall(72, "fcntl", Support.Partial,
-        "no leases, no F_NOTIFY, pipes hold at most /proc/sys/fs/pipe-max-size for root as well")]
+        "no leases; F_NOTIFY tells what inotify does; pipes hold at most /proc/sys/fs/pipe-max-size for root as well")]
     internal static long Control(ref SystemCall call)
     {
         FileTable* table = FileTable.Of(call.Process);
@@ -216,6 +217,8 @@ public static unsafe class DescriptorCalls
             case SetOpenFileLock:
             case SetOpenFileLockAndWait:
                 return LockCalls.Control(ref call);
+            case NotifyOfDirectory:
+                return SystemCall.Result(Notify(ref call, file, (DirectoryChanges)(uint)call.A2));
             case GetPipeSize:
                 return file->Kind == FileKind.Pipe ? file->Pipe->Ring.Capacity : SystemCall.Fail(Errno.EBADF);
             case SetPipeSize:
@@ -269,6 +272,28 @@ public static unsafe class DescriptorCalls
 
         Errno error = FileOpening.Open(call.Process, in path, flags, mode, out OpenFile* file);
         return error != Errno.None ? SystemCall.Fail(error) : Install(call.Process, file, (flags & OpenFlags.CloseOnExec) != 0);
+    }
+
+    /// <summary>
+    /// F_NOTIFY. ENOTDIR; EOPNOTSUPP: a directory that is served here, of which inotify does not tell either; ENOMEM.
+    /// </summary>
+    private static Errno Notify(ref SystemCall call, OpenFile* file, DirectoryChanges wanted)
+    {
+        Inotify inotify = FileSystem.Of(call.Process).Inotify;
+        LockOwner table = FileTable.Of(call.Process)->Owner;
+        if ((wanted & ~DirectoryChanges.Several) == 0)
+        {
+            inotify.EndNotice(file, table);
+            return Errno.None;
+        }
+
+        if (file->Kind != FileKind.Directory)
+        {
+            return file->Kind == FileKind.PseudoDirectory ? Errno.EOPNOTSUPP : Errno.ENOTDIR;
+        }
+
+        Errno error = file->SignalDriven.HasOwner ? Errno.None : file->SignalDriven.SetOwner(call.Process, (int)call.Process->Id);
+        return error != Errno.None ? error : inotify.Notify(file, table, (int)call.A0, wanted);
     }
 
     private static long ResizePipe(ref SystemCall call)

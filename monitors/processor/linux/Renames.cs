@@ -120,6 +120,10 @@ public static unsafe class Renames
         InotifyMask type = Inotify.TypeOf(node);
         inotify.TellName(vnode, PathText.DirectoryOf(oldPath), PathText.LastComponent(oldPath), InotifyMask.MovedFrom | type, cookie);
         inotify.TellName(vnode, PathText.DirectoryOf(newPath), PathText.LastComponent(newPath), InotifyMask.MovedTo | type, cookie);
+        if (PathText.DirectoryOf(oldPath).SequenceEqual(PathText.DirectoryOf(newPath)))
+        {
+            inotify.TellName(vnode, PathText.DirectoryOf(newPath), PathText.LastComponent(newPath), InotifyMask.RenamedHere, cookie);
+        }
     }
 
     private static void MovedPaths(FileSystem files, ushort vnode, ReadOnlySpan<byte> oldPath, ReadOnlySpan<byte> newPath, bool exchanges)

@@ -61,6 +61,9 @@ public unsafe struct SignalDrivenIo
         file->Flags ^= OpenFlags.Async;
     }
 
+    /// <summary>Whether an owner was set, who may be gone.</summary>
+    public readonly bool HasOwner => _group != 0 || _process.Id != 0;
+
     /// <summary>F_SETOWN: a process, a group as a negative number, 0 for nobody. ESRCH: there is none; EINVAL: not a group.</summary>
     public Errno SetOwner(Process* setter, int id)
     {
@@ -163,13 +166,30 @@ public unsafe struct SignalDrivenIo
         }
     }
 
+    /// <summary>The owner of an open directory hears of a change of it, or in it (F_NOTIFY; POLL_MSG).</summary>
+    public static void TellOfDirectory(OpenFile* file, int descriptor)
+    {
+        const int Message = 3;
+        const uint Band = 0x441;
+        ref SignalDrivenIo io = ref file->SignalDriven;
+        SignalInfo plain = new() { Number = Lego.Processor.Signal.Poll, Code = SignalCode.Kernel };
+        SignalInfo info = io.Signal == 0 ? plain : io.Details(Message, Band, descriptor);
+        Send(file, in info, in plain);
+    }
+
     private static void Send(OpenFile* file, int signal, PollEvents events)
     {
         ref SignalDrivenIo io = ref file->SignalDriven;
-        Processes table = file->Operations.Files.Processes;
         SignalInfo plain = new() { Number = signal, Code = SignalCode.Kernel };
         bool isDetailed = io.Signal != 0 && signal == Lego.Processor.Signal.Poll;
         SignalInfo info = isDetailed ? io.Details(file, events) : plain;
+        Send(file, in info, in plain);
+    }
+
+    private static void Send(OpenFile* file, in SignalInfo info, in SignalInfo plain)
+    {
+        ref SignalDrivenIo io = ref file->SignalDriven;
+        Processes table = file->Operations.Files.Processes;
         for (Process* process = table.First; process != null; process = process->Next)
         {
             bool isOwner = io._group != 0 ? process->Group == io._group : io._process.Find(table) == process;
@@ -203,10 +223,6 @@ public unsafe struct SignalDrivenIo
         return thread;
     }
 
-    /// <summary>
-    /// What a signal of F_SETSIG says: the events (si_band), which stand where others have a sender, and the descriptor (si_fd), which
-    /// stands where others have a value. Signals with codes of their own have another code for it.
-    /// </summary>
     private readonly SignalInfo Details(OpenFile* file, PollEvents events)
     {
         const int In = 1;
@@ -214,21 +230,30 @@ public unsafe struct SignalDrivenIo
         const int Urgent = 5;
         const int HangUp = 6;
         const PollEvents OfWriters = PollEvents.Writable | PollEvents.WriteBand | PollEvents.Error;
-        const ulong WithCodes = (1UL << (Lego.Processor.Signal.IllegalInstruction - 1)) | (1UL << (Lego.Processor.Signal.FloatingPoint - 1))
-            | (1UL << (Lego.Processor.Signal.SegmentationFault - 1)) | (1UL << (Lego.Processor.Signal.BusError - 1))
-            | (1UL << (Lego.Processor.Signal.Trap - 1)) | (1UL << (Lego.Processor.Signal.Child - 1))
-            | (1UL << (Lego.Processor.Signal.BadSystemCall - 1));
         bool isIn = file->IsReadable && (events & ~OfWriters) != 0;
         bool isOver = file->Kind == FileKind.Socket && (file->Operations.Poll(file) & PollEvents.HangUp) != 0;
         bool isUrgent = (events & PollEvents.Priority) != 0;
         int reason = isOver ? HangUp : isUrgent ? Urgent : isIn ? In : Out;
         uint band = reason switch { In => 0x41u, Out => 0x304u, Urgent => 0x82u, _ => 0x18u };
+        return Details(reason, band, Descriptor);
+    }
+
+    /// <summary>
+    /// What a signal of F_SETSIG says: the events (si_band), which stand where others have a sender, and the descriptor (si_fd), which
+    /// stands where others have a value. Signals with codes of their own have another code for it.
+    /// </summary>
+    private readonly SignalInfo Details(int reason, uint band, int descriptor)
+    {
+        const ulong WithCodes = (1UL << (Lego.Processor.Signal.IllegalInstruction - 1)) | (1UL << (Lego.Processor.Signal.FloatingPoint - 1))
+            | (1UL << (Lego.Processor.Signal.SegmentationFault - 1)) | (1UL << (Lego.Processor.Signal.BusError - 1))
+            | (1UL << (Lego.Processor.Signal.Trap - 1)) | (1UL << (Lego.Processor.Signal.Child - 1))
+            | (1UL << (Lego.Processor.Signal.BadSystemCall - 1));
         return new SignalInfo
         {
             Number = Signal,
             Code = (WithCodes & Lego.Processor.Signal.Bit(Signal)) != 0 ? SignalCode.InputOutput : reason,
             ProcessId = band,
-            Value = (uint)Descriptor,
+            Value = (uint)descriptor,
         };
     }
 

@@ -142,6 +142,7 @@ public sealed unsafe partial class Inotify
             }
         }
 
+        TellOwners(file, what);
         DropIfUnwatched(file);
     }
 

@@ -30,6 +30,7 @@ public sealed unsafe partial class Inotify
     private readonly Slab<InotifyWatch> _watches;
     private readonly Slab<WatchedFile> _watched;
     private readonly Slab<InotifyEvent> _events;
+    private readonly Slab<DirectoryNotice> _notices;
     private readonly WatchedFile** _buckets;
     private InotifyInstance* _first;
     private uint _lastCookie;
@@ -42,6 +43,7 @@ public sealed unsafe partial class Inotify
         _watches = new Slab<InotifyWatch>(files.Frames);
         _watched = new Slab<WatchedFile>(files.Frames);
         _events = new Slab<InotifyEvent>(files.Frames, MostEvents);
+        _notices = new Slab<DirectoryNotice>(files.Frames);
         _buckets = (WatchedFile**)files.Frames.AllocateCleared();
         if (_buckets == null)
         {
@@ -290,7 +292,7 @@ public sealed unsafe partial class Inotify
     [Blocks]
     private void DropIfUnwatched(WatchedFile* file)
     {
-        if (file->First != null)
+        if (file->First != null || file->Notices != null)
         {
             return;
         }

@@ -64,11 +64,13 @@ public unsafe struct InotifyWatch
     internal InotifyWatch* NextOfInstance;
 }
 
-/// <summary>A file that somebody watches; it holds one reference to the node, however many watches there are.</summary>
+/// <summary>A file that somebody watches; it holds one reference to the node, however many watches and notices there are.</summary>
 public unsafe struct WatchedFile
 {
     public FileNode* Node;
     internal InotifyWatch* First;
+    /// <summary>Open files of it, a directory, whose owners are told.</summary>
+    internal DirectoryNotice* Notices;
     internal WatchedFile* NextInBucket;
     internal uint PathHash;
 }

@@ -22,6 +22,8 @@ public enum InotifyMask : uint
     MoveSelf = 0x800,
     /// <summary>IN_ALL_EVENTS.</summary>
     AllEvents = 0xFFF,
+    /// <summary>A name became another one in the same directory: for F_NOTIFY alone.</summary>
+    RenamedHere = 0x1000,
     Unmount = 0x2000,
     QueueOverflow = 0x4000,
     /// <summary>The watch is gone.</summary>
