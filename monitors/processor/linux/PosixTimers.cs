@@ -22,7 +22,8 @@ public static unsafe class PosixTimers
     [SystemCall(222, "timer_create", Support.Full)]
     internal static long Create(ref SystemCall call)
     {
-        if (!Time.TryTimerClock(call.A0, out TimerClock clock, out bool countsRealTime))
+        ProcessTimer counting = default;
+        if (!Time.TryTakeClock(call.Process, call.A0, &counting))
         {
             return SystemCall.Fail(Time.NoSuchTimer(call.A0));
         }
@@ -45,8 +46,9 @@ public static unsafe class PosixTimers
             return SystemCall.Fail(Errno.EAGAIN);
         }
 
-        timer->Clock = clock;
-        timer->CountsRealTime = countsRealTime;
+        timer->Clock = counting.Clock;
+        timer->Counted = counting.Counted;
+        timer->CountsRealTime = counting.CountsRealTime;
         timer->Signal = wanted.Notify == SignalEvent.NotAtAll ? (byte)0 : (byte)wanted.Signal;
         timer->ThreadId = (wanted.Notify & SignalEvent.ToThread) != 0 ? wanted.ThreadId : 0;
         timer->Value = call.A1 == 0 ? timer->Id : wanted.Value;
@@ -82,9 +84,13 @@ public static unsafe class PosixTimers
             return SystemCall.Fail(error);
         }
 
+        if (!TimerQueue.TryRead(timer, out ulong now))
+        {
+            return SystemCall.Fail(Errno.ESRCH);
+        }
+
         TimerSetting before = SettingOf(timer);
         ulong valueNs = setting.Value.TotalNs;
-        ulong now = TimerQueue.NowOf(call.Process, timer->Clock);
         ulong dueNs = valueNs > ulong.MaxValue - now ? ulong.MaxValue : now + valueNs;
         if ((call.A1 & AbsoluteTime) != 0)
         {
@@ -146,7 +152,7 @@ public static unsafe class PosixTimers
         ulong leftNs = TimerQueue.RemainingNs(timer);
         if (leftNs == 0 && timer->DueNs != 0 && timer->PeriodNs != 0)
         {
-            leftNs = timer->PeriodNs - ((TimerQueue.NowOf(timer->Process, timer->Clock) - timer->DueNs) % timer->PeriodNs);
+            leftNs = TimerQueue.TryRead(timer, out ulong now) ? timer->PeriodNs - ((now - timer->DueNs) % timer->PeriodNs) : 0;
         }
 
         return new TimerSetting { Interval = TimeSpecification.FromNs(timer->PeriodNs), Value = TimeSpecification.FromNs(leftNs) };

@@ -1,6 +1,7 @@
 // Clocks and sleeping: clock_gettime, clock_getres, clock_settime, clock_nanosleep, nanosleep, gettimeofday, settimeofday, time, times
 // (clock_gettime(2), nanosleep(2), times(2)).
 
+using System;
 using System.Runtime.InteropServices;
 using Lego.Kernel;
 
@@ -51,24 +52,34 @@ public static unsafe class Time
     [SystemCall(229, "clock_getres", Support.Full)]
     internal static long GetResolution(ref SystemCall call)
     {
-        if (!TryRead(call.Process, call.A0, out _))
+        int number = NumberOf(call.A0);
+        bool exists = number < 0
+            ? ProcessorClock.TryFind(call.Process, number, ClockUse.Other, out _)
+            : TryRead(call.Process, call.A0, out _);
+        if (!exists)
         {
             return SystemCall.Fail(Errno.EINVAL);
         }
 
         // The coarse clocks are as good as the others here, but programs may rely on what they are called.
-        TimeSpecification resolution = new() { Nanoseconds = call.A0 is RealTimeCoarse or MonotonicCoarse ? CoarseNs : 1 };
+        bool isCoarse = number < 0 ? ProcessorClock.IsCoarse(number) : call.A0 is RealTimeCoarse or MonotonicCoarse;
+        TimeSpecification resolution = new() { Nanoseconds = isCoarse ? CoarseNs : 1 };
         return call.A1 == 0 ? 0 : SystemCall.Result(new UserPointer<TimeSpecification>(call.A1).Write(call.Process, in resolution));
     }
 
     [SystemCall(227, "clock_settime", Support.Partial, "EPERM for root as well: the rack's time is its host's")]
     internal static long SetClock(ref SystemCall call)
     {
-        // Only the real-time clock can be set at all.
+        // Only the real-time clock can be set at all, and nobody has the right to set those of processor time.
+        int number = (int)call.A0;
+        if (call.A0 != RealTime && number >= 0)
+        {
+            return SystemCall.Fail(Errno.EINVAL);
+        }
+
         Errno error = new UserPointer<TimeSpecification>(call.A1).Read(call.Process, out TimeSpecification time);
-        return SystemCall.Fail(call.A0 != RealTime ? Errno.EINVAL
-            : error != Errno.None ? error
-            : time.IsValid ? Errno.EPERM : Errno.EINVAL);
+        bool isValid = number < 0 ? ProcessorClock.TryFind(call.Process, number, ClockUse.Other, out _) : time.IsValid;
+        return SystemCall.Fail(error != Errno.None ? error : isValid ? Errno.EPERM : Errno.EINVAL);
     }
 
     [SystemCall(164, "settimeofday", Support.Partial, "EPERM for root as well: the rack's time is its host's")]
@@ -86,6 +97,11 @@ public static unsafe class Time
     [SystemCall(230, "clock_nanosleep", Support.Full)]
     internal static long SleepOnClock(ref SystemCall call)
     {
+        if (call.A0 == ProcessTime || ProcessorClock.IsNumber((int)call.A0))
+        {
+            return SleepOnProcessor(ref call, NumberOf(call.A0));
+        }
+
         if (call.A0 is not (RealTime or Monotonic or BootTime or International))
         {
             return SystemCall.Fail(NoSuchTimer(call.A0));
@@ -162,51 +178,83 @@ public static unsafe class Time
                 nanoseconds = CpuTime.TotalNs(UserThread.ActingFor(process));
                 return true;
             default:
-                return TryReadProcessor(process, (int)clock, out nanoseconds);
+                nanoseconds = 0;
+                return ProcessorClock.TryFind(process, (int)clock, ClockUse.Read, out ProcessorClock counted)
+                    && counted.TryRead(process->Table, out nanoseconds);
         }
+    }
+
+    /// <summary>Takes the clock that a created timer counts; false for clocks that have no timers, or are not there.</summary>
+    internal static bool TryTakeClock(Process* process, ulong clock, ProcessTimer* timer)
+    {
+        timer->CountsRealTime = clock is RealTime or International;
+        if (clock is RealTime or Monotonic or BootTime or International)
+        {
+            return true;
+        }
+
+        timer->Clock = TimerClock.Named;
+        return ProcessorClock.TryFind(process, NumberOf(clock), ClockUse.Other, out timer->Counted);
+    }
+
+    /// <summary>The number of a clock as one of processor time; not below 0: it is none.</summary>
+    private static int NumberOf(ulong clock) =>
+        clock == ProcessTime ? ProcessorClock.OwnProcess : clock == ThreadTime ? ProcessorClock.OwnThread : (int)clock;
+
+    /// <summary>Of clocks that nobody can wait on: EOPNOTSUPP where they exist, EINVAL where they do not.</summary>
+    internal static Errno NoSuchTimer(ulong clock)
+    {
+        bool isDevices = (int)clock < 0 && !ProcessorClock.IsNumber((int)clock);
+        return isDevices || clock <= BootTimeAlarm ? Errno.EOPNOTSUPP : Errno.EINVAL;
     }
 
     /// <summary>
-    /// Clocks of processor time by process id (clock_getcpuclockid(3)): the id's complement above three bits that say whose and what part;
-    /// the same number for a thread. Zero is the caller.
+    /// Sleeps until somebody has used so much processor time. It is looked at when that can be so at the earliest, as by TimerQueue. Who is
+    /// gone uses none: then only a signal ends it, as on Linux.
     /// </summary>
-    private static bool TryReadProcessor(Process* caller, int clock, out ulong nanoseconds)
+    private static long SleepOnProcessor(ref SystemCall call, int number)
     {
-        const int PartMask = 3;
-        const int All = 2;
-        const int User = 1;
-        nanoseconds = 0;
-        int part = clock & PartMask;
-        uint id = (uint)~(clock >> 3);
-        if (clock >= 0 || part > All)
+        Process* process = call.Process;
+        bool isAbsolute = (call.A1 & AbsoluteTime) != 0;
+        Errno error = new UserPointer<TimeSpecification>(call.A2).Read(process, out TimeSpecification time);
+        error = error == Errno.None && (!time.IsValid || ProcessorClock.IsOwnThread(process, number)) ? Errno.EINVAL : error;
+        if (error != Errno.None)
         {
-            return false;
+            return SystemCall.Fail(error);
         }
 
-        Process* process = id == 0 ? caller : Visibility.FindProcess(caller, id);
-        if (process == null)
+        if (!ProcessorClock.TryFind(process, number, ClockUse.Other, out ProcessorClock clock))
         {
-            return false;
+            return SystemCall.Fail(Errno.EINVAL);
         }
 
-        CpuTime.Of(process, out ulong userNs, out ulong systemNs);
-        nanoseconds = part == User ? userNs : userNs + systemNs;
-        return true;
-    }
+        clock.TryRead(process->Table, out ulong now);
+        ulong due = isAbsolute ? time.TotalNs
+            : call.ResumedDeadlineNs != 0 ? call.ResumedDeadlineNs
+            : now + Math.Min(time.TotalNs, ulong.MaxValue - now);
+        WaitQueue nobodyWakes = default;
+        while (error == Errno.None)
+        {
+            bool isThere = clock.TryRead(process->Table, out now);
+            if (isThere && now >= due)
+            {
+                return 0;
+            }
 
-    /// <summary>What a created timer on a clock counts; false for clocks that have no timers.</summary>
-    internal static bool TryTimerClock(ulong clock, out TimerClock counted, out bool countsRealTime)
-    {
-        const int OwnMask = ~7;
-        // The caller's own clocks of processor time by their numbers (TryReadProcessor).
-        bool isOwn = ((int)clock & OwnMask) == OwnMask && ((int)clock & 3) < 3;
-        countsRealTime = clock is RealTime or International;
-        counted = isOwn || clock is ProcessTime or ThreadTime ? TimerClock.Processor : TimerClock.Elapsed;
-        return isOwn || clock is RealTime or Monotonic or BootTime or International or ProcessTime or ThreadTime;
-    }
+            ulong deadline = isThere ? TimeSpecification.DeadlineAfter(Math.Max(due - now, TimerQueue.ProcessorTickNs)) : ulong.MaxValue;
+            error = Signals.WaitUntil(ref nobodyWakes, deadline);
+            error = error == Errno.ETIMEDOUT ? Errno.None : error;
+        }
 
-    /// <summary>Of clocks that nobody can wait on: EOPNOTSUPP where they exist, EINVAL where they do not.</summary>
-    internal static Errno NoSuchTimer(ulong clock) => clock <= BootTimeAlarm ? Errno.EOPNOTSUPP : Errno.EINVAL;
+        if (!isAbsolute && call.A3 != 0)
+        {
+            TimeSpecification left = TimeSpecification.FromNs(due > now ? due - now : 0);
+            Errno written = new UserPointer<TimeSpecification>(call.A3).Write(process, in left);
+            error = written != Errno.None ? written : error;
+        }
+
+        return isAbsolute ? SystemCall.Fail(error) : call.FailKeeping(error, due);
+    }
 
     private static long Sleep(ref SystemCall call, ulong clock, bool isAbsolute, ulong address, ulong remainingAddress)
     {

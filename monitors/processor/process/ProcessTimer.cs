@@ -14,6 +14,8 @@ public enum TimerClock : byte
     Processor,
     /// <summary>The part of it in user mode.</summary>
     User,
+    /// <summary>Processor time of somebody whom the timer names.</summary>
+    Named,
 }
 
 /// <summary>What happens when a timer expires.</summary>
@@ -69,6 +71,8 @@ public unsafe struct ProcessTimer
 
     // Only for timers of timer_create(2).
     public bool CountsRealTime;
+    /// <summary>What a timer with a named clock counts.</summary>
+    public ProcessorClock Counted;
     public uint Id;
     /// <summary>The thread that gets the signal (SIGEV_THREAD_ID); 0 = the process.</summary>
     public uint ThreadId;

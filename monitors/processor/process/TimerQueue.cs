@@ -15,7 +15,7 @@ public sealed unsafe class TimerQueue : ThreadBody
     private const ulong MaxCreated = 16384;
 
     /// <summary>Timers of processor time are not looked at more often: their precision, as a tick is Linux's.</summary>
-    private const ulong ProcessorTickNs = 1_000_000;
+    public const ulong ProcessorTickNs = 1_000_000;
 
     private const ulong SecondNs = 1_000_000_000;
 
@@ -29,7 +29,19 @@ public sealed unsafe class TimerQueue : ThreadBody
         _created = new Slab<ProcessTimer>(frames, MaxCreated);
     }
 
-    /// <summary>Time of a timer's clock.</summary>
+    /// <summary>Time of a timer's clock; false: whose processor time it counts is gone.</summary>
+    public static bool TryRead(ProcessTimer* timer, out ulong nanoseconds)
+    {
+        if (timer->Clock == TimerClock.Named)
+        {
+            return timer->Counted.TryRead(timer->Process->Table, out nanoseconds);
+        }
+
+        nanoseconds = NowOf(timer->Process, timer->Clock);
+        return true;
+    }
+
+    /// <summary>Time of a clock that names nobody.</summary>
     public static ulong NowOf(Process* process, TimerClock clock)
     {
         if (clock == TimerClock.Elapsed)
@@ -44,12 +56,11 @@ public sealed unsafe class TimerQueue : ThreadBody
     /// <summary>Time to the next expiry, at least a nanosecond; 0 when the timer does not run.</summary>
     public static ulong RemainingNs(ProcessTimer* timer)
     {
-        if (timer->LookNs == 0)
+        if (timer->LookNs == 0 || !TryRead(timer, out ulong now))
         {
             return 0;
         }
 
-        ulong now = NowOf(timer->Process, timer->Clock);
         return timer->DueNs > now ? timer->DueNs - now : 1;
     }
 
@@ -155,12 +166,12 @@ public sealed unsafe class TimerQueue : ThreadBody
     public void SignalTaken(Process* process, ref SignalInfo info)
     {
         ProcessTimer* timer = info.Code == SignalCode.Timer ? Find(process, info.ProcessId) : &process->RealTimer;
-        if (timer == null || timer->LookNs != 0 || timer->DueNs == 0)
+        if (timer == null || timer->LookNs != 0 || timer->DueNs == 0 || !TryRead(timer, out ulong clockNow))
         {
             return;
         }
 
-        ulong missed = Advance(timer, NowOf(process, timer->Clock));
+        ulong missed = Advance(timer, clockNow);
         if (info.Code == SignalCode.Timer)
         {
             timer->Overruns = (uint)Math.Min(missed, int.MaxValue);
@@ -181,7 +192,11 @@ public sealed unsafe class TimerQueue : ThreadBody
         {
             ProcessTimer* timer = _first;
             Remove(timer);
-            ulong clockNow = NowOf(timer->Process, timer->Clock);
+            if (!TryRead(timer, out ulong clockNow))
+            {
+                continue;
+            }
+
             if (timer->DueNs > clockNow)
             {
                 Insert(timer, now);
@@ -287,7 +302,7 @@ public sealed unsafe class TimerQueue : ThreadBody
         ulong look = timer->DueNs;
         if (timer->Clock != TimerClock.Elapsed)
         {
-            ulong clockNow = NowOf(timer->Process, timer->Clock);
+            TryRead(timer, out ulong clockNow);
             ulong left = Math.Max(timer->DueNs > clockNow ? timer->DueNs - clockNow : 0, ProcessorTickNs);
             look = left > ulong.MaxValue - now ? ulong.MaxValue : now + left;
         }
