@@ -29,7 +29,7 @@ public sealed class LinuxFilesTests : IDisposable
 
     [RootFact]
     public Task Open_files_pipes_and_timers_behave_as_on_the_host() =>
-        LinuxPrograms.AssertSameAsync(_folder, ".", [], "files");
+        LinuxPrograms.AssertSameAsync(_folder, ".", [], "edges", "files");
 
     [RootFact]
     public Task Open_files_directories_and_locks_hold_while_names_come_and_go() =>

@@ -28,6 +28,13 @@ public sealed unsafe partial class ExCache
         return _sharesNames || range.Kind == VmaKind.SharedFile || Find(name) != Line.None ? name : default;
     }
 
+    /// <summary>True when a private mapping has a page of its own instead of its file's. Does not block.</summary>
+    public bool HasOwnPage(AddressSpace* space, ulong address)
+    {
+        ulong* entry = PageTable.Find(space->PageTableRoot, address);
+        return entry != null && (PageState.IsPresent(*entry) ? !_lines[LineOf(*entry)].IsNamed : *entry == PageState.Remote);
+    }
+
     /// <summary>The rights of entries that map a line.</summary>
     private static ulong BitsOf(ref Line line, Protection protection, VmaKind kind)
     {

@@ -35,6 +35,9 @@ public unsafe struct ByteRing
 
     public readonly int Count => (int)(_written - _read);
 
+    /// <summary>Bytes before the next one in its page; 0 in an empty ring, and where the next one opens a page.</summary>
+    public readonly int BytesInLastPage => IsEmpty ? 0 : (int)(_written % PageOperations.PageSize);
+
     /// <summary>Bytes that this one holds.</summary>
     public readonly int Capacity => CapacityBytes - _withheldBytes;
 

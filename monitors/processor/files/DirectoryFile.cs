@@ -23,15 +23,26 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to) => CallResult.Fail(Errno.EISDIR);
 
+    /// <summary>
+    /// Positions are what telldir(3) gives. The end is where ext4 has that of a directory with an index (EXT4_HTREE_EOF_64BIT), whatever
+    /// its size: everything before it is data, and nothing can be read there.
+    /// </summary>
     public override long Seek(Process* process, OpenFile* file, long offset, SeekOrigin origin)
     {
-        if (origin == SeekOrigin.Current)
+        const long End = long.MaxValue;
+        switch (origin)
         {
-            offset += (long)file->Offset;
-        }
-        else if (origin != SeekOrigin.Start)
-        {
-            return CallResult.Fail(Errno.EINVAL);
+            case SeekOrigin.Current:
+                offset += (long)file->Offset;
+                break;
+            case SeekOrigin.End:
+                offset += End;
+                break;
+            case SeekOrigin.Data or SeekOrigin.Hole when (ulong)offset >= End:
+                return CallResult.Fail(Errno.ENXIO);
+            case SeekOrigin.Hole:
+                offset = End;
+                break;
         }
 
         if (offset < 0)
@@ -131,8 +142,9 @@ public sealed unsafe class DirectoryFile(FileSystem files) : FileOperations(file
 
     private static Errno AddOwn(OpenFile* file, ref DirectoryWriter writer)
     {
-        for (uint index = (uint)(file->Offset - OwnEntries); index < PseudoTree.RootCount; index++)
+        for (ulong at = file->Offset - OwnEntries; at < PseudoTree.RootCount; at++)
         {
+            uint index = (uint)at;
             PseudoNode node = new() { File = PseudoTree.RootChild(index) };
             Errno error = writer.Add(PseudoTree.InodeOf(node), OwnEntries + index + 1, FileMode.Directory >> 12,
                 PseudoTree.NameOf(node.File));

@@ -32,7 +32,7 @@ public static unsafe class FileHoles
         }
 
         FileCaller caller = FileCaller.Of(process, file->Node);
-        Errno error = RegularFile.WriteBack(process, file);
+        Errno error = RegularFile.WriteBack(process, file->Node);
         for (ulong at = offset; error == Errno.None && at < sizeBytes;)
         {
             error = StorageClient.FindData(in caller, in file->Node->Handle, at, out DataRun run);
@@ -63,22 +63,22 @@ public static unsafe class FileHoles
     /// <summary>
     /// Makes a range zero and gives the space of its whole blocks back. Where the volume cannot give it back, the zeros stay.
     /// </summary>
-    public static Errno Punch(Process* process, OpenFile* file, ulong offset, ulong lengthBytes)
+    public static Errno Punch(Process* process, FileNode* node, ulong offset, ulong lengthBytes)
     {
-        FileCaller caller = FileCaller.Of(process, file->Node);
-        Errno error = FileClient.Status(in caller, file->Node, out FileAttributes attributes);
+        FileCaller caller = FileCaller.Of(process, node);
+        Errno error = FileClient.Status(in caller, node, out FileAttributes attributes);
         ulong end = Math.Min(offset + lengthBytes, attributes.Size);
-        bool isVolumes = file->Node->Memory == null;
-        error = error == Errno.None && isVolumes ? RegularFile.WriteBack(process, file) : error;
+        bool isVolumes = node->Memory == null;
+        error = error == Errno.None && isVolumes ? RegularFile.WriteBack(process, node) : error;
         for (ulong at = offset; error == Errno.None && at < end;)
         {
             DataRun run = new() { Start = at, End = end };
-            error = isVolumes ? StorageClient.FindData(in caller, in file->Node->Handle, at, out run) : Errno.None;
+            error = isVolumes ? StorageClient.FindData(in caller, in node->Handle, at, out run) : Errno.None;
             ulong start = Math.Max(run.Start, at);
             ulong stop = Math.Min(run.End, end);
             if (error == Errno.None && start < stop)
             {
-                error = RegularFile.Clear(process, file, start, stop - start);
+                error = RegularFile.Clear(process, node, start, stop - start);
             }
 
             if (run.End <= at)
@@ -91,7 +91,7 @@ public static unsafe class FileHoles
 
         // Of the space behind the end of the file only what shares a page with the end goes (ext4_punch_hole).
         ulong lastPageEnd = ((attributes.Size / PageOperations.PageSize) + 1) * PageOperations.PageSize;
-        return error != Errno.None || !isVolumes ? error : Dig(process, file, offset, Math.Min(offset + lengthBytes, lastPageEnd));
+        return error != Errno.None || !isVolumes ? error : Dig(process, node, offset, Math.Min(offset + lengthBytes, lastPageEnd));
     }
 
     /// <summary>
@@ -107,7 +107,7 @@ public static unsafe class FileHoles
         FileCaller caller = FileCaller.Of(process, file->Node);
         StorageClient.DropSetId(in caller, file->Node);
         // What is not stored yet has space of its own coming, and a time that would cover that of this call.
-        Errno error = RegularFile.WriteBack(process, file);
+        Errno error = RegularFile.WriteBack(process, file->Node);
         ulong end = offset + lengthBytes;
         for (ulong at = offset; error == Errno.None && at < end; at += AllocateBytes)
         {
@@ -124,10 +124,10 @@ public static unsafe class FileHoles
     }
 
     /// <summary>Messages part the range between blocks, so that each of its whole blocks is in one of them.</summary>
-    private static Errno Dig(Process* process, OpenFile* file, ulong offset, ulong end)
+    private static Errno Dig(Process* process, FileNode* node, ulong offset, ulong end)
     {
-        FileCaller caller = FileCaller.Of(process, file->Node);
-        Errno error = RegularFile.WriteBack(process, file);
+        FileCaller caller = FileCaller.Of(process, node);
+        Errno error = RegularFile.WriteBack(process, node);
         for (ulong at = offset; error == Errno.None && at < end;)
         {
             if (Signals.IsDying(UserThread.ActingFor(process)))
@@ -135,14 +135,14 @@ public static unsafe class FileHoles
                 return Errno.EINTR;
             }
 
-            error = StorageClient.FindData(in caller, in file->Node->Handle, at, out DataRun run);
+            error = StorageClient.FindData(in caller, in node->Handle, at, out DataRun run);
             // Space that nobody has written is given back by its extents alone.
             ulong stop = run.Start > at ? Math.Min(run.Start, (at / PassBytes * PassBytes) + PassBytes)
                 : run.Start < run.End ? (at / DigBytes * DigBytes) + DigBytes
                 : end;
             stop = Math.Min(stop, end);
             error = error == Errno.None
-                ? StorageClient.ChangeSpace(in caller, Opcode.StorageDigHoles, in file->Node->Handle, at, (uint)(stop - at))
+                ? StorageClient.ChangeSpace(in caller, Opcode.StorageDigHoles, in node->Handle, at, (uint)(stop - at))
                 : error;
             at = stop;
         }

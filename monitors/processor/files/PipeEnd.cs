@@ -65,12 +65,15 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
         Pipe* pipe = file->Pipe;
-        bool atomic = from.RemainingBytes <= Pipe.AtomicBytes;
+        ulong asked = from.RemainingBytes;
+        bool atomic = asked <= Pipe.AtomicBytes;
         long total = 0;
+        int joined = 0;
         while (from.RemainingBytes != 0)
         {
             using (pipe->WriteLock.Acquire())
             {
+                joined = total == 0 ? JoinedBytes(pipe, asked) : joined;
                 if (pipe->Readers == 0)
                 {
                     return Broken(process, total);
@@ -81,6 +84,7 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
                     total += pipe->IsOfPackets ? PutPackets(pipe, ref from, out Errno error) : Fill(pipe, ref from, out error);
                     if (error != Errno.None)
                     {
+                        total -= pipe->IsOfPackets ? 0 : TakeBack(pipe, total, joined);
                         return total != 0 ? total : CallResult.Fail(error);
                     }
                 }
@@ -188,6 +192,28 @@ public sealed unsafe class PipeEnd(FileSystem files) : FileOperations(files)
         {
             Files.Nodes.Release(node);
         }
+    }
+
+    /// <summary>
+    /// Bytes of a write that go into the page of those before them: what is more than whole pages, if there is room (pipe_write of Linux).
+    /// </summary>
+    private static int JoinedBytes(Pipe* pipe, ulong asked)
+    {
+        int over = (int)(asked % PageOperations.PageSize);
+        int used = pipe->Ring.BytesInLastPage;
+        return used != 0 && used + over <= PageOperations.PageSize ? over : 0;
+    }
+
+    /// <summary>
+    /// Memory of the writer is not there in the middle of a page: that page counts as not written (pipe_write), but for what a reader has
+    /// taken already. Bytes that are gone again.
+    /// </summary>
+    private static long TakeBack(Pipe* pipe, long total, int joined)
+    {
+        long whole = total < joined ? 0 : joined + ((total - joined) / PageOperations.PageSize * PageOperations.PageSize);
+        int back = (int)Math.Min(total - whole, pipe->Ring.Count);
+        pipe->Ring.Retract(back);
+        return back;
     }
 
     /// <summary>Copies what is there to the reader.</summary>

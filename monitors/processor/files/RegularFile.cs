@@ -342,22 +342,20 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
     }
 
     /// <summary>Hands what was written to the storage component, which need not write it to its device (sync_file_range(2)).</summary>
-    internal static Errno WriteBack(Process* process, OpenFile* file)
+    internal static Errno WriteBack(Process* process, FileNode* node)
     {
-        FileCaller caller = FileCaller.Of(process, file->Node);
-        Errno error = FileSystem.Of(process).Mappings.Publish(file->Node, 0, ulong.MaxValue);
-        return error != Errno.None || file->Node->Memory != null
-            ? error
-            : FileClient.WriteBack(in caller, in file->Node->Handle, file->Node->Path);
+        FileCaller caller = FileCaller.Of(process, node);
+        Errno error = FileSystem.Of(process).Mappings.Publish(node, 0, ulong.MaxValue);
+        return error != Errno.None || node->Memory != null ? error : FileClient.WriteBack(in caller, in node->Handle, node->Path);
     }
 
     /// <summary>Makes a part of a file zero, as far as the file goes; its size stays.</summary>
-    internal static Errno Clear(Process* process, OpenFile* file, ulong offset, ulong lengthBytes)
+    internal static Errno Clear(Process* process, FileNode* node, ulong offset, ulong lengthBytes)
     {
         FileCaller caller = FileCaller.Of(process);
-        Errno error = FileClient.Status(in caller, file->Node, out FileAttributes attributes);
+        Errno error = FileClient.Status(in caller, node, out FileAttributes attributes);
         ulong end = Math.Min(offset + lengthBytes, attributes.Size);
-        StorageClient.DropSetId(in caller, file->Node);
+        StorageClient.DropSetId(in caller, node);
         while (error == Errno.None && offset < end)
         {
             if (Signals.IsDying(UserThread.ActingFor(process)))
@@ -368,7 +366,7 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
             using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
             int length = (int)Math.Min(end - offset, TransferBuffer.DataBytes);
             buffer.Data.Slice(0, length).Clear();
-            error = Put(process, in caller, file->Node, in buffer, offset, length, FileWriteFlags.None, out FileWriteReply reply);
+            error = Put(process, in caller, node, in buffer, offset, length, FileWriteFlags.None, out FileWriteReply reply);
             error = error == Errno.None && reply.Written == 0 ? Errno.ENOSPC : error;
             offset += reply.Written;
         }

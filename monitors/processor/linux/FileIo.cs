@@ -153,7 +153,7 @@ public static unsafe class FileIo
 
         return descriptor.File->Kind switch
         {
-            FileKind.Regular => call.A3 == 0 ? 0 : SystemCall.Result(RegularFile.WriteBack(call.Process, descriptor.File)),
+            FileKind.Regular => call.A3 == 0 ? 0 : SystemCall.Result(RegularFile.WriteBack(call.Process, descriptor.File->Node)),
             FileKind.Directory => 0,
             _ => SystemCall.Fail(Errno.ESPIPE),
         };
@@ -199,7 +199,7 @@ public static unsafe class FileIo
         // A range of zeros is a hole that gets space. Space first: a file does not grow into what the volume does not have.
         Errno error = keepsSize ? Errno.None : RegularFile.CheckLimit(call.Process, call.A2 + call.A3);
         error = error == Errno.None && (punches || (mode & AllocationMode.ZeroRange) != 0)
-            ? FileHoles.Punch(call.Process, descriptor.File, call.A2, call.A3)
+            ? FileHoles.Punch(call.Process, descriptor.File->Node, call.A2, call.A3)
             : error;
         error = error == Errno.None && !punches ? FileHoles.Allocate(call.Process, descriptor.File, call.A2, call.A3) : error;
         error = error != Errno.None || keepsSize ? error

@@ -210,7 +210,9 @@ public static unsafe class FutexCalls
             return SystemCall.Fail(Errno.EINVAL);
         }
 
-        Errno error = call.Process->Table.Futexes.Wait(call.Process, call.A0, isPrivate, (uint)call.A2, bits, deadline);
+        Errno error = isPrivate ? Errno.None : CheckWord(ref call, call.A0, operation: 0);
+        error = error != Errno.None ? error
+            : call.Process->Table.Futexes.Wait(call.Process, call.A0, isPrivate, (uint)call.A2, bits, deadline);
         return call.A3 == 0 ? SystemCall.Result(error) : error == Errno.None ? 0 : call.FailKeeping(error, deadline);
     }
 
@@ -271,7 +273,21 @@ public static unsafe class FutexCalls
             return address < UserMemory.Limit ? Errno.None : Errno.EFAULT;
         }
 
-        return new UserPointer<uint>(address).Read(call.Process, out _);
+        Errno error = new UserPointer<uint>(address).Read(call.Process, out _);
+        return error != Errno.None ? error : CheckShared(call.Process, address);
+    }
+
+    /// <summary>
+    /// EFAULT: a word that others might share is in memory of the process alone that it cannot write to, where nothing ever changes
+    /// (get_futex_key: "a RO anonymous page").
+    /// </summary>
+    private static Errno CheckShared(Process* process, ulong address)
+    {
+        bool isFixed = process->Space->TryFindRange(address, out VmaRecord range) && (range.Protection & Protection.Write) == 0
+            && (range.Kind == VmaKind.File
+                ? process->Table.Cache.HasOwnPage(process->Space, address)
+                : range.Kind is not (VmaKind.SharedFile or VmaKind.SharedAnonymous));
+        return isFixed ? Errno.EFAULT : Errno.None;
     }
 
     private static long Requeue(ref SystemCall call, uint operation, bool compares)

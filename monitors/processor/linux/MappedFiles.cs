@@ -147,6 +147,27 @@ public static unsafe class MappedFiles
         return FileClient.Synchronize(in caller, node.Node, ref known);
     }
 
+    /// <summary>
+    /// madvise(2)'s MADV_REMOVE of a part of a range: its file has a hole there. EINVAL: no file; EACCES: it may not be stored into.
+    /// </summary>
+    [Blocks]
+    public static Errno Remove(Process* process, in VmaRecord range, ulong start, ulong end)
+    {
+        if (range.Kind is not (VmaKind.SharedFile or VmaKind.SharedAnonymous or VmaKind.File))
+        {
+            return Errno.EINVAL;
+        }
+
+        FileNode* mapped = range.Kind == VmaKind.SharedFile ? (FileNode*)process->Table.Backings.FileOf(range.Backing) : null;
+        if (mapped == null || (range.Protection & Protection.Write) == 0)
+        {
+            return Errno.EACCES;
+        }
+
+        using NodeRef node = NodeRef.To(mapped);
+        return FileHoles.Punch(process, node.Node, range.FileOffset + (start - range.Start), end - start);
+    }
+
     /// <summary>MAP_SHARED | MAP_ANONYMOUS: a new object, which the mapping alone keeps. ENFILE, ENOMEM.</summary>
     private static Errno HoldNewObject(Process* process, scoped ref MapRequest request)
     {

@@ -21,6 +21,7 @@ public static unsafe class MemoryAdvice
         WillNeed = 3,
         DontNeed = 4,
         Free = 8,
+        Remove = 9,
         DontFork = 10,
         DoFork = 11,
         Mergeable = 12,
@@ -38,9 +39,9 @@ public static unsafe class MemoryAdvice
         DontNeedLocked = 24,
     }
 
-    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, _DONTNEED_LOCKED, MADV_FREE (at once), and hints that need nothing:"
-        + " NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD, PAGEOUT;"
-        + " MADV_POPULATE_READ, _WRITE, MADV_DONTFORK, _DOFORK, _WIPEONFORK, _KEEPONFORK;"
+    [SystemCall(28, "madvise", Support.Partial, "MADV_DONTNEED, _DONTNEED_LOCKED, MADV_FREE (at once), MADV_REMOVE, and hints"
+        + " that need nothing: NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP, COLD,"
+        + " PAGEOUT; MADV_POPULATE_READ, _WRITE, MADV_DONTFORK, _DOFORK, _WIPEONFORK, _KEEPONFORK;"
         + " all else is EINVAL")]
     public static long Advise(ref SystemCall call)
     {
@@ -87,7 +88,7 @@ public static unsafe class MemoryAdvice
     /// <summary>False, EINVAL: not an advice, or not a range that begins with a page and does not wrap.</summary>
     private static bool TryAdvisable(ulong address, ulong lengthBytes, Advice advice, out ulong end)
     {
-        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or Advice.DontFork or Advice.DoFork
+        bool isKnown = advice is <= Advice.DontNeed or Advice.Free or Advice.Remove or Advice.DontFork or Advice.DoFork
             or (>= Advice.Mergeable and <= Advice.DontNeedLocked);
         ulong length = (lengthBytes + PageMask) & ~PageMask;
         end = address + length;
@@ -123,7 +124,7 @@ public static unsafe class MemoryAdvice
             }
 
             ulong stop = Math.Min(range.End, end);
-            Errno error = AdvisePart(process->Table.Spaces, space, start, stop, advice, in range);
+            Errno error = AdvisePart(process, space, start, stop, advice, in range);
             if (error != Errno.None)
             {
                 return error;
@@ -136,12 +137,15 @@ public static unsafe class MemoryAdvice
     }
 
     /// <summary>Advice on a part of one range. EINVAL: it is not for such a range; ENOMEM, EPROTO.</summary>
-    private static Errno AdvisePart(Spaces spaces, AddressSpace* space, ulong start, ulong stop, Advice advice, in VmaRecord range)
+    private static Errno AdvisePart(
+        Process* process, AddressSpace* space, ulong start, ulong stop, Advice advice, in VmaRecord range)
     {
+        Spaces spaces = process->Table.Spaces;
         bool isOwnAnonymous = range.Backing == 0 && range.Kind is VmaKind.Anonymous or VmaKind.Stack;
         return advice switch
         {
             Advice.Free when range.Backing != 0 => Errno.EINVAL,
+            Advice.Remove => MappedFiles.Remove(process, in range, start, stop),
             Advice.DontNeed or Advice.DontNeedLocked or Advice.Free => spaces.Empty(space, start, stop),
             Advice.DontFork or Advice.DoFork =>
                 spaces.Advise(space, start, stop, ForkAdvice.Without, isOn: advice == Advice.DontFork),

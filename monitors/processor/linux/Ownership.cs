@@ -75,22 +75,17 @@ public static unsafe class Ownership
     internal static long SetTimesAt(ref SystemCall call)
     {
         SetAttributesRequest request = NowRequest();
-        if (call.A2 != 0)
+        bool isValid = true;
+        Errno error = call.A2 == 0 ? Errno.None : ReadTimes(call.Process, call.A2, out request, out isValid);
+        if (error != Errno.None || request.Mask == 0)
         {
-            Errno error = ReadTimes(call.Process, call.A2, out request);
-            if (error != Errno.None)
-            {
-                return SystemCall.Fail(error);
-            }
-        }
-
-        if (request.Mask == 0)
-        {
-            return 0;
+            return SystemCall.Result(error);
         }
 
         // A null path means the descriptor itself (utimensat(2), "C library/kernel ABI differences").
         return call.A1 == 0 && (int)call.A0 == PathName.CurrentDirectory ? SystemCall.Fail(Errno.EFAULT)
+            : call.A1 == 0 && call.A3 != 0 ? SystemCall.Fail(Errno.EINVAL)
+            : !isValid ? SystemCall.Fail(WhyNot(call.Process, call.A0, call.A1, call.A3))
             : call.A1 == 0
             ? SystemCall.Result(ChangeDescriptor(call.Process, call.A0, request))
             : Change(call.Process, call.A0, call.A1, call.A3, request);
@@ -156,9 +151,45 @@ public static unsafe class Ownership
         };
     }
 
-    private static Errno ReadTimes(Process* process, ulong address, out SetAttributesRequest request)
+    /// <summary>
+    /// Why times that are not valid are refused: EINVAL if the file is there (do_utimes looks for it first), else what its look-up says.
+    /// </summary>
+    private static Errno WhyNot(Process* process, ulong directory, ulong address, ulong flags)
+    {
+        if (address == 0)
+        {
+            using Descriptor descriptor = Descriptor.Of(process, directory);
+            return descriptor.IsBad || descriptor.File->IsPathOnly ? Errno.EBADF : Errno.EINVAL;
+        }
+
+        if ((flags & ~(AtFlags.NoFollow | AtFlags.EmptyPath)) != 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        EmptyPath empty = (flags & AtFlags.EmptyPath) != 0 ? EmptyPath.Descriptor : EmptyPath.Error;
+        using PathName path = PathName.FromUser(process, directory, address, empty);
+        if (path.Error != Errno.None || path.IsDescriptor)
+        {
+            return path.Error != Errno.None ? path.Error : Errno.EINVAL;
+        }
+
+        bool keeps = (flags & AtFlags.NoFollow) != 0;
+        Errno error = path.Resolve(process, keeps ? LastLink.Keep : LastLink.Follow, out PseudoNode node);
+        if (error == Errno.None && node.File == PseudoFile.None)
+        {
+            OpenFlags follow = keeps ? OpenFlags.NoFollow : OpenFlags.ReadOnly;
+            error = FileOpening.FindFile(process, path.Volume, follow, 0, out FileNode* found);
+            using NodeRef there = error == Errno.None ? NodeRef.Adopt(found) : default;
+        }
+
+        return error != Errno.None ? error : Errno.EINVAL;
+    }
+
+    private static Errno ReadTimes(Process* process, ulong address, out SetAttributesRequest request, out bool isValid)
     {
         request = NowRequest();
+        isValid = true;
         UserPointer<TimeSpecification> times = new(address);
         Errno error = times.Read(process, out TimeSpecification access);
         TimeSpecification modify = default;
@@ -168,12 +199,8 @@ public static unsafe class Ownership
             return error;
         }
 
-        if (!Apply(in access, AttributeMask.AccessTime, ref request.Mask, ref request.AccessTimeNs)
-            || !Apply(in modify, AttributeMask.ModifyTime, ref request.Mask, ref request.ModifyTimeNs))
-        {
-            return Errno.EINVAL;
-        }
-
+        isValid = Apply(in access, AttributeMask.AccessTime, ref request.Mask, ref request.AccessTimeNs)
+            & Apply(in modify, AttributeMask.ModifyTime, ref request.Mask, ref request.ModifyTimeNs);
         return Errno.None;
     }
 

@@ -8,7 +8,8 @@ namespace Lego.Processor;
 public static unsafe class TerminalCalls
 {
     [SystemCall(16, "ioctl", Support.Partial,
-        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIGETBSZ")]
+        "terminals (modes are set at the user's terminal; job control), FIONREAD, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX, FIGETBSZ,"
+        + " FS_IOC_GETFLAGS, FS_IOC_SETFLAGS (nothing can be changed)")]
     internal static long Control(ref SystemCall call)
     {
         using Descriptor descriptor = Descriptor.Of(call.Process, call.A0);
@@ -47,6 +48,10 @@ public static unsafe class TerminalCalls
                 return SystemCall.Result(error);
             case TerminalRequests.BlockSize:
                 return SystemCall.Result(new UserPointer<int>(call.A2).Write(call.Process, (int)PageOperations.PageSize));
+            case FileFlags.Get when FileFlags.Has(file):
+                return SystemCall.Result(FileFlags.Read(call.Process, file, call.A2));
+            case FileFlags.Set:
+                return SystemCall.Result(FileFlags.Change(call.Process, file, call.A2));
             case TerminalRequests.BytesReadable when file->Kind == FileKind.Regular:
                 return BytesToEnd(ref call, in descriptor);
             default:
