@@ -18,8 +18,8 @@ public sealed record ComponentLine(
     /// <summary>How a sentence refers to it: "m0 (memory)".</summary>
     public string Title => $"{Name} ({Kind.ToString().ToLowerInvariant()})";
 
-    internal string ToText() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Name}\t{Kind}\t{Node}\t{ProcessId}\t{MemoryBytes}\t{Cpus}\t{Link}\t{State}\t{Image}");
+    internal string ToText() => string.Create(
+        CultureInfo.InvariantCulture, $"{Name}\t{Kind}\t{Node}\t{ProcessId}\t{MemoryBytes}\t{Cpus}\t{Link}\t{State}\t{Image}");
 
     internal static ComponentLine Parse(string text)
     {
