@@ -192,6 +192,7 @@ public sealed unsafe partial class RpcEndpoint : PollSource
     public void Report(ref StatisticsWriter writer)
     {
         _counters.Report(ref writer);
+        ReportCalls(ref writer);
         LinkCounters links = default;
         for (int index = 0; index < _linkCount; index++)
         {
@@ -219,6 +220,19 @@ public sealed unsafe partial class RpcEndpoint : PollSource
         writer.Add("fabric.link_full"u8, links.Full);
         writer.Add("fabric.frames_ignored"u8, links.Ignored);
         writer.Add("fabric.faults_injected"u8, links.Faults);
+    }
+
+    /// <summary>Calls of each peer, by its node: the sequence numbers that name them count them.</summary>
+    private void ReportCalls(ref StatisticsWriter writer)
+    {
+        Span<byte> node = stackalloc byte[DecimalDigits.MaxDigits];
+        for (int index = 0; index <= MaxNode; index++)
+        {
+            if (_peers[index] is { Sequence: not 0 } peer)
+            {
+                writer.Add("fabric.calls_to."u8, node.Slice(0, DecimalDigits.Write(node, (ulong)index)), peer.Sequence);
+            }
+        }
     }
 
     /// <summary>Takes one frame from a link; false when there is none.</summary>

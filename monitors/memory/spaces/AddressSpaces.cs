@@ -244,6 +244,7 @@ public sealed unsafe partial class AddressSpaces
         writer.Add("memory.region_runs"u8, _regions.InUse);
         writer.Add("memory.fork_spaces"u8, _forks);
         writer.Add("memory.parts"u8, _parts);
+        ReportOwners(ref writer);
     }
 
     private static ulong BucketOf(ushort vnode, uint asid) => (asid + (vnode * 61UL)) % BucketCount;

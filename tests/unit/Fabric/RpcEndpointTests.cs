@@ -369,6 +369,7 @@ public sealed unsafe class RpcEndpointTests
         rack.One.Report(ref writer);
         string text = System.Text.Encoding.ASCII.GetString(writer.Text);
         Assert.Contains("fabric.requests.Map 1\n", text);
+        Assert.Contains("fabric.calls_to.2 2\n", text);
         Assert.Contains("fabric.retransmissions 0\n", text);
         Assert.Equal(before + 72, Sent(rack.One));
     }

@@ -46,6 +46,9 @@ public sealed unsafe class RegionOwnersTests : MemoryMonitorFixture
         Start(5);
         ulong address = MapOverBoth(5);
         Assert.Equal((1UL, 1UL, 0UL), (Counter("memory.consultations"), Counter("memory.runs_granted"), Counter("memory.runs_kept")));
+        Assert.Equal((1UL, 1UL, 2 * Region), (Counter($"memory.regions.{M2}.runs"), Counter($"memory.regions.{M2}.spaces"),
+            Counter($"memory.regions.{M2}.bytes")));
+        Assert.Equal(1UL, Counter($"memory.regions.{M}.spaces"));
         Assert.Equal(1UL, OwnerCounter("memory.parts"));
         Assert.Equal(Errno.None, FlushTo(M2, 5, address, 7));
         Assert.Equal(Filled(7), MissedAt(M2, 5, address));
