@@ -55,7 +55,7 @@ internal static class Program
         Command[] commands =
         [
             RunCommand.Create(), UpCommand.Create(), DownCommand.Create(), PsCommand.Create(), LogsCommand.Create(), StatsCommand.Create(),
-            TopCommand.Create(), VolumeCommand.Create(), VNodeCommand.Create(),
+            TopCommand.Create(), DashboardCommand.Create(), VolumeCommand.Create(), VNodeCommand.Create(),
             DrainCommand.Create(), DrainCommand.CreateUndo(),
             PublishCommand.Create(), DemoCommand.Create(), BenchCommand.Create(),
             TestCommand.Create(), GdbCommand.Create(), UpCommand.CreateKeeper(),
