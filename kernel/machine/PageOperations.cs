@@ -55,16 +55,29 @@ public static unsafe class PageOperations
     /// <summary>Copies forward; the ranges do not overlap.</summary>
     public static void CopyBytes(void* destination, void* source, ulong lengthBytes)
     {
-        byte* to = (byte*)destination;
-        byte* from = (byte*)source;
-        ulong bulk = lengthBytes & ~(UnrolledBytes - 1);
-        if (bulk != 0)
+        if (lengthBytes < UnrolledBytes)
         {
-            CopyWords(to, from, bulk / sizeof(ulong));
-            to += bulk;
-            from += bulk;
-            lengthBytes -= bulk;
+            CopyFew((byte*)destination, (byte*)source, lengthBytes);
         }
+        else
+        {
+            CopyMany((byte*)destination, (byte*)source, lengthBytes);
+        }
+    }
+
+    /// <summary>All that the chosen routine can copy, and the rest.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void CopyMany(byte* to, byte* from, ulong lengthBytes)
+    {
+        ulong rest = lengthBytes % (s_copy == CopyRoutine.Unrolled ? UnrolledBytes : sizeof(ulong));
+        ulong bulk = lengthBytes - rest;
+        CopyWords(to, from, bulk / sizeof(ulong));
+        CopyFew(to + bulk, from + bulk, rest);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyFew(byte* to, byte* from, ulong lengthBytes)
+    {
         for (; lengthBytes >= sizeof(ulong); lengthBytes -= sizeof(ulong))
         {
             *(ulong*)to = *(ulong*)from;

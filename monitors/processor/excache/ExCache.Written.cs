@@ -26,23 +26,20 @@ public sealed unsafe partial class ExCache
 
     /// <summary>
     /// Changes bytes of a page of an object where its line is, which is written then. False, and nothing has changed, if a mapping shows
-    /// the page, if it is not resident and the bytes are not all of it, or if there is no room.
+    /// the page, if it is not resident and the bytes are not all of it and in one piece, or if there is no room.
     /// </summary>
-    public bool TryWrite(uint number, ulong page, int offset, ReadOnlySpan<byte> bytes)
+    public bool TryWrite(uint number, ulong page, int offset, in SplitBytes bytes)
     {
+        // The line that makes room may be one that the bytes come from: a whole page would be copied to itself, two pieces over each other.
         LineName name = new(number, page);
         int index = Find(name);
         bool isWritten = index != Line.None && _lines[index].State == LineState.Written;
-        if (!isWritten && !TryTakeForWriting(name, bytes.Length == PageOperations.PageSize, ref index))
+        if (!isWritten && !TryTakeForWriting(name, bytes.Head.Length == PageOperations.PageSize, ref index))
         {
             return false;
         }
 
-        fixed (byte* from = bytes)
-        {
-            PageOperations.CopyBytes(FrameAddress(_lines[index].Frame) + offset, from, (ulong)bytes.Length);
-        }
-
+        bytes.CopyTo(FrameAddress(_lines[index].Frame) + offset);
         _objects.Change(number);
         return true;
     }

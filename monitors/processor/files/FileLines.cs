@@ -13,6 +13,7 @@
 // Who reads StreamBytes and more with one call reads them once: nothing of it is kept.
 
 using System;
+using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -31,12 +32,12 @@ internal static unsafe class FileLines
     /// bytes may have been. BLOCKS for pages of the program, and for the file's size when only that is unknown.
     /// </summary>
     public static bool TryRead(
-        in FileCaller caller, FileNode* node, ref ulong position, ulong wantedBytes, ref IoVector to, out ulong moved, out Errno error)
+        Process* process, FileNode* node, ref ulong position, ulong wantedBytes, ref IoVector to, out ulong moved, out Errno error)
     {
         moved = 0;
         error = Errno.None;
-        ExCache cache = caller.Processes.Cache;
-        if (!cache.SharesNames || node->Memory != null || !TryFindSize(in caller, cache, node, position, out ulong size))
+        ExCache cache = process->Table.Cache;
+        if (!cache.SharesNames || node->Memory != null || !TryFindSize(process, cache, node, position, out ulong size))
         {
             return false;
         }
@@ -48,33 +49,39 @@ internal static unsafe class FileLines
 
         uint number = cache.Objects.Find(node->Identity);
         ulong end = Math.Min(size, position + wantedBytes);
-        if (!cache.HasPages(number, position / PageBytes, (end + PageBytes - 1) / PageBytes))
+        // The first one is found when it is copied, which is before anything has moved.
+        if (!cache.HasPages(number, (position / PageBytes) + 1, (end + PageBytes - 1) / PageBytes))
         {
             return false;
         }
 
+        to.SpendTurn(end - position);
         uint version = cache.Objects.VersionOf(number);
         IoVector start = to;
         ulong at = position;
+        byte* page = null;
         while (at < end && error == Errno.None)
         {
-            error = to.Reserve(MissAccess.Write, out byte* target, out ulong room);
-            if (error != Errno.None)
-            {
-                break;
-            }
-
-            if (version != cache.Objects.VersionOf(number) || !cache.TryFindPage(number, at / PageBytes, out byte* page))
+            ulong inPage = at % PageBytes;
+            if (page == null && (version != cache.Objects.VersionOf(number) || !cache.TryFindPage(number, at / PageBytes, out page)))
             {
                 to = start;
                 return false;
             }
 
-            ulong inPage = at % PageBytes;
+            if (!to.TryReserve(MissAccess.Write, out byte* target, out ulong room))
+            {
+                // Waits for the program's page; the file's is looked for again.
+                error = to.Reserve(MissAccess.Write, out _, out _);
+                page = null;
+                continue;
+            }
+
             ulong length = Math.Min(Math.Min(room, PageBytes - inPage), end - at);
             PageOperations.CopyBytes(target, page + inPage, length);
             to.Advance(length);
             at += length;
+            page = inPage + length == PageBytes ? null : page;
         }
 
         moved = at - position;
@@ -115,17 +122,22 @@ internal static unsafe class FileLines
     }
 
     /// <summary>The size of a file. False: it is not known, and the page at a position is not resident.</summary>
-    private static bool TryFindSize(in FileCaller caller, ExCache cache, FileNode* node, ulong position, out ulong size)
+    private static bool TryFindSize(Process* process, ExCache cache, FileNode* node, ulong position, out ulong size)
     {
-        RememberedAttributes known = caller.Leases.Attributes;
-        ushort storage = node->Place.Storage;
-        if (known.TryFindSize(storage, in node->Handle, out size) || FileSystem.Of(caller.Processes).Kept.TryFindSize(node, out size))
-        {
-            return true;
-        }
+        FileSystem files = FileSystem.Of(process);
+        return files.Kept.TryFindSize(node, out size)
+            || files.Leases.Attributes.TryFindSize(node->Place.Storage, in node->Handle, out size)
+            || (cache.TryFindPage(cache.Objects.Find(node->Identity), position / PageBytes, out _)
+                && TryAskForSize(process, node, out size));
+    }
 
-        // One message instead of another, and the next read needs none.
-        return cache.TryFindPage(cache.Objects.Find(node->Identity), position / PageBytes, out _)
-            && FileClient.Status(in caller, node, out _) == Errno.None && known.TryFindSize(storage, in node->Handle, out size);
+    /// <summary>One message instead of another, and the next read needs none.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryAskForSize(Process* process, FileNode* node, out ulong size)
+    {
+        size = 0;
+        FileCaller caller = FileCaller.Of(process);
+        return FileClient.Status(in caller, node, out _) == Errno.None
+            && caller.Leases.Attributes.TryFindSize(node->Place.Storage, in node->Handle, out size);
     }
 }

@@ -85,6 +85,9 @@ public unsafe struct FileNode
     /// <summary>What its pages are pages of.</summary>
     public readonly ObjectIdentity Identity => new() { Handle = Handle, Volume = Place.Storage };
 
+    /// <summary>Set-user-ID or set-group-ID, which a write takes away.</summary>
+    public readonly bool HasSetId => (Mode & (FileMode.SetUserId | FileMode.SetGroupId)) != 0;
+
     public readonly bool IsDirectory => (Mode & FileMode.TypeMask) == FileMode.Directory;
 
     /// <summary>Canonical path, no terminator; empty when it is longer than any path. Valid until the path changes.</summary>

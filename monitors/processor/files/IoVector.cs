@@ -3,6 +3,7 @@
 // program that changes its array meanwhile harms only itself.
 
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
@@ -26,8 +27,8 @@ public unsafe ref struct IoVector
     /// <summary>Most bytes that one read or write moves (MAX_RW_COUNT).</summary>
     public const ulong MaxBytes = 0x7fff_f000;
 
+    /// <summary>Null for a buffer of the kernel's own, where addresses are the kernel's.</summary>
     private readonly Process* _process;
-    private byte* _kernel;
     private ulong _address;
     private ulong _segmentBytes;
     private ulong _nextSegment;
@@ -63,7 +64,7 @@ public unsafe ref struct IoVector
 
     /// <summary>A kernel buffer.</summary>
     public static IoVector OfKernel(byte* kernel, ulong lengthBytes) =>
-        new(null) { _kernel = kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
+        new(null) { _address = (ulong)kernel, _segmentBytes = lengthBytes, RemainingBytes = lengthBytes };
 
     /// <summary>An iovec array of a program, cut at MAX_RW_COUNT. EINVAL (too many or negative lengths), EFAULT.</summary>
     public static Errno OfArray(Process* process, ulong address, ulong count, out IoVector vector)
@@ -128,7 +129,7 @@ public unsafe ref struct IoVector
     /// </summary>
     public Errno Reserve(MissAccess access, out byte* at, out ulong roomBytes)
     {
-        at = _kernel;
+        at = (byte*)_address;
         roomBytes = 0;
         Errno error = NextSegment();
         if (error != Errno.None)
@@ -147,18 +148,66 @@ public unsafe ref struct IoVector
             return Errno.EFAULT;
         }
 
-        ulong inPage = _address & (PageOperations.PageSize - 1);
-        roomBytes = Math.Min(roomBytes, PageOperations.PageSize - inPage);
+        roomBytes = Math.Min(roomBytes, UserMemory.RestOfPage(_address));
         _process->Table.Turns.Spend(roomBytes);
         error = LineFaults.Pin(_process, _address, access, out byte* line);
-        at = line + inPage;
+        at = line + (_address & (PageOperations.PageSize - 1));
         return error;
+    }
+
+    /// <summary>
+    /// As <see cref="Reserve"/>, but does not block: what the caller has found before is still so. False: only Reserve can tell. The caller
+    /// has spent its turn (<see cref="SpendTurn"/>).
+    /// </summary>
+    public readonly bool TryReserve(MissAccess access, out byte* at, out ulong roomBytes)
+    {
+        at = (byte*)_address;
+        roomBytes = _segmentBytes;
+        if (_process == null || _segmentBytes == 0)
+        {
+            return _segmentBytes != 0;
+        }
+
+        roomBytes = Math.Min(_segmentBytes, UserMemory.RestOfPage(_address));
+        return !UserMemory.IsWild(_address, _segmentBytes) && UserMemory.TryFind(_process, _address, access, out at);
+    }
+
+    /// <summary>
+    /// Where all that is left comes from, if it is one segment in one page of the program or in two, and they are there. Does not block, as
+    /// <see cref="TryReserve"/>.
+    /// </summary>
+    public readonly bool TryReserveAll(MissAccess access, out SplitBytes bytes)
+    {
+        bytes = default;
+        if (_segmentBytes != RemainingBytes || !TryReserve(access, out byte* head, out ulong headBytes))
+        {
+            return false;
+        }
+
+        ulong tailBytes = RemainingBytes - headBytes;
+        byte* tail = null;
+        if (tailBytes > PageOperations.PageSize
+            || (tailBytes != 0 && !UserMemory.TryFind(_process, _address + headBytes, access, out tail)))
+        {
+            return false;
+        }
+
+        bytes = new SplitBytes(new ReadOnlySpan<byte>(head, (int)headBytes), new ReadOnlySpan<byte>(tail, (int)tailBytes));
+        return true;
+    }
+
+    /// <summary>So many bytes are about to be moved by those that do not block. BLOCKS when the turn is over.</summary>
+    public readonly void SpendTurn(ulong lengthBytes)
+    {
+        if (_process != null)
+        {
+            _process->Table.Turns.Spend(lengthBytes);
+        }
     }
 
     /// <summary>So many bytes were moved where <see cref="Reserve"/> said.</summary>
     public void Advance(ulong lengthBytes)
     {
-        _kernel += _process == null ? lengthBytes : 0;
         _address += lengthBytes;
         _segmentBytes -= lengthBytes;
         RemainingBytes -= lengthBytes;
@@ -166,42 +215,55 @@ public unsafe ref struct IoVector
 
     private Errno Move(byte* bytes, int lengthBytes, MissAccess access, out int movedBytes)
     {
-        movedBytes = 0;
-        while (movedBytes < lengthBytes && RemainingBytes != 0)
+        // The usual case, cut short: it saves 40 of the instructions that a read of one byte takes.
+        if (_process == null || (ulong)lengthBytes > _segmentBytes)
         {
-            Errno error = NextSegment();
-            if (error != Errno.None)
-            {
-                return error;
-            }
+            return MoveSegments(bytes, lengthBytes, access, out movedBytes);
+        }
 
-            ulong chunk = Math.Min(_segmentBytes, (ulong)(lengthBytes - movedBytes));
+        Errno error = UserMemory.Copy(_process, _address, bytes, (ulong)lengthBytes, access, out ulong copied);
+        Advance(copied);
+        movedBytes = (int)copied;
+        return error;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Errno MoveSegments(byte* bytes, int lengthBytes, MissAccess access, out int movedBytes)
+    {
+        int moved = 0;
+        Errno error = Errno.None;
+        while (error == Errno.None && moved < lengthBytes && RemainingBytes != 0)
+        {
+            error = NextSegment();
+            ulong chunk = Math.Min(_segmentBytes, (ulong)(lengthBytes - moved));
             ulong copied = chunk;
             if (_process != null)
             {
-                error = UserMemory.Copy(_process, _address, bytes + movedBytes, chunk, access, out copied);
+                error = error != Errno.None ? error : UserMemory.Copy(_process, _address, bytes + moved, chunk, access, out copied);
             }
             else if (access == MissAccess.Write)
             {
-                PageOperations.CopyBytes(_kernel, bytes + movedBytes, chunk);
+                PageOperations.CopyBytes((byte*)_address, bytes + moved, chunk);
             }
             else
             {
-                PageOperations.CopyBytes(bytes + movedBytes, _kernel, chunk);
+                PageOperations.CopyBytes(bytes + moved, (byte*)_address, chunk);
             }
 
             Advance(copied);
-            movedBytes += (int)copied;
-            if (error != Errno.None)
-            {
-                return error;
-            }
+            moved += (int)copied;
         }
 
-        return Errno.None;
+        movedBytes = moved;
+        return error;
     }
 
-    private Errno NextSegment()
+    /// <summary>There are bytes in the segment, or the next one that has some is taken. EFAULT.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Errno NextSegment() => _segmentBytes != 0 ? Errno.None : TakeSegment();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Errno TakeSegment()
     {
         while (_segmentBytes == 0 && _segmentsLeft != 0)
         {

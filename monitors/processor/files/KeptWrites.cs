@@ -63,12 +63,12 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
     }
 
     /// <summary>Keeps a write that changes nothing but one page of a file. False: it has to go by message. Does not block.</summary>
-    public bool TryKeep(OpenFile* file, ulong offset, ReadOnlySpan<byte> bytes)
+    public bool TryKeep(OpenFile* file, ulong offset, in SplitBytes bytes)
     {
         FileNode* node = file->Node;
         ulong end = offset + (ulong)bytes.Length;
         ulong page = offset / PageBytes;
-        if (!_isAllowed || !file->HasWritten || !IsKeeper(node) || bytes.IsEmpty || (end - 1) / PageBytes != page
+        if (!_isAllowed || !file->HasWritten || !IsKeeper(node) || bytes.Length == 0 || (end - 1) / PageBytes != page
             || !TryFindSize(node, out ulong size) || end > size || node->Place.Storage != _volume)
         {
             return false;
@@ -78,7 +78,7 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
         ObjectIdentity identity = node->Identity;
         uint number = node->KeptObject != 0 ? node->KeptObject : cache.NumberOf(in identity);
         bool hasSpace = _spaceBytes >= SpaceFactor * (cache.WrittenBytes + PageBytes);
-        if (!hasSpace || number == 0 || !cache.TryWrite(number, page, (int)(offset % PageBytes), bytes))
+        if (!hasSpace || number == 0 || !cache.TryWrite(number, page, (int)(offset % PageBytes), in bytes))
         {
             return false;
         }

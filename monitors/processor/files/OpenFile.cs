@@ -1,6 +1,7 @@
 // An open file description (open(2)): what descriptors refer to, shared by dup and fork with one position. In a slab; lives as long as
 // something refers to it. Which fields are used depends on Kind; the operations are in FileOperations and its subclasses.
 
+using System.Runtime.CompilerServices;
 using Lego.Kernel;
 
 namespace Lego.Processor;
@@ -82,23 +83,30 @@ public unsafe struct OpenFile
     }
 
     /// <summary>Drops a reference; the last one closes the file. May BLOCK (an unlinked file is removed then).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Release(OpenFile* file)
     {
-        file->References--;
-        if (file->References == 0)
+        // Every call that takes a descriptor comes here.
+        if (--file->References == 0)
         {
-            FileLocks.Closed(file);
-            FileOperations operations = file->Operations;
-            EpollSet.Forget(operations.Files, file);
-            SignalDrivenIo.Switch(file, isOn: false);
-            operations.Files.Inotify.EndNotices(file);
-            if (file->Node != null && !file->IsPathOnly)
-            {
-                operations.Files.Inotify.Tell(file->Node, file->IsWritable ? InotifyMask.CloseWrite : InotifyMask.CloseNoWrite);
-            }
-
-            operations.Close(file);
-            operations.Files.OpenFiles.Free(file);
+            Close(file);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Close(OpenFile* file)
+    {
+        FileLocks.Closed(file);
+        FileOperations operations = file->Operations;
+        EpollSet.Forget(operations.Files, file);
+        SignalDrivenIo.Switch(file, isOn: false);
+        operations.Files.Inotify.EndNotices(file);
+        if (file->Node != null && !file->IsPathOnly)
+        {
+            operations.Files.Inotify.Tell(file->Node, file->IsWritable ? InotifyMask.CloseWrite : InotifyMask.CloseNoWrite);
+        }
+
+        operations.Close(file);
+        operations.Files.OpenFiles.Free(file);
     }
 }

@@ -22,7 +22,6 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
 
     public override long Read(Process* process, OpenFile* file, ref ulong position, ref IoVector to)
     {
-        FileCaller caller = FileCaller.Of(process);
         bool keeps = to.RemainingBytes < FileLines.StreamBytes;
         long total = 0;
         if (to.RemainingBytes != 0)
@@ -41,9 +40,9 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
             int wanted = (int)Math.Min(to.RemainingBytes, TransferBuffer.DataBytes);
             Errno error = Files.Mappings.Publish(file->Node, position, position + (ulong)wanted);
             ulong moved = 0;
-            if (error == Errno.None && !FileLines.TryRead(in caller, file->Node, ref position, (ulong)wanted, ref to, out moved, out error))
+            if (error == Errno.None && !FileLines.TryRead(process, file->Node, ref position, (ulong)wanted, ref to, out moved, out error))
             {
-                error = ReadByMessage(in caller, file->Node, ref position, wanted, keeps, ref to, out moved);
+                error = ReadByMessage(process, file->Node, ref position, wanted, keeps, ref to, out moved);
             }
 
             total += (long)moved;
@@ -63,9 +62,10 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
 
     /// <summary>One piece that the memory component is asked for. On an error some bytes may have been moved.</summary>
     private static Errno ReadByMessage(
-        in FileCaller caller, FileNode* node, ref ulong position, int wantedBytes, bool keeps, ref IoVector to, out ulong moved)
+        Process* process, FileNode* node, ref ulong position, int wantedBytes, bool keeps, ref IoVector to, out ulong moved)
     {
         int arrived = 0;
+        FileCaller caller = FileCaller.Of(process);
         using TransferBuffer buffer = FileSystem.Of(caller.Processes).Buffers.Take();
         Errno error = FileLines.Fetch(in caller, node, position, wantedBytes, keeps, buffer.Data, out ReadOnlySpan<byte> bytes);
         error = error != Errno.None ? error : to.Give(bytes, out arrived);
@@ -76,13 +76,12 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
 
     public override long Write(Process* process, OpenFile* file, ref ulong position, ref IoVector from)
     {
-        FileCaller caller = FileCaller.Of(process);
         OpenFlags asked = file->Flags | from.Extra;
         FileWriteFlags flags = ((asked & OpenFlags.Append) != 0 ? FileWriteFlags.Append : FileWriteFlags.None)
             | ((asked & OpenFlags.DataSync) != 0 ? FileWriteFlags.Synchronous : FileWriteFlags.None);
-        if (from.RemainingBytes != 0)
+        if (from.RemainingBytes != 0 && file->Node->HasSetId)
         {
-            StorageClient.DropSetId(in caller, file->Node);
+            DropSetId(process, file->Node);
         }
 
         long total = 0;
@@ -94,58 +93,23 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
             }
 
             ulong limited = position;
-            Errno sized = (flags & FileWriteFlags.Append) != 0 ? EndForLimit(process, file, out limited) : Errno.None;
-            if (sized != Errno.None)
-            {
-                return total != 0 ? total : CallResult.Fail(sized);
-            }
-
+            Errno error = (flags & FileWriteFlags.Append) != 0 ? EndForLimit(process, file, out limited) : Errno.None;
             ulong room = RoomBelowLimit(process, limited);
-            if (room == 0)
+            if (error == Errno.None && room == 0)
             {
                 return total != 0 ? total : TooLarge(process);
             }
 
-            if (flags == FileWriteFlags.None && from.RemainingBytes <= room && TryKeep(file, ref position, ref from, out ulong kept))
+            ulong moved = 0;
+            if (error == Errno.None && !(flags == FileWriteFlags.None && TryKeep(file, room, ref position, ref from, out moved)))
             {
-                total += (long)kept;
-                continue;
+                error = WriteByBuffer(process, file, flags, room, ref position, ref from, out moved);
             }
 
-            using TransferBuffer buffer = FileSystem.Of(process).Buffers.Take();
-            int wanted = (int)Math.Min(Math.Min(from.RemainingBytes, room), TransferBuffer.DataBytes);
-            Errno fault = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
-            if (gathered == 0)
-            {
-                return total != 0 ? total : CallResult.Fail(fault);
-            }
-
-            if (flags == FileWriteFlags.None && fault == Errno.None && Files.Kept.TryKeep(file, position, buffer.Data.Slice(0, gathered)))
-            {
-                position += (uint)gathered;
-                total += gathered;
-                continue;
-            }
-
-            Errno error = Put(process, in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
+            total += (long)moved;
             if (error != Errno.None)
             {
                 return total != 0 ? total : CallResult.Fail(error);
-            }
-
-            // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
-            file->KnownWriteError = file->KnownWriteError != 0 ? file->KnownWriteError : reply.LastWriteError;
-            file->HasWritten = true;
-            position = reply.Offset + reply.Written;
-            total += reply.Written;
-            if (fault != Errno.None)
-            {
-                break;
-            }
-
-            if (reply.Written < (uint)gathered)
-            {
-                return total != 0 ? total : CallResult.Fail(Errno.ENOSPC);
             }
         }
 
@@ -153,22 +117,70 @@ public sealed unsafe partial class RegularFile(FileSystem files) : FileOperation
     }
 
     /// <summary>
-    /// Keeps what is left of a write, if it lies in one page of the program (KeptWrites). False: nothing has moved. A fault is met again by
-    /// who takes the bytes.
+    /// Keeps what is left of a write from where it lies, if that is in two pages of the program at most, and they are there (KeptWrites).
+    /// False: nothing has moved.
     /// </summary>
-    private bool TryKeep(OpenFile* file, ref ulong position, ref IoVector from, out ulong lengthBytes)
+    private bool TryKeep(OpenFile* file, ulong roomBytes, ref ulong position, ref IoVector from, out ulong lengthBytes)
     {
         lengthBytes = from.RemainingBytes;
-        if (!file->HasWritten || lengthBytes > PageOperations.PageSize
-            || from.Reserve(MissAccess.Read, out byte* bytes, out ulong there) != Errno.None || there < lengthBytes
-            || !Files.Kept.TryKeep(file, position, new ReadOnlySpan<byte>(bytes, (int)lengthBytes)))
+        if (!file->HasWritten || lengthBytes > PageOperations.PageSize || lengthBytes > roomBytes)
         {
+            lengthBytes = 0;
+            return false;
+        }
+
+        from.SpendTurn(lengthBytes);
+        if (!from.TryReserveAll(MissAccess.Read, out SplitBytes bytes) || !Files.Kept.TryKeep(file, position, in bytes))
+        {
+            lengthBytes = 0;
             return false;
         }
 
         from.Advance(lengthBytes);
         position += lengthBytes;
         return true;
+    }
+
+    /// <summary>One piece that is gathered first: it is kept, or written by message. On an error some bytes may have been moved.</summary>
+    private Errno WriteByBuffer(
+        Process* process, OpenFile* file, FileWriteFlags flags, ulong roomBytes, ref ulong position, ref IoVector from, out ulong moved)
+    {
+        moved = 0;
+        FileCaller caller = FileCaller.Of(process);
+        using TransferBuffer buffer = Files.Buffers.Take();
+        int wanted = (int)Math.Min(Math.Min(from.RemainingBytes, roomBytes), TransferBuffer.DataBytes);
+        Errno fault = from.Take(buffer.Data.Slice(0, wanted), out int gathered);
+        if (gathered == 0)
+        {
+            return fault;
+        }
+
+        SplitBytes bytes = new(buffer.Data.Slice(0, gathered));
+        if (flags == FileWriteFlags.None && fault == Errno.None && Files.Kept.TryKeep(file, position, in bytes))
+        {
+            moved = (uint)gathered;
+            position += moved;
+            return Errno.None;
+        }
+
+        Errno error = Put(process, in caller, file->Node, in buffer, position, gathered, flags, out FileWriteReply reply);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        // Failures from the first write on concern this open file; earlier ones only if nobody has heard of them.
+        file->KnownWriteError = file->KnownWriteError != 0 ? file->KnownWriteError : reply.LastWriteError;
+        file->HasWritten = true;
+        moved = reply.Written;
+        position = reply.Offset + moved;
+        return moved < (uint)gathered ? Errno.ENOSPC : fault;
+    }
+
+    private static void DropSetId(Process* process, FileNode* node)
+    {
+        FileCaller caller = FileCaller.Of(process);
+        StorageClient.DropSetId(in caller, node);
     }
 
     /// <summary>

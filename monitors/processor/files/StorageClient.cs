@@ -324,8 +324,7 @@ public static unsafe class StorageClient
     /// <summary>A program without privileges changes the file's contents: its set-user-ID and set-group-ID bits go (write(2)).</summary>
     public static void DropSetId(in FileCaller caller, FileNode* node)
     {
-        const uint SetId = FileMode.SetUserId | FileMode.SetGroupId;
-        if (caller.UserId == 0 || (node->Mode & SetId) == 0 || node->Memory != null)
+        if (caller.UserId == 0 || !node->HasSetId || node->Memory != null)
         {
             return;
         }

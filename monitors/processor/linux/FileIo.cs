@@ -1,6 +1,7 @@
 // Contents: read, write, pread64, pwrite64, readv, writev, preadv, pwritev (and their second versions), lseek, truncate, ftruncate,
 // fallocate, fsync, fdatasync, sync, syncfs, fadvise64, readahead.
 
+using System.Runtime.CompilerServices;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
 
@@ -278,6 +279,7 @@ public static unsafe class FileIo
     }
 
     /// <summary>Moves bytes at an open file's own position, which no other call uses meanwhile. Checks the access mode.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static long Transfer(Process* process, OpenFile* file, Direction direction, ref IoVector memory)
     {
         if (!IsAllowed(file, direction))
@@ -294,6 +296,14 @@ public static unsafe class FileIo
                 : operations.Write(process, file, ref none, ref memory);
         }
 
+        return TransferAtOwn(process, file, direction, ref memory);
+    }
+
+    /// <summary>The part with a lock, which the other kinds of files have no frame for.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static long TransferAtOwn(Process* process, OpenFile* file, Direction direction, ref IoVector memory)
+    {
+        FileOperations operations = file->Operations;
         using SleepLock.Guard position = file->PositionLock.Acquire();
         return direction == Direction.Read
             ? operations.Read(process, file, ref file->Offset, ref memory)
@@ -314,13 +324,9 @@ public static unsafe class FileIo
     }
 
     /// <summary>Counts a transfer for /proc/PID/io, and tells those who watch the file.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long Counted(Process* process, OpenFile* file, Direction direction, long result)
     {
-        if (result > 0)
-        {
-            Tell(process, file, direction == Direction.Read ? InotifyMask.Access : InotifyMask.Modify);
-        }
-
         ulong bytes = result > 0 ? (ulong)result : 0;
         if (direction == Direction.Read)
         {
@@ -331,6 +337,11 @@ public static unsafe class FileIo
         {
             process->WrittenBytes += bytes;
             process->WriteCalls++;
+        }
+
+        if (bytes != 0)
+        {
+            Tell(process, file, direction == Direction.Read ? InotifyMask.Access : InotifyMask.Modify);
         }
 
         return result;
@@ -371,6 +382,7 @@ public static unsafe class FileIo
     }
 
     /// <summary>Moves bytes at a position of an open file, which has been checked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static long TransferAt(Process* process, OpenFile* file, Direction direction, ref IoVector memory, ulong position)
     {
         long result = direction == Direction.Read

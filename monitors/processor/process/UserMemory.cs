@@ -117,6 +117,7 @@ public static unsafe class UserMemory
     public static bool IsCanonical(ulong address) => (ulong)((long)address << 16 >> 16) == address;
 
     /// <summary>The range does not lie in the user half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsWild(ulong address, ulong lengthBytes) => address > Limit || lengthBytes > Limit - address;
 
     /// <summary>Copies from the program. EFAULT; what was copied before the fault stays in <paramref name="to"/>.</summary>
@@ -130,19 +131,62 @@ public static unsafe class UserMemory
     /// <summary>As CopyIn and CopyOut by <paramref name="access"/>, telling how many bytes moved before a fault.</summary>
     public static Errno Copy(Process* process, ulong address, byte* kernel, ulong lengthBytes, MissAccess access, out ulong copiedBytes)
     {
-        copiedBytes = 0;
         if (address >= Limit || lengthBytes > Limit - address)
         {
+            copiedBytes = 0;
             return lengthBytes == 0 ? Errno.None : Errno.EFAULT;
         }
 
         process->Table.Turns.Spend(lengthBytes);
-        if (TryCopyInPage(process, address, kernel, lengthBytes, access))
+        if (lengthBytes <= RestOfPage(address) && TryFind(process, address, access, out byte* user))
         {
+            if (access == MissAccess.Write)
+            {
+                PageOperations.CopyBytes(user, kernel, lengthBytes);
+            }
+            else
+            {
+                PageOperations.CopyBytes(kernel, user, lengthBytes);
+            }
+
             copiedBytes = lengthBytes;
             return Errno.None;
         }
 
+        return CopyPages(process, address, kernel, lengthBytes, access, out copiedBytes);
+    }
+
+    /// <summary>
+    /// The kernel's address of a byte of the program, if its page is there and has been used so before: nearly always. Valid until the
+    /// caller blocks; the address is below <see cref="Limit"/>. Does not block.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryFind(Process* process, ulong address, MissAccess access, out byte* at)
+    {
+        const ulong Read = PageTable.Present | PageTable.User | PageTable.Accessed;
+        const ulong Written = Read | PageTable.Writable | PageTable.Dirty;
+        at = null;
+        ulong* entry = process->Space == null ? null : PageTable.Find(process->Space->PageTableRoot, address);
+        ulong needed = access == MissAccess.Write ? Written : Read;
+        if (entry == null || (*entry & needed) != needed)
+        {
+            return false;
+        }
+
+        at = ExCache.PageOf(*entry) + (address & (PageOperations.PageSize - 1));
+        return true;
+    }
+
+    /// <summary>Bytes from an address to the end of its page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong RestOfPage(ulong address) => PageOperations.PageSize - (address & (PageOperations.PageSize - 1));
+
+    /// <summary>Page by page; a call of its own, so that the usual copy has no frame for it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Errno CopyPages(
+        Process* process, ulong address, byte* kernel, ulong lengthBytes, MissAccess access, out ulong copiedBytes)
+    {
+        copiedBytes = 0;
         while (copiedBytes < lengthBytes)
         {
             ulong at = address + copiedBytes;
@@ -168,30 +212,5 @@ public static unsafe class UserMemory
         }
 
         return Errno.None;
-    }
-
-    /// <summary>The usual case, cut short: bytes of one page that is there and has been used so before. False: nothing was done.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool TryCopyInPage(Process* process, ulong address, byte* kernel, ulong lengthBytes, MissAccess access)
-    {
-        const ulong Read = PageTable.Present | PageTable.User | PageTable.Accessed;
-        const ulong Written = Read | PageTable.Writable | PageTable.Dirty;
-        ulong inPage = address & (PageOperations.PageSize - 1);
-        if (lengthBytes > PageOperations.PageSize - inPage || process->Space == null)
-        {
-            return false;
-        }
-
-        ulong* entry = PageTable.Find(process->Space->PageTableRoot, address);
-        ulong needed = access == MissAccess.Write ? Written : Read;
-        if (entry == null || (*entry & needed) != needed)
-        {
-            return false;
-        }
-
-        byte* user = ExCache.PageOf(*entry) + inPage;
-        bool isWrite = access == MissAccess.Write;
-        PageOperations.CopyBytes(isWrite ? user : kernel, isWrite ? kernel : user, lengthBytes);
-        return true;
     }
 }

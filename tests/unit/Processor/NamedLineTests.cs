@@ -275,6 +275,23 @@ public sealed unsafe class NamedLineTests
         Assert.False(machine.Cache.HasPages(1, 100, 101));
     }
 
+    [Fact]
+    public void A_write_in_two_pieces_goes_into_a_line_that_is_there_and_makes_room_for_none()
+    {
+        using ExCacheFixture machine = Make(out _, lines: 64, ways: 64);
+        byte[] head = [1, 2, 3];
+        byte[] tail = new byte[Page - 3];
+        tail.AsSpan().Fill(4);
+        Assert.False(machine.Cache.TryWrite(1, 2, 0, new SplitBytes(head, tail)));
+        Keep(machine, 2, 42);
+        Assert.True(machine.Cache.TryWrite(1, 2, 0, new SplitBytes(head, tail)));
+        Assert.True(machine.Cache.TryWrite(1, 3, 0, new SplitBytes(new byte[Page])));
+        Assert.True(machine.Cache.TryWrite(1, 2, 10, new SplitBytes(head, head)));
+        Assert.True(machine.Cache.TryFindPage(1, 2, out byte* bytes));
+        Assert.Equal([1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 1, 2, 3, 1, 2, 3, 4], new Span<byte>(bytes, 17).ToArray());
+        Assert.Equal(4, bytes[Page - 1]);
+    }
+
     private static void Keep(ExCacheFixture machine, int page, byte value)
     {
         byte[] bytes = new byte[Page];
