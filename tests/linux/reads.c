@@ -5,6 +5,8 @@
  * usage: reads SEED STEPS          random operations on one file, which is mapped shared (SEED % 3 = 1), privately (2) or not at all; their digest
  *        reads again ROUNDS        reads the same pages of a small file again and again
  *        reads rewrites ROUNDS     writes the same pages and parts of pages again and again
+ *        reads syncs ROUNDS        writes a part of a page and has it on the device, again and again
+ *        reads renames ROUNDS      gives a file another name again and again
  *        reads through BYTES SIZE  reads so many bytes of a new file from its beginning to its end, SIZE at a time, twice
  * Works in /tmp, or in the directory that LEGO_READS names.
  */
@@ -168,6 +170,28 @@ static void rewrites(long rounds)
     unlink(names[0]);
 }
 
+static void syncs(long rounds)
+{
+    int file = make(names[0]);
+    for (int page = 0; page < PAGES; page++)
+        if (write(file, buffer, PAGE) != PAGE)
+            perror("write");
+    for (long round = 0; round < rounds; round++)
+        if (pwrite(file, &round, sizeof round, 0) != sizeof round || fsync(file) != 0)
+            perror("fsync");
+    close(file);
+    unlink(names[0]);
+}
+
+static void renames(long rounds)
+{
+    close(make(names[0]));
+    for (long round = 0; round < rounds; round++)
+        if (rename(names[round % 2], names[(round + 1) % 2]) != 0)
+            perror("rename");
+    unlink(names[rounds % 2]);
+}
+
 static void through(long bytes, size_t size)
 {
     int file = make(names[0]);
@@ -198,6 +222,10 @@ int main(int count, char **words)
         again(atol(words[2]));
     else if (strcmp(words[1], "rewrites") == 0)
         rewrites(atol(words[2]));
+    else if (strcmp(words[1], "syncs") == 0)
+        syncs(atol(words[2]));
+    else if (strcmp(words[1], "renames") == 0)
+        renames(atol(words[2]));
     else if (strcmp(words[1], "through") == 0 && count > 3)
         through(atol(words[2]), atol(words[3]) < (long)sizeof buffer ? atol(words[3]) : sizeof buffer);
     else

@@ -89,6 +89,17 @@ public sealed class LinuxFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task An_fsync_of_a_small_write_is_one_message_to_the_memory_component_and_one_to_the_storage_component_and_one_flush()
+    {
+        const ulong Rounds = 200;
+        // What the thread that writes out each second, or another one in the background, does meanwhile comes on top.
+        const ulong Beside = 20;
+        ulong[] few = await SyncsAsync(10);
+        ulong[] many = await SyncsAsync(10 + (int)Rounds);
+        Assert.All(few.Zip(many), counts => Assert.InRange(counts.Second - counts.First, Rounds - Beside, Rounds + Beside));
+    }
+
+    [Fact]
     public async Task Small_reads_of_a_large_file_displace_no_page_of_a_program()
     {
         (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync(
@@ -106,6 +117,24 @@ public sealed class LinuxFilesTests : IDisposable
             ["/reads", .. words]);
         Assert.True(result.Status == 0, result.ToString());
         return statistics["fabric.requests.FileRead"];
+    }
+
+    /// <summary>
+    /// While a program writes and synchronises: messages about it to the memory component, from there to the storage component, and flushes
+    /// of its disk.
+    /// </summary>
+    private static async Task<ulong[]> SyncsAsync(int rounds)
+    {
+        (ProgramResult result, Statistics statistics) = await Rack.MeasureAsync([.. await LinuxPrograms.AddAsync("reads")],
+            ["/reads", "syncs", $"{rounds}"]);
+        Assert.True(result is { Status: 0, Output: "" }, result.ToString());
+        const string OfMemory = "components.m0.fabric.requests";
+        return
+        [
+            statistics["fabric.requests.FileWrite"] + statistics["fabric.requests.FileSync"],
+            statistics[$"{OfMemory}.StorageWrite"] + statistics[$"{OfMemory}.StorageSync"],
+            statistics["components.s0.block.flushes"],
+        ];
     }
 
     /// <summary>Messages about names, attributes and opens while a program asks for the same few again and again.</summary>

@@ -71,6 +71,20 @@ public sealed unsafe partial class ExCache
         return false;
     }
 
+    /// <summary>True when a page of an object that is not one of [first, end) is written.</summary>
+    public bool HasWrittenBeside(uint number, ulong first, ulong end)
+    {
+        for (int index = _objects.FirstWritten(number) - 1; index != Line.None; index = _lines[index].Newer)
+        {
+            if (_lines[index].Page < first || _lines[index].Page >= end)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>True when a page of an object is written.</summary>
     public bool IsWritten(uint number, ulong page)
     {

@@ -36,9 +36,9 @@ public static unsafe class FileClient
 
     /// <summary>The same for bytes that a program wrote at another time and that were kept since (KeptWrites).</summary>
     internal static Errno WriteKept(
-        in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, ulong timeNs,
+        in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags, ulong timeNs,
         out FileWriteReply reply) =>
-        Write(in caller, node, in buffer, offset, lengthBytes, FileWriteFlags.None, timeNs, out reply);
+        Write(in caller, node, in buffer, offset, lengthBytes, flags, timeNs, out reply);
 
     private static Errno Write(
         in FileCaller caller, FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags, ulong timeNs,
@@ -128,6 +128,11 @@ public static unsafe class FileClient
     /// <summary>fsync(2). <paramref name="knownError"/>: the open file's number of the last failed write-back that it knows of.</summary>
     public static Errno Synchronize(in FileCaller caller, FileNode* node, ref uint knownError)
     {
+        if (KeptOf(in caller).TrySynchronize(node, knownError))
+        {
+            return Errno.None;
+        }
+
         FileCaller nodes = caller;
         nodes.Place = node->Place;
         return Synchronize(in nodes, in node->Handle, node->Path, FileWriteFlags.None, ref knownError);

@@ -56,7 +56,7 @@ public unsafe struct FileNode
     public Errno KeptError;
     public uint KeptErrors;
     public uint KeptErrorsTold;
-    /// <summary>Where the last of the kept bytes ends, and when one was written last.</summary>
+    /// <summary>Where the last of the kept pages ends, as far as the file goes, and when one was written last.</summary>
     public ulong KeptEnd;
     public ulong KeptTimeNs;
     /// <summary>Open files that may write to it: while there are any it cannot be run (ETXTBSY).</summary>

@@ -90,7 +90,8 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
             Append(node);
         }
 
-        node->KeptEnd = Math.Max(node->KeptEnd, end);
+        // All of the page that the file has: what goes out as whole blocks, the storage component need not read before it writes.
+        node->KeptEnd = Math.Max(node->KeptEnd, Math.Min((page + 1) * PageBytes, size));
         node->KeptTimeNs = Clock.UnixTimeNs();
         files.Leases.Clock.Forget(LeaseKey.Attributes(node->Handle.Inode));
         _kept++;
@@ -129,13 +130,32 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
                 continue;
             }
 
-            node->IsWritingOut = true;
-            first = WriteAllOut(node);
-            node->IsWritingOut = false;
-            _ended.WakeAll();
+            first = WriteAllOut(node, FileWriteFlags.None, out _);
         }
 
         return first;
+    }
+
+    /// <summary>
+    /// fsync(2), if something is kept: the last message of the write-out asks for all that was written to the file to be on the device,
+    /// which saves the one that would ask for just that. False: it has to be asked (FileSync), because nothing was kept, something has
+    /// failed, or some write-back has since the one that the open file knows of.
+    /// </summary>
+    [Blocks]
+    public bool TrySynchronize(FileNode* node, uint knownError)
+    {
+        while (node->IsWritingOut)
+        {
+            _ended.Wait();
+        }
+
+        if (node->KeptObject == 0)
+        {
+            return false;
+        }
+
+        WriteAllOut(node, FileWriteFlags.Synchronous, out uint lastError);
+        return lastError != 0 && lastError == knownError;
     }
 
     /// <summary>The same for a file that may have nothing kept.</summary>
@@ -200,7 +220,7 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
         return isNew ? node->KeptError : Errno.None;
     }
 
-    /// <summary>Kept pages are lost.</summary>
+    /// <summary>Kept pages are lost, or the device may not have them.</summary>
     internal static void Fail(FileNode* node, Errno error)
     {
         node->KeptError = error;
@@ -224,9 +244,15 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
     private static bool IsKeeper(FileNode* node) =>
         node->Memory == null && node->Backing == 0 && node->UnmappedChanges == 0 && !node->IsWritingOut;
 
+    /// <summary>
+    /// Writes out what is kept of a file, the last run with the given flags. If that has done what they ask for,
+    /// <paramref name="lastWriteError"/> is the number of the last failure of a write-back that the memory component knows of; else 0.
+    /// </summary>
     [Blocks]
-    private Errno WriteAllOut(FileNode* node)
+    private Errno WriteAllOut(FileNode* node, FileWriteFlags flags, out uint lastWriteError)
     {
+        lastWriteError = 0;
+        node->IsWritingOut = true;
         ExCache cache = files.Processes.Cache;
         uint number = node->KeptObject;
         Errno first = Errno.None;
@@ -237,8 +263,11 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
             while (cache.IsWritten(number, page) || cache.TryFindWritten(number, out page))
             {
                 int length = Gather(cache, number, page, node->KeptEnd, buffer.Data);
-                Errno error = Send(node, in buffer, page * PageBytes, length);
                 ulong pages = ((ulong)length + PageBytes - 1) / PageBytes;
+                bool isLast = !cache.HasWrittenBeside(number, page, page + pages);
+                bool isFlagged = isLast && flags != FileWriteFlags.None
+                    && TrySend(node, in buffer, page * PageBytes, length, flags, out lastWriteError);
+                Errno error = isFlagged ? Errno.None : Send(node, in buffer, page * PageBytes, length);
                 cache.EndWritten(number, page, page + pages);
                 _written += pages;
                 if (error != Errno.None)
@@ -258,6 +287,8 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
         node->KeptObject = 0;
         node->KeptEnd = 0;
         Remove(node);
+        node->IsWritingOut = false;
+        _ended.WakeAll();
         return first;
     }
 
@@ -275,13 +306,41 @@ public sealed unsafe class KeptWrites(FileSystem files) : ThreadBody
         return (int)Math.Min((ulong)count * PageBytes, end - (page * PageBytes));
     }
 
+    /// <summary>
+    /// Sends a run with flags. False: nothing of it need have been taken, and it goes again without: then the memory component takes it
+    /// whatever the storage component says, and has its space reserved. Of a device that fails the storage component has the bytes all the
+    /// same; who synchronises is told, even if the device recovers.
+    /// </summary>
+    [Blocks]
+    private bool TrySend(
+        FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes, FileWriteFlags flags, out uint lastWriteError)
+    {
+        FileCaller kernel = FileCaller.Kernel(files.Processes, in node->Place);
+        Errno error = FileClient.WriteKept(
+            in kernel, node, in buffer, offset, lengthBytes, flags, node->KeptTimeNs, out FileWriteReply reply);
+        bool isTaken = reply.Written == (uint)lengthBytes;
+        lastWriteError = isTaken && error == Errno.None ? reply.LastWriteError : 0;
+        if (isTaken)
+        {
+            _spaceBytes = reply.VolumeFreeBytes;
+        }
+
+        if (isTaken && error != Errno.None)
+        {
+            Fail(node, error);
+        }
+
+        return isTaken;
+    }
+
     [Blocks]
     private Errno Send(FileNode* node, in TransferBuffer buffer, ulong offset, int lengthBytes)
     {
         FileCaller kernel = FileCaller.Kernel(files.Processes, in node->Place);
         for (int attempt = 1; ; attempt++)
         {
-            Errno error = FileClient.WriteKept(in kernel, node, in buffer, offset, lengthBytes, node->KeptTimeNs, out FileWriteReply reply);
+            Errno error = FileClient.WriteKept(
+                in kernel, node, in buffer, offset, lengthBytes, FileWriteFlags.None, node->KeptTimeNs, out FileWriteReply reply);
             if (error == Errno.None)
             {
                 _spaceBytes = reply.VolumeFreeBytes;

@@ -186,18 +186,29 @@ public sealed unsafe partial class FileContents
         return _volume.Device.Read(SectorOf(mapping.Physical), target, lengthBytes);
     }
 
-    /// <summary>Puts the present contents of the first and last block into the buffer where the write covers them only in part.</summary>
+    /// <summary>
+    /// Puts the present contents of the first and last block into the buffer where the write covers them only in part. Nothing of the file
+    /// lies behind a write that ends it: zeros do.
+    /// </summary>
     private Errno LoadEdges(in InodeHandle inode, uint first, uint skew, uint end)
     {
         uint blockBytes = _volume.Geometry.BlockBytes;
         uint last = (end - 1) / blockBytes;
+        bool isCut = end % blockBytes != 0;
+        bool endsFile = ((ulong)first * blockBytes) + end >= inode.Size;
+        if (isCut && endsFile)
+        {
+            new Span<byte>(_buffer + (last * blockBytes), (int)blockBytes).Clear();
+        }
+
+        bool keepsTail = isCut && !endsFile;
         Errno error = Errno.None;
-        if (skew != 0 || (last == 0 && end % blockBytes != 0))
+        if (skew != 0 || (last == 0 && keepsTail))
         {
             error = LoadBlock(inode, first, _buffer);
         }
 
-        if (error == Errno.None && last != 0 && end % blockBytes != 0)
+        if (error == Errno.None && last != 0 && keepsTail)
         {
             error = LoadBlock(inode, first + last, _buffer + (last * blockBytes));
         }

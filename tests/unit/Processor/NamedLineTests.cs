@@ -290,6 +290,8 @@ public sealed unsafe class NamedLineTests
         Assert.True(machine.Cache.TryFindPage(1, 2, out byte* bytes));
         Assert.Equal([1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 1, 2, 3, 1, 2, 3, 4], new Span<byte>(bytes, 17).ToArray());
         Assert.Equal(4, bytes[Page - 1]);
+        Assert.True(machine.Cache.HasWrittenBeside(1, 2, 3));
+        Assert.False(machine.Cache.HasWrittenBeside(1, 2, 4));
     }
 
     private static void Keep(ExCacheFixture machine, int page, byte value)
