@@ -31,7 +31,7 @@ public static class OpcodeNames
         Opcode.CopyPages => "CopyPages"u8,
         Opcode.Owners => "Owners"u8,
         Opcode.Move => "Move"u8,
-        Opcode.PutPage => "PutPage"u8,
+        Opcode.PutPages => "PutPages"u8,
         Opcode.Drain => "Drain"u8,
         Opcode.FileRead => "FileRead"u8,
         Opcode.FileWrite => "FileWrite"u8,

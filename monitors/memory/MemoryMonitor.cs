@@ -28,6 +28,7 @@ public sealed unsafe class MemoryMonitor
     private readonly AddressSpaces _spaces;
     private readonly ProgramLoader _loader;
     private readonly ManagerBroker _broker;
+    private readonly PageSender _pages;
     private readonly RegionOwners _owners;
     private readonly RegionMoves _moves;
     private readonly LineService _lines;
@@ -50,11 +51,13 @@ public sealed unsafe class MemoryMonitor
         _spaces = new AddressSpaces(frames, _pool, _frames, _files, regionBytes, rpc.Node);
         _broker = new ManagerBroker(rpc, _pool, manager, regionBytes);
         DrainedOwners drained = new();
-        _owners = new RegionOwners(rpc, _spaces, _frames, _broker, drained);
+        _pages = new PageSender(rpc, frames, _spaces, _frames);
+        _owners = new RegionOwners(rpc, _spaces, _frames, _pages, _broker, drained);
         _moves = new RegionMoves(rpc, _spaces, _files, _broker, drained, _owners);
         _loader = new ProgramLoader(_spaces, _frames, _files);
         _lines = new LineService(_spaces, _frames, _files);
-        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _owners, _moves, manager);
+        MoveRequests moveRequests = new(_spaces, _pages, _moves, manager);
+        _spaceRequests = new SpaceService(frames, _spaces, _files, _loader, _owners, _moves, moveRequests);
         _fileRequests = new FileService(frames, _files, _spaces);
         rpc.Register(LineGroup, _lines);
         rpc.Register(SpaceGroup, _spaceRequests);
@@ -120,6 +123,7 @@ public sealed unsafe class MemoryMonitor
         _frames.Report(ref writer);
         _loader.Report(ref writer);
         _broker.Report(ref writer);
+        _pages.Report(ref writer);
         _owners.Report(ref writer);
         _moves.Report(ref writer);
         _lines.Report(ref writer);

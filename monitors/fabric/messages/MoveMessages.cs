@@ -3,7 +3,7 @@
 //
 // Owners   p -> home      empty                     reply: RegionRecords; answered between two pieces, never while one is on its way
 // Move     home -> owner  MoveRequest               reply MoveReply; one phase of a piece's move
-// PutPage  owner -> owner PutPageRequest + page     reply empty; a page that the receiver has been told to expect
+// PutPages owner -> owner PutPagesRequest + pages   reply empty; pages that the receiver has been told to expect
 // Drain    g -> m         DrainRequest              reply DrainReply: the vRegions of a component are to be others', and how far that is
 
 using System.Runtime.InteropServices;
@@ -53,11 +53,14 @@ public struct MoveReply
     public uint Reserved;
 }
 
-/// <summary>A page of the header's space that moves; its bytes follow.</summary>
+/// <summary>Pages of the header's space that move, at most FlushRequest.MaxPages; their bytes follow, by address.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct PutPageRequest
+public struct PutPagesRequest
 {
-    public ulong Address;
+    /// <summary>Address of the block of 64 pages that they are in.</summary>
+    public ulong Block;
+    /// <summary>Which of its pages: bit 0 is the first one.</summary>
+    public ulong Pages;
     /// <summary>Step of Expect and Send.</summary>
     public uint Step;
     public uint Reserved;

@@ -31,7 +31,7 @@ public enum Opcode : ushort
     CopyPages = 0x020B,
     Owners = 0x020C,
     Move = 0x020D,
-    PutPage = 0x020E,
+    PutPages = 0x020E,
     Drain = 0x020F,
 
     // Group 3, processor -> memory: file contents through the file cache (FileMessages.cs).

@@ -1,8 +1,9 @@
 // What belongs to moves of vRegions (RegionMoves.cs): part of group 2. A processor component asks a home who the owners are, a home has an
-// owner take a phase, an owner sends pages to another one, the manager says what is drained. Only Send, which is a message for each page,
+// owner take a phase, an owner sends pages to another one, the manager says what is drained. Only Send, which needs other messages,
 // and a question for owners while a piece is on its way need a worker.
 
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
@@ -10,8 +11,8 @@ using Lego.Kernel;
 
 namespace Lego.Memory;
 
-/// <summary>Serves Owners, Move, PutPage and Drain.</summary>
-internal sealed unsafe class MoveRequests(AddressSpaces spaces, RegionOwners owners, RegionMoves moves, ushort manager)
+/// <summary>Serves Owners, Move, PutPages and Drain.</summary>
+internal sealed unsafe class MoveRequests(AddressSpaces spaces, PageSender pages, RegionMoves moves, ushort manager)
 {
     private ulong _violations;
 
@@ -34,8 +35,8 @@ internal sealed unsafe class MoveRequests(AddressSpaces spaces, RegionOwners own
             case Opcode.Move:
                 Move(ref request);
                 break;
-            case Opcode.PutPage:
-                PutPage(ref request);
+            case Opcode.PutPages:
+                PutPages(ref request);
                 break;
             case Opcode.Drain when request.Source == manager:
                 Drain(ref request);
@@ -145,22 +146,33 @@ internal sealed unsafe class MoveRequests(AddressSpaces spaces, RegionOwners own
         error = error == Errno.None ? spaces.Freeze(part, move.Start, move.Length, out sent.End) : error;
         if (error == Errno.None)
         {
-            error = owners.SendFrozen(SpaceName.Of(part), move.Start, sent.End, move.Peer, move.Step, out sent.Pages);
+            error = pages.SendFrozen(SpaceName.Of(part), move.Start, sent.End, move.Peer, move.Step, out sent.Pages);
         }
 
         request.Reply(error, in sent);
     }
 
-    /// <summary>A page of a piece that this component expects, as an owner or at home. ESRCH, EREMOTE, ENOMEM.</summary>
-    private void PutPage(ref RpcRequest request)
+    /// <summary>Pages of a piece that this component expects, as an owner or at home. ESRCH, EREMOTE, ENOMEM.</summary>
+    private void PutPages(ref RpcRequest request)
     {
-        Errno error = Errno.EPROTO;
-        if (request.TryReadHead(out PutPageRequest put, out ReadOnlySpan<byte> page) && page.Length == PageOperations.PageSize)
+        if (!request.TryReadHead(out PutPagesRequest put, out ReadOnlySpan<byte> pages) || put.Pages == 0
+            || pages.Length != BitOperations.PopCount(put.Pages) * PageOperations.PageSize)
         {
-            AddressSpace* space = spaces.Find(request.VNode, request.Asid);
-            fixed (byte* bytes = page)
+            _violations++;
+            request.Reply(Errno.EPROTO);
+            return;
+        }
+
+        AddressSpace* space = spaces.Find(request.VNode, request.Asid);
+        Errno error = space == null ? Errno.ESRCH : Errno.None;
+        fixed (byte* bytes = pages)
+        {
+            byte* page = bytes;
+            for (ulong left = put.Pages; error == Errno.None && left != 0; left &= left - 1)
             {
-                error = space == null ? Errno.ESRCH : spaces.PutPage(space, request.Source, in put, bytes);
+                ulong address = put.Block + ((ulong)BitOperations.TrailingZeroCount(left) * PageOperations.PageSize);
+                error = spaces.PutPage(space, request.Source, address, put.Step, page);
+                page += PageOperations.PageSize;
             }
         }
 

@@ -7,7 +7,7 @@
 //
 //   state       home says   old owner             target                    next
 //   idle        old         serves                nothing                   Expect -> target: expecting
-//   expecting   old         serves                takes pages (PutPage)     Send -> old: sending; an error: giving back
+//   expecting   old         serves                takes pages (PutPages)    Send -> old: sending; an error: giving back
 //   sending     old         frozen: has the       takes pages               old has sent all: handing over; an error of old or of the
 //                           pages, serves none                              target, or no answer: giving back
 //   handing     old         frozen                Own: serves; but nobody   its answer: the home says target, in the same step of its code;
@@ -24,7 +24,7 @@
 //   * Whoever changes a space or forks it waits until no piece of it is on its way, and a piece waits for them (BeginChange): so each of
 //     them meets runs with one owner each, and the parts of a child are made where the home says that its pages are.
 //   * Each phase but that Expect and Send share one has a number of its own, which grows. A part refuses lower ones, so a phase whose
-//     answer did not come in time does nothing when it is carried out late; nor does a page of it (PutPage).
+//     answer did not come in time does nothing when it is carried out late; nor do pages of it (PutPages).
 //   * If the old owner fails, its pages are lost as they are without a move. If the target fails before it is named, old serves
 //     again and nothing is lost; afterwards it is an owner that has failed. One exception: a target that pages of the space have moved away
 //     from before may be asked by who has not heard of that. If it does not answer to Own it may have taken a flush, so it is named.

@@ -16,31 +16,25 @@ internal sealed unsafe class RegionOwners
     private readonly RpcEndpoint _rpc;
     private readonly AddressSpaces _spaces;
     private readonly FrameMap _frames;
+    private readonly PageSender _pages;
     private readonly RegionBroker _broker;
     private readonly DrainedOwners _drained;
     private ulong _granted;
     private ulong _keptRuns;
-    private ulong _sentPages;
 
-    internal RegionOwners(RpcEndpoint rpc, AddressSpaces spaces, FrameMap frames, RegionBroker broker, DrainedOwners drained)
+    internal RegionOwners(
+        RpcEndpoint rpc, AddressSpaces spaces, FrameMap frames, PageSender pages, RegionBroker broker, DrainedOwners drained)
     {
         _rpc = rpc;
         _spaces = spaces;
         _frames = frames;
+        _pages = pages;
         _broker = broker;
         _drained = drained;
     }
 
     /// <summary>Answers of owners and of the manager that are awaited: somebody may be given vRegions that no space has yet.</summary>
     internal uint GrantsUnderWay { get; private set; }
-
-    /// <summary>FlushRequest and its one entry: the head of a page that is sent.</summary>
-    [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    private struct PageHead
-    {
-        public FlushRequest Request;
-        public FlushEntry Entry;
-    }
 
     /// <summary>
     /// Asks the manager for owners of new vRegions, grants them theirs, and remembers. A component that does not take its own leaves them
@@ -162,76 +156,13 @@ internal sealed unsafe class RegionOwners
     [Blocks]
     internal Errno CopyOwn(in SpaceName name, in CopyPagesRequest piece)
     {
+        if (piece.Target != _rpc.Node)
+        {
+            return _pages.SendCopies(in name, in piece);
+        }
+
         AddressSpace* space = _spaces.Find(in name);
-        if (piece.Target == _rpc.Node)
-        {
-            return space == null ? Errno.ESRCH : _frames.Duplicate(space, piece.From, piece.To, piece.Length);
-        }
-
-        for (ulong address = piece.From, end = piece.From + piece.Length; ; address += PageOperations.PageSize)
-        {
-            space = _spaces.Find(in name);
-            if (space == null)
-            {
-                return Errno.ESRCH;
-            }
-
-            if (!_frames.TryNext(space, ref address, end, out byte* page))
-            {
-                return Errno.None;
-            }
-
-            PageHead head = default;
-            head.Request.Count = 1;
-            head.Request.Pages = 1;
-            head.Entry.Address = piece.To + (address - piece.From);
-            head.Entry.Asid = name.Asid;
-            RpcContext context = ContextOf(in name);
-            context.Class = RpcClass.WriteBack;
-            ReadOnlySpan<byte> bytes = new(page, PageOperations.PageSize);
-            Errno error = _rpc.Call(piece.Target, Opcode.Flush, context, in head, bytes, default, out _);
-            if (error != Errno.None)
-            {
-                return error;
-            }
-
-            _sentPages++;
-        }
-    }
-
-    /// <summary>
-    /// At an owner: sends all pages of a frozen piece to the component that expects them. ESRCH, ESTALE: the part has ended, or a later
-    /// phase of its moves has begun; what the target says.
-    /// </summary>
-    [Blocks]
-    internal Errno SendFrozen(in SpaceName name, ulong start, ulong end, ushort target, uint step, out uint pages)
-    {
-        pages = 0;
-        for (ulong address = start; ; address += PageOperations.PageSize)
-        {
-            AddressSpace* part = _spaces.Find(in name);
-            if (part == null || part->Moves != step)
-            {
-                return part == null ? Errno.ESRCH : Errno.ESTALE;
-            }
-
-            if (!_frames.TryNext(part, ref address, end, out byte* page))
-            {
-                return Errno.None;
-            }
-
-            PutPageRequest request = new() { Address = address, Step = step };
-            RpcContext context = ContextOf(in name);
-            context.Class = RpcClass.WriteBack;
-            ReadOnlySpan<byte> bytes = new(page, PageOperations.PageSize);
-            Errno error = _rpc.Call(target, Opcode.PutPage, context, in request, bytes, default, out _);
-            if (error != Errno.None)
-            {
-                return error;
-            }
-
-            pages++;
-        }
+        return space == null ? Errno.ESRCH : _frames.Duplicate(space, piece.From, piece.To, piece.Length);
     }
 
     /// <summary>Counters.</summary>
@@ -239,7 +170,6 @@ internal sealed unsafe class RegionOwners
     {
         writer.Add("memory.runs_granted"u8, _granted);
         writer.Add("memory.runs_kept"u8, _keptRuns);
-        writer.Add("memory.pages_sent"u8, _sentPages);
     }
 
     /// <summary>Makes a run of vRegions an owner's.</summary>

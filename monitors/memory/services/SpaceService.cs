@@ -29,7 +29,7 @@ internal sealed unsafe class SpaceService : RpcService
     private ulong _violations;
 
     internal SpaceService(FrameAllocator frames, AddressSpaces spaces, FileCache files, ProgramLoader loader, RegionOwners owners,
-        RegionMoves moves, ushort manager)
+        RegionMoves moves, MoveRequests moveRequests)
     {
         _spaces = spaces;
         _files = files;
@@ -37,7 +37,7 @@ internal sealed unsafe class SpaceService : RpcService
         _owners = owners;
         _parts = new PartRequests(spaces, owners);
         _moves = moves;
-        _moveRequests = new MoveRequests(spaces, owners, moves, manager);
+        _moveRequests = moveRequests;
         _records = (byte*)frames.AllocateContiguous(AddressLayout.PageUp(SpaceRecords.MaxBytes) / PageOperations.PageSize);
         if (_records == null)
         {

@@ -72,10 +72,9 @@ public sealed unsafe partial class AddressSpaces
     /// A page comes. EREMOTE: it is not expected, or no longer; ENOMEM. At a home, a page that nobody can ask for is dropped: nothing is
     /// mapped there, or its file has become shorter.
     /// </summary>
-    internal Errno PutPage(AddressSpace* space, ushort source, in PutPageRequest request, void* bytes)
+    internal Errno PutPage(AddressSpace* space, ushort source, ulong address, uint step, void* bytes)
     {
-        ulong address = request.Address;
-        if (address < space->ExpectedStart || address >= space->ExpectedEnd || source != space->ExpectedFrom || request.Step != space->Moves
+        if (address < space->ExpectedStart || address >= space->ExpectedEnd || source != space->ExpectedFrom || step != space->Moves
             || !AddressLayout.IsPageAligned(address))
         {
             return Errno.EREMOTE;

@@ -122,6 +122,34 @@ public sealed unsafe class RegionOwnersTests : MemoryMonitorFixture
     }
 
     [Fact]
+    public void Pages_that_change_their_owner_go_fourteen_in_a_message()
+    {
+        const int Pages = 30;
+        Start(5);
+        ulong border = BorderOf(MapOverBoth(5));
+        ulong from = border - (Pages * Page);
+        for (int index = 0; index < Pages; index++)
+        {
+            Assert.Equal(Errno.None, FlushTo(M2, 5, from + ((ulong)index * Page), (byte)(index + 1)));
+        }
+
+        RemapRequest remap = new()
+        {
+            OldAddress = from,
+            OldLength = Pages * Page,
+            NewLength = Pages * Page,
+            NewAddress = border + (16 * Page),
+            Flags = (uint)(RemapFlags.MayMove | RemapFlags.Fixed),
+        };
+        Assert.Equal(Errno.None, Space(Opcode.Remap, 5, remap, [], out ulong moved, out _));
+        Assert.Equal(((ulong)Pages, 3UL), (OwnerCounter("memory.pages_sent"), OwnerCounter("memory.page_messages")));
+        for (int index = 0; index < Pages; index++)
+        {
+            Assert.Equal(Filled((byte)(index + 1)), MissedAt(M, 5, moved + ((ulong)index * Page)));
+        }
+    }
+
+    [Fact]
     public void Parts_end_with_the_life_of_their_processor_and_of_their_home()
     {
         foreach (ushort departed in new[] { P, M })
