@@ -20,7 +20,7 @@ public sealed class LinuxFilesTests : IDisposable
     public async Task A_shell_script_prints_on_a_rack_what_it_prints_on_the_host(string link)
     {
         string script = Path.Combine(Rack.Root, "tests", "linux", "tour.sh");
-        Task<ProgramResult> judge = Rack.HostAsync(_folder, ["busybox", "sh", script, _folder]);
+        Task<ProgramResult> judge = Rack.HostIntoFileAsync(_folder, ["busybox", "sh", script, _folder]);
         ProgramResult there = await Rack.RunAsync(["--link", link, "--add", $"{script}:/tour.sh"], ["sh", "/tour.sh"]);
         ProgramResult here = await judge;
         Assert.True(there.Status == 0, there.ToString());

@@ -91,6 +91,25 @@ public static class Rack
     public static Task<ProgramResult> HostAsync(string directory, string[] program, params (string Name, string Value)[] environment) =>
         StartAsync("env", ["--default-signal=PIPE", .. program], directory, "", environment);
 
+    /// <summary>
+    /// The same, with a file as standard output: for scripts that change files which they have shown. busybox's cat shows a file by
+    /// sendfile(2), and into a pipe Linux puts the file's pages themselves, in which whoever reads the pipe later finds later bytes.
+    /// </summary>
+    public static async Task<ProgramResult> HostIntoFileAsync(
+        string directory, string[] program, params (string Name, string Value)[] environment)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            ProgramResult result = await HostAsync(directory, ["sh", "-c", "exec \"$@\" >\"$0\"", file, .. program], environment);
+            return result with { Output = await File.ReadAllTextAsync(file) };
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     private static async Task<ProgramResult> StartAsync(string program, string[] arguments, string directory, string input,
         params (string Name, string Value)[] environment)
     {

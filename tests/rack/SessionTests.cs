@@ -45,7 +45,8 @@ public sealed class SessionTests
             string programs = Directory.CreateDirectory(Path.Combine(folder, "bin")).FullName;
             Assert.Equal(0, (await Rack.HostAsync(folder, ["busybox", "--install", "-s", programs])).Status);
             string work = Directory.CreateDirectory(Path.Combine(folder, "work")).FullName;
-            Task<ProgramResult> judge = Rack.HostAsync(work, ["busybox", "sh", script], ("PATH", programs), ("LC_ALL", "C"));
+            Task<ProgramResult> judge = Rack.HostIntoFileAsync(
+                work, ["busybox", "sh", script], ("PATH", programs), ("LC_ALL", "C"));
             ProgramResult rack = await Rack.RunAsync(["--link", link, "--add", $"{script}:/session.sh", "--env", "LC_ALL=C"],
                 ["sh", "-c", "mkdir -p /tmp/work && cd /tmp/work && exec sh /session.sh"]);
             ProgramResult host = await judge;
