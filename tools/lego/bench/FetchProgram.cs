@@ -29,8 +29,10 @@ internal static class FetchProgram
         {
             Components = [.. rack.Components.Select(c => c.HasExCache ? c with { BootArguments = ["bench=on", .. bootArguments] } : c)],
         };
-        RackOrder order = new(rack, [AddedFile.Parse($"{program}:{GuestPath}")],
-            $"bench-{Environment.ProcessId}") { Accelerator = accelerator };
+        RackOrder order = new(rack, [AddedFile.Parse($"{program}:{GuestPath}")], $"bench-{Environment.ProcessId}")
+        {
+            Accelerator = accelerator,
+        };
         await using Rack session = await Rack.BootAsync(order, new Progress(ProgressStyle.Open), cancellation);
         ProgramResult result = await session.RunAsync(new ProgramOptions { Limit = s_limit }, GuestPath, ExCacheMegabytes);
         if (result.Status != 0)

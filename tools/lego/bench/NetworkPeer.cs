@@ -37,7 +37,13 @@ internal sealed class NetworkPeer : IDisposable
         _datagrams.Dispose();
     }
 
-    private static void Start(Action body) => new Thread(() =>
+    private static void Start(Action body)
+    {
+        Thread thread = new(() => RunUntilClosed(body)) { IsBackground = true };
+        thread.Start();
+    }
+
+    private static void RunUntilClosed(Action body)
     {
         try
         {
@@ -47,7 +53,7 @@ internal sealed class NetworkPeer : IDisposable
         {
             // The measured side has gone, or the bench is over.
         }
-    }) { IsBackground = true }.Start();
+    }
 
     private void Accept()
     {

@@ -25,8 +25,11 @@ internal sealed class RackOptions
     private readonly Option<string?> _processorMemory = new("--processor-memory") { HelpName = "SIZE" };
     private readonly Option<string?> _excache = new("--excache") { HelpName = "SIZE" };
     private readonly Option<string?> _ways = new("--ways") { Description = "Lines in one set of the ExCache.", HelpName = "N" };
-    private readonly Option<string?> _policy = new(
-        "--policy") { Description = "Replacement policy of the ExCache: fifo, lru, clock or random.", HelpName = "NAME" };
+    private readonly Option<string?> _policy = new("--policy")
+    {
+        Description = "Replacement policy of the ExCache: fifo, lru, clock or random.",
+        HelpName = "NAME",
+    };
     private readonly Option<string?> _cpus = new("--cpus") { Description = "CPUs of the processor component (default 1).", HelpName = "N" };
     private readonly Option<string?> _vectors = new("--vectors")
     {

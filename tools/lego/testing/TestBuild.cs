@@ -21,12 +21,12 @@ internal static class TestBuild
     }
 
     /// <summary>
-    /// Compiles a built test project once more, with the analyzers and beside what runs; null, or a sentence with the first finding.
+    /// Compiles a built project once more, with the analyzers and beside what runs; null, or a sentence with the first finding.
     /// </summary>
     public static Task<string?> CheckStyleAsync(string project, CompilerServer compiler, Share share, CancellationToken cancellation) =>
         RunAsync(
             project,
-            ["--no-restore", "-t:Compile", "-p:RunAnalyzers=true", "-p:ChecksStyle=true", "-p:BuildProjectReferences=false"],
+            ["--no-restore", "-t:Compile", $"-p:ChecksStyle={project}", "-p:BuildProjectReferences=false"],
             compiler,
             share,
             cancellation);

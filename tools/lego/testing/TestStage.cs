@@ -26,7 +26,9 @@ internal static class TestStage
     /// <summary>Stages whose timing is the rack tool's or that of machines.</summary>
     public static readonly string[] OnMachines = ["tool", Suites, Rack];
 
-    private static readonly string[] s_projects = ["unit", Simulation, "tool", Rack];
+    /// <summary>Between them they compile every source but what only images have (kernel/machine, kernel/corelib, boot).</summary>
+    private static readonly string[] s_styled =
+        ["tests/unit", "tests/simulation", "tests/tool", "tests/rack", "tools/rack", "tools/lego", "tools/dashboard"];
 
     private static readonly Lock s_output = new();
 
@@ -48,7 +50,7 @@ internal static class TestStage
             "tool" => "host tests of the rack tool (tests/tool)",
             Simulation => "seeds on simulated racks (tests/simulation)",
             Unmended => "mends that are taken out, which the simulation must notice (tests/simulation/unmended)",
-            Style => "rules of .editorconfig (the test projects, which compile nearly every source)",
+            Style => "rules of .editorconfig (every project but the images)",
             Suites => "cases on bare metal (tests/suites)",
             _ => "tests on whole racks (tests/rack)",
         });
@@ -70,16 +72,15 @@ internal static class TestStage
         return count;
     }
 
-    /// <summary>A test project in which the analyzers find nothing is a passed test.</summary>
+    /// <summary>A project in which the analyzers find nothing is a passed test.</summary>
     private static async Task<TestCount> CheckStyleAsync(string? filter, Share share, CancellationToken cancellation)
     {
-        string[] projects = [.. s_projects.Where(project => filter is null || project.Contains(filter, StringComparison.Ordinal))];
+        string[] projects = [.. s_styled.Where(project => filter is null || project.Contains(filter, StringComparison.Ordinal))];
         List<string> findings = [];
         using CompilerServer compiler = new();
         foreach (string project in projects)
         {
-            string folder = Path.Combine(HostPaths.Root, "tests", project);
-            if (await TestBuild.CheckStyleAsync(folder, compiler, share, cancellation) is { } finding)
+            if (await TestBuild.CheckStyleAsync(Path.Combine(HostPaths.Root, project), compiler, share, cancellation) is { } finding)
             {
                 findings.Add(finding);
             }

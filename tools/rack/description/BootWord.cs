@@ -54,9 +54,10 @@ internal sealed record BootWord(string Key, string Values, params ComponentKind[
                 + string.Join(", ", rack.Components.Select(component => component.Title)));
         }
 
-        return rack with { Components = [.. rack.Components.Select(component => IsMeant(component, name)
-            ? Add(component, word, text)
-            : component)] };
+        return rack with
+        {
+            Components = [.. rack.Components.Select(component => IsMeant(component, name) ? Add(component, word, text) : component)],
+        };
     }
 
     /// <summary>By name (p0) or by kind (processor); a solo machine is every kind.</summary>
