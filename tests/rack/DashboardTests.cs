@@ -15,6 +15,16 @@ namespace Lego.Rack.Tests;
 public sealed class DashboardTests
 {
     private const int Interrupted = 130;
+    private const string TwoMemories = """
+        region: 2M
+        components:
+          - {kind: processor, excache: 4M}
+          - {kind: memory, memory: 256M}
+          - {kind: memory, memory: 256M}
+          - kind: storage
+          - kind: manager
+        """;
+
     private static readonly TimeSpan s_limit = HostSpeed.Scale(TimeSpan.FromSeconds(60));
 
     private readonly string _name = $"d{Environment.ProcessId}";
@@ -25,15 +35,7 @@ public sealed class DashboardTests
     [Fact]
     public async Task A_browser_sees_components_and_counters_that_grow_and_is_told_when_the_rack_goes()
     {
-        await UpAsync("""
-            region: 2M
-            components:
-              - {kind: processor, excache: 4M}
-              - {kind: memory, memory: 256M}
-              - {kind: memory, memory: 256M}
-              - kind: storage
-              - kind: manager
-            """, "--boot", "g0:placement=round-robin");
+        await UpAsync(TwoMemories, "--boot", "g0:placement=round-robin");
         try
         {
             Assert.Equal(0, (await LegoTool.RunAsync("vnode", "create", "blue", "--name", _name)).Status);
@@ -78,15 +80,7 @@ public sealed class DashboardTests
     [Fact]
     public async Task Only_the_own_page_changes_something_and_only_if_that_was_wanted()
     {
-        await UpAsync("""
-            region: 2M
-            components:
-              - {kind: processor, excache: 4M}
-              - {kind: memory, memory: 256M}
-              - {kind: memory, memory: 256M}
-              - kind: storage
-              - kind: manager
-            """);
+        await UpAsync(TwoMemories);
         try
         {
             // A program: the component that caches its files is its home.
