@@ -111,19 +111,21 @@ func spinning() string {
 	runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(4)
 	stop := int32(0)
+	begun := make(chan bool)
 	done := make(chan uint64)
 	go func() {
+		close(begun)
 		n := uint64(0)
 		for atomic.LoadInt32(&stop) == 0 {
 			n++
 		}
 		done <- n
 	}()
+	// However late it is scheduled, who goes on here has taken the only place from it.
+	<-begun
 	time.Sleep(20 * time.Millisecond)
 	atomic.StoreInt32(&stop, 1)
-	if <-done == 0 {
-		return "never ran"
-	}
+	<-done
 	return "preempted"
 }
 

@@ -3,7 +3,6 @@
 // processor component may have ended, and all its spaces with it. EHOSTDOWN and the like of an owner are ENOMEM to the program.
 
 using System;
-using System.Runtime.InteropServices;
 using Lego.Fabric;
 using Lego.Fabric.Messages;
 using Lego.Kernel;
