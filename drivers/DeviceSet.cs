@@ -1,6 +1,7 @@
 // The devices of this machine: finds them on the PCI bus and starts their drivers. Called once by an image's start-up; whoever needs a
 // device is given it from here. A device that does not work is left out with a log line, and its user says what it misses.
 
+using System;
 using Lego.Kernel;
 
 namespace Lego.Drivers;
@@ -24,6 +25,7 @@ public sealed class DeviceSet
     {
         PciFunction[] functions = new PciFunction[PciBus.MaxFunctions];
         int count = PciBus.Enumerate(configuration, functions);
+        PciAssignment.Complete(functions.AsSpan(0, count));
         for (int index = 0; index < count; index++)
         {
             ref readonly PciFunction function = ref functions[index];

@@ -14,6 +14,7 @@ public static class PciBus
     private const int Slots = 32;
     private const int FunctionsPerSlot = 8;
     private const ushort Absent = 0xFFFF;
+    private const int VendorRegister = 0;
     private const int HeaderTypeRegister = 0x0E;
     private const byte MultiFunction = 0x80;
 
@@ -27,8 +28,7 @@ public static class PciBus
             for (byte number = 0; number < functions; number++)
             {
                 PciAddress address = new(0, slot, number);
-                PciFunction function = new(configuration, address);
-                if (function.VendorId == Absent)
+                if (configuration.Read16(address, VendorRegister) == Absent)
                 {
                     continue;
                 }
@@ -40,7 +40,7 @@ public static class PciBus
 
                 if (count < found.Length)
                 {
-                    found[count++] = function;
+                    found[count++] = new PciFunction(configuration, address);
                 }
             }
         }

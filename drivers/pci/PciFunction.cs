@@ -1,5 +1,5 @@
-// One function found on the bus: what it is, its windows, its capabilities. Firmware (SeaBIOS) has assigned addresses and interrupt lines.
-// Boot time only. Everything read here comes from the device: lists are walked with a limit, windows are checked before they are used.
+// One function found on the bus: what it is, its windows, its capabilities. Firmware or PciAssignment has given it addresses and an interrupt
+// line. Boot time only. Everything read here comes from the device: lists are walked with a limit, windows are checked before they are used.
 
 namespace Lego.Drivers;
 
@@ -13,6 +13,10 @@ public readonly struct PciFunction
     private const int BarRegister = 0x10;
     private const int CapabilitiesRegister = 0x34;
     private const int InterruptLineRegister = 0x3C;
+    private const int InterruptPinRegister = 0x3D;
+
+    /// <summary>Base address registers of a function.</summary>
+    internal const int BarCount = 6;
 
     private const ushort CommandPorts = 1 << 0;
     private const ushort CommandMemory = 1 << 1;
@@ -20,7 +24,6 @@ public readonly struct PciFunction
     private const ushort CommandNoLineInterrupt = 1 << 10;
     private const ushort StatusCapabilities = 1 << 4;
 
-    private const int BarCount = 6;
     private const uint BarIsPort = 1;
     private const uint BarTypeMask = 6;
     private const uint BarType64 = 4;
@@ -29,7 +32,12 @@ public readonly struct PciFunction
     private const int MaxCapabilities = 48;
 
     private readonly PciConfiguration _configuration;
+    private readonly PciBar[] _windows = new PciBar[BarCount];
 
+    /// <summary>
+    /// Looks at a function that is there. Its windows are sized here, once: while they are, the function answers nobody, and each change
+    /// of that has an emulator map all devices anew.
+    /// </summary>
     public PciFunction(PciConfiguration configuration, PciAddress address)
     {
         _configuration = configuration;
@@ -38,7 +46,7 @@ public readonly struct PciFunction
         VendorId = (ushort)id;
         DeviceId = (ushort)(id >> 16);
         ClassCode = configuration.Read32(address, ClassRegister) >> 8;
-        InterruptLine = configuration.Read8(address, InterruptLineRegister);
+        SizeWindows();
     }
 
     public PciAddress Address { get; }
@@ -50,8 +58,11 @@ public readonly struct PciFunction
     /// <summary>Class, subclass and programming interface, one byte each.</summary>
     public uint ClassCode { get; }
 
-    /// <summary>The interrupt controller input of the function's INTx pin, as firmware routed it.</summary>
-    public byte InterruptLine { get; }
+    /// <summary>The INTx pin, from 1 (INTA#); 0: none.</summary>
+    public byte InterruptPin => Read8(InterruptPinRegister);
+
+    /// <summary>The interrupt controller input that the INTx pin is routed to; 0: to none yet.</summary>
+    public byte InterruptLine => Read8(InterruptLineRegister);
 
     public byte Read8(int offset) => _configuration.Read8(Address, offset);
 
@@ -67,23 +78,33 @@ public readonly struct PciFunction
     /// <summary>The function signals by messages only (MSI-X), not by its INTx pin.</summary>
     public void DisableLineInterrupt() => SetCommand(CommandNoLineInterrupt, 0);
 
-    /// <summary>
-    /// Decodes and sizes one base address register. The size is found by writing ones and looking which bits stick, with decoding off
-    /// meanwhile. Kind None: not implemented, not assigned, or the upper half of a 64-bit register.
-    /// </summary>
+    /// <summary>One window, as it can be used. Kind None: not implemented, not assigned, or the upper half of a 64-bit register.</summary>
     public PciBar Bar(int index)
     {
-        if (index < 0 || index >= BarCount || IsUpperHalf(index))
+        PciBar window = (uint)index < BarCount ? Window(index) : default;
+        return window.Base != 0 ? window : default;
+    }
+
+    /// <summary>One window, also one without an address (Base 0).</summary>
+    internal PciBar Window(int index) => _windows[index];
+
+    /// <summary>Gives a window its address, which is a multiple of its size and fits into 32 bits.</summary>
+    internal void Assign(int index, uint start)
+    {
+        int offset = BarRegister + (index * 4);
+        bool is64Bit = Is64Bit(Read32(offset));
+        _configuration.Write32(Address, offset, start);
+        if (is64Bit)
         {
-            return default;
+            _configuration.Write32(Address, offset + 4, 0);
         }
 
-        ushort command = Read16(CommandRegister);
-        Write16(CommandRegister, (ushort)(command & ~(CommandPorts | CommandMemory)));
-        PciBar bar = Size(index);
-        Write16(CommandRegister, command);
-        return bar;
+        _windows[index] = new PciBar(_windows[index].Kind, start, _windows[index].LengthBytes);
     }
+
+    /// <summary>Notes for the function's driver where its INTx pin is routed to.</summary>
+    internal void Route(byte line) =>
+        _configuration.Write32(Address, InterruptLineRegister, (Read32(InterruptLineRegister) & ~0xFFu) | line);
 
     /// <summary>Offset of the first capability with this id after <paramref name="after"/> (0 = from the beginning), or 0.</summary>
     public int FindCapability(byte id, int after = 0)
@@ -110,16 +131,28 @@ public readonly struct PciFunction
     private void SetCommand(ushort set, ushort clear) =>
         Write16(CommandRegister, (ushort)((Read16(CommandRegister) & ~clear) | set));
 
-    /// <summary>Walks the registers from the first: whether one is an upper half depends on those before it.</summary>
-    private bool IsUpperHalf(int index)
+    /// <summary>The size is found by writing ones and looking which bits stick, with decoding off meanwhile.</summary>
+    private void SizeWindows()
     {
-        int register = 0;
-        while (register < index)
+        ushort command = Read16(CommandRegister);
+        bool answers = (command & (CommandPorts | CommandMemory)) != 0;
+        if (answers)
         {
-            register += Is64Bit(Read32(BarRegister + (register * 4))) ? 2 : 1;
+            Write16(CommandRegister, (ushort)(command & ~(CommandPorts | CommandMemory)));
         }
 
-        return register != index;
+        int index = 0;
+        while (index < BarCount)
+        {
+            int next = index + (Is64Bit(Read32(BarRegister + (index * 4))) ? 2 : 1);
+            _windows[index] = Size(index);
+            index = next;
+        }
+
+        if (answers)
+        {
+            Write16(CommandRegister, command);
+        }
     }
 
     private static bool Is64Bit(uint register) => (register & (BarIsPort | BarTypeMask)) == BarType64;
@@ -133,7 +166,12 @@ public readonly struct PciFunction
             uint port = low & ~3u;
             // 16-bit decoders leave the upper half zero.
             uint portBytes = ~((lowMask & ~3u) | 0xFFFF_0000u) + 1;
-            return port == 0 || portBytes == 0 ? default : new PciBar(PciBarKind.Port, port, portBytes);
+            return portBytes == 0 ? default : new PciBar(PciBarKind.Port, port, portBytes);
+        }
+
+        if (lowMask == 0)
+        {
+            return default;
         }
 
         ulong start = low & ~15u;
@@ -152,7 +190,7 @@ public readonly struct PciFunction
 
         ulong lengthBytes = ~mask + 1;
         // The size is a power of two and windows are aligned to it; anything else is a broken device.
-        bool sound = start != 0 && lengthBytes != 0 && (lengthBytes & (lengthBytes - 1)) == 0 && (start & (lengthBytes - 1)) == 0;
+        bool sound = lengthBytes != 0 && (lengthBytes & (lengthBytes - 1)) == 0 && (start & (lengthBytes - 1)) == 0;
         return sound ? new PciBar(PciBarKind.Memory, start, lengthBytes) : default;
     }
 

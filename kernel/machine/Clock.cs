@@ -16,7 +16,7 @@ public static class Clock
     private const byte Channel2Mode0 = 0xB0;
     private const byte OutputHigh = 0x20;
     private const byte LatchChannel2 = 0x80;
-    private const uint CalibrationTicks = TimerHz / 50;
+    private const uint CalibrationTicks = TimerHz / 100;
 
     private static ulong s_bootTicks;
     private static ulong s_nsPerTickFixed32;
@@ -41,7 +41,7 @@ public static class Clock
         (ticks >> 32) * s_nsPerTickFixed32 + ((ticks & 0xFFFFFFFF) * s_nsPerTickFixed32 >> 32);
 
     /// <summary>
-    /// Reads all three counters together twice, at least 20 ms apart. A machine's host thread may be put aside at any point, so each
+    /// Reads all three counters together twice, at least 10 ms apart. A machine's host thread may be put aside at any point, so each
     /// reading is the quickest of several, and a pause long enough for the timer to run out starts the measurement again.
     /// </summary>
     internal static void Calibrate()

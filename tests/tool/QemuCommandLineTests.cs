@@ -98,6 +98,16 @@ public class QemuCommandLineTests
         Assert.Contains(words, string.Join(' ', line));
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData("/usr/share/qemu/qboot.rom", true)]
+    public void A_machine_has_the_firmware_that_was_found_or_the_one_of_QEMU(string? path, bool isNamed)
+    {
+        List<string> line = QemuCommandLine.Build(s_rack, s_rack.Components[0], Resources() with { FirmwarePath = path });
+        Assert.Equal(isNamed, line.Contains("-bios"));
+        Assert.Equal(isNamed, line.Contains("/usr/share/qemu/qboot.rom"));
+    }
+
     [Fact]
     public void A_ring_region_begins_with_the_header_that_both_ends_read()
     {

@@ -44,6 +44,10 @@ internal sealed class FakeConfiguration : PciConfiguration
             ProbedWhileDecoding |= value == uint.MaxValue && (space[4] & 3) != 0;
             value = (value & mask) | (BitConverter.ToUInt32(space, offset) & ~mask);
         }
+        else if (offset is >= 0x10 and < 0x28)
+        {
+            return;
+        }
 
         BitConverter.TryWriteBytes(space.AsSpan(offset), value);
     }
@@ -142,6 +146,69 @@ public sealed unsafe class PciTests
     }
 
     [Fact]
+    public void What_firmware_has_not_assigned_gets_aligned_addresses_and_lines_by_slot_and_pin()
+    {
+        byte[] router = _configuration.Add(1, 0, 0x8086, 0x7000);
+        router[0x60] = 0x80;
+        byte[] card = _configuration.Add(5, 0, 0x8086, 0x100E);
+        card[0x3D] = 1;
+        _configuration.SetBar(5, 0, 0, 0, 0xFFFE_0000);
+        _configuration.SetBar(5, 0, 1, 1, 0xFFFF_FFC0);
+        byte[] region = _configuration.Add(8, 0, 0x1AF4, 0x1110);
+        region[0x3D] = 4;
+        _configuration.SetBar(8, 0, 0, 0, 0xFFFF_FF00);
+        _configuration.SetBar(8, 0, 2, 0xC, 0xFFF0_0000);
+        _configuration.SetBar(8, 0, 3, 0, 0xFFFF_FFFF);
+        byte[] doorbell = _configuration.Add(9, 0, 0x1B36, 2);
+        _configuration.SetBar(9, 0, 0, 1, 0xFFFF_FFF8);
+        Complete();
+        Check(Function(5).Bar(0), PciBarKind.Memory, 0xE000_0000, 0x2_0000);
+        Check(Function(5).Bar(1), PciBarKind.Port, 0xC000, 64);
+        Check(Function(8).Bar(0), PciBarKind.Memory, 0xE002_0000, 256);
+        Check(Function(8).Bar(2), PciBarKind.Memory, 0xE010_0000, 1 << 20);
+        Check(Function(9).Bar(0), PciBarKind.Port, 0xC040, 8);
+        Check(Function(5).Bar(2), PciBarKind.None, 0, 0);
+        Assert.Equal([10, 10, 11, 11], router[0x60..0x64]);
+        Assert.Equal((10, 11, 0), (card[0x3C], region[0x3C], doorbell[0x3C]));
+        Assert.Equal(3, Function(5).Read16(4));
+        Assert.False(_configuration.ProbedWhileDecoding);
+    }
+
+    [Fact]
+    public void Where_firmware_has_assigned_addresses_nothing_is_changed()
+    {
+        byte[] router = _configuration.Add(1, 0, 0x8086, 0x7000);
+        router[0x60] = 5;
+        byte[] first = _configuration.Add(3, 0, 1, 1);
+        first[0x3C] = 7;
+        first[0x3D] = 1;
+        _configuration.SetBar(3, 0, 0, 0xFEB0_0000, 0xFFF0_0000);
+        _configuration.Add(4, 0, 1, 1);
+        _configuration.SetBar(4, 0, 0, 0, 0xFFF0_0000);
+        Complete();
+        Check(Function(3).Bar(0), PciBarKind.Memory, 0xFEB0_0000, 1 << 20);
+        Check(Function(4).Bar(0), PciBarKind.None, 0, 0);
+        Assert.Equal((7, 5), (first[0x3C], router[0x60]));
+    }
+
+    [Fact]
+    public void Windows_that_find_no_room_stay_without_an_address()
+    {
+        for (int slot = 2; slot < 4; slot++)
+        {
+            _configuration.Add(slot, 0, 1, 1);
+            _configuration.SetBar(slot, 0, 0, 0, 0xF000_0000);
+            _configuration.SetBar(slot, 0, 1, 1, 0xFFFF_E000);
+        }
+
+        Complete();
+        Check(Function(2).Bar(0), PciBarKind.Memory, 0xE000_0000, 1 << 28);
+        Check(Function(3).Bar(0), PciBarKind.None, 0, 0);
+        Check(Function(2).Bar(1), PciBarKind.Port, 0xC000, 1 << 13);
+        Check(Function(3).Bar(1), PciBarKind.Port, 0xE000, 1 << 13);
+    }
+
+    [Fact]
     public void Capability_lists_that_go_in_circles_end()
     {
         byte[] space = _configuration.Add(3, 0, 1, 1);
@@ -183,6 +250,12 @@ public sealed unsafe class PciTests
         Assert.Equal(0x80, space[0x43]);
         Assert.Equal(7, space[4]);
         Assert.Equal(4, space[5]);
+    }
+
+    private void Complete()
+    {
+        PciFunction[] functions = new PciFunction[PciBus.MaxFunctions];
+        PciAssignment.Complete(functions.AsSpan(0, PciBus.Enumerate(_configuration, functions)));
     }
 
     private static void Check(PciBar bar, PciBarKind kind, ulong start, ulong lengthBytes)

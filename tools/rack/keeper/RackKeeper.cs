@@ -212,6 +212,7 @@ internal sealed class RackKeeper : IAsyncDisposable
             MachineResources resources = new()
             {
                 ImagePath = HostPaths.Image(component.ImageName),
+                FirmwarePath = Firmware.Path,
                 Lost = [.. _machines.Where(m => m.IsLost).Select(m => m.Component.Node)],
                 SerialLogPath = _directory.SerialLog(component.Name),
                 MonitorPath = _directory.Monitor(component.Name),

@@ -31,6 +31,8 @@ internal sealed record RingEnd(ComponentDescription Peer, string RegionPath, int
 internal sealed record MachineResources
 {
     public required string ImagePath { get; init; }
+    /// <summary>What starts the image; null: QEMU's own choice.</summary>
+    public string? FirmwarePath { get; init; }
     /// <summary>Nodes of components that have ended for good: the image does not wait for them.</summary>
     public IReadOnlyCollection<int> Lost { get; init; } = [];
     public required string SerialLogPath { get; init; }
@@ -69,6 +71,7 @@ internal static class QemuCommandLine
         [
             .. Common(component.Name, resources.Accelerator, component.Cpus, component.Vectors, component.MemoryBytes,
                 component.HasExCache),
+            .. resources.FirmwarePath is { } firmware ? (string[])["-bios", firmware] : [],
             "-kernel", resources.ImagePath,
             "-append", BootLine(rack, component, resources.Lost),
             "-serial", $"file:{Escape(resources.SerialLogPath)}",
