@@ -8,16 +8,20 @@ namespace Lego.Rack.Tests;
 
 public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<DebianTree>
 {
+    /// <summary>
+    /// Compilers, servers and Python do not fit the ExCache of the default rack: the others do, or show that evictions change nothing, in
+    /// half of the time.
+    /// </summary>
     [Theory]
-    [InlineData("bash", "shell.sh")]
-    [InlineData("bash", "text.sh")]
-    [InlineData("bash", "archives.sh")]
-    [InlineData("perl", "perl.pl")]
-    [InlineData("python3", "python.py")]
-    [InlineData("bash", "compile.sh")]
-    [InlineData("bash", "servers.sh")]
-    public Task A_script_prints_on_a_rack_what_it_prints_on_the_host(string interpreter, string script) =>
-        AssertSameAsync(interpreter, script);
+    [InlineData("bash", "shell.sh", false)]
+    [InlineData("bash", "text.sh", false)]
+    [InlineData("bash", "archives.sh", false)]
+    [InlineData("perl", "perl.pl", false)]
+    [InlineData("python3", "python.py", true)]
+    [InlineData("bash", "compile.sh", true)]
+    [InlineData("bash", "servers.sh", true)]
+    public Task A_script_prints_on_a_rack_what_it_prints_on_the_host(string interpreter, string script, bool fitsExCache) =>
+        AssertSameAsync(interpreter, script, fitsExCache ? ["--excache", "64M", "--processor-memory", "128M"] : []);
 
     /// <summary>Only root may give files away and make devices, on the host as well.</summary>
     [RootFact]
@@ -64,10 +68,10 @@ public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<Debian
         Assert.Equal(first["memory.misses_file"], all["memory.misses_file"]);
     }
 
-    private async Task AssertSameAsync(string interpreter, string script)
+    private async Task AssertSameAsync(string interpreter, string script, params string[] options)
     {
         Task<ProgramResult> judge = debian.RunHereAsync(interpreter, script);
-        ProgramResult there = await debian.RunThereAsync(interpreter, script);
+        ProgramResult there = await debian.RunThereAsync(interpreter, script, options);
         ProgramResult here = await judge;
         // A script that ends early proves nothing; each has its own last line.
         Assert.Contains(EndOf(script), here.Output);
