@@ -40,9 +40,9 @@ public sealed class ComponentStartup
     /// requests that block.</summary>
     public static ComponentStartup Begin(ComponentKind kind, int workers)
     {
-        var machine = new MachineStartup(ComponentNames.Of(kind));
+        MachineStartup machine = new(ComponentNames.Of(kind));
         uint incarnation = new ComponentLife(machine.Devices.Entropy).NewIncarnation();
-        var endpoint = new RpcEndpoint(machine.Node, machine.Frames, workers, incarnation);
+        RpcEndpoint endpoint = new(machine.Node, machine.Frames, workers, incarnation);
         RackLinks.Join(endpoint, machine.Devices, machine.Node, PeerText, machine.Frames);
         ushort manager = kind == ComponentKind.Manager ? machine.Node : PeerList.First(PeerText, ComponentKind.Manager);
         if (manager == 0)
@@ -66,13 +66,13 @@ public sealed class ComponentStartup
     /// </summary>
     public void JoinRack(ulong capacityBytes, LoadSource load, ComponentLife life, PeerWatcher? watcher = null)
     {
-        var self = new JoinRequest { Node = Endpoint.Node, Kind = Kind, CapacityBytes = capacityBytes };
+        JoinRequest self = new() { Node = Endpoint.Node, Kind = Kind, CapacityBytes = capacityBytes };
         if (watcher != null)
         {
             Endpoint.Watch(watcher);
         }
 
-        var membership = new MembershipClient(Endpoint, _manager, in self, load, life);
+        MembershipClient membership = new(Endpoint, _manager, in self, load, life);
         _machine.Control.Add(new MembershipControl(membership));
         membership.Start();
     }

@@ -66,7 +66,7 @@ public sealed unsafe class MachineStartup
         Control.Add(new MachineStatistics(Frames));
         Control.Add(new DeviceStatistics(Devices));
         Poller.Register(Control);
-        Log.Info($"node {(int)Node} is up: {Processors.Count} CPUs, {Frames.FreePages * PageOperations.PageSize >> 20} MB free");
+        Log.Info($"node {(int)Node} is up: {Processors.Count} CPUs, {(Frames.FreePages * PageOperations.PageSize) >> 20} MB free");
         ManagedHeap.Seal();
     }
 }

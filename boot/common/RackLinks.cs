@@ -23,7 +23,7 @@ public static class RackLinks
     public static void Join(RpcEndpoint endpoint, DeviceSet devices, ushort node, ReadOnlySpan<byte> peers, FrameAllocator frames)
     {
         Link? ethernet = BootArguments.Is("link"u8, "ethernet"u8) ? OpenEthernet(devices, node, frames) : null;
-        var list = new PeerList(peers);
+        PeerList list = new(peers);
         while (list.Next(out ComponentKind kind, out ushort peer))
         {
             Link? link = ethernet ?? OpenRing(devices, node, peer);
@@ -52,8 +52,8 @@ public static class RackLinks
 
         Poller.Register(card!);
         SpinBudget.LimitTo(EthernetPollingNs);
-        var link = new EthernetLink(card!, node);
-        var rates = new LossRates
+        EthernetLink link = new(card!, node);
+        LossRates rates = new()
         {
             Drop = (uint)BootArguments.GetNumber("drop"u8, 0),
             Duplicate = (uint)BootArguments.GetNumber("duplicate"u8, 0),

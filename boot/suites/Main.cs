@@ -15,8 +15,8 @@ internal static class SuitesMain
     private static void Main()
     {
         FrameAllocator frames = Startup.Frames;
-        DeviceSet devices = new DeviceSet(new PortConfiguration(), frames);
-        CaseList cases = new CaseList();
+        DeviceSet devices = new(new PortConfiguration(), frames);
+        CaseList cases = new();
         MachineCases.Register(cases, frames);
         MemoryCases.Register(cases, frames);
         ProtectionCases.Register(cases, frames);
@@ -29,6 +29,7 @@ internal static class SuitesMain
         {
             DebugExit.Orderly();
         }
+
         DebugExit.Panicked();
     }
 }

@@ -32,6 +32,7 @@ public sealed class String
             {
                 Internal.Runtime.CompilerHelpers.ThrowHelpers.ThrowIndexOutOfRangeException();
             }
+
             return Unsafe.Add(ref _firstChar, index);
         }
     }

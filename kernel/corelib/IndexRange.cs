@@ -11,13 +11,13 @@ public readonly struct Index
         _value = fromEnd ? ~value : value;
     }
 
-    public static Index Start => new Index(0);
+    public static Index Start => new(0);
 
-    public static Index End => new Index(0, true);
+    public static Index End => new(0, true);
 
     public int GetOffset(int length) => _value < 0 ? _value + length + 1 : _value;
 
-    public static implicit operator Index(int value) => new Index(value);
+    public static implicit operator Index(int value) => new(value);
 }
 
 public readonly struct Range
@@ -32,11 +32,11 @@ public readonly struct Range
 
     public Index End { get; }
 
-    public static Range All => new Range(Index.Start, Index.End);
+    public static Range All => new(Index.Start, Index.End);
 
-    public static Range StartAt(Index start) => new Range(start, Index.End);
+    public static Range StartAt(Index start) => new(start, Index.End);
 
-    public static Range EndAt(Index end) => new Range(Index.Start, end);
+    public static Range EndAt(Index end) => new(Index.Start, end);
 }
 
 public struct ValueTuple<T1, T2>

@@ -16,6 +16,7 @@ public static unsafe class MemoryExtensions
         {
             return false;
         }
+
         nuint length = (nuint)first.Length * (nuint)sizeof(T);
         fixed (T* a = first)
         {
@@ -31,6 +32,7 @@ public static unsafe class MemoryExtensions
                         return false;
                     }
                 }
+
                 for (; index < length; index++)
                 {
                     if (left[index] != right[index])
@@ -38,6 +40,7 @@ public static unsafe class MemoryExtensions
                         return false;
                     }
                 }
+
                 return true;
             }
         }
@@ -64,6 +67,7 @@ public static unsafe class MemoryExtensions
                 return index;
             }
         }
+
         return -1;
     }
 
@@ -78,6 +82,7 @@ public static unsafe class MemoryExtensions
                 return index;
             }
         }
+
         return -1;
     }
 
@@ -90,6 +95,7 @@ public static unsafe class MemoryExtensions
                 return index;
             }
         }
+
         return -1;
     }
 
@@ -97,9 +103,9 @@ public static unsafe class MemoryExtensions
 
     public static bool Contains(this ReadOnlySpan<byte> span, byte value) => IndexOf(span, value) >= 0;
 
-    public static Span<T> AsSpan<T>(this T[]? array) => new Span<T>(array);
+    public static Span<T> AsSpan<T>(this T[]? array) => new(array);
 
     public static Span<T> AsSpan<T>(this T[] array, int start) => new Span<T>(array).Slice(start);
 
-    public static Span<T> AsSpan<T>(this T[] array, int start, int length) => new Span<T>(array, start, length);
+    public static Span<T> AsSpan<T>(this T[] array, int start, int length) => new(array, start, length);
 }

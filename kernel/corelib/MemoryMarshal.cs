@@ -8,22 +8,22 @@ namespace System.Runtime.InteropServices;
 public static unsafe class MemoryMarshal
 {
     public static Span<byte> AsBytes<T>(Span<T> span) where T : unmanaged =>
-        new Span<byte>(ref Unsafe.As<T, byte>(ref span._reference), span.Length * sizeof(T));
+        new(ref Unsafe.As<T, byte>(ref span._reference), span.Length * sizeof(T));
 
     public static ReadOnlySpan<byte> AsBytes<T>(ReadOnlySpan<T> span) where T : unmanaged =>
-        new ReadOnlySpan<byte>(ref Unsafe.As<T, byte>(ref span._reference), span.Length * sizeof(T));
+        new(ref Unsafe.As<T, byte>(ref span._reference), span.Length * sizeof(T));
 
     public static Span<TTo> Cast<TFrom, TTo>(Span<TFrom> span) where TFrom : unmanaged where TTo : unmanaged =>
-        new Span<TTo>(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * sizeof(TFrom) / sizeof(TTo)));
+        new(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * sizeof(TFrom) / sizeof(TTo)));
 
     public static ReadOnlySpan<TTo> Cast<TFrom, TTo>(ReadOnlySpan<TFrom> span) where TFrom : unmanaged where TTo : unmanaged =>
-        new ReadOnlySpan<TTo>(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * sizeof(TFrom) / sizeof(TTo)));
+        new(ref Unsafe.As<TFrom, TTo>(ref span._reference), (int)((long)span.Length * sizeof(TFrom) / sizeof(TTo)));
 
     public static Span<T> CreateSpan<T>(scoped ref T reference, int length) =>
-        new Span<T>(ref Unsafe.AsRef<T>(Unsafe.AsPointer(ref reference)), length);
+        new(ref Unsafe.AsRef<T>(Unsafe.AsPointer(ref reference)), length);
 
     public static ReadOnlySpan<T> CreateReadOnlySpan<T>(scoped ref readonly T reference, int length) =>
-        new ReadOnlySpan<T>(ref Unsafe.AsRef<T>(Unsafe.AsPointer(in reference)), length);
+        new(ref Unsafe.AsRef<T>(Unsafe.AsPointer(in reference)), length);
 
     public static ref T GetReference<T>(Span<T> span) => ref span._reference;
 
@@ -35,6 +35,7 @@ public static unsafe class MemoryMarshal
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return Unsafe.ReadUnaligned<T>(ref source._reference);
     }
 
@@ -45,6 +46,7 @@ public static unsafe class MemoryMarshal
             value = default;
             return false;
         }
+
         value = Unsafe.ReadUnaligned<T>(ref source._reference);
         return true;
     }
@@ -63,6 +65,7 @@ public static unsafe class MemoryMarshal
         {
             return false;
         }
+
         Unsafe.WriteUnaligned(ref destination._reference, value);
         return true;
     }
@@ -73,6 +76,7 @@ public static unsafe class MemoryMarshal
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return ref Unsafe.As<byte, T>(ref span._reference);
     }
 
@@ -82,6 +86,7 @@ public static unsafe class MemoryMarshal
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return ref Unsafe.As<byte, T>(ref span._reference);
     }
 

@@ -40,10 +40,10 @@ namespace System
             ulong bLow = (uint)b;
             ulong bHigh = b >> 32;
             ulong lowLow = aLow * bLow;
-            ulong middle = aHigh * bLow + (lowLow >> 32);
-            ulong middle2 = aLow * bHigh + (uint)middle;
+            ulong middle = (aHigh * bLow) + (lowLow >> 32);
+            ulong middle2 = (aLow * bHigh) + (uint)middle;
             low = a * b;
-            return aHigh * bHigh + (middle >> 32) + (middle2 >> 32);
+            return (aHigh * bHigh) + (middle >> 32) + (middle2 >> 32);
         }
     }
 }

@@ -24,16 +24,19 @@ namespace System
                     PageOperations.CopyBytes(to, from, lengthBytes);
                     return;
                 }
+
                 for (; lengthBytes >= WordBytes; lengthBytes -= WordBytes)
                 {
                     *(ulong*)to = *(ulong*)from;
                     to += WordBytes;
                     from += WordBytes;
                 }
+
                 for (; lengthBytes > 0; lengthBytes--)
                 {
                     *to++ = *from++;
                 }
+
                 return;
             }
             // The end of the source is overwritten by the start of the copy: copy backwards.
@@ -41,6 +44,7 @@ namespace System
             {
                 *(ulong*)(to + lengthBytes - WordBytes) = *(ulong*)(from + lengthBytes - WordBytes);
             }
+
             while (lengthBytes > 0)
             {
                 lengthBytes--;
@@ -65,6 +69,7 @@ namespace System
                 *(ulong*)to = 0;
                 to += WordBytes;
             }
+
             for (; lengthBytes > 0; lengthBytes--)
             {
                 *to++ = 0;
@@ -90,6 +95,7 @@ namespace System.Runtime
             {
                 Internal.Runtime.CompilerHelpers.ThrowHelpers.ThrowIndexOutOfRangeException();
             }
+
             Unsafe.Add(ref Unsafe.As<byte, object?>(ref Unsafe.As<RawArrayData>(array).Data), index) = value;
         }
     }

@@ -18,6 +18,7 @@ public readonly ref struct Span<T>
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         _reference = ref Unsafe.AsRef<T>(pointer);
         _length = length;
     }
@@ -29,6 +30,7 @@ public readonly ref struct Span<T>
             this = default;
             return;
         }
+
         _reference = ref Unsafe.As<byte, T>(ref Unsafe.As<RawArrayData>(array).Data);
         _length = array.Length;
     }
@@ -70,6 +72,7 @@ public readonly ref struct Span<T>
             {
                 ThrowHelpers.ThrowIndexOutOfRangeException();
             }
+
             return ref Unsafe.Add(ref _reference, index);
         }
     }
@@ -81,6 +84,7 @@ public readonly ref struct Span<T>
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return new Span<T>(ref Unsafe.Add(ref _reference, start), _length - start);
     }
 
@@ -91,6 +95,7 @@ public readonly ref struct Span<T>
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return new Span<T>(ref Unsafe.Add(ref _reference, start), length);
     }
 
@@ -98,10 +103,8 @@ public readonly ref struct Span<T>
 
     public bool TryCopyTo(Span<T> destination) => ((ReadOnlySpan<T>)this).TryCopyTo(destination);
 
-    public void Clear()
-    {
+    public void Clear() =>
         SpanHelpers.ClearWithoutReferences(ref Unsafe.As<T, byte>(ref _reference), (nuint)_length * (nuint)Unsafe.SizeOf<T>());
-    }
 
     public void Fill(T value)
     {
@@ -113,11 +116,11 @@ public readonly ref struct Span<T>
 
     public ref T GetPinnableReference() => ref _reference;
 
-    public static implicit operator Span<T>(T[]? array) => new Span<T>(array);
+    public static implicit operator Span<T>(T[]? array) => new(array);
 
-    public static implicit operator ReadOnlySpan<T>(Span<T> span) => new ReadOnlySpan<T>(ref span._reference, span._length);
+    public static implicit operator ReadOnlySpan<T>(Span<T> span) => new(ref span._reference, span._length);
 
-    public Enumerator GetEnumerator() => new Enumerator(this);
+    public Enumerator GetEnumerator() => new(this);
 
     public ref struct Enumerator
     {
@@ -148,6 +151,7 @@ public readonly ref struct ReadOnlySpan<T>
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         _reference = ref Unsafe.AsRef<T>(pointer);
         _length = length;
     }
@@ -194,6 +198,7 @@ public readonly ref struct ReadOnlySpan<T>
             {
                 ThrowHelpers.ThrowIndexOutOfRangeException();
             }
+
             return ref Unsafe.Add(ref _reference, index);
         }
     }
@@ -205,6 +210,7 @@ public readonly ref struct ReadOnlySpan<T>
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return new ReadOnlySpan<T>(ref Unsafe.Add(ref _reference, start), _length - start);
     }
 
@@ -215,6 +221,7 @@ public readonly ref struct ReadOnlySpan<T>
         {
             ThrowHelpers.ThrowArgumentOutOfRangeException();
         }
+
         return new ReadOnlySpan<T>(ref Unsafe.Add(ref _reference, start), length);
     }
 
@@ -232,6 +239,7 @@ public readonly ref struct ReadOnlySpan<T>
         {
             return false;
         }
+
         SpanHelpers.Memmove(
             ref Unsafe.As<T, byte>(ref destination._reference),
             ref Unsafe.As<T, byte>(ref _reference),
@@ -241,9 +249,9 @@ public readonly ref struct ReadOnlySpan<T>
 
     public ref readonly T GetPinnableReference() => ref _reference;
 
-    public static implicit operator ReadOnlySpan<T>(T[]? array) => new ReadOnlySpan<T>(array);
+    public static implicit operator ReadOnlySpan<T>(T[]? array) => new(array);
 
-    public Enumerator GetEnumerator() => new Enumerator(this);
+    public Enumerator GetEnumerator() => new(this);
 
     public ref struct Enumerator
     {

@@ -25,11 +25,13 @@ internal static unsafe class AcpiTables
         {
             return 0;
         }
+
         byte* rsdt = Table(*(uint*)(root + RsdtAddressOffset));
         if (rsdt == null)
         {
             return 0;
         }
+
         uint length = *(uint*)(rsdt + 4);
         for (uint offset = HeaderBytes; offset + 4 <= length; offset += 4)
         {
@@ -39,6 +41,7 @@ internal static unsafe class AcpiTables
                 return ReadMadt(table, apicIds, max);
             }
         }
+
         return 0;
     }
 
@@ -48,6 +51,7 @@ internal static unsafe class AcpiTables
         {
             return (byte*)PhysicalAddress.ToKernel(Startup.AcpiRootPointer);
         }
+
         for (ulong address = FirmwareAreaStart; address < FirmwareAreaEnd; address += 16)
         {
             byte* candidate = (byte*)PhysicalAddress.ToKernel(address);
@@ -56,6 +60,7 @@ internal static unsafe class AcpiTables
                 return candidate;
             }
         }
+
         return null;
     }
 
@@ -66,6 +71,7 @@ internal static unsafe class AcpiTables
         {
             return null;
         }
+
         uint length = *(uint*)(table + 4);
         return length is < HeaderBytes or > MaxTableBytes || !KernelMap.IsMapped((ulong)table + length - 1) ? null : table;
     }
@@ -80,11 +86,13 @@ internal static unsafe class AcpiTables
             {
                 break;
             }
+
             if (madt[offset] == LocalApicEntry && (*(uint*)(madt + offset + 4) & EnabledFlag) != 0)
             {
                 apicIds[found++] = madt[offset + 3];
             }
         }
+
         return found;
     }
 }

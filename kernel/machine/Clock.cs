@@ -38,7 +38,7 @@ public static class Clock
     /// <summary>Converts a counter difference.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong TicksToNs(ulong ticks) =>
-        (ticks >> 32) * s_nsPerTickFixed32 + ((ticks & 0xFFFFFFFF) * s_nsPerTickFixed32 >> 32);
+        ((ticks >> 32) * s_nsPerTickFixed32) + (((ticks & 0xFFFFFFFF) * s_nsPerTickFixed32) >> 32);
 
     /// <summary>
     /// Reads all three counters together twice, at least 10 ms apart. A machine's host thread may be put aside at any point, so each
@@ -98,6 +98,7 @@ public static class Clock
                     best = next;
                 }
             }
+
             return best;
         }
 
@@ -109,7 +110,7 @@ public static class Clock
             reading.Apic = LocalApic.CurrentTicks;
             reading._durationTicks = Cpu.Timestamp() - reading.Ticks;
             byte low = Ports.In8(TimerChannel2);
-            reading.Timer = (ushort)(low | Ports.In8(TimerChannel2) << 8);
+            reading.Timer = (ushort)(low | (Ports.In8(TimerChannel2) << 8));
             return reading;
         }
     }

@@ -29,7 +29,7 @@ internal unsafe struct DescriptorTables
     private const int TaskStateBytes = 104;
 
     private fixed ulong _gdt[GdtEntries];
-    private fixed uint _taskState[TaskStateBytes / sizeof(uint) + 2];
+    private fixed uint _taskState[(TaskStateBytes / sizeof(uint)) + 2];
 
     [StructLayout(LayoutKind.Sequential, Pack = 2)]
     private struct TablePointer
@@ -50,6 +50,7 @@ internal unsafe struct DescriptorTables
             s_interruptTable = (ulong*)frames.AllocateCleared();
             FillInterruptTable();
         }
+
         fixed (ulong* gdt = _gdt)
         {
             fixed (uint* taskState = _taskState)
@@ -59,13 +60,13 @@ internal unsafe struct DescriptorTables
                 gdt[2] = 0x00CF92000000FFFF;
                 gdt[3] = 0x00CFF2000000FFFF;
                 gdt[4] = 0x00AFFA000000FFFF;
-                gdt[5] = (TaskStateBytes - 1) | (task & 0xFFFFFF) << 16 | 0x89UL << 40 | (task >> 24 & 0xFF) << 56;
+                gdt[5] = (TaskStateBytes - 1) | ((task & 0xFFFFFF) << 16) | (0x89UL << 40) | (((task >> 24) & 0xFF) << 56);
                 gdt[6] = task >> 32;
                 gdt[7] = CpuNumberSegment | (uint)number;
                 *(ulong*)(taskState + 9) = emergencyStackTop;
                 taskState[25] = TaskStateBytes << 16;
-                TablePointer gdtPointer = new TablePointer { Limit = GdtEntries * sizeof(ulong) - 1, Address = (ulong)gdt };
-                TablePointer idtPointer = new TablePointer { Limit = VectorCount * 16 - 1, Address = (ulong)s_interruptTable };
+                TablePointer gdtPointer = new() { Limit = (GdtEntries * sizeof(ulong)) - 1, Address = (ulong)gdt };
+                TablePointer idtPointer = new() { Limit = (VectorCount * 16) - 1, Address = (ulong)s_interruptTable };
                 Cpu.LoadTables(&gdtPointer, &idtPointer, TaskState);
             }
         }
@@ -89,8 +90,8 @@ internal unsafe struct DescriptorTables
             ulong emergency = vector is DoubleFaultVector or NonMaskableVector or MachineCheckVector ? 1UL << 32 : 0;
             ulong ring = vector == BreakpointVector ? RingThree : 0;
             s_interruptTable[vector * 2] =
-                (target & 0xFFFF) | (ulong)KernelCode << 16 | emergency | InterruptGate | ring | (target >> 16 & 0xFFFF) << 48;
-            s_interruptTable[vector * 2 + 1] = target >> 32;
+                (target & 0xFFFF) | ((ulong)KernelCode << 16) | emergency | InterruptGate | ring | (((target >> 16) & 0xFFFF) << 48);
+            s_interruptTable[(vector * 2) + 1] = target >> 32;
         }
     }
 }

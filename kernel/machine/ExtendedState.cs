@@ -82,7 +82,7 @@ public static unsafe class ExtendedState
     {
         uint* registers = stackalloc uint[4];
         Cpu.Identify(FeatureLeaf, 0, registers);
-        if ((registers[2] >> XsaveBit & 1) == 0 || (registers[2] >> AvxBit & 1) == 0)
+        if (((registers[2] >> XsaveBit) & 1) == 0 || ((registers[2] >> AvxBit) & 1) == 0)
         {
             return false;
         }

@@ -53,6 +53,7 @@ public static unsafe class Interrupts
         {
             s_handlers[vector] = default;
         }
+
         s_ioApic = (byte*)DeviceMemory.Map(IoApicPhysical, PageOperations.PageSize);
     }
 
@@ -63,19 +64,20 @@ public static unsafe class Interrupts
         {
             Panic.Because("Interrupts.AllocateVector: no vector left");
         }
+
         byte vector = s_nextVector++;
         s_handlers[vector].Object = new ObjectPointer<InterruptHandler>(handler);
         return vector;
     }
 
     /// <summary>The message that makes a device raise the vector on the boot CPU.</summary>
-    public static (ulong Address, uint Data) MsiMessage(byte vector) => (MessageAddress | (ulong)Startup.BootApicId << 12, vector);
+    public static (ulong Address, uint Data) MsiMessage(byte vector) => (MessageAddress | ((ulong)Startup.BootApicId << 12), vector);
 
     /// <summary>Sends an I/O APIC input (for PCI: the configuration space's interrupt line) to a vector on the boot CPU.</summary>
     public static void RouteIoApic(int line, byte vector, bool level)
     {
-        WriteIoApic(RedirectionTable + (uint)line * 2 + 1, Startup.BootApicId << 24);
-        WriteIoApic(RedirectionTable + (uint)line * 2, vector | (level ? LevelTriggered : 0));
+        WriteIoApic(RedirectionTable + ((uint)line * 2) + 1, Startup.BootApicId << 24);
+        WriteIoApic(RedirectionTable + ((uint)line * 2), vector | (level ? LevelTriggered : 0));
     }
 
     /// <summary>How often a vector was raised.</summary>

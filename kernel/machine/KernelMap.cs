@@ -19,6 +19,7 @@ public static unsafe class KernelMap
             MapLarge(root, PhysicalAddress.DirectMapBase + physical, physical, PageTable.Present | PageTable.Writable | PageTable.NoExecute,
                 frames);
         }
+
         for (ulong address = symbols[0]; address < symbols[3]; address += PageOperations.PageSize)
         {
             ulong protection = address < symbols[1] ? PageTable.Present
@@ -26,6 +27,7 @@ public static unsafe class KernelMap
                 : PageTable.Present | PageTable.Writable | PageTable.NoExecute;
             *PageTable.Entry(root, address, frames) = (address - ImageBase) | protection;
         }
+
         KernelStacks.Initialize(root, frames);
         return root;
     }
@@ -52,17 +54,20 @@ public static unsafe class KernelMap
         ulong* table = (ulong*)PhysicalAddress.ToKernel(Cpu.ReadCr3() & PageTable.AddressMask);
         for (int shift = 39; shift >= 12; shift -= 9)
         {
-            ulong entry = table[address >> shift & 511];
+            ulong entry = table[(address >> shift) & 511];
             if ((entry & PageTable.Present) == 0)
             {
                 return false;
             }
+
             if ((entry & PageTable.LargePage) != 0)
             {
                 return true;
             }
+
             table = (ulong*)PhysicalAddress.ToKernel(entry & PageTable.AddressMask);
         }
+
         return true;
     }
 
@@ -71,13 +76,15 @@ public static unsafe class KernelMap
         ulong* table = (ulong*)PhysicalAddress.ToKernel(root);
         for (int shift = 39; shift > 21; shift -= 9)
         {
-            ulong* entry = table + (address >> shift & 511);
+            ulong* entry = table + ((address >> shift) & 511);
             if ((*entry & PageTable.Present) == 0)
             {
                 *entry = PhysicalAddress.Of(frames.AllocateCleared()) | PageTable.Present | PageTable.Writable;
             }
+
             table = (ulong*)PhysicalAddress.ToKernel(*entry & PageTable.AddressMask);
         }
-        table[address >> 21 & 511] = physical | protection | PageTable.LargePage;
+
+        table[(address >> 21) & 511] = physical | protection | PageTable.LargePage;
     }
 }

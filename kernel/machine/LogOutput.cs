@@ -21,6 +21,7 @@ public static class LogOutput
             {
                 Cpu.Pause();
             }
+
             Ports.Out8(Port, text[index]);
         }
     }

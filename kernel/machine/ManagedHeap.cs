@@ -43,10 +43,12 @@ public static unsafe class ManagedHeap
         {
             Panic.Because("ManagedHeap.Allocate: a class or array was allocated after boot");
         }
+
         if (lengthBytes > (ulong)(s_end - s_next))
         {
             Panic.Because("ManagedHeap.Allocate: the boot-time heap is too small");
         }
+
         byte* result = s_next;
         s_next += lengthBytes;
         s_usedBytes += lengthBytes;
@@ -54,6 +56,7 @@ public static unsafe class ManagedHeap
         {
             *(ulong*)(result + offset) = 0;
         }
+
         *(MethodTable**)result = type;
         return result;
     }
@@ -64,7 +67,7 @@ public static unsafe class ManagedHeap
     [RuntimeExport("RhpNewArrayFast")]
     private static void* NewArray(MethodTable* type, nint length)
     {
-        void* result = Allocate(type, ArrayHeaderBytes + (ulong)length * type->ComponentSize);
+        void* result = Allocate(type, ArrayHeaderBytes + ((ulong)length * type->ComponentSize));
         *(int*)((byte*)result + sizeof(ulong)) = (int)length;
         return result;
     }

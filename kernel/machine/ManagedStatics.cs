@@ -61,18 +61,20 @@ internal static unsafe class ManagedStatics
         {
             return;
         }
+
         MethodTable* type = (MethodTable*)(tagged & ~TagMask);
         byte* storage = (byte*)ManagedHeap.Allocate(type, type->BaseSizeBytes);
         if ((tagged & HasPreinitializedData) != 0)
         {
             ulong* data = (ulong*)RelativePointer(block + sizeof(int));
             ulong* fields = (ulong*)(storage + sizeof(ulong));
-            ulong count = (type->BaseSizeBytes - 2 * sizeof(ulong)) / sizeof(ulong);
+            ulong count = (type->BaseSizeBytes - (2 * sizeof(ulong))) / sizeof(ulong);
             for (ulong field = 0; field < count; field++)
             {
                 fields[field] = data[field];
             }
         }
+
         *(byte**)block = storage;
     }
 

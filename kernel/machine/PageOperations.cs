@@ -84,6 +84,7 @@ public static unsafe class PageOperations
             to += sizeof(ulong);
             from += sizeof(ulong);
         }
+
         for (; lengthBytes > 0; lengthBytes--)
         {
             *to++ = *from++;
@@ -106,12 +107,14 @@ public static unsafe class PageOperations
                 ulong ticks = Cpu.Timestamp() - start;
                 fastest = ticks < fastest ? ticks : fastest;
             }
+
             if (fastest < best)
             {
                 best = fastest;
                 winner = candidate;
             }
         }
+
         s_copy = winner;
 
         s_clearsUnrolled = false;
@@ -130,6 +133,7 @@ public static unsafe class PageOperations
             ulong ticks = Cpu.Timestamp() - start;
             fastest = ticks < fastest ? ticks : fastest;
         }
+
         return fastest;
     }
 

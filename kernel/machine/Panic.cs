@@ -19,7 +19,7 @@ public static unsafe class Panic
     public static void Because(string reason)
     {
         Begin();
-        LogLine line = new LogLine(0, 0);
+        LogLine line = new(0, 0);
         line.AppendLiteral(reason);
         Finish(ref line, Cpu.FramePointer());
     }
@@ -27,7 +27,7 @@ public static unsafe class Panic
     internal static void BecauseOfFault(UserContext* context, int vector, ulong address)
     {
         Begin();
-        LogLine line = new LogLine(0, 0);
+        LogLine line = new(0, 0);
         line.AppendLiteral(vector switch
         {
             Traps.PageFault => "page fault in the kernel",
@@ -58,6 +58,7 @@ public static unsafe class Panic
         {
             DebugExit.Panicked();
         }
+
         s_panicking = true;
     }
 
@@ -72,7 +73,7 @@ public static unsafe class Panic
         for (int depth = 0; depth < MaxFrames && IsKernelStack(framePointer); depth++)
         {
             ulong returnAddress = framePointer[1];
-            LogLine line = new LogLine(0, 0);
+            LogLine line = new(0, 0);
             line.AppendLiteral("PANIC   at ");
             line.AppendFormatted(returnAddress, "x");
             line.AppendLiteral(" ");
@@ -81,6 +82,7 @@ public static unsafe class Panic
             LogOutput.Write(line.Text);
             framePointer = (ulong*)framePointer[0];
         }
+
         DebugExit.Panicked();
     }
 

@@ -72,6 +72,7 @@ public static unsafe class Processors
         {
             return;
         }
+
         KernelLock.IsNeeded = true;
         KernelLock.Acquire();
         PrepareTrampoline();
@@ -91,6 +92,7 @@ public static unsafe class Processors
         {
             return;
         }
+
         int self = Cpu.Index;
         for (int index = 0; index < s_count; index++)
         {
@@ -114,7 +116,7 @@ public static unsafe class Processors
         int chosen = -1;
         for (int index = 0; index < s_count; index++)
         {
-            bool isMeant = (cpus >> index & 1) != 0;
+            bool isMeant = ((cpus >> index) & 1) != 0;
             if (isMeant && index != self && ((CpuLocal*)s_table.Cpus[index])->Halted != 0)
             {
                 chosen = index;
@@ -235,7 +237,7 @@ public static unsafe class Processors
         ulong waitNs = deadlineNs > now ? deadlineNs - now : 1;
         // Count and wait both fit 64 bits in the product: the wait is bounded to one second, after which the timer is armed again.
         waitNs = waitNs < NsPerSecond ? waitNs : NsPerSecond;
-        ulong ticks = waitNs * (Clock.ApicTicksPerSecond / 1000) / (NsPerSecond / 1000) + 1;
+        ulong ticks = (waitNs * (Clock.ApicTicksPerSecond / 1000) / (NsPerSecond / 1000)) + 1;
         s_table.TimerDeadlines[index] = now + waitNs;
         LocalApic.StartTimer((uint)ticks);
     }
@@ -247,9 +249,9 @@ public static unsafe class Processors
     {
         uint* features = stackalloc uint[4];
         Cpu.Identify(ExtendedFeatures, 0, features);
-        bool smep = (features[1] >> 7 & 1) != 0;
-        bool smap = (features[1] >> SmapBit & 1) != 0;
-        bool umip = (features[2] >> 2 & 1) != 0;
+        bool smep = ((features[1] >> 7) & 1) != 0;
+        bool smap = ((features[1] >> SmapBit) & 1) != 0;
+        bool umip = ((features[2] >> 2) & 1) != 0;
         Cpu.WriteCr4(Cpu.ReadCr4() | (smep ? Cr4Smep : 0) | (smap ? Cr4Smap : 0) | (umip ? Cr4Umip : 0));
         HasSupervisorProtection = smep && smap;
     }
@@ -261,7 +263,7 @@ public static unsafe class Processors
     {
         uint* features = stackalloc uint[4];
         Cpu.Identify(ExtendedFeatures, 0, features);
-        if ((features[1] >> SmapBit & 1) != 0)
+        if (((features[1] >> SmapBit) & 1) != 0)
         {
             byte* code = Cpu.TrapAccessFlagAddress();
             code[0] = 0x0F; // CLAC (SDM vol. 2)
@@ -298,6 +300,7 @@ public static unsafe class Processors
                 Log.Warn($"CPU with APIC id {apicId} did not start");
                 return;
             }
+
             Cpu.Pause();
         }
     }

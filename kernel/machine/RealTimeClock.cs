@@ -23,8 +23,10 @@ internal static class RealTimeClock
             {
                 break;
             }
+
             previous = now;
         }
+
         return previous;
     }
 
@@ -34,6 +36,7 @@ internal static class RealTimeClock
         {
             Cpu.Pause();
         }
+
         bool binary = (ReadRegister(StatusB) & BinaryMode) != 0;
         ulong second = Decode(ReadRegister(0), binary);
         ulong minute = Decode(ReadRegister(2), binary);
@@ -41,7 +44,7 @@ internal static class RealTimeClock
         ulong day = Decode(ReadRegister(7), binary);
         ulong month = Decode(ReadRegister(8), binary);
         ulong year = 2000 + Decode(ReadRegister(9), binary);
-        return DaysSince1970(year, month, day) * SecondsPerDay + hour * 3600 + minute * 60 + second;
+        return (DaysSince1970(year, month, day) * SecondsPerDay) + (hour * 3600) + (minute * 60) + second;
     }
 
     /// <summary>Days from civil (Howard Hinnant's algorithm for the proleptic Gregorian calendar).</summary>
@@ -51,14 +54,15 @@ internal static class RealTimeClock
         {
             year--;
         }
+
         ulong era = year / 400;
-        ulong yearOfEra = year - era * 400;
-        ulong dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-        ulong dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear;
-        return era * 146_097 + dayOfEra - 719_468;
+        ulong yearOfEra = year - (era * 400);
+        ulong dayOfYear = (((153 * (month > 2 ? month - 3 : month + 9)) + 2) / 5) + day - 1;
+        ulong dayOfEra = (yearOfEra * 365) + (yearOfEra / 4) - (yearOfEra / 100) + dayOfYear;
+        return (era * 146_097) + dayOfEra - 719_468;
     }
 
-    private static ulong Decode(byte value, bool binary) => binary ? value : (ulong)((value >> 4) * 10 + (value & 15));
+    private static ulong Decode(byte value, bool binary) => binary ? value : (ulong)(((value >> 4) * 10) + (value & 15));
 
     private static byte ReadRegister(byte index)
     {

@@ -41,12 +41,14 @@ public static unsafe class Startup
             LogOutput.Write("PANIC not started through the PVH entry\n"u8);
             DebugExit.Panicked();
         }
+
         byte* line = (byte*)PhysicalAddress.ToKernel(start->CommandLine);
         int length = 0;
         while (start->CommandLine != 0 && line[length] != 0)
         {
             length++;
         }
+
         AcpiRootPointer = start->AcpiRootPointer;
 
         ulong* symbols = stackalloc ulong[LinkerSymbolCount];
@@ -98,6 +100,7 @@ public static unsafe class Startup
                 return end & ~(ulong)(PageOperations.PageSize - 1);
             }
         }
+
         LogOutput.Write("PANIC no usable memory behind the image\n"u8);
         DebugExit.Panicked();
         return 0;
@@ -112,6 +115,7 @@ public static unsafe class Startup
         {
             copy[index] = line[index];
         }
+
         BootLine.Use(copy, kept);
     }
 }

@@ -24,6 +24,7 @@ internal static unsafe class Symbols
         {
             return;
         }
+
         ulong count = *(ulong*)table;
         Entry* entries = (Entry*)(table + sizeof(ulong));
         uint wanted = (uint)(address - ImageBase);
@@ -41,10 +42,12 @@ internal static unsafe class Symbols
                 high = middle;
             }
         }
+
         if (low == 0)
         {
             return;
         }
+
         Entry* found = entries + low - 1;
         byte* name = table + found->Name;
         int length = 0;
@@ -52,6 +55,7 @@ internal static unsafe class Symbols
         {
             length++;
         }
+
         line.AppendFormatted(new ReadOnlySpan<byte>(name, length));
         line.AppendLiteral("+");
         line.AppendFormatted((ulong)(wanted - found->Offset), "x");

@@ -43,6 +43,7 @@ public static unsafe class Traps
         {
             Scheduler.Yield();
         }
+
         vector = s_provokedVector;
         address = s_provokedAddress;
         return vector >= 0;
@@ -71,6 +72,7 @@ public static unsafe class Traps
             Processors.FlushWhenWanted();
             return;
         }
+
         if (!context->IsFromUser)
         {
             if (vector < FirstInterrupt)
@@ -107,6 +109,7 @@ public static unsafe class Traps
             HandleInterrupt(vector);
             Scheduler.PollAfterInterrupt();
         }
+
         UserMode.Leave(current, context, isReady);
         KernelLock.Release();
     }
@@ -137,6 +140,7 @@ public static unsafe class Traps
         {
             Scheduler.TimerFired();
         }
+
         Interrupts.Dispatch(vector);
     }
 
@@ -150,6 +154,7 @@ public static unsafe class Traps
             s_provokedAddress = address;
             Scheduler.Exit();
         }
+
         Panic.BecauseOfFault(context, vector, address);
     }
 }

@@ -44,7 +44,7 @@ public static unsafe class UserMode
     public static UserModeHandler Handler { get; set; } = null!;
 
     private const ulong SystemCallFlagsMask = 0x47700;
-    private const ulong StarSelectors = (ulong)DescriptorTables.KernelCode << 32 | (ulong)(DescriptorTables.UserData - 8 & ~3) << 48;
+    private const ulong StarSelectors = ((ulong)DescriptorTables.KernelCode << 32) | ((ulong)((DescriptorTables.UserData - 8) & ~3) << 48);
 
     /// <summary>Where a thread's user state lies while it is in the kernel: the top of its kernel stack.</summary>
     public static UserContext* ContextOf(Thread* thread) => (UserContext*)(thread->StackTop - (ulong)sizeof(UserContext));

@@ -46,6 +46,7 @@ public static class Poller
         {
             Panic.Because("Poller.Register: too many sources");
         }
+
         MachineThreads.PollSources[MachineThreads.PollSourceCount++] = source;
     }
 
@@ -63,6 +64,7 @@ public static class Poller
         {
             worked |= sources[index].Poll();
         }
+
         return worked;
     }
 
@@ -73,6 +75,7 @@ public static class Poller
         {
             return;
         }
+
         MachineThreads.Wakeups = WakeupState.Armed;
         for (int index = 0; index < MachineThreads.PollSourceCount; index++)
         {
@@ -87,6 +90,7 @@ public static class Poller
         {
             return;
         }
+
         MachineThreads.Wakeups = WakeupState.Disarmed;
         for (int index = 0; index < MachineThreads.PollSourceCount; index++)
         {
@@ -107,6 +111,7 @@ public static class Poller
         {
             return false;
         }
+
         MachineThreads.Wakeups = WakeupState.Armed;
         return true;
     }

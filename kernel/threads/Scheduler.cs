@@ -240,6 +240,7 @@ public static unsafe partial class Scheduler
         {
             return true;
         }
+
         Poller.Disarm();
         ulong start = 0;
         while (true)
@@ -257,18 +258,22 @@ public static unsafe partial class Scheduler
             {
                 return false;
             }
+
             if (!MachineThreads.KernelThreads.IsEmpty || MachineThreads.Woken.HasFor(Cpu.Index)
                 || (MachineThreads.Ordinary.HasFor(Cpu.Index) && now - start > ShortSpinNs))
             {
                 break;
             }
+
             if (now - start > SpinBudget.Ns)
             {
                 MachineThreads.PolledInVain = true;
                 break;
             }
+
             KernelLock.LetOthers();
         }
+
         fixed (bool* address = &flag)
         {
             Current->WaitFlag = address;

@@ -46,6 +46,7 @@ public static unsafe partial class Scheduler
             {
                 worked = Poller.PollAll();
             }
+
             WakeDue();
             if (AnyRunnable)
             {
@@ -54,6 +55,7 @@ public static unsafe partial class Scheduler
                 idleSince = Clock.NowNs();
                 continue;
             }
+
             if (worked)
             {
                 // What ended a halt says nothing for polling.
@@ -61,17 +63,20 @@ public static unsafe partial class Scheduler
                 {
                     SpinBudget.Succeeded();
                 }
+
                 halted = false;
                 MachineThreads.PolledInVain = false;
                 idleSince = Clock.NowNs();
                 continue;
             }
+
             ulong now = Clock.NowNs();
             if (polls && !MachineThreads.PolledInVain && now - idleSince < SpinBudget.Ns)
             {
                 KernelLock.LetOthers();
                 continue;
             }
+
             SpareThreads.Tidy();
             KernelStacks.Tidy(MachineThreads.Frames!);
             // Every CPU arms before it halts, not the polling one alone: that one may have halted long ago, and the thread that has just
@@ -86,10 +91,12 @@ public static unsafe partial class Scheduler
                     SpinBudget.Halted(Clock.NowNs() - now);
                 }
             }
+
             if (polls)
             {
                 Poller.Disarm();
             }
+
             MachineThreads.PolledInVain = false;
             idleSince = Clock.NowNs();
         }
@@ -262,6 +269,7 @@ public static unsafe partial class Scheduler
         {
             ExtendedState.Store(current->ExtendedState);
         }
+
         if (next->PageTableRoot != 0)
         {
             PageTable.Activate(next->PageTableRoot);
@@ -273,6 +281,7 @@ public static unsafe partial class Scheduler
             // A program's tables may be freed while this CPU idles. One CPU alone keeps them loaded: PageTable.Free looks at it.
             PageTable.Activate(PageTable.KernelRoot);
         }
+
         cpu->Current = next;
         cpu->KernelStackTop = next->StackTop;
         cpu->Tables.SetKernelStack(next->StackTop);

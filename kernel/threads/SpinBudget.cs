@@ -51,12 +51,14 @@ public static class SpinBudget
             MachineThreads.HopelessSpins--;
             return;
         }
+
         if (haltNs >= ShortHaltNs)
         {
             MachineThreads.SpinFailuresAtMost = 0;
             MachineThreads.SpinNs = MachineThreads.LeastSpinNs;
             return;
         }
+
         MachineThreads.SpinNs = Math.Min(2 * Ns, MachineThreads.MostSpinNs);
         if (Ns == MachineThreads.MostSpinNs && ++MachineThreads.SpinFailuresAtMost == HopelessAfter)
         {

@@ -30,11 +30,13 @@ public unsafe struct WaitQueue
         {
             _last->Next = thread;
         }
+
         _last = thread;
         fixed (WaitQueue* self = &this)
         {
             thread->WaitingIn = self;
         }
+
         return Scheduler.BlockUntil(deadlineNs);
     }
 
@@ -72,6 +74,7 @@ public unsafe struct WaitQueue
             {
                 continue;
             }
+
             if (previous == null)
             {
                 _first = thread->Next;
@@ -80,10 +83,12 @@ public unsafe struct WaitQueue
             {
                 previous->Next = thread->Next;
             }
+
             if (_last == thread)
             {
                 _last = previous;
             }
+
             thread->Next = null;
             thread->WaitingIn = null;
             return;

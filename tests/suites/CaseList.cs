@@ -43,6 +43,7 @@ public sealed unsafe class CaseList
             {
                 continue;
             }
+
             ulong start = Clock.NowNs();
             Verdict verdict = RunOne(_cases[index], frames);
             ulong micros = (Clock.NowNs() - start) / 1000;
@@ -52,6 +53,7 @@ public sealed unsafe class CaseList
             string text = verdict == Verdict.Passed ? "passed" : verdict == Verdict.Skipped ? "skipped" : "FAILED";
             Print($"CASE {_cases[index].Name} {text} {micros}");
         }
+
         Print($"CASES passed={passed} skipped={skipped} failed={failed}");
         return failed == 0;
     }
@@ -69,11 +71,13 @@ public sealed unsafe class CaseList
             {
                 break;
             }
+
             if (attempt == 1)
             {
                 check.Fail($"{entry.Name}: {before - after} frames leaked");
             }
         }
+
         return check.Verdict;
     }
 
@@ -90,6 +94,7 @@ public sealed unsafe class CaseList
         {
             return false;
         }
+
         for (int index = 0; index < prefix.Length; index++)
         {
             if (name[index] != prefix[index])
@@ -97,6 +102,7 @@ public sealed unsafe class CaseList
                 return false;
             }
         }
+
         return true;
     }
 }

@@ -22,6 +22,7 @@ public struct Check
         {
             Fail($"{Name}: {what}");
         }
+
         return condition;
     }
 
@@ -31,6 +32,7 @@ public struct Check
         {
             Fail($"{Name}: {what} is {actual}, not {expected}");
         }
+
         return expected == actual;
     }
 

@@ -18,12 +18,13 @@ internal sealed class Watch : PollSource
 
     public override bool Poll()
     {
-        bool seen = !Seen && (Card?.TryReceive(out _) ?? false) || (Bell?.Acknowledge() ?? false);
+        bool seen = (!Seen && (Card?.TryReceive(out _) ?? false)) || (Bell?.Acknowledge() ?? false);
         if (seen)
         {
             Seen = true;
             Scheduler.Notify();
         }
+
         return seen;
     }
 
@@ -79,6 +80,7 @@ public static unsafe class DriverCases
                 s_bellB ??= bell;
             }
         }
+
         s_bellWatch = new Watch { Bell = s_bellB };
         Poller.Register(s_bellWatch);
         if (devices.Control != null)
@@ -105,7 +107,8 @@ public static unsafe class DriverCases
             check.Skip("no entropy device");
             return;
         }
-        using Scratch scratch = new Scratch(s_frames!, 4);
+
+        using Scratch scratch = new(s_frames!, 4);
         Span<byte> bytes = scratch.Bytes;
         bytes.Clear();
         s_devices.Entropy.Fill(bytes[..5000]);
@@ -116,6 +119,7 @@ public static unsafe class DriverCases
         {
             zeros += bytes[index] == 0 ? 1 : 0;
         }
+
         check.That(zeros < 100, "few bytes are zero");
         check.That(bytes[5000] == 0, "nothing is written behind the span");
     }
@@ -131,6 +135,7 @@ public static unsafe class DriverCases
             check.Skip("this machine has one CPU or no entropy device");
             return;
         }
+
         s_waitsElsewhere = 0;
         for (int attempt = 0; attempt < PlacementAttempts && s_waitsElsewhere == 0; attempt++)
         {
@@ -140,6 +145,7 @@ public static unsafe class DriverCases
             ProcessorCases.SpendTime(HaltedNs);
             Scheduler.WaitUntil(ref s_allFinished, ulong.MaxValue);
         }
+
         check.That(s_waitsElsewhere > 0, "a thread waited on another CPU");
     }
 
@@ -153,6 +159,7 @@ public static unsafe class DriverCases
         {
             s_devices!.Entropy!.Fill(new Span<byte>(&random, sizeof(ulong)));
         }
+
         s_allFinished = true;
         Scheduler.Notify();
     }
@@ -165,6 +172,7 @@ public static unsafe class DriverCases
             check.Skip("no scratch disk");
             return false;
         }
+
         return true;
     }
 
@@ -174,7 +182,8 @@ public static unsafe class DriverCases
         {
             return;
         }
-        using Scratch scratch = new Scratch(s_frames!, 512);
+
+        using Scratch scratch = new(s_frames!, 512);
         ulong seed = Clock.NowNs();
         uint half = scratch.LengthBytes / 2;
         scratch.Fill(seed, 0, half);
@@ -185,7 +194,7 @@ public static unsafe class DriverCases
         // Single sectors inside, at an odd place in a page.
         byte* odd = scratch.Start + 3000;
         check.Succeeded(disk.Read(24 + 7, odd, SectorBytes), "read of a sector");
-        ReadOnlySpan<byte> inWhole = new ReadOnlySpan<byte>(scratch.Start + half + 7 * SectorBytes, (int)SectorBytes);
+        ReadOnlySpan<byte> inWhole = new(scratch.Start + half + (7 * SectorBytes), (int)SectorBytes);
         check.That(new ReadOnlySpan<byte>(odd, (int)SectorBytes).SequenceEqual(inWhole), "a sector reads back");
         ulong last = disk.SectorCount - 1;
         scratch.Fill(seed + 1, 0, SectorBytes);
@@ -199,7 +208,7 @@ public static unsafe class DriverCases
     {
         if (TryDisk(ref check, out BlockDevice disk))
         {
-            using Scratch scratch = new Scratch(s_frames!, 1);
+            using Scratch scratch = new(s_frames!, 1);
             scratch.Fill(3, 0, scratch.LengthBytes);
             check.Succeeded(disk.Write(0, scratch.Start, scratch.LengthBytes), "write");
             check.Succeeded(disk.Flush(), "flush");
@@ -210,7 +219,7 @@ public static unsafe class DriverCases
     {
         if (TryDisk(ref check, out BlockDevice disk))
         {
-            using Scratch scratch = new Scratch(s_frames!, 1);
+            using Scratch scratch = new(s_frames!, 1);
             check.Equal((ulong)Errno.EINVAL, (ulong)disk.Read(disk.SectorCount, scratch.Start, SectorBytes), "read past the end");
             check.Equal((ulong)Errno.EINVAL, (ulong)disk.Write(ulong.MaxValue, scratch.Start, SectorBytes), "write far past the end");
             check.Equal((ulong)Errno.EINVAL, (ulong)disk.Read(0, scratch.Start, SectorBytes - 1), "read of a part of a sector");
@@ -223,6 +232,7 @@ public static unsafe class DriverCases
         {
             return;
         }
+
         s_finished = 0;
         s_failures = 0;
         s_allFinished = false;
@@ -230,7 +240,8 @@ public static unsafe class DriverCases
         {
             check.That(Scheduler.Spawn(&WriteAndRead, (void*)index, "disk"u8) != null, "there is memory for a thread");
         }
-        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + 60 * SecondNs), "all threads finish");
+
+        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + (60 * SecondNs)), "all threads finish");
         check.Equal(0, s_failures, "failures");
     }
 
@@ -238,19 +249,20 @@ public static unsafe class DriverCases
     {
         uint index = (uint)argument;
         BlockDevice disk = s_devices!.Disk(0);
-        using (Scratch scratch = new Scratch(s_frames!, ThreadAreaPages))
+        using (Scratch scratch = new(s_frames!, ThreadAreaPages))
         {
-            ulong sector = 4096 + index * (scratch.LengthBytes / SectorBytes);
+            ulong sector = 4096 + (index * (scratch.LengthBytes / SectorBytes));
             for (uint round = 0; round < 10; round++)
             {
-                scratch.Fill(index * 100 + round, 0, scratch.LengthBytes);
+                scratch.Fill((index * 100) + round, 0, scratch.LengthBytes);
                 bool good = disk.Write(sector, scratch.Start, scratch.LengthBytes) == Errno.None;
                 scratch.Fill(0, 0, scratch.LengthBytes);
                 good &= disk.Read(sector, scratch.Start, scratch.LengthBytes) == Errno.None;
-                good &= scratch.Holds(index * 100 + round, 0, scratch.LengthBytes);
+                good &= scratch.Holds((index * 100) + round, 0, scratch.LengthBytes);
                 s_failures += good ? 0u : 1;
             }
         }
+
         s_finished++;
         s_allFinished = s_finished == BlockThreads;
         Scheduler.Notify();
@@ -264,28 +276,32 @@ public static unsafe class DriverCases
             check.Skip("no control channel");
             return;
         }
-        ulong deadline = Clock.NowNs() + 2 * SecondNs;
+
+        ulong deadline = Clock.NowNs() + (2 * SecondNs);
         while (!control.Connected && Clock.NowNs() < deadline)
         {
             Scheduler.Sleep(SecondNs / 1000);
         }
+
         if (!control.Connected)
         {
             check.Skip("nobody is attached to the control channel");
             return;
         }
+
         const uint TotalBytes = 256 * 1024;
-        using Scratch scratch = new Scratch(s_frames!, 2 * TotalBytes / PageOperations.PageSize);
+        using Scratch scratch = new(s_frames!, 2 * TotalBytes / PageOperations.PageSize);
         scratch.Fill(9, 0, TotalBytes);
         int written = 0;
         int read = 0;
-        deadline = Clock.NowNs() + 20 * SecondNs;
+        deadline = Clock.NowNs() + (20 * SecondNs);
         while (read < TotalBytes && Clock.NowNs() < deadline)
         {
             written += control.Write(scratch.Bytes.Slice(written, (int)TotalBytes - written));
             read += control.Read(scratch.Bytes.Slice((int)TotalBytes + read, (int)TotalBytes - read));
             Scheduler.Yield();
         }
+
         check.Equal(TotalBytes, (ulong)read, "bytes that came back");
         check.That(scratch.Holds(9, TotalBytes, TotalBytes), "the echo is what was sent");
     }
@@ -297,6 +313,7 @@ public static unsafe class DriverCases
             check.Skip("no shared memory");
             return;
         }
+
         SharedRegion region = s_devices.Region(0);
         check.Succeeded(RingRegionHeader.TryRead(region, out RingRegionHeader header), "reading the header");
         byte* ring = (byte*)region.Base + header.RingAOffset;
@@ -304,12 +321,14 @@ public static unsafe class DriverCases
         {
             *(ulong*)(ring + offset) = offset * 3;
         }
+
         bool same = true;
         for (ulong offset = 0; offset < header.RingBytes; offset += sizeof(ulong))
         {
             same &= *(ulong*)(ring + offset) == offset * 3;
             *(ulong*)(ring + offset) = 0;
         }
+
         check.That(same, "the ring's bytes read back");
     }
 
@@ -320,6 +339,7 @@ public static unsafe class DriverCases
             check.Skip("fewer than two doorbells");
             return;
         }
+
         s_bellB.Ring();
         check.That(Rung(s_bellA), "the first is rung by the second");
         check.That(!s_bellA.Acknowledge(), "a ring is taken once");
@@ -337,8 +357,10 @@ public static unsafe class DriverCases
             {
                 return false;
             }
+
             Cpu.Pause();
         }
+
         return true;
     }
 
@@ -349,6 +371,7 @@ public static unsafe class DriverCases
             check.Skip("fewer than two doorbells");
             return;
         }
+
         for (int round = 0; round < 50; round++)
         {
             s_bellWatch!.Seen = false;

@@ -39,10 +39,10 @@ public static unsafe class MachineCases
 
     private static void PageRoutines(ref Check check)
     {
-        using Scratch scratch = new Scratch(s_frames!, 4);
+        using Scratch scratch = new(s_frames!, 4);
         byte* start = scratch.Start;
         scratch.Fill(1, 0, scratch.LengthBytes);
-        PageOperations.Copy(start + 2 * PageOperations.PageSize, start);
+        PageOperations.Copy(start + (2 * PageOperations.PageSize), start);
         check.That(scratch.Holds(1, 2 * PageOperations.PageSize, PageOperations.PageSize), "a copied page is equal");
         PageOperations.Clear(start + PageOperations.PageSize);
         bool clear = true;
@@ -50,6 +50,7 @@ public static unsafe class MachineCases
         {
             clear &= start[PageOperations.PageSize + index] == 0;
         }
+
         check.That(clear, "a cleared page is zero");
         check.That(scratch.Holds(1, 0, PageOperations.PageSize) && scratch.Holds(1, 2 * PageOperations.PageSize, PageOperations.PageSize),
             "neighbours are untouched");
@@ -60,7 +61,7 @@ public static unsafe class MachineCases
             for (uint shift = 0; shift < 16; shift++)
             {
                 byte* to = start + PageOperations.PageSize + shift;
-                byte* from = start + shift * 3;
+                byte* from = start + (shift * 3);
                 to[-1] = 0xA5;
                 to[lengthBytes] = 0xA5;
                 PageOperations.CopyBytes(to, from, lengthBytes);
@@ -84,8 +85,10 @@ public static unsafe class MachineCases
             {
                 return;
             }
+
             last = now;
         }
+
         const ulong Year2024Ns = 1_704_067_200_000_000_000;
         check.That(unixStart > Year2024Ns && Clock.UnixTimeNs() >= unixStart, "the date is plausible");
     }
@@ -102,7 +105,7 @@ public static unsafe class MachineCases
     {
         bool never = false;
         ulong start = Clock.NowNs();
-        check.That(!Scheduler.WaitUntil(ref never, start + 5 * MillisecondNs), "waiting for a flag that nobody sets times out");
+        check.That(!Scheduler.WaitUntil(ref never, start + (5 * MillisecondNs)), "waiting for a flag that nobody sets times out");
         check.That(Clock.NowNs() - start >= 5 * MillisecondNs, "not before its time");
     }
 
@@ -130,7 +133,7 @@ public static unsafe class MachineCases
         }
 
         check.That(s_frames.FreePages + ((ulong)threads * StackPages) <= before + MostKeptPages, "each has a stack of its own");
-        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + 20_000 * MillisecondNs), "all threads finish");
+        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + (20_000 * MillisecondNs)), "all threads finish");
         check.Equal(threads, s_finished, "threads that ran");
     }
 
@@ -152,7 +155,8 @@ public static unsafe class MachineCases
         {
             Scheduler.Spawn(&TakeTurns, (void*)index, "turns"u8);
         }
-        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + 10_000 * MillisecondNs), "every turn is taken");
+
+        check.That(Scheduler.WaitUntil(ref s_allFinished, Clock.NowNs() + (10_000 * MillisecondNs)), "every turn is taken");
         check.Equal(ThreadCount * Rounds, s_turn, "turns");
     }
 
@@ -164,9 +168,11 @@ public static unsafe class MachineCases
             {
                 s_queue.Wait();
             }
+
             s_turn++;
             s_queue.WakeAll();
         }
+
         s_finished++;
         s_allFinished = s_finished == ThreadCount;
         Scheduler.Notify();

@@ -42,6 +42,7 @@ public static unsafe class MemoryCases
             last = frame;
             count++;
         }
+
         check.Equal(before, count, "frames given out");
         check.Equal(0, s_frames.FreePages, "frames left");
         while (last != null)
@@ -50,18 +51,20 @@ public static unsafe class MemoryCases
             s_frames.Free(last);
             last = next;
         }
+
         check.Equal(before, s_frames.FreePages, "frames free again");
     }
 
     private static void ContiguousRuns(ref Check check)
     {
         const ulong Pages = 300;
-        using Scratch first = new Scratch(s_frames!, Pages);
-        using Scratch second = new Scratch(s_frames!, Pages);
+        using Scratch first = new(s_frames!, Pages);
+        using Scratch second = new(s_frames!, Pages);
         if (!check.That(first.Start != null && second.Start != null, "there is room for two runs"))
         {
             return;
         }
+
         first.Fill(1, 0, first.LengthBytes);
         second.Fill(2, 0, second.LengthBytes);
         check.That(first.Holds(1, 0, first.LengthBytes) && second.Holds(2, 0, second.LengthBytes), "each run keeps its bytes");
@@ -78,13 +81,14 @@ public static unsafe class MemoryCases
         {
             sum |= ((ulong*)frame)[index];
         }
+
         s_frames.Free(frame);
         check.Equal(0, sum, "the union of all words");
     }
 
     private static void SlabObjectsAreDistinct(ref Check check)
     {
-        using Scratch scratch = new Scratch(s_frames!, SlabObjects * sizeof(ulong) / PageOperations.PageSize + 1);
+        using Scratch scratch = new(s_frames!, (SlabObjects * sizeof(ulong) / PageOperations.PageSize) + 1);
         Item** items = (Item**)scratch.Start;
         for (int index = 0; index < SlabObjects; index++)
         {
@@ -93,15 +97,18 @@ public static unsafe class MemoryCases
             {
                 return;
             }
+
             items[index]->Self = items[index];
             items[index]->Filler[11] = (ulong)index;
         }
+
         bool intact = true;
         for (int index = 0; index < SlabObjects; index++)
         {
             intact &= items[index]->Self == items[index] && items[index]->Filler[11] == (ulong)index;
             s_slab!.Free(items[index]);
         }
+
         check.That(intact, "no two objects overlap");
         check.Equal(0, s_slab!.InUse, "objects in use at the end");
     }
@@ -116,6 +123,7 @@ public static unsafe class MemoryCases
             chain = item;
             count++;
         }
+
         check.Equal(SlabObjects, count, "objects given out");
         while (chain != null)
         {

@@ -70,10 +70,12 @@ public static unsafe class NetCases
             check.Skip("no such pair of network cards");
             return false;
         }
+
         while (to.TryReceive(out _))
         {
             to.ReleaseReceived();
         }
+
         return true;
     }
 
@@ -81,9 +83,10 @@ public static unsafe class NetCases
     {
         for (int index = 0; index < 6; index++)
         {
-            header[index] = (byte)(destination >> (5 - index) * 8);
-            header[6 + index] = (byte)(source >> (5 - index) * 8);
+            header[index] = (byte)(destination >> ((5 - index) * 8));
+            header[6 + index] = (byte)(source >> ((5 - index) * 8));
         }
+
         header[12] = 0x88;
         header[13] = 0xB5;
     }
@@ -97,8 +100,10 @@ public static unsafe class NetCases
             {
                 return false;
             }
+
             Cpu.Pause();
         }
+
         return true;
     }
 
@@ -108,7 +113,8 @@ public static unsafe class NetCases
         {
             return;
         }
-        using Scratch scratch = new Scratch(s_frames!, 3);
+
+        using Scratch scratch = new(s_frames!, 3);
         Span<byte> header = stackalloc byte[HeaderBytes];
         WriteHeader(header, to.MacAddress, from.MacAddress);
         int longest = from.MaxFrameBytes - HeaderBytes;
@@ -117,7 +123,7 @@ public static unsafe class NetCases
         s_watches[pair]!.Seen = true;
         for (int round = 0; round < 200; round++)
         {
-            int length = round % 3 == 0 ? longest : 64 + round * 13 % (longest - 64);
+            int length = round % 3 == 0 ? longest : 64 + (round * 13 % (longest - 64));
             scratch.Fill((ulong)round, 0, scratch.LengthBytes);
             ReadOnlySpan<byte> payload = scratch.Bytes[..length];
             bool sent = from.TrySend(header, payload[..(length / 3)], payload[(length / 3)..]);
@@ -126,6 +132,7 @@ public static unsafe class NetCases
             {
                 return;
             }
+
             bool same = frame.Length == HeaderBytes + length && frame[HeaderBytes..].SequenceEqual(payload)
                 && frame[..HeaderBytes].SequenceEqual(header);
             check.That(same, "the frame is what was sent");
@@ -140,6 +147,7 @@ public static unsafe class NetCases
         {
             return;
         }
+
         Span<byte> frame = stackalloc byte[64];
         frame.Clear();
         WriteHeader(frame, to.MacAddress, from.MacAddress);
@@ -163,6 +171,7 @@ public static unsafe class NetCases
         {
             return;
         }
+
         s_watches[pair]!.Seen = true;
         Span<byte> frame = stackalloc byte[64];
         frame.Clear();
@@ -173,8 +182,9 @@ public static unsafe class NetCases
         {
             sent += from.TrySend(frame, default, default) ? 1u : 0;
         }
+
         check.That(sent > 0, "some frames are sent");
-        ulong deadline = Clock.NowNs() + SecondNs / 10;
+        ulong deadline = Clock.NowNs() + (SecondNs / 10);
         while (Clock.NowNs() < deadline)
         {
             from.Poll();
@@ -183,6 +193,7 @@ public static unsafe class NetCases
                 to.ReleaseReceived();
             }
         }
+
         frame[63] = 0x77;
         check.That(from.TrySend(frame, default, default), "the ring has room again");
         check.That(TryReceive(to, out ReadOnlySpan<byte> received) && received[63] == 0x77, "a later frame arrives");

@@ -35,6 +35,7 @@ public static unsafe class ProcessorCases
         {
             return;
         }
+
         s_seenCpus = 0;
         s_deadlineNs = Clock.NowNs() + LongestNs;
         RunThreads(ref check, 2 * Processors.Count, &BeSeen);
@@ -47,6 +48,7 @@ public static unsafe class ProcessorCases
         {
             return;
         }
+
         s_counter = 0;
         int threads = 2 * Processors.Count;
         RunThreads(ref check, threads, &Increment);
@@ -63,6 +65,7 @@ public static unsafe class ProcessorCases
             // Spawned in an order that is not that of their deadlines.
             Scheduler.Spawn(&SleepInTurn, (void*)(index * 7 % Sleepers), "sleeper"u8);
         }
+
         check.That(Scheduler.WaitUntil(ref s_allEnded, Clock.NowNs() + LongestNs), "all sleepers wake");
         check.That(s_noneEarly, "none wakes before its time");
     }
@@ -79,7 +82,8 @@ public static unsafe class ProcessorCases
             ulong lastedNs = Clock.NowNs() - start;
             shortestNs = lastedNs < shortestNs ? lastedNs : shortestNs;
         }
-        check.That(shortestNs >= AskedNs && shortestNs < AskedNs + AskedNs / 2, "the best of five 30 ms sleeps lasts 30 to 45 ms");
+
+        check.That(shortestNs >= AskedNs && shortestNs < AskedNs + (AskedNs / 2), "the best of five 30 ms sleeps lasts 30 to 45 ms");
     }
 
     private static bool HasSeveral(ref Check check)
@@ -88,6 +92,7 @@ public static unsafe class ProcessorCases
         {
             check.Skip("this machine has one CPU");
         }
+
         return Processors.Count > 1;
     }
 
@@ -99,7 +104,8 @@ public static unsafe class ProcessorCases
         {
             check.That(Scheduler.Spawn(entry, null, "parallel"u8) != null, "there is memory for a thread");
         }
-        check.That(Scheduler.WaitUntil(ref s_allEnded, Clock.NowNs() + 2 * LongestNs), "all threads end");
+
+        check.That(Scheduler.WaitUntil(ref s_allEnded, Clock.NowNs() + (2 * LongestNs)), "all threads end");
     }
 
     private static void End()
@@ -118,6 +124,7 @@ public static unsafe class ProcessorCases
         {
             Cpu.Pause();
         }
+
         KernelLock.Acquire();
     }
 
@@ -129,6 +136,7 @@ public static unsafe class ProcessorCases
             SpendTime(2 * MillisecondNs);
             Scheduler.Yield();
         }
+
         End();
     }
 
@@ -141,16 +149,18 @@ public static unsafe class ProcessorCases
             {
                 Cpu.Pause();
             }
+
             Volatile.Write(ref s_counter, read + 1);
             SpendTime(1000);
         }
+
         End();
     }
 
     private static void SleepInTurn(void* turn)
     {
-        ulong deadlineNs = Clock.NowNs() + (10 + 10 * (ulong)turn) * MillisecondNs;
-        Scheduler.Sleep((10 + 10 * (ulong)turn) * MillisecondNs);
+        ulong deadlineNs = Clock.NowNs() + ((10 + (10 * (ulong)turn)) * MillisecondNs);
+        Scheduler.Sleep((10 + (10 * (ulong)turn)) * MillisecondNs);
         s_noneEarly &= Clock.NowNs() >= deadlineNs;
         End();
     }

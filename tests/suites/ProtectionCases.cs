@@ -106,6 +106,7 @@ public static unsafe class ProtectionCases
             check.Skip("this CPU has no SMEP and SMAP");
             return;
         }
+
         s_userRoot = PageTable.CreateUser(s_frames!);
         byte* frame = (byte*)s_frames!.AllocateCleared();
         *frame = ReturnInstruction;

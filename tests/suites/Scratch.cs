@@ -22,7 +22,7 @@ public unsafe ref struct Scratch
 
     public readonly uint LengthBytes => (uint)_pages * PageOperations.PageSize;
 
-    public readonly Span<byte> Bytes => new Span<byte>(Start, (int)LengthBytes);
+    public readonly Span<byte> Bytes => new(Start, (int)LengthBytes);
 
     /// <summary>Writes the seed's pattern into a part.</summary>
     public readonly void Fill(ulong seed, uint offset, uint lengthBytes)
@@ -43,6 +43,7 @@ public unsafe ref struct Scratch
                 return false;
             }
         }
+
         return true;
     }
 
@@ -50,7 +51,7 @@ public unsafe ref struct Scratch
 
     private static ulong Word(ulong seed, uint index)
     {
-        ulong value = (seed << 32 | index) * 0x9E3779B97F4A7C15;
-        return value ^ value >> 29;
+        ulong value = ((seed << 32) | index) * 0x9E3779B97F4A7C15;
+        return value ^ (value >> 29);
     }
 }

@@ -47,7 +47,7 @@ public static unsafe class StorageCases
             volume!.Cache.TryReserve();
             s_monitor = new StorageMonitor(volume, frames);
             s_client = new RpcEndpoint(ClientNode, frames, 0);
-            var server = new RpcEndpoint(ServerNode, frames, Workers);
+            RpcEndpoint server = new(ServerNode, frames, Workers);
             s_client.Attach(ServerNode, near!);
             server.Attach(ClientNode, far!);
             server.Register(StorageMonitor.OpcodeGroup, s_monitor);
@@ -112,7 +112,7 @@ public static unsafe class StorageCases
     /// </summary>
     private static uint UseFiles(uint client)
     {
-        using Scratch scratch = new Scratch(s_frames!, BufferPages);
+        using Scratch scratch = new(s_frames!, BufferPages);
         Span<byte> path = stackalloc byte[MaxPathBytes];
         Span<byte> other = stackalloc byte[MaxPathBytes];
         uint failures = 0;
@@ -151,7 +151,7 @@ public static unsafe class StorageCases
         }
 
         const uint rounds = 100;
-        using Scratch scratch = new Scratch(s_frames!, BufferPages);
+        using Scratch scratch = new(s_frames!, BufferPages);
         ReadOnlySpan<byte> path = "/timed"u8;
         bool good = Open(path, PathFlags.Create, out OpenReply file) == Errno.None;
         scratch.Fill(1, MaxPathBytes, DataBytes);
@@ -203,11 +203,11 @@ public static unsafe class StorageCases
     private static RpcContext Context => default;
 
     private static PathRequest HeadOf(ReadOnlySpan<byte> path, PathFlags flags = PathFlags.None) =>
-        new PathRequest { Flags = flags, PathLength = (ushort)path.Length };
+        new() { Flags = flags, PathLength = (ushort)path.Length };
 
     private static Errno Open(ReadOnlySpan<byte> path, PathFlags flags, out OpenReply reply)
     {
-        OpenRequest head = new OpenRequest { Path = HeadOf(path, flags), Mode = 0x1A4 };
+        OpenRequest head = new() { Path = HeadOf(path, flags), Mode = 0x1A4 };
         Span<byte> answer = stackalloc byte[sizeof(OpenReply) + MaxPathBytes];
         Errno error = s_client!.Call(ServerNode, Opcode.Open, Context, in head, path, answer, out _);
         reply = MemoryMarshal.Read<OpenReply>(answer);
@@ -216,21 +216,21 @@ public static unsafe class StorageCases
 
     private static Errno MakeDirectory(ReadOnlySpan<byte> path)
     {
-        MakeNodeRequest head = new MakeNodeRequest { Path = HeadOf(path), Mode = DirectoryMode };
+        MakeNodeRequest head = new() { Path = HeadOf(path), Mode = DirectoryMode };
         Span<byte> answer = stackalloc byte[sizeof(ChangeReply)];
         return s_client!.Call(ServerNode, Opcode.MakeNode, Context, in head, path, answer, out _);
     }
 
     private static Errno Unlink(ReadOnlySpan<byte> path)
     {
-        UnlinkRequest head = new UnlinkRequest { Path = HeadOf(path) };
+        UnlinkRequest head = new() { Path = HeadOf(path) };
         Span<byte> answer = stackalloc byte[sizeof(UnlinkReply)];
         return s_client!.Call(ServerNode, Opcode.Unlink, Context, in head, path, answer, out _);
     }
 
     private static Errno Rename(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
     {
-        TwoPathRequest head = new TwoPathRequest { Old = HeadOf(from), NewLength = (ushort)to.Length };
+        TwoPathRequest head = new() { Old = HeadOf(from), NewLength = (ushort)to.Length };
         Span<byte> both = stackalloc byte[2 * MaxPathBytes];
         from.CopyTo(both);
         to.CopyTo(both[from.Length..]);
@@ -241,7 +241,7 @@ public static unsafe class StorageCases
     /// <summary>Writes the scratch bytes that begin at MaxPathBytes; the path goes right before them.</summary>
     private static Errno Write(in Scratch scratch, ReadOnlySpan<byte> path, FileHandle handle, uint offset)
     {
-        FileRequest head = new FileRequest { Handle = handle, Offset = offset, Length = DataBytes, PathLength = (ushort)path.Length };
+        FileRequest head = new() { Handle = handle, Offset = offset, Length = DataBytes, PathLength = (ushort)path.Length };
         path.CopyTo(scratch.Bytes.Slice(MaxPathBytes - path.Length, path.Length));
         Span<byte> answer = stackalloc byte[sizeof(FileWriteReply)];
         ReadOnlySpan<byte> payload = scratch.Bytes.Slice(MaxPathBytes - path.Length, path.Length + (int)DataBytes);
@@ -252,7 +252,7 @@ public static unsafe class StorageCases
     /// <summary>Reads into the beginning of the scratch bytes.</summary>
     private static Errno Read(in Scratch scratch, ReadOnlySpan<byte> path, uint offset)
     {
-        FileRequest head = new FileRequest { Offset = offset, Length = DataBytes, PathLength = (ushort)path.Length };
+        FileRequest head = new() { Offset = offset, Length = DataBytes, PathLength = (ushort)path.Length };
         Span<byte> target = scratch.Bytes[..(int)DataBytes];
         Errno error = s_client!.Call(ServerNode, Opcode.StorageRead, Context, in head, path, target, out int length);
         return error == Errno.None && length != (int)DataBytes ? Errno.EIO : error;

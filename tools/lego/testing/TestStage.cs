@@ -26,9 +26,9 @@ internal static class TestStage
     /// <summary>Stages whose timing is the rack tool's or that of machines.</summary>
     public static readonly string[] OnMachines = ["tool", Suites, Rack];
 
-    /// <summary>Between them they compile every source but what only images have (kernel/machine, kernel/corelib, boot).</summary>
+    /// <summary>Between them they compile every source; of the images' own ones (kernel/machine, kernel/corelib, boot) one image does.</summary>
     private static readonly string[] s_styled =
-        ["tests/unit", "tests/simulation", "tests/tool", "tests/rack", "tools/rack", "tools/lego", "tools/dashboard"];
+        ["tests/unit", "tests/simulation", "tests/tool", "tests/rack", "tools/rack", "tools/lego", "tools/dashboard", "boot/suites"];
 
     private static readonly Lock s_output = new();
 
@@ -50,7 +50,7 @@ internal static class TestStage
             "tool" => "host tests of the rack tool (tests/tool)",
             Simulation => "seeds on simulated racks (tests/simulation)",
             Unmended => "mends that are taken out, which the simulation must notice (tests/simulation/unmended)",
-            Style => "rules of .editorconfig (every project but the images)",
+            Style => "rules of .editorconfig (every source)",
             Suites => "cases on bare metal (tests/suites)",
             _ => "tests on whole racks (tests/rack)",
         });
