@@ -28,7 +28,10 @@ internal static class TestStage
 
     /// <summary>Between them they compile every source; of the images' own ones (kernel/machine, kernel/corelib, boot) one image does.</summary>
     private static readonly string[] s_styled =
-        ["tests/unit", "tests/simulation", "tests/tool", "tests/rack", "tools/rack", "tools/lego", "tools/dashboard", "boot/suites"];
+    [
+        "tests/unit", "tests/simulation", "tests/tool", "tests/rack", "tools/rack", "tools/lego", "tools/dashboard", "tools/netstack",
+        "boot/suites",
+    ];
 
     private static readonly Lock s_output = new();
 
