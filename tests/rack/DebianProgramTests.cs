@@ -8,7 +8,7 @@ namespace Lego.Rack.Tests;
 
 public sealed class DebianProgramTests(DebianTree debian) : IClassFixture<DebianTree>
 {
-    private static readonly string[] s_roomy = ["--excache", "64M", "--processor-memory", "128M"];
+    private static readonly string[] s_roomy = ["--excache", "64M"];
 
     /// <param name="interpreter">Runs the script.</param>
     /// <param name="script">A file of tests/linux/debian.</param>

@@ -49,6 +49,18 @@ public class RackDescriptionTests
     }
 
     [Theory]
+    [InlineData("4M", 64)]
+    [InlineData("60M", 108)]
+    [InlineData("17412K", 66)]
+    [InlineData("1G", 1072)]
+    public void A_processor_has_room_for_the_ExCache_that_is_given_alone(string excache, int megabytes)
+    {
+        RackDescription rack = RackFile.Parse(
+            $"components: [{{kind: processor, excache: {excache}}},{{kind: memory}},{{kind: storage}},{{kind: manager}}]", "rack.yml");
+        Assert.Equal(megabytes, rack.Components[0].MemoryBytes / ByteSize.MiB);
+    }
+
+    [Theory]
     [InlineData("ring", 13)]
     [InlineData("ethernet", 64)]
     public void A_rack_has_as_many_memory_components_as_its_machines_have_links(string link, int most)
@@ -100,7 +112,7 @@ public class RackDescriptionTests
     [InlineData("components:\n  - {kind: memory, policy: lru}", "policy belongs to a processor")]
     [InlineData("components:\n  - {kind: memory, memory: much}", "'much' is not a size")]
     [InlineData("components: [{kind: processor},{kind: memory, memory: 8M},{kind: storage},{kind: manager}]", "too small")]
-    [InlineData("components: [{kind: processor, excache: 60M},{kind: memory},{kind: storage},{kind: manager}]",
+    [InlineData("components: [{kind: processor, memory: 64M, excache: 60M},{kind: memory},{kind: storage},{kind: manager}]",
         "needs a machine of at least")]
     [InlineData("components: [{kind: processor, ways: 3},{kind: memory},{kind: storage},{kind: manager}]", "3 ways do not divide")]
     [InlineData("components: [{kind: processor},{kind: memory},{kind: storage},{kind: storage},{kind: manager}]", "this one has 2")]

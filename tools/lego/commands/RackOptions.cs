@@ -79,7 +79,8 @@ internal sealed class RackOptions
     {
         _standard = standard ?? RackDescription.Default;
         ComponentDescription processor = _standard.Components.First(c => c.Kind == ComponentKind.Processor);
-        _processorMemory.Description = $"RAM of the processor component (default {ByteSize.Format(processor.MemoryBytes)}).";
+        _processorMemory.Description =
+            $"RAM of the processor component (default {ByteSize.Format(processor.MemoryBytes)}, more for a larger ExCache).";
         _excache.Description = $"ExCache of the processor component (default {ByteSize.Format(processor.ExCacheBytes)}).";
         foreach (Option option in All)
         {
@@ -145,14 +146,16 @@ internal sealed class RackOptions
 
     private ComponentDescription ReadProcessor(ParseResult result, ComponentDescription processor)
     {
+        if (result.GetValue(_excache) is { } excache)
+        {
+            long bytes = ByteSize.Parse(excache, "--excache");
+            long room = Math.Max(processor.MemoryBytes, RackDescription.ProcessorMemoryFor(bytes));
+            processor = processor with { ExCacheBytes = bytes, MemoryBytes = room };
+        }
+
         if (result.GetValue(_processorMemory) is { } memory)
         {
             processor = processor with { MemoryBytes = ByteSize.Parse(memory, "--processor-memory") };
-        }
-
-        if (result.GetValue(_excache) is { } excache)
-        {
-            processor = processor with { ExCacheBytes = ByteSize.Parse(excache, "--excache") };
         }
 
         if (result.GetValue(_ways) is { } text)

@@ -1,6 +1,7 @@
 // A whole rack as the user describes it: its components in node order and the link that joins them. Immutable. Without a rack file it is
 // one of each kind; the command line's options replace single figures of it.
 
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Numerics;
@@ -30,6 +31,13 @@ public sealed record RackDescription
     public const long DefaultMemoryBytes = ByteSize.GiB;
     public const long DefaultStorageMemoryBytes = 128 * ByteSize.MiB;
     public const long DefaultManagerMemoryBytes = 64 * ByteSize.MiB;
+
+    /// <summary>RAM of a processor component of which only the ExCache is given: as much beside it as in the default rack.</summary>
+    public static long ProcessorMemoryFor(long exCacheBytes)
+    {
+        long least = exCacheBytes + (DefaultProcessorMemoryBytes - DefaultExCacheBytes);
+        return Math.Max(DefaultProcessorMemoryBytes, (least + ByteSize.MiB - 1) / ByteSize.MiB * ByteSize.MiB);
+    }
 
     /// <summary>Sizes of a vRegion that memory images take (monitors/memory/MemoryMonitor.cs).</summary>
     public const long LeastRegionBytes = 2 * ByteSize.MiB;

@@ -106,20 +106,21 @@ public static class RackFile
         ComponentKind kind = ParseEnum<ComponentKind>(entry.Kind, $"{place}: kind");
         string name = entry.Name ?? $"{KindLetters[(int)kind]}{before.Count(c => c.Kind == kind)}";
         string where = $"{place}: {name}";
-        bool isProcessor = kind == ComponentKind.Processor;
+        long exCacheBytes = entry.Excache is not null ? ByteSize.Parse(entry.Excache, $"{where}: excache")
+            : kind == ComponentKind.Processor ? RackDescription.DefaultExCacheBytes : 0;
         return new ComponentDescription
         {
             Kind = kind,
             Name = name,
             Node = before.Count + 1,
-            MemoryBytes = entry.Memory is null ? DefaultMemoryOf(kind) : ByteSize.Parse(entry.Memory, $"{where}: memory"),
+            MemoryBytes = entry.Memory is not null ? ByteSize.Parse(entry.Memory, $"{where}: memory")
+                : kind == ComponentKind.Processor ? RackDescription.ProcessorMemoryFor(exCacheBytes) : DefaultMemoryOf(kind),
             Cpus = entry.Cpus,
             HostCores = entry.Cores,
             Vectors = entry.Vectors is null
                 ? ComponentDescription.DefaultVectors
                 : ParseEnum<VectorRegisters>(entry.Vectors, $"{where}: vectors"),
-            ExCacheBytes = entry.Excache is not null ? ByteSize.Parse(entry.Excache, $"{where}: excache")
-                : isProcessor ? RackDescription.DefaultExCacheBytes : 0,
+            ExCacheBytes = exCacheBytes,
             Ways = entry.Ways,
             Policy = entry.Policy is null ? null : ParseEnum<ExCachePolicy>(entry.Policy, $"{where}: policy"),
             Image = entry.Image,
