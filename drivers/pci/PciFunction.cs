@@ -1,5 +1,5 @@
-// One function found on the bus: what it is, its windows, its capabilities. Firmware or PciAssignment has given it addresses and an interrupt
-// line. Boot time only. Everything read here comes from the device: lists are walked with a limit, windows are checked before they are used.
+// One function found on the bus: what it is, its windows, its capabilities. Firmware or PciAssignment gives it addresses and an interrupt
+// line. Boot time only. Everything read here comes from the device: lists are walked with a limit, windows are checked before use.
 
 namespace Lego.Drivers;
 

@@ -58,7 +58,8 @@ public partial class RackSchemaTests
     [InlineData("publish: [80]\ncomponents:\n  - kind: memory", "r:1:11: '80' is not a port such as")]
     [InlineData("components:\n  - kind: memory\n    kind: memory", "r:3:5: ")]
     [InlineData("components:\n  - &a\n    - *a", "r:")]
-    [InlineData("components:\n  - {kind: memory, memory: 1G}\n  - kind: processor\n    memory: 64M\n    excache: 60M", "r:3:5: p0 (processor): an ExCache")]
+    [InlineData("components:\n  - {kind: memory, memory: 1G}\n  - kind: processor\n    memory: 64M\n    excache: 60M",
+        "r:3:5: p0 (processor): an ExCache")]
     public void What_does_not_fit_is_shown_with_its_line_and_column(string text, string beginning)
     {
         ToolException error = Assert.Throws<ToolException>(() => RackFile.Parse(text, "r"));

@@ -26,7 +26,9 @@ internal static class TestStage
     /// <summary>Stages whose timing is the rack tool's or that of machines.</summary>
     public static readonly string[] OnMachines = ["tool", Suites, Rack];
 
-    /// <summary>Between them they compile every source; of the images' own ones (kernel/machine, kernel/corelib, boot) one image does.</summary>
+    /// <summary>
+    /// Between them they compile every source but the Main of most images: one image has kernel/machine, kernel/corelib and boot/common.
+    /// </summary>
     private static readonly string[] s_styled =
     [
         "tests/unit", "tests/simulation", "tests/tool", "tests/rack", "tools/rack", "tools/lego", "tools/dashboard", "tools/netstack",

@@ -1,5 +1,5 @@
-// What runs before an image. QEMU's own choice, SeaBIOS, takes longer than the image's whole start; qboot (QEMU ships it for its machine type
-// microvm) only finds memory and ACPI tables and enters the image. It assigns no PCI addresses: the images do (PciAssignment).
+// What runs before an image. QEMU's own choice, SeaBIOS, takes longer than the image's whole start; qboot (QEMU ships it for its machine
+// type microvm) only finds memory and ACPI tables and enters the image. It assigns no PCI addresses: the images do (PciAssignment).
 
 using System.IO;
 
