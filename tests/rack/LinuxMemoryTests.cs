@@ -66,7 +66,7 @@ public sealed class LinuxMemoryTests : IDisposable
     {
         string script = $"/taker {what} 2>/dev/null & taker=$!; n=0; while kill -0 $taker 2>/dev/null; do "
             + "/bin/busybox true || echo died; n=$((n + 1)); done; wait $taker; echo $? $((n > 0))";
-        ProgramResult result = await Rack.RunAsync(["--memory", "96M", .. await LinuxPrograms.AddAsync("taker")], ["sh", "-c", script]);
+        ProgramResult result = await Rack.RunAsync(["--memory", "48M", .. await LinuxPrograms.AddAsync("taker")], ["sh", "-c", script]);
         Assert.True(result.Output == "137 1\n" && result.Status == 0, result.ToString());
     }
 }

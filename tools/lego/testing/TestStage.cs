@@ -81,17 +81,14 @@ internal static class TestStage
     private static async Task<TestCount> CheckStyleAsync(string? filter, Share share, CancellationToken cancellation)
     {
         string[] projects = [.. s_styled.Where(project => filter is null || project.Contains(filter, StringComparison.Ordinal))];
-        List<string> findings = [];
+        string?[] findings = new string?[projects.Length];
         using CompilerServer compiler = new();
-        foreach (string project in projects)
-        {
-            if (await TestBuild.CheckStyleAsync(Path.Combine(HostPaths.Root, project), compiler, share, cancellation) is { } finding)
-            {
-                findings.Add(finding);
-            }
-        }
-
-        return new TestCount(projects.Length - findings.Count, 0, findings);
+        // Two at a time: reading a project and finding its references takes one core, and this is the last stage.
+        ParallelOptions options = new() { MaxDegreeOfParallelism = 2, CancellationToken = cancellation };
+        await Parallel.ForAsync(0, projects.Length, options, async (index, stop) =>
+            findings[index] = await TestBuild.CheckStyleAsync(Path.Combine(HostPaths.Root, projects[index]), compiler, share, stop));
+        List<string> found = [.. findings.OfType<string>()];
+        return new TestCount(projects.Length - found.Count, 0, found);
     }
 
     private static async Task<TestCount> RunProjectAsync(string stage, string? filter, Share share, CancellationToken cancellation)
