@@ -18,7 +18,7 @@ public sealed class MemoryTests
     private const ulong OwnPages = 256;
 
     [Theory]
-    [InlineData("ring", 48)]
+    [InlineData("ring", 32)]
     [InlineData("ethernet", 16)]
     public async Task A_working_set_beyond_the_ExCache_survives_a_fork(string link, int megabytes)
     {

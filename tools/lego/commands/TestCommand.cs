@@ -13,7 +13,7 @@ namespace Lego.Tool;
 /// <summary>The test command.</summary>
 internal static class TestCommand
 {
-    private const ulong DefaultSeeds = 3000;
+    private const ulong DefaultSeeds = 2000;
 
     private static readonly string[] s_stages = [.. TestStage.OnHost, .. TestStage.OnMachines];
 
